@@ -1,0 +1,74 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"spell/kernels"
+	"spell/kernels/open"
+	"spell/model"
+	"spell/model/hf"
+	"spell/tokenizer"
+)
+
+// engine holds the flags every command takes and opens what they name.
+type engine struct {
+	backend   string
+	workers   int
+	precision string
+	quiet     bool
+}
+
+func (e *engine) flags(root *cobra.Command) {
+	f := root.PersistentFlags()
+	f.StringVar(&e.backend, "backend", "auto", "where to compute: auto, cpu or cuda")
+	f.IntVar(&e.workers, "workers", 0, "worker threads of the CPU backend; 0: one a processor. Results do not depend on it")
+	f.StringVar(&e.precision, "precision", "f32", "rounding of weights and activations: f32 or bf16")
+	f.BoolVar(&e.quiet, "quiet", false, "print results only, no progress")
+}
+
+// open starts the backend and parses the precision.
+func (e *engine) open() (kernels.Backend, model.Precision, error) {
+	p, err := model.ParsePrecision(e.precision)
+	if err != nil {
+		return nil, p, fmt.Errorf("--precision: %w", err)
+	}
+	b, err := open.Backend(open.Options{Name: e.backend, Workers: e.workers})
+	return b, p, err
+}
+
+// load opens the backend and the model in dir.
+func (e *engine) load(dir string, train bool) (kernels.Backend, *model.Weights, error) {
+	b, p, err := e.open()
+	if err != nil {
+		return nil, nil, err
+	}
+	w, err := hf.Load(b, dir, p, train)
+	if err != nil {
+		b.Close()
+		return nil, nil, err
+	}
+	return b, w, nil
+}
+
+// loadTokenizer reads dir/tokenizer.json and checks that it fits a vocabulary; a directory
+// without one gives nil.
+func loadTokenizer(dir string, vocab int) (*tokenizer.Tokenizer, error) {
+	path := filepath.Join(dir, "tokenizer.json")
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	t, err := tokenizer.Load(path)
+	if err != nil {
+		return nil, err
+	}
+	if vocab > 0 && t.VocabSize() > vocab {
+		return nil, fmt.Errorf("%s has %d tokens and the model's vocabulary %d; they do not belong together", path, t.VocabSize(), vocab)
+	}
+	return t, nil
+}

@@ -1,0 +1,131 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"spell/model/forest"
+	"spell/model/rollout"
+)
+
+func generateCommand(e *engine) *cobra.Command {
+	var (
+		dir, prompt, list string
+		n, maxTokens      int
+		temperature, topP float64
+		topK              int
+		seed              uint64
+		asJSON            bool
+	)
+	cmd := &cobra.Command{
+		Use:   "generate --model DIR (--prompt TEXT | --ids 1,2,3)",
+		Short: "Sample continuations of a prompt",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if (prompt == "") == (list == "") {
+				return errors.New("name either --prompt TEXT or --ids 1,2,3")
+			}
+			b, w, err := e.load(dir, false)
+			if err != nil {
+				return err
+			}
+			defer b.Close()
+			tok, err := loadTokenizer(dir, w.Vocab)
+			if err != nil {
+				return err
+			}
+			var ids []int32
+			if list != "" {
+				if ids, err = parseIDs(list); err != nil {
+					return err
+				}
+			} else if tok == nil {
+				return fmt.Errorf("%s has no tokenizer.json, so it works by token ids only; use --ids", dir)
+			} else {
+				ids = tok.EncodeSpecial(prompt)
+			}
+			if maxTokens = min(maxTokens, w.Context-len(ids)); maxTokens < 1 {
+				return fmt.Errorf("the prompt has %d tokens and the model's context is %d: nothing can follow it", len(ids), w.Context)
+			}
+			var f forest.Forest
+			f.Add(-1, ids, false)
+			r := rollout.Request{Prompt: f, Leaves: []rollout.Leaf{{Segment: 0, N: n, MaxTokens: maxTokens,
+				Sampling: rollout.Sampling{Temperature: float32(temperature), TopP: float32(topP), TopK: topK}}}}
+			rows := max(512, 2*n)
+			eng, err := rollout.New(b, w, rollout.Options{Slots: len(ids) + 64 + n*(maxTokens+64), Rows: rows, Stop: w.EOS, Seed: seed})
+			if err != nil {
+				return err
+			}
+			defer eng.Free()
+			results, err := eng.Generate(cmd.Context(), []rollout.Request{r})
+			if err != nil {
+				return err
+			}
+			type answer struct {
+				IDs      []int32        `json:"ids"`
+				Text     string         `json:"text"`
+				LogProbs []float32      `json:"logprobs"`
+				Finish   rollout.Finish `json:"finish"`
+			}
+			var out []answer
+			for _, a := range results[0].Answers {
+				x := answer{IDs: results[0].Forest[a.Segment].Tokens, LogProbs: a.LogProbs, Finish: a.Finish}
+				if tok != nil {
+					x.Text = tok.Decode(x.IDs)
+				}
+				out = append(out, x)
+			}
+			if asJSON {
+				enc := json.NewEncoder(cmd.OutOrStdout())
+				enc.SetEscapeHTML(false)
+				return enc.Encode(out)
+			}
+			for _, x := range out {
+				if tok != nil {
+					fmt.Fprintln(cmd.OutOrStdout(), x.Text)
+				} else {
+					fmt.Fprintln(cmd.OutOrStdout(), x.IDs)
+				}
+			}
+			return nil
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&dir, "model", "", "Hugging Face model directory")
+	f.StringVar(&prompt, "prompt", "", "the text to continue")
+	f.StringVar(&list, "ids", "", "the token ids to continue, separated by commas")
+	f.IntVar(&n, "n", 1, "number of answers; the prompt is computed once")
+	f.IntVar(&maxTokens, "max-tokens", 256, "longest answer, tokens")
+	f.Float64Var(&temperature, "temperature", 0.7, "sampling temperature; 0 takes the most likely token")
+	f.Float64Var(&topP, "top-p", 0.95, "sample from the smallest set of tokens of this probability")
+	f.IntVar(&topK, "top-k", 0, "sample from this many most likely tokens; 0: all")
+	f.Uint64Var(&seed, "seed", 1, "random seed")
+	f.BoolVar(&asJSON, "json", false, "print [{\"ids\": […], \"text\": …, \"logprobs\": […], \"finish\": …}]")
+	cmd.MarkFlagRequired("model")
+	return cmd
+}
+
+func parseIDs(list string) ([]int32, error) {
+	var ids []int32
+	for _, s := range strings.Split(list, ",") {
+		v, err := strconv.ParseInt(strings.TrimSpace(s), 10, 32)
+		if err != nil || v < 0 {
+			return nil, fmt.Errorf("--ids: %q is not a token id", s)
+		}
+		ids = append(ids, int32(v))
+	}
+	return ids, nil
+}
+
+func perplexity(logProb float64, n int) float64 {
+	if n == 0 {
+		return math.NaN()
+	}
+	return math.Exp(-logProb / float64(n))
+}

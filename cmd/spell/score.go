@@ -1,0 +1,94 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"spell/model"
+	"spell/model/forest"
+)
+
+func scoreCommand(e *engine) *cobra.Command {
+	var dir, file string
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "score --model DIR --ids FILE",
+		Short: "Print the log-probability of each token given those before it",
+		Long:  "score reads FILE, {\"ids\": [token ids]}, and prints the natural log-probability of every token\nbut the first, and the most likely next token after each.",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			ids, err := readIDs(file)
+			if err != nil {
+				return err
+			}
+			b, w, err := e.load(dir, false)
+			if err != nil {
+				return err
+			}
+			defer b.Close()
+			f := forest.Forest{{Parent: -1, Tokens: ids, Loss: true}}
+			if err := f.Validate(w.Vocab, w.Context); err != nil {
+				return fmt.Errorf("%s does not fit %s: %w", file, dir, err)
+			}
+			l := forest.Lay(f)
+			d, err := model.NewDecoder(b, w, len(l.Ids), len(l.Scored), false, false)
+			if err != nil {
+				return err
+			}
+			stats, err := d.Score(l)
+			if err != nil {
+				return err
+			}
+			top, err := d.Argmax(l)
+			if err != nil {
+				return err
+			}
+			out := struct {
+				LogProb []float32 `json:"logprob_of_next"`
+				Argmax  []int32   `json:"argmax"`
+			}{make([]float32, len(stats)), top}
+			sum := 0.0
+			for i, s := range stats {
+				if s.LogProb != s.LogProb {
+					return fmt.Errorf("%s: the log-probability of token %d is not a number: its weights overflow", dir, i+1)
+				}
+				out.LogProb[i] = s.LogProb
+				sum += float64(s.LogProb)
+			}
+			if asJSON {
+				return json.NewEncoder(cmd.OutOrStdout()).Encode(out)
+			}
+			for i, s := range stats {
+				fmt.Fprintf(cmd.OutOrStdout(), "%d\t%d\t%.6f\n", i+1, ids[i+1], s.LogProb)
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "%d tokens scored, log-probability %.4f, perplexity %.4f\n", len(stats), sum, perplexity(sum, len(stats)))
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&dir, "model", "", "Hugging Face model directory")
+	cmd.Flags().StringVar(&file, "ids", "", "JSON file with the token ids")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print {\"logprob_of_next\": […], \"argmax\": […]}")
+	cmd.MarkFlagRequired("model")
+	cmd.MarkFlagRequired("ids")
+	return cmd
+}
+
+func readIDs(file string) ([]int32, error) {
+	raw, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	var in struct {
+		IDs []int32 `json:"ids"`
+	}
+	if err := json.Unmarshal(raw, &in); err != nil {
+		return nil, fmt.Errorf("%s is not {\"ids\": [token ids]}: %w", file, err)
+	}
+	if len(in.IDs) == 0 {
+		return nil, fmt.Errorf("%s holds no ids; write {\"ids\": [1, 2, 3]}", file)
+	}
+	return in.IDs, nil
+}

@@ -1,0 +1,173 @@
+// Package kernels is the engine's instruction set: about twenty fused operations on matrices,
+// each forward beside its gradient, which every backend implements and kerneltest checks.
+//
+// Four rules hold for every operation of every backend.
+//
+//   - The doc comment is the operation: a loop in Go over At and Set, exact up to rounding.
+//   - An operation computes in f32 (f64 in the oracle) and rounds once, to the type of the
+//     matrix it writes. Where precision is bf16 the rounding points are thus the types the model
+//     gives its matrices: weights, both operands of every product, K and V, block inputs.
+//     Products inside an operation (the probabilities in Attend, the logit gradients in
+//     LogProbGrad) round their operands to the type of the other operand.
+//   - Batch invariance: the order of additions of an output element depends on the operation
+//     and on its own reduction length, never on other rows, tiles, chunks or workers.
+//   - Operands are checked for shape by panicking: a wrong shape is a mistake of the program.
+//     What fails outside the program (a lost device) panics with a *Fault.
+//
+// Outputs come first, then inputs, then sizes; gradients are d and the name. "acc" adds to the
+// output instead of overwriting it; weight gradients always add.
+package kernels
+
+import "spell/tensor"
+
+// A Backend runs the operations. Its methods are called from one goroutine at a time.
+type Backend interface {
+	// Name is the backend and the instruction set in use, "cpu (avx512)".
+	Name() string
+	// Alloc maps an arena in the backend's memory. The name appears in messages.
+	Alloc(name string, bytes int) (*tensor.Arena, error)
+	// Close stops the backend's workers. Arenas stay with their owners.
+	Close() error
+
+	// Write copies raw little-endian elements of dst.Type from the host; dst is contiguous.
+	Write(dst tensor.Mat, src []byte)
+	// Read copies raw little-endian elements of src.Type to the host; src is contiguous.
+	Read(dst []byte, src tensor.Mat)
+	// Zero is dst[i][j] = 0.
+	Zero(dst tensor.Mat)
+	// Copy is dst[i][j] = src[i][j], rounded to dst.Type.
+	Copy(dst, src tensor.Mat)
+
+	// Gather is y[i] = table[rows[i]]: the embedding, and the choice of the rows that reach the head.
+	Gather(y, table tensor.Mat, rows []int32)
+	// Scatter is table[rows[i]] = y[i], rounded to table.Type: how K and V enter the cache. The
+	// rows are distinct.
+	Scatter(table, y tensor.Mat, rows []int32)
+	// ScatterAdd is, for i in order, dtable[rows[i]] += dy[i].
+	ScatterAdd(dtable, dy tensor.Mat, rows []int32)
+
+	// RMSNorm is y[i] = x[i] * w / sqrt(mean(x[i]²) + eps); w is [1, cols].
+	RMSNorm(y, x, w tensor.Mat, eps float64)
+	// RMSNormGrad, with r = 1/sqrt(mean(x[i]²)+eps) and g = dy[i]*w, is
+	// dx[i] += r*g - x[i]*r³*mean(g*x[i]); dw += Σᵢ dy[i]*x[i]*r.
+	RMSNormGrad(dx, dw, dy, x, w tensor.Mat, eps float64)
+
+	// MatMul is y[i][o] (+)= Σₖ x[i][k]*w[o][k] + bias[o], with w as Hugging Face stores it,
+	// [out, in], and bias [1, out] or zero.
+	MatMul(y, x, w, bias tensor.Mat, acc bool)
+	// MatMulGradX is dx[i][k] (+)= Σₒ dy[i][o]*w[o][k].
+	MatMulGradX(dx, dy, w tensor.Mat, acc bool)
+	// MatMulGradW is dw[o][k] += Σᵢ dy[i][o]*x[i][k]; db[o] += Σᵢ dy[i][o] where db is not zero.
+	MatMulGradW(dw, db, dy, x tensor.Mat)
+
+	// RopeTable fills cs [len(pos), r.Dim]: cs[i][j] = cos(pos[i]*r.InvFreq[j])*r.Scale for
+	// j < r.Dim/2, and the sine of the same angle at j + r.Dim/2.
+	RopeTable(cs tensor.Mat, pos []int32, r Rotary)
+	// Rope rotates every head h of every row, pairing component j with j + d/2 (d = cs.Cols,
+	// columns h*d…): with c, s of cs[i], y[j] = x[j]*c[j] - x[j+d/2]*s[j] and
+	// y[j+d/2] = x[j+d/2]*c[j] + x[j]*s[j]. inverse, the gradient, rotates back (s negated).
+	// y may be x.
+	Rope(y, x, cs tensor.Mat, inverse bool)
+
+	// Attend is softmax attention over the key spans of each query; see Attention. With
+	// z[n] = Scale * q·k[n] over the keys that row i sees, lse[i][h] = log Σₙ exp(z[n]) and
+	// o[i] = Σₙ exp(z[n]-lse) * v[n] for each head h, whose keys and values are those of
+	// key-value head h/(Heads/KVHeads). lse may be zero.
+	Attend(o, lse, q, k, v tensor.Mat, a *Attention)
+	// AttendGrad, with p[n] = exp(z[n]-lse), D = do·o and ds[n] = p[n]*(do·v[n]-D)*Scale, is
+	// dq[i] = Σₙ ds[n]*k[n]; dk[n] += Σ ds[n]*q[i]; dv[n] += Σ p[n]*do[i], queries in order.
+	AttendGrad(dq, dk, dv, do, o, lse, q, k, v tensor.Mat, a *Attention)
+
+	// SwiGLU is y = gate/(1+exp(-gate)) * up, element by element.
+	SwiGLU(y, gate, up tensor.Mat)
+	// SwiGLUGrad, with s = 1/(1+exp(-gate)), is dgate = dy*up*s*(1+gate*(1-s)); dup = dy*gate*s.
+	SwiGLUGrad(dgate, dup, dy, gate, up tensor.Mat)
+
+	// LogProb scores one target a row without forming the logits z[j] = x[i]·w[j]: with
+	// p = softmax(z*invTemp[i]), stats[i] = (log p[targets[i]], -Σ p log p, log Σ exp(z*invTemp[i])).
+	// stats is [rows, 3]. The sum over the vocabulary runs in tiles of VocabTile.
+	LogProb(stats, x, w tensor.Mat, targets []int32, invTemp []float32)
+	// LogProbGrad is the gradient of Σᵢ coefLogp[i]*logp[i] + coefEntropy[i]*entropy[i]: with
+	// dz[j] = invTemp[i]*(coefLogp[i]*(1[j=target]-p[j]) - coefEntropy[i]*p[j]*(log p[j]+entropy[i])),
+	// dx[i] = Σⱼ dz[j]*w[j]; dw[j] += Σᵢ dz[j]*x[i]. stats is what LogProb left.
+	LogProbGrad(dx, dw, stats, x, w tensor.Mat, targets []int32, invTemp, coefLogp, coefEntropy []float32)
+	// Sample draws one id a row from softmax(logits/Temperature) cut to TopK and TopP, and sets
+	// logp to its log-probability over the whole vocabulary before the cuts, equal bit for bit
+	// to what LogProb gives for it.
+	Sample(ids []int32, logp []float32, logits tensor.Mat, how []Sampling)
+
+	// SumSquares is Σ m[i][j]², summed in f64 in a fixed order.
+	SumSquares(m tensor.Mat) float64
+	// AdamW is one step of Loshchilov & Hutter (2019), with g = grad*GradScale:
+	// m = β₁m + (1-β₁)g; v = β₂v + (1-β₂)g²; master -= LR*(m̂/(sqrt(v̂)+ε) + WeightDecay*master);
+	// w = master rounded to w.Type. The master may be w itself.
+	AdamW(w, master, m, v, grad tensor.Mat, s AdamStep)
+}
+
+// VocabTile is the number of vocabulary columns whose exponentials LogProb and Sample sum
+// before they merge them into a row's running maximum and sum.
+const VocabTile = 512
+
+// A Rotary is the description of rotary position embeddings (Su et al. 2021).
+type Rotary struct {
+	Dim     int       // head dimension, even
+	InvFreq []float64 // Dim/2 angular frequencies, radians a position
+	Scale   float64   // factor on cosine and sine: YaRN's attention factor, else 1
+}
+
+// Attention describes one call of Attend: q is [rows, Heads*Dim], k and v are
+// [keys, KVHeads*Dim].
+type Attention struct {
+	Heads, KVHeads, Dim int
+	Scale               float64
+	Queries             []Query
+}
+
+// A Query is a run of query rows [Row, Row+Len) with the key spans they attend to, laid end to
+// end. The mask is causal, aligned at the end: the last row sees every key, row i of the run
+// sees all but the last Len-1-i. Keys are summed in runs of KeyBlock counted from each span's
+// start, so spans that are pages of a multiple of KeyBlock keys give the same bits as one long
+// span.
+type Query struct {
+	Row, Len int32
+	Spans    []Span
+}
+
+// KeyBlock is the number of keys whose exponentials Attend sums before it merges them into a
+// row's running maximum and sum.
+const KeyBlock = 64
+
+// A Span is a run of rows of k and v.
+type Span struct{ Row, Len int32 }
+
+// Keys is the number of keys in all spans.
+func (q Query) Keys() int {
+	n := 0
+	for _, s := range q.Spans {
+		n += int(s.Len)
+	}
+	return n
+}
+
+// Sampling says how to draw one token. Temperature 0 takes the most likely id, the lowest of
+// equals, and records its log-probability at temperature 1. TopP ≥ 1 and TopK ≤ 0 cut nothing.
+type Sampling struct {
+	Temperature float32
+	TopP        float32
+	TopK        int
+	U           float64 // the random number in [0, 1)
+}
+
+// AdamStep holds the numbers of one AdamW update. Step counts from 1, for bias correction.
+type AdamStep struct {
+	LR, Beta1, Beta2, Eps, WeightDecay, GradScale float64
+	Step                                          int
+}
+
+// A Fault is what an operation panics with when the machine failed, not the program.
+type Fault struct{ Err error }
+
+func (f *Fault) Error() string { return f.Err.Error() }
+
+// Unwrap gives the cause.
+func (f *Fault) Unwrap() error { return f.Err }

@@ -1,0 +1,46 @@
+package kernels
+
+import (
+	"fmt"
+
+	"spell/tensor"
+)
+
+// Check panics with op and the message unless ok: how operations refuse wrong shapes.
+func Check(op string, ok bool, format string, args ...any) {
+	if !ok {
+		panic(op + ": " + fmt.Sprintf(format, args...))
+	}
+}
+
+// CheckShape panics unless m is rows × cols.
+func CheckShape(op, name string, m tensor.Mat, rows, cols int) {
+	if m.Rows != rows || m.Cols != cols {
+		panic(fmt.Sprintf("%s: %s is %v, not [%d, %d]", op, name, m, rows, cols))
+	}
+}
+
+// CheckRows panics unless every index lies in [0, n).
+func CheckRows(op string, rows []int32, n int) {
+	for _, r := range rows {
+		if r < 0 || int(r) >= n {
+			panic(fmt.Sprintf("%s: row %d of a table of %d", op, r, n))
+		}
+	}
+}
+
+// CheckAttention panics unless the matrices and spans of an attention call agree. dq and the
+// other gradients are checked against the shapes of their originals by the caller.
+func CheckAttention(op string, q, k, v tensor.Mat, a *Attention) {
+	Check(op, a.KVHeads > 0 && a.Heads%a.KVHeads == 0, "%d heads do not share %d key-value heads", a.Heads, a.KVHeads)
+	Check(op, q.Cols == a.Heads*a.Dim, "q is %v for %d heads of %d", q, a.Heads, a.Dim)
+	Check(op, k.Cols == a.KVHeads*a.Dim, "k is %v for %d heads of %d", k, a.KVHeads, a.Dim)
+	CheckShape(op, "v", v, k.Rows, k.Cols)
+	for _, s := range a.Queries {
+		Check(op, s.Row >= 0 && s.Len >= 0 && int(s.Row+s.Len) <= q.Rows, "query rows [%d, +%d) of %d", s.Row, s.Len, q.Rows)
+		for _, p := range s.Spans {
+			Check(op, p.Row >= 0 && p.Len >= 0 && int(p.Row+p.Len) <= k.Rows, "key rows [%d, +%d) of %d", p.Row, p.Len, k.Rows)
+		}
+		Check(op, s.Keys() >= int(s.Len), "%d queries see only %d keys", s.Len, s.Keys())
+	}
+}

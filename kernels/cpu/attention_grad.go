@@ -1,0 +1,207 @@
+package cpu
+
+import (
+	"spell/kernels"
+	"spell/tensor"
+)
+
+// The gradient of attention runs one task for every key-value head of every group of queries
+// that share keys, since dk and dv of a key are sums over all of them. A task walks the query
+// tiles in order and for each the key blocks in order, with five products a block:
+//
+//	s = q·kᵀ    dp = do·vᵀ    p = exp(s*Scale - lse)    ds = p*(dp-D)*Scale
+//	dv += pᵀ·do    dk += dsᵀ·q    dq += ds·k
+//
+// The chains of dk and dv start from the stored values and run over rows, then heads.
+
+type attendGradCall struct {
+	dq, dk, dv, do, o, lse, q, k, v mat
+	a                               *kernels.Attention
+	group                           int // query heads a key-value head
+	scale                           float32
+
+	groups groups
+	wide   [2][]float32 // dk and dv in f32 where they are bf16
+}
+
+// AttendGrad is the gradient of Attend: dq is set, dk and dv are added to.
+func (b *Backend) AttendGrad(dq, dk, dv, do, o, lse, q, k, v tensor.Mat, a *kernels.Attention) {
+	const op = "AttendGrad"
+	kernels.CheckAttention(op, q, k, v, a)
+	for _, m := range []tensor.Mat{dq, do, o} {
+		kernels.CheckShape(op, "dq, do or o", m, q.Rows, q.Cols)
+	}
+	for _, m := range []tensor.Mat{dk, dv} {
+		kernels.CheckShape(op, "dk or dv", m, k.Rows, k.Cols)
+	}
+	kernels.CheckShape(op, "lse", lse, q.Rows, a.Heads)
+	c := &b.calls.attendGrad
+	*c = attendGradCall{dq: view(op, dq), dk: view(op, dk), dv: view(op, dv), do: view(op, do), o: view(op, o), lse: view(op, lse),
+		q: view(op, q), k: view(op, k), v: view(op, v), a: a, group: a.Heads / a.KVHeads, scale: float32(a.Scale),
+		groups: c.groups, wide: c.wide}
+	stored := [2]mat{c.dk, c.dv}
+	for i, m := range []*mat{&c.dk, &c.dv} {
+		if m.half {
+			*m = widened(b.isa, m, &c.wide[i])
+		}
+	}
+	c.groups.find(a, k.Rows)
+	work := 0
+	for _, q := range a.Queries {
+		work += int(q.Len) * q.Keys()
+	}
+	b.pool.do(c, len(c.groups.first)*a.KVHeads, work*q.Cols > wideFlops/8)
+	for i, m := range []*mat{&c.dk, &c.dv} {
+		for r := 0; stored[i].half && r < m.rows; r++ {
+			stored[i].put(b.isa, r, 0, m.f[r*m.stride:][:m.cols])
+		}
+	}
+	b.wrote(dq)
+	b.wrote(dk)
+	b.wrote(dv)
+}
+
+// widened is an f32 copy of m in buf.
+func widened(s isa, m *mat, buf *[]float32) mat {
+	*buf = grow(*buf, m.rows*m.cols)
+	f := mat{f: *buf, rows: m.rows, cols: m.cols, stride: m.cols}
+	for r := range m.rows {
+		m.get(s, f.f[r*f.stride:][:m.cols], r, 0)
+	}
+	return f
+}
+
+// groups holds the connected components of queries that share keys, as linked lists.
+type groups struct {
+	first, last []int32 // of a group, in the order of first queries
+	next        []int32 // query after query, -1 at the end
+	owner       []int32 // of a key row: some query of its group
+	parent      []int32 // union-find over queries, roots the lowest of their group
+	id          []int32 // of a root: its group
+}
+
+// find collects the groups of a's queries over that many key rows.
+func (g *groups) find(a *kernels.Attention, rows int) {
+	n := len(a.Queries)
+	g.owner = fill(g.owner, rows, -1)
+	g.parent, g.next, g.id = fill(g.parent, n, 0), fill(g.next, n, -1), fill(g.id, n, -1)
+	for i := range a.Queries {
+		g.parent[i] = int32(i)
+		for _, s := range a.Queries[i].Spans {
+			for r := s.Row; r < s.Row+s.Len; r++ {
+				if g.owner[r] >= 0 {
+					g.join(g.owner[r], int32(i))
+				}
+				g.owner[r] = int32(i)
+			}
+		}
+	}
+	g.first, g.last = g.first[:0], g.last[:0]
+	for i := range int32(n) {
+		if a.Queries[i].Len == 0 {
+			continue
+		}
+		r := g.root(i)
+		if g.id[r] < 0 {
+			g.id[r] = int32(len(g.first))
+			g.first, g.last = append(g.first, i), append(g.last, i)
+			continue
+		}
+		l := &g.last[g.id[r]]
+		g.next[*l], *l = i, i
+	}
+}
+
+func (g *groups) root(i int32) int32 {
+	for g.parent[i] != i {
+		g.parent[i] = g.parent[g.parent[i]]
+		i = g.parent[i]
+	}
+	return i
+}
+
+func (g *groups) join(i, j int32) {
+	if i, j = g.root(i), g.root(j); i != j {
+		g.parent[max(i, j)] = min(i, j)
+	}
+}
+
+// fill is s with n elements v.
+func fill(s []int32, n int, v int32) []int32 {
+	if cap(s) < n {
+		s = make([]int32, n)
+	}
+	s = s[:n]
+	for i := range s {
+		s[i] = v
+	}
+	return s
+}
+
+func (c *attendGradCall) task(w *worker, i int) {
+	g, kv := i/c.a.KVHeads, i%c.a.KVHeads
+	step := max(1, tilePairs*c.a.KVHeads/c.a.Heads)
+	for q := c.groups.first[g]; q >= 0; q = c.groups.next[q] {
+		for r, n := 0, int(c.a.Queries[q].Len); r < n; r += step {
+			w.top = 0
+			c.tile(w, attendTile{int(q), r, min(step, n-r)}, kv)
+		}
+	}
+}
+
+// tile adds what the pairs of one query tile give to dk and dv, and sets their dq.
+func (c *attendGradCall) tile(w *worker, t attendTile, kv int) {
+	const B = kernels.KeyBlock
+	query, d := &c.a.Queries[t.query], c.a.Dim
+	pairs, row, col, cols := t.n*c.group, int(query.Row)+t.row, kv*c.group*d, c.group*d
+	q, do, dq := w.take(pairs*d), w.take(pairs*d), w.take(pairs*d)
+	p, ds, kt := w.take(pairs*B), w.take(pairs*B), w.take(d*B)
+	lse, delta := w.take(pairs), w.take(pairs)
+	gather(w, dq, &c.o, row, t.n, col, cols) // o, until delta is known
+	gather(w, q, &c.q, row, t.n, col, cols)
+	gather(w, do, &c.do, row, t.n, col, cols)
+	gather(w, lse, &c.lse, row, t.n, kv*c.group, c.group)
+	for r := range pairs {
+		delta[r] = w.s.dot(do[r*d:][:d], dq[r*d:][:d])
+	}
+	clear(dq)
+	first := query.Keys() - int(query.Len) + t.row + 1
+	mark := w.top
+	blocks(query, first+t.n-1, func(b keyBlock) {
+		w.top = mark
+		packPanel(w, kt, B, &c.k, b.row, b.n, kv*d, kv*d+d)
+		scores(w, p, q, kt, pairs, b.n, d)
+		packPanel(w, kt, B, &c.v, b.row, b.n, kv*d, kv*d+d)
+		scores(w, ds, do, kt, pairs, b.n, d)
+		for r := range pairs {
+			p, ds := p[r*B:][:b.n], ds[r*B:][:b.n]
+			seen := max(0, min(first+r/c.group-b.pos, b.n))
+			w.s.scale(p[:seen], c.scale)
+			w.s.scoreGrad(p[:seen], ds[:seen], lse[r], delta[r], c.scale)
+			clear(p[seen:])
+			clear(ds[seen:])
+			if c.do.half {
+				w.s.round(p)
+			}
+			if c.k.half {
+				w.s.round(ds)
+			}
+		}
+		spread(w, &c.dv, b, kv*d, d, p, do, pairs)
+		spread(w, &c.dk, b, kv*d, d, ds, q, pairs)
+		k, ld := values(w, &c.k, b, kv*d, d)
+		weigh(w, dq, ds, k, ld, pairs, b.n, d)
+	})
+	for i := range t.n {
+		c.dq.put(w.s, row+i, col, dq[i*cols:][:cols])
+	}
+}
+
+// spread is dst += pᵀ·x for the rows of a key block, d columns from col.
+func spread(w *worker, dst *mat, b keyBlock, col, d int, p, x []float32, pairs int) {
+	t := tile{k: pairs, ldc: dst.stride, rs: 1, ks: kernels.KeyBlock, ldb: d, resume: true}
+	for j := 0; j < d; j += panelCols {
+		t.n = min(panelCols, d-j)
+		w.s.product(&t, dst.f[b.row*dst.stride+col+j:], p, x[j:], nil, b.n)
+	}
+}

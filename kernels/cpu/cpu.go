@@ -1,0 +1,173 @@
+// Package cpu is the backend for processors: Go over about a dozen primitives per instruction
+// set (matrix tiles, row sums, exponentials, the optimizer row), in assembly where there is
+// some and in plain Go everywhere.
+//
+// Every output element has one order of additions, whatever the number of rows, tiles or workers:
+//
+//   - Products of matrices are one chain of fused multiply-adds over the reduction index, from 0
+//     upwards: gemm.go says from which value it starts.
+//   - Sums along a row (norms, softmax) run in 16 virtual lanes, lane = index mod 16, which a
+//     fixed tree adds up: rows_generic.go.
+//   - Weight gradients add onto the stored value row after row, so that splitting a batch
+//     changes nothing either.
+//
+// Plain Go multiplies and adds with two roundings where assembly has one; its results are as
+// invariant, but not the same bits.
+package cpu
+
+import (
+	"encoding/binary"
+	"fmt"
+	"runtime"
+
+	"spell/kernels"
+	"spell/tensor"
+)
+
+// Options chooses workers and instruction set. The zero value is the best of the machine.
+type Options struct {
+	Workers int    // threads; 0 means GOMAXPROCS
+	ISA     string // "avx512", "generic" or, for the best there is, ""
+}
+
+// Backend implements kernels.Backend on the host's processors.
+type Backend struct {
+	isa    isa
+	pool   *pool
+	arenas map[*tensor.Arena]*arenaState
+	calls  calls
+}
+
+// calls holds the arguments of the running operation, one slot a kind, so that starting one
+// allocates nothing.
+type calls struct {
+	gemm         gemmCall
+	pack         packCall
+	move         moveCall
+	scatter      scatterCall
+	norm         normCall
+	normGrad     normGradCall
+	rope         ropeCall
+	swiglu       swigluCall
+	adamw        adamwCall
+	squares      squaresCall
+	attend       attendCall
+	attendGrad   attendGradCall
+	logProb      logProbCall
+	logitGrad    logitGradCall
+	sample       sampleCall
+	rowScratch   []float32 // one number a row, between the phases of a call
+	tileScratch  []float32 // logit gradients of one vocabulary tile
+	inputScratch []float32 // a gradient summed over many tiles before it is rounded
+}
+
+var _ kernels.Backend = (*Backend)(nil)
+
+// New starts the workers. It fails where the instruction set asked for is unknown or missing.
+func New(opts Options) (*Backend, error) {
+	s, err := chooseISA(opts.ISA)
+	if err != nil {
+		return nil, err
+	}
+	n := opts.Workers
+	if n < 0 {
+		return nil, fmt.Errorf("cpu backend: %d workers; ask for at least one, or 0 for all processors", n)
+	}
+	if n == 0 {
+		n = runtime.GOMAXPROCS(0)
+	}
+	return &Backend{isa: s, pool: newPool(n, s), arenas: map[*tensor.Arena]*arenaState{}}, nil
+}
+
+// chooseISA resolves a name to an instruction set this machine has.
+func chooseISA(name string) (isa, error) {
+	switch name {
+	case "":
+		return bestISA(), nil
+	case generic.String():
+		return generic, nil
+	case avx512.String():
+		if bestISA() == avx512 {
+			return avx512, nil
+		}
+		return generic, fmt.Errorf("cpu backend: this build or machine has no %s; use %q", name, bestISA())
+	}
+	return generic, fmt.Errorf("cpu backend: no instruction set %q; there are %q and %q", name, avx512, generic)
+}
+
+// An isa is an instruction set. Its methods are the primitives, each a dispatch between
+// assembly and the Go function with the suffix Generic.
+type isa uint8
+
+const (
+	generic isa = iota
+	avx512
+)
+
+func (s isa) String() string {
+	if s == avx512 {
+		return "avx512"
+	}
+	return "generic"
+}
+
+// Name is "cpu (avx512)" or "cpu (generic)".
+func (b *Backend) Name() string { return fmt.Sprintf("cpu (%v)", b.isa) }
+
+// Alloc maps host memory.
+func (b *Backend) Alloc(name string, bytes int) (*tensor.Arena, error) {
+	return tensor.MapArena(name, bytes)
+}
+
+// Close stops the workers and drops the packed weights.
+func (b *Backend) Close() error {
+	b.pool.close()
+	b.arenas = map[*tensor.Arena]*arenaState{}
+	return nil
+}
+
+// Write copies raw little-endian elements of dst.Type from the host; dst is contiguous.
+func (b *Backend) Write(dst tensor.Mat, src []byte) {
+	kernels.Check("Write", dst.Contiguous(), "%v has gaps between its rows", dst)
+	n := dst.Type.Size()
+	kernels.Check("Write", len(src) == dst.Len()*n, "%d bytes for %v", len(src), dst)
+	if len(src) > 0 {
+		nativeOrder(dst.Arena.Host[dst.Off*n:dst.Off*n+len(src)], src, n)
+	}
+	b.loaded(dst)
+}
+
+// Read copies raw little-endian elements of src.Type to the host; src is contiguous.
+func (b *Backend) Read(dst []byte, src tensor.Mat) {
+	kernels.Check("Read", src.Contiguous(), "%v has gaps between its rows", src)
+	n := src.Type.Size()
+	kernels.Check("Read", len(dst) == src.Len()*n, "%d bytes for %v", len(dst), src)
+	if len(dst) > 0 {
+		nativeOrder(dst, src.Arena.Host[src.Off*n:src.Off*n+len(dst)], n)
+	}
+}
+
+// nativeOrder copies elements of n bytes between little-endian and the processor's order.
+func nativeOrder(dst, src []byte, n int) {
+	copy(dst, src)
+	if binary.NativeEndian.Uint16([]byte{1, 0}) == 1 {
+		return
+	}
+	for i := 0; i+n <= len(dst); i += n {
+		for l, r := i, i+n-1; l < r; l, r = l+1, r-1 {
+			dst[l], dst[r] = dst[r], dst[l]
+		}
+	}
+}
+
+// grow is s with room for n floats, reusing its memory where that suffices.
+func grow(s []float32, n int) []float32 {
+	if cap(s) < n {
+		return make([]float32, n+n/4)[:n]
+	}
+	return s[:n]
+}
+
+// wideWork is the number of row elements below which an operation on rows is not worth waking
+// another worker for.
+const wideWork = 1 << 14

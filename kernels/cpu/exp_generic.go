@@ -1,0 +1,98 @@
+package cpu
+
+import "math"
+
+// exp is 2ⁿ·P(r) with n = round(x·log₂e) and r = x - n·ln2 in two steps (Cody & Waite 1980), P
+// the Taylor polynomial of degree 7 on |r| ≤ ln2/2. Every step is one fused multiply-add.
+const (
+	expMax  = 89   // exp is +Inf from 88.73
+	expMin  = -104 // exp is 0 below -103.98
+	log2e   = 1.44269504088896340736
+	ln2High = 0.693145751953125 // 13 bits, so that n*ln2High is exact
+	ln2Low  = 1.42860682030941723212e-6
+)
+
+// fma32 is x*y+z with one rounding, but for rare double roundings: the product of two f32 is
+// exact in f64, so it makes no difference whether the compiler fuses.
+func fma32(x, y, z float32) float32 { return float32(float64(x)*float64(y) + float64(z)) }
+
+// expf is e^x to within 2 ulp. A NaN stays one.
+func expf(x float32) float32 {
+	if x != x {
+		return x
+	}
+	x = min(max(x, expMin), expMax)
+	n := float32(math.RoundToEven(float64(x * log2e)))
+	r := fma32(n, -ln2High, x)
+	r = fma32(n, -ln2Low, r)
+	p := fma32(r, 1.0/5040, 1.0/720)
+	p = fma32(p, r, 1.0/120)
+	p = fma32(p, r, 1.0/24)
+	p = fma32(p, r, 1.0/6)
+	p = fma32(p, r, 0.5)
+	p = fma32(p, r, 1)
+	p = fma32(p, r, 1)
+	// 2ⁿ in two factors: n reaches 129 above and -150 below, where the product is subnormal.
+	h := int32(n) >> 1
+	return p * pow2(h) * pow2(int32(n)-h)
+}
+
+func pow2(n int32) float32 { return math.Float32frombits(uint32(n+127) << 23) }
+
+// maxGeneric is the largest element, NaN where there is one, -Inf of none.
+func maxGeneric(x []float32) float32 {
+	m := float32(math.Inf(-1))
+	for _, v := range x {
+		m = max(m, v)
+	}
+	return m
+}
+
+// expSumGeneric is p[i] = exp(z[i]-top) and the sum of p in 16 lanes.
+func expSumGeneric(p, z []float32, top float32) float32 {
+	z = z[:len(p)]
+	var s [16]float32
+	for i := range p {
+		e := expf(z[i] - top)
+		p[i] = e
+		s[i&15] += e
+	}
+	return tree(&s)
+}
+
+// expMomentsGeneric is the sum of exp(z[i]-top), and of exp(z[i]-top)*(z[i]-top), in 16 lanes.
+func expMomentsGeneric(z []float32, top float32) (sum, moment float32) {
+	var s, t [16]float32
+	for i, v := range z {
+		d := v - top
+		e := expf(d)
+		s[i&15] += e
+		if e != 0 { // 0*-Inf is nothing, not NaN
+			t[i&15] += float32(e * d)
+		}
+	}
+	return tree(&s), tree(&t)
+}
+
+// logitGradGeneric turns scaled logits z into inv*(-c*p - h*p*(log p + entropy)), p = exp(z-lse).
+func logitGradGeneric(z []float32, lse, inv, c, h, entropy float32) {
+	for i, v := range z {
+		lp := v - lse
+		p := expf(lp)
+		g := float32(-c)
+		if h != 0 && p != 0 {
+			g -= float32(h * (lp + entropy))
+		}
+		z[i] = float32(p*g) * inv
+	}
+}
+
+// scoreGradGeneric turns scores z into p = exp(z-lse), and dp into ds = p*(dp-delta)*scale.
+func scoreGradGeneric(z, dp []float32, lse, delta, scale float32) {
+	dp = dp[:len(z)]
+	for i, v := range z {
+		p := expf(v - lse)
+		z[i] = p
+		dp[i] = p * (dp[i] - delta) * scale
+	}
+}

@@ -1,0 +1,263 @@
+package cpu
+
+import (
+	"spell/kernels"
+	"spell/tensor"
+)
+
+// The three products of a linear layer are one loop nest around one primitive, isa.tile, which
+// multiplies up to any number of rows of A, read with two strides, by one panel of B, [k][32]:
+//
+//	            C        A                    B
+//	MatMul      y        x                    wᵀ, packed into panels
+//	MatMulGradX dx       dy                   w, whose rows are already [k][n]
+//	MatMulGradW dw       dyᵀ (strides swapped) x, likewise
+//
+// Order of additions. MatMul and MatMulGradX: acc = 0, then acc = fma(a[k], b[k], acc) for
+// k = 0…K-1, then + bias, then + the old value where asked to add. MatMulGradW: the chain starts
+// from the stored value, so a batch cut into parts gives the bits of the whole. Where K is
+// blocked the chain goes on through memory in f32; where C is bf16 it is rounded once, at the end.
+
+const (
+	panelCols = 32  // columns of B that tile multiplies at once
+	blockK    = 512 // reduction steps between which a tile of C rests in memory
+)
+
+// packing says how a task reads a panel of B.
+type packing uint8
+
+const (
+	packed    packing = iota // panels made before, one [K][32] after the other
+	inPlace                  // rows of an f32 matrix [K][N]
+	copied                   // rows of a matrix [K][N], copied to scratch block by block
+	transpose                // columns of a matrix [N][K], transposed to scratch block by block
+)
+
+// gemmCall is C (+)= A·B with C [m, n] and k reduction steps.
+type gemmCall struct {
+	c, a, b mat
+	bias    []float32
+	swapA   bool // A is the transpose of a
+	onto    bool // the chain starts from C
+	acc     bool // C is added after the chain
+	how     packing
+	panels  []float32 // where packed: all panels
+	m, n, k int
+
+	mb, nb, mTasks int // rows and columns of a task; tasks along the rows
+}
+
+// MatMul is y[i][o] (+)= Σₖ x[i][k]*w[o][k] + bias[o].
+func (b *Backend) MatMul(y, x, w, bias tensor.Mat, acc bool) {
+	kernels.CheckShape("MatMul", "y", y, x.Rows, w.Rows)
+	kernels.CheckShape("MatMul", "w", w, w.Rows, x.Cols)
+	g := &b.calls.gemm
+	*g = gemmCall{c: view("MatMul", y), a: view("MatMul", x), b: view("MatMul", w), acc: acc, m: x.Rows, n: w.Rows, k: x.Cols}
+	if !bias.IsZero() {
+		kernels.CheckShape("MatMul", "bias", bias, 1, w.Rows)
+		v := view("MatMul", bias)
+		b.calls.rowScratch = grow(b.calls.rowScratch, bias.Cols)
+		g.bias = v.row(b.isa, 0, 0, bias.Cols, b.calls.rowScratch)
+	}
+	g.how = transpose
+	if p := b.packOf(w); p != nil {
+		g.how, g.panels = packed, p
+	}
+	b.product(g)
+	b.wrote(y)
+}
+
+// MatMulGradX is dx[i][k] (+)= Σₒ dy[i][o]*w[o][k].
+func (b *Backend) MatMulGradX(dx, dy, w tensor.Mat, acc bool) {
+	kernels.CheckShape("MatMulGradX", "dx", dx, dy.Rows, w.Cols)
+	kernels.CheckShape("MatMulGradX", "w", w, dy.Cols, w.Cols)
+	g := &b.calls.gemm
+	*g = gemmCall{c: view("MatMulGradX", dx), a: view("MatMulGradX", dy), b: view("MatMulGradX", w), acc: acc, m: dy.Rows, n: w.Cols, k: w.Rows}
+	g.how = rowsOf(&g.b)
+	b.product(g)
+	b.wrote(dx)
+}
+
+// MatMulGradW is dw[o][k] += Σᵢ dy[i][o]*x[i][k]; db[o] += Σᵢ dy[i][o].
+func (b *Backend) MatMulGradW(dw, db, dy, x tensor.Mat) {
+	kernels.CheckShape("MatMulGradW", "dw", dw, dy.Cols, x.Cols)
+	kernels.CheckShape("MatMulGradW", "x", x, dy.Rows, x.Cols)
+	g := &b.calls.gemm
+	*g = gemmCall{c: view("MatMulGradW", dw), a: view("MatMulGradW", dy), b: view("MatMulGradW", x), swapA: true, onto: true, m: dy.Cols, n: x.Cols, k: dy.Rows}
+	g.how = rowsOf(&g.b)
+	b.product(g)
+	if !db.IsZero() {
+		kernels.CheckShape("MatMulGradW", "db", db, 1, dy.Cols)
+		b.columnSums(db, dy)
+		b.wrote(db)
+	}
+	b.wrote(dw)
+}
+
+// rowsOf is how to read a B that is stored [k][n]. A small or narrow f32 matrix is read where
+// it lies; otherwise its rows, far apart, would crowd into few cache sets and many pages.
+func rowsOf(b *mat) packing {
+	if !b.half && (b.stride <= 512 || b.rows*b.stride <= 1<<16) {
+		return inPlace
+	}
+	return copied
+}
+
+// product cuts a call into tasks and runs it.
+func (b *Backend) product(g *gemmCall) {
+	if g.m == 0 || g.n == 0 || g.k == 0 && g.onto {
+		return
+	}
+	flops := 2 * g.m * g.n * g.k
+	w := len(b.pool.workers)
+	wide := w > 1 && flops > wideFlops
+	g.mb, g.nb = g.m, ceil(g.n, panelCols)*panelCols
+	if wide || flops > 1<<24 {
+		g.cut(w)
+	}
+	g.mTasks = ceil(g.m, g.mb)
+	b.pool.do(g, g.mTasks*ceil(g.n, g.nb), wide)
+}
+
+// wideFlops is the size of product below which waking a worker costs more than it saves.
+const wideFlops = 1 << 20
+
+// cut chooses the rows and columns of a task: about 8 panels by 120 rows, fewer where that would
+// leave workers without work, more rows where every task copies its own part of B.
+func (g *gemmCall) cut(workers int) {
+	rows, panels := 120, 8
+	if g.how == copied || g.how == transpose {
+		rows = 480
+	}
+	total := ceil(g.n, panelCols)
+	for {
+		tasks := ceil(g.m, rows) * ceil(total, panels)
+		if tasks >= 3*workers || rows <= 24 && panels <= 1 {
+			break
+		}
+		if panels > 1 && (panels >= total || rows <= 48) || rows <= 24 {
+			panels = (min(panels, total) + 1) / 2
+		} else {
+			rows = max(min(rows, g.m)/2, 24)
+		}
+	}
+	rows = min(ceil(ceil(g.m, ceil(g.m, rows)), tileRows)*tileRows, max(g.m, 1))
+	g.mb, g.nb = rows, panels*panelCols
+}
+
+func (g *gemmCall) task(w *worker, i int) {
+	i0, j0 := i%g.mTasks*g.mb, i/g.mTasks*g.nb
+	i1, j1 := min(i0+g.mb, g.m), min(j0+g.nb, g.n)
+	// A chain that cannot rest in C rests in scratch.
+	var c []float32
+	ldc := 0
+	rest := g.c.half || g.acc && g.k > blockK
+	if rest {
+		ldc = j1 - j0
+		c = w.take((i1 - i0) * ldc)
+		if g.onto {
+			for r := i0; r < i1; r++ {
+				g.c.get(w.s, c[(r-i0)*ldc:][:ldc], r, j0)
+			}
+		}
+	}
+	top := w.top
+	for k0 := 0; k0 == 0 || k0 < g.k; k0 += blockK {
+		w.top = top
+		k1 := min(k0+blockK, g.k)
+		g.block(w, i0, i1, j0, j1, k0, k1, k0 == 0, k1 == g.k, c, ldc)
+	}
+	if rest {
+		g.finish(w, i0, i1, j0, j1, c, ldc)
+	}
+}
+
+// finish adds the old values where asked to and rounds the resting chain to C.
+func (g *gemmCall) finish(w *worker, i0, i1, j0, j1 int, c []float32, ldc int) {
+	buf := w.take(ldc)
+	for r := i0; r < i1; r++ {
+		sum := c[(r-i0)*ldc:][:ldc]
+		if g.acc {
+			w.s.add(sum, sum, g.c.row(w.s, r, j0, j1, buf))
+		}
+		g.c.put(w.s, r, j0, sum)
+	}
+}
+
+// block continues the chains of rows [i0, i1) and columns [j0, j1) by steps [k0, k1). c is where
+// the chain rests, the matrix C itself where nil.
+func (g *gemmCall) block(w *worker, i0, i1, j0, j1, k0, k1 int, first, last bool, c []float32, ldc int) {
+	t := tile{k: k1 - k0, resume: g.onto || !first, add: g.acc && last && c == nil}
+	if c == nil {
+		c, ldc = g.c.f[i0*g.c.stride+j0:], g.c.stride
+	}
+	t.ldc = ldc
+	a, rs, ks := g.blockA(w, i0, i1, k0, k1)
+	t.rs, t.ks = rs, ks
+	top := w.top
+	for j := j0; j < j1; j += panelCols {
+		w.top = top
+		t.n = min(panelCols, j1-j)
+		bp, ldb := g.panel(w, j, t.n, k0, k1)
+		t.ldb = ldb
+		var bias []float32
+		if last && g.bias != nil {
+			bias = g.bias[j : j+t.n]
+		}
+		w.s.product(&t, c[j-j0:], a, bp, bias, i1-i0)
+	}
+}
+
+// blockA is rows [i0, i1) of A at steps [k0, k1) with its two strides: in place where f32, else
+// widened to scratch.
+func (g *gemmCall) blockA(w *worker, i0, i1, k0, k1 int) (a []float32, rs, ks int) {
+	m := &g.a
+	if k0 == k1 {
+		return w.take(1), 0, 0
+	}
+	if g.swapA {
+		if !m.half {
+			return m.f[k0*m.stride+i0:], 1, m.stride
+		}
+		ld := i1 - i0
+		a = w.take((k1 - k0) * ld)
+		for k := k0; k < k1; k++ {
+			m.get(w.s, a[(k-k0)*ld:][:ld], k, i0)
+		}
+		return a, 1, ld
+	}
+	// Rows whose distance is a multiple of a page share a cache set.
+	if !m.half && m.stride%1024 != 0 {
+		return m.f[i0*m.stride+k0:], m.stride, 1
+	}
+	ld := (k1-k0+15)&^15 + 16
+	a = w.take((i1 - i0) * ld)
+	for i := i0; i < i1; i++ {
+		m.get(w.s, a[(i-i0)*ld:][:k1-k0], i, k0)
+	}
+	return a, ld, 1
+}
+
+// panel is columns [j, j+n) of B at steps [k0, k1), and the distance of its rows.
+func (g *gemmCall) panel(w *worker, j, n, k0, k1 int) ([]float32, int) {
+	if k0 == k1 {
+		return w.take(panelCols), 0
+	}
+	switch g.how {
+	case packed:
+		return g.panels[(j/panelCols*g.k+k0)*panelCols:], panelCols
+	case inPlace:
+		return g.b.f[k0*g.b.stride+j:], g.b.stride
+	case copied:
+		p := w.take((k1 - k0) * panelCols)
+		for k := k0; k < k1; k++ {
+			g.b.get(w.s, p[(k-k0)*panelCols:][:n], k, j)
+		}
+		return p, panelCols
+	}
+	p := w.take((k1 - k0) * panelCols)
+	packPanel(w, p, panelCols, &g.b, j, n, k0, k1)
+	return p, panelCols
+}
+
+func ceil(a, b int) int { return (a + b - 1) / b }

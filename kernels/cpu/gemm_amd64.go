@@ -1,0 +1,63 @@
+//go:build !purego
+
+package cpu
+
+// tileNAVX512 is productGeneric for N rows of C, each step one fused multiply-add. The operands
+// must reach as far as t says; bias may be nil.
+
+//go:noescape
+func tile12AVX512(t *tile, c, a, b, bias *float32)
+
+//go:noescape
+func tile8AVX512(t *tile, c, a, b, bias *float32)
+
+//go:noescape
+func tile4AVX512(t *tile, c, a, b, bias *float32)
+
+//go:noescape
+func tile2AVX512(t *tile, c, a, b, bias *float32)
+
+//go:noescape
+func tile1AVX512(t *tile, c, a, b, bias *float32)
+
+func (s isa) product(t *tile, c, a, b, bias []float32, m int) {
+	if s != avx512 {
+		productGeneric(t, c, a, b, bias, m)
+		return
+	}
+	if m <= 0 || t.n <= 0 {
+		return
+	}
+	// The last elements that assembly touches: an index out of range panics here.
+	_ = c[(m-1)*t.ldc+t.n-1]
+	var bp *float32
+	if bias != nil {
+		_ = bias[t.n-1]
+		bp = &bias[0]
+	}
+	if t.k > 0 {
+		_ = a[(m-1)*t.rs+(t.k-1)*t.ks]
+		_ = b[(t.k-1)*t.ldb+t.n-1]
+		t.ragged = t.n < panelCols && len(b) < (t.k-1)*t.ldb+panelCols
+	}
+	for r := 0; r < m; {
+		cp, ap := &c[r*t.ldc], &a[r*t.rs]
+		switch left := m - r; {
+		case left >= 12 && left != 16:
+			tile12AVX512(t, cp, ap, &b[0], bp)
+			r += 12
+		case left >= 8:
+			tile8AVX512(t, cp, ap, &b[0], bp)
+			r += 8
+		case left >= 4:
+			tile4AVX512(t, cp, ap, &b[0], bp)
+			r += 4
+		case left >= 2:
+			tile2AVX512(t, cp, ap, &b[0], bp)
+			r += 2
+		default:
+			tile1AVX512(t, cp, ap, &b[0], bp)
+			r++
+		}
+	}
+}

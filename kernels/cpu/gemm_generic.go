@@ -1,0 +1,96 @@
+package cpu
+
+// tileRows is the number of rows of C the primitive keeps in registers at most.
+const tileRows = 12
+
+// A tile describes one product of rows of A with one panel of B.
+type tile struct {
+	n, k        int  // columns (≤ panelCols), reduction steps
+	ldc         int  // distance of rows of C
+	rs, ks, ldb int  // distance of rows and steps of A, of rows of B
+	resume      bool // the chain starts from C, else from 0
+	add         bool // the old C is added at the end
+	ragged      bool // a row of B may not be read beyond column n
+}
+
+// productGeneric is, for r < m and j < t.n,
+//
+//	acc := 0 or, to resume, c[r*ldc+j]
+//	for l := range t.k { acc += a[r*rs+l*ks] * b[l*ldb+j] }
+//	c[r*ldc+j] = acc + bias[j], + c[r*ldc+j] where t.add
+func productGeneric(t *tile, c, a, b, bias []float32, m int) {
+	var sum [2][panelCols]float32
+	for r := 0; r < m; r += 2 {
+		two := r+1 < m
+		s0, s1 := &sum[0], &sum[1]
+		c0 := c[r*t.ldc:][:t.n]
+		c1 := c0
+		if two {
+			c1 = c[(r+1)*t.ldc:][:t.n]
+		}
+		if t.resume {
+			copy(s0[:], c0)
+			copy(s1[:], c1)
+		} else {
+			*s0, *s1 = [panelCols]float32{}, [panelCols]float32{}
+		}
+		for j := 0; j < t.n; j += 4 {
+			if j+4 <= t.n && two {
+				quads(t, s0[j:j+4], s1[j:j+4], a[r*t.rs:], b[j:])
+				continue
+			}
+			for q := j; q < min(j+4, t.n); q++ {
+				x0, x1 := s0[q], s1[q]
+				for l := range t.k {
+					bv := b[l*t.ldb+q]
+					x0 += float32(a[r*t.rs+l*t.ks] * bv)
+					if two {
+						x1 += float32(a[(r+1)*t.rs+l*t.ks] * bv)
+					}
+				}
+				s0[q], s1[q] = x0, x1
+			}
+		}
+		finishRow(t, c0, s0, bias)
+		if two {
+			finishRow(t, c1, s1, bias)
+		}
+	}
+}
+
+// quads is the chains of two rows and four columns, in registers.
+func quads(t *tile, s0, s1, a, b []float32) {
+	_, _ = s0[3], s1[3]
+	x0, x1, x2, x3 := s0[0], s0[1], s0[2], s0[3]
+	y0, y1, y2, y3 := s1[0], s1[1], s1[2], s1[3]
+	ai, bi, rs := 0, 0, t.rs
+	for range t.k {
+		q := b[bi : bi+4 : bi+4]
+		a0, a1 := a[ai], a[ai+rs]
+		x0 += float32(a0 * q[0])
+		y0 += float32(a1 * q[0])
+		x1 += float32(a0 * q[1])
+		y1 += float32(a1 * q[1])
+		x2 += float32(a0 * q[2])
+		y2 += float32(a1 * q[2])
+		x3 += float32(a0 * q[3])
+		y3 += float32(a1 * q[3])
+		ai += t.ks
+		bi += t.ldb
+	}
+	s0[0], s0[1], s0[2], s0[3] = x0, x1, x2, x3
+	s1[0], s1[1], s1[2], s1[3] = y0, y1, y2, y3
+}
+
+func finishRow(t *tile, c []float32, s *[panelCols]float32, bias []float32) {
+	for j := range c {
+		v := s[j]
+		if bias != nil {
+			v += bias[j]
+		}
+		if t.add {
+			v += c[j]
+		}
+		c[j] = v
+	}
+}

@@ -1,0 +1,192 @@
+package cpu
+
+import (
+	"math"
+
+	"spell/kernels"
+	"spell/tensor"
+)
+
+// A running is the state of a softmax over tiles of VocabTile columns: the maximum so far, the
+// sum of exp(z-top), and of exp(z-top)*(z-top) for the entropy. LogProb and Sample advance it
+// over the same tiles of the same numbers, so their log-probabilities have the same bits.
+type running struct{ top, sum, moment float32 }
+
+func newRunning() running { return running{top: float32(math.Inf(-1))} }
+
+// advance adds a tile of scaled logits.
+func (r *running) advance(s isa, z []float32) {
+	top := max(r.top, s.max(z))
+	if math.IsInf(float64(top), -1) {
+		return // nothing but impossible columns so far
+	}
+	if top != r.top {
+		if r.sum != 0 {
+			f, d := expf(r.top-top), r.top-top
+			r.moment = (r.moment + float32(d*r.sum)) * f
+			r.sum *= f
+		}
+		r.top = top
+	}
+	sum, moment := s.expMoments(z, top)
+	r.sum += sum
+	r.moment += moment
+}
+
+// lse is the log of the sum of exponentials.
+func (r *running) lse() float32 { return logSum(r.top, r.sum) }
+
+// entropy is -Σ p log p.
+func (r *running) entropy() float32 {
+	return float32(math.Log(float64(r.sum)) - float64(r.moment)/float64(r.sum))
+}
+
+type logProbCall struct {
+	g       gemmCall // the logits: C is never formed
+	stats   mat
+	targets []int32
+	invTemp []float32
+}
+
+// logits prepares the product x·wᵀ.
+func (b *Backend) logits(op string, x, w tensor.Mat) gemmCall {
+	g := gemmCall{a: view(op, x), b: view(op, w), m: x.Rows, n: w.Rows, k: x.Cols, how: transpose}
+	if p := b.packOf(w); p != nil {
+		g.how, g.panels = packed, p
+	}
+	// Rows of a task: each task reads all of w, so as many as keep the workers even.
+	tasks := 2 * len(b.pool.workers)
+	g.mb = max(min(ceil(ceil(x.Rows, tasks), tileRows)*tileRows, 16*tileRows), tileRows)
+	return g
+}
+
+// logitTile is the logits of rows [i0, i1) and columns [j0, j1), at distance VocabTile.
+func (g *gemmCall) logitTile(w *worker, z []float32, i0, i1, j0, j1 int) {
+	top := w.top
+	for k0 := 0; k0 == 0 || k0 < g.k; k0 += blockK {
+		k1 := min(k0+blockK, g.k)
+		g.block(w, i0, i1, j0, j1, k0, k1, k0 == 0, k1 == g.k, z, kernels.VocabTile)
+		w.top = top
+	}
+}
+
+// LogProb scores one target a row without forming the logits.
+func (b *Backend) LogProb(stats, x, w tensor.Mat, targets []int32, invTemp []float32) {
+	checkHead("LogProb", stats, x, w, targets, invTemp)
+	c := &b.calls.logProb
+	*c = logProbCall{g: b.logits("LogProb", x, w), stats: view("LogProb", stats), targets: targets, invTemp: invTemp}
+	b.pool.do(c, ceil(x.Rows, c.g.mb), x.Len()*w.Rows > wideFlops/2)
+	b.wrote(stats)
+}
+
+func checkHead(op string, stats, x, w tensor.Mat, targets []int32, invTemp []float32) {
+	kernels.CheckShape(op, "stats", stats, x.Rows, 3)
+	kernels.CheckShape(op, "w", w, w.Rows, x.Cols)
+	kernels.Check(op, len(targets) == x.Rows && len(invTemp) == x.Rows, "%d targets and %d temperatures for %d rows", len(targets), len(invTemp), x.Rows)
+	kernels.CheckRows(op, targets, w.Rows)
+}
+
+func (c *logProbCall) task(w *worker, i int) {
+	i0 := i * c.g.mb
+	i1 := min(i0+c.g.mb, c.g.m)
+	var state [16 * tileRows]running
+	var chosen [16 * tileRows]float32
+	for r := range state[:i1-i0] {
+		state[r] = newRunning()
+	}
+	z := w.take((i1 - i0) * kernels.VocabTile)
+	for j0 := 0; j0 < c.g.n; j0 += kernels.VocabTile {
+		j1 := min(j0+kernels.VocabTile, c.g.n)
+		c.g.logitTile(w, z, i0, i1, j0, j1)
+		for r := i0; r < i1; r++ {
+			row := z[(r-i0)*kernels.VocabTile:][:j1-j0]
+			w.s.scale(row, c.invTemp[r])
+			if t := int(c.targets[r]); t >= j0 && t < j1 {
+				chosen[r-i0] = row[t-j0]
+			}
+			state[r-i0].advance(w.s, row)
+		}
+	}
+	for r := i0; r < i1; r++ {
+		s := &state[r-i0]
+		lse := s.lse()
+		out := [3]float32{chosen[r-i0] - lse, s.entropy(), lse}
+		c.stats.put(w.s, r, 0, out[:])
+	}
+}
+
+// logitGradCall leaves the logit gradients of one vocabulary tile in dz, rounded to the type of x.
+type logitGradCall struct {
+	logProbCall
+	coefLogp, coefEntropy []float32
+	row0, rows            int // of dz
+	j0, j1                int
+	dz                    []float32
+}
+
+// headRows is the number of rows whose logit gradients are held at once.
+const headRows = 4096
+
+// LogProbGrad walks the vocabulary tile by tile: the logit gradients of the tile, then what they
+// give to dx, whose chain goes on from tile to tile, and to the tile's rows of dw.
+func (b *Backend) LogProbGrad(dx, dw, stats, x, w tensor.Mat, targets []int32, invTemp, coefLogp, coefEntropy []float32) {
+	const op = "LogProbGrad"
+	checkHead(op, stats, x, w, targets, invTemp)
+	kernels.CheckShape(op, "dx", dx, x.Rows, x.Cols)
+	kernels.CheckShape(op, "dw", dw, w.Rows, w.Cols)
+	kernels.Check(op, len(coefLogp) == x.Rows && len(coefEntropy) == x.Rows, "%d and %d coefficients for %d rows", len(coefLogp), len(coefEntropy), x.Rows)
+	c := &b.calls.logitGrad
+	*c = logitGradCall{logProbCall: logProbCall{g: b.logits(op, x, w), stats: view(op, stats), targets: targets, invTemp: invTemp},
+		coefLogp: coefLogp, coefEntropy: coefEntropy}
+	xs, ws, dxs, dws := view(op, x), view(op, w), view(op, dx), view(op, dw)
+	sum := dxs
+	if dxs.half {
+		sum = widened(b.isa, &dxs, &b.calls.inputScratch)
+	}
+	step := headRows
+	if dws.half {
+		step = max(x.Rows, 1) // one rounding of dw
+	}
+	b.calls.tileScratch = grow(b.calls.tileScratch, min(step, x.Rows)*kernels.VocabTile)
+	c.dz = b.calls.tileScratch
+	for c.j0 = 0; c.j0 < w.Rows; c.j0 += kernels.VocabTile {
+		c.j1 = min(c.j0+kernels.VocabTile, w.Rows)
+		for c.row0 = 0; c.row0 < x.Rows; c.row0 += step {
+			c.rows = min(step, x.Rows-c.row0)
+			n := c.j1 - c.j0
+			b.pool.do(c, ceil(c.rows, c.g.mb), c.rows*n*x.Cols > wideFlops/2)
+			dz := mat{f: c.dz, rows: c.rows, cols: n, stride: kernels.VocabTile}
+			g := &b.calls.gemm
+			*g = gemmCall{c: sum.slice(c.row0, c.rows), a: dz, b: ws.slice(c.j0, n), m: c.rows, n: x.Cols, k: n, onto: c.j0 > 0, how: rowsOf(&ws)}
+			b.product(g)
+			*g = gemmCall{c: dws.slice(c.j0, n), a: dz, b: xs.slice(c.row0, c.rows), m: n, n: x.Cols, k: c.rows, swapA: true, onto: true, how: rowsOf(&xs)}
+			b.product(g)
+		}
+	}
+	for r := 0; dxs.half && r < dxs.rows; r++ {
+		dxs.put(b.isa, r, 0, sum.f[r*sum.stride:][:sum.cols])
+	}
+	b.wrote(dx)
+	b.wrote(dw)
+}
+
+func (c *logitGradCall) task(w *worker, i int) {
+	i0 := i * c.g.mb
+	i1 := min(i0+c.g.mb, c.rows)
+	c.g.logitTile(w, c.dz[i0*kernels.VocabTile:], c.row0+i0, c.row0+i1, c.j0, c.j1)
+	buf := w.take(3)
+	for i := i0; i < i1; i++ {
+		r := c.row0 + i
+		z := c.dz[i*kernels.VocabTile:][:c.j1-c.j0]
+		s := c.stats.row(w.s, r, 0, 3, buf)
+		inv := c.invTemp[r]
+		w.s.scale(z, inv)
+		w.s.logitGrad(z, s[2], inv, c.coefLogp[r], c.coefEntropy[r], s[1])
+		if t := int(c.targets[r]); t >= c.j0 && t < c.j1 {
+			z[t-c.j0] += inv * c.coefLogp[r]
+		}
+		if c.g.a.half {
+			w.s.round(z)
+		}
+	}
+}

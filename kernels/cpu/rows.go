@@ -1,0 +1,236 @@
+package cpu
+
+import (
+	"math"
+
+	"spell/kernels"
+	"spell/tensor"
+)
+
+// Operations on rows: each task takes a run of rows, or a run of columns where rows are summed.
+
+// rowsATask is how many rows of that many columns make a task worth claiming.
+func rowsATask(cols int) int { return max(1, (1<<12)/max(cols, 1)) }
+
+// colsATask is the width of a task that walks all rows of a few columns.
+const colsATask = 128
+
+// moveCall copies or clears rows: dst[to[i]] = src[from[i]], an absent index being i itself.
+type moveCall struct {
+	dst, src mat
+	from, to []int32
+	rows     int // of a task
+	n        int
+}
+
+func (c *moveCall) task(w *worker, i int) {
+	buf := w.take(c.dst.cols)
+	for r := i * c.rows; r < min((i+1)*c.rows, c.n); r++ {
+		d, s := r, r
+		if c.to != nil {
+			d = int(c.to[r])
+		}
+		if c.from != nil {
+			s = int(c.from[r])
+		}
+		n, o := c.dst.cols, d*c.dst.stride
+		switch {
+		case c.src.none() && c.dst.half:
+			clear(c.dst.h[o : o+n])
+		case c.src.none():
+			clear(c.dst.f[o : o+n])
+		case c.src.half && c.dst.half:
+			copy(c.dst.h[o:o+n], c.src.h[s*c.src.stride:][:n])
+		default:
+			c.dst.put(w.s, d, 0, c.src.row(w.s, s, 0, n, buf))
+		}
+	}
+}
+
+func (b *Backend) move(c moveCall) {
+	if c.n == 0 || c.dst.cols == 0 {
+		return
+	}
+	c.rows = rowsATask(c.dst.cols)
+	m := &b.calls.move
+	*m = c
+	b.pool.do(m, ceil(c.n, c.rows), c.n*c.dst.cols > 8*wideWork)
+}
+
+// Zero is dst[i][j] = 0.
+func (b *Backend) Zero(dst tensor.Mat) {
+	d := view("Zero", dst)
+	b.move(moveCall{dst: d, n: d.rows})
+	b.loaded(dst)
+}
+
+// Copy is dst[i][j] = src[i][j], rounded to dst.Type.
+func (b *Backend) Copy(dst, src tensor.Mat) {
+	kernels.CheckShape("Copy", "src", src, dst.Rows, dst.Cols)
+	d := view("Copy", dst)
+	b.move(moveCall{dst: d, src: view("Copy", src), n: d.rows})
+	b.loaded(dst)
+}
+
+// Gather is y[i] = table[rows[i]].
+func (b *Backend) Gather(y, table tensor.Mat, rows []int32) {
+	kernels.CheckShape("Gather", "y", y, len(rows), table.Cols)
+	kernels.CheckRows("Gather", rows, table.Rows)
+	b.move(moveCall{dst: view("Gather", y), src: view("Gather", table), from: rows, n: len(rows)})
+	b.wrote(y)
+}
+
+// Scatter is table[rows[i]] = y[i], rounded to table.Type.
+func (b *Backend) Scatter(table, y tensor.Mat, rows []int32) {
+	kernels.CheckShape("Scatter", "y", y, len(rows), table.Cols)
+	kernels.CheckRows("Scatter", rows, table.Rows)
+	b.move(moveCall{dst: view("Scatter", table), src: view("Scatter", y), to: rows, n: len(rows)})
+	b.wrote(table)
+}
+
+// scatterCall adds rows of src to rows of dst, one run of columns a task.
+type scatterCall struct {
+	dst, src mat
+	rows     []int32 // nil: all to row 0
+	cols     int
+}
+
+func (c *scatterCall) task(w *worker, i int) {
+	c0 := i * c.cols
+	c1 := min(c0+c.cols, c.dst.cols)
+	dbuf, sbuf := w.take(c1-c0), w.take(c1-c0)
+	if c.rows == nil {
+		d := c.dst.row(w.s, 0, c0, c1, dbuf)
+		for r := range c.src.rows {
+			w.s.add(d, d, c.src.row(w.s, r, c0, c1, sbuf))
+		}
+		c.dst.store(w.s, 0, c0, d)
+		return
+	}
+	for r, to := range c.rows {
+		d := c.dst.row(w.s, int(to), c0, c1, dbuf)
+		w.s.add(d, d, c.src.row(w.s, r, c0, c1, sbuf))
+		c.dst.store(w.s, int(to), c0, d)
+	}
+}
+
+func (b *Backend) scatter(c scatterCall) {
+	if c.src.rows == 0 || c.dst.cols == 0 {
+		return
+	}
+	wide := c.src.rows*c.dst.cols > 4*wideWork
+	c.cols = c.dst.cols
+	if wide {
+		c.cols = colsATask
+	}
+	s := &b.calls.scatter
+	*s = c
+	b.pool.do(s, ceil(c.dst.cols, c.cols), wide)
+}
+
+// ScatterAdd is, for i in order, dtable[rows[i]] += dy[i].
+func (b *Backend) ScatterAdd(dtable, dy tensor.Mat, rows []int32) {
+	kernels.CheckShape("ScatterAdd", "dy", dy, len(rows), dtable.Cols)
+	kernels.CheckRows("ScatterAdd", rows, dtable.Rows)
+	if len(rows) > 0 {
+		b.scatter(scatterCall{dst: view("ScatterAdd", dtable), src: view("ScatterAdd", dy), rows: rows})
+	}
+	b.wrote(dtable)
+}
+
+// columnSums is db[o] += Σᵢ dy[i][o], rows in order onto the stored value.
+func (b *Backend) columnSums(db, dy tensor.Mat) {
+	b.scatter(scatterCall{dst: view("MatMulGradW", db), src: view("MatMulGradW", dy)})
+}
+
+// RopeTable fills cs with cosines and sines, computed in f64.
+func (b *Backend) RopeTable(cs tensor.Mat, pos []int32, r kernels.Rotary) {
+	kernels.CheckShape("RopeTable", "cs", cs, len(pos), r.Dim)
+	kernels.Check("RopeTable", len(r.InvFreq) == r.Dim/2, "%d frequencies for heads of %d", len(r.InvFreq), r.Dim)
+	c := view("RopeTable", cs)
+	row := make([]float32, r.Dim)
+	for i, p := range pos {
+		for j, f := range r.InvFreq {
+			sin, cos := math.Sincos(float64(p) * f)
+			row[j], row[j+r.Dim/2] = float32(cos*r.Scale), float32(sin*r.Scale)
+		}
+		c.put(b.isa, i, 0, row)
+	}
+	b.wrote(cs)
+}
+
+type ropeCall struct {
+	y, x, cs mat
+	inverse  bool
+	rows     int
+}
+
+// Rope rotates every head of every row by the angles of its row of cs.
+func (b *Backend) Rope(y, x, cs tensor.Mat, inverse bool) {
+	kernels.CheckShape("Rope", "y", y, x.Rows, x.Cols)
+	kernels.Check("Rope", cs.Rows == x.Rows && cs.Cols > 0 && cs.Cols%2 == 0 && x.Cols%cs.Cols == 0, "table %v for %v", cs, x)
+	c := &b.calls.rope
+	*c = ropeCall{y: view("Rope", y), x: view("Rope", x), cs: view("Rope", cs), inverse: inverse, rows: rowsATask(x.Cols)}
+	b.pool.do(c, ceil(x.Rows, c.rows), x.Len() > 2*wideWork)
+	b.wrote(y)
+}
+
+func (c *ropeCall) task(w *worker, i int) {
+	n, d := c.x.cols, c.cs.cols
+	xb, yb, cb := w.take(n), w.take(n), w.take(d)
+	for r := i * c.rows; r < min((i+1)*c.rows, c.x.rows); r++ {
+		x, cs := c.x.row(w.s, r, 0, n, xb), c.cs.row(w.s, r, 0, d, cb)
+		y := c.y.out(r, 0, n, yb)
+		for h := 0; h < n; h += d {
+			w.s.rotate(y[h:h+d], x[h:h+d], cs, c.inverse)
+		}
+		c.y.store(w.s, r, 0, y)
+	}
+}
+
+type swigluCall struct {
+	y, dgate, dup, dy, gate, up mat // y, or dgate, dup and dy
+	rows                        int
+}
+
+// SwiGLU is y = gate/(1+exp(-gate)) * up.
+func (b *Backend) SwiGLU(y, gate, up tensor.Mat) {
+	kernels.CheckShape("SwiGLU", "y", y, gate.Rows, gate.Cols)
+	kernels.CheckShape("SwiGLU", "up", up, gate.Rows, gate.Cols)
+	c := &b.calls.swiglu
+	*c = swigluCall{y: view("SwiGLU", y), gate: view("SwiGLU", gate), up: view("SwiGLU", up), rows: rowsATask(gate.Cols)}
+	b.pool.do(c, ceil(gate.Rows, c.rows), gate.Len() > wideWork)
+	b.wrote(y)
+}
+
+// SwiGLUGrad is the gradient of SwiGLU.
+func (b *Backend) SwiGLUGrad(dgate, dup, dy, gate, up tensor.Mat) {
+	for _, m := range []tensor.Mat{dgate, dup, dy, up} {
+		kernels.CheckShape("SwiGLUGrad", "operand", m, gate.Rows, gate.Cols)
+	}
+	c := &b.calls.swiglu
+	*c = swigluCall{dgate: view("SwiGLUGrad", dgate), dup: view("SwiGLUGrad", dup), dy: view("SwiGLUGrad", dy),
+		gate: view("SwiGLUGrad", gate), up: view("SwiGLUGrad", up), rows: rowsATask(gate.Cols)}
+	b.pool.do(c, ceil(gate.Rows, c.rows), gate.Len() > wideWork)
+	b.wrote(dgate)
+	b.wrote(dup)
+}
+
+func (c *swigluCall) task(w *worker, i int) {
+	n := c.gate.cols
+	gb, ub, yb, tb, sb := w.take(n), w.take(n), w.take(n), w.take(n), w.take(n)
+	for r := i * c.rows; r < min((i+1)*c.rows, c.gate.rows); r++ {
+		g, u := c.gate.row(w.s, r, 0, n, gb), c.up.row(w.s, r, 0, n, ub)
+		if c.dy.rows == 0 {
+			y := c.y.out(r, 0, n, yb)
+			w.s.swiglu(y, g, u)
+			c.y.store(w.s, r, 0, y)
+			continue
+		}
+		dy := c.dy.row(w.s, r, 0, n, yb)
+		dg, du := c.dgate.out(r, 0, n, tb), c.dup.out(r, 0, n, sb)
+		w.s.swigluGrad(dg, du, dy, g, u)
+		c.dgate.store(w.s, r, 0, dg)
+		c.dup.store(w.s, r, 0, du)
+	}
+}

@@ -1,0 +1,170 @@
+package cpu
+
+import (
+	"math"
+
+	"spell/tensor"
+)
+
+// Primitives on rows in plain Go. Slices of one call have equal lengths. Sums run in lanes
+// 0…15, lane = index mod 16, which tree adds up. float32(x*y) keeps the compiler of a machine
+// with fused instructions from fusing what follows.
+
+func widenGeneric(dst []float32, src []uint16) {
+	src = src[:len(dst)]
+	for i := range dst {
+		dst[i] = math.Float32frombits(uint32(src[i]) << 16)
+	}
+}
+
+func narrowGeneric(dst []uint16, src []float32) {
+	src = src[:len(dst)]
+	for i := range dst {
+		dst[i] = tensor.BF16Bits(src[i])
+	}
+}
+
+// roundGeneric rounds x to the nearest bf16, in f32.
+func roundGeneric(x []float32) {
+	for i, v := range x {
+		x[i] = tensor.BF16Float(tensor.BF16Bits(v))
+	}
+}
+
+// tree adds up 16 lanes: lanes 8 apart, then 4, 2 and 1.
+func tree(s *[16]float32) float32 {
+	for w := 8; w > 0; w /= 2 {
+		for i := range w {
+			s[i] += s[i+w]
+		}
+	}
+	return s[0]
+}
+
+// dotGeneric is Σ x[i]*y[i].
+func dotGeneric(x, y []float32) float32 {
+	y = y[:len(x)]
+	var s [16]float32
+	i := 0
+	for ; i+16 <= len(x); i += 16 {
+		a, b := (*[16]float32)(x[i:]), (*[16]float32)(y[i:])
+		for l := range s {
+			s[l] += float32(a[l] * b[l])
+		}
+	}
+	for ; i < len(x); i++ {
+		s[i&15] += float32(x[i] * y[i])
+	}
+	return tree(&s)
+}
+
+// sumSquaresGeneric is Σ x[i]² in f64.
+func sumSquaresGeneric(x []float32) float64 {
+	var s [16]float64
+	for i, v := range x {
+		s[i&15] += float64(float64(v) * float64(v))
+	}
+	for w := 8; w > 0; w /= 2 {
+		for i := range w {
+			s[i] += s[i+w]
+		}
+	}
+	return s[0]
+}
+
+// addGeneric is z = x + y.
+func addGeneric(z, x, y []float32) {
+	x, y = x[:len(z)], y[:len(z)]
+	for i := range z {
+		z[i] = x[i] + y[i]
+	}
+}
+
+// mulGeneric is z = x * y.
+func mulGeneric(z, x, y []float32) {
+	x, y = x[:len(z)], y[:len(z)]
+	for i := range z {
+		z[i] = x[i] * y[i]
+	}
+}
+
+// scaleGeneric is x *= a.
+func scaleGeneric(x []float32, a float32) {
+	for i := range x {
+		x[i] *= a
+	}
+}
+
+// scaleMulGeneric is y = x * a * w.
+func scaleMulGeneric(y, x, w []float32, a float32) {
+	x, w = x[:len(y)], w[:len(y)]
+	for i := range y {
+		y[i] = x[i] * a * w[i]
+	}
+}
+
+// mulAddGeneric is z += x * y * a.
+func mulAddGeneric(z, x, y []float32, a float32) {
+	x, y = x[:len(z)], y[:len(z)]
+	for i := range z {
+		z[i] += float32(float32(x[i]*y[i]) * a)
+	}
+}
+
+// normGradGeneric is dx += a*g - x*c.
+func normGradGeneric(dx, g, x []float32, a, c float32) {
+	g, x = g[:len(dx)], x[:len(dx)]
+	for i := range dx {
+		dx[i] += float32(a*g[i]) - float32(x[i]*c)
+	}
+}
+
+// rotateGeneric turns the pairs (x[j], x[j+d/2]) by the angles of cs, or back. y may be x.
+func rotateGeneric(y, x, cs []float32, inverse bool) {
+	h := len(x) / 2
+	a, b, c, s := x[:h], x[h:][:h], cs[:h], cs[h:][:h]
+	ya, yb := y[:h], y[h:][:h]
+	for j := range h {
+		sin := s[j]
+		if inverse {
+			sin = -sin
+		}
+		p, q := a[j], b[j]
+		ya[j] = float32(p*c[j]) - float32(q*sin)
+		yb[j] = float32(q*c[j]) + float32(p*sin)
+	}
+}
+
+// swigluGeneric is y = g/(1+exp(-g)) * u.
+func swigluGeneric(y, g, u []float32) {
+	g, u = g[:len(y)], u[:len(y)]
+	for i := range y {
+		y[i] = g[i] / (1 + expf(-g[i])) * u[i]
+	}
+}
+
+// swigluGradGeneric is, with s = 1/(1+exp(-g)), dg = dy*u*s*(1+g*(1-s)) and du = dy*g*s.
+func swigluGradGeneric(dg, du, dy, g, u []float32) {
+	du, dy, g, u = du[:len(dg)], dy[:len(dg)], g[:len(dg)], u[:len(dg)]
+	for i := range dg {
+		s := 1 / (1 + expf(-g[i]))
+		d, x := dy[i], g[i]
+		ds := d * s
+		du[i] = ds * x
+		dg[i] = ds * u[i] * (1 + float32(x*(1-s)))
+	}
+}
+
+// adamwGeneric updates a run of parameters p with moments m, v and gradient g.
+func adamwGeneric(p, m, v, g []float32, s *adamStep) {
+	m, v, g = m[:len(p)], v[:len(p)], g[:len(p)]
+	for i := range p {
+		d := g[i] * s.grad
+		m1 := float32(s.beta1*m[i]) + float32(s.one1*d)
+		v1 := float32(s.beta2*v[i]) + float32(float32(s.one2*d)*d)
+		m[i], v[i] = m1, v1
+		root := float32(math.Sqrt(float64(v1)))
+		step := s.rate * m1 / (float32(root*s.root) + s.eps)
+		p[i] -= step + float32(s.decay*p[i])
+	}
+}

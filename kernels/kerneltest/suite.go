@@ -1,0 +1,127 @@
+// Package kerneltest is the conformance suite that every backend of package kernels passes.
+//
+// Run compares each operation with the float64 oracle (package ref) over shapes, layouts and
+// element types, and then compares the backend with itself, bit for bit: with other numbers of
+// workers, with rows alone, among others, in another order and in chunks, with views of
+// another stride. Every matrix lies between poisoned margins that must survive, and every
+// backend runs inside Guarded. Gradients checks the oracle's own gradient operations against
+// central differences.
+package kerneltest
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+
+	"spell/kernels"
+	"spell/kernels/ref"
+	"spell/tensor"
+)
+
+// Options says what the backend under test computes with.
+type Options struct {
+	// Types are the operand types to test; F32 and BF16 where none are given. An F64 backend
+	// is held to float64 accuracy.
+	Types []tensor.DType
+}
+
+// workerCounts are the numbers of workers among which no bit may change.
+var workerCounts = []int{1, 2, 3, 8}
+
+// arenaSize holds every matrix of the largest case, margins and strides included.
+const arenaSize = 32 << 20
+
+// types are the element types of one round of cases.
+type types struct {
+	in  tensor.DType // operands of products, weights, keys and values
+	out tensor.DType // what an operation hands on
+	acc tensor.DType // statistics, tables, weight gradients
+}
+
+func (t types) String() string { return fmt.Sprintf("%v-%v", t.in, t.out) }
+
+// unit is the rounding unit of the arithmetic inside operations.
+func (t types) unit() float64 { return unitOf(t.acc) }
+
+// product is the relative error of a product inside an operation, one operand of which is
+// rounded to the type of the other: so many units.
+func (t types) product(units float64) float64 {
+	if t.in == tensor.BF16 {
+		return 2 * unitOf(tensor.BF16) / t.unit()
+	}
+	return units
+}
+
+// A suite is one run of the tests.
+type suite struct {
+	envs   []*env // one for each of workerCounts
+	oracle *env
+	types  []types
+}
+
+// Run tests the backends that open starts, with the given number of workers each.
+func Run(t *testing.T, open func(workers int) (kernels.Backend, error), opts Options) {
+	s := &suite{}
+	for _, n := range workerCounts {
+		b, err := open(n)
+		if err != nil {
+			t.Fatalf("opening the backend with %d workers: %v", n, err)
+		}
+		s.envs = append(s.envs, newEnv(t, Guarded(b), fmt.Sprintf("%d workers", n)))
+	}
+	s.oracle = newEnv(t, ref.New[float64](), "oracle")
+	if opts.Types == nil {
+		opts.Types = []tensor.DType{tensor.F32, tensor.BF16}
+	}
+	for _, in := range opts.Types {
+		acc := tensor.F32
+		if in == tensor.F64 {
+			acc = tensor.F64
+		}
+		s.types = append(s.types, types{in, in, acc})
+		if in != acc {
+			s.types = append(s.types, types{in, acc, acc})
+		}
+	}
+	for _, test := range []struct {
+		name string
+		run  func(*testing.T, types)
+	}{
+		{"Copies", s.copies},
+		{"RMSNorm", s.rmsNorm},
+		{"MatMul", s.matMul},
+		{"Rope", s.rope},
+		{"SwiGLU", s.swiGLU},
+		{"Attend", s.attend},
+		{"AttendBits", s.attendBits},
+		{"LogProb", s.logProb},
+		{"Sample", s.sample},
+		{"AdamW", s.adamW},
+		{"NaN", s.nan},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			for _, ty := range s.types {
+				t.Run(ty.String(), func(t *testing.T) { test.run(t, ty) })
+			}
+		})
+	}
+	t.Run("Refusals", s.refusals)
+}
+
+// random is the seeded source of a case.
+func random(seed ...int) *rand.Rand {
+	h := uint64(14695981039346656037)
+	for _, v := range seed {
+		h = (h ^ uint64(v)) * 1099511628211
+	}
+	return rand.New(rand.NewPCG(h, 0x9e3779b97f4a7c15))
+}
+
+// normal is n draws from N(0, scale²).
+func normal(r *rand.Rand, n int, scale float64) []float64 {
+	v := make([]float64, n)
+	for i := range v {
+		v[i] = scale * r.NormFloat64()
+	}
+	return v
+}

@@ -1,0 +1,128 @@
+package ref
+
+import (
+	"math"
+
+	"spell/kernels"
+	"spell/tensor"
+)
+
+// Attend is softmax attention over key spans.
+func (*Backend[T]) Attend(o, lse, q, k, v tensor.Mat, a *kernels.Attention) {
+	kernels.CheckAttention("Attend", q, k, v, a)
+	kernels.CheckShape("Attend", "o", o, q.Rows, q.Cols)
+	O, L, V := open[T](o), open[T](lse), open[T](v)
+	s := newScorer[T](q, k, a)
+	for _, run := range a.Queries {
+		keys := keyRows(run)
+		for i := range int(run.Len) {
+			row, seen := int(run.Row)+i, keys[:len(keys)-int(run.Len)+i+1]
+			for h := range a.Heads {
+				z, top, sum := s.scores(row, h, seen)
+				if !lse.IsZero() {
+					L.set(row, h, top+log(sum))
+				}
+				c := h / (a.Heads / a.KVHeads) * a.Dim
+				for d := range a.Dim {
+					var acc T
+					for n, kr := range seen {
+						acc += tensor.Round(v.Type, exp(z[n]-top)) * V.at(kr, c+d)
+					}
+					O.set(row, h*a.Dim+d, acc/sum)
+				}
+			}
+		}
+	}
+}
+
+// AttendGrad is its gradient.
+func (*Backend[T]) AttendGrad(dq, dk, dv, do, o, lse, q, k, v tensor.Mat, a *kernels.Attention) {
+	kernels.CheckAttention("AttendGrad", q, k, v, a)
+	for _, m := range []tensor.Mat{dq, do, o} {
+		kernels.CheckShape("AttendGrad", "dq, do or o", m, q.Rows, q.Cols)
+	}
+	for _, m := range []tensor.Mat{dk, dv} {
+		kernels.CheckShape("AttendGrad", "dk or dv", m, k.Rows, k.Cols)
+	}
+	kernels.CheckShape("AttendGrad", "lse", lse, q.Rows, a.Heads)
+	DQ, DK, DV, DO, O := open[T](dq), open[T](dk), open[T](dv), open[T](do), open[T](o)
+	L, Q, K, V := open[T](lse), open[T](q), open[T](k), open[T](v)
+	s := newScorer[T](q, k, a)
+	sum := make([]T, a.Dim)
+	for _, run := range a.Queries {
+		keys := keyRows(run)
+		for i := range int(run.Len) {
+			row, seen := int(run.Row)+i, keys[:len(keys)-int(run.Len)+i+1]
+			for h := range a.Heads {
+				z, _, _ := s.scores(row, h, seen)
+				c, hc := h/(a.Heads/a.KVHeads)*a.Dim, h*a.Dim
+				var delta T
+				for d := range a.Dim {
+					delta += DO.at(row, hc+d) * O.at(row, hc+d)
+				}
+				clear(sum)
+				for n, kr := range seen {
+					p := exp(z[n] - L.at(row, h))
+					var dp T
+					for d := range a.Dim {
+						dp += DO.at(row, hc+d) * V.at(kr, c+d)
+					}
+					ds := tensor.Round(k.Type, p*(dp-delta)*T(a.Scale))
+					p = tensor.Round(do.Type, p)
+					for d := range a.Dim {
+						sum[d] += ds * K.at(kr, c+d)
+						DK.add(kr, c+d, ds*Q.at(row, hc+d))
+						DV.add(kr, c+d, p*DO.at(row, hc+d))
+					}
+				}
+				for d := range a.Dim {
+					DQ.set(row, hc+d, sum[d])
+				}
+			}
+		}
+	}
+}
+
+// keyRows lists the key rows of a run's spans in order.
+func keyRows(q kernels.Query) []int {
+	var rows []int
+	for _, s := range q.Spans {
+		for n := range s.Len {
+			rows = append(rows, int(s.Row+n))
+		}
+	}
+	return rows
+}
+
+type scorer[T tensor.Float] struct {
+	q, k mat[T]
+	a    *kernels.Attention
+	z    []T
+}
+
+func newScorer[T tensor.Float](q, k tensor.Mat, a *kernels.Attention) *scorer[T] {
+	return &scorer[T]{q: open[T](q), k: open[T](k), a: a, z: make([]T, k.Rows)}
+}
+
+// scores are the scaled products of query row and head with the keys, their maximum, and
+// the sum of exp(z - maximum).
+func (s *scorer[T]) scores(row, h int, keys []int) (z []T, top, sum T) {
+	for len(s.z) < len(keys) {
+		s.z = append(s.z, 0)
+	}
+	z = s.z[:len(keys)]
+	top = T(math.Inf(-1))
+	c := h / (s.a.Heads / s.a.KVHeads) * s.a.Dim
+	for n, kr := range keys {
+		var dot T
+		for d := range s.a.Dim {
+			dot += s.q.at(row, h*s.a.Dim+d) * s.k.at(kr, c+d)
+		}
+		z[n] = dot * T(s.a.Scale)
+		top = max(top, z[n])
+	}
+	for _, v := range z {
+		sum += exp(v - top)
+	}
+	return z, top, sum
+}

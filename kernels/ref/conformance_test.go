@@ -1,0 +1,24 @@
+package ref_test
+
+import (
+	"testing"
+
+	"spell/kernels"
+	"spell/kernels/kerneltest"
+	"spell/kernels/ref"
+	"spell/tensor"
+)
+
+// TestConformance holds the oracle to its own rules, computing in float32 and in float64.
+func TestConformance(t *testing.T) {
+	t.Run("float32", func(t *testing.T) {
+		kerneltest.Run(t, func(int) (kernels.Backend, error) { return ref.New[float32](), nil }, kerneltest.Options{})
+	})
+	t.Run("float64", func(t *testing.T) {
+		kerneltest.Run(t, func(int) (kernels.Backend, error) { return ref.New[float64](), nil },
+			kerneltest.Options{Types: []tensor.DType{tensor.F64}})
+	})
+}
+
+// TestGradients differentiates the oracle.
+func TestGradients(t *testing.T) { kerneltest.Gradients(t, ref.New[float64]()) }

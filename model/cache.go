@@ -1,0 +1,117 @@
+package model
+
+import (
+	"fmt"
+
+	"spell/kernels"
+	"spell/tensor"
+)
+
+// A Cache holds the keys and values of tokens already read, a row a token, and runs passes that
+// extend it. The decode pass of one row is the training pass of ten thousand: the same block
+// functions, which give a row the same bits whatever rows are beside it.
+type Cache struct {
+	d    *Decoder
+	k, v []tensor.Mat // a layer each: Act [rows, kv dim]
+	kv   *tensor.Arena
+
+	x         [2]tensor.Mat // Act [n, hidden], input and output of a block in turn
+	n         int           // rows of the latest pass
+	logitRows int
+	logits    *tensor.Arena
+}
+
+// NewCache maps keys and values for slots tokens, scratch for passes of up to rows rows, and
+// logits for samples of up to logitRows rows at a time.
+func NewCache(b kernels.Backend, w *Weights, slots, rows, logitRows int) (*Cache, error) {
+	c := &Cache{d: &Decoder{B: b, W: w, rows: rows}, logitRows: logitRows}
+	plan := tensor.NewArena("plan", 1<<60, nil, 0, nil)
+	c.carve(plan, rows)
+	c.gather(plan, logitRows)
+	var err error
+	if c.d.arena, err = b.Alloc("activations", plan.Peak()); err != nil {
+		return nil, err
+	}
+	if c.logits, err = b.Alloc("logits", tensor.Bytes(w.Acc, logitRows, w.Vocab)); err != nil {
+		return nil, err
+	}
+	if c.kv, err = b.Alloc("key-value cache", 2*w.Layers*tensor.Bytes(w.Act, slots, w.KVDim())); err != nil {
+		return nil, err
+	}
+	for range w.Layers {
+		c.k = append(c.k, c.kv.New(w.Act, slots, w.KVDim()))
+		c.v = append(c.v, c.kv.New(w.Act, slots, w.KVDim()))
+	}
+	return c, nil
+}
+
+// Free unmaps the cache.
+func (c *Cache) Free() {
+	for _, a := range []*tensor.Arena{c.d.arena, c.logits, c.kv} {
+		if a != nil {
+			a.Free()
+		}
+	}
+}
+
+// carve lays out a pass of n rows: the outputs first, so that Sample finds them.
+func (c *Cache) carve(a *tensor.Arena, n int) (t acts, cs, tmp tensor.Mat) {
+	w := c.d.W
+	a.Release(0)
+	c.x[0], c.x[1] = a.New(w.Act, n, w.Hidden), a.New(w.Act, n, w.Hidden)
+	c.n = n
+	return newActs(a, &w.Config, w.Precision, n), a.New(w.Acc, n, w.HeadDim), a.New(w.Acc, n, w.Hidden)
+}
+
+// Extend reads len(ids) tokens: row i is token ids[i] at position pos[i]; its key and value go
+// to cache row slots[i]. The queries name rows of this pass and spans of cache rows, which may
+// be written by this very pass.
+func (c *Cache) Extend(ids, pos, slots []int32, queries []kernels.Query) {
+	d := c.d
+	kernels.Check("Extend", len(ids) <= d.rows, "%d rows; the pass holds %d", len(ids), d.rows)
+	t, cs, tmp := c.carve(d.arena, len(ids))
+	t.lse = tensor.Mat{}
+	a := d.W.attention(queries)
+	d.B.RopeTable(cs, pos, d.W.Rotary)
+	d.B.Gather(c.x[0], d.W.Embed.W, ids)
+	for l := range d.W.Blocks {
+		blk := &d.W.Blocks[l]
+		t.x = c.x[l%2]
+		d.project(blk, &t, cs)
+		d.B.Scatter(c.k[l], t.k, slots)
+		d.B.Scatter(c.v[l], t.v, slots)
+		d.attend(blk, &t, c.k[l], c.v[l], a)
+		d.mlp(blk, &t)
+		d.finish(blk, &t, c.x[(l+1)%2], tmp)
+	}
+}
+
+func (c *Cache) gather(a *tensor.Arena, m int) (x, xn tensor.Mat) {
+	w := c.d.W
+	return a.New(w.Act, m, w.Hidden), a.New(w.Act, m, w.Hidden)
+}
+
+// Sample draws the token that follows each of the given rows of the latest pass; a row may be
+// named more than once. It returns the ids and their log-probabilities.
+func (c *Cache) Sample(rows []int32, how []kernels.Sampling) (ids []int32, logp []float32, err error) {
+	d, w := c.d, c.d.W
+	ids, logp = make([]int32, len(rows)), make([]float32, len(rows))
+	for at := 0; at < len(rows); at += c.logitRows {
+		to := min(at+c.logitRows, len(rows))
+		mark := d.arena.Mark()
+		x, xn := c.gather(d.arena, to-at)
+		c.logits.Release(0)
+		z := c.logits.New(w.Acc, to-at, w.Vocab)
+		d.B.Gather(x, c.x[w.Layers%2], rows[at:to])
+		d.B.RMSNorm(xn, x, w.Norm.W, w.NormEps)
+		d.B.MatMul(z, xn, w.Head.W, tensor.Mat{}, false)
+		d.B.Sample(ids[at:to], logp[at:to], z, how[at:to])
+		d.arena.Release(mark)
+	}
+	for i, p := range logp {
+		if p != p {
+			return nil, nil, fmt.Errorf("the model's output is not a number (row %d): its weights or activations overflow", i)
+		}
+	}
+	return ids, logp, nil
+}

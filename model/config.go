@@ -1,0 +1,120 @@
+// Package model is the decoder: its configuration, its weights, and its forward and backward
+// pass over forests, written out by hand on the operations of a kernels.Backend.
+//
+// One block function serves training, scoring, prefill and decode; they differ only in where
+// the keys and values lie. Blocks save their input and compute the rest again on the way back,
+// or keep it where memory allows.
+package model
+
+import (
+	"fmt"
+
+	"spell/tensor"
+)
+
+// A Config describes a decoder of the Llama family: RMSNorm before each half of a block, rotary
+// positions, grouped-query attention, SwiGLU. Qwen2 adds a bias to q, k and v, Qwen3 a norm on
+// each head of q and k.
+type Config struct {
+	Family    string // model_type of Hugging Face: llama, qwen2, qwen3
+	Vocab     int    // rows of the embedding
+	Hidden    int    // width of the residual stream
+	FF        int    // width of the MLP
+	Layers    int
+	Heads     int // query heads
+	KVHeads   int // key-value heads, a divisor of Heads
+	HeadDim   int // need not be Hidden/Heads
+	QKVBias   bool
+	QKNorm    bool
+	Tied      bool // the head is the embedding
+	NormEps   float64
+	Context   int // longest sequence, positions
+	Rope      Rope
+	BOS       int32 // -1: none
+	EOS       []int32
+	InitRange float64 // standard deviation of fresh weights, kept for config.json
+}
+
+// QDim is the width of the concatenated query heads, KVDim of the key-value heads.
+func (c *Config) QDim() int { return c.Heads * c.HeadDim }
+
+// KVDim is the width of the concatenated key-value heads.
+func (c *Config) KVDim() int { return c.KVHeads * c.HeadDim }
+
+// Params counts the parameters.
+func (c *Config) Params() int {
+	n := 0
+	for _, p := range Shapes(c) {
+		n += p.Rows * p.Cols
+	}
+	return n
+}
+
+// Largest sizes a configuration may name; beyond them the file is hostile or broken.
+const (
+	maxWidth  = 1 << 17
+	maxVocab  = 1 << 22
+	maxLayers = 1 << 10
+)
+
+// Validate refuses a configuration no decoder can have, naming the field.
+func (c *Config) Validate() error {
+	for _, f := range []struct {
+		name   string
+		v, max int
+	}{
+		{"vocab_size", c.Vocab, maxVocab}, {"hidden_size", c.Hidden, maxWidth}, {"intermediate_size", c.FF, maxWidth},
+		{"num_hidden_layers", c.Layers, maxLayers}, {"num_attention_heads", c.Heads, maxWidth},
+		{"num_key_value_heads", c.KVHeads, maxWidth}, {"head_dim", c.HeadDim, 1 << 10},
+		{"max_position_embeddings", c.Context, 1 << 27},
+	} {
+		if f.v < 1 || f.v > f.max {
+			return fmt.Errorf("%s is %d; it must lie between 1 and %d", f.name, f.v, f.max)
+		}
+	}
+	if c.Heads%c.KVHeads != 0 {
+		return fmt.Errorf("num_attention_heads %d is no multiple of num_key_value_heads %d", c.Heads, c.KVHeads)
+	}
+	if c.HeadDim%8 != 0 || c.HeadDim > 256 {
+		return fmt.Errorf("head_dim is %d; it must be a multiple of 8, at most 256", c.HeadDim)
+	}
+	if !(c.NormEps > 0 && c.NormEps < 1) {
+		return fmt.Errorf("rms_norm_eps is %g; it must lie between 0 and 1", c.NormEps)
+	}
+	if c.BOS >= int32(c.Vocab) {
+		return fmt.Errorf("bos_token_id %d lies outside the vocabulary of %d", c.BOS, c.Vocab)
+	}
+	for _, id := range c.EOS {
+		if id < 0 || int(id) >= c.Vocab {
+			return fmt.Errorf("eos_token_id %d lies outside the vocabulary of %d", id, c.Vocab)
+		}
+	}
+	_, err := c.Rope.Rotary(c.HeadDim)
+	return err
+}
+
+// A Precision fixes the rounding points: Weight is the type of the parameters that products
+// read, Act of every operand of a product, of K and V and of block inputs, Acc of everything
+// between.
+type Precision struct {
+	Name             string
+	Weight, Act, Acc tensor.DType
+}
+
+// The precisions. F64 is the oracle's.
+var (
+	F32  = Precision{"f32", tensor.F32, tensor.F32, tensor.F32}
+	BF16 = Precision{"bf16", tensor.BF16, tensor.BF16, tensor.F32}
+	F64  = Precision{"f64", tensor.F64, tensor.F64, tensor.F64}
+)
+
+// ParsePrecision reads "f32" or "bf16".
+func ParsePrecision(s string) (Precision, error) {
+	switch s {
+	case "f32":
+		return F32, nil
+	case "bf16":
+		return BF16, nil
+	}
+	return Precision{}, fmt.Errorf("precision %q is unknown; use f32 or bf16", s)
+}

@@ -1,0 +1,197 @@
+package model
+
+import (
+	"math"
+	"testing"
+
+	"spell/kernels"
+	"spell/kernels/ref"
+	"spell/model/forest"
+	"spell/tensor/rng"
+)
+
+// families are tiny decoders that between them have every class of parameter.
+func families() map[string]Config {
+	base := Config{Family: "llama", Vocab: 19, Hidden: 12, FF: 20, Layers: 2, Heads: 2, KVHeads: 1, HeadDim: 8,
+		NormEps: 1e-5, Context: 256, Rope: Rope{Theta: 1e4}, BOS: -1}
+	qwen2, qwen3 := base, base
+	qwen2.Family, qwen2.QKVBias, qwen2.Tied = "qwen2", true, true
+	qwen3.Family, qwen3.QKNorm, qwen3.HeadDim, qwen3.Heads, qwen3.KVHeads = "qwen3", true, 16, 4, 2
+	return map[string]Config{"llama": base, "qwen2": qwen2, "qwen3": qwen3}
+}
+
+// grove has what a batch can have: two trees, a gap, an empty child, a child of an empty
+// segment, one-token answers, an interior scored segment, a scored root, temperatures.
+func grove() forest.Forest {
+	var f forest.Forest
+	root := f.Add(-1, []int32{1, 5, 7, 2, 11}, false)
+	f.Add(root, []int32{3}, true)
+	f.Add(root, []int32{4, 9, 3}, true)
+	f.Add(root, nil, true)
+	q := f.Add(root, []int32{8, 8}, true)
+	f.Add(f.Add(q, nil, false), []int32{6, 1}, true)
+	f.Add(q, []int32{2}, true)
+	f[4].Pos += 3
+	f[5].Pos, f[6].Pos, f[7].Pos = f.End(4), f.End(4), f.End(4)+2
+	f[2].Temperature = 0.7
+	f.Add(f.Add(-1, []int32{9, 10, 11, 12}, true), []int32{13, 14}, true)
+	return f
+}
+
+// coefficients are an arbitrary linear objective over log-probabilities and entropies.
+func coefficients(s forest.Scored) (float32, float32) {
+	k := float64(s.Segment)*1.7 + float64(s.Index)*0.9 + 1
+	return float32(math.Sin(k)), float32(0.3 * math.Cos(2*k))
+}
+
+func open64(t *testing.T, c Config, rows, scored int, keep bool) (*ref.Backend[float64], *Decoder) {
+	t.Helper()
+	b := ref.New[float64]()
+	w, err := NewWeights(b, c, F64, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, p := range w.Params { // random, norms and biases too
+		v := make([]float64, p.Rows*p.Cols)
+		r := rng.At(7, rng.Init, uint64(i), 0, 0)
+		for j := range v {
+			v[j] = 0.4 * r.Normal()
+			if p.Kind == Norm {
+				v[j]++
+			}
+		}
+		Set(b, p, v)
+	}
+	d, err := NewDecoder(b, w, rows, scored, true, keep)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { d.Free(); w.Free() })
+	return b, d
+}
+
+// objective is the exact value of the linear objective, in float64.
+func objective(t *testing.T, d *Decoder, l *forest.Layout) float64 {
+	t.Helper()
+	mark := d.arena.Mark()
+	defer d.arena.Release(mark)
+	p := d.carve(d.arena, len(l.Ids))
+	d.forward(p, l)
+	h := d.head(d.arena, p, len(l.Scored), false)
+	d.score(p, h, l.Scored)
+	stats := make([]float64, 3*len(l.Scored))
+	kernels.Download(d.B, stats, h.stats)
+	var sum float64
+	for i, s := range l.Scored {
+		a, e := coefficients(s)
+		sum += float64(a)*stats[3*i] + float64(e)*stats[3*i+1]
+	}
+	return sum
+}
+
+// TestGradients compares the gradient of every class of parameter with central differences.
+func TestGradients(t *testing.T) {
+	for name, c := range families() {
+		t.Run(name, func(t *testing.T) {
+			f := grove()
+			if err := f.Validate(c.Vocab, c.Context); err != nil {
+				t.Fatal(err)
+			}
+			l := forest.Lay(f)
+			b, d := open64(t, c, len(l.Ids), len(l.Scored), false)
+			linear := func(scored []forest.Scored, _ []Stat, dl, de []float32) {
+				for i, s := range scored {
+					dl[i], de[i] = coefficients(s)
+				}
+			}
+			if _, err := d.Step(l, linear); err != nil {
+				t.Fatal(err)
+			}
+			for _, p := range d.W.Params {
+				n := p.Rows * p.Cols
+				w, grad := make([]float64, n), make([]float64, n)
+				kernels.Download(b, w, p.W)
+				kernels.Download(b, grad, p.Grad)
+				r := rng.At(3, rng.Init, uint64(n), 0, 0)
+				for range 5 {
+					i := r.Intn(n)
+					if p.Kind == Embedding { // a row in use
+						i = int(l.Ids[r.Intn(len(l.Ids))])*c.Hidden + r.Intn(c.Hidden)
+					}
+					const eps = 1e-5
+					was := w[i]
+					w[i] = was + eps
+					kernels.Upload(b, p.W, w)
+					up := objective(t, d, l)
+					w[i] = was - eps
+					kernels.Upload(b, p.W, w)
+					down := objective(t, d, l)
+					w[i] = was
+					kernels.Upload(b, p.W, w)
+					want := (up - down) / (2 * eps)
+					if math.Abs(grad[i]-want) > 1e-7*(1+math.Abs(want)) {
+						t.Errorf("%s[%d]: gradient %.10g, central difference %.10g", p.Name, i, grad[i], want)
+					}
+				}
+			}
+		})
+	}
+}
+
+// TestSharedPrefix compares the gradients of a shared forest with those of the same answers
+// each behind its own copy of its context.
+func TestSharedPrefix(t *testing.T) {
+	for name, c := range families() {
+		t.Run(name, func(t *testing.T) {
+			f := grove()
+			var copies forest.Forest
+			origin := map[int32]int32{} // scored segment of the copies → segment of f
+			for i, s := range f {
+				if !s.Loss {
+					continue
+				}
+				parent := -1
+				for _, a := range f.Path(i) {
+					q := f[a]
+					q.Parent, q.Loss = int32(parent), a == i
+					copies = append(copies, q)
+					parent = len(copies) - 1
+				}
+				origin[int32(parent)] = int32(i)
+			}
+			run := func(f forest.Forest, keep bool, origin func(int32) int32) [][]float64 {
+				l := forest.Lay(f)
+				b, d := open64(t, c, len(l.Ids), len(l.Scored), keep)
+				loss := func(scored []forest.Scored, _ []Stat, dl, de []float32) {
+					for i, s := range scored {
+						s.Segment = origin(s.Segment)
+						dl[i], de[i] = coefficients(s)
+					}
+				}
+				if _, err := d.Step(l, loss); err != nil {
+					t.Fatal(err)
+				}
+				var out [][]float64
+				for _, p := range d.W.Params {
+					g := make([]float64, p.Rows*p.Cols)
+					kernels.Download(b, g, p.Grad)
+					out = append(out, g)
+				}
+				return out
+			}
+			shared := run(f, false, func(s int32) int32 { return s })
+			kept := run(f, true, func(s int32) int32 { return s })
+			apart := run(copies, false, func(s int32) int32 { return origin[s] })
+			for i := range shared {
+				for j := range shared[i] {
+					if shared[i][j] != kept[i][j] {
+						t.Fatalf("parameter %d[%d]: recomputed %g, kept %g", i, j, shared[i][j], kept[i][j])
+					}
+					if math.Abs(shared[i][j]-apart[i][j]) > 1e-12*(1+math.Abs(apart[i][j])) {
+						t.Fatalf("parameter %d[%d]: shared %.15g, apart %.15g", i, j, shared[i][j], apart[i][j])
+					}
+				}
+			}
+		})
+	}
+}

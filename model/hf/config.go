@@ -1,0 +1,226 @@
+// Package hf reads and writes Hugging Face model directories: config.json, generation_config.json
+// and safetensors, single or sharded. A directory it writes loads anywhere.
+package hf
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"spell/model"
+)
+
+// configFile is the part of config.json that shapes a decoder.
+type configFile struct {
+	Architectures []string       `json:"architectures,omitempty"`
+	ModelType     string         `json:"model_type"`
+	HiddenAct     string         `json:"hidden_act"`
+	Hidden        int            `json:"hidden_size"`
+	FF            int            `json:"intermediate_size"`
+	Layers        int            `json:"num_hidden_layers"`
+	Heads         int            `json:"num_attention_heads"`
+	KVHeads       *int           `json:"num_key_value_heads"`
+	HeadDim       *int           `json:"head_dim"`
+	Vocab         int            `json:"vocab_size"`
+	Context       int            `json:"max_position_embeddings"`
+	NormEps       *float64       `json:"rms_norm_eps"`
+	Theta         *float64       `json:"rope_theta"`
+	Scaling       *scalingFile   `json:"rope_scaling"`
+	Tied          *bool          `json:"tie_word_embeddings"`
+	AttentionBias bool           `json:"attention_bias"`
+	MLPBias       bool           `json:"mlp_bias,omitempty"`
+	Sliding       bool           `json:"use_sliding_window,omitempty"`
+	InitRange     float64        `json:"initializer_range,omitempty"`
+	BOS           *int32         `json:"bos_token_id"`
+	EOS           tokenIDs       `json:"eos_token_id"`
+	DType         string         `json:"torch_dtype,omitempty"`
+	Quantization  map[string]any `json:"quantization_config,omitempty"`
+}
+
+type scalingFile struct {
+	Type            string   `json:"rope_type"`
+	OldType         string   `json:"type,omitempty"`
+	Factor          float64  `json:"factor"`
+	Original        int      `json:"original_max_position_embeddings,omitempty"`
+	LowFreq         float64  `json:"low_freq_factor,omitempty"`
+	HighFreq        float64  `json:"high_freq_factor,omitempty"`
+	BetaFast        *float64 `json:"beta_fast,omitempty"`
+	BetaSlow        *float64 `json:"beta_slow,omitempty"`
+	AttentionFactor *float64 `json:"attention_factor,omitempty"`
+	MScale          *float64 `json:"mscale,omitempty"`
+	MScaleAllDim    *float64 `json:"mscale_all_dim,omitempty"`
+}
+
+// tokenIDs is one id, a list of ids, or null.
+type tokenIDs []int32
+
+func (t *tokenIDs) UnmarshalJSON(b []byte) error {
+	*t = nil
+	if string(b) == "null" {
+		return nil
+	}
+	var one int32
+	if json.Unmarshal(b, &one) == nil {
+		*t = tokenIDs{one}
+		return nil
+	}
+	var many []int32
+	if err := json.Unmarshal(b, &many); err != nil {
+		return errors.New("eos_token_id is neither a token id nor a list of them")
+	}
+	*t = many
+	return nil
+}
+
+func (t tokenIDs) MarshalJSON() ([]byte, error) {
+	switch len(t) {
+	case 0:
+		return []byte("null"), nil
+	case 1:
+		return json.Marshal(t[0])
+	}
+	return json.Marshal([]int32(t))
+}
+
+// architectures are the families that load, with Hugging Face's class names.
+var architectures = map[string]string{
+	"llama": "LlamaForCausalLM",
+	"qwen2": "Qwen2ForCausalLM",
+	"qwen3": "Qwen3ForCausalLM",
+}
+
+// ReadConfig reads dir/config.json, and the end tokens of dir/generation_config.json where
+// there is one.
+func ReadConfig(dir string) (model.Config, error) {
+	path := filepath.Join(dir, "config.json")
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			return model.Config{}, fmt.Errorf("%s is not there; %s is not a Hugging Face model directory", path, dir)
+		}
+		return model.Config{}, err
+	}
+	c, err := ParseConfig(raw)
+	if err != nil {
+		return c, fmt.Errorf("%s: %w", path, err)
+	}
+	path = filepath.Join(dir, "generation_config.json")
+	raw, err = os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return c, nil
+	} else if err != nil {
+		return c, err
+	}
+	var g struct {
+		EOS tokenIDs `json:"eos_token_id"`
+	}
+	if err := json.Unmarshal(raw, &g); err != nil {
+		return c, fmt.Errorf("%s is not valid: %w; mend or remove it", path, err)
+	}
+	if len(g.EOS) > 0 {
+		c.EOS = g.EOS
+	}
+	if err := c.Validate(); err != nil {
+		return c, fmt.Errorf("%s: %w", path, err)
+	}
+	return c, nil
+}
+
+// ParseConfig reads a config.json. It refuses by name what this decoder does not compute.
+func ParseConfig(raw []byte) (model.Config, error) {
+	var f configFile
+	if err := json.Unmarshal(raw, &f); err != nil {
+		return model.Config{}, fmt.Errorf("not a valid config: %w", err)
+	}
+	if _, ok := architectures[f.ModelType]; !ok {
+		return model.Config{}, fmt.Errorf("model_type %q is not supported; llama, qwen2 and qwen3 are", f.ModelType)
+	}
+	switch {
+	case f.HiddenAct != "silu":
+		return model.Config{}, fmt.Errorf("hidden_act %q is not supported; silu is", f.HiddenAct)
+	case f.MLPBias:
+		return model.Config{}, errors.New("mlp_bias is not supported")
+	case f.Sliding:
+		return model.Config{}, errors.New("use_sliding_window is not supported; set it to false to attend to everything")
+	case f.AttentionBias && f.ModelType != "qwen2":
+		return model.Config{}, fmt.Errorf("attention_bias with model_type %s is not supported", f.ModelType)
+	case len(f.Quantization) > 0:
+		return model.Config{}, errors.New("quantization_config is not supported; use the unquantized model")
+	}
+	c := model.Config{
+		Family: f.ModelType, Vocab: f.Vocab, Hidden: f.Hidden, FF: f.FF, Layers: f.Layers, Heads: f.Heads,
+		KVHeads: or(f.KVHeads, f.Heads), Context: f.Context,
+		QKVBias: f.ModelType == "qwen2", QKNorm: f.ModelType == "qwen3",
+		Tied: or(f.Tied, false), NormEps: or(f.NormEps, 1e-6),
+		BOS: or(f.BOS, -1), EOS: f.EOS, InitRange: f.InitRange,
+	}
+	switch {
+	case f.HeadDim != nil:
+		c.HeadDim = *f.HeadDim
+	case f.Heads > 0:
+		if f.Hidden%f.Heads != 0 {
+			return c, fmt.Errorf("hidden_size %d is no multiple of num_attention_heads %d and there is no head_dim", f.Hidden, f.Heads)
+		}
+		c.HeadDim = f.Hidden / f.Heads
+	}
+	rope, err := f.Scaling.rope(or(f.Theta, 10000), f.Context)
+	if err != nil {
+		return c, err
+	}
+	c.Rope = rope
+	return c, c.Validate()
+}
+
+func (s *scalingFile) rope(theta float64, context int) (model.Rope, error) {
+	r := model.Rope{Theta: theta, Type: "default"}
+	if s == nil {
+		return r, nil
+	}
+	if r.Type = s.Type; r.Type == "" {
+		r.Type = s.OldType
+	}
+	if s.MScale != nil || s.MScaleAllDim != nil {
+		return r, errors.New("rope_scaling with mscale is not supported")
+	}
+	r.Factor, r.LowFreq, r.HighFreq = s.Factor, s.LowFreq, s.HighFreq
+	r.BetaFast, r.BetaSlow, r.AttentionFactor = or(s.BetaFast, 32), or(s.BetaSlow, 1), or(s.AttentionFactor, 0)
+	if r.Original = s.Original; r.Original == 0 {
+		r.Original = context
+	}
+	return r, nil
+}
+
+// MarshalConfig writes c as config.json, with weights of the given torch_dtype.
+func MarshalConfig(c *model.Config, dtype string) ([]byte, error) {
+	f := configFile{
+		Architectures: []string{architectures[c.Family]}, ModelType: c.Family, HiddenAct: "silu",
+		Hidden: c.Hidden, FF: c.FF, Layers: c.Layers, Heads: c.Heads, KVHeads: &c.KVHeads, HeadDim: &c.HeadDim,
+		Vocab: c.Vocab, Context: c.Context, NormEps: &c.NormEps, Theta: &c.Rope.Theta, Tied: &c.Tied,
+		AttentionBias: c.QKVBias, InitRange: c.InitRange, EOS: c.EOS, DType: dtype,
+	}
+	if c.BOS >= 0 {
+		f.BOS = &c.BOS
+	}
+	if r := c.Rope; r.Type != "" && r.Type != "default" {
+		f.Scaling = &scalingFile{Type: r.Type, Factor: r.Factor, Original: r.Original}
+		if r.Type == "llama3" {
+			f.Scaling.LowFreq, f.Scaling.HighFreq = r.LowFreq, r.HighFreq
+		} else {
+			f.Scaling.BetaFast, f.Scaling.BetaSlow = &r.BetaFast, &r.BetaSlow
+			if r.AttentionFactor != 0 {
+				f.Scaling.AttentionFactor = &r.AttentionFactor
+			}
+		}
+	}
+	return json.MarshalIndent(f, "", "  ")
+}
+
+func or[T any](p *T, otherwise T) T {
+	if p == nil {
+		return otherwise
+	}
+	return *p
+}

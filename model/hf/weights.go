@@ -1,0 +1,137 @@
+package hf
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"spell/kernels"
+	"spell/model"
+	"spell/tensor"
+	"spell/tensor/atomicfile"
+	"spell/tensor/safetensors"
+)
+
+// Load reads the model in dir into the memory of b, with gradients and moments if train.
+func Load(b kernels.Backend, dir string, p model.Precision, train bool) (*model.Weights, error) {
+	c, err := ReadConfig(dir)
+	if err != nil {
+		return nil, err
+	}
+	files, err := safetensors.OpenModel(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer files.Close()
+	return load(b, files, dir, c, p, train)
+}
+
+// A source is where tensors come from: a model directory, or one file.
+type source interface {
+	safetensors.Source
+	Names() []string
+}
+
+func load(b kernels.Backend, files source, dir string, c model.Config, p model.Precision, train bool) (*model.Weights, error) {
+	if err := match(files, dir, &c); err != nil {
+		return nil, err
+	}
+	w, err := model.NewWeights(b, c, p, train)
+	if err != nil {
+		return nil, err
+	}
+	var buf []float32
+	for _, q := range w.Params {
+		n := q.Rows * q.Cols
+		buf = slices.Grow(buf[:0], n)[:n]
+		if err := safetensors.Read(files, q.Name, buf); err != nil {
+			w.Free()
+			return nil, err
+		}
+		model.Set(b, q, buf)
+	}
+	return w, nil
+}
+
+// match compares the tensors that are there with those the configuration wants, by name and
+// shape, and settles a tied head: a checkpoint without lm_head is tied whatever it says.
+func match(files source, dir string, c *model.Config) error {
+	if _, ok := files.Info("lm_head.weight"); !ok {
+		c.Tied = true
+	}
+	wanted := map[string]bool{"lm_head.weight": true} // a tied checkpoint may repeat the embedding
+	for _, s := range model.Shapes(c) {
+		wanted[s.Name] = true
+		info, ok := files.Info(s.Name)
+		if !ok {
+			return fmt.Errorf("%s: the weights hold no tensor %s, which its config.json asks for", dir, s.Name)
+		}
+		shape := []int{s.Rows, s.Cols}
+		if s.Kind == model.Norm || s.Kind == model.Bias {
+			shape = shape[1:]
+		}
+		if !slices.Equal(info.Shape, shape) {
+			return fmt.Errorf("%s: tensor %s has shape %v, and config.json makes it %v", files.Path(s.Name), s.Name, info.Shape, shape)
+		}
+	}
+	for _, name := range files.Names() {
+		if !wanted[name] && !strings.HasSuffix(name, "rotary_emb.inv_freq") {
+			return fmt.Errorf("%s: tensor %s has no place in a %s model as config.json describes it", files.Path(name), name, c.Family)
+		}
+	}
+	return nil
+}
+
+// Save writes the model to dir as a Hugging Face directory, weights in type t. Each file is
+// replaced whole or not at all, the weights last.
+func Save(b kernels.Backend, w *model.Weights, dir string, t tensor.DType) error {
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		return err
+	}
+	raw, err := MarshalConfig(&w.Config, map[tensor.DType]string{tensor.BF16: "bfloat16", tensor.F32: "float32", tensor.F16: "float16"}[t])
+	if err != nil {
+		return err
+	}
+	if err := writeFile(filepath.Join(dir, "config.json"), append(raw, '\n')); err != nil {
+		return err
+	}
+	return safetensors.Write(filepath.Join(dir, "model.safetensors"), map[string]string{"format": "pt"}, Tensors(b, w, t))
+}
+
+// Tensors lists the parameters as tensors to be written in type t: their master copies where
+// they have one.
+func Tensors(b kernels.Backend, w *model.Weights, t tensor.DType) []safetensors.Tensor {
+	var list []safetensors.Tensor
+	for _, p := range w.Params {
+		shape := []int{p.Rows, p.Cols}
+		if p.Kind == model.Norm || p.Kind == model.Bias {
+			shape = shape[1:]
+		}
+		m := p.W
+		if !p.Master.IsZero() {
+			m = p.Master
+		}
+		list = append(list, Tensor(b, p.Name, m, shape, t))
+	}
+	return list
+}
+
+// Tensor is a matrix in a backend's memory as a tensor to be written in type t, read when its
+// turn comes.
+func Tensor(b kernels.Backend, name string, m tensor.Mat, shape []int, t tensor.DType) safetensors.Tensor {
+	return safetensors.Tensor{Name: name, DType: safetensors.DTypeName(t), Shape: shape, Write: func(out io.Writer) error {
+		v := make([]float32, m.Len())
+		kernels.Download(b, v, m)
+		return safetensors.FromSlice(name, t, shape, v).Write(out)
+	}}
+}
+
+func writeFile(path string, data []byte) error {
+	return atomicfile.Write(path, func(w io.Writer) error {
+		_, err := w.Write(data)
+		return err
+	})
+}

@@ -1,0 +1,47 @@
+package rollout
+
+import "spell/kernels"
+
+// pageRows is the number of cache rows in a page: one run of keys of the attention kernels, so
+// that keys in pages give the same bits as keys in one piece.
+const pageRows = kernels.KeyBlock
+
+// pages hands out the cache in pages.
+type pages struct{ free []int32 }
+
+func newPages(n int) *pages {
+	p := &pages{free: make([]int32, n)}
+	for i := range p.free {
+		p.free[i] = int32(n - 1 - i)
+	}
+	return p
+}
+
+func (p *pages) take(n int) []int32 {
+	at := len(p.free) - n
+	out := append([]int32(nil), p.free[at:]...)
+	p.free = p.free[:at]
+	return out
+}
+
+func (p *pages) give(back []int32) { p.free = append(p.free, back...) }
+
+// pagesFor is the number of pages that hold n tokens.
+func pagesFor(n int) int { return (n + pageRows - 1) / pageRows }
+
+// A run is the cached part of one segment: n tokens read so far, in its own pages.
+type run struct {
+	pages []int32
+	n     int32
+}
+
+// slot is the cache row of token i.
+func (r *run) slot(i int32) int32 { return r.pages[i/pageRows]*pageRows + i%pageRows }
+
+// spans are the cache rows of the tokens read so far, appended to dst.
+func (r *run) spans(dst []kernels.Span) []kernels.Span {
+	for i := int32(0); i < r.n; i += pageRows {
+		dst = append(dst, kernels.Span{Row: r.slot(i), Len: min(pageRows, r.n-i)})
+	}
+	return dst
+}

@@ -1,0 +1,184 @@
+package train
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"spell/kernels"
+	"spell/model"
+	"spell/model/hf"
+	"spell/tensor"
+	"spell/tensor/atomicfile"
+	"spell/tensor/safetensors"
+)
+
+// A checkpoint is a directory named step-N: a Hugging Face model (weights in the type training
+// uses), optimizer.safetensors (moments, and the f32 master copies where the weights are bf16),
+// and state.json, everything else a run needs to go on as if it had not stopped. It is written
+// under another name and renamed when complete, so a directory of that name is whole.
+const (
+	optimizerFile = "optimizer.safetensors"
+	stateFile     = "state.json"
+	unfinished    = ".writing-"
+)
+
+type savedState struct {
+	Version   int             `json:"version"`
+	Steps     int             `json:"optimizer_steps"`
+	Precision string          `json:"precision"`
+	Run       json.RawMessage `json:"run"`
+}
+
+const stateVersion = 1
+
+// Name is the directory name of the checkpoint after n steps of a run.
+func Name(n int) string { return fmt.Sprintf("step-%06d", n) }
+
+// Save writes the checkpoint dir/step-N and then removes all but the newest keep. extra writes
+// further files (a tokenizer) into the directory before it is complete. run is the caller's own
+// state, stored as JSON.
+func (t *Trainer) Save(dir string, n, keep int, run any, extra func(dir string) error) error {
+	state := savedState{Version: stateVersion, Steps: t.Steps, Precision: t.Weights.Precision.Name}
+	var err error
+	if state.Run, err = json.Marshal(run); err != nil {
+		return fmt.Errorf("checkpoint: %w", err)
+	}
+	raw, err := json.MarshalIndent(state, "", " ")
+	if err != nil {
+		return fmt.Errorf("checkpoint: %w", err)
+	}
+	final, tmp := filepath.Join(dir, Name(n)), filepath.Join(dir, unfinished+Name(n))
+	if err := os.RemoveAll(tmp); err != nil {
+		return err
+	}
+	fail := func(err error) error {
+		os.RemoveAll(tmp)
+		return fmt.Errorf("writing checkpoint %s: %w; earlier checkpoints are untouched", final, err)
+	}
+	if err := hf.Save(t.Backend, t.Weights, tmp, t.Weights.Weight); err != nil {
+		return fail(err)
+	}
+	var list []safetensors.Tensor
+	for _, s := range t.slots() {
+		list = append(list, hf.Tensor(t.Backend, s.name, s.m, []int{s.m.Rows, s.m.Cols}, tensor.F32))
+	}
+	if err := safetensors.Write(filepath.Join(tmp, optimizerFile), nil, list); err != nil {
+		return fail(err)
+	}
+	if extra != nil {
+		if err := extra(tmp); err != nil {
+			return fail(err)
+		}
+	}
+	err = atomicfile.Write(filepath.Join(tmp, stateFile), func(w io.Writer) error {
+		_, err := w.Write(append(raw, '\n'))
+		return err
+	})
+	if err != nil {
+		return fail(err)
+	}
+	if err := os.RemoveAll(final); err != nil {
+		return fail(err)
+	}
+	if err := os.Rename(tmp, final); err != nil {
+		return fail(err)
+	}
+	all, err := List(dir)
+	if err != nil {
+		return err
+	}
+	for len(all) > keep {
+		if err := os.RemoveAll(filepath.Join(dir, all[0])); err != nil {
+			return err
+		}
+		all = all[1:]
+	}
+	return nil
+}
+
+// List names the complete checkpoints in dir, oldest first.
+func List(dir string) ([]string, error) {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	} else if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, e := range entries {
+		if e.IsDir() && strings.HasPrefix(e.Name(), "step-") {
+			names = append(names, e.Name())
+		}
+	}
+	slices.Sort(names)
+	return names, nil
+}
+
+// slots are the optimizer's matrices by name.
+func (t *Trainer) slots() []slot {
+	var list []slot
+	for _, p := range t.Weights.Params {
+		list = append(list, slot{p.Name + ".exp_avg", p.M}, slot{p.Name + ".exp_avg_sq", p.V})
+		if p.Master != p.W {
+			list = append(list, slot{p.Name + ".master", p.Master})
+		}
+	}
+	return list
+}
+
+type slot struct {
+	name string
+	m    tensor.Mat
+}
+
+// Resume loads the weights of the checkpoint in dir for training and returns them with a
+// function that, given the trainer made of them, restores the optimizer; run receives the
+// caller's state.
+func Resume(b kernels.Backend, dir string, p model.Precision, run any) (*model.Weights, func(*Trainer) error, error) {
+	path := filepath.Join(dir, stateFile)
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		return nil, nil, fmt.Errorf("%s is not a checkpoint: %w", dir, err)
+	}
+	var state savedState
+	if err := json.Unmarshal(raw, &state); err != nil {
+		return nil, nil, fmt.Errorf("%s is not valid: %w; resume from an earlier checkpoint", path, err)
+	}
+	if state.Version != stateVersion {
+		return nil, nil, fmt.Errorf("%s has version %d; this program reads version %d", path, state.Version, stateVersion)
+	}
+	if state.Precision != p.Name {
+		return nil, nil, fmt.Errorf("%s was written with --precision %s; resume with the same", path, state.Precision)
+	}
+	if err := json.Unmarshal(state.Run, run); err != nil {
+		return nil, nil, fmt.Errorf("%s: %w; resume from an earlier checkpoint", path, err)
+	}
+	w, err := hf.Load(b, dir, p, true)
+	if err != nil {
+		return nil, nil, err
+	}
+	restore := func(t *Trainer) error {
+		t.Steps = state.Steps
+		f, err := safetensors.Open(filepath.Join(dir, optimizerFile))
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		for _, s := range t.slots() {
+			v := make([]float32, s.m.Len())
+			if err := safetensors.Read(f, s.name, v); err != nil {
+				return err
+			}
+			kernels.Upload(b, s.m, v)
+		}
+		return nil
+	}
+	return w, restore, nil
+}

@@ -1,0 +1,134 @@
+// Package train turns forests and a loss into weight updates: gradients accumulated over as
+// many forests as a batch has, one clip by the global norm, one AdamW step.
+//
+// There is one trainer. Next-token training, GRPO and whatever else differ in the model.Loss
+// they pass.
+package train
+
+import (
+	"fmt"
+	"math"
+
+	"spell/kernels"
+	"spell/model"
+	"spell/model/forest"
+)
+
+// Optim holds the constants of the optimizer. Rates are per update.
+type Optim struct {
+	LR          float64 `json:"lr"`           // learning rate of matrices, norms and biases
+	EmbedScale  float64 `json:"embed_scale"`  // factor on LR for the embedding; 0 means 1
+	Beta1       float64 `json:"beta1"`        // decay of the first moment
+	Beta2       float64 `json:"beta2"`        // decay of the second moment
+	Eps         float64 `json:"eps"`          // added to the root of the second moment
+	WeightDecay float64 `json:"weight_decay"` // decoupled, on matrices and embedding only
+	ClipNorm    float64 `json:"clip_norm"`    // largest global gradient norm; 0: no limit
+}
+
+// Validate refuses constants no optimizer has.
+func (o Optim) Validate() error {
+	for _, f := range []struct {
+		name   string
+		v, top float64
+	}{{"lr", o.LR, 10}, {"embed_scale", o.EmbedScale, 1e3}, {"eps", o.Eps, 1}, {"weight_decay", o.WeightDecay, 1e3}, {"clip_norm", o.ClipNorm, 1e9}} {
+		if !(f.v >= 0 && f.v <= f.top) {
+			return fmt.Errorf("%s is %g; it must lie between 0 and %g", f.name, f.v, f.top)
+		}
+	}
+	if !(o.Beta1 >= 0 && o.Beta1 < 1 && o.Beta2 >= 0 && o.Beta2 < 1) {
+		return fmt.Errorf("beta1 %g and beta2 %g must lie in [0, 1)", o.Beta1, o.Beta2)
+	}
+	return nil
+}
+
+// A Trainer accumulates gradients and applies them.
+type Trainer struct {
+	Backend kernels.Backend
+	Weights *model.Weights
+	Decoder *model.Decoder
+	Optim   Optim
+	Steps   int // updates so far
+}
+
+// New makes a trainer for weights that were allocated for training, with clean gradients, whose
+// passes hold up to tokens tokens and as many scored ones.
+func New(b kernels.Backend, w *model.Weights, o Optim, tokens int, keep bool) (*Trainer, error) {
+	if err := o.Validate(); err != nil {
+		return nil, err
+	}
+	d, err := model.NewDecoder(b, w, tokens, tokens, true, keep)
+	if err != nil {
+		return nil, err
+	}
+	t := &Trainer{Backend: b, Weights: w, Decoder: d, Optim: o}
+	t.clear()
+	return t, nil
+}
+
+// Free unmaps the trainer's scratch; the weights stay.
+func (t *Trainer) Free() error { return t.Decoder.Free() }
+
+// Accumulate runs a forest forward and backward and adds its gradients.
+func (t *Trainer) Accumulate(f forest.Forest, loss model.Loss) ([]model.Stat, error) {
+	return t.Decoder.Step(forest.Lay(f), loss)
+}
+
+// Update applies the accumulated gradients with the learning rate scaled by schedule, clears
+// them, and returns their global norm before clipping. If the norm is not finite the weights
+// stay as they are and the error says so.
+func (t *Trainer) Update(schedule float64) (norm float64, err error) {
+	defer t.clear()
+	var sum float64
+	for _, p := range t.Weights.Params {
+		sum += t.Backend.SumSquares(p.Grad)
+	}
+	norm = math.Sqrt(sum)
+	if math.IsNaN(norm) || math.IsInf(norm, 0) {
+		return norm, fmt.Errorf("the gradient norm is %g after %d updates: the update was left out; lower the learning rate or look for extreme weights", norm, t.Steps)
+	}
+	t.Steps++
+	s := kernels.AdamStep{Beta1: t.Optim.Beta1, Beta2: t.Optim.Beta2, Eps: t.Optim.Eps, Step: t.Steps, GradScale: 1}
+	if c := t.Optim.ClipNorm; c > 0 && norm > c {
+		s.GradScale = c / norm
+	}
+	for _, p := range t.Weights.Params {
+		s.LR, s.WeightDecay = t.Optim.LR*schedule, 0
+		switch p.Kind {
+		case model.Embedding:
+			if t.Optim.EmbedScale > 0 {
+				s.LR *= t.Optim.EmbedScale
+			}
+			s.WeightDecay = t.Optim.WeightDecay
+		case model.Matrix, model.Residual:
+			s.WeightDecay = t.Optim.WeightDecay
+		}
+		t.Backend.AdamW(p.W, p.Master, p.M, p.V, p.Grad, s)
+	}
+	return norm, nil
+}
+
+func (t *Trainer) clear() {
+	for _, p := range t.Weights.Params {
+		t.Backend.Zero(p.Grad)
+	}
+}
+
+// Pack joins trees, in order, into forests of at most tokens tokens. A tree is never split; one
+// that is larger than the budget is an error.
+func Pack(trees []forest.Forest, tokens int) ([]forest.Forest, error) {
+	var packs []forest.Forest
+	room := 0
+	for i, tree := range trees {
+		n := tree.Tokens()
+		if n > tokens {
+			return nil, fmt.Errorf("tree %d has %d tokens; a pass holds %d", i, n, tokens)
+		}
+		if n > room || len(packs) == 0 {
+			packs = append(packs, nil)
+			room = tokens
+		}
+		packs[len(packs)-1].Append(tree)
+		room -= n
+	}
+	return packs, nil
+}

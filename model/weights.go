@@ -1,0 +1,224 @@
+package model
+
+import (
+	"fmt"
+	"math"
+
+	"spell/kernels"
+	"spell/tensor"
+	"spell/tensor/rng"
+)
+
+// A Kind groups parameters that are initialised and decayed alike.
+type Kind uint8
+
+// The kinds of parameters. Residual matrices write into the residual stream.
+const (
+	Embedding Kind = iota
+	Matrix
+	Residual
+	Bias
+	Norm
+)
+
+// A Shape is a parameter's Hugging Face name, its size (norms and biases are one row) and kind.
+type Shape struct {
+	Name       string
+	Rows, Cols int
+	Kind       Kind
+}
+
+// Shapes lists the parameters of a configuration in the order in which they are stored.
+func Shapes(c *Config) []Shape {
+	s := []Shape{{"model.embed_tokens.weight", c.Vocab, c.Hidden, Embedding}}
+	for l := range c.Layers {
+		p := fmt.Sprintf("model.layers.%d.", l)
+		s = append(s,
+			Shape{p + "input_layernorm.weight", 1, c.Hidden, Norm},
+			Shape{p + "self_attn.q_proj.weight", c.QDim(), c.Hidden, Matrix},
+			Shape{p + "self_attn.k_proj.weight", c.KVDim(), c.Hidden, Matrix},
+			Shape{p + "self_attn.v_proj.weight", c.KVDim(), c.Hidden, Matrix},
+			Shape{p + "self_attn.o_proj.weight", c.Hidden, c.QDim(), Residual},
+			Shape{p + "post_attention_layernorm.weight", 1, c.Hidden, Norm},
+			Shape{p + "mlp.gate_proj.weight", c.FF, c.Hidden, Matrix},
+			Shape{p + "mlp.up_proj.weight", c.FF, c.Hidden, Matrix},
+			Shape{p + "mlp.down_proj.weight", c.Hidden, c.FF, Residual})
+		if c.QKVBias {
+			s = append(s,
+				Shape{p + "self_attn.q_proj.bias", 1, c.QDim(), Bias},
+				Shape{p + "self_attn.k_proj.bias", 1, c.KVDim(), Bias},
+				Shape{p + "self_attn.v_proj.bias", 1, c.KVDim(), Bias})
+		}
+		if c.QKNorm {
+			s = append(s,
+				Shape{p + "self_attn.q_norm.weight", 1, c.HeadDim, Norm},
+				Shape{p + "self_attn.k_norm.weight", 1, c.HeadDim, Norm})
+		}
+	}
+	s = append(s, Shape{"model.norm.weight", 1, c.Hidden, Norm})
+	if !c.Tied {
+		s = append(s, Shape{"lm_head.weight", c.Vocab, c.Hidden, Matrix})
+	}
+	return s
+}
+
+// A Param is one parameter: what products read, and, when it is trained, its gradient, the
+// master copy the optimizer works on (W itself unless W is bf16) and the two moments.
+type Param struct {
+	Shape
+	W                  tensor.Mat // Precision.Weight
+	Grad, Master, M, V tensor.Mat // Precision.Acc; zero when not trained
+}
+
+// A Block is one layer's parameters; biases and q/k norms are nil where the family has none.
+type Block struct {
+	AttnNorm, Q, K, V, O    *Param
+	QBias, KBias, VBias     *Param
+	QNorm, KNorm            *Param
+	MLPNorm, Gate, Up, Down *Param
+}
+
+// Weights are a model's parameters in a backend's memory.
+type Weights struct {
+	Config
+	Precision
+	Embed, Norm, Head *Param // Head is Embed where tied
+	Blocks            []Block
+	Params            []*Param // all, in the order of Shapes
+
+	Rotary kernels.Rotary
+	arenas []*tensor.Arena
+}
+
+// NewWeights maps the parameters of c, and what training them takes if train. Their values are
+// zero; the caller initialises or loads them.
+func NewWeights(b kernels.Backend, c Config, p Precision, train bool) (*Weights, error) {
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
+	w := &Weights{Config: c, Precision: p}
+	w.Rotary, _ = c.Rope.Rotary(c.HeadDim) // Validate has tried it
+	shapes := Shapes(&c)
+	// The parameters lie in one arena, what the optimizer keeps in another, gradients in a third.
+	take := func(name string, t tensor.DType, copies int, each func(i int, m []tensor.Mat)) error {
+		size := 0
+		for _, s := range shapes {
+			size += copies * tensor.Bytes(t, s.Rows, s.Cols)
+		}
+		a, err := b.Alloc(name, size)
+		if err != nil {
+			return err
+		}
+		w.arenas = append(w.arenas, a)
+		for i, s := range shapes {
+			m := make([]tensor.Mat, copies)
+			for k := range m {
+				m[k] = a.New(t, s.Rows, s.Cols)
+			}
+			each(i, m)
+		}
+		return nil
+	}
+	w.Params = make([]*Param, len(shapes))
+	err := take("weights", p.Weight, 1, func(i int, m []tensor.Mat) { w.Params[i] = &Param{Shape: shapes[i], W: m[0]} })
+	if err == nil && train {
+		err = take("gradients", p.Acc, 1, func(i int, m []tensor.Mat) { w.Params[i].Grad = m[0] })
+	}
+	if err == nil && train {
+		copies := 2
+		if p.Weight != p.Acc {
+			copies = 3
+		}
+		err = take("optimizer", p.Acc, copies, func(i int, m []tensor.Mat) {
+			q := w.Params[i]
+			q.M, q.V, q.Master = m[0], m[1], q.W
+			if copies == 3 {
+				q.Master = m[2]
+			}
+		})
+	}
+	if err != nil {
+		w.Free()
+		return nil, err
+	}
+	w.wire()
+	return w, nil
+}
+
+// wire points the fields at the parameters by name.
+func (w *Weights) wire() {
+	byName := make(map[string]*Param, len(w.Params))
+	for _, p := range w.Params {
+		byName[p.Name] = p
+	}
+	w.Embed, w.Norm, w.Head = byName["model.embed_tokens.weight"], byName["model.norm.weight"], byName["lm_head.weight"]
+	if w.Tied {
+		w.Head = w.Embed
+	}
+	w.Blocks = make([]Block, w.Layers)
+	for l := range w.Blocks {
+		at := func(name string) *Param { return byName[fmt.Sprintf("model.layers.%d.%s", l, name)] }
+		w.Blocks[l] = Block{
+			AttnNorm: at("input_layernorm.weight"),
+			Q:        at("self_attn.q_proj.weight"), K: at("self_attn.k_proj.weight"),
+			V: at("self_attn.v_proj.weight"), O: at("self_attn.o_proj.weight"),
+			QBias: at("self_attn.q_proj.bias"), KBias: at("self_attn.k_proj.bias"), VBias: at("self_attn.v_proj.bias"),
+			QNorm: at("self_attn.q_norm.weight"), KNorm: at("self_attn.k_norm.weight"),
+			MLPNorm: at("post_attention_layernorm.weight"),
+			Gate:    at("mlp.gate_proj.weight"), Up: at("mlp.up_proj.weight"), Down: at("mlp.down_proj.weight"),
+		}
+	}
+}
+
+// Free unmaps the parameters.
+func (w *Weights) Free() {
+	for _, a := range w.arenas {
+		a.Free()
+	}
+	w.arenas = nil
+}
+
+// Trained says whether the weights have gradients and moments.
+func (w *Weights) Trained() bool { return !w.Params[0].Grad.IsZero() }
+
+// Set writes values, in the host's order of rows, to a parameter and its master copy.
+func Set[T tensor.Float](b kernels.Backend, p *Param, values []T) {
+	kernels.Upload(b, p.W, values)
+	if !p.Master.IsZero() && p.Master != p.W {
+		kernels.Upload(b, p.Master, values)
+	}
+}
+
+// An Init gives the standard deviations of fresh weights: of the embedding itself, of the
+// other matrices times sqrt(fan-in). Norms start at 1, biases at 0.
+//
+// A small decoder needs a large embedding and small residual matrices, or its layers drown the
+// identity of the tokens before there is anything to copy.
+type Init struct{ Embedding, Matrix, Residual float64 }
+
+// Initialize fills fresh weights from the seed.
+func (w *Weights) Initialize(b kernels.Backend, seed uint64, in Init) {
+	for i, p := range w.Params {
+		v := make([]float32, p.Rows*p.Cols)
+		r := rng.At(seed, rng.Init, uint64(i), 0, 0)
+		std := 0.0
+		switch p.Kind {
+		case Embedding:
+			std = in.Embedding
+		case Matrix:
+			std = in.Matrix / math.Sqrt(float64(p.Cols))
+		case Residual:
+			std = in.Residual / math.Sqrt(float64(p.Cols))
+		case Norm:
+			for j := range v {
+				v[j] = 1
+			}
+		}
+		if std > 0 {
+			for j := range v {
+				v[j] = float32(std * r.Normal())
+			}
+		}
+		Set(b, p, v)
+	}
+}

@@ -1,0 +1,128 @@
+package corpus
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+)
+
+func asPieces(texts ...string) (pieces []piece) {
+	for i, text := range texts {
+		name := fmt.Sprintf("%d.txt", i)
+		pieces = append(pieces, piece{Document{name, text}, name})
+	}
+	return pieces
+}
+
+func TestDistinct(t *testing.T) {
+	prose := strings.TrimSpace(numbered(0, 100))
+	var stats Stats
+	kept := distinct(asPieces(
+		prose,
+		strings.ToUpper(prose),                        // equal but for case
+		strings.ReplaceAll(prose, " ", " \n"),         // equal but for blank space
+		strings.ReplaceAll(prose, " ", ", "),          // equal but for punctuation, so near
+		strings.Replace(prose, "w50 ", "changed ", 1), // 91 of 96 shingles stay: 91/101
+		strings.Replace(prose, "w5", "changed", -1),   // w5, w50 … w59 change: 77/115
+		"— … —",                                       // no words at all
+		"— …",
+		"— … —",
+		"short text",
+		"Short: text",
+	), &stats)
+	var got []string
+	for _, p := range kept {
+		got = append(got, p.Name)
+	}
+	if want := []string{"0.txt", "5.txt", "6.txt", "7.txt", "9.txt"}; !slices.Equal(got, want) {
+		t.Errorf("kept %v, want %v", got, want)
+	}
+	if want := (Stats{Duplicates: 3, NearDuplicates: 3}); stats != want {
+		t.Errorf("got %v, want %v", stats, want)
+	}
+}
+
+// numbered returns the words w<from> … w<to−1>.
+func numbered(from, to int) string {
+	var b strings.Builder
+	for i := from; i < to; i++ {
+		fmt.Fprintf(&b, "w%d ", i)
+	}
+	return b.String()
+}
+
+// Every decision must be that of comparing all pairs by their true Jaccard similarity over sets of strings.
+func TestDistinctAgainstAllPairs(t *testing.T) {
+	rng := rand.New(rand.NewPCG(5, 6))
+	var texts []string
+	for range 40 {
+		words := strings.Fields(numbered(rng.IntN(1000), 1000+rng.IntN(200)))
+		for range 6 {
+			for range rng.IntN(len(words) / 40) {
+				words[rng.IntN(len(words))] = fmt.Sprint("x", rng.IntN(1e6))
+			}
+			texts = append(texts, strings.Join(words, " "))
+		}
+	}
+	set := func(text string) map[string]bool {
+		w, s := strings.Fields(text), map[string]bool{}
+		for i := range len(w) - 4 {
+			s[strings.Join(w[i:i+5], " ")] = true
+		}
+		return s
+	}
+	var want []string
+	var sets []map[string]bool
+	for _, text := range texts {
+		s := set(text)
+		if slices.ContainsFunc(sets, func(o map[string]bool) bool {
+			common := 0
+			for x := range s {
+				if o[x] {
+					common++
+				}
+			}
+			return float64(common)/float64(len(s)+len(o)-common) >= 0.8
+		}) {
+			continue
+		}
+		want, sets = append(want, text), append(sets, s)
+	}
+	var got []string
+	for _, p := range distinct(asPieces(texts...), new(Stats)) {
+		got = append(got, p.Text)
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("kept %d of %d texts, comparing all pairs keeps %d", len(got), len(texts), len(want))
+	}
+	if len(want) == len(texts) || len(want) <= 40 {
+		t.Errorf("the texts put nothing to the test: %d of %d are distinct", len(want), len(texts))
+	}
+}
+
+// The signatures estimate the similarity without bias and with the binomial's spread.
+func TestSignatureEstimate(t *testing.T) {
+	const pairs = 200
+	for _, shared := range []int{20, 50, 80} {
+		sum := 0.0
+		for p := range pairs {
+			var a, b []uint64
+			for i := range 100 {
+				a = append(a, mix(uint64(p*1000+i)))
+				if i < shared {
+					b = append(b, a[i])
+				} else {
+					b = append(b, mix(uint64(p*1000+500+i)))
+				}
+			}
+			sa, sb := sign(a), sign(b)
+			sum += estimate(&sa, &sb)
+		}
+		want := float64(shared) / float64(200-shared)
+		if got := sum / pairs; got < want-0.02 || got > want+0.02 {
+			t.Errorf("%d shared: mean estimate %.3f, want %.3f", shared, got, want)
+		}
+	}
+}

@@ -1,0 +1,206 @@
+package world
+
+import (
+	"slices"
+	"strings"
+
+	"spell/rl/role"
+)
+
+// The grammar of questions:
+//
+//	question = phrasing ( path | "sum of the" path "and the" path | "difference of the" path "and the" path ) "?"
+//	path     = relation "of" { "the" relation "of" } name
+//	phrasing = "what is the" | "name the" | "give the" | "tell the"
+//
+// A path has one to three relations, each fit for what it is asked of. Terms of a sum or difference are numbers.
+
+// phrasings open a question. The last is never used in training.
+var phrasings = [...]string{"what is the", "name the", "give the", "tell the"}
+
+const heldOutPhrasing = len(phrasings) - 1
+
+const maxHops = 3
+
+// path leads from a name over relations to a value. relations[0] is a relation of the name itself.
+type path struct {
+	subject   string
+	relations []Relation
+}
+
+// class is the class of the value.
+func (p path) class() Class { return relations[p.relations[len(p.relations)-1]].value }
+
+// words writes the path without the article before it: "mayor of the home of Tolan".
+func (p path) words() string {
+	var b strings.Builder
+	for i, rel := range slices.Backward(p.relations) {
+		b.WriteString(rel.String())
+		b.WriteString(" of ")
+		if i > 0 {
+			b.WriteString("the ")
+		}
+	}
+	b.WriteString(p.subject)
+	return b.String()
+}
+
+// query is what a question asks, whatever its wording.
+type query struct {
+	op    byte   // '+', '-', or 0 for a single path
+	paths []path // one, or the two terms
+}
+
+var operations = map[byte]string{'+': "sum", '-': "difference"}
+
+// text writes the question in one of the phrasings.
+func (q query) text(phrasing int) string {
+	what := q.paths[0].words()
+	if q.op != 0 {
+		what = operations[q.op] + " of the " + what + " and the " + q.paths[1].words()
+	}
+	return phrasings[phrasing] + " " + what + " ?"
+}
+
+// parseQuery is the inverse of text, for any phrasing.
+func parseQuery(text string) (query, bool) {
+	words, closed := cutWords(strings.Fields(text), -1, "?")
+	if !closed {
+		return query{}, false
+	}
+	for _, phrasing := range phrasings {
+		if rest, ok := cutWords(words, 1, strings.Fields(phrasing)...); ok {
+			return parseAsked(rest)
+		}
+	}
+	return query{}, false
+}
+
+// parseAsked reads what follows the phrasing.
+func parseAsked(words []string) (query, bool) {
+	for op, name := range operations {
+		rest, ok := cutWords(words, 1, name, "of", "the")
+		if !ok {
+			continue
+		}
+		and := slices.Index(rest, "and")
+		if and < 0 {
+			return query{}, false
+		}
+		second, ok := cutWords(rest[and:], 1, "and", "the")
+		if !ok {
+			return query{}, false
+		}
+		a, okA := parsePath(rest[:and])
+		b, okB := parsePath(second)
+		return query{op, []path{a, b}}, okA && okB && a.class() == Number && b.class() == Number
+	}
+	p, ok := parsePath(words)
+	return query{0, []path{p}}, ok
+}
+
+func parsePath(words []string) (p path, ok bool) {
+	for {
+		if len(words) < 3 || words[1] != "of" || len(p.relations) == maxHops {
+			return path{}, false
+		}
+		rel, known := byWord[words[0]]
+		if !known {
+			return path{}, false
+		}
+		p.relations = append(p.relations, rel)
+		words = words[2:]
+		if words[0] != "the" {
+			break
+		}
+		words = words[1:]
+	}
+	slices.Reverse(p.relations)
+	p.subject = words[0]
+	if len(words) != 1 {
+		return path{}, false
+	}
+	// A chain of classes must fit: one can ask for the mayor of a home, not for the mayor of a rank.
+	class, known := names.class[p.subject]
+	for _, rel := range p.relations {
+		if !known || relations[rel].subject != class {
+			return path{}, false
+		}
+		class = relations[rel].value
+	}
+	return p, true
+}
+
+// cutWords removes these words from the start of list (side 1) or from its end (side −1).
+func cutWords(list []string, side int, words ...string) ([]string, bool) {
+	n := len(list) - len(words)
+	switch {
+	case n < 0:
+		return nil, false
+	case side > 0:
+		return list[len(words):], slices.Equal(list[:len(words)], words)
+	}
+	return list[:n], slices.Equal(list[n:], words)
+}
+
+// kind classes a query by the work it takes.
+func (q query) kind() Kind {
+	switch q.op {
+	case '+':
+		return Sum
+	case '-':
+		return Difference
+	}
+	p := q.paths[0]
+	text := [maxHops]Kind{OneHop, TwoHop, ThreeHop}
+	if p.class() == Number {
+		text = [maxHops]Kind{Lookup, LookupTwoHop, LookupThreeHop}
+	}
+	return text[len(p.relations)-1]
+}
+
+// Kind is what a question, or another piece of training, practises.
+type Kind uint8
+
+const (
+	OneHop         Kind = iota // "what is the home of Tolan ?"
+	TwoHop                     // "what is the mayor of the home of Tolan ?"
+	ThreeHop                   // "what is the job of the mayor of the home of Tolan ?"
+	Lookup                     // "what is the rank of Tolan ?"
+	LookupTwoHop               // "what is the size of the home of Tolan ?"
+	LookupThreeHop             // "what is the size of the seat of the employer of Tolan ?"
+	Sum                        // "what is the sum of the rank of Tolan and the rank of Kestor ?"
+	Difference                 // the same with a difference
+	ChoiceOneHop               // OneHop with four options
+	ChoiceTwoHop               // TwoHop with four options
+	Digest                     // all facts of the documents restated
+	Verify                     // two answers compared
+	Grounding                  // a question without documents
+	Arithmetic                 // "7 + 5 = 12 ."
+	Letter                     // the letter of a value among four options
+)
+
+const (
+	NumQuestionKinds = int(Digest)     // the kinds before Digest are kinds of questions
+	NumKinds         = int(Letter) + 1 // the length of an array indexed by Kind
+)
+
+var kindNames = [NumKinds]string{
+	"one-hop", "two-hop", "three-hop", "lookup", "lookup-two-hop", "lookup-three-hop", "sum", "difference",
+	"choice-one-hop", "choice-two-hop", "digest", "verify", "grounding", "arithmetic", "letter",
+}
+
+func (k Kind) String() string { return kindNames[k] }
+
+// Task is the task a kind of question belongs to; kinds that are no questions count as general QA.
+func (k Kind) Task() role.Task {
+	switch {
+	case Lookup <= k && k <= Difference:
+		return role.Numeric
+	case k == ChoiceOneHop || k == ChoiceTwoHop || k == Letter:
+		return role.MultipleChoice
+	case k == Arithmetic:
+		return role.Numeric
+	}
+	return role.GeneralQA
+}

@@ -1,0 +1,179 @@
+package curriculum
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"spell/rl/role"
+	"spell/tensor/rng"
+)
+
+// Domain is the clusters one task draws from.
+type Domain struct {
+	Task     role.Task
+	Clusters []int
+	Weight   int // share of a draw relative to the other domains; all 1 in the paper
+}
+
+// Item is one thing to do: ask a question of this kind about this cluster.
+type Item struct {
+	Task    role.Task
+	Cluster int
+}
+
+// Split divides clusters that serve several tasks into disjoint random parts of equal size, one domain of weight 1 each;
+// the first parts are one larger where the number does not divide.
+func Split(clusters []int, tasks []role.Task, seed uint64) []Domain {
+	order := rng.At(seed, rng.Split, 0, 0, 0).Perm(len(clusters))
+	domains := make([]Domain, len(tasks))
+	for i, task := range tasks {
+		domains[i] = Domain{Task: task, Weight: 1}
+		for k := i; k < len(order); k += len(tasks) {
+			domains[i].Clusters = append(domains[i].Clusters, clusters[order[k]])
+		}
+		slices.Sort(domains[i].Clusters)
+	}
+	return domains
+}
+
+// Sampler draws items: to each domain its share, taken from the domain's clusters in random order without repetition
+// until too few remain for a draw. Its state is three numbers a domain; the orders follow from the seed.
+type Sampler struct {
+	seed    uint64
+	draws   uint64
+	domains []shuffled
+}
+
+// shuffled is a domain read in the random order of its epoch.
+type shuffled struct {
+	Domain
+	epoch    uint64
+	order    []int // Clusters in the order of the epoch
+	position int   // clusters of order already drawn
+}
+
+// NewSampler starts at the first epoch of every domain.
+func NewSampler(seed uint64, domains []Domain) (*Sampler, error) {
+	if len(domains) == 0 {
+		return nil, fmt.Errorf("there is no task to draw questions for: name at least one")
+	}
+	s := &Sampler{seed: seed}
+	for _, d := range domains {
+		if slices.ContainsFunc(s.domains, func(other shuffled) bool { return other.Task == d.Task }) {
+			return nil, fmt.Errorf("task %v is named twice", d.Task)
+		}
+		if len(d.Clusters) == 0 {
+			return nil, fmt.Errorf("task %v has no clusters: add documents or leave the task out", d.Task)
+		}
+		if d.Weight <= 0 {
+			return nil, fmt.Errorf("task %v has weight %d: weights are positive", d.Task, d.Weight)
+		}
+		s.domains = append(s.domains, shuffled{Domain: d})
+		s.domains[len(s.domains)-1].begin(seed, 0)
+	}
+	return s, nil
+}
+
+func (d *shuffled) begin(seed, epoch uint64) {
+	d.epoch, d.position = epoch, 0
+	d.order = make([]int, len(d.Clusters))
+	for i, k := range rng.At(seed, rng.Shuffle, uint64(d.Task), epoch, 0).Perm(len(d.Clusters)) {
+		d.order[i] = d.Clusters[k]
+	}
+}
+
+// Draw returns n items in random order, each domain's share proportional to its weight. What does not divide goes to one
+// domain each, another one with every draw. A domain begins a new epoch when fewer clusters remain than its share, and
+// those are passed over; a share larger than the domain takes whole epochs, so that every cluster comes up equally often.
+func (s *Sampler) Draw(n int) []Item {
+	items := make([]Item, 0, n)
+	for i, share := range s.shares(n) {
+		d := &s.domains[i]
+		if share <= len(d.order) && len(d.order)-d.position < share {
+			d.begin(s.seed, d.epoch+1)
+		}
+		for share > 0 {
+			if d.position == len(d.order) {
+				d.begin(s.seed, d.epoch+1)
+			}
+			k := min(share, len(d.order)-d.position)
+			for _, cluster := range d.order[d.position : d.position+k] {
+				items = append(items, Item{d.Task, cluster})
+			}
+			d.position += k
+			share -= k
+		}
+	}
+	// Without this a run that stops at enough questions would favour the first task.
+	rng.At(s.seed, rng.Batch, s.draws, 0, 0).Shuffle(len(items), func(i, j int) { items[i], items[j] = items[j], items[i] })
+	s.draws++
+	return items
+}
+
+func (s *Sampler) shares(n int) []int {
+	total := 0
+	for _, d := range s.domains {
+		total += d.Weight
+	}
+	shares, left := make([]int, len(s.domains)), n
+	for i, d := range s.domains {
+		shares[i] = n * d.Weight / total
+		left -= shares[i]
+	}
+	// left < len(domains). Turning by left each draw would repeat a pattern; by one, every domain is first in turn.
+	for k := range left {
+		shares[(int(s.draws%uint64(len(shares)))+k)%len(shares)]++
+	}
+	return shares
+}
+
+type savedSampler struct {
+	Seed    uint64        `json:"seed"`
+	Draws   uint64        `json:"draws"`
+	Domains []savedDomain `json:"domains"`
+}
+
+type savedDomain struct {
+	Task     role.Task `json:"task"`
+	Clusters int       `json:"clusters"`
+	Weight   int       `json:"weight"`
+	Epoch    uint64    `json:"epoch"`
+	Position int       `json:"position"`
+}
+
+// MarshalJSON writes the sampler's state.
+func (s *Sampler) MarshalJSON() ([]byte, error) {
+	saved := savedSampler{Seed: s.seed, Draws: s.draws, Domains: make([]savedDomain, len(s.domains))}
+	for i, d := range s.domains {
+		saved.Domains[i] = savedDomain{d.Task, len(d.Clusters), d.Weight, d.epoch, d.position}
+	}
+	return json.Marshal(saved)
+}
+
+// Restore sets the state to MarshalJSON's output. The sampler must have been made with the same seed and domains as the
+// one that wrote it; on error it is unchanged.
+func (s *Sampler) Restore(data []byte) error {
+	var saved savedSampler
+	if err := json.Unmarshal(data, &saved); err != nil {
+		return fmt.Errorf("sampler: %w", err)
+	}
+	if saved.Seed != s.seed || len(saved.Domains) != len(s.domains) {
+		return fmt.Errorf("sampler: the run began with seed %d and %d tasks, now there are seed %d and %d tasks; resume with the former", saved.Seed, len(saved.Domains), s.seed, len(s.domains))
+	}
+	for i, d := range saved.Domains {
+		now := s.domains[i]
+		if d.Task != now.Task || d.Clusters != len(now.Clusters) || d.Weight != now.Weight {
+			return fmt.Errorf("sampler: the run began with %d clusters and weight %d for %v, now there are %d and %d for %v; resume with the former", d.Clusters, d.Weight, d.Task, len(now.Clusters), now.Weight, now.Task)
+		}
+		if d.Position < 0 || d.Position > d.Clusters {
+			return fmt.Errorf("sampler: position %d of %d clusters for %v is outside the list: the checkpoint is damaged", d.Position, d.Clusters, d.Task)
+		}
+	}
+	s.draws = saved.Draws
+	for i, d := range saved.Domains {
+		s.domains[i].begin(s.seed, d.Epoch)
+		s.domains[i].position = d.Position
+	}
+	return nil
+}

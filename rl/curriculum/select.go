@@ -1,0 +1,140 @@
+package curriculum
+
+import (
+	"cmp"
+	"slices"
+
+	"spell/rl/reward"
+	"spell/rl/role"
+	"spell/tensor/rng"
+)
+
+// Informative reports whether a group of g answers has something to learn from: some are right and some wrong.
+// It decides which responder groups train and which questions count as good.
+func Informative(passes, g int) bool { return 0 < passes && passes < g }
+
+// VoteFate is what becomes of the votes on one answer.
+type VoteFate uint8
+
+const (
+	VoteKept      VoteFate = iota
+	VoteDisagrees          // the majority contradicts the rule check
+	VoteUnanimous          // the valid votes agree, or none is valid: nothing to learn from
+	VoteTied               // the valid votes are split evenly
+)
+
+// Votes decides whether the votes on one answer train the verifier: their majority must be the rule's verdict, and the
+// valid ones must have a winner but not agree.
+func Votes(t reward.Tally, rule bool) VoteFate {
+	switch {
+	case t.Majority() != rule:
+		return VoteDisagrees
+	case t.Yes == 0 || t.No == 0:
+		return VoteUnanimous
+	case t.Yes == t.No:
+		return VoteTied
+	}
+	return VoteKept
+}
+
+// Negatives chooses the failed questions that enter the update. good[t] counts the good questions of task t, bad[t] lists
+// its failed ones (any cause) by numbers of the caller's. Tasks are served from the one with most good questions: each
+// gets ratio × good of its own failed ones at random, and what it lacks is asked of the next task. The chosen numbers are
+// returned ascending.
+func Negatives(good [role.NumTasks]int, bad [role.NumTasks][]int, ratio float64, r *rng.Rand) []int {
+	order := make([]role.Task, role.NumTasks)
+	for i := range order {
+		order[i] = role.Task(i)
+	}
+	slices.SortStableFunc(order, func(a, b role.Task) int { return cmp.Compare(good[b], good[a]) })
+	var chosen []int
+	want := 0
+	for _, t := range order {
+		want += int(ratio * float64(good[t]))
+		taken := r.Choose(len(bad[t]), want)
+		for _, i := range taken {
+			chosen = append(chosen, bad[t][i])
+		}
+		want -= len(taken)
+	}
+	slices.Sort(chosen)
+	return chosen
+}
+
+// VerifierGroups chooses want of n verifier groups at random, ascending. When there are fewer, the paper's code trains
+// none; partial trains those there are.
+func VerifierGroups(n, want int, partial bool, r *rng.Rand) []int {
+	if n < want && !partial {
+		return nil
+	}
+	return r.Choose(n, want)
+}
+
+// Counts says what became of the questions of a step, by cause, and of the votes on their answers.
+type Counts struct {
+	Drawn         int `json:"drawn"`
+	BadFormat     int `json:"bad_format"`
+	Skipped       int `json:"skipped"`  // reasoning not ended, useless answer
+	TooLong       int `json:"too_long"` // the responder's prompt does not fit
+	Ungrounded    int `json:"ungrounded"`
+	AllWrong      int `json:"all_wrong"`
+	AllRight      int `json:"all_right"`
+	Good          int `json:"good"`
+	VoteKept      int `json:"vote_kept"`
+	VoteDisagrees int `json:"vote_disagrees"`
+	VoteUnanimous int `json:"vote_unanimous"`
+	VoteTied      int `json:"vote_tied"`
+}
+
+// Parsed counts a drawn question by the verdict on its reply.
+func (c *Counts) Parsed(v role.Verdict) {
+	c.Drawn++
+	switch v {
+	case role.BadFormat:
+		c.BadFormat++
+	case role.Skip:
+		c.Skipped++
+	}
+}
+
+// Answered counts a question that passes of g answers got right.
+func (c *Counts) Answered(passes, g int) {
+	switch {
+	case Informative(passes, g):
+		c.Good++
+	case passes > 0:
+		c.AllRight++
+	default:
+		c.AllWrong++
+	}
+}
+
+// Voted counts the votes on one answer.
+func (c *Counts) Voted(f VoteFate) {
+	switch f {
+	case VoteKept:
+		c.VoteKept++
+	case VoteDisagrees:
+		c.VoteDisagrees++
+	case VoteUnanimous:
+		c.VoteUnanimous++
+	case VoteTied:
+		c.VoteTied++
+	}
+}
+
+// Add adds the counts of other, as of another round or task.
+func (c *Counts) Add(other Counts) {
+	c.Drawn += other.Drawn
+	c.BadFormat += other.BadFormat
+	c.Skipped += other.Skipped
+	c.TooLong += other.TooLong
+	c.Ungrounded += other.Ungrounded
+	c.AllWrong += other.AllWrong
+	c.AllRight += other.AllRight
+	c.Good += other.Good
+	c.VoteKept += other.VoteKept
+	c.VoteDisagrees += other.VoteDisagrees
+	c.VoteUnanimous += other.VoteUnanimous
+	c.VoteTied += other.VoteTied
+}

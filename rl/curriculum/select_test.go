@@ -1,0 +1,121 @@
+package curriculum
+
+import (
+	"slices"
+	"testing"
+
+	"spell/rl/reward"
+	"spell/rl/role"
+	"spell/tensor/rng"
+)
+
+func TestInformative(t *testing.T) {
+	for passes := range 9 {
+		if got, want := Informative(passes, 8), passes != 0 && passes != 8; got != want {
+			t.Errorf("Informative(%d, 8) = %v", passes, got)
+		}
+	}
+	if Informative(0, 0) || Informative(1, 1) {
+		t.Error("a group of none or one is informative")
+	}
+}
+
+// With 8 valid votes exactly the groups with 5, 6 or 7 for the winner train, and only where the rule agrees.
+func TestVotes(t *testing.T) {
+	for yes := range 9 {
+		tally := reward.Tally{Yes: yes, No: 8 - yes}
+		for _, rule := range []bool{true, false} {
+			winner := max(yes, 8-yes)
+			want := winner >= 5 && winner <= 7 && (yes > 4) == rule
+			if got := Votes(tally, rule) == VoteKept; got != want {
+				t.Errorf("%d YES of 8 with rule %v: kept %v", yes, rule, got)
+			}
+		}
+	}
+	tests := []struct {
+		tally reward.Tally
+		rule  bool
+		want  VoteFate
+	}{
+		{reward.Tally{Yes: 8}, true, VoteUnanimous}, {reward.Tally{Yes: 8}, false, VoteDisagrees}, {reward.Tally{No: 8}, false, VoteUnanimous},
+		{reward.Tally{Yes: 4, No: 4}, false, VoteTied}, {reward.Tally{Yes: 4, No: 4}, true, VoteDisagrees},
+		{reward.Tally{Invalid: 8}, false, VoteUnanimous}, {reward.Tally{Yes: 3, No: 3, Invalid: 2}, false, VoteTied},
+		{reward.Tally{Yes: 5, Invalid: 3}, true, VoteUnanimous}, {reward.Tally{Yes: 5, No: 1, Invalid: 2}, true, VoteKept},
+		{reward.Tally{Yes: 1, No: 3, Invalid: 4}, false, VoteKept},
+	}
+	var c Counts
+	for _, tt := range tests {
+		if got := Votes(tt.tally, tt.rule); got != tt.want {
+			t.Errorf("%+v with rule %v: fate %d, want %d", tt.tally, tt.rule, got, tt.want)
+		}
+		c.Voted(tt.want)
+	}
+	if c.VoteKept != 2 || c.VoteTied != 2 || c.VoteDisagrees != 2 || c.VoteUnanimous != 4 {
+		t.Errorf("counts %+v", c)
+	}
+}
+
+func TestNegatives(t *testing.T) {
+	pool := func(from, n int) []int { return clusters(from, n) }
+	tests := []struct {
+		name  string
+		good  [role.NumTasks]int
+		bad   [role.NumTasks][]int
+		ratio float64
+		want  [role.NumTasks]int // how many of each task, numbered by hundreds
+	}{
+		{"enough everywhere", [3]int{3, 2, 1}, [3][]int{pool(0, 9), pool(100, 9), pool(200, 9)}, 1, [3]int{3, 2, 1}},
+		{"the lack goes to the next task", [3]int{5, 3, 0}, [3][]int{pool(0, 2), pool(100, 9), pool(200, 9)}, 1, [3]int{2, 6, 0}},
+		{"and on to a task without good ones", [3]int{5, 3, 0}, [3][]int{pool(0, 2), pool(100, 4), pool(200, 9)}, 1, [3]int{2, 4, 2}},
+		{"too few in all", [3]int{5, 3, 2}, [3][]int{pool(0, 2), nil, pool(200, 1)}, 1, [3]int{2, 0, 1}},
+		{"served from most good", [3]int{1, 0, 4}, [3][]int{pool(0, 9), pool(100, 9), pool(200, 2)}, 1, [3]int{3, 0, 2}},
+		{"ratio", [3]int{4, 3, 0}, [3][]int{pool(0, 9), pool(100, 9), nil}, 0.5, [3]int{2, 1, 0}},
+		{"none good", [3]int{}, [3][]int{pool(0, 9), nil, nil}, 1, [3]int{}},
+	}
+	for _, tt := range tests {
+		got := Negatives(tt.good, tt.bad, tt.ratio, rng.At(1, rng.Negatives, 0, 0, 0))
+		var n [role.NumTasks]int
+		for _, id := range got {
+			n[id/100]++
+			if !slices.Contains(tt.bad[id/100], id) {
+				t.Errorf("%s: %d is in no pool", tt.name, id)
+			}
+		}
+		if n != tt.want || !slices.IsSorted(got) || len(slices.Compact(slices.Clone(got))) != len(got) {
+			t.Errorf("%s: chose %v", tt.name, got)
+		}
+	}
+}
+
+func TestVerifierGroups(t *testing.T) {
+	r := rng.At(1, rng.Verifiers, 0, 0, 0)
+	if got := VerifierGroups(40, 16, false, r); len(got) != 16 || !slices.IsSorted(got) || got[15] >= 40 {
+		t.Errorf("16 of 40: %v", got)
+	}
+	if got := VerifierGroups(15, 16, false, r); got != nil {
+		t.Errorf("16 of 15: %v", got)
+	}
+	if got := VerifierGroups(15, 16, true, r); len(got) != 15 {
+		t.Errorf("16 of 15, partial: %v", got)
+	}
+}
+
+func TestCounts(t *testing.T) {
+	var c, sum Counts
+	for _, v := range []role.Verdict{role.OK, role.OK, role.OK, role.BadFormat, role.Skip, role.OK} {
+		c.Parsed(v)
+	}
+	for _, passes := range []int{0, 3, 8, 7} {
+		c.Answered(passes, 8)
+	}
+	want := Counts{Drawn: 6, BadFormat: 1, Skipped: 1, AllWrong: 1, AllRight: 1, Good: 2}
+	if c != want {
+		t.Errorf("counts %+v, want %+v", c, want)
+	}
+	every := Counts{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}
+	sum.Add(every)
+	sum.Add(every)
+	if want := (Counts{2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24}); sum != want {
+		t.Errorf("twice %+v is %+v", every, sum)
+	}
+}

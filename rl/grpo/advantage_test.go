@@ -1,0 +1,58 @@
+package grpo
+
+import (
+	"math"
+	"testing"
+)
+
+func near(t *testing.T, what string, got, want []float64, tol float64) {
+	t.Helper()
+	for i := range want {
+		if !(math.Abs(got[i]-want[i]) <= tol) {
+			t.Errorf("%s: %v, want %v", what, got, want)
+			return
+		}
+	}
+}
+
+func TestGroupAdvantages(t *testing.T) {
+	const a, b = 0.35355, -2.47487 // 7 to 1: mean 7/8, std √(1/8)
+	tests := []struct {
+		name          string
+		rewards, want []float64
+	}{
+		{"seven to one", []float64{1, 1, 1, 1, 1, 1, 1, 0}, []float64{a, a, a, a, a, a, a, b}},
+		{"half", []float64{1, 0, 1, 0}, []float64{0.866024, -0.866024, 0.866024, -0.866024}},
+		{"two", []float64{3, 1}, []float64{0.707106, -0.707106}},
+		{"equal", []float64{1, 1, 1}, []float64{0, 0, 0}},
+		{"equal with a rounded mean", []float64{0.1, 0.1, 0.1}, []float64{0, 0, 0}},
+		{"single", []float64{-1}, []float64{0}},
+		{"none", nil, nil},
+	}
+	for _, tt := range tests {
+		got := make([]float64, len(tt.rewards))
+		for i := range got {
+			got[i] = math.NaN()
+		}
+		GroupAdvantages(got, tt.rewards)
+		near(t, tt.name, got, tt.want, 1e-5)
+	}
+	got := []float64{0, 0, 0}
+	GroupAdvantages(got, []float64{0.1, 0.1, 0.1})
+	if got[0] != 0 {
+		t.Errorf("equal rewards give %g, not exactly 0", got[0])
+	}
+}
+
+func TestBatchAdvantages(t *testing.T) {
+	rewards := []float64{1, -1, 0.3247, 0, -0.5}
+	got := make([]float64, len(rewards))
+	BatchAdvantages(got, rewards, nil)
+	// mean −0.03506, Σ(r−mean)² = 2.34928, std = √(Σ/4) = 0.766368
+	near(t, "one baseline", got, []float64{1.350602, -1.259108, 0.469435, 0.045748, -0.606681}, 1e-4)
+	BatchAdvantages(got, rewards, []int{0, 0, 2, 1, 1})
+	near(t, "per task", got, []float64{0.707106, -0.707106, 0, 0.707106, -0.707105}, 1e-5)
+	same := append([]float64(nil), rewards...)
+	BatchAdvantages(same, same, []int{0, 0, 2, 1, 1})
+	near(t, "in place", same, got, 0)
+}

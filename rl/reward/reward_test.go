@@ -1,0 +1,114 @@
+package reward
+
+import (
+	"math"
+	"testing"
+
+	"spell/rl/role"
+)
+
+func TestQuestioner(t *testing.T) {
+	c := Default()
+	tests := []struct {
+		o         Outcome
+		passes, g int
+		want      float64
+	}{
+		{Answered, 0, 8, 0}, {Answered, 1, 8, 0.0796}, {Answered, 2, 8, 0.3247}, {Answered, 3, 8, 0.7548}, {Answered, 4, 8, 1},
+		{Answered, 5, 8, 0.7548}, {Answered, 6, 8, 0.3247}, {Answered, 7, 8, 0.0796}, {Answered, 8, 8, 0},
+		{BadFormat, 4, 8, -1}, {Ungrounded, 4, 8, -0.5}, {Answered, 0, 0, 0}, {Answered, 1, 1, 0},
+	}
+	for _, tt := range tests {
+		if got := c.Questioner(tt.o, tt.passes, tt.g); math.Abs(got-tt.want) > 5e-5 {
+			t.Errorf("Questioner(%d, %d of %d) = %.5f, want %.4f", tt.o, tt.passes, tt.g, got, tt.want)
+		}
+	}
+	for passes := 1; passes < 8; passes++ {
+		rate := float64(passes) / 8
+		c.Shape = Reverse
+		if got := c.Questioner(Answered, passes, 8); got != 1-rate {
+			t.Errorf("reverse(%d/8) = %g", passes, got)
+		}
+		c.Shape = Triangle
+		if got := c.Questioner(Answered, passes, 8); got != min(2*rate, 2-2*rate) {
+			t.Errorf("triangle(%d/8) = %g", passes, got)
+		}
+	}
+	for _, s := range []Shape{Gaussian, Reverse, Triangle} {
+		c.Shape = s
+		if c.Questioner(Answered, 8, 8) != 0 || c.Questioner(Answered, 0, 8) != 0 || c.Questioner(BadFormat, 0, 0) != -1 {
+			t.Errorf("%v: unanimous or failed questions have the wrong reward", s)
+		}
+		if back, err := ParseShape(s.String()); err != nil || back != s {
+			t.Errorf("%v does not survive its name", s)
+		}
+	}
+	if _, err := ParseShape("square"); err == nil {
+		t.Error("an unknown shape has a meaning")
+	}
+}
+
+func votes(s string) []role.Vote {
+	kinds := map[rune]role.Vote{'y': role.Yes, 'n': role.No, '?': role.Invalid}
+	var v []role.Vote
+	for _, r := range s {
+		v = append(v, kinds[r])
+	}
+	return v
+}
+
+func TestMajority(t *testing.T) {
+	tests := []struct {
+		votes string
+		want  bool
+	}{
+		{"yyyyynnn", true}, {"yyyynnnn", false}, {"nnnnyyyy", false}, {"yyynnnnn", false}, {"yyyy????", false}, {"yyyyy???", true},
+		{"yyyy?nnn", false}, {"????????", false}, {"yyn", true}, {"y", true}, {"", false},
+	}
+	for _, tt := range tests {
+		v := votes(tt.votes)
+		if got := Count(v).Majority(); got != tt.want {
+			t.Errorf("majority of %q = %v, want %v", tt.votes, got, tt.want)
+		}
+		// Stopping early must never give another result, and every full vote is settled.
+		for cast := range len(v) + 1 {
+			got, settled := Count(v[:cast]).Settled(len(v))
+			if settled && got != tt.want {
+				t.Errorf("%q is settled as %v after %d votes, want %v", tt.votes, got, cast, tt.want)
+			}
+			if cast == len(v) && !settled {
+				t.Errorf("%q is never settled", tt.votes)
+			}
+		}
+	}
+	if _, settled := Count(votes("yyyy")).Settled(8); settled {
+		t.Error("4 of 8 settle a vote")
+	}
+	if _, settled := Count(votes("nnnn")).Settled(8); !settled {
+		t.Error("4 NO of 8 leave at best a tie, which is NO")
+	}
+}
+
+func TestVerifierAndResponder(t *testing.T) {
+	c := Default()
+	for _, tt := range []struct {
+		v        role.Vote
+		majority bool
+		want     float64
+	}{
+		{role.Yes, true, 1}, {role.Yes, false, 0}, {role.No, false, 1}, {role.No, true, 0}, {role.Invalid, false, 0}, {role.Invalid, true, 0},
+	} {
+		if got := c.Verifier(tt.v, tt.majority); got != tt.want {
+			t.Errorf("Verifier(%d, %v) = %g, want %g", tt.v, tt.majority, got, tt.want)
+		}
+	}
+	c.InvalidVote = -1
+	if got := c.Verifier(role.Invalid, false); got != -1 {
+		t.Errorf("invalid vote = %g, want −1", got)
+	}
+	for _, tt := range []struct{ rule, vote, want bool }{{false, false, false}, {true, false, true}, {false, true, true}, {true, true, true}} {
+		if Responder(tt.rule, tt.vote) != tt.want {
+			t.Errorf("Responder(%v, %v) is not %v", tt.rule, tt.vote, tt.want)
+		}
+	}
+}

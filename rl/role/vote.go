@@ -1,0 +1,37 @@
+package role
+
+import "strings"
+
+// ParseVote reads a verifier's reply. In the full format a bracketed decision outranks bare words, and a reply that
+// says both YES and NO, or neither, is invalid; bare words count only in capitals and whole, so NOTE is no NO.
+func (p *Prompts) ParseVote(output string) Vote {
+	text, ended := p.afterThinking(output)
+	if !ended || len(text) > maxReply {
+		return Invalid
+	}
+	if p.format == formatWords {
+		return voteFromWords(text)
+	}
+	if v, said := decision(strings.Contains(text, "[[YES]]"), strings.Contains(text, "[[NO]]")); said {
+		return v
+	}
+	var yes, no bool
+	for word := range strings.FieldsFuncSeq(text, func(r rune) bool { return !('A' <= r && r <= 'Z' || 'a' <= r && r <= 'z') }) {
+		yes = yes || word == "YES"
+		no = no || word == "NO"
+	}
+	v, _ := decision(yes, no)
+	return v
+}
+
+func decision(yes, no bool) (v Vote, said bool) {
+	switch {
+	case yes && no:
+		return Invalid, true
+	case yes:
+		return Yes, true
+	case no:
+		return No, true
+	}
+	return Invalid, false
+}

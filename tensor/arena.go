@@ -1,0 +1,108 @@
+package tensor
+
+import (
+	"fmt"
+	"sync/atomic"
+)
+
+// Align is the alignment in bytes of every matrix carved from an arena: a cache line, and
+// the widest vector register.
+const Align = 64
+
+// An Arena is one region of a backend's memory, mapped once, outside the Go heap, and carved
+// from the front into matrices. Pages that are never touched cost no memory.
+type Arena struct {
+	// Host is the memory where the host's processor can address it; nil on a device.
+	// Only a backend may look inside.
+	Host []byte
+	// Device is the address on a device; 0 on the host.
+	Device uintptr
+
+	name    string
+	size    int
+	used    int
+	peak    int
+	version atomic.Uint64
+	release func() error
+}
+
+// NewArena wraps memory a backend has mapped. release, if not nil, unmaps it.
+func NewArena(name string, size int, host []byte, device uintptr, release func() error) *Arena {
+	a := &Arena{name: name, size: size, Host: host, Device: device, release: release}
+	a.version.Store(1)
+	return a
+}
+
+// MapArena is an arena of size bytes of zeroed host memory.
+func MapArena(name string, size int) (*Arena, error) {
+	if size < 0 {
+		return nil, fmt.Errorf("arena %s: negative size %d", name, size)
+	}
+	size = max((size+pageSize-1)/pageSize*pageSize, pageSize)
+	host, release, err := mapMemory(size)
+	if err != nil {
+		return nil, fmt.Errorf("arena %s: mapping %d bytes: %w", name, size, err)
+	}
+	return NewArena(name, size, host, 0, release), nil
+}
+
+// Name says what the arena is for.
+func (a *Arena) Name() string { return a.name }
+
+// Size is the arena's capacity in bytes.
+func (a *Arena) Size() int { return a.size }
+
+// Used is the number of bytes carved off; Peak the most that ever were.
+func (a *Arena) Used() int { return a.used }
+
+// Peak is the largest Used so far.
+func (a *Arena) Peak() int { return a.peak }
+
+// Version counts the changes that a backend announced with Touch.
+func (a *Arena) Version() uint64 { return a.version.Load() }
+
+// Touch announces that parameters in the arena have changed, so that whatever was derived
+// from them (a packed copy) is stale.
+func (a *Arena) Touch() { a.version.Add(1) }
+
+// Free unmaps the arena. Its matrices must not be used any more.
+func (a *Arena) Free() error {
+	if a.release == nil {
+		return nil
+	}
+	r := a.release
+	a.release, a.Host, a.Device = nil, nil, 0
+	return r()
+}
+
+// New carves a rows × cols matrix off the arena, its first element aligned to Align bytes.
+// The memory holds whatever was there before. It panics where the arena is too small: sizes
+// are planned, so running over is a mistake of the program.
+func (a *Arena) New(t DType, rows, cols int) Mat {
+	off := (a.used + Align - 1) / Align * Align
+	n := Bytes(t, rows, cols)
+	if off+n > a.size {
+		panic(fmt.Sprintf("tensor: arena %s holds %d bytes, %d in use, %d more asked for [%d, %d] %s",
+			a.name, a.size, a.used, n, rows, cols, t))
+	}
+	a.used = off + n
+	a.peak = max(a.peak, a.used)
+	return Mat{Arena: a, Off: off / t.Size(), Rows: rows, Cols: cols, Stride: cols, Type: t}
+}
+
+// Mark and Release make the arena a stack: Release(m) gives back all that was carved since
+// Mark returned m.
+func (a *Arena) Mark() int { return a.used }
+
+// Release gives back what was carved since the Mark.
+func (a *Arena) Release(mark int) {
+	if mark > a.used {
+		panic("tensor: arena released beyond its use")
+	}
+	a.used = mark
+}
+
+// Bytes is what a matrix of that shape takes from an arena, rounded up to Align.
+func Bytes(t DType, rows, cols int) int {
+	return (rows*cols*t.Size() + Align - 1) / Align * Align
+}

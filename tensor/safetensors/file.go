@@ -1,0 +1,130 @@
+// Package safetensors reads and writes the safetensors format: eight bytes of header length,
+// a JSON header of names, dtypes, shapes and offsets, and the tensors end to end.
+//
+// Files are untrusted: everything the header says is checked against the file before any of
+// it is used, and nothing is allocated whose size the file merely claims.
+package safetensors
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+)
+
+// Info is what a header says of a tensor.
+type Info struct {
+	DType    string // F32, BF16, … in the format's spelling
+	Shape    []int  // row-major; empty for a scalar
+	Elements int    // product of Shape
+}
+
+// A Source is where tensors come from: a *File, or a *Model of several.
+type Source interface {
+	// Names lists the tensors, sorted.
+	Names() []string
+	// Info describes a tensor, and says whether there is one of that name.
+	Info(name string) (Info, bool)
+	// Bytes is a tensor's little-endian data, a read-only view that ends with Close; nil for
+	// an unknown name.
+	Bytes(name string) []byte
+	// Path is the file that holds the tensor, for messages.
+	Path(name string) string
+}
+
+// A File is an open safetensors file. It is mapped, not read: pages come from the disk when
+// touched, and the file must not be changed in place while it is open.
+type File struct {
+	path     string
+	data     []byte // what follows the header
+	entries  map[string]entry
+	metadata map[string]string
+	names    []string
+	release  func() error
+}
+
+// Open maps the file at path and checks its header completely.
+func Open(path string) (*File, error) {
+	f, err := open(path)
+	if err != nil {
+		var pe *os.PathError
+		if errors.As(err, &pe) {
+			err = pe.Err
+		}
+		return nil, fmt.Errorf("reading %s: %w", path, err)
+	}
+	return f, nil
+}
+
+func open(path string) (*File, error) {
+	// Before os.Open, which would wait for the writer of a named pipe.
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, errors.New("not a regular file")
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	if info, err = file.Stat(); err != nil {
+		return nil, err
+	}
+	if int64(int(info.Size())) != info.Size() {
+		return nil, fmt.Errorf("%d bytes are more than this machine's address space holds", info.Size())
+	}
+	entries, metadata, start, err := parse(info.Size(), func(n int) ([]byte, error) {
+		head := make([]byte, n)
+		_, err := file.ReadAt(head, 0)
+		return head, err
+	})
+	if err != nil {
+		return nil, err
+	}
+	data, release, err := mapFile(file, int(info.Size()))
+	if err != nil {
+		return nil, err
+	}
+	return &File{path: path, data: data[start:], entries: entries, metadata: metadata,
+		names: slices.Sorted(maps.Keys(entries)), release: release}, nil
+}
+
+// Names lists the tensors, sorted.
+func (f *File) Names() []string { return slices.Clone(f.names) }
+
+// Metadata is the header's map of strings, empty where there is none.
+func (f *File) Metadata() map[string]string { return maps.Clone(f.metadata) }
+
+// Info describes a tensor, and says whether there is one of that name.
+func (f *File) Info(name string) (Info, bool) {
+	e, ok := f.entries[name]
+	e.Shape = slices.Clone(e.Shape)
+	return e.Info, ok
+}
+
+// Bytes is a tensor's little-endian data, a read-only view that ends with Close; nil for an
+// unknown name.
+func (f *File) Bytes(name string) []byte {
+	e, ok := f.entries[name]
+	if !ok {
+		return nil
+	}
+	return f.data[e.begin:e.end:e.end]
+}
+
+// Path is the path the file was opened by, whatever the name.
+func (f *File) Path(string) string { return f.path }
+
+// Close unmaps the file; views from Bytes must not be used any more.
+func (f *File) Close() error {
+	if f.release == nil {
+		return nil
+	}
+	release := f.release
+	f.data, f.entries, f.names, f.release = nil, nil, nil, nil
+	return release()
+}

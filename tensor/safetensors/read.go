@@ -1,0 +1,59 @@
+package safetensors
+
+import (
+	"fmt"
+	"runtime/debug"
+
+	"spell/tensor"
+)
+
+// chunk is the number of elements converted between two checks, small enough for the cache.
+const chunk = 1 << 14
+
+// Read converts the tensor to dst, which must hold exactly its elements, and requires every
+// one to be finite. It reads F32, BF16, F16 and F64.
+func Read[T tensor.Float](s Source, name string, dst []T) (err error) {
+	info, ok := s.Info(name)
+	if !ok {
+		return fmt.Errorf("reading %s: there is no tensor %q", s.Path(name), name)
+	}
+	t, ok := floats[info.DType]
+	if !ok {
+		return fmt.Errorf("reading %s: tensor %q is %s; the dtypes read are F32, BF16, F16 and F64", s.Path(name), name, info.DType)
+	}
+	if info.Elements != len(dst) {
+		return fmt.Errorf("reading %s: tensor %q has shape %v, %d elements, where %d are wanted", s.Path(name), name, info.Shape, info.Elements, len(dst))
+	}
+	// A mapped page that the disk no longer has (the file was cut short, a bad sector) is a
+	// fault in the middle of a load instruction.
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		switch fault := recover().(type) {
+		case nil:
+		case interface{ Addr() uintptr }:
+			err = fmt.Errorf("reading %s: tensor %q is not readable any more (fault at %#x): the file was changed, or the disk failed", s.Path(name), name, fault.Addr())
+		default:
+			panic(fault)
+		}
+	}()
+	src := s.Bytes(name)
+	for at := 0; at < len(dst); at += chunk {
+		part := dst[at:min(at+chunk, len(dst))]
+		tensor.Decode(part, t, src[at*t.Size():])
+		for i, v := range part {
+			if v-v != 0 {
+				return fmt.Errorf("reading %s: tensor %q holds %v at %v; weights must be finite", s.Path(name), name, v, position(info.Shape, at+i))
+			}
+		}
+	}
+	return nil
+}
+
+// position is the index of element i in each dimension.
+func position(shape []int, i int) []int {
+	at := make([]int, len(shape))
+	for d := len(shape) - 1; d >= 0; d-- {
+		at[d], i = i%shape[d], i/shape[d]
+	}
+	return at
+}

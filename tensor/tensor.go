@@ -1,0 +1,106 @@
+// Package tensor holds the nouns of the engine: element types, arenas and matrix views.
+//
+// A Mat is a view: it says where numbers lie and never touches them. Only a backend
+// (package kernels) reads or writes the memory of an Arena, through its operations or its
+// explicit copies, so that the memory may as well be a GPU's.
+package tensor
+
+import "fmt"
+
+// DType is the type of a matrix element.
+type DType uint8
+
+// The element types. F64 exists for the oracle alone: gradients are checked in it.
+const (
+	F32 DType = iota
+	BF16
+	F16
+	I8
+	F64
+)
+
+// Size is the number of bytes of one element.
+func (t DType) Size() int {
+	switch t {
+	case F32:
+		return 4
+	case BF16, F16:
+		return 2
+	case I8:
+		return 1
+	case F64:
+		return 8
+	}
+	panic(fmt.Sprintf("tensor: unknown dtype %d", t))
+}
+
+// String is the lower-case short name: f32, bf16, f16, i8, f64.
+func (t DType) String() string {
+	switch t {
+	case F32:
+		return "f32"
+	case BF16:
+		return "bf16"
+	case F16:
+		return "f16"
+	case I8:
+		return "i8"
+	case F64:
+		return "f64"
+	}
+	return fmt.Sprintf("dtype(%d)", uint8(t))
+}
+
+// Mat is a row-major matrix view into an Arena: element (i, j) lies at element offset
+// Off + i*Stride + j, counted in elements of Type. The zero Mat stands for "none".
+type Mat struct {
+	Arena  *Arena
+	Off    int // elements from the arena's start
+	Rows   int
+	Cols   int
+	Stride int // elements between rows, ≥ Cols
+	Type   DType
+}
+
+// IsZero says whether m is the zero Mat, the argument for an optional operand left out.
+func (m Mat) IsZero() bool { return m.Arena == nil }
+
+// Len is the number of elements, Rows × Cols.
+func (m Mat) Len() int { return m.Rows * m.Cols }
+
+// Contiguous says whether the rows follow each other without gaps.
+func (m Mat) Contiguous() bool { return m.Stride == m.Cols || m.Rows <= 1 }
+
+// Slice is the view of rows [from, to).
+func (m Mat) Slice(from, to int) Mat {
+	if from < 0 || to < from || to > m.Rows {
+		panic(fmt.Sprintf("tensor: rows [%d, %d) of a matrix of %d rows", from, to, m.Rows))
+	}
+	m.Off += from * m.Stride
+	m.Rows = to - from
+	return m
+}
+
+// ColSlice is the view of columns [from, to).
+func (m Mat) ColSlice(from, to int) Mat {
+	if from < 0 || to < from || to > m.Cols {
+		panic(fmt.Sprintf("tensor: columns [%d, %d) of a matrix of %d columns", from, to, m.Cols))
+	}
+	m.Off += from
+	m.Cols = to - from
+	return m
+}
+
+// Reshape views the same elements, which must be contiguous, as rows × cols.
+func (m Mat) Reshape(rows, cols int) Mat {
+	if !m.Contiguous() || rows*cols != m.Len() {
+		panic(fmt.Sprintf("tensor: %v does not reshape to [%d, %d]", m, rows, cols))
+	}
+	m.Rows, m.Cols, m.Stride = rows, cols, cols
+	return m
+}
+
+// String gives shape and type, for messages.
+func (m Mat) String() string {
+	return fmt.Sprintf("%s[%d, %d; stride %d]", m.Type, m.Rows, m.Cols, m.Stride)
+}

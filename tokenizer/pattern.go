@@ -1,0 +1,74 @@
+package tokenizer
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Pattern names a pre-tokenization rule: how text is cut into the pieces that BPE never
+// merges across.
+type Pattern string
+
+const (
+	// GPT2 keeps runs of digits whole and lets a space join the word or number after it.
+	GPT2 Pattern = "gpt2"
+	// Qwen2 makes every digit a piece of its own; a contraction matches in either case.
+	Qwen2 Pattern = "qwen2"
+	// Llama3 is Qwen2 with digits in groups of up to three, counted from the left.
+	Llama3 Pattern = "llama3"
+)
+
+// expressions lists the regular expressions that files use for each pattern. The scanners
+// are written by hand for exactly these, so an expression is compared letter by letter.
+// The first one of a pattern is the one written to new files.
+var expressions = []struct {
+	pattern Pattern
+	regex   string
+}{
+	{GPT2, `'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+`},
+	{GPT2, `'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+`},
+	{Qwen2, `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`},
+	{Llama3, `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`},
+}
+
+// patternOf returns the pattern a regular expression stands for.
+func patternOf(regex string) (Pattern, bool) {
+	for _, e := range expressions {
+		if e.regex == regex {
+			return e.pattern, true
+		}
+	}
+	return "", false
+}
+
+// regex returns the expression written for p.
+func (p Pattern) regex() string {
+	for _, e := range expressions {
+		if e.pattern == p {
+			return e.regex
+		}
+	}
+	return ""
+}
+
+// check refuses a name that is no pattern.
+func (p Pattern) check() error {
+	known := []string{string(GPT2), string(Qwen2), string(Llama3)}
+	if !slices.Contains(known, string(p)) {
+		return fmt.Errorf("pre-tokenization pattern %q is unknown: use one of %s", string(p), strings.Join(known, ", "))
+	}
+	return nil
+}
+
+// next returns the length in bytes of the first piece of s, at least 1; s is not empty.
+func (p Pattern) next(s string) int {
+	switch p {
+	case GPT2:
+		return scanGPT2(s)
+	case Llama3:
+		return scanModern(s, 3)
+	default:
+		return scanModern(s, 1)
+	}
+}
