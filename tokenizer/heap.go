@@ -1,7 +1,7 @@
 package tokenizer
 
 // heap is a binary heap: the element that goes before all others is on top.
-type heap[T interface{ before(T) bool }] []T
+type heap[T interface{ Before(T) bool }] []T
 
 // order makes a heap of elements in any order, in linear time.
 func (h heap[T]) order() {
@@ -15,7 +15,7 @@ func (h *heap[T]) push(x T) {
 	s := *h
 	for i := len(s) - 1; i > 0; {
 		parent := (i - 1) / 2
-		if !s[i].before(s[parent]) {
+		if !s[i].Before(s[parent]) {
 			return
 		}
 		s[i], s[parent] = s[parent], s[i]
@@ -40,10 +40,10 @@ func (h heap[T]) down(i int) {
 		if child >= len(h) {
 			return
 		}
-		if right := child + 1; right < len(h) && h[right].before(h[child]) {
+		if right := child + 1; right < len(h) && h[right].Before(h[child]) {
 			child = right
 		}
-		if !h[child].before(h[i]) {
+		if !h[child].Before(h[i]) {
 			return
 		}
 		h[i], h[child] = h[child], h[i]

@@ -39,7 +39,7 @@ type frequency struct {
 	pair  pair
 }
 
-func (a frequency) before(b frequency) bool {
+func (a frequency) Before(b frequency) bool {
 	switch {
 	case a.count != b.count:
 		return a.count > b.count

@@ -73,7 +73,7 @@ type mergeNode struct {
 // candidate packs rank and node index so that one comparison orders by both.
 type candidate uint64
 
-func (c candidate) before(d candidate) bool { return c < d }
+func (c candidate) Before(d candidate) bool { return c < d }
 
 func (l *mergeList) fill(t *Tokenizer, piece string) {
 	l.nodes, l.queue = l.nodes[:0], l.queue[:0]

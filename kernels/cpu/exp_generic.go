@@ -80,7 +80,7 @@ func logitGradGeneric(z []float32, lse, inv, c, h, entropy float32) {
 		lp := v - lse
 		p := expf(lp)
 		g := float32(-c)
-		if h != 0 && p != 0 {
+		if p != 0 {
 			g -= float32(h * (lp + entropy))
 		}
 		z[i] = float32(p*g) * inv

@@ -94,20 +94,22 @@ func (c *packCall) task(w *worker, i int) {
 // packPanel fills p, rows of ld floats, with the transpose of rows [j, j+n) and columns [k0, k1)
 // of m. Columns from n to the end of the last panel are 0.
 func packPanel(w *worker, p []float32, ld int, m *mat, j, n, k0, k1 int) {
-	top := w.top
-	var buf []float32
-	if m.half {
-		buf = w.take(k1 - k0)
-	}
 	if n%panelCols != 0 {
 		clear(p[:(k1-k0)*ld])
 	}
-	for c := range n {
-		o := c
-		for _, v := range m.row(w.s, j+c, k0, k1, buf) {
-			p[o] = v
-			o += ld
-		}
+	if n == 0 || k0 == k1 {
+		return
+	}
+	if !m.half {
+		w.s.transpose(p, ld, m.f[j*m.stride+k0:], m.stride, n, k1-k0)
+		return
+	}
+	top := w.top
+	buf := w.take(16 * (k1 - k0))
+	for r := 0; r < n; r += 16 {
+		rows := min(16, n-r)
+		gather(w, buf, m, j+r, rows, k0, k1-k0)
+		w.s.transpose(p[r:], ld, buf, k1-k0, rows, k1-k0)
 	}
 	w.top = top
 }

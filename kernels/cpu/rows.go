@@ -161,7 +161,7 @@ func (b *Backend) RopeTable(cs tensor.Mat, pos []int32, r kernels.Rotary) {
 
 type ropeCall struct {
 	y, x, cs mat
-	inverse  bool
+	sign     float32 // of the sines: -1 rotates back
 	rows     int
 }
 
@@ -170,7 +170,10 @@ func (b *Backend) Rope(y, x, cs tensor.Mat, inverse bool) {
 	kernels.CheckShape("Rope", "y", y, x.Rows, x.Cols)
 	kernels.Check("Rope", cs.Rows == x.Rows && cs.Cols > 0 && cs.Cols%2 == 0 && x.Cols%cs.Cols == 0, "table %v for %v", cs, x)
 	c := &b.calls.rope
-	*c = ropeCall{y: view("Rope", y), x: view("Rope", x), cs: view("Rope", cs), inverse: inverse, rows: rowsATask(x.Cols)}
+	*c = ropeCall{y: view("Rope", y), x: view("Rope", x), cs: view("Rope", cs), sign: 1, rows: rowsATask(x.Cols)}
+	if inverse {
+		c.sign = -1
+	}
 	b.pool.do(c, ceil(x.Rows, c.rows), x.Len() > 2*wideWork)
 	b.wrote(y)
 }
@@ -182,7 +185,7 @@ func (c *ropeCall) task(w *worker, i int) {
 		x, cs := c.x.row(w.s, r, 0, n, xb), c.cs.row(w.s, r, 0, d, cb)
 		y := c.y.out(r, 0, n, yb)
 		for h := 0; h < n; h += d {
-			w.s.rotate(y[h:h+d], x[h:h+d], cs, c.inverse)
+			w.s.rotate(y[h:h+d], x[h:h+d], cs, c.sign)
 		}
 		c.y.store(w.s, r, 0, y)
 	}

@@ -119,19 +119,30 @@ func normGradGeneric(dx, g, x []float32, a, c float32) {
 	}
 }
 
-// rotateGeneric turns the pairs (x[j], x[j+d/2]) by the angles of cs, or back. y may be x.
-func rotateGeneric(y, x, cs []float32, inverse bool) {
+// rotateGeneric turns the pairs (x[j], x[j+d/2]) by the angles of cs, the sines times sign: 1, or
+// -1 to rotate back. y may be x.
+func rotateGeneric(y, x, cs []float32, sign float32) {
 	h := len(x) / 2
 	a, b, c, s := x[:h], x[h:][:h], cs[:h], cs[h:][:h]
 	ya, yb := y[:h], y[h:][:h]
 	for j := range h {
-		sin := s[j]
-		if inverse {
-			sin = -sin
-		}
-		p, q := a[j], b[j]
+		p, q, sin := a[j], b[j], s[j]*sign
 		ya[j] = float32(p*c[j]) - float32(q*sin)
 		yb[j] = float32(q*c[j]) + float32(p*sin)
+	}
+}
+
+// transposeGeneric is dst[k*ldd+r] = src[r*lds+k] for r < rows and k < cols.
+func transposeGeneric(dst []float32, ldd int, src []float32, lds, rows, cols int) {
+	if cols == 0 {
+		return
+	}
+	for r := range rows {
+		o := r
+		for _, v := range src[r*lds:][:cols] {
+			dst[o] = v
+			o += ldd
+		}
 	}
 }
 

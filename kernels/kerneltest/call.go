@@ -39,6 +39,7 @@ type operand struct {
 type bound struct {
 	units float64
 	scale scale
+	least float64 // of a largest element, where cancellation may leave none
 }
 
 type scale int
@@ -55,12 +56,18 @@ func in(name string, t tensor.DType, rows, cols int, data []float64) operand {
 }
 
 func out(name string, t tensor.DType, rows, cols int, units float64, s scale) operand {
-	return operand{name: name, typ: t, rows: rows, cols: cols, output: true, bound: bound{units, s}}
+	return operand{name: name, typ: t, rows: rows, cols: cols, output: true, bound: bound{units: units, scale: s}}
 }
 
 // perRow marks the operand as selected row by row.
 func (o operand) perRow() operand {
 	o.byRow = true
+	return o
+}
+
+// atLeast is for outputs that may cancel to nothing.
+func (o operand) atLeast(scale float64) operand {
+	o.bound.least = scale
 	return o
 }
 
@@ -146,11 +153,9 @@ func (s *suite) check(t *testing.T, c call) {
 	if t.Failed() {
 		return // one report of a wrong result is enough
 	}
-	for _, l := range []layout{aligned, ragged} {
-		s.same(t, c, s.envs[0], l, every, got, fmt.Sprintf("with layout %v", l))
-	}
-	for i, e := range s.envs[1:] {
-		s.same(t, c, e, []layout{packed, aligned, ragged}[i%3], every, got, "with "+e.name)
+	for i := range max(len(s.envs), 3) {
+		e, l := s.envs[i%len(s.envs)], []layout{aligned, packed, ragged}[i%3]
+		s.same(t, c, e, l, every, got, fmt.Sprintf("with %s, layout %v", e.name, l))
 	}
 	for i, rows := range selections(c.rows) {
 		e := s.envs[i%len(s.envs)]
@@ -198,7 +203,7 @@ func compare(t *testing.T, c call, o operand, gotBits, wantBits []byte, magnitud
 		case each:
 			tol += o.bound.units * c.unit * math.Abs(w)
 		case largest:
-			tol += o.bound.units * c.unit * top
+			tol += o.bound.units * c.unit * max(top, o.bound.least)
 		case sums:
 			tol += o.bound.units * c.unit * magnitude[i]
 		}
@@ -244,10 +249,10 @@ func selections(n int) [][]int {
 		return nil
 	}
 	all := upTo(n)
-	list := [][]int{all[:1], all[n-1:], all[n/2 : n/2+1]}
-	for _, size := range []int{2, 3, 5, 8, 16, 31} {
+	list := [][]int{all[n-1:], all[n/2 : n/2+1]}
+	for _, size := range []int{2, 5, 16} {
 		if size < n && !testing.Short() {
-			list = append(list, all[:size], all[n-size:])
+			list = append(list, all[n-size:])
 		}
 	}
 	shuffled := slices.Clone(all)

@@ -146,7 +146,7 @@ func unitOf(t tensor.DType) float64 {
 	case tensor.F32:
 		return 0x1p-24
 	}
-	return 0x1p-9
+	return 0x1p-8
 }
 
 func largestOf(v []float64) float64 {

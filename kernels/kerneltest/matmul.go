@@ -89,9 +89,9 @@ func (s *suite) changedWeights(t *testing.T, ty types) {
 			b.AdamW(w, m[3], m[4], m[5], next, kernels.AdamStep{LR: 1, Beta1: 0.9, Beta2: 0.99, Eps: 1e-8, GradScale: 1, Step: 1})
 			b.MatMul(m[8], x, w, tensor.Mat{}, false)
 		}}
-	c.operands[1].bound = bound{0, largest} // one rounding apart after AdamW
+	c.operands[1].bound = bound{scale: largest} // one rounding apart after AdamW
 	for i := 6; i < 9; i++ {
-		c.operands[i].bound = bound{64 + ty.product(0), largest}
+		c.operands[i].bound = bound{units: 64 + ty.product(0), scale: largest}
 	}
 	s.check(t, c)
 }

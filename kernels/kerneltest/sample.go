@@ -123,7 +123,7 @@ func (s *suite) greedy(t *testing.T, ty types) {
 // frequencies draws with evenly spaced U. Whatever the order in which a backend cumulates,
 // each id then owns one stretch of U, of the length of its probability.
 func (s *suite) frequencies(t *testing.T, ty types, vocab int, how kernels.Sampling) {
-	const draws, batch = 4000, 500
+	const draws, batch = 1000, 250
 	logits := roundAll(ty.acc, normal(random(19, vocab), vocab, 2))
 	if vocab > 5 {
 		logits[2] = math.Inf(-1)
@@ -152,7 +152,7 @@ func (s *suite) frequencies(t *testing.T, ty types, vocab int, how kernels.Sampl
 		}
 	}
 	for id, p := range want {
-		if p == 0 && count[id] > 0 || math.Abs(float64(count[id])-p*draws) > 1.01+1e-4*draws {
+		if p == 0 && count[id] > 0 || math.Abs(float64(count[id])-p*draws) > 1.2 {
 			t.Errorf("Sample from %d with %+v: id %d of probability %.5f drawn %d times of %d", vocab, how, id, p, count[id], draws)
 		}
 	}
@@ -197,4 +197,3 @@ func cut(logits []float64, how kernels.Sampling) []float64 {
 	}
 	return p
 }
-

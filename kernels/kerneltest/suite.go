@@ -23,10 +23,10 @@ type Options struct {
 	// Types are the operand types to test; F32 and BF16 where none are given. An F64 backend
 	// is held to float64 accuracy.
 	Types []tensor.DType
+	// Workers are the numbers of workers among which no bit may change; 1, 2, 3 and 8 where
+	// none are given.
+	Workers []int
 }
-
-// workerCounts are the numbers of workers among which no bit may change.
-var workerCounts = []int{1, 2, 3, 8}
 
 // arenaSize holds every matrix of the largest case, margins and strides included.
 const arenaSize = 32 << 20
@@ -47,22 +47,28 @@ func (t types) unit() float64 { return unitOf(t.acc) }
 // rounded to the type of the other: so many units.
 func (t types) product(units float64) float64 {
 	if t.in == tensor.BF16 {
-		return 2 * unitOf(tensor.BF16) / t.unit()
+		return unitOf(tensor.BF16) / t.unit()
 	}
 	return units
 }
 
 // A suite is one run of the tests.
 type suite struct {
-	envs   []*env // one for each of workerCounts
+	envs   []*env // one for each of Options.Workers
 	oracle *env
 	types  []types
 }
 
 // Run tests the backends that open starts, with the given number of workers each.
 func Run(t *testing.T, open func(workers int) (kernels.Backend, error), opts Options) {
+	if opts.Types == nil {
+		opts.Types = []tensor.DType{tensor.F32, tensor.BF16}
+	}
+	if opts.Workers == nil {
+		opts.Workers = []int{1, 2, 3, 8}
+	}
 	s := &suite{}
-	for _, n := range workerCounts {
+	for _, n := range opts.Workers {
 		b, err := open(n)
 		if err != nil {
 			t.Fatalf("opening the backend with %d workers: %v", n, err)
@@ -70,9 +76,6 @@ func Run(t *testing.T, open func(workers int) (kernels.Backend, error), opts Opt
 		s.envs = append(s.envs, newEnv(t, Guarded(b), fmt.Sprintf("%d workers", n)))
 	}
 	s.oracle = newEnv(t, ref.New[float64](), "oracle")
-	if opts.Types == nil {
-		opts.Types = []tensor.DType{tensor.F32, tensor.BF16}
-	}
 	for _, in := range opts.Types {
 		acc := tensor.F32
 		if in == tensor.F64 {

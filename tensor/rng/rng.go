@@ -25,7 +25,9 @@ const (
 	World                       // generated documents
 	Init                        // fresh weights: (parameter)
 	Sample                      // sampled tokens: (group, child, position)
-	Drill                       // recall drill: (step)
+	Drill                       // recall drill: (stage, step)
+	Gaps                        // open positions between documents: (example)
+	Windows                     // places in texts: (stage, step)
 )
 
 const (

@@ -57,8 +57,8 @@ func (o Options) check() error {
 
 // Cluster is a cluster of documents and what they say.
 type Cluster struct {
-	corpus.Cluster          // a document's name is its entity
-	Pool           Pool     //
+	corpus.Cluster // a document's name is its entity
+	Pool           Pool
 	Facts          [][]Fact // of each document, in the order of its sentences
 
 	docOf map[string]int // document of an entity

@@ -100,12 +100,12 @@ func newLexicon() *lexicon {
 			l.members[pool][g.class] = append(l.members[pool][g.class], name)
 		}
 	}
-	for class, list := range map[Class]string{Job: jobs, Product: products} {
+	for i, list := range [...]string{jobs, products} {
 		for pair := range strings.FieldsSeq(list) {
 			word, alias, _ := strings.Cut(pair, "/")
 			l.alias[word], l.alias[alias] = alias, word
-			both(word, class)
-			both(alias, class)
+			both(word, Job+Class(i))
+			both(alias, Job+Class(i))
 		}
 	}
 	for n := minNumber; n <= maxNumber; n++ {
@@ -127,5 +127,5 @@ func Alias(value string) (string, bool) {
 // answer does not count. It is the truth of what a verifier is asked.
 func Same(a, b string) bool {
 	a, b = strings.TrimSpace(a), strings.TrimSpace(b)
-	return a == b || a != "" && names.alias[a] == b
+	return a == b || b != "" && names.alias[a] == b
 }

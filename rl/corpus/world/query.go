@@ -78,8 +78,8 @@ func parseQuery(text string) (query, bool) {
 
 // parseAsked reads what follows the phrasing.
 func parseAsked(words []string) (query, bool) {
-	for op, name := range operations {
-		rest, ok := cutWords(words, 1, name, "of", "the")
+	for _, op := range []byte("+-") {
+		rest, ok := cutWords(words, 1, operations[op], "of", "the")
 		if !ok {
 			continue
 		}

@@ -1,0 +1,7 @@
+//go:build purego || !amd64
+
+package cpu
+
+const peakFlops = 0
+
+func (isa) peak(int) bool { return false }

@@ -1,0 +1,152 @@
+package rl
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+
+	"spell/model/train"
+	"spell/rl/curriculum"
+	"spell/rl/grpo"
+	"spell/rl/reward"
+	"spell/rl/role"
+)
+
+// Config is everything a run of self-play depends on beside the model and the documents. Counts
+// are of questions, answers and tokens of the whole run; nothing is per device or per batch of
+// some inner loop. Default has the paper's values, Small those that suit a model of a million
+// parameters. Section numbers are those of the paper, arXiv 2509.23863.
+type Config struct {
+	Seed  uint64      `json:"seed"`
+	Steps int         `json:"steps"` // updates; the paper's plots run to about 70
+	Tasks []role.Task `json:"tasks"` // kinds of questions, equally often
+
+	Prompts   string `json:"prompts"`    // prompt set: full, compact, or a folder of one's own
+	Docs      int    `json:"docs"`       // m, documents new to the questioner in one call; paper 5
+	DocChars  int    `json:"doc_chars"`  // characters at which long files are cut into documents
+	MaxDocs   int    `json:"max_docs"`   // documents of a cluster, all of which the responder reads
+	MaxPrompt int    `json:"max_prompt"` // tokens of a prompt; clusters are cut to fit; paper 16,384
+
+	Temperature float64 `json:"temperature"`  // of all roles; paper 0.7
+	TopP        float64 `json:"top_p"`        // of all roles; paper 0.95
+	TopK        int     `json:"top_k"`        // 0: off, as in the paper
+	MaxQuestion int     `json:"max_question"` // tokens of a questioner's output; paper 4,096
+	MaxAnswer   int     `json:"max_answer"`   // tokens of a responder's output; paper 4,096, reasoning models 20,480
+	MaxVote     int     `json:"max_vote"`     // tokens of a verifier's output; paper 4,096
+	Answers     int     `json:"answers"`      // G, answers to a question; paper 8
+	Votes       int     `json:"votes"`        // G, votes on an answer; paper 8. 0: rule rewards alone
+
+	Questions      int     `json:"questions"`       // N, questions that train the responder in a step; paper 128
+	Draw           int     `json:"draw"`            // questions drawn at a time until there are N; paper 480
+	MaxRounds      int     `json:"max_rounds"`      // draws in a step at most; then it trains on what it has; paper 10
+	BadRatio       float64 `json:"bad_ratio"`       // failed questions that train, for each good one; paper 1
+	VerifierGroups int     `json:"verifier_groups"` // groups of votes that train in a step; paper 16 (N/G)
+	VerifierAny    bool    `json:"verifier_any"`    // train the groups there are when there are fewer; paper's code: none
+
+	MemoryLength int  `json:"memory_length"` // L, remembered questions of a cluster and task; paper 3
+	MemoryUnion  bool `json:"memory_union"`  // remember all documents of a question (code) or the new ones (paper)
+	MemorySolved bool `json:"memory_solved"` // remember questions that all answers got right (code), not in the paper
+
+	Reward             reward.Config `json:"reward"`
+	QuestionerBaseline string        `json:"questioner_baseline"` // batch (paper) or task (code)
+	LossMean           string        `json:"loss_mean"`           // over the tokens of the batch (tokens) or of each group (groups, Eq. 12)
+	RoleWeights        [3]float64    `json:"role_weights"`        // of questioner, responder, verifier in the loss; 0: the role is not trained; paper 1, 1, 1
+	Entropy            float64       `json:"entropy"`             // entropy bonus; paper 0
+
+	Optim       train.Optim `json:"optim"`
+	PassTokens  int         `json:"pass_tokens"`  // tokens of one forward and backward pass; bounds memory
+	CacheTokens int         `json:"cache_tokens"` // tokens of the key-value cache; bounds memory
+	Checkpoint  int         `json:"checkpoint"`   // steps between checkpoints
+	Keep        int         `json:"keep"`         // checkpoints kept
+}
+
+// Default is the paper's configuration (§2.1, §4; appendix).
+func Default() Config {
+	return Config{
+		Seed: 1, Steps: 70, Tasks: []role.Task{role.GeneralQA, role.Numeric, role.MultipleChoice},
+		Prompts: "full", Docs: 5, DocChars: 4000, MaxDocs: 20, MaxPrompt: 16384,
+		Temperature: 0.7, TopP: 0.95, MaxQuestion: 4096, MaxAnswer: 4096, MaxVote: 4096, Answers: 8, Votes: 8,
+		Questions: 128, Draw: 480, MaxRounds: 10, BadRatio: 1, VerifierGroups: 16,
+		MemoryLength: 3, Reward: reward.Default(), QuestionerBaseline: "batch", LossMean: "tokens", RoleWeights: [3]float64{1, 1, 1},
+		Optim:      train.Optim{LR: 2e-6, EmbedScale: 1, Beta1: 0.9, Beta2: 0.999, Eps: 1e-8, WeightDecay: 0.01, ClipNorm: 1},
+		PassTokens: 32768, CacheTokens: 131072, Checkpoint: 10, Keep: 2,
+	}
+}
+
+// Small suits the embedded base: short outputs, small batches, a learning rate for a model of a
+// million parameters.
+func Small() Config {
+	c := Default()
+	c.Steps = 60
+	c.Prompts, c.Docs, c.DocChars, c.MaxDocs, c.MaxPrompt = "compact", 5, 400, 16, 1024
+	c.Temperature, c.TopP = 1, 1
+	c.MaxQuestion, c.MaxAnswer, c.MaxVote = 64, 48, 4
+	c.Questions, c.Draw, c.MaxRounds, c.VerifierGroups, c.VerifierAny = 24, 48, 2, 12, true
+	c.Optim = train.Optim{LR: 1e-4, EmbedScale: 1, Beta1: 0.9, Beta2: 0.99, Eps: 1e-8, WeightDecay: 0, ClipNorm: 1}
+	c.PassTokens, c.CacheTokens = 4096, 65536
+	return c
+}
+
+// Read overlays the JSON of a configuration file on c. A field that does not exist is an error.
+func (c *Config) Read(data []byte) error {
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.DisallowUnknownFields()
+	if err := d.Decode(c); err != nil {
+		return err
+	}
+	if _, err := d.Token(); err != io.EOF {
+		return fmt.Errorf("there is more than one JSON object")
+	}
+	return nil
+}
+
+// Validate refuses what no run can be made of, naming the field.
+func (c *Config) Validate() error {
+	for _, f := range []struct {
+		name string
+		v    int
+		min  int
+	}{
+		{"steps", c.Steps, 0}, {"docs", c.Docs, 1}, {"doc_chars", c.DocChars, 16}, {"max_docs", c.MaxDocs, 2}, {"max_prompt", c.MaxPrompt, 16},
+		{"max_question", c.MaxQuestion, 1}, {"max_answer", c.MaxAnswer, 1}, {"max_vote", c.MaxVote, 1}, {"answers", c.Answers, 2},
+		{"votes", c.Votes, 0}, {"questions", c.Questions, 1}, {"draw", c.Draw, 1}, {"max_rounds", c.MaxRounds, 1}, {"verifier_groups", c.VerifierGroups, 0},
+		{"memory_length", c.MemoryLength, 0}, {"pass_tokens", c.PassTokens, 64}, {"cache_tokens", c.CacheTokens, 64},
+		{"checkpoint", c.Checkpoint, 1}, {"keep", c.Keep, 1}, {"top_k", c.TopK, 0},
+	} {
+		if f.v < f.min || f.v > 1<<30 {
+			return fmt.Errorf("%s is %d; it must be at least %d", f.name, f.v, f.min)
+		}
+	}
+	switch {
+	case len(c.Tasks) == 0:
+		return fmt.Errorf("tasks is empty; name at least one of general_qa, numeric, multiple_choice")
+	case !(c.Temperature > 0 && c.Temperature <= 100):
+		return fmt.Errorf("temperature is %g; self-play needs a positive one", c.Temperature)
+	case !(c.TopP > 0 && c.TopP <= 1):
+		return fmt.Errorf("top_p is %g; it must lie in (0, 1]", c.TopP)
+	case !(c.BadRatio >= 0 && c.BadRatio <= 100):
+		return fmt.Errorf("bad_ratio is %g; it must lie between 0 and 100", c.BadRatio)
+	case c.QuestionerBaseline != "batch" && c.QuestionerBaseline != "task":
+		return fmt.Errorf("questioner_baseline is %q; use batch or task", c.QuestionerBaseline)
+	case c.LossMean != "tokens" && c.LossMean != "groups":
+		return fmt.Errorf("loss_mean is %q; use tokens or groups", c.LossMean)
+	}
+	for _, w := range c.RoleWeights {
+		if !(w >= 0 && w <= 1e6) {
+			return fmt.Errorf("role_weights is %v; weights must not be negative", c.RoleWeights)
+		}
+	}
+	return c.Optim.Validate()
+}
+
+func (c *Config) memory() curriculum.MemoryConfig {
+	return curriculum.MemoryConfig{Length: c.MemoryLength, Cumulative: c.MemoryUnion, AdmitSolved: c.MemorySolved}
+}
+
+func (c *Config) norm() grpo.Norm {
+	if c.LossMean == "groups" {
+		return grpo.GroupTokenMean
+	}
+	return grpo.GlobalTokenMean
+}

@@ -1,0 +1,135 @@
+package world
+
+import (
+	"fmt"
+
+	"spell/tensor/rng"
+)
+
+// EvaluationOptions says what to test. Zero fields take their defaults.
+type EvaluationOptions struct {
+	Questions  int     // in all; default 240
+	PerCluster int     // most questions over one cluster; default 8
+	Cluster    Options // Docs must be given
+	Asking     Asking
+	Weights    Weights // default: mostly two hops
+}
+
+// Item is a cluster with the questions asked about it.
+type Item struct {
+	Cluster   *Cluster
+	Questions []Question
+}
+
+func defaultWeights() Weights {
+	return Weights{OneHop: 15, TwoHop: 35, Lookup: 10, LookupTwoHop: 15, Sum: 5, Difference: 5, ChoiceOneHop: 5, ChoiceTwoHop: 10}
+}
+
+// Evaluation makes a test: the same one for the same arguments. The kinds have exactly the shares of their weights, and no
+// question is asked of a cluster twice. Its clusters differ from those of Generate, Training and NewCorpus.
+func Evaluation(seed uint64, opts EvaluationOptions) ([]Item, error) {
+	return opts.items(seed)
+}
+
+// Binding makes the test that needs the right document and not only a value of the right class: homogeneous clusters and
+// one-hop text questions. A model that picks any such value scores about one in Docs, and somewhat more where several
+// documents happen to state the same value.
+func Binding(seed uint64, opts EvaluationOptions) ([]Item, error) {
+	opts.Cluster.Kinds = Homogeneous
+	opts.Weights = Weights{OneHop: 1}
+	return opts.items(seed)
+}
+
+func (o EvaluationOptions) items(seed uint64) ([]Item, error) {
+	if err := o.Cluster.check(); err != nil {
+		return nil, err
+	}
+	if o.Questions == 0 {
+		o.Questions = 240
+	}
+	if o.PerCluster == 0 {
+		o.PerCluster = 8
+	}
+	if o.Weights == (Weights{}) {
+		o.Weights = defaultWeights()
+	}
+	if o.Questions < 0 || o.PerCluster < 0 {
+		return nil, fmt.Errorf("a test cannot have %d questions with %d a cluster: give positive numbers", o.Questions, o.PerCluster)
+	}
+	left, err := quotas(o.Questions, o.Weights)
+	if err != nil {
+		return nil, err
+	}
+	var items []Item
+	// A small cluster may lack a kind of question, so the questions left over go to further clusters.
+	remaining := o.Questions
+	for index := uint64(0); remaining > 0; index++ {
+		if index == uint64(100+20*o.Questions) {
+			return nil, fmt.Errorf("clusters of %d documents lack the questions of this test: ask for more documents or other kinds", o.Cluster.Docs)
+		}
+		item := o.item(seed, index, &left)
+		if len(item.Questions) > 0 {
+			items = append(items, item)
+			remaining -= len(item.Questions)
+		}
+	}
+	return items, nil
+}
+
+// item asks about one cluster what is left to ask.
+func (o EvaluationOptions) item(seed, index uint64, left *[NumQuestionKinds]float64) Item {
+	c := generate(rng.At(seed, rng.World, useTest, index, 0), fmt.Sprintf("test-%d-%d", seed, index), o.Cluster)
+	r := rng.At(seed, rng.World, useItem, index, 0)
+	item := Item{Cluster: c}
+	here := *left // kinds that this cluster may still be asked
+	asked := map[string]bool{}
+	for len(item.Questions) < o.PerCluster {
+		k := weighted(r, here[:])
+		if k < 0 {
+			break
+		}
+		q, ok := c.question(r, Kind(k), o.Asking, asked)
+		if !ok {
+			here[k] = 0
+			continue
+		}
+		asked[q.key] = true
+		here[k]--
+		left[k]--
+		item.Questions = append(item.Questions, q)
+	}
+	return item
+}
+
+// quotas divides n questions among the kinds by largest remainders, the earlier kind first where these are equal.
+func quotas(n int, weights Weights) (quota [NumQuestionKinds]float64, err error) {
+	var sum float64
+	for k, w := range weights {
+		if w < 0 || w > 0 && k >= NumQuestionKinds {
+			return quota, fmt.Errorf("the weight of %s is %g in a test: give kinds of questions weights of at least 0", Kind(k), w)
+		}
+		sum += w
+	}
+	if !(sum > 0) {
+		return quota, fmt.Errorf("a test has no kind of question: give at least one a weight")
+	}
+	var rest [NumQuestionKinds]float64
+	given := 0
+	for k := range quota {
+		share := weights[k] / sum * float64(n)
+		whole := int(share)
+		quota[k], rest[k] = float64(whole), share-float64(whole)
+		given += whole
+	}
+	for ; given < n; given++ {
+		most := 0
+		for k, v := range rest {
+			if v > rest[most] {
+				most = k
+			}
+		}
+		quota[most]++
+		rest[most] = -1
+	}
+	return quota, nil
+}

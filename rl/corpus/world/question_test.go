@@ -1,0 +1,335 @@
+package world
+
+import (
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"spell/rl/role"
+	"spell/tensor/rng"
+)
+
+func compact(t testing.TB) *role.Prompts {
+	t.Helper()
+	p, err := role.Load("compact")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+var step = regexp.MustCompile(`[a-z]+ of [A-Z][a-z]+`)
+
+// rewrite answers a question by putting values for "home of Tolan" until none is left. It knows nothing of the grammar
+// but the words "sum" and "difference".
+func rewrite(facts map[string]string, text string) (string, bool) {
+	for {
+		inner := step.FindString(text)
+		if inner == "" {
+			break
+		}
+		value, known := facts[inner]
+		if !known {
+			return "", false
+		}
+		text = strings.Replace(text, "the "+inner, value, 1)
+	}
+	words := strings.Fields(text)
+	last := words[len(words)-2]
+	if i := slices.Index(words, "and"); i > 0 {
+		a, _ := strconv.Atoi(words[i-1])
+		b, _ := strconv.Atoi(last)
+		if slices.Contains(words, "sum") {
+			return strconv.Itoa(a + b), true
+		}
+		return strconv.Itoa(max(a-b, b-a)), true
+	}
+	return last, true
+}
+
+// Thousands of questions: round trip through the grammar, truth against rewrite, and gold replies through the parsers.
+func TestQuestions(t *testing.T) {
+	prompts := compact(t)
+	var perKind [NumQuestionKinds]int
+	letters := map[string]int{}
+	texts := map[string]bool{}
+	aliases := 0
+	for i := range uint64(400) {
+		opts := Options{Docs: 3 + int(i%14), Chains: i%2 == 0, Pool: Pool(i % 2)}
+		how := Asking{Alias: 0.5, HeldOutPhrasing: i%4 == 3}
+		c := mustGenerate(t, 11, i, opts)
+		facts := readFacts(t, c)
+		r := rng.At(11, rng.World, 99, i, 0)
+		for n := range 3 * NumQuestionKinds {
+			kind := Kind(n % NumQuestionKinds)
+			q, ok := c.Question(r, kind, how)
+			if !ok {
+				continue
+			}
+			perKind[kind]++
+			texts[q.Text] = true
+			if how.HeldOutPhrasing != strings.HasPrefix(q.Text, "tell ") {
+				t.Fatalf("phrasing of %q", q.Text)
+			}
+			query, ok := parseQuery(q.Text)
+			if !ok || !slices.ContainsFunc(phrasings[:], func(p string) bool { return strings.HasPrefix(q.Text, p+" ") }) {
+				t.Fatalf("%q is outside the grammar", q.Text)
+			}
+			for p := range phrasings {
+				if again, ok := parseQuery(query.text(p)); !ok || again.text(0) != query.text(0) {
+					t.Fatalf("%q does not survive the phrasing %q", q.Text, phrasings[p])
+				}
+			}
+			truth, ok := c.Truth(q.Text)
+			want, known := rewrite(facts, q.Text)
+			if !ok || !known || truth.Answers[0] != want || !truth.Parsed {
+				t.Fatalf("%s: %q: truth %+v, the documents say %q", c.Name, q.Text, truth, want)
+			}
+			plain := kind
+			if kind == ChoiceOneHop || kind == ChoiceTwoHop {
+				plain = kind - ChoiceOneHop + OneHop
+			}
+			if truth.Kind != plain || q.Task != kind.Task() || !slices.Equal(q.Docs, truth.Docs) {
+				t.Fatalf("%q: %v of %v, truth %+v", q.Text, kind, q.Task, truth)
+			}
+			if !c.Right(q.Question, q.Task) {
+				t.Fatalf("%+v is not right", q)
+			}
+			if q.Answer != want && q.Task == role.GeneralQA {
+				aliases++
+			}
+			checkReplies(t, prompts, c, q, want)
+			if q.Task == role.MultipleChoice {
+				letters[q.Answer]++
+				checkOptions(t, c, q, want)
+			}
+		}
+	}
+	for k, n := range perKind {
+		if n < 300 {
+			t.Errorf("only %d questions of %v", n, Kind(k))
+		}
+	}
+	total := perKind[ChoiceOneHop] + perKind[ChoiceTwoHop]
+	for _, l := range role.Letters {
+		if n := letters[string(l)]; n*4 < total*85/100 || n*4 > total*115/100 {
+			t.Errorf("%c is right in %d of %d", l, n, total)
+		}
+	}
+	if len(texts) < 5000 || aliases < 100 {
+		t.Errorf("%d different questions, %d with an alias", len(texts), aliases)
+	}
+}
+
+// checkReplies sends the gold replies through the parsers of the compact format.
+func checkReplies(t *testing.T, prompts *role.Prompts, c *Cluster, q Question, want string) {
+	t.Helper()
+	asked, answer := Ask(prompts, q.Question)
+	back, verdict := prompts.ParseQuestion(q.Task, asked, nil)
+	if verdict != role.OK || back.Text != q.Text || back.Answer != q.Answer || !slices.Equal(back.Options, q.Options) {
+		t.Fatalf("%q reads back as %+v (%v)", asked, back, verdict)
+	}
+	if !strings.HasPrefix(asked[answer:], " answer : ") {
+		t.Fatalf("the answer of %q begins at %d", asked, answer)
+	}
+	reply, ok := c.Reply(q.Question, q.Task)
+	got, extracted := prompts.ExtractAnswer(q.Task, reply)
+	if !ok || !extracted {
+		t.Fatalf("%+v has the reply %q", q, reply)
+	}
+	if q.Task == role.MultipleChoice && got != q.Answer || q.Task != role.MultipleChoice && (got != want || !Same(got, q.Answer)) {
+		t.Fatalf("%+v: the reply %q says %q", q, reply, got)
+	}
+	for _, s := range []string{asked, reply} {
+		if " "+strings.Join(strings.Fields(s), " ") != s {
+			t.Fatalf("%q is not spaced evenly", s)
+		}
+	}
+	// Every sentence of evidence stands in a document.
+	text := strings.Join(c.Texts(), " ")
+	for _, m := range sentence.FindAllString(reply[:strings.Index(reply, "the answer is")], -1) {
+		if !strings.Contains(text, m) {
+			t.Fatalf("%q is in no document", m)
+		}
+	}
+}
+
+func checkOptions(t *testing.T, c *Cluster, q Question, want string) {
+	t.Helper()
+	for i, o := range q.Options {
+		if names.class[o] != names.class[want] || (o != want && Same(o, want)) != (role.Letters[i:i+1] == q.Answer && o != want) {
+			t.Fatalf("option %s of %+v, the answer is %s", o, q, want)
+		}
+		for _, other := range q.Options[:i] {
+			if Same(o, other) {
+				t.Fatalf("options %s and %s of %+v", o, other, q)
+			}
+		}
+	}
+	// No other letter is right, nor any with an option doubled.
+	wrong := q.Question
+	for _, l := range role.Letters {
+		if wrong.Answer = string(l); c.Right(wrong, q.Task) != (wrong.Answer == q.Answer) {
+			t.Fatalf("letter %c of %+v", l, q)
+		}
+	}
+	wrong.Answer = q.Answer
+	right := strings.Index(role.Letters, q.Answer)
+	wrong.Options = slices.Clone(q.Options)
+	wrong.Options[(right+1)%4] = wrong.Options[right]
+	if c.Right(wrong, q.Task) {
+		t.Fatalf("two right options pass: %+v", wrong)
+	}
+	wrong.Options[right] = wrong.Options[(right+2)%4]
+	wrong.Options[(right+1)%4] = wrong.Options[(right+3)%4]
+	if _, ok := c.Reply(wrong, q.Task); ok || c.Right(wrong, q.Task) {
+		t.Fatalf("no right option passes: %+v", wrong)
+	}
+}
+
+// About half of the distractors are named in the cluster; a value drawn from the pool may be by chance.
+func TestDistractors(t *testing.T) {
+	var near, all int
+	for i := range uint64(300) {
+		c := mustGenerate(t, 2, i, Options{Docs: 16, Chains: true})
+		r := rng.At(2, rng.World, 99, i, 0)
+		q, ok := c.Question(r, ChoiceOneHop, Asking{})
+		if !ok {
+			t.Fatal("no question")
+		}
+		text := " " + strings.Join(c.Texts(), " ") + " "
+		for l, o := range q.Options {
+			if role.Letters[l:l+1] != q.Answer {
+				all++
+				if strings.Contains(text, " "+o+" ") {
+					near++
+				}
+			}
+		}
+	}
+	if share := float64(near) / float64(all); share < 0.5 || share > 0.8 {
+		t.Errorf("%.2f of the distractors are named in the cluster", share)
+	}
+}
+
+// one is a cluster written by hand.
+func one() *Cluster {
+	c := &Cluster{Facts: [][]Fact{
+		{{"Tolan", Home, "Norvale"}, {"Tolan", Employer, "Balbex"}, {"Tolan", JobOf, "physician"}, {"Tolan", Rank, "7"}},
+		{{"Norvale", Mayor, "Kestor"}, {"Norvale", RegionOf, "Darland"}, {"Norvale", Size, "5"}},
+		{{"Kestor", Rank, "7"}, {"Kestor", JobOf, "cook"}, {"Kestor", Home, "Balvale"}, {"Kestor", Employer, "Balbex"}},
+	}, docOf: map[string]int{"Tolan": 0, "Norvale": 1, "Kestor": 2}}
+	return c
+}
+
+func TestTruth(t *testing.T) {
+	for _, tt := range []struct {
+		text   string
+		parsed bool
+		ok     bool
+		kind   Kind
+		answer string
+		docs   []int
+	}{
+		{"what is the home of Tolan ?", true, true, OneHop, "Norvale", []int{0}},
+		{"  tell the job of   Tolan ?\n", true, true, OneHop, "physician doctor", []int{0}},
+		{"name the mayor of the home of Tolan ?", true, true, TwoHop, "Kestor", []int{0, 1}},
+		{"give the job of the mayor of the home of Tolan ?", true, true, ThreeHop, "cook chef", []int{0, 1, 2}},
+		{"what is the rank of Tolan ?", true, true, Lookup, "7", []int{0}},
+		{"what is the size of the home of Tolan ?", true, true, LookupTwoHop, "5", []int{0, 1}},
+		{"what is the rank of the mayor of the home of Tolan ?", true, true, LookupThreeHop, "7", []int{0, 1, 2}},
+		{"what is the sum of the rank of Tolan and the rank of Kestor ?", true, true, Sum, "14", []int{0, 2}},
+		{"what is the sum of the rank of Tolan and the rank of Tolan ?", true, true, Sum, "14", []int{0}},
+		{"what is the sum of the rank of Tolan and the size of the home of Tolan ?", true, true, Sum, "12", []int{0, 1}},
+		{"what is the difference of the rank of Tolan and the size of Norvale ?", true, true, Difference, "2", []int{0, 1}},
+		{"what is the difference of the size of Norvale and the rank of Tolan ?", true, true, Difference, "2", []int{1, 0}},
+		{"what is the difference of the rank of Kestor and the rank of Tolan ?", true, false, Difference, "", nil},
+		{"what is the mayor of the home of Kestor ?", true, false, TwoHop, "", nil}, // Balvale has no document
+		{"what is the product of Balbex ?", true, false, OneHop, "", nil},
+		{"what is the mayor of Tolan ?", false, false, 0, "", nil},             // a person has none
+		{"what is the mayor of the rank of Tolan ?", false, false, 0, "", nil}, // nor has a number
+		{"what is the home of Nobody ?", false, false, 0, "", nil},             // unknown to the world
+		{"what is the home of Tolan", false, false, 0, "", nil},                // no mark
+		{"what is home of Tolan ?", false, false, 0, "", nil},
+		{"what is the home Tolan ?", false, false, 0, "", nil},
+		{"what is the home of Tolan Kestor ?", false, false, 0, "", nil},
+		{"what is the home of the Tolan ?", false, false, 0, "", nil},
+		{"what is the home of ?", false, false, 0, "", nil},
+		{"where is the home of Tolan ?", false, false, 0, "", nil},
+		{"what is the sum of the home of Tolan and the rank of Tolan ?", false, false, 0, "", nil},
+		{"what is the sum of the rank of Tolan ?", false, false, 0, "", nil},
+		{"what is the sum of the rank of Tolan and rank of Kestor ?", false, false, 0, "", nil},
+		{"what is the sum of the rank of Tolan and the rank of Kestor and the size of Norvale ?", false, false, 0, "", nil},
+		{"what is the mayor of the home of the mayor of the home of Tolan ?", false, false, 0, "", nil}, // four hops
+		{"?", false, false, 0, "", nil},
+		{"", false, false, 0, "", nil},
+	} {
+		got, ok := one().Truth(tt.text)
+		if ok != tt.ok || got.Parsed != tt.parsed || got.Kind != tt.kind || strings.Join(got.Answers, " ") != tt.answer || !slices.Equal(got.Docs, tt.docs) {
+			t.Errorf("%q: %+v, %v", tt.text, got, ok)
+		}
+	}
+}
+
+func TestRightAndReply(t *testing.T) {
+	options := []string{"Balvale", "Norvale", "Tolvale", "Kesvale"}
+	for _, tt := range []struct {
+		task  role.Task
+		q     role.Question
+		right bool
+		reply string
+	}{
+		{role.GeneralQA, role.Question{Text: "what is the home of Tolan ?", Answer: "Norvale"}, true,
+			" the home of Tolan is Norvale . the answer is Norvale ."},
+		{role.GeneralQA, role.Question{Text: "what is the home of Tolan ?", Answer: "Balvale"}, false,
+			" the home of Tolan is Norvale . the answer is Norvale ."},
+		{role.GeneralQA, role.Question{Text: "what is the job of Tolan ?", Answer: "doctor"}, true,
+			" the job of Tolan is physician . the answer is physician ."},
+		{role.GeneralQA, role.Question{Text: "what is the mayor of the home of Tolan ?", Answer: "Kestor"}, true,
+			" the home of Tolan is Norvale . the mayor of Norvale is Kestor . the answer is Kestor ."},
+		{role.Numeric, role.Question{Text: "what is the sum of the rank of Tolan and the size of Norvale ?", Answer: "12"}, true,
+			" the rank of Tolan is 7 . the size of Norvale is 5 . 7 + 5 = 12 . the answer is 12 ."},
+		{role.Numeric, role.Question{Text: "what is the difference of the size of Norvale and the rank of Tolan ?", Answer: "2"}, true,
+			" the size of Norvale is 5 . the rank of Tolan is 7 . 7 - 5 = 2 . the answer is 2 ."},
+		{role.MultipleChoice, role.Question{Text: "what is the home of Tolan ?", Answer: "B", Options: options}, true,
+			" the home of Tolan is Norvale . the answer is Norvale so ( B ) ."},
+		{role.MultipleChoice, role.Question{Text: "what is the home of Tolan ?", Answer: "A", Options: options}, false,
+			" the home of Tolan is Norvale . the answer is Norvale so ( B ) ."},
+		{role.MultipleChoice, role.Question{Text: "what is the job of Tolan ?", Answer: "D", Options: []string{"cook", "lawyer", "tutor", "doctor"}}, true,
+			" the job of Tolan is physician . the answer is doctor so ( D ) ."},
+		{role.MultipleChoice, role.Question{Text: "what is the job of Tolan ?", Answer: "D", Options: []string{"cook", "physician", "tutor", "doctor"}}, false, ""},
+		{role.MultipleChoice, role.Question{Text: "what is the home of Tolan ?", Answer: "B"}, false, ""},
+		{role.GeneralQA, role.Question{Text: "what is the seat of Balbex ?", Answer: "Norvale"}, false, ""},
+		{role.GeneralQA, role.Question{Text: "who ?", Answer: "Kestor"}, false, ""},
+	} {
+		c := one()
+		if got := c.Right(tt.q, tt.task); got != tt.right {
+			t.Errorf("%+v: right is %v", tt.q, got)
+		}
+		if got, ok := c.Reply(tt.q, tt.task); got != tt.reply || ok != (tt.reply != "") {
+			t.Errorf("%+v: reply %q", tt.q, got)
+		}
+	}
+}
+
+// Whatever is read as a question is read again from its own wording, and no text stops the judge.
+func FuzzTruth(f *testing.F) {
+	f.Add("what is the mayor of the home of Tolan ?")
+	f.Add("tell the difference of the size of Norvale and the rank of Tolan ?")
+	f.Add("what is the of of the ? and")
+	f.Fuzz(func(t *testing.T, text string) {
+		truth, ok := one().Truth(text)
+		if ok && (!truth.Parsed || len(truth.Answers) == 0 || len(truth.Docs) == 0) {
+			t.Errorf("%q: %+v", text, truth)
+		}
+		q, parsed := parseQuery(text)
+		if parsed != truth.Parsed {
+			t.Errorf("%q: parsed is %v and %v", text, parsed, truth.Parsed)
+		}
+		if parsed && !slices.ContainsFunc([]int{0, 1, 2, 3}, func(p int) bool { return q.text(p) == strings.Join(strings.Fields(text), " ") }) {
+			t.Errorf("%q reads as %q", text, q.text(0))
+		}
+	})
+}

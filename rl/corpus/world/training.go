@@ -1,0 +1,227 @@
+package world
+
+import (
+	"fmt"
+
+	"spell/rl/role"
+	"spell/tensor/rng"
+)
+
+// Span is a range of bytes of a reply.
+type Span struct{ Start, End int }
+
+// Branch is one prompt after the documents, and its gold reply.
+type Branch struct {
+	Role   role.Role
+	Task   role.Task
+	Kind   Kind
+	Suffix string // the prompt after the prefix
+	Reply  string // begins with a space
+	// Determined are the parts of the reply that the prompt and the reply before them determine; the rest is free choice,
+	// as the question of a questioner is. nil stands for the whole reply.
+	Determined []Span
+}
+
+// Example is a set of branches over the same documents, or one without any.
+type Example struct {
+	Docs     []string
+	Prefix   string // what precedes every suffix: the documents as prompts give them; "Empty\n" for Grounding, else empty
+	Branches []Branch
+}
+
+// TrainingOptions is the mixture of a base model's training. DefaultTraining gives a good one to start from; a zero
+// weight means never.
+type TrainingOptions struct {
+	Cluster     Options // with the numbers of documents
+	Homogeneous float64 // share of clusters that are homogeneous whatever Cluster.Kinds says
+	Asking      Asking
+	Branches    int // in an example
+
+	// Shares of the examples: documents with branches, or branches without documents of one kind.
+	Documents, Verifier, Grounding, Arithmetic, Letters float64
+
+	// Shares of the branches over documents.
+	Responder, Questioner, Digest float64
+
+	Asked       Weights // kinds of questions the responder is asked
+	Composed    Weights // kinds the questioner writes; the task is drawn first, each as likely, then a kind of that task
+	History     float64 // share of questioner prompts that show one to three earlier questions of the task
+	AfterFirst  Weights // kinds the questioner writes after earlier questions
+	DigestFacts int     // most facts in a digest; 0 means all
+}
+
+// DefaultTraining is the mixture for the training pool, with clusters of 1 to 4 documents.
+func DefaultTraining() TrainingOptions {
+	return TrainingOptions{
+		Cluster:     Options{Docs: 1, MaxDocs: 4, Chains: true},
+		Homogeneous: 0.3,
+		Asking:      Asking{Alias: 0.25},
+		Branches:    8,
+		Documents:   0.78, Verifier: 0.1, Grounding: 0.02, Arithmetic: 0.05, Letters: 0.05,
+		Responder: 0.6, Questioner: 0.28, Digest: 0.12,
+		Asked: Weights{OneHop: 20, TwoHop: 25, Lookup: 10, LookupTwoHop: 12, Sum: 9, Difference: 8,
+			ChoiceOneHop: 8, ChoiceTwoHop: 8},
+		Composed: Weights{OneHop: 40, TwoHop: 60, Lookup: 25, LookupTwoHop: 35, Sum: 20, Difference: 20,
+			ChoiceOneHop: 40, ChoiceTwoHop: 60},
+		History: 0.4,
+		AfterFirst: Weights{OneHop: 15, TwoHop: 85, Lookup: 10, LookupTwoHop: 45, Sum: 22, Difference: 22,
+			ChoiceOneHop: 15, ChoiceTwoHop: 85},
+	}
+}
+
+// Training makes the examples a base model is trained on.
+type Training struct {
+	prompts *role.Prompts
+	opts    TrainingOptions
+}
+
+// NewTraining checks the options. The prompts must be of the compact set: gold replies have its format.
+func NewTraining(prompts *role.Prompts, opts TrainingOptions) (*Training, error) {
+	checked := []Options{opts.Cluster}
+	if opts.Homogeneous > 0 {
+		o := opts.Cluster
+		o.Kinds = Homogeneous
+		checked = append(checked, o)
+	}
+	for _, o := range checked {
+		if err := o.check(); err != nil {
+			return nil, err
+		}
+	}
+	if opts.Branches < 1 {
+		return nil, fmt.Errorf("an example of the generated world cannot have %d branches: ask for at least 1", opts.Branches)
+	}
+	for _, shares := range [][]float64{
+		{opts.Documents, opts.Verifier, opts.Grounding, opts.Arithmetic, opts.Letters},
+		{opts.Responder, opts.Questioner, opts.Digest},
+	} {
+		if weighted(rng.At(0, rng.World, 0, 0, 0), shares) < 0 {
+			return nil, fmt.Errorf("the shares %v of the generated world's training are all zero: give one a positive number", shares)
+		}
+	}
+	return &Training{prompts, opts}, nil
+}
+
+// Example makes the example at an index: the same one for the same seed and options. It may be called concurrently.
+func (t *Training) Example(seed, index uint64) Example {
+	r := rng.At(seed, rng.World, useTraining, index, 0)
+	o := &t.opts
+	var e Example
+	alone := [...]func(*rng.Rand, int) Branch{1: t.verify, t.grounding, t.arithmetic, t.letter}
+	which := weighted(r, []float64{o.Documents, o.Verifier, o.Grounding, o.Arithmetic, o.Letters})
+	if which == 0 {
+		return t.documents(r)
+	}
+	for i := range o.Branches {
+		e.Branches = append(e.Branches, alone[which](r, i))
+	}
+	if e.Branches[0].Kind == Grounding {
+		e.Prefix, _ = t.prompts.Responder(role.GeneralQA, nil, role.Question{})
+	}
+	return e
+}
+
+// documents makes an example over a cluster.
+func (t *Training) documents(r *rng.Rand) Example {
+	o := &t.opts
+	shape := o.Cluster
+	if chance(r, o.Homogeneous) {
+		shape.Kinds = Homogeneous
+	}
+	c := generate(r, "", shape)
+	e := Example{Docs: c.Texts()}
+	e.Prefix, _ = t.prompts.Responder(role.GeneralQA, e.Docs, role.Question{})
+	answered, composed := map[string]bool{}, map[string]bool{}
+	digested := false
+	for range o.Branches {
+		var b Branch
+		switch weighted(r, []float64{o.Responder, o.Questioner, o.Digest}) {
+		case 2:
+			if !digested { // one digest says all there is to say
+				digested = true
+				b = t.digest(r, c)
+				break
+			}
+			fallthrough
+		case 0:
+			q, _ := c.draw(r, o.Asked, o.Asking, answered)
+			b = t.answer(c, q)
+		case 1:
+			b = t.compose(r, c, composed)
+		}
+		e.Branches = append(e.Branches, b)
+	}
+	return e
+}
+
+// answer is a responder's branch.
+func (t *Training) answer(c *Cluster, q Question) Branch {
+	b := Branch{Role: role.Responder, Task: q.Task, Kind: q.Kind}
+	_, b.Suffix = t.prompts.Responder(q.Task, nil, q.Question)
+	b.Reply, _ = c.Reply(q.Question, q.Task)
+	return b
+}
+
+// compose is a questioner's branch. The earlier questions it shows differ from each other and from the new one; a
+// cluster with too few questions for that shows fewer, or none.
+func (t *Training) compose(r *rng.Rand, c *Cluster, composed map[string]bool) Branch {
+	task := role.Task(r.Intn(role.NumTasks))
+	first, later := only(task, t.opts.Composed), only(task, t.opts.AfterFirst)
+	earlier := 0
+	if chance(r, t.opts.History) {
+		earlier = 1 + r.Intn(3)
+	}
+	var history []role.Example
+	shown := map[string]bool{}
+	for range earlier {
+		q, fresh := c.draw(r, first, t.opts.Asking, shown)
+		if !fresh {
+			break
+		}
+		history = append(history, role.Example{Question: t.prompts.QuestionText(q.Question), Answer: q.Answer})
+	}
+	var q Question
+	fresh := false
+	if len(history) > 0 {
+		q, fresh = c.draw(r, later, t.opts.Asking, shown)
+	}
+	if !fresh {
+		history = nil
+		q, _ = c.draw(r, first, t.opts.Asking, composed)
+	}
+	b := Branch{Role: role.Questioner, Task: q.Task, Kind: q.Kind}
+	_, b.Suffix = t.prompts.Questioner(q.Task, nil, history, q.Answer)
+	var answer int
+	b.Reply, answer = Ask(t.prompts, q.Question)
+	b.Determined = []Span{{answer, len(b.Reply)}}
+	return b
+}
+
+// only keeps the weights of one task.
+func only(task role.Task, w Weights) Weights {
+	for k := range w {
+		if Kind(k).Task() != task {
+			w[k] = 0
+		}
+	}
+	return w
+}
+
+// digest restates the documents. Which fact comes next is free; its value is determined.
+func (t *Training) digest(r *rng.Rand, c *Cluster) Branch {
+	b := Branch{Role: role.Responder, Kind: Digest, Suffix: "facts :"}
+	var facts []Fact
+	for _, list := range c.Facts {
+		facts = append(facts, list...)
+	}
+	shuffle(r, facts)
+	if n := t.opts.DigestFacts; n > 0 {
+		facts = facts[:min(n, len(facts))]
+	}
+	for _, f := range facts {
+		b.Reply += " " + f.String()
+		end := len(b.Reply) - len(" .")
+		b.Determined = append(b.Determined, Span{end - len(f.Value) - 1, end})
+	}
+	return b
+}

@@ -1,0 +1,165 @@
+// Package eval measures what a model can do with documents, by generating answers and comparing
+// them with what is true.
+package eval
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"spell/model/forest"
+	"spell/model/rollout"
+	"spell/rl/corpus/world"
+	"spell/rl/reward"
+	"spell/rl/role"
+	"spell/tokenizer"
+)
+
+// A Policy is a model ready to answer: its engine, tokenizer and prompts.
+type Policy struct {
+	Engine  *rollout.Engine
+	Tok     *tokenizer.Tokenizer
+	Prompts *role.Prompts
+}
+
+// A Count is a number of trials and of those that went well.
+type Count struct {
+	N     int `json:"n"`
+	Right int `json:"right"`
+}
+
+// Rate is Right/N, 0 of nothing.
+func (c Count) Rate() float64 {
+	if c.N == 0 {
+		return 0
+	}
+	return float64(c.Right) / float64(c.N)
+}
+
+func (c *Count) add(right bool) {
+	c.N++
+	if right {
+		c.Right++
+	}
+}
+
+func (c Count) String() string { return fmt.Sprintf("%.1f%%", 100*c.Rate()) }
+
+// A Result is the outcome of a test of questions.
+type Result struct {
+	All    Count                         `json:"all"`
+	Valid  Count                         `json:"valid"` // answers in a readable form, and the right ones among them
+	ByKind [world.NumQuestionKinds]Count `json:"by_kind"`
+	Tokens int                           `json:"prompt_tokens"` // mean length of the documents
+}
+
+// Questions answers the questions of a test greedily, several over one reading of their
+// documents, with at most maxTokens tokens each.
+func Questions(ctx context.Context, p Policy, items []world.Item, maxTokens int) (Result, error) {
+	var res Result
+	reqs := make([]rollout.Request, len(items))
+	for i, it := range items {
+		var f forest.Forest
+		prefix, _ := p.Prompts.Responder(role.GeneralQA, it.Cluster.Texts(), role.Question{})
+		docs := f.Add(-1, p.Tok.Encode(prefix), false)
+		res.Tokens += len(f[docs].Tokens)
+		for _, q := range it.Questions {
+			_, suffix := p.Prompts.Responder(q.Task, nil, q.Question)
+			at := f.Add(docs, p.Tok.Encode(suffix), false)
+			reqs[i].Leaves = append(reqs[i].Leaves, rollout.Leaf{Segment: at, N: 1, MaxTokens: maxTokens, Sampling: rollout.Sampling{TopP: 1}})
+		}
+		reqs[i].Prompt, reqs[i].Key = f, uint64(i)
+	}
+	results, err := p.Engine.Generate(ctx, reqs)
+	if err != nil {
+		return res, err
+	}
+	rules := reward.Default()
+	rules.Strict = true
+	for i, r := range results {
+		for k, a := range r.Answers {
+			q := items[i].Questions[k]
+			pred, valid := p.Prompts.ExtractAnswer(q.Task, p.Tok.DecodeSkipSpecial(r.Forest[a.Segment].Tokens))
+			right := valid && (rules.Rule(q.Task, pred, q.Answer) && q.Task != role.GeneralQA || world.Same(strings.TrimSpace(pred), q.Answer))
+			res.All.add(right)
+			res.ByKind[q.Kind].add(right)
+			if valid {
+				res.Valid.add(right)
+			}
+		}
+	}
+	if len(items) > 0 {
+		res.Tokens /= len(items)
+	}
+	return res, nil
+}
+
+// String is the result in one line.
+func (r Result) String() string {
+	var s strings.Builder
+	fmt.Fprintf(&s, "%v of %d (%v of the readable %.0f%%)", r.All, r.All.N, r.Valid, 100*float64(r.Valid.N)/float64(max(r.All.N, 1)))
+	for k, c := range r.ByKind {
+		if c.N > 0 {
+			fmt.Fprintf(&s, "  %v %.0f", world.Kind(k), 100*c.Rate())
+		}
+	}
+	return s.String()
+}
+
+// A Roles is how well a model plays questioner and verifier.
+type Roles struct {
+	Parse  Count `json:"parse"`  // questions in a readable form
+	Right  Count `json:"right"`  // of those, with a true reference answer
+	Accept Count `json:"accept"` // equal answers the verifier calls the same
+	Reject Count `json:"reject"` // different answers it calls different
+}
+
+func (r Roles) String() string {
+	return fmt.Sprintf("questions readable %v, true %v; verifier right on equal answers %v, on different ones %v", r.Parse, r.Right, r.Accept, r.Reject)
+}
+
+// RolesOf samples n questions at temperature 1 over clusters of a test and puts n pairs of
+// answers to the verifier, greedily.
+func RolesOf(ctx context.Context, p Policy, items []world.Item, pairs []world.Branch, n, maxTokens int) (Roles, error) {
+	var out Roles
+	var reqs []rollout.Request
+	add := func(prefix, suffix string, s rollout.Sampling) {
+		var f forest.Forest
+		at := -1
+		if prefix != "" {
+			at = f.Add(at, p.Tok.Encode(prefix), false)
+		}
+		at = f.Add(at, p.Tok.Encode(suffix), false)
+		reqs = append(reqs, rollout.Request{Prompt: f, Key: uint64(len(reqs)), Leaves: []rollout.Leaf{{Segment: at, N: 1, MaxTokens: maxTokens, Sampling: s}}})
+	}
+	for i := range n {
+		prefix, suffix := p.Prompts.Questioner(role.Task(i%role.NumTasks), items[i%len(items)].Cluster.Texts(), nil, role.Letters[i%4:i%4+1])
+		add(prefix, suffix, rollout.Sampling{Temperature: 1, TopP: 1})
+	}
+	for _, b := range pairs[:min(n, len(pairs))] {
+		add("", b.Suffix, rollout.Sampling{TopP: 1})
+	}
+	results, err := p.Engine.Generate(ctx, reqs)
+	if err != nil {
+		return out, err
+	}
+	for i, r := range results {
+		text := p.Tok.DecodeSkipSpecial(r.Forest[r.Answers[0].Segment].Tokens)
+		if i < n {
+			q, v := p.Prompts.ParseQuestion(role.Task(i%role.NumTasks), text, nil)
+			out.Parse.add(v == role.OK)
+			if v == role.OK {
+				out.Right.add(items[i%len(items)].Cluster.Right(q, role.Task(i%role.NumTasks)))
+			}
+			continue
+		}
+		gold := p.Prompts.ParseVote(pairs[i-n].Reply)
+		said := p.Prompts.ParseVote(text)
+		if gold == role.Yes {
+			out.Accept.add(said == gold)
+		} else {
+			out.Reject.add(said == gold)
+		}
+	}
+	return out, nil
+}

@@ -1,0 +1,153 @@
+// Package pretrain makes base models: from a folder of text by next-token training, or, as the
+// embedded base was made, from the generated world by a staged recipe: recall drill first, then
+// documents with role-formatted examples at short contexts only.
+package pretrain
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+
+	"spell/model"
+	"spell/model/train"
+	"spell/rl/corpus/world"
+)
+
+// A Recipe is everything a pretraining run depends on beside its texts.
+type Recipe struct {
+	Seed    uint64      `json:"seed"`
+	Vocab   int         `json:"vocab"`  // tokens of the tokenizer that is trained first
+	Hidden  int         `json:"hidden"` // width; the other sizes likewise as in config.json
+	FF      int         `json:"ff"`
+	Layers  int         `json:"layers"`
+	Heads   int         `json:"heads"`
+	KV      int         `json:"kv_heads"`
+	Dim     int         `json:"head_dim"`
+	Context int         `json:"context"`
+	Theta   float64     `json:"rope_theta"`
+	Family  string      `json:"family"` // llama, qwen2 or qwen3
+	Init    model.Init  `json:"init"`
+	Optim   train.Optim `json:"optim"`
+	Stages  []Stage     `json:"stages"`
+
+	PassTokens int `json:"pass_tokens"` // tokens of one forward and backward pass; bounds memory
+	Checkpoint int `json:"checkpoint"`  // steps between checkpoints
+}
+
+// A Stage is a number of steps on one kind of data.
+type Stage struct {
+	Name   string  `json:"name"`
+	Data   string  `json:"data"`   // drill, world or text
+	Steps  int     `json:"steps"`  // at most
+	LR     float64 `json:"lr"`     // peak learning rate
+	Warmup int     `json:"warmup"` // steps of linear rise
+	Flat   float64 `json:"flat"`   // share of the steps at the peak, before the linear fall
+	Final  float64 `json:"final"`  // share of the peak at the end
+	Embed  float64 `json:"embed"`  // factor on the embedding's rate
+	Decay  float64 `json:"decay"`  // weight decay
+	Tokens int     `json:"tokens"` // of a step, for world and text
+	Slack  int     `json:"slack"`  // most positions left open between documents and before questions
+
+	// The drill: sequences of a step, pairs and queries in each, and the share of right recalls
+	// over the last 50 steps at which the stage ends early.
+	Batch   int     `json:"batch,omitempty"`
+	Pairs   int     `json:"pairs,omitempty"`
+	Queries int     `json:"queries,omitempty"`
+	StopAt  float64 `json:"stop_at,omitempty"`
+
+	// The world: its mixture, and the weight of document tokens and of free tokens of replies
+	// (those of a reply that nothing determines) in the loss.
+	Mixture    *world.TrainingOptions `json:"mixture,omitempty"`
+	DocWeight  float32                `json:"doc_weight,omitempty"`
+	FreeWeight float32                `json:"free_weight,omitempty"`
+}
+
+// World is the recipe of the embedded base.
+func World() Recipe {
+	short := world.DefaultTraining()
+	short.Cluster.Docs, short.Cluster.MaxDocs = 1, 3
+	full := world.DefaultTraining()
+	full.Cluster.Docs, full.Cluster.MaxDocs = 1, 5
+	return Recipe{
+		Seed: 1, Vocab: 1024, Hidden: 128, FF: 352, Layers: 3, Heads: 4, KV: 4, Dim: 32, Context: 4096, Theta: 10000, Family: "llama",
+		Init:       model.Init{Embedding: 0.1, Matrix: 1, Residual: 0.1},
+		Optim:      train.Optim{LR: 1, Beta1: 0.9, Beta2: 0.98, Eps: 1e-8, ClipNorm: 1},
+		PassTokens: 8192, Checkpoint: 500,
+		Stages: []Stage{
+			{Name: "drill", Data: "drill", Steps: 6000, LR: 3e-3, Warmup: 100, Flat: 1, Final: 1, Embed: 0.3, Batch: 64, Pairs: 8, Queries: 8, Slack: 200, StopAt: 0.93},
+			{Name: "world", Data: "world", Steps: 3000, LR: 2e-3, Warmup: 50, Flat: 1, Final: 1, Embed: 0.3, Decay: 0.05, Tokens: 4096, Slack: 200, Mixture: &short, DocWeight: 0.03, FreeWeight: 0.3},
+			{Name: "world, wider", Data: "world", Steps: 9000, LR: 2e-3, Warmup: 50, Flat: 0.5, Final: 0.05, Embed: 0.3, Decay: 0.05, Tokens: 6144, Slack: 200, Mixture: &full, DocWeight: 0.03, FreeWeight: 0.3},
+		},
+	}
+}
+
+// Text is the recipe for a folder of text: a small decoder and next-token training.
+func Text() Recipe {
+	r := World()
+	r.Vocab, r.Hidden, r.FF, r.Layers, r.Heads, r.KV, r.Context = 4096, 256, 704, 6, 8, 4, 1024
+	r.Init = model.Init{Embedding: 0.1, Matrix: 1, Residual: 0.3}
+	r.Stages = []Stage{{Name: "text", Data: "text", Steps: 2000, LR: 1e-3, Warmup: 100, Flat: 0.2, Final: 0.1, Embed: 1, Decay: 0.05, Tokens: 8192}}
+	return r
+}
+
+// Read overlays the JSON of a recipe file on r. A field that does not exist is an error.
+func (r *Recipe) Read(data []byte) error {
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.DisallowUnknownFields()
+	if err := d.Decode(r); err != nil {
+		return err
+	}
+	if _, err := d.Token(); err != io.EOF {
+		return fmt.Errorf("there is more than one JSON object")
+	}
+	return nil
+}
+
+// Model is the configuration of the decoder the recipe makes, for a vocabulary of n tokens.
+func (r *Recipe) Model(n int, eos int32) model.Config {
+	return model.Config{Family: r.Family, Vocab: n, Hidden: r.Hidden, FF: r.FF, Layers: r.Layers, Heads: r.Heads, KVHeads: r.KV, HeadDim: r.Dim,
+		QKVBias: r.Family == "qwen2", QKNorm: r.Family == "qwen3", Tied: true, NormEps: 1e-6, Context: r.Context,
+		Rope: model.Rope{Theta: r.Theta, Type: "default"}, BOS: -1, EOS: []int32{eos}}
+}
+
+// Validate refuses what cannot be run, naming the field.
+func (r *Recipe) Validate() error {
+	if len(r.Stages) == 0 {
+		return fmt.Errorf("stages is empty")
+	}
+	if r.Vocab < 258 || r.PassTokens < 64 || r.Checkpoint < 1 {
+		return fmt.Errorf("vocab %d, pass_tokens %d and checkpoint %d must be at least 258, 64 and 1", r.Vocab, r.PassTokens, r.Checkpoint)
+	}
+	for i := range r.Stages {
+		s := &r.Stages[i]
+		switch {
+		case s.Data != "drill" && s.Data != "world" && s.Data != "text":
+			return fmt.Errorf("stage %q has data %q; use drill, world or text", s.Name, s.Data)
+		case s.Steps < 1 || s.Warmup < 0 || s.Slack < 0:
+			return fmt.Errorf("stage %q has %d steps, %d of warm-up and slack %d; they must not be negative, and steps positive", s.Name, s.Steps, s.Warmup, s.Slack)
+		case !(s.LR >= 0 && s.LR <= 1) || !(s.Flat >= 0 && s.Flat <= 1) || !(s.Final >= 0 && s.Final <= 1) || !(s.Embed >= 0) || !(s.Decay >= 0):
+			return fmt.Errorf("stage %q: lr, flat and final must lie in [0, 1], embed and decay must not be negative", s.Name)
+		case s.Data == "drill" && (s.Batch < 1 || s.Pairs < 1 || s.Queries < 1):
+			return fmt.Errorf("stage %q: batch, pairs and queries must be positive", s.Name)
+		case s.Data != "drill" && (s.Tokens < 1 || s.Tokens > 1<<24):
+			return fmt.Errorf("stage %q: tokens is %d; it must be positive", s.Name, s.Tokens)
+		case s.Data == "world" && s.Mixture == nil:
+			return fmt.Errorf("stage %q: mixture is missing", s.Name)
+		}
+	}
+	c := r.Model(r.Vocab, 0)
+	return c.Validate()
+}
+
+// rate is the learning rate at step n (from 0) of the stage.
+func (s *Stage) rate(n int) float64 {
+	if n < s.Warmup {
+		return s.LR * float64(n+1) / float64(s.Warmup)
+	}
+	x := float64(n) / float64(s.Steps)
+	if x <= s.Flat {
+		return s.LR
+	}
+	return s.LR * (1 + (s.Final-1)*(x-s.Flat)/(1-s.Flat))
+}

@@ -1,0 +1,297 @@
+package pretrain
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"path/filepath"
+	"slices"
+
+	"spell/kernels"
+	"spell/model"
+	"spell/model/forest"
+	"spell/model/train"
+	"spell/rl/corpus/world"
+	"spell/rl/role"
+	"spell/tensor/rng"
+	"spell/tokenizer"
+)
+
+// End is the token that ends every reply.
+const End = "<|end|>"
+
+// A Run is pretraining in progress.
+type Run struct {
+	Recipe  Recipe
+	Backend kernels.Backend
+	Weights *model.Weights
+	Tok     *tokenizer.Tokenizer
+	EOS     int32
+
+	trainer  *train.Trainer
+	prompts  *role.Prompts
+	words    []int32
+	texts    []string
+	mixtures []*world.Training // of each stage
+	state    state
+}
+
+// state is where a run is.
+type state struct {
+	Recipe Recipe    `json:"recipe"`
+	Stage  int       `json:"stage"`
+	Step   int       `json:"step"`   // within the stage
+	Total  int       `json:"total"`  // steps in all
+	Tokens int       `json:"tokens"` // trained on
+	Recall []float64 `json:"recall"` // of the last steps of the drill
+}
+
+// A Line is what one step did.
+type Line struct {
+	Stage    string
+	Step     int // within the stage, from 1
+	Steps    int
+	Total    int
+	Tokens   int     // in all
+	Loss     float64 // weighted mean, nats
+	Recall   float64 // share of scored tokens of probability over a half
+	GradNorm float64
+	LR       float64
+}
+
+func (l Line) String() string {
+	return fmt.Sprintf("%s %d/%d  %.2fM tokens  loss %.4f  recall %.1f%%  grad %.2f  lr %.2g", l.Stage, l.Step, l.Steps, float64(l.Tokens)/1e6, l.Loss, 100*l.Recall, l.GradNorm, l.LR)
+}
+
+// Tokenizer trains the recipe's vocabulary on texts, or on the generated world if there are none.
+func Tokenizer(r *Recipe, texts []string) (*tokenizer.Tokenizer, error) {
+	seq := slices.Values(texts)
+	if len(texts) == 0 {
+		var err error
+		if seq, err = worldTexts(r); err != nil {
+			return nil, err
+		}
+	}
+	return tokenizer.Train(seq, tokenizer.TrainOptions{VocabSize: r.Vocab, Special: []string{End}, Pattern: tokenizer.GPT2})
+}
+
+func worldTexts(r *Recipe) (iter.Seq[string], error) {
+	prompts, err := role.Load("compact")
+	if err != nil {
+		return nil, err
+	}
+	mix := world.DefaultTraining()
+	t, err := world.NewTraining(prompts, mix)
+	if err != nil {
+		return nil, err
+	}
+	return func(yield func(string) bool) {
+		for i := range 4000 {
+			if !yield(t.Text(r.Seed, i)) {
+				return
+			}
+		}
+	}, nil
+}
+
+// New starts a run with fresh weights. texts are for stages on text.
+func New(r Recipe, b kernels.Backend, p model.Precision, tok *tokenizer.Tokenizer, texts []string) (*Run, error) {
+	eos, ok := tok.Special(End)
+	if !ok {
+		return nil, fmt.Errorf("the tokenizer has no %s token", End)
+	}
+	w, err := model.NewWeights(b, r.Model(tok.VocabSize(), eos), p, true)
+	if err != nil {
+		return nil, err
+	}
+	w.Initialize(b, r.Seed, r.Init)
+	run := &Run{Recipe: r, Backend: b, Weights: w, Tok: tok, EOS: eos, texts: texts, state: state{Recipe: r}}
+	return run, run.prepare()
+}
+
+// Resume continues the newest checkpoint in dir.
+func Resume(dir string, b kernels.Backend, p model.Precision, texts []string) (*Run, error) {
+	all, err := train.List(dir)
+	if err != nil {
+		return nil, err
+	}
+	if len(all) == 0 {
+		return nil, fmt.Errorf("%s holds no checkpoint to resume from", dir)
+	}
+	at := filepath.Join(dir, all[len(all)-1])
+	tok, err := tokenizer.Load(filepath.Join(at, "tokenizer.json"))
+	if err != nil {
+		return nil, err
+	}
+	run := &Run{Backend: b, Tok: tok, texts: texts}
+	run.EOS, _ = tok.Special(End)
+	var restore func(*train.Trainer) error
+	if run.Weights, restore, err = train.Resume(b, at, p, &run.state); err != nil {
+		return nil, err
+	}
+	run.Recipe = run.state.Recipe
+	if err := run.prepare(); err != nil {
+		return nil, err
+	}
+	return run, restore(run.trainer)
+}
+
+func (r *Run) prepare() (err error) {
+	if err := r.Recipe.Validate(); err != nil {
+		return err
+	}
+	if r.prompts, err = role.Load("compact"); err != nil {
+		return err
+	}
+	for i := range r.Recipe.Stages {
+		var t *world.Training
+		if s := &r.Recipe.Stages[i]; s.Data == "world" {
+			if t, err = world.NewTraining(r.prompts, *s.Mixture); err != nil {
+				return fmt.Errorf("stage %q: %w", s.Name, err)
+			}
+		} else if s.Data == "text" && len(r.texts) == 0 {
+			return fmt.Errorf("stage %q trains on text and there is none; name a folder with --docs", s.Name)
+		}
+		r.mixtures = append(r.mixtures, t)
+	}
+	r.words = words(r.Tok)
+	r.trainer, err = train.New(r.Backend, r.Weights, r.Recipe.Optim, r.Recipe.PassTokens, true)
+	return err
+}
+
+// Done says whether all stages are complete.
+func (r *Run) Done() bool { return r.state.Stage >= len(r.Recipe.Stages) }
+
+// Steps is the number of steps so far.
+func (r *Run) Steps() int { return r.state.Total }
+
+// Save writes a checkpoint to dir.
+func (r *Run) Save(dir string) error {
+	return r.trainer.Save(dir, r.state.Total, 2, r.state, func(d string) error {
+		return r.Tok.WriteFile(filepath.Join(d, "tokenizer.json"))
+	})
+}
+
+// batch makes the data of the current step.
+func (r *Run) batch() (batch, error) {
+	s := &r.Recipe.Stages[r.state.Stage]
+	switch s.Data {
+	case "drill":
+		return drill(rng.At(r.Recipe.Seed, rng.Drill, uint64(r.state.Stage), uint64(r.state.Step), 0), r.words, s), nil
+	case "world":
+		var b batch
+		for i := uint64(0); b.tokens() < s.Tokens; i++ {
+			index := uint64(r.state.Stage)<<56 | uint64(r.state.Step)<<16 | i
+			f, w := example(rng.At(r.Recipe.Seed, rng.Gaps, index, 0, 0), r.Tok, r.mixtures[r.state.Stage].Example(r.Recipe.Seed, index), r.EOS, s)
+			b.add(f, w)
+		}
+		return b, nil
+	}
+	return r.text(s), nil
+}
+
+// text cuts windows out of the texts at random places.
+func (r *Run) text(s *Stage) batch {
+	var b batch
+	random := rng.At(r.Recipe.Seed, rng.Windows, uint64(r.state.Stage), uint64(r.state.Step), 0)
+	window := min(r.Weights.Context, s.Tokens, r.Recipe.PassTokens)
+	for b.tokens() < s.Tokens {
+		t := r.texts[random.Intn(len(r.texts))]
+		start := 0
+		if most := len(t) - 8*window; most > 0 {
+			start = random.Intn(most)
+		}
+		ids := append(r.Tok.Encode(t[start:min(len(t), start+8*window)]), r.EOS)
+		ids = ids[:min(len(ids), window)]
+		var f forest.Forest
+		f.Add(-1, ids, true)
+		w := make([]float32, len(ids))
+		for i := range w {
+			w[i] = 1
+		}
+		b.add(f, [][]float32{w})
+	}
+	return b
+}
+
+// Step runs one step.
+func (r *Run) Step(ctx context.Context) (Line, error) {
+	s := &r.Recipe.Stages[r.state.Stage]
+	b, err := r.batch()
+	if err != nil {
+		return Line{}, err
+	}
+	var total float64
+	for _, tree := range b.weights {
+		for k, segment := range tree {
+			for i, w := range segment {
+				if k > 0 || i > 0 || len(segment) == 1 { // the first token of a root is not scored
+					total += float64(w)
+				}
+			}
+		}
+	}
+	packs, err := train.Pack(b.trees, r.Recipe.PassTokens)
+	if err != nil {
+		return Line{}, err
+	}
+	line := Line{Stage: s.Name, Step: r.state.Step + 1, Steps: s.Steps, LR: s.rate(r.state.Step)}
+	tree, scoredTokens, right := 0, 0, 0
+	for _, pack := range packs {
+		if err := ctx.Err(); err != nil {
+			return line, err
+		}
+		var weights [][]float32 // of each segment of the pack
+		for range pack.Trees() {
+			weights = append(weights, b.weights[tree]...)
+			tree++
+		}
+		_, err := r.trainer.Accumulate(pack, func(scored []forest.Scored, stats []model.Stat, dl, _ []float32) {
+			for i, s := range scored {
+				w := float64(weights[s.Segment][s.Index])
+				dl[i] = float32(-w / total)
+				line.Loss -= w / total * float64(stats[i].LogProb)
+				if w >= 1 {
+					scoredTokens++
+					if stats[i].LogProb > -0.6931 {
+						right++
+					}
+				}
+			}
+		})
+		if err != nil {
+			return line, err
+		}
+	}
+	r.trainer.Optim.LR, r.trainer.Optim.EmbedScale, r.trainer.Optim.WeightDecay = line.LR, s.Embed, s.Decay
+	if line.GradNorm, err = r.trainer.Update(1); err != nil {
+		return line, err
+	}
+	line.Recall = float64(right) / float64(max(scoredTokens, 1))
+	r.state.Step++
+	r.state.Total++
+	r.state.Tokens += b.tokens()
+	line.Total, line.Tokens = r.state.Total, r.state.Tokens
+	r.advance(s, line.Recall)
+	return line, nil
+}
+
+// advance goes to the next stage when this one has run its steps or, for a drill, is mastered.
+func (r *Run) advance(s *Stage, recall float64) {
+	const window = 50
+	mastered := false
+	if s.StopAt > 0 {
+		r.state.Recall = append(r.state.Recall, recall)
+		if n := len(r.state.Recall); n >= window {
+			r.state.Recall = slices.Clone(r.state.Recall[n-window:])
+			sum := 0.0
+			for _, v := range r.state.Recall {
+				sum += v
+			}
+			mastered = sum/window >= s.StopAt
+		}
+	}
+	if mastered || r.state.Step >= s.Steps {
+		r.state.Stage, r.state.Step, r.state.Recall = r.state.Stage+1, 0, nil
+	}
+}

@@ -1,0 +1,140 @@
+package pretrain
+
+import (
+	"spell/model/forest"
+	"spell/rl/corpus/world"
+	"spell/tensor/rng"
+	"spell/tokenizer"
+)
+
+// A batch is the trees of one step and the weight of every scored token's loss: Weights[i][s][k]
+// is of token k of segment s of tree i; nil for a segment that is not scored.
+type batch struct {
+	trees   []forest.Forest
+	weights [][][]float32
+}
+
+func (b *batch) add(f forest.Forest, w [][]float32) {
+	b.trees, b.weights = append(b.trees, f), append(b.weights, w)
+}
+
+func (b *batch) tokens() int {
+	n := 0
+	for _, t := range b.trees {
+		n += t.Tokens()
+	}
+	return n
+}
+
+// words are the ids of the words that are one token with the space before them: what the
+// recall drill is made of.
+func words(t *tokenizer.Tokenizer) []int32 {
+	var ids []int32
+	for _, w := range world.Vocabulary() {
+		if e := t.Encode(" " + w); len(e) == 1 {
+			ids = append(ids, e[0])
+		}
+	}
+	return ids
+}
+
+// drill makes a batch of the recall drill: pairs of distinct keys with random values, then each
+// query a key whose value is to be recalled. Nothing but binding solves it, and without it a
+// small decoder takes very long to find out about binding. Queries start up to slack positions
+// after the pairs, so that recall does not depend on distance.
+func drill(r *rng.Rand, words []int32, s *Stage) batch {
+	var b batch
+	for range s.Batch {
+		keys := r.Choose(len(words), s.Pairs)
+		r.Shuffle(len(keys), func(i, j int) { keys[i], keys[j] = keys[j], keys[i] })
+		var root []int32
+		values := make([]int32, len(keys))
+		for i, k := range keys {
+			values[i] = words[r.Intn(len(words))]
+			root = append(root, words[k], values[i])
+		}
+		var f forest.Forest
+		var w [][]float32
+		at := f.Add(-1, root, false)
+		w = append(w, nil)
+		for _, i := range r.Perm(len(keys))[:min(s.Queries, len(keys))] {
+			q := f.Add(at, []int32{words[keys[i]]}, false)
+			if s.Slack > 0 {
+				f[q].Pos += int32(r.Intn(s.Slack + 1))
+			}
+			f.Add(q, []int32{values[i]}, true)
+			w = append(w, nil, []float32{1})
+		}
+		b.add(f, w)
+	}
+	return b
+}
+
+// example turns a text example of the world into a tree: the documents as root, or as a chain
+// with random gaps between their positions, and the branches as children. eos ends every reply.
+func example(r *rng.Rand, tok *tokenizer.Tokenizer, e world.Example, eos int32, s *Stage) (forest.Forest, [][]float32) {
+	var f forest.Forest
+	var w [][]float32
+	scored := s.DocWeight > 0
+	even := func(n int, v float32) []float32 {
+		x := make([]float32, n)
+		for i := range x {
+			x[i] = v
+		}
+		return x
+	}
+	at := -1
+	gaps := make([]int32, len(e.Docs)+1)
+	if s.Slack > 0 && r.Float64() < 0.7 {
+		for left := r.Intn(s.Slack + 1); left > 0; {
+			g := 1 + r.Intn(left)
+			gaps[r.Intn(len(gaps))] += int32(g)
+			left -= g
+		}
+	}
+	add := func(text string, gap int32) {
+		at = f.Add(at, tok.Encode(text), scored)
+		f[at].Pos += gap
+		w = append(w, nil)
+		if scored {
+			w[at] = even(len(f[at].Tokens), s.DocWeight)
+		}
+	}
+	if s.Slack > 0 && len(e.Docs) > 0 {
+		for i, d := range e.Docs {
+			add(d+"\n", gaps[i])
+		}
+	} else if e.Prefix != "" {
+		add(e.Prefix, 0)
+	}
+	for _, b := range e.Branches {
+		q := f.Add(at, tok.Encode(b.Suffix), false)
+		if at >= 0 {
+			f[q].Pos += gaps[len(gaps)-1]
+		}
+		reply := append(tok.Encode(b.Reply), eos)
+		f.Add(q, reply, true)
+		w = append(w, nil, replyWeights(tok, b, reply, s.FreeWeight))
+	}
+	return f, w
+}
+
+// replyWeights is 1 for tokens of the reply that are determined and free for the others.
+func replyWeights(tok *tokenizer.Tokenizer, b world.Branch, reply []int32, free float32) []float32 {
+	w := make([]float32, len(reply))
+	at := 0
+	for i, id := range reply {
+		end := at + len(tok.TokenBytes(id))
+		w[i] = free
+		if b.Determined == nil || i == len(reply)-1 {
+			w[i] = 1
+		}
+		for _, d := range b.Determined {
+			if at < d.End && end > d.Start {
+				w[i] = 1
+			}
+		}
+		at = end
+	}
+	return w
+}

@@ -1,0 +1,187 @@
+// Package rl is self-play for long documents, SPELL (arXiv 2509.23863): one policy asks
+// questions about documents, answers them and judges the answers, and learns from all three.
+//
+// Step, in this file, is the algorithm; the other files are its stages. Everything a step does
+// follows from the weights, the seed and the step's number, so a step that was cut short is
+// simply done again.
+package rl
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"spell/kernels"
+	"spell/model"
+	"spell/model/rollout"
+	"spell/model/train"
+	"spell/rl/corpus"
+	"spell/rl/curriculum"
+	"spell/rl/role"
+	"spell/tokenizer"
+)
+
+// A Judge knows the truth about a corpus, where anyone does: the generated world.
+type Judge interface {
+	// Right says whether a question's reference answer is true, and known whether the question
+	// is about facts of the cluster at all.
+	Right(cluster string, task role.Task, q role.Question) (right, known bool)
+	// Same says whether two answers mean the same.
+	Same(task role.Task, a, b string) bool
+}
+
+// A Run is self-play in progress.
+type Run struct {
+	Config  Config
+	Backend kernels.Backend
+	Weights *model.Weights
+	Tok     *tokenizer.Tokenizer
+	Prompts *role.Prompts
+	Judge   Judge // nil on real documents
+
+	// OnPhase, if set, is told what is being done, how much of it is done, and how many tokens
+	// were read and sampled in this phase so far.
+	OnPhase func(phase string, done, total, tokens int)
+
+	clusters []cluster
+	trainer  *train.Trainer
+	engine   *rollout.Engine
+	memory   *curriculum.Memory
+	sampler  *curriculum.Sampler
+	step     int // completed steps
+
+	saved savedRun // as of the last completed step
+}
+
+// New prepares a run over a corpus. The weights were allocated for training.
+func New(c Config, b kernels.Backend, w *model.Weights, tok *tokenizer.Tokenizer, docs *corpus.Corpus, judge Judge) (*Run, error) {
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
+	r := &Run{Config: c, Backend: b, Weights: w, Tok: tok, Judge: judge}
+	var err error
+	if r.Prompts, err = role.Load(c.Prompts); err != nil {
+		return nil, err
+	}
+	if r.clusters, err = r.fit(docs); err != nil {
+		return nil, err
+	}
+	indices := make([]int, len(r.clusters))
+	for i := range indices {
+		indices[i] = i
+	}
+	domains := make([]curriculum.Domain, len(c.Tasks))
+	if len(indices) >= len(c.Tasks) {
+		domains = curriculum.Split(indices, c.Tasks, c.Seed)
+	} else { // too few to part
+		for i, t := range c.Tasks {
+			domains[i] = curriculum.Domain{Task: t, Clusters: indices, Weight: 1}
+		}
+	}
+	if r.sampler, err = curriculum.NewSampler(c.Seed, domains); err != nil {
+		return nil, err
+	}
+	r.memory = curriculum.NewMemory(c.memory())
+	if r.trainer, err = train.New(b, w, c.Optim, c.PassTokens, true); err != nil {
+		return nil, err
+	}
+	r.engine, err = rollout.New(b, w, rollout.Options{Slots: c.CacheTokens, Rows: min(c.PassTokens, 1024), Stop: w.EOS, Seed: c.Seed})
+	if err != nil {
+		return nil, err
+	}
+	return r, r.remember()
+}
+
+// Free unmaps the run's memory; weights and backend stay.
+func (r *Run) Free() {
+	r.engine.Free()
+	r.trainer.Free()
+}
+
+// Steps is the number of completed steps.
+func (r *Run) Steps() int { return r.step }
+
+// Step is one step of self-play: rounds of asking, answering and judging until enough questions
+// are neither trivial nor hopeless, then one update of the one policy on all three roles. It
+// returns what happened and the step's lines of transcript. On error, cancellation included,
+// nothing has changed.
+func (r *Run) Step(ctx context.Context) (*Report, []Record, error) {
+	b := &batch{}
+	for round := 0; round < r.Config.MaxRounds && b.good() < r.Config.Questions; round++ {
+		items := r.draw(b, round)
+		if err := r.ask(ctx, items); err != nil {
+			return nil, nil, r.undo(err)
+		}
+		if err := r.ground(ctx, items); err != nil {
+			return nil, nil, r.undo(err)
+		}
+		if err := r.respond(ctx, items); err != nil {
+			return nil, nil, r.undo(err)
+		}
+		if err := r.verify(ctx, items); err != nil {
+			return nil, nil, r.undo(err)
+		}
+		for _, it := range items {
+			r.reward(it)
+			r.admit(it)
+		}
+		b.items = append(b.items, items...)
+	}
+	groups := r.choose(b)
+	if err := ctx.Err(); err != nil {
+		return nil, nil, r.undo(err)
+	}
+	update, err := r.update(groups)
+	if err != nil {
+		return nil, nil, r.undo(err)
+	}
+	r.step++
+	report, records := r.report(b, groups, update), r.transcribe(b)
+	return report, records, r.remember()
+}
+
+// A savedRun is the state of a run between steps, beside weights and optimizer.
+type savedRun struct {
+	Step    int             `json:"step"`
+	Config  Config          `json:"config"`
+	Memory  json.RawMessage `json:"memory"`
+	Sampler json.RawMessage `json:"sampler"`
+	Log     map[string]int  `json:"log"` // length in bytes of each log file
+}
+
+// remember takes down the state after a completed step.
+func (r *Run) remember() error {
+	m, err := json.Marshal(r.memory)
+	if err != nil {
+		return err
+	}
+	s, err := json.Marshal(r.sampler)
+	if err != nil {
+		return err
+	}
+	r.saved = savedRun{Step: r.step, Config: r.Config, Memory: m, Sampler: s}
+	return nil
+}
+
+// undo puts memory and sampler back to the last completed step and returns err.
+func (r *Run) undo(err error) error {
+	if e := r.restore(r.saved); e != nil {
+		return fmt.Errorf("%w (and going back to the last step failed: %w)", err, e)
+	}
+	return err
+}
+
+func (r *Run) restore(s savedRun) error {
+	counts := make([]int, len(r.clusters))
+	for i, c := range r.clusters {
+		counts[i] = len(c.docs)
+	}
+	if err := r.memory.Restore(s.Memory, counts); err != nil {
+		return err
+	}
+	if err := r.sampler.Restore(s.Sampler); err != nil {
+		return err
+	}
+	r.step, r.saved = s.Step, s
+	return nil
+}

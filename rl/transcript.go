@@ -1,0 +1,135 @@
+package rl
+
+import (
+	"spell/model/rollout"
+	"spell/rl/curriculum"
+	"spell/rl/reward"
+	"spell/rl/role"
+)
+
+// A Record is a line of transcript.jsonl: one prompt and everything the policy said to it. It
+// holds no times, so that equal runs write equal files.
+type Record struct {
+	Step     int       `json:"step"`     // the step, from 1
+	Version  int       `json:"version"`  // updates the weights had seen
+	Question int       `json:"question"` // number of the question within the step
+	Role     role.Role `json:"role"`
+	Stage    string    `json:"stage"` // ask, ground, respond, verify
+	Task     role.Task `json:"task"`
+	Cluster  string    `json:"cluster"`
+	Docs     []int     `json:"docs,omitempty"` // documents the questioner saw
+	Prompt   string    `json:"prompt"`
+	Outcome  string    `json:"outcome,omitempty"` // of the question
+	Text     string    `json:"text,omitempty"`    // the question as it was read
+	Answer   string    `json:"answer,omitempty"`  // its reference answer
+	// Prediction is what the votes of a verifier's record are about, Rule the rule's verdict on it.
+	Prediction string   `json:"prediction,omitempty"`
+	Rule       *bool    `json:"rule,omitempty"`
+	Samples    []Output `json:"samples"`
+}
+
+// An Output is one sample.
+type Output struct {
+	Text       string         `json:"text"`
+	Tokens     int            `json:"tokens"`
+	LogProb    float64        `json:"logprob"` // sum over its tokens, as sampled
+	Finish     rollout.Finish `json:"finish"`
+	Prediction string         `json:"prediction,omitempty"`
+	Rule       *bool          `json:"rule,omitempty"`
+	Votes      *reward.Tally  `json:"votes,omitempty"`
+	Vote       string         `json:"vote,omitempty"`
+	Reward     *float64       `json:"reward,omitempty"`
+	Advantage  float64        `json:"advantage,omitempty"`
+	Trained    bool           `json:"trained"`
+}
+
+var voteNames = map[role.Vote]string{role.Yes: "yes", role.No: "no", role.Invalid: "invalid"}
+
+// transcribe writes a step's samples down, question by question.
+func (r *Run) transcribe(b *batch) []Record {
+	var out []Record
+	for _, it := range b.items {
+		record := func(which role.Role, stage string, s *sample) Record {
+			return Record{Step: r.step, Version: r.step - 1, Question: it.index, Role: which, Stage: stage, Task: it.Task,
+				Cluster: r.clusters[it.Cluster].name, Prompt: r.promptText(s)}
+		}
+		ask := record(role.Questioner, "ask", &it.asked)
+		ask.Docs, ask.Outcome = it.view.Docs, it.fate()
+		if it.verdict == role.OK {
+			ask.Text, ask.Answer = r.Prompts.QuestionText(it.question), it.question.Answer
+		}
+		o := output(&it.asked)
+		if it.verdict != role.Skip && !it.tooLong {
+			o.Reward = &it.asked.reward
+		}
+		ask.Samples = []Output{o}
+		out = append(out, ask)
+		if it.grounding != nil {
+			g := record(role.Responder, "ground", it.grounding)
+			g.Samples = []Output{output(it.grounding)}
+			out = append(out, g)
+		}
+		if len(it.answers) > 0 {
+			res := record(role.Responder, "respond", &it.answers[0].sample)
+			for _, a := range it.answers {
+				o := output(&a.sample)
+				o.Prediction, o.Rule, o.Reward = a.prediction, &a.rule, &a.reward
+				if len(a.votes) > 0 {
+					o.Votes = &a.tally
+				}
+				res.Samples = append(res.Samples, o)
+			}
+			out = append(out, res)
+		}
+		for _, a := range it.answers {
+			if len(a.votes) == 0 {
+				continue
+			}
+			ver := record(role.Verifier, "verify", &a.votes[0].sample)
+			ver.Prediction, ver.Rule = a.prediction, &a.rule
+			for _, v := range a.votes {
+				o := output(&v.sample)
+				o.Vote, o.Reward = voteNames[v.vote], &v.reward
+				ver.Samples = append(ver.Samples, o)
+			}
+			out = append(out, ver)
+		}
+	}
+	return out
+}
+
+func output(s *sample) Output {
+	o := Output{Text: s.text, Tokens: len(s.logp), Finish: s.finish, Advantage: s.advantage, Trained: s.trained}
+	for _, lp := range s.logp {
+		o.LogProb += float64(lp)
+	}
+	return o
+}
+
+// promptText is the text a sample continued.
+func (r *Run) promptText(s *sample) string {
+	text := ""
+	for _, a := range s.forest.Path(int(s.forest[s.segment].Parent)) {
+		text += r.Tok.Decode(s.forest[a].Tokens)
+	}
+	return text
+}
+
+// fate names what became of a question.
+func (it *item) fate() string {
+	switch {
+	case it.verdict == role.BadFormat:
+		return "bad format"
+	case it.verdict == role.Skip:
+		return "skipped"
+	case it.tooLong:
+		return "too long"
+	case it.outcome == reward.Ungrounded:
+		return "ungrounded"
+	case curriculum.Informative(it.passes, len(it.answers)):
+		return "good"
+	case it.passes > 0:
+		return "all right"
+	}
+	return "all wrong"
+}

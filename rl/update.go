@@ -1,0 +1,224 @@
+package rl
+
+import (
+	"fmt"
+
+	"spell/model"
+	"spell/model/forest"
+	"spell/model/train"
+	"spell/rl/curriculum"
+	"spell/rl/grpo"
+	"spell/rl/reward"
+	"spell/rl/role"
+	"spell/tensor/rng"
+)
+
+// reward judges the samples of one question: answers by rule and vote, votes by their majority,
+// the question by how many answers it let through (§3.3).
+func (r *Run) reward(it *item) {
+	for _, a := range it.answers {
+		votes := make([]role.Vote, len(a.votes))
+		for i, v := range a.votes {
+			votes[i] = v.vote
+		}
+		a.tally = reward.Count(votes)
+		majority := len(votes) > 0 && a.tally.Majority()
+		for _, v := range a.votes {
+			v.reward = r.Config.Reward.Verifier(v.vote, majority)
+		}
+		if reward.Responder(a.rule, majority) {
+			a.reward = 1
+			it.passes++
+		}
+		if len(votes) > 0 {
+			a.fate = curriculum.Votes(a.tally, a.rule)
+		}
+	}
+	it.asked.reward = r.Config.Reward.Questioner(it.outcome, it.passes, len(it.answers))
+}
+
+// admit remembers a question that is neither trivial nor hopeless (§3.2).
+func (r *Run) admit(it *item) {
+	if it.alive() {
+		it.remembered = r.memory.Admit(it.Task, it.Cluster, it.view, r.Prompts.QuestionText(it.question), it.question.Answer, it.passes, len(it.answers))
+	}
+}
+
+// A group is samples that share a prompt and train together.
+type group struct {
+	role    role.Role
+	forest  forest.Forest
+	samples []*sample
+}
+
+// choose decides which samples of a batch train, role by role (§3.4, dynamic sampling): the
+// answers to N informative questions, those questions and as many failed ones, and some groups
+// of votes that are consistent with the rule and not unanimous. It sets the advantages.
+func (r *Run) choose(b *batch) []group {
+	c := &r.Config
+	var groups []group
+	var good [role.NumTasks]int
+	var bad [role.NumTasks][]int
+	var questions []*item
+	var ballots []*answer
+	for _, it := range b.items {
+		informative := it.alive() && curriculum.Informative(it.passes, len(it.answers))
+		switch {
+		case informative && len(questions) < c.Questions:
+			questions = append(questions, it)
+			good[it.Task]++
+		case it.outcome != reward.Answered, it.alive() && !informative && len(it.answers) > 0:
+			bad[it.Task] = append(bad[it.Task], it.index)
+		}
+		for _, a := range it.answers {
+			if len(a.votes) > 0 && a.fate == curriculum.VoteKept {
+				ballots = append(ballots, a)
+			}
+		}
+	}
+	if c.RoleWeights[role.Responder] > 0 {
+		for _, it := range questions {
+			g := group{role: role.Responder, forest: it.prompt}
+			for _, a := range it.answers {
+				g.samples = append(g.samples, &a.sample)
+			}
+			groups = append(groups, g.advantages())
+		}
+	}
+	if c.RoleWeights[role.Questioner] > 0 {
+		for _, i := range curriculum.Negatives(good, bad, c.BadRatio, rng.At(c.Seed, rng.Negatives, uint64(r.step), 0, 0)) {
+			questions = append(questions, b.items[i])
+		}
+		groups = append(groups, r.questioners(questions)...)
+	}
+	if c.RoleWeights[role.Verifier] > 0 {
+		for _, i := range curriculum.VerifierGroups(len(ballots), c.VerifierGroups, c.VerifierAny, rng.At(c.Seed, rng.Verifiers, uint64(r.step), 0, 0)) {
+			g := group{role: role.Verifier, forest: ballots[i].ballot}
+			for _, v := range ballots[i].votes {
+				g.samples = append(g.samples, &v.sample)
+			}
+			groups = append(groups, g.advantages())
+		}
+	}
+	for _, g := range groups {
+		for _, s := range g.samples {
+			s.trained = true
+		}
+	}
+	return groups
+}
+
+// advantages sets those of a group relative to itself.
+func (g group) advantages() group {
+	rewards := make([]float64, len(g.samples))
+	for i, s := range g.samples {
+		rewards[i] = s.reward
+	}
+	grpo.GroupAdvantages(rewards, rewards)
+	for i, s := range g.samples {
+		s.advantage = rewards[i]
+	}
+	return g
+}
+
+// questioners makes a group of each question; their advantages are relative to all of them,
+// or to those of their task.
+func (r *Run) questioners(items []*item) []group {
+	rewards, labels := make([]float64, len(items)), make([]int, len(items))
+	for i, it := range items {
+		rewards[i], labels[i] = it.asked.reward, int(it.Task)
+	}
+	if r.Config.QuestionerBaseline == "batch" {
+		labels = nil
+	}
+	grpo.BatchAdvantages(rewards, rewards, labels)
+	groups := make([]group, len(items))
+	for i, it := range items {
+		it.asked.advantage = rewards[i]
+		groups[i] = group{role: role.Questioner, forest: it.asked.forest, samples: []*sample{&it.asked}}
+	}
+	return groups
+}
+
+// An Update says what the policy learned from.
+type Update struct {
+	Sequences [role.NumRoles]int `json:"sequences"` // samples trained, by role
+	Tokens    [role.NumRoles]int `json:"tokens"`    // of them
+	GradNorm  float64            `json:"grad_norm"` // before clipping; 0 where there was no update
+	Entropy   float64            `json:"entropy"`   // mean over trained tokens, nats
+	// MaxLogpDiff is the largest difference between the log-probability a token was sampled
+	// with and the one it is trained at: 0, since both are one computation.
+	MaxLogpDiff float64 `json:"max_logp_diff"`
+}
+
+// update is one policy-gradient step on the groups (§3.5). Without groups the weights stay.
+func (r *Run) update(groups []group) (Update, error) {
+	var u Update
+	if len(groups) == 0 {
+		return u, nil
+	}
+	var all []*sample
+	var lengths, of []int
+	var weight []float64
+	trees := make([]forest.Forest, len(groups))
+	first := make([]int, len(groups)) // number of a group's first sample
+	for i, g := range groups {
+		trees[i], first[i] = g.forest, len(all)
+		for _, s := range g.samples {
+			n := len(s.logp)
+			all = append(all, s)
+			lengths, of, weight = append(lengths, n), append(of, i), append(weight, r.Config.RoleWeights[g.role])
+			u.Sequences[g.role]++
+			u.Tokens[g.role] += n
+		}
+	}
+	weights := r.Config.norm().Weights(lengths, of, weight)
+	policy := grpo.DefaultPolicy()
+	policy.Entropy = r.Config.Entropy
+
+	packs, err := train.Pack(trees, r.Config.PassTokens)
+	if err != nil {
+		return u, fmt.Errorf("updating: %w; raise pass_tokens in the configuration", err)
+	}
+	total, done := 0, 0
+	for _, t := range trees {
+		total += t.Tokens()
+	}
+	tree, tokens := 0, 0
+	for _, pack := range packs {
+		var members []int // the pack's samples, in the order of its scored segments
+		for range pack.Trees() {
+			for k := range groups[tree].samples {
+				members = append(members, first[tree]+k)
+			}
+			tree++
+		}
+		_, err := r.trainer.Accumulate(pack, func(scored []forest.Scored, stats []model.Stat, dl, de []float32) {
+			rows := &grpo.Rows{}
+			for i, s := range scored {
+				rows.Logp, rows.Entropy = append(rows.Logp, stats[i].LogProb), append(rows.Entropy, stats[i].Entropy)
+				u.Entropy += float64(stats[i].Entropy)
+				if i+1 == len(scored) || scored[i+1].Segment != s.Segment {
+					rows.Ends = append(rows.Ends, i+1)
+				}
+			}
+			for _, m := range members {
+				rows.Sampler = append(rows.Sampler, all[m].logp...)
+				rows.Advantage, rows.Weight = append(rows.Advantage, all[m].advantage), append(rows.Weight, weights[m])
+			}
+			s := policy.Coefficients(rows, dl, de)
+			u.MaxLogpDiff = max(u.MaxLogpDiff, s.MaxLogRatio)
+			tokens += s.Tokens
+		})
+		if err != nil {
+			return u, err
+		}
+		done += pack.Tokens()
+		r.phase("updating", done, total, done)
+	}
+	if tokens > 0 {
+		u.Entropy /= float64(tokens)
+	}
+	u.GradNorm, err = r.trainer.Update(1)
+	return u, err
+}
