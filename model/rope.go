@@ -30,8 +30,8 @@ type Rope struct {
 // and scales attention (§3.4).
 func (r Rope) Rotary(dim int) (kernels.Rotary, error) {
 	out := kernels.Rotary{Dim: dim, InvFreq: make([]float64, dim/2), Scale: 1}
-	if !(r.Theta > 0) || math.IsInf(r.Theta, 0) {
-		return out, fmt.Errorf("rope_theta is %g; it must be positive", r.Theta)
+	if !(r.Theta > 1) || math.IsInf(r.Theta, 0) {
+		return out, fmt.Errorf("rope_theta is %g; it must be above 1", r.Theta)
 	}
 	for j := range out.InvFreq {
 		out.InvFreq[j] = math.Pow(r.Theta, -float64(2*j)/float64(dim))
@@ -51,6 +51,12 @@ func (r Rope) Rotary(dim int) (kernels.Rotary, error) {
 			out.InvFreq[j] = keep*f + (1-keep)*f/r.Factor
 		}
 	case "yarn":
+		if !(r.BetaFast >= r.BetaSlow && r.BetaSlow >= 1e-6 && r.BetaFast <= 1e6) {
+			return out, fmt.Errorf("rope_scaling yarn has beta_fast %g and beta_slow %g; they must lie between 1e-6 and 1e6, beta_fast above", r.BetaFast, r.BetaSlow)
+		}
+		if !(r.AttentionFactor >= 0 && r.AttentionFactor < 1e4) {
+			return out, fmt.Errorf("rope_scaling yarn has attention_factor %g; it must lie between 0 and 10000", r.AttentionFactor)
+		}
 		// component is the index whose frequency turns n times within the original context.
 		component := func(n float64) float64 {
 			return float64(dim) * math.Log(float64(r.Original)/(n*2*math.Pi)) / (2 * math.Log(r.Theta))

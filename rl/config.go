@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 
+	"spell/kernels"
 	"spell/model/train"
 	"spell/rl/curriculum"
 	"spell/rl/grpo"
@@ -118,7 +119,18 @@ func (c *Config) Validate() error {
 			return fmt.Errorf("%s is %d; it must be at least %d", f.name, f.v, f.min)
 		}
 	}
+	longest := max(c.MaxQuestion, c.MaxAnswer, c.MaxVote)
+	page := func(n int) int { return (n + kernels.KeyBlock - 1) / kernels.KeyBlock * kernels.KeyBlock }
+	cache := page(c.MaxPrompt) + kernels.KeyBlock + max(page(c.MaxQuestion), c.Answers*page(c.MaxAnswer), c.Votes*page(c.MaxVote))
 	switch {
+	case c.MaxRounds > 256:
+		return fmt.Errorf("max_rounds is %d; it must be at most 256", c.MaxRounds)
+	case c.PassTokens < c.MaxPrompt+longest:
+		return fmt.Errorf("pass_tokens is %d; a prompt of max_prompt %d tokens and an output of %d take %d", c.PassTokens, c.MaxPrompt, longest, c.MaxPrompt+longest)
+	case c.CacheTokens < cache:
+		return fmt.Errorf("cache_tokens is %d; a prompt of max_prompt %d tokens and its outputs take up to %d", c.CacheTokens, c.MaxPrompt, cache)
+	case max(c.Answers, c.Votes) > min(c.PassTokens, 1024):
+		return fmt.Errorf("answers %d and votes %d must be at most 1024 and at most pass_tokens", c.Answers, c.Votes)
 	case len(c.Tasks) == 0:
 		return fmt.Errorf("tasks is empty; name at least one of general_qa, numeric, multiple_choice")
 	case !(c.Temperature > 0 && c.Temperature <= 100):

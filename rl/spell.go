@@ -30,6 +30,12 @@ type Judge interface {
 	Same(task role.Task, a, b string) bool
 }
 
+// A generator samples answers from the policy: a rollout.Engine.
+type generator interface {
+	Generate(context.Context, []rollout.Request) ([]rollout.Result, error)
+	Free()
+}
+
 // A Run is self-play in progress.
 type Run struct {
 	Config  Config
@@ -45,10 +51,12 @@ type Run struct {
 
 	clusters []cluster
 	trainer  *train.Trainer
-	engine   *rollout.Engine
+	engine   generator
 	memory   *curriculum.Memory
 	sampler  *curriculum.Sampler
-	step     int // completed steps
+	phase    string         // what is being done, for OnPhase
+	step     int            // completed steps
+	log      map[string]int // length in bytes of each log file
 
 	saved savedRun // as of the last completed step
 }
@@ -58,7 +66,7 @@ func New(c Config, b kernels.Backend, w *model.Weights, tok *tokenizer.Tokenizer
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
-	r := &Run{Config: c, Backend: b, Weights: w, Tok: tok, Judge: judge}
+	r := &Run{Config: c, Backend: b, Weights: w, Tok: tok, Judge: judge, log: map[string]int{}}
 	var err error
 	if r.Prompts, err = role.Load(c.Prompts); err != nil {
 		return nil, err
@@ -85,10 +93,12 @@ func New(c Config, b kernels.Backend, w *model.Weights, tok *tokenizer.Tokenizer
 	if r.trainer, err = train.New(b, w, c.Optim, c.PassTokens, true); err != nil {
 		return nil, err
 	}
-	r.engine, err = rollout.New(b, w, rollout.Options{Slots: c.CacheTokens, Rows: min(c.PassTokens, 1024), Stop: w.EOS, Seed: c.Seed})
+	engine, err := rollout.New(b, w, rollout.Options{Slots: c.CacheTokens, Rows: min(c.PassTokens, 1024), Stop: w.EOS, Seed: c.Seed})
 	if err != nil {
 		return nil, err
 	}
+	engine.OnProgress = func(done, total, read, sampled int) { r.progress(done, total, read+sampled) }
+	r.engine = engine
 	return r, r.remember()
 }
 
@@ -127,7 +137,7 @@ func (r *Run) Step(ctx context.Context) (*Report, []Record, error) {
 		}
 		b.items = append(b.items, items...)
 	}
-	groups := r.choose(b)
+	groups, version := r.choose(b), r.trainer.Steps
 	if err := ctx.Err(); err != nil {
 		return nil, nil, r.undo(err)
 	}
@@ -136,7 +146,7 @@ func (r *Run) Step(ctx context.Context) (*Report, []Record, error) {
 		return nil, nil, r.undo(err)
 	}
 	r.step++
-	report, records := r.report(b, groups, update), r.transcribe(b)
+	report, records := r.report(b, groups, update), r.transcribe(b, version)
 	return report, records, r.remember()
 }
 

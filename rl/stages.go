@@ -22,7 +22,13 @@ type cluster struct {
 // fit cuts clusters, from the end, to the documents that fit the responder's prompt beside a
 // question, and leaves out those that keep fewer than two.
 func (r *Run) fit(docs *corpus.Corpus) ([]cluster, error) {
-	limit := min(r.Config.MaxPrompt, r.Weights.Context-max(r.Config.MaxQuestion, r.Config.MaxAnswer)) - r.Config.MaxQuestion
+	instruction := 0
+	for _, t := range r.Config.Tasks {
+		prefix, ask := r.Prompts.Questioner(t, nil, nil, role.Letters[:1])
+		_, answer := r.Prompts.Responder(t, nil, role.Question{})
+		instruction = max(instruction, len(r.Tok.Encode(prefix))+max(len(r.Tok.Encode(ask)), len(r.Tok.Encode(answer))))
+	}
+	limit := min(r.Config.MaxPrompt, r.Weights.Context-max(r.Config.MaxQuestion, r.Config.MaxAnswer)) - instruction - r.Config.MaxQuestion
 	var out []cluster
 	for _, c := range docs.Clusters {
 		k, size := cluster{name: c.Name}, 0
@@ -38,7 +44,8 @@ func (r *Run) fit(docs *corpus.Corpus) ([]cluster, error) {
 		}
 	}
 	if len(out) == 0 {
-		return nil, fmt.Errorf("no cluster has two documents that fit a prompt of %d tokens; lower doc_chars or raise max_prompt in the configuration", max(limit, 0))
+		return nil, fmt.Errorf("no cluster has two documents that fit in the %d tokens that max_prompt %d and the model's context of %d leave them beside instruction, question and answer; lower doc_chars, max_question or max_answer, or raise max_prompt",
+			max(limit, 0), r.Config.MaxPrompt, r.Weights.Context)
 	}
 	return out, nil
 }
@@ -146,7 +153,7 @@ func (r *Run) generate(ctx context.Context, phase string, stage, round int, prom
 			Leaves: []rollout.Leaf{{Segment: at, N: p.n, MaxTokens: p.maxTokens, Sampling: rollout.Sampling{
 				Temperature: float32(r.Config.Temperature), TopP: float32(r.Config.TopP), TopK: r.Config.TopK}}}}
 	}
-	r.engine.OnProgress = func(done, total, read, sampled int) { r.phase(phase, done, total, read+sampled) }
+	r.phase = phase
 	results, err := r.engine.Generate(ctx, reqs)
 	if err != nil {
 		return fmt.Errorf("%s: %w", phase, err)
@@ -157,9 +164,9 @@ func (r *Run) generate(ctx context.Context, phase string, stage, round int, prom
 	return nil
 }
 
-func (r *Run) phase(name string, done, total, tokens int) {
+func (r *Run) progress(done, total, tokens int) {
 	if r.OnPhase != nil {
-		r.OnPhase(name, done, total, tokens)
+		r.OnPhase(r.phase, done, total, tokens)
 	}
 }
 
@@ -170,7 +177,8 @@ func (r *Run) take(res rollout.Result, k int) sample {
 		text: r.Tok.DecodeSkipSpecial(res.Forest[a.Segment].Tokens)}
 }
 
-// ask has the questioner write a question over the documents of each view, and reads it.
+// ask has the questioner write a question over the documents of each view, and reads it. Where
+// the remembered questions do not fit beside the documents, the oldest are not shown.
 func (r *Run) ask(ctx context.Context, items []*item) error {
 	var prompts []prompt
 	for _, it := range items {
@@ -178,7 +186,12 @@ func (r *Run) ask(ctx context.Context, items []*item) error {
 		for i, d := range it.view.Docs {
 			docs[i] = r.clusters[it.Cluster].docs[d]
 		}
-		prefix, suffix := r.Prompts.Questioner(it.Task, docs, it.view.Examples, it.letter)
+		shown := it.view.Examples
+		prefix, suffix := r.Prompts.Questioner(it.Task, docs, shown, it.letter)
+		for len(shown) > 0 && !r.holds(prefix, suffix, r.Config.MaxQuestion) {
+			shown = shown[1:]
+			prefix, suffix = r.Prompts.Questioner(it.Task, docs, shown, it.letter)
+		}
 		prompts = append(prompts, prompt{prefix, suffix, 1, r.Config.MaxQuestion, func(res rollout.Result) {
 			it.asked = r.take(res, 0)
 			it.question, it.verdict = r.Prompts.ParseQuestion(it.Task, it.asked.text, func(s string) int { return len(r.Tok.Encode(s)) })
@@ -276,3 +289,6 @@ func (r *Run) verify(ctx context.Context, items []*item) error {
 	}
 	return r.generate(ctx, "voting", stageVerify, items[0].round, prompts)
 }
+
+// Clusters is the number of clusters that fit.
+func (r *Run) Clusters() int { return len(r.clusters) }

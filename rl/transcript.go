@@ -45,12 +45,13 @@ type Output struct {
 
 var voteNames = map[role.Vote]string{role.Yes: "yes", role.No: "no", role.Invalid: "invalid"}
 
-// transcribe writes a step's samples down, question by question.
-func (r *Run) transcribe(b *batch) []Record {
+// transcribe writes a step's samples down, question by question. The weights had seen version
+// updates.
+func (r *Run) transcribe(b *batch, version int) []Record {
 	var out []Record
 	for _, it := range b.items {
 		record := func(which role.Role, stage string, s *sample) Record {
-			return Record{Step: r.step, Version: r.step - 1, Question: it.index, Role: which, Stage: stage, Task: it.Task,
+			return Record{Step: r.step, Version: version, Question: it.index, Role: which, Stage: stage, Task: it.Task,
 				Cluster: r.clusters[it.Cluster].name, Prompt: r.promptText(s)}
 		}
 		ask := record(role.Questioner, "ask", &it.asked)

@@ -2,6 +2,7 @@ package rl
 
 import (
 	"fmt"
+	"slices"
 
 	"spell/model"
 	"spell/model/forest"
@@ -100,12 +101,38 @@ func (r *Run) choose(b *batch) []group {
 			groups = append(groups, g.advantages())
 		}
 	}
+	if c.Entropy == 0 && !slices.ContainsFunc(groups, group.informs) {
+		return nil
+	}
 	for _, g := range groups {
 		for _, s := range g.samples {
 			s.trained = true
 		}
 	}
 	return groups
+}
+
+// informs says whether any sample of a group is better or worse than its baseline.
+func (g group) informs() bool {
+	return slices.ContainsFunc(g.samples, func(s *sample) bool { return s.advantage != 0 })
+}
+
+// split parts a group whose tree is larger than a pass into trees that are not: the prompt, which
+// is computed again in each, and as many samples as fit beside it.
+func (g group) split(tokens int) []group {
+	if g.forest.Tokens() <= tokens {
+		return []group{g}
+	}
+	prompt := g.forest[:g.samples[0].segment]
+	var parts []group
+	for _, s := range g.samples {
+		if k := len(parts); k == 0 || parts[k-1].forest.Tokens()+len(s.logp) > tokens {
+			parts = append(parts, group{role: g.role, forest: slices.Clone(prompt)})
+		}
+		p := &parts[len(parts)-1]
+		p.forest, p.samples = append(p.forest, g.forest[s.segment]), append(p.samples, s)
+	}
+	return parts
 }
 
 // advantages sets those of a group relative to itself.
@@ -160,13 +187,18 @@ func (r *Run) update(groups []group) (Update, error) {
 	var all []*sample
 	var lengths, of []int
 	var weight []float64
-	trees := make([]forest.Forest, len(groups))
-	first := make([]int, len(groups)) // number of a group's first sample
+	var trees []forest.Forest
+	var members [][]int // of each tree: the numbers of its samples, in the order of its scored segments
 	for i, g := range groups {
-		trees[i], first[i] = g.forest, len(all)
+		for _, part := range g.split(r.Config.PassTokens) {
+			numbers := make([]int, len(part.samples))
+			for k := range numbers {
+				numbers[k] = len(all) + k
+			}
+			trees, members, all = append(trees, part.forest), append(members, numbers), append(all, part.samples...)
+		}
 		for _, s := range g.samples {
 			n := len(s.logp)
-			all = append(all, s)
 			lengths, of, weight = append(lengths, n), append(of, i), append(weight, r.Config.RoleWeights[g.role])
 			u.Sequences[g.role]++
 			u.Tokens[g.role] += n
@@ -176,9 +208,10 @@ func (r *Run) update(groups []group) (Update, error) {
 	policy := grpo.DefaultPolicy()
 	policy.Entropy = r.Config.Entropy
 
+	r.phase = "updating"
 	packs, err := train.Pack(trees, r.Config.PassTokens)
 	if err != nil {
-		return u, fmt.Errorf("updating: %w; raise pass_tokens in the configuration", err)
+		return u, fmt.Errorf("updating: %w", err)
 	}
 	total, done := 0, 0
 	for _, t := range trees {
@@ -186,11 +219,9 @@ func (r *Run) update(groups []group) (Update, error) {
 	}
 	tree, tokens := 0, 0
 	for _, pack := range packs {
-		var members []int // the pack's samples, in the order of its scored segments
+		var scoredSamples []int
 		for range pack.Trees() {
-			for k := range groups[tree].samples {
-				members = append(members, first[tree]+k)
-			}
+			scoredSamples = append(scoredSamples, members[tree]...)
 			tree++
 		}
 		_, err := r.trainer.Accumulate(pack, func(scored []forest.Scored, stats []model.Stat, dl, de []float32) {
@@ -202,7 +233,7 @@ func (r *Run) update(groups []group) (Update, error) {
 					rows.Ends = append(rows.Ends, i+1)
 				}
 			}
-			for _, m := range members {
+			for _, m := range scoredSamples {
 				rows.Sampler = append(rows.Sampler, all[m].logp...)
 				rows.Advantage, rows.Weight = append(rows.Advantage, all[m].advantage), append(rows.Weight, weights[m])
 			}
@@ -211,10 +242,11 @@ func (r *Run) update(groups []group) (Update, error) {
 			tokens += s.Tokens
 		})
 		if err != nil {
+			r.trainer.Discard()
 			return u, err
 		}
 		done += pack.Tokens()
-		r.phase("updating", done, total, done)
+		r.progress(done, total, done)
 	}
 	if tokens > 0 {
 		u.Entropy /= float64(tokens)

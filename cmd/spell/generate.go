@@ -31,6 +31,18 @@ func generateCommand(e *engine) *cobra.Command {
 			if (prompt == "") == (list == "") {
 				return errors.New("name either --prompt TEXT or --ids 1,2,3")
 			}
+			switch {
+			case n < 1 || n > 1<<16:
+				return fmt.Errorf("--n %d: it must lie between 1 and %d", n, 1<<16)
+			case maxTokens < 1:
+				return fmt.Errorf("--max-tokens %d: it must be positive", maxTokens)
+			case !(temperature >= 0 && temperature <= math.MaxFloat32):
+				return fmt.Errorf("--temperature %v: it must be a number of at least 0", temperature)
+			case !(topP > 0 && topP <= 1):
+				return fmt.Errorf("--top-p %v: it must lie above 0 and not above 1", topP)
+			case topK < 0:
+				return fmt.Errorf("--top-k %d: it must not be negative", topK)
+			}
 			b, w, err := e.load(dir, false)
 			if err != nil {
 				return err
@@ -55,6 +67,9 @@ func generateCommand(e *engine) *cobra.Command {
 			}
 			var f forest.Forest
 			f.Add(-1, ids, false)
+			if err := f.Validate(w.Vocab, w.Context); err != nil {
+				return fmt.Errorf("the prompt does not fit %s: %w", dir, err)
+			}
 			r := rollout.Request{Prompt: f, Leaves: []rollout.Leaf{{Segment: 0, N: n, MaxTokens: maxTokens,
 				Sampling: rollout.Sampling{Temperature: float32(temperature), TopP: float32(topP), TopK: topK}}}}
 			rows := max(512, 2*n)

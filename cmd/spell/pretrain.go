@@ -112,7 +112,7 @@ func pretrainLoop(cmd *cobra.Command, run *pretrain.Run, out string, quiet bool)
 			if err := run.Save(out); err != nil {
 				return err
 			}
-			return fmt.Errorf("%w after %d steps; go on with the same command and --resume", errInterrupted, run.Steps())
+			return interrupted(run)
 		} else if err != nil {
 			return err
 		}
@@ -128,10 +128,17 @@ func pretrainLoop(cmd *cobra.Command, run *pretrain.Run, out string, quiet bool)
 			if err := run.Save(out); err != nil {
 				return err
 			}
-			if err := run.Gates(ctx, w); err != nil {
+			if err := run.Gates(ctx, w); errors.Is(err, context.Canceled) {
+				return interrupted(run)
+			} else if err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+// interrupted is the error after Ctrl-C of a run that is saved.
+func interrupted(run *pretrain.Run) error {
+	return fmt.Errorf("%w after %d steps; go on with the same command and --resume", errInterrupted, run.Steps())
 }

@@ -8,52 +8,155 @@ import (
 	"spell/tensor"
 )
 
-// Attention works on tiles: a few query rows times all the query heads that share one key-value
+// Attention works on tiles: some query rows times all the query heads that share one key-value
 // head, against one block of keys after the other. The pairs (row, head) of a tile are the rows
-// of three small matrix products, so no row's arithmetic depends on the others:
+// of three small matrix products, so no pair's arithmetic depends on the others:
 //
 //	s = q·kᵀ       one chain over the head dimension
 //	z = s*Scale    block maximum → running maximum → rescale → exp → sum in 16 lanes
 //	o += p·v       the chain goes on over the keys, through the tile's o
 //
-// Keys that a row does not see have p = 0.
+// Keys that a pair does not see have p = 0. Queries that follow each other and begin with the
+// same spans, the answers to one prompt, share tiles: each block of the prompt's keys is read
+// once for all of them.
 
-// tilePairs is the number of (row, head) pairs of a tile, as far as whole rows give it.
+// tilePairs is the number of pairs of a tile, as far as whole rows give it.
 const tilePairs = 60
 
-// An attendTile is rows [row, row+n) of a query run.
-type attendTile struct{ query, row, n int }
-
-// tiles appends the tiles of query q to list.
-func tiles(list []attendTile, a *kernels.Attention, q int) []attendTile {
-	step := max(1, tilePairs*a.KVHeads/a.Heads)
-	for r, n := 0, int(a.Queries[q].Len); r < n; r += step {
-		list = append(list, attendTile{q, r, min(step, n-r)})
-	}
-	return list
+// attention is a call with the queries in the order in which tiles take them.
+type attention struct {
+	*kernels.Attention
+	order []int32 // indices of Queries
+	group int     // query heads a key-value head
+	scale float32
+	tiles []attendTile
 }
 
-// A keyBlock is up to KeyBlock rows of k and v, the keys [pos, pos+n) of a query run.
-type keyBlock struct{ row, n, pos int }
+// An attendTile is queries order[first:last] and, where that is one, its rows [row, row+rows).
+// All see the keys of their first shared spans entirely.
+type attendTile struct{ first, last, row, rows, shared int }
 
-// blocks calls do for the key blocks of q that hold any of its first seen keys.
-func blocks(q *kernels.Query, seen int, do func(keyBlock)) {
-	pos := 0
-	for _, s := range q.Spans {
-		for off := 0; off < int(s.Len) && pos < seen; off += kernels.KeyBlock {
-			n := min(kernels.KeyBlock, int(s.Len)-off)
-			do(keyBlock{int(s.Row) + off, min(n, seen-pos), pos})
-			pos += n
+// cut appends the tiles of order[from:to].
+func (a *attention) cut(from, to int) {
+	room := max(1, tilePairs/a.group)
+	for i := from; i < to; {
+		q := &a.Queries[a.order[i]]
+		if n := int(q.Len); n >= room {
+			for r := 0; r < n; r += room {
+				a.tiles = append(a.tiles, attendTile{i, i + 1, r, min(room, n-r), 0})
+			}
+			i++
+			continue
 		}
+		t := attendTile{first: i, last: i + 1, rows: int(q.Len)}
+		for t.last < to {
+			next := &a.Queries[a.order[t.last]]
+			s := sharedSpans(q, next)
+			if t.last > i+1 {
+				s = min(s, t.shared)
+			}
+			if s == 0 || s < t.shared || t.rows+int(next.Len) > room {
+				break
+			}
+			t.shared, t.rows, t.last = s, t.rows+int(next.Len), t.last+1
+		}
+		a.tiles = append(a.tiles, t)
+		i = t.last
 	}
+}
+
+// sharedSpans is the number of first spans that p and q have in common and all their rows see.
+func sharedSpans(p, q *kernels.Query) int {
+	n, keys := 0, 0
+	limit := min(p.Keys()-int(p.Len), q.Keys()-int(q.Len)) + 1
+	for n < min(len(p.Spans), len(q.Spans)) && p.Spans[n] == q.Spans[n] && keys+int(p.Spans[n].Len) <= limit {
+		keys += int(p.Spans[n].Len)
+		n++
+	}
+	return n
+}
+
+// A keyBlock is up to KeyBlock rows of k and v and the pairs [p0, p1) of a tile that see some.
+// Pair p sees the first seen + (p-p0)/group of its keys, if there are so many.
+type keyBlock struct{ row, n, p0, p1, seen int }
+
+// walk calls do for the key blocks of a tile: those of the shared spans, then the rest of each
+// query in turn.
+func (a *attention) walk(t attendTile, do func(keyBlock)) {
+	pos, pairs := 0, t.rows*a.group
+	spans := a.Queries[a.order[t.first]].Spans
+	for _, s := range spans[:t.shared] {
+		for off := 0; off < int(s.Len); off += kernels.KeyBlock {
+			n := min(kernels.KeyBlock, int(s.Len)-off)
+			do(keyBlock{int(s.Row) + off, n, 0, pairs, n})
+		}
+		pos += int(s.Len)
+	}
+	p, common := 0, pos
+	for _, i := range a.order[t.first:t.last] {
+		q, rows := &a.Queries[i], t.rows
+		if t.last > t.first+1 {
+			rows = int(q.Len)
+		}
+		first := q.Keys() - int(q.Len) + t.row + 1 // keys that the first row sees
+		pos := common
+		for _, s := range q.Spans[t.shared:] {
+			for off := 0; off < int(s.Len) && pos < first+rows-1; off += kernels.KeyBlock {
+				n := min(kernels.KeyBlock, int(s.Len)-off)
+				do(keyBlock{int(s.Row) + off, min(n, first+rows-1-pos), p, p + rows*a.group, first - pos})
+				pos += n
+			}
+		}
+		p += rows * a.group
+	}
+}
+
+// gather copies the pairs of a tile, width columns each, from the columns of m that belong to a
+// key-value head, in the order query, row, head.
+func (a *attention) gather(w *worker, dst []float32, m *mat, t attendTile, kv, width int) {
+	n := a.group * width
+	a.runs(t, func(i, row, rows int) { w.s.load(dst[i*n:], n, m, row, rows, kv*n, n) })
+}
+
+// scatter is the reverse.
+func (a *attention) scatter(w *worker, m *mat, src []float32, t attendTile, kv, width int) {
+	n := a.group * width
+	a.runs(t, func(i, row, rows int) {
+		for r := range rows {
+			m.put(w.s, row+r, kv*n, src[(i+r)*n:][:n])
+		}
+	})
+}
+
+// runs calls do with the runs of rows of a tile: number i in the tile, row in the matrices.
+func (a *attention) runs(t attendTile, do func(i, row, rows int)) {
+	i := 0
+	for _, k := range a.order[t.first:t.last] {
+		q, n := &a.Queries[k], t.rows
+		if t.last > t.first+1 {
+			n = int(q.Len)
+		}
+		do(i, int(q.Row)+t.row, n)
+		i += n
+	}
+}
+
+// start prepares a call, keeping the memory of the one before; the order is that of the queries.
+func (a *attention) start(att *kernels.Attention) (work int) {
+	a.Attention, a.group, a.scale = att, att.Heads/att.KVHeads, float32(att.Scale)
+	a.order, a.tiles = a.order[:0], a.tiles[:0]
+	for i := range att.Queries {
+		if att.Queries[i].Len > 0 {
+			a.order = append(a.order, int32(i))
+		}
+		work += int(att.Queries[i].Len) * att.Queries[i].Keys()
+	}
+	return work * att.Heads * att.Dim
 }
 
 type attendCall struct {
+	attention
 	o, lse, q, k, v mat
-	a               *kernels.Attention
-	group           int // query heads a key-value head
-	scale           float32
-	tiles           []attendTile
 }
 
 // Attend is softmax attention over the key spans of each query.
@@ -64,91 +167,55 @@ func (b *Backend) Attend(o, lse, q, k, v tensor.Mat, a *kernels.Attention) {
 		kernels.CheckShape("Attend", "lse", lse, q.Rows, a.Heads)
 	}
 	c := &b.calls.attend
-	*c = attendCall{o: view("Attend", o), lse: view("Attend", lse), q: view("Attend", q), k: view("Attend", k), v: view("Attend", v),
-		a: a, group: a.Heads / a.KVHeads, scale: float32(a.Scale), tiles: c.tiles[:0]}
-	work := 0
-	for i, q := range a.Queries {
-		c.tiles = tiles(c.tiles, a, i)
-		work += int(q.Len) * q.Keys()
-	}
+	c.o, c.lse, c.q, c.k, c.v = view("Attend", o), view("Attend", lse), view("Attend", q), view("Attend", k), view("Attend", v)
+	work := c.start(a)
+	c.cut(0, len(c.order))
 	slices.Reverse(c.tiles) // the last rows of a prompt see the most keys: start with them
-	b.pool.do(c, len(c.tiles)*a.KVHeads, work*q.Cols > wideFlops/4)
+	b.pool.do(c, len(c.tiles)*a.KVHeads, work > wideFlops/4)
 	b.wrote(o)
 	b.wrote(lse)
 }
 
 func (c *attendCall) task(w *worker, i int) {
 	const B = kernels.KeyBlock
-	t, kv := c.tiles[i/c.a.KVHeads], i%c.a.KVHeads
-	q, d := &c.a.Queries[t.query], c.a.Dim
-	pairs := t.n * c.group
+	t, kv, d := c.tiles[i/c.KVHeads], i%c.KVHeads, c.Dim
+	pairs := t.rows * c.group
 	qs, o := w.take(pairs*d), w.take(pairs*d)
 	z, kt := w.take(pairs*B), w.take(d*B)
-	top, sum := w.take(pairs), w.take(pairs)
-	c.gather(w, qs, &c.q, t, kv)
+	state := w.take(2 * pairs) // of each pair the maximum and the sum
+	c.gather(w, qs, &c.q, t, kv, d)
 	clear(o)
-	clear(sum)
-	for r := range pairs {
-		top[r] = float32(math.Inf(-1))
+	for p := range pairs {
+		state[2*p], state[2*p+1] = float32(math.Inf(-1)), 0
 	}
-	first := q.Keys() - int(q.Len) + t.row + 1 // keys that the tile's first row sees
 	mark := w.top
-	blocks(q, first+t.n-1, func(b keyBlock) {
+	c.walk(t, func(b keyBlock) {
 		w.top = mark
 		packPanel(w, kt, B, &c.k, b.row, b.n, kv*d, kv*d+d)
-		scores(w, z, qs, kt, pairs, b.n, d)
-		for r := range pairs {
-			row := z[r*B:][:b.n]
-			seen := min(first+r/c.group-b.pos, b.n)
+		z := z[:(b.p1-b.p0)*B]
+		scores(w, z, qs[b.p0*d:], kt, b.p1-b.p0, b.n, d)
+		for p := b.p0; p < b.p1; p++ {
+			seen := min(b.seen+(p-b.p0)/c.group, b.n)
+			row := z[(p-b.p0)*B:][:B]
 			if seen <= 0 {
 				clear(row)
 				continue
 			}
-			c.softmax(w, row[:seen], o[r*d:][:d], &top[r], &sum[r])
-			clear(row[seen:])
+			w.s.softmax(row, o[p*d:][:d], state[2*p:][:2], seen, c.scale)
+			if c.v.half {
+				w.s.round(row[:seen])
+			}
 		}
 		v, ld := values(w, &c.v, b, kv*d, d)
-		weigh(w, o, z, v, ld, pairs, b.n, d)
+		weigh(w, o[b.p0*d:], z, v, ld, b.p1-b.p0, b.n, d)
 	})
-	for r := range pairs {
-		row, head := int(q.Row)+t.row+r/c.group, kv*c.group+r%c.group
-		or := o[r*d:][:d]
-		for j := range or {
-			or[j] /= sum[r]
-		}
-		c.o.put(w.s, row, head*d, or)
-		if !c.lse.none() {
-			lse := [1]float32{logSum(top[r], sum[r])}
-			c.lse.put(w.s, row, head, lse[:])
-		}
+	for p := range pairs {
+		w.s.divide(o[p*d:][:d], state[2*p+1])
+		state[p] = logSum(state[2*p], state[2*p+1])
 	}
-}
-
-// softmax turns the scores of one block into p, rounded to the type of v, and carries the row's
-// running maximum, sum and output along.
-func (c *attendCall) softmax(w *worker, z, o []float32, top, sum *float32) {
-	w.s.scale(z, c.scale)
-	m := max(*top, w.s.max(z))
-	if m != *top {
-		f := expf(*top - m)
-		*sum *= f
-		w.s.scale(o, f)
-		*top = m
-	}
-	*sum += w.s.expSum(z, z, m)
-	if c.v.half {
-		w.s.round(z)
-	}
-}
-
-// gather copies the rows of a tile's pairs, (row, head) in that order, out of m.
-func (c *attendCall) gather(w *worker, dst []float32, m *mat, t attendTile, kv int) {
-	gather(w, dst, m, int(c.a.Queries[t.query].Row)+t.row, t.n, kv*c.group*c.a.Dim, c.group*c.a.Dim)
-}
-
-func gather(w *worker, dst []float32, m *mat, row, n, col, cols int) {
-	for i := range n {
-		m.get(w.s, dst[i*cols:][:cols], row+i, col)
+	c.scatter(w, &c.o, o, t, kv, d)
+	if !c.lse.none() {
+		c.scatter(w, &c.lse, state, t, kv, 1)
 	}
 }
 
@@ -176,7 +243,7 @@ func values(w *worker, m *mat, b keyBlock, col, d int) ([]float32, int) {
 		return m.f[b.row*m.stride+col:], m.stride
 	}
 	v := w.take(b.n * d)
-	gather(w, v, m, b.row, b.n, col, d)
+	w.s.load(v, d, m, b.row, b.n, col, d)
 	return v, d
 }
 

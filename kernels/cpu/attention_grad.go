@@ -15,12 +15,11 @@ import (
 // The chains of dk and dv start from the stored values and run over rows, then heads.
 
 type attendGradCall struct {
+	attention
 	dq, dk, dv, do, o, lse, q, k, v mat
-	a                               *kernels.Attention
-	group                           int // query heads a key-value head
-	scale                           float32
 
 	groups groups
+	starts []int32      // of groups: their first tile, and the end
 	wide   [2][]float32 // dk and dv in f32 where they are bf16
 }
 
@@ -28,30 +27,35 @@ type attendGradCall struct {
 func (b *Backend) AttendGrad(dq, dk, dv, do, o, lse, q, k, v tensor.Mat, a *kernels.Attention) {
 	const op = "AttendGrad"
 	kernels.CheckAttention(op, q, k, v, a)
-	for _, m := range []tensor.Mat{dq, do, o} {
-		kernels.CheckShape(op, "dq, do or o", m, q.Rows, q.Cols)
-	}
-	for _, m := range []tensor.Mat{dk, dv} {
-		kernels.CheckShape(op, "dk or dv", m, k.Rows, k.Cols)
-	}
+	kernels.CheckShape(op, "dq", dq, q.Rows, q.Cols)
+	kernels.CheckShape(op, "do", do, q.Rows, q.Cols)
+	kernels.CheckShape(op, "o", o, q.Rows, q.Cols)
+	kernels.CheckShape(op, "dk", dk, k.Rows, k.Cols)
+	kernels.CheckShape(op, "dv", dv, k.Rows, k.Cols)
 	kernels.CheckShape(op, "lse", lse, q.Rows, a.Heads)
 	c := &b.calls.attendGrad
-	*c = attendGradCall{dq: view(op, dq), dk: view(op, dk), dv: view(op, dv), do: view(op, do), o: view(op, o), lse: view(op, lse),
-		q: view(op, q), k: view(op, k), v: view(op, v), a: a, group: a.Heads / a.KVHeads, scale: float32(a.Scale),
-		groups: c.groups, wide: c.wide}
+	c.dq, c.dk, c.dv, c.do, c.o, c.lse = view(op, dq), view(op, dk), view(op, dv), view(op, do), view(op, o), view(op, lse)
+	c.q, c.k, c.v = view(op, q), view(op, k), view(op, v)
 	stored := [2]mat{c.dk, c.dv}
-	for i, m := range []*mat{&c.dk, &c.dv} {
+	for i, m := range [2]*mat{&c.dk, &c.dv} {
 		if m.half {
 			*m = widened(b.isa, m, &c.wide[i])
 		}
 	}
+	work := c.start(a)
 	c.groups.find(a, k.Rows)
-	work := 0
-	for _, q := range a.Queries {
-		work += int(q.Len) * q.Keys()
+	c.order, c.starts = c.order[:0], c.starts[:0]
+	for _, q := range c.groups.first {
+		c.starts = append(c.starts, int32(len(c.tiles)))
+		from := len(c.order)
+		for ; q >= 0; q = c.groups.next[q] {
+			c.order = append(c.order, q)
+		}
+		c.cut(from, len(c.order))
 	}
-	b.pool.do(c, len(c.groups.first)*a.KVHeads, work*q.Cols > wideFlops/8)
-	for i, m := range []*mat{&c.dk, &c.dv} {
+	c.starts = append(c.starts, int32(len(c.tiles)))
+	b.pool.do(c, len(c.groups.first)*a.KVHeads, work > wideFlops/8)
+	for i, m := range [2]*mat{&c.dk, &c.dv} {
 		for r := 0; stored[i].half && r < m.rows; r++ {
 			stored[i].put(b.isa, r, 0, m.f[r*m.stride:][:m.cols])
 		}
@@ -139,45 +143,41 @@ func fill(s []int32, n int, v int32) []int32 {
 }
 
 func (c *attendGradCall) task(w *worker, i int) {
-	g, kv := i/c.a.KVHeads, i%c.a.KVHeads
-	step := max(1, tilePairs*c.a.KVHeads/c.a.Heads)
-	for q := c.groups.first[g]; q >= 0; q = c.groups.next[q] {
-		for r, n := 0, int(c.a.Queries[q].Len); r < n; r += step {
-			w.top = 0
-			c.tile(w, attendTile{int(q), r, min(step, n-r)}, kv)
-		}
+	g, kv := i/c.KVHeads, i%c.KVHeads
+	for _, t := range c.tiles[c.starts[g]:c.starts[g+1]] {
+		w.top = 0
+		c.tile(w, t, kv)
 	}
 }
 
 // tile adds what the pairs of one query tile give to dk and dv, and sets their dq.
 func (c *attendGradCall) tile(w *worker, t attendTile, kv int) {
 	const B = kernels.KeyBlock
-	query, d := &c.a.Queries[t.query], c.a.Dim
-	pairs, row, col, cols := t.n*c.group, int(query.Row)+t.row, kv*c.group*d, c.group*d
+	d, pairs := c.Dim, t.rows*c.group
 	q, do, dq := w.take(pairs*d), w.take(pairs*d), w.take(pairs*d)
 	p, ds, kt := w.take(pairs*B), w.take(pairs*B), w.take(d*B)
 	lse, delta := w.take(pairs), w.take(pairs)
-	gather(w, dq, &c.o, row, t.n, col, cols) // o, until delta is known
-	gather(w, q, &c.q, row, t.n, col, cols)
-	gather(w, do, &c.do, row, t.n, col, cols)
-	gather(w, lse, &c.lse, row, t.n, kv*c.group, c.group)
+	c.gather(w, dq, &c.o, t, kv, d) // o, until delta is known
+	c.gather(w, q, &c.q, t, kv, d)
+	c.gather(w, do, &c.do, t, kv, d)
+	c.gather(w, lse, &c.lse, t, kv, 1)
 	for r := range pairs {
 		delta[r] = w.s.dot(do[r*d:][:d], dq[r*d:][:d])
 	}
 	clear(dq)
-	first := query.Keys() - int(query.Len) + t.row + 1
 	mark := w.top
-	blocks(query, first+t.n-1, func(b keyBlock) {
+	c.walk(t, func(b keyBlock) {
 		w.top = mark
+		n := b.p1 - b.p0
+		p, ds, q, do := p[:n*B], ds[:n*B], q[b.p0*d:b.p1*d], do[b.p0*d:b.p1*d]
 		packPanel(w, kt, B, &c.k, b.row, b.n, kv*d, kv*d+d)
-		scores(w, p, q, kt, pairs, b.n, d)
+		scores(w, p, q, kt, n, b.n, d)
 		packPanel(w, kt, B, &c.v, b.row, b.n, kv*d, kv*d+d)
-		scores(w, ds, do, kt, pairs, b.n, d)
-		for r := range pairs {
+		scores(w, ds, do, kt, n, b.n, d)
+		for r := range n {
 			p, ds := p[r*B:][:b.n], ds[r*B:][:b.n]
-			seen := max(0, min(first+r/c.group-b.pos, b.n))
-			w.s.scale(p[:seen], c.scale)
-			w.s.scoreGrad(p[:seen], ds[:seen], lse[r], delta[r], c.scale)
+			seen := max(0, min(b.seen+r/c.group, b.n))
+			w.s.scoreGrad(p[:seen], ds[:seen], lse[b.p0+r], delta[b.p0+r], c.scale)
 			clear(p[seen:])
 			clear(ds[seen:])
 			if c.do.half {
@@ -187,19 +187,17 @@ func (c *attendGradCall) tile(w *worker, t attendTile, kv int) {
 				w.s.round(ds)
 			}
 		}
-		spread(w, &c.dv, b, kv*d, d, p, do, pairs)
-		spread(w, &c.dk, b, kv*d, d, ds, q, pairs)
+		spread(w, &c.dv, b, kv*d, d, p, do)
+		spread(w, &c.dk, b, kv*d, d, ds, q)
 		k, ld := values(w, &c.k, b, kv*d, d)
-		weigh(w, dq, ds, k, ld, pairs, b.n, d)
+		weigh(w, dq[b.p0*d:], ds, k, ld, n, b.n, d)
 	})
-	for i := range t.n {
-		c.dq.put(w.s, row+i, col, dq[i*cols:][:cols])
-	}
+	c.scatter(w, &c.dq, dq, t, kv, d)
 }
 
 // spread is dst += pᵀ·x for the rows of a key block, d columns from col.
-func spread(w *worker, dst *mat, b keyBlock, col, d int, p, x []float32, pairs int) {
-	t := tile{k: pairs, ldc: dst.stride, rs: 1, ks: kernels.KeyBlock, ldb: d, resume: true}
+func spread(w *worker, dst *mat, b keyBlock, col, d int, p, x []float32) {
+	t := tile{k: b.p1 - b.p0, ldc: dst.stride, rs: 1, ks: kernels.KeyBlock, ldb: d, resume: true}
 	for j := 0; j < d; j += panelCols {
 		t.n = min(panelCols, d-j)
 		w.s.product(&t, dst.f[b.row*dst.stride+col+j:], p, x[j:], nil, b.n)

@@ -87,12 +87,28 @@ func logitGradGeneric(z []float32, lse, inv, c, h, entropy float32) {
 	}
 }
 
-// scoreGradGeneric turns scores z into p = exp(z-lse), and dp into ds = p*(dp-delta)*scale.
+// scoreGradGeneric turns scores z into p = exp(z*scale-lse), and dp into ds = p*(dp-delta)*scale.
 func scoreGradGeneric(z, dp []float32, lse, delta, scale float32) {
 	dp = dp[:len(z)]
 	for i, v := range z {
-		p := expf(v - lse)
+		p := expf(float32(v*scale) - lse)
 		z[i] = p
 		dp[i] = p * (dp[i] - delta) * scale
 	}
+}
+
+// softmaxGeneric is one step of the online softmax (Milakov & Gimelshein 2018) of a row: the
+// first seen of a block's 64 scores z become p, the others 0; state, the running maximum and sum,
+// and the output o, still to be divided by the sum, are rescaled to the new maximum.
+func softmaxGeneric(z, o, state []float32, seen int, scale float32) {
+	scaleGeneric(z[:seen], scale)
+	top := max(state[0], maxGeneric(z[:seen]))
+	if top != state[0] {
+		f := expf(state[0] - top)
+		state[0] = top
+		state[1] *= f
+		scaleGeneric(o, f)
+	}
+	state[1] += expSumGeneric(z[:seen], z[:seen], top)
+	clear(z[seen:])
 }

@@ -20,6 +20,8 @@ import (
 
 const (
 	panelCols = 32  // columns of B that tile multiplies at once
+	copyCols  = 128 // columns of B that are copied at once, to rows copyDist apart
+	copyDist  = copyCols + 16
 	blockK    = 512 // reduction steps between which a tile of C rests in memory
 )
 
@@ -73,7 +75,7 @@ func (b *Backend) MatMulGradX(dx, dy, w tensor.Mat, acc bool) {
 	kernels.CheckShape("MatMulGradX", "w", w, dy.Cols, w.Cols)
 	g := &b.calls.gemm
 	*g = gemmCall{c: view("MatMulGradX", dx), a: view("MatMulGradX", dy), b: view("MatMulGradX", w), acc: acc, m: dy.Rows, n: w.Cols, k: w.Rows}
-	g.how = rowsOf(&g.b)
+	g.how = rowsOf(&g.b, g.m)
 	b.product(g)
 	b.wrote(dx)
 }
@@ -84,7 +86,7 @@ func (b *Backend) MatMulGradW(dw, db, dy, x tensor.Mat) {
 	kernels.CheckShape("MatMulGradW", "x", x, dy.Rows, x.Cols)
 	g := &b.calls.gemm
 	*g = gemmCall{c: view("MatMulGradW", dw), a: view("MatMulGradW", dy), b: view("MatMulGradW", x), swapA: true, onto: true, m: dy.Cols, n: x.Cols, k: dy.Rows}
-	g.how = rowsOf(&g.b)
+	g.how = rowsOf(&g.b, g.m)
 	b.product(g)
 	if !db.IsZero() {
 		kernels.CheckShape("MatMulGradW", "db", db, 1, dy.Cols)
@@ -94,10 +96,11 @@ func (b *Backend) MatMulGradW(dw, db, dy, x tensor.Mat) {
 	b.wrote(dw)
 }
 
-// rowsOf is how to read a B that is stored [k][n]. A small or narrow f32 matrix is read where
-// it lies; otherwise its rows, far apart, would crowd into few cache sets and many pages.
-func rowsOf(b *mat) packing {
-	if !b.half && (b.stride <= 512 || b.rows*b.stride <= 1<<16) {
+// rowsOf is how to read a B that is stored [k][n] for m rows of A. An f32 matrix is read where it
+// lies if it is small or narrow; else its rows, far apart, crowd into few cache sets and many
+// pages, which is worth a copy if enough rows share it.
+func rowsOf(b *mat, m int) packing {
+	if !b.half && (b.stride <= 512 || b.rows*b.stride <= 1<<16 || m <= 2*tileRows) {
 		return inPlace
 	}
 	return copied
@@ -122,27 +125,24 @@ func (b *Backend) product(g *gemmCall) {
 // wideFlops is the size of product below which waking a worker costs more than it saves.
 const wideFlops = 1 << 20
 
-// cut chooses the rows and columns of a task: about 8 panels by 120 rows, fewer where that would
-// leave workers without work, more rows where every task copies its own part of B.
+// cut chooses the rows and columns of a task. A block of A should fit the second-level cache;
+// where tasks copy their parts of A or B, large tasks share a copy. More workers take smaller
+// tasks, as square as they come.
 func (g *gemmCall) cut(workers int) {
-	rows, panels := 120, 8
-	if g.how == copied || g.how == transpose {
-		rows = 480
+	rows, cols := min(480, g.m), min(1024, ceil(g.n, panelCols)*panelCols)
+	if g.how == packed || g.how == inPlace {
+		rows = min(120, g.m)
 	}
-	total := ceil(g.n, panelCols)
-	for {
-		tasks := ceil(g.m, rows) * ceil(total, panels)
-		if tasks >= 3*workers || rows <= 24 && panels <= 1 {
+	for workers > 1 && ceil(g.m, rows)*ceil(g.n, cols) < 3*workers {
+		if rows > 2*tileRows && (rows >= cols || cols == panelCols) {
+			rows = ceil(ceil(rows, 2), tileRows) * tileRows
+		} else if cols > panelCols {
+			cols = ceil(ceil(cols, 2), panelCols) * panelCols
+		} else {
 			break
 		}
-		if panels > 1 && (panels >= total || rows <= 48) || rows <= 24 {
-			panels = (min(panels, total) + 1) / 2
-		} else {
-			rows = max(min(rows, g.m)/2, 24)
-		}
 	}
-	rows = min(ceil(ceil(g.m, ceil(g.m, rows)), tileRows)*tileRows, max(g.m, 1))
-	g.mb, g.nb = rows, panels*panelCols
+	g.mb, g.nb = ceil(ceil(g.m, ceil(g.m, rows)), tileRows)*tileRows, cols
 }
 
 func (g *gemmCall) task(w *worker, i int) {
@@ -195,11 +195,21 @@ func (g *gemmCall) block(w *worker, i0, i1, j0, j1, k0, k1 int, first, last bool
 	a, rs, ks := g.blockA(w, i0, i1, k0, k1)
 	t.rs, t.ks = rs, ks
 	top := w.top
+	var wide []float32 // copyCols columns of B
 	for j := j0; j < j1; j += panelCols {
-		w.top = top
 		t.n = min(panelCols, j1-j)
-		bp, ldb := g.panel(w, j, t.n, k0, k1)
-		t.ldb = ldb
+		var bp []float32
+		if g.how == copied {
+			if (j-j0)%copyCols == 0 {
+				w.top = top
+				wide = w.take((k1 - k0) * copyDist)
+				w.s.load(wide, copyDist, &g.b, k0, k1-k0, j, min(copyCols, j1-j))
+			}
+			bp, t.ldb = wide[(j-j0)%copyCols:], copyDist
+		} else {
+			w.top = top
+			bp, t.ldb = g.panel(w, j, t.n, k0, k1)
+		}
 		var bias []float32
 		if last && g.bias != nil {
 			bias = g.bias[j : j+t.n]
@@ -208,33 +218,26 @@ func (g *gemmCall) block(w *worker, i0, i1, j0, j1, k0, k1 int, first, last bool
 	}
 }
 
-// blockA is rows [i0, i1) of A at steps [k0, k1) with its two strides: in place where f32, else
-// widened to scratch.
+// blockA is rows [i0, i1) of A at steps [k0, k1) with its two strides: in place, or copied where A
+// is bf16 or its rows lie so far apart that they crowd into few cache sets.
 func (g *gemmCall) blockA(w *worker, i0, i1, k0, k1 int) (a []float32, rs, ks int) {
 	m := &g.a
-	if k0 == k1 {
+	switch {
+	case k0 == k1:
 		return w.take(1), 0, 0
-	}
-	if g.swapA {
-		if !m.half {
-			return m.f[k0*m.stride+i0:], 1, m.stride
-		}
+	case g.swapA && !m.half && m.stride <= 384:
+		return m.f[k0*m.stride+i0:], 1, m.stride
+	case g.swapA:
 		ld := i1 - i0
 		a = w.take((k1 - k0) * ld)
-		for k := k0; k < k1; k++ {
-			m.get(w.s, a[(k-k0)*ld:][:ld], k, i0)
-		}
+		w.s.load(a, ld, m, k0, k1-k0, i0, ld)
 		return a, 1, ld
-	}
-	// Rows whose distance is a multiple of a page share a cache set.
-	if !m.half && m.stride%1024 != 0 {
+	case !m.half && m.stride%1024 != 0:
 		return m.f[i0*m.stride+k0:], m.stride, 1
 	}
 	ld := (k1-k0+15)&^15 + 16
 	a = w.take((i1 - i0) * ld)
-	for i := i0; i < i1; i++ {
-		m.get(w.s, a[(i-i0)*ld:][:k1-k0], i, k0)
-	}
+	w.s.load(a, ld, m, i0, i1-i0, k0, k1-k0)
 	return a, ld, 1
 }
 
@@ -248,12 +251,6 @@ func (g *gemmCall) panel(w *worker, j, n, k0, k1 int) ([]float32, int) {
 		return g.panels[(j/panelCols*g.k+k0)*panelCols:], panelCols
 	case inPlace:
 		return g.b.f[k0*g.b.stride+j:], g.b.stride
-	case copied:
-		p := w.take((k1 - k0) * panelCols)
-		for k := k0; k < k1; k++ {
-			g.b.get(w.s, p[(k-k0)*panelCols:][:n], k, j)
-		}
-		return p, panelCols
 	}
 	p := w.take((k1 - k0) * panelCols)
 	packPanel(w, p, panelCols, &g.b, j, n, k0, k1)

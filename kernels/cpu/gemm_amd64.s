@@ -49,6 +49,12 @@
 	VMOVUPS.Z 64(R14), K2, hi; \
 	ADDQ R13, R14
 
+// FETCH brings a row of C nearer.
+#define FETCH(p) \
+	PREFETCHT0 (p);   \
+	PREFETCHT0 64(p); \
+	ADDQ R13, p
+
 // STEP is one step of a row's chains: the element of A at addr times the row of B.
 #define STEP(addr, lo, hi) \
 	VBROADCASTSS addr, Z26;    \
@@ -108,6 +114,18 @@ resume:
 	LOAD(Z18, Z19)                        // row 9
 	LOAD(Z20, Z21)                        // row 10
 	LOAD(Z22, Z23)                        // row 11
+	FETCH(R14)                            // row 12, for the next tile
+	FETCH(R14)                            // row 13, for the next tile
+	FETCH(R14)                            // row 14, for the next tile
+	FETCH(R14)                            // row 15, for the next tile
+	FETCH(R14)                            // row 16, for the next tile
+	FETCH(R14)                            // row 17, for the next tile
+	FETCH(R14)                            // row 18, for the next tile
+	FETCH(R14)                            // row 19, for the next tile
+	FETCH(R14)                            // row 20, for the next tile
+	FETCH(R14)                            // row 21, for the next tile
+	FETCH(R14)                            // row 22, for the next tile
+	FETCH(R14)                            // row 23, for the next tile
 
 chosen:
 	TESTQ CX, CX                          // no steps?

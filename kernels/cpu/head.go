@@ -157,9 +157,9 @@ func (b *Backend) LogProbGrad(dx, dw, stats, x, w tensor.Mat, targets []int32, i
 			b.pool.do(c, ceil(c.rows, c.g.mb), c.rows*n*x.Cols > wideFlops/2)
 			dz := mat{f: c.dz, rows: c.rows, cols: n, stride: kernels.VocabTile}
 			g := &b.calls.gemm
-			*g = gemmCall{c: sum.slice(c.row0, c.rows), a: dz, b: ws.slice(c.j0, n), m: c.rows, n: x.Cols, k: n, onto: c.j0 > 0, how: rowsOf(&ws)}
+			*g = gemmCall{c: sum.slice(c.row0, c.rows), a: dz, b: ws.slice(c.j0, n), m: c.rows, n: x.Cols, k: n, onto: c.j0 > 0, how: rowsOf(&ws, c.rows)}
 			b.product(g)
-			*g = gemmCall{c: dws.slice(c.j0, n), a: dz, b: xs.slice(c.row0, c.rows), m: n, n: x.Cols, k: c.rows, swapA: true, onto: true, how: rowsOf(&xs)}
+			*g = gemmCall{c: dws.slice(c.j0, n), a: dz, b: xs.slice(c.row0, c.rows), m: n, n: x.Cols, k: c.rows, swapA: true, onto: true, how: rowsOf(&xs, n)}
 			b.product(g)
 		}
 	}

@@ -92,24 +92,25 @@ func (c *packCall) task(w *worker, i int) {
 }
 
 // packPanel fills p, rows of ld floats, with the transpose of rows [j, j+n) and columns [k0, k1)
-// of m. Columns from n to the end of the last panel are 0.
+// of m, 16 columns of p at a time. Columns from n to the next multiple of 16 are set to 0.
 func packPanel(w *worker, p []float32, ld int, m *mat, j, n, k0, k1 int) {
-	if n%panelCols != 0 {
-		clear(p[:(k1-k0)*ld])
-	}
-	if n == 0 || k0 == k1 {
-		return
-	}
-	if !m.half {
-		w.s.transpose(p, ld, m.f[j*m.stride+k0:], m.stride, n, k1-k0)
+	cols := k1 - k0
+	if cols == 0 {
 		return
 	}
 	top := w.top
-	buf := w.take(16 * (k1 - k0))
 	for r := 0; r < n; r += 16 {
-		rows := min(16, n-r)
-		gather(w, buf, m, j+r, rows, k0, k1-k0)
-		w.s.transpose(p[r:], ld, buf, k1-k0, rows, k1-k0)
+		if !m.half && r+16 <= n {
+			w.s.transpose(p[r:], ld, m.f[(j+r)*m.stride+k0:], m.stride, cols)
+			continue
+		}
+		w.top = top
+		buf := w.take(16 * cols)
+		w.s.load(buf, cols, m, j+r, min(16, n-r), k0, cols)
+		if r+16 > n {
+			clear(buf[(n-r)*cols:])
+		}
+		w.s.transpose(p[r:], ld, buf, cols, cols)
 	}
 	w.top = top
 }

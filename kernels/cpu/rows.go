@@ -168,7 +168,9 @@ type ropeCall struct {
 // Rope rotates every head of every row by the angles of its row of cs.
 func (b *Backend) Rope(y, x, cs tensor.Mat, inverse bool) {
 	kernels.CheckShape("Rope", "y", y, x.Rows, x.Cols)
-	kernels.Check("Rope", cs.Rows == x.Rows && cs.Cols > 0 && cs.Cols%2 == 0 && x.Cols%cs.Cols == 0, "table %v for %v", cs, x)
+	if cs.Rows != x.Rows || cs.Cols <= 0 || cs.Cols%2 != 0 || x.Cols%cs.Cols != 0 {
+		kernels.Check("Rope", false, "table %v for %v", cs, x) // boxes its arguments
+	}
 	c := &b.calls.rope
 	*c = ropeCall{y: view("Rope", y), x: view("Rope", x), cs: view("Rope", cs), sign: 1, rows: rowsATask(x.Cols)}
 	if inverse {

@@ -30,6 +30,12 @@ func mulAVX512(z, x, y []float32)
 func scaleAVX512(x []float32, a float32)
 
 //go:noescape
+func divideAVX512(x []float32, a float32)
+
+//go:noescape
+func softmaxAVX512(z, o, state []float32, seen int, scale float32)
+
+//go:noescape
 func scaleMulAVX512(y, x, w []float32, a float32)
 
 //go:noescape
@@ -64,6 +70,16 @@ func logitGradAVX512(z []float32, lse, inv, c, h, entropy float32)
 
 //go:noescape
 func scoreGradAVX512(z, dp []float32, lse, delta, scale float32)
+
+// copyRowsAVX512 is dst[i*ldd+j] = src[i*lds+j] for i < rows and j < cols, both positive.
+//
+//go:noescape
+func copyRowsAVX512(dst []float32, ldd int, src []float32, lds, rows, cols int)
+
+// widenRowsAVX512 is the same from bf16.
+//
+//go:noescape
+func widenRowsAVX512(dst []float32, ldd int, src []uint16, lds, rows, cols int)
 
 // transposeAVX512 is dst[k*ldd+r] = src[r*lds+k] for r < 16 and k < cols, a multiple of 4.
 //
@@ -135,6 +151,23 @@ func (s isa) scale(x []float32, a float32) {
 		return
 	}
 	scaleGeneric(x, a)
+}
+
+func (s isa) divide(x []float32, a float32) {
+	if s == avx512 {
+		divideAVX512(x, a)
+		return
+	}
+	divideGeneric(x, a)
+}
+
+func (s isa) softmax(z, o, state []float32, seen int, scale float32) {
+	z, state = z[:64], state[:2]
+	if s == avx512 {
+		softmaxAVX512(z, o, state, seen, scale)
+		return
+	}
+	softmaxGeneric(z, o, state, seen, scale)
 }
 
 func (s isa) scaleMul(y, x, w []float32, a float32) {
@@ -239,23 +272,33 @@ func (s isa) scoreGrad(z, dp []float32, lse, delta, scale float32) {
 	scoreGradGeneric(z, dp, lse, delta, scale)
 }
 
-// transpose is dst[k*ldd+r] = src[r*lds+k] for r < rows and k < cols.
-func (s isa) transpose(dst []float32, ldd int, src []float32, lds, rows, cols int) {
-	if s != avx512 || cols < 4 {
-		transposeGeneric(dst, ldd, src, lds, rows, cols)
+// transpose is dst[k*ldd+r] = src[r*lds+k] for r < 16 and k < cols.
+func (s isa) transpose(dst []float32, ldd int, src []float32, lds, cols int) {
+	whole := 0
+	if s == avx512 && cols >= 4 {
+		whole = cols &^ 3
+		_, _ = dst[(whole-1)*ldd+15], src[15*lds+whole-1]
+		transposeAVX512(dst, ldd, src, lds, whole)
+	}
+	if whole < cols {
+		transposeGeneric(dst[whole*ldd:], ldd, src[whole:], lds, cols-whole)
+	}
+}
+
+// load copies rows [i, i+rows) and columns [j, j+cols) of m, widened, to dst, rows of ldd.
+func (s isa) load(dst []float32, ldd int, m *mat, i, rows, j, cols int) {
+	if rows <= 0 || cols <= 0 {
 		return
 	}
-	whole := cols &^ 3
-	r := 0
-	for ; r+16 <= rows; r += 16 {
-		d, from := dst[r:], src[r*lds:]
-		_, _ = d[(cols-1)*ldd+15], from[15*lds+cols-1]
-		transposeAVX512(d, ldd, from, lds, whole)
-		if whole < cols {
-			transposeGeneric(d[whole*ldd:], ldd, from[whole:], lds, 16, cols-whole)
-		}
+	if s != avx512 {
+		loadGeneric(dst, ldd, m, i, rows, j, cols)
+		return
 	}
-	if r < rows {
-		transposeGeneric(dst[r:], ldd, src[r*lds:], lds, rows-r, cols)
+	_ = dst[(rows-1)*ldd+cols-1]
+	from, to := i*m.stride+j, (i+rows-1)*m.stride+j+cols
+	if m.half {
+		widenRowsAVX512(dst, ldd, m.h[from:to], m.stride, rows, cols)
+		return
 	}
+	copyRowsAVX512(dst, ldd, m.f[from:to], m.stride, rows, cols)
 }

@@ -699,7 +699,8 @@ TEXT ·scoreGradAVX512(SB), NOSPLIT, $0-60
 loop:
 	LANES
 	VMOVUPS.Z (SI)(R13*1), K1, Z0             // z
-	VSUBPS Z31, Z0, Z0                        // z - lse
+	VMULPS Z29, Z0, Z0                        // z*scale
+	VSUBPS Z31, Z0, Z0                        // - lse
 	EXP                                       // p
 	VMOVUPS Z0, K1, (SI)(R13*1)
 	VMOVUPS.Z (DX)(R13*1), K1, Z5             // dp
@@ -711,6 +712,189 @@ loop:
 	JGT  loop
 
 done:
+	VZEROUPPER
+	RET
+
+// func divideAVX512(x []float32, a float32)
+TEXT ·divideAVX512(SB), NOSPLIT, $0-28
+	MOVQ x_base+0(FP), DI
+	MOVQ x_len+8(FP), CX
+	VBROADCASTSS a+24(FP), Z31
+	BEGIN
+	TESTQ CX, CX
+	JLE  done
+
+loop:
+	LANES
+	VMOVUPS.Z (DI)(R13*1), K1, Z0
+	VDIVPS Z31, Z0, Z0
+	VMOVUPS Z0, K1, (DI)(R13*1)
+	NEXT
+	JGT  loop
+
+done:
+	VZEROUPPER
+	RET
+
+// func softmaxAVX512(z, o, state []float32, seen int, scale float32)
+TEXT ·softmaxAVX512(SB), NOSPLIT, $0-84
+	MOVQ z_base+0(FP), SI
+	MOVQ state_base+48(FP), DX
+	MOVQ seen+72(FP), CX
+	MOVQ $-1, AX
+	BZHIQ CX, AX, AX                          // a bit for each key that is seen
+	VBROADCASTSS scale+80(FP), Z31
+	EXPCONST
+	MOVL $0xff800000, R8                      // -Inf
+	KMOVW AX, K1                              // keys 0-15
+	SHRQ $16, AX
+	VPBROADCASTD R8, Z4
+	VMOVUPS.Z (SI), K1, Z0                    // s
+	VMULPS Z31, Z0, K1, Z4                    // z, -Inf where the key is not seen
+	KMOVW AX, K2                              // keys 16-31
+	SHRQ $16, AX
+	VPBROADCASTD R8, Z5
+	VMOVUPS.Z 64(SI), K2, Z0                  // s
+	VMULPS Z31, Z0, K2, Z5                    // z, -Inf where the key is not seen
+	KMOVW AX, K3                              // keys 32-47
+	SHRQ $16, AX
+	VPBROADCASTD R8, Z6
+	VMOVUPS.Z 128(SI), K3, Z0                 // s
+	VMULPS Z31, Z0, K3, Z6                    // z, -Inf where the key is not seen
+	KMOVW AX, K4                              // keys 48-63
+	VPBROADCASTD R8, Z7
+	VMOVUPS.Z 192(SI), K4, Z0                 // s
+	VMULPS Z31, Z0, K4, Z7                    // z, -Inf where the key is not seen
+	VMAXPS Z4, Z5, Z0
+	VMAXPS Z6, Z7, Z1
+	VMAXPS Z0, Z1, Z0
+	VEXTRACTF64X4 $1, Z0, Y1
+	VMAXPS Y1, Y0, Y0
+	VEXTRACTF128 $1, Y0, X1
+	VMAXPS X1, X0, X0
+	VPERMILPS $0x0E, X0, X1
+	VMAXPS X1, X0, X0
+	VPERMILPS $0x01, X0, X1
+	VMAXSS X1, X0, X0                         // maximum of the block
+	VMOVSS (DX), X8                           // running maximum
+	VMAXSS X8, X0, X9                         // the new one
+	VBROADCASTSS X9, Z30
+	VSUBPS Z30, Z4, Z0                        // z - maximum
+	EXP
+	VMOVAPS.Z Z0, K1, Z4                      // p, 0 where not seen
+	VMOVUPS Z4, (SI)
+	VSUBPS Z30, Z5, Z0                        // z - maximum
+	EXP
+	VMOVAPS.Z Z0, K2, Z5                      // p, 0 where not seen
+	VMOVUPS Z5, 64(SI)
+	VSUBPS Z30, Z6, Z0                        // z - maximum
+	EXP
+	VMOVAPS.Z Z0, K3, Z6                      // p, 0 where not seen
+	VMOVUPS Z6, 128(SI)
+	VSUBPS Z30, Z7, Z0                        // z - maximum
+	EXP
+	VMOVAPS.Z Z0, K4, Z7                      // p, 0 where not seen
+	VMOVUPS Z7, 192(SI)
+	VADDPS Z4, Z5, Z0                         // 16 sums, keys in order
+	VADDPS Z0, Z6, Z0
+	VADDPS Z0, Z7, Z0
+	TREE
+	VMOVAPS Z0, Z3                            // sum of the block
+	VUCOMISS X8, X9                           // has the maximum risen?
+	JNE  rescale
+	JPS  rescale
+	VADDSS 4(DX), X3, X3                      // running sum
+	VMOVSS X3, 4(DX)
+	VZEROUPPER
+	RET
+
+rescale:
+	VSUBSS X9, X8, X0                         // old - new
+	EXP                                       // factor
+	VMULSS 4(DX), X0, X1
+	VADDSS X3, X1, X3
+	VMOVSS X3, 4(DX)                          // running sum
+	VMOVSS X9, (DX)                           // running maximum
+	VBROADCASTSS X0, Z31
+	MOVQ o_base+24(FP), DI
+	MOVQ o_len+32(FP), CX
+	BEGIN
+	TESTQ CX, CX
+	JLE  done
+
+loop:
+	LANES
+	VMOVUPS.Z (DI)(R13*1), K1, Z0             // o
+	VMULPS Z31, Z0, Z0
+	VMOVUPS Z0, K1, (DI)(R13*1)
+	NEXT
+	JGT  loop
+
+done:
+	VZEROUPPER
+	RET
+
+// func copyRowsAVX512(dst []float32, ldd int, src []float32, lds, rows, cols int)
+TEXT ·copyRowsAVX512(SB), NOSPLIT, $0-80
+	MOVQ dst_base+0(FP), DI
+	MOVQ ldd+24(FP), BX
+	SHLQ $2, BX                               // bytes between rows of dst
+	MOVQ src_base+32(FP), SI
+	MOVQ lds+56(FP), DX
+	SHLQ $2, DX                               // bytes between rows of src
+	MOVQ rows+64(FP), R10
+	MOVL $-1, AX
+
+row:
+	MOVQ cols+72(FP), CX
+	MOVQ SI, R9
+	MOVQ DI, R8
+
+loop:
+	LANES
+	VMOVUPS.Z (R9), K1, Z0
+	VMOVUPS Z0, K1, (R8)
+	ADDQ $64, R9
+	ADDQ $64, R8
+	SUBQ $16, CX
+	JGT  loop
+	ADDQ DX, SI
+	ADDQ BX, DI
+	DECQ R10
+	JNZ  row
+	VZEROUPPER
+	RET
+
+// func widenRowsAVX512(dst []float32, ldd int, src []uint16, lds, rows, cols int)
+TEXT ·widenRowsAVX512(SB), NOSPLIT, $0-80
+	MOVQ dst_base+0(FP), DI
+	MOVQ ldd+24(FP), BX
+	SHLQ $2, BX                               // bytes between rows of dst
+	MOVQ src_base+32(FP), SI
+	MOVQ lds+56(FP), DX
+	SHLQ $1, DX                               // bytes between rows of src
+	MOVQ rows+64(FP), R10
+	MOVL $-1, AX
+
+row:
+	MOVQ cols+72(FP), CX
+	MOVQ SI, R9
+	MOVQ DI, R8
+
+loop:
+	LANES
+	VMOVDQU16.Z (R9), K1, Y0                  // 16 bf16
+	VPMOVZXWD Y0, Z0
+	VPSLLD $16, Z0, Z0
+	VMOVUPS Z0, K1, (R8)
+	ADDQ $32, R9
+	ADDQ $64, R8
+	SUBQ $16, CX
+	JGT  loop
+	ADDQ DX, SI
+	ADDQ BX, DI
+	DECQ R10
+	JNZ  row
 	VZEROUPPER
 	RET
 

@@ -24,6 +24,13 @@ func narrowGeneric(dst []uint16, src []float32) {
 	}
 }
 
+// loadGeneric copies rows [i, i+rows) and columns [j, j+cols) of m, widened, to dst, rows of ldd.
+func loadGeneric(dst []float32, ldd int, m *mat, i, rows, j, cols int) {
+	for r := range rows {
+		m.get(generic, dst[r*ldd:][:cols], i+r, j)
+	}
+}
+
 // roundGeneric rounds x to the nearest bf16, in f32.
 func roundGeneric(x []float32) {
 	for i, v := range x {
@@ -95,6 +102,13 @@ func scaleGeneric(x []float32, a float32) {
 	}
 }
 
+// divideGeneric is x /= a.
+func divideGeneric(x []float32, a float32) {
+	for i := range x {
+		x[i] /= a
+	}
+}
+
 // scaleMulGeneric is y = x * a * w.
 func scaleMulGeneric(y, x, w []float32, a float32) {
 	x, w = x[:len(y)], w[:len(y)]
@@ -132,12 +146,9 @@ func rotateGeneric(y, x, cs []float32, sign float32) {
 	}
 }
 
-// transposeGeneric is dst[k*ldd+r] = src[r*lds+k] for r < rows and k < cols.
-func transposeGeneric(dst []float32, ldd int, src []float32, lds, rows, cols int) {
-	if cols == 0 {
-		return
-	}
-	for r := range rows {
+// transposeGeneric is dst[k*ldd+r] = src[r*lds+k] for r < 16 and k < cols.
+func transposeGeneric(dst []float32, ldd int, src []float32, lds, cols int) {
+	for r := range 16 {
 		o := r
 		for _, v := range src[r*lds:][:cols] {
 			dst[o] = v

@@ -2,14 +2,18 @@
 
 package cpu
 
-func (isa) widen(dst []float32, src []uint16)          { widenGeneric(dst, src) }
-func (isa) narrow(dst []uint16, src []float32)         { narrowGeneric(dst, src) }
-func (isa) round(x []float32)                          { roundGeneric(x) }
-func (isa) dot(x, y []float32) float32                 { return dotGeneric(x, y) }
-func (isa) sumSquares(x []float32) float64             { return sumSquaresGeneric(x) }
-func (isa) add(z, x, y []float32)                      { addGeneric(z, x, y) }
-func (isa) mul(z, x, y []float32)                      { mulGeneric(z, x, y) }
-func (isa) scale(x []float32, a float32)               { scaleGeneric(x, a) }
+func (isa) widen(dst []float32, src []uint16)  { widenGeneric(dst, src) }
+func (isa) narrow(dst []uint16, src []float32) { narrowGeneric(dst, src) }
+func (isa) round(x []float32)                  { roundGeneric(x) }
+func (isa) dot(x, y []float32) float32         { return dotGeneric(x, y) }
+func (isa) sumSquares(x []float32) float64     { return sumSquaresGeneric(x) }
+func (isa) add(z, x, y []float32)              { addGeneric(z, x, y) }
+func (isa) mul(z, x, y []float32)              { mulGeneric(z, x, y) }
+func (isa) scale(x []float32, a float32)       { scaleGeneric(x, a) }
+func (isa) divide(x []float32, a float32)      { divideGeneric(x, a) }
+func (isa) softmax(z, o, state []float32, seen int, scale float32) {
+	softmaxGeneric(z, o, state, seen, scale)
+}
 func (isa) scaleMul(y, x, w []float32, a float32)      { scaleMulGeneric(y, x, w, a) }
 func (isa) mulAdd(z, x, y []float32, a float32)        { mulAddGeneric(z, x, y, a) }
 func (isa) normGrad(dx, g, x []float32, a, c float32)  { normGradGeneric(dx, g, x, a, c) }
@@ -28,6 +32,9 @@ func (isa) logitGrad(z []float32, lse, inv, c, h, entropy float32) {
 func (isa) scoreGrad(z, dp []float32, lse, delta, scale float32) {
 	scoreGradGeneric(z, dp, lse, delta, scale)
 }
-func (isa) transpose(dst []float32, ldd int, src []float32, lds, rows, cols int) {
-	transposeGeneric(dst, ldd, src, lds, rows, cols)
+func (isa) transpose(dst []float32, ldd int, src []float32, lds, cols int) {
+	transposeGeneric(dst, ldd, src, lds, cols)
+}
+func (isa) load(dst []float32, ldd int, m *mat, i, rows, j, cols int) {
+	loadGeneric(dst, ldd, m, i, rows, j, cols)
 }

@@ -1,7 +1,9 @@
 package cpu
 
 import (
+	"cmp"
 	"math"
+	"slices"
 
 	"spell/kernels"
 	"spell/tensor"
@@ -17,9 +19,13 @@ type sampleCall struct {
 // Sample draws one id a row: the ids from the most likely down, of equals the lower first, as
 // many as TopK and TopP leave, until their probabilities add up to U of the whole.
 func (b *Backend) Sample(ids []int32, logp []float32, logits tensor.Mat, how []kernels.Sampling) {
-	kernels.Check("Sample", len(ids) == logits.Rows && len(logp) == logits.Rows && len(how) == logits.Rows,
-		"%d ids, %d logps, %d settings for %v", len(ids), len(logp), len(how), logits)
-	kernels.Check("Sample", logits.Cols > 0 || logits.Rows == 0, "no logits in %v", logits)
+	if len(ids) != logits.Rows || len(logp) != logits.Rows || len(how) != logits.Rows {
+		kernels.Check("Sample", false, "%d ids, %d logps, %d settings for %v", len(ids), len(logp), len(how), logits)
+	}
+	if logits.Rows == 0 {
+		return
+	}
+	kernels.Check("Sample", logits.Cols > 0, "rows without logits")
 	c := &b.calls.sample
 	*c = sampleCall{ids: ids, logp: logp, logits: view("Sample", logits), how: how}
 	b.pool.do(c, logits.Rows, logits.Len() > wideWork)
@@ -40,7 +46,7 @@ func (c *sampleCall) task(w *worker, i int) {
 	}
 	id := 0
 	if how.Temperature > 0 {
-		id = draw(w, z, r.top, how)
+		id = w.rank.draw(w, z, r.top, how)
 	} else {
 		for j, v := range z {
 			if v > z[id] || z[id] != z[id] && v == v {
@@ -52,111 +58,102 @@ func (c *sampleCall) task(w *worker, i int) {
 	c.logp[i] = z[id] - r.lse()
 }
 
-// draw chooses an id. A heap gives the ids in order, so that only those that are looked at are
-// sorted: the likely ones.
-func draw(w *worker, z []float32, top float32, how *kernels.Sampling) int {
-	p := w.take(len(z))
-	w.s.expSum(p, z, top)
-	var all float64
-	for _, v := range p {
-		all += float64(v)
+// A ranking orders ids by falling logit, of equals the lower id first, NaN last, as far as
+// anybody asks: ids are counted and their probabilities summed in buckets of logits, and only
+// the buckets in which a cut or the draw falls are sorted.
+type ranking struct {
+	z, p  []float32
+	top   float32
+	count [rankBuckets]int32
+	mass  [rankBuckets]float64
+	ids   []int32 // of one bucket, sorted
+}
+
+const (
+	rankBuckets = 1024
+	rankSteps   = 32 // buckets a nat
+)
+
+// bucket is the number of the bucket of a logit: 0 for the largest.
+func (r *ranking) bucket(z float32) int {
+	d := (r.top - z) * rankSteps
+	if d < rankBuckets-1 {
+		return int(max(d, 0))
 	}
-	h := newHeap(w, z)
+	return rankBuckets - 1 // NaN too
+}
+
+// draw chooses an id of logits z, whose maximum is top.
+func (r *ranking) draw(w *worker, z []float32, top float32, how *kernels.Sampling) int {
+	r.z, r.p, r.top = z, w.take(len(z)), top
+	w.s.expSum(r.p, z, top)
+	clear(r.count[:])
+	clear(r.mass[:])
+	for i, p := range r.p {
+		b := r.bucket(z[i])
+		r.count[b]++
+		r.mass[b] += float64(p)
+	}
 	keep := len(z)
 	if how.TopK > 0 {
 		keep = min(keep, how.TopK)
 	}
-	total := all
-	if keep < len(z) || how.TopP < 1 {
-		cut := math.Inf(1)
-		if how.TopP < 1 {
-			cut = float64(how.TopP) * all
+	cut := math.Inf(1)
+	if how.TopP < 1 {
+		all := 0.0
+		for _, m := range r.mass {
+			all += m
 		}
-		total = 0
-		for n := range keep {
-			total += float64(p[h.pop(n)])
-			if total >= cut {
-				keep = n + 1
-			}
-			if n+1 >= keep {
-				break
-			}
-		}
+		cut = float64(how.TopP) * all
 	}
-	var c float64
-	id := 0
-	for n := range keep {
-		id = h.at(n)
-		c += float64(p[id])
-		if c > how.U*total {
-			break
-		}
-	}
+	keep, _, total := r.until(keep, func(sum float64) bool { return sum >= cut })
+	_, id, _ := r.until(keep, func(sum float64) bool { return sum > how.U*total })
 	return id
 }
 
-// An idHeap gives ids by falling z, of equals the lower id first, NaN last. What pop took is kept
-// behind the heap, in order.
-type idHeap struct {
-	z   []float32
-	ids []int32 // heap in [0, len-out), popped ids from the end down
-	out int
-}
-
-func newHeap(w *worker, z []float32) *idHeap {
-	h := &w.heap
-	if cap(h.ids) < len(z) {
-		h.ids = make([]int32, len(z))
-	}
-	h.z, h.ids, h.out = z, h.ids[:len(z)], 0
-	for i := range h.ids {
-		h.ids[i] = int32(i)
-	}
-	for i := len(z)/2 - 1; i >= 0; i-- {
-		h.down(i)
-	}
-	return h
-}
-
-func (h *idHeap) before(a, b int32) bool {
-	x, y := h.z[a], h.z[b]
-	if x == y || x != x && y != y {
-		return a < b
-	}
-	return x > y || y != y
-}
-
-func (h *idHeap) down(i int) {
-	n := len(h.ids) - h.out
-	for {
-		l := 2*i + 1
-		if l >= n {
-			return
+// until walks the ids in order to the first at which the sum of the probabilities so far, its own
+// included, is enough, or to the keep-th, and returns how many it took, that id and that sum.
+func (r *ranking) until(keep int, enough func(float64) bool) (n, id int, sum float64) {
+	for b := range r.count {
+		c := int(r.count[b])
+		if c == 0 {
+			continue
 		}
-		if l+1 < n && h.before(h.ids[l+1], h.ids[l]) {
-			l++
+		if n+c < keep && !enough(sum+r.mass[b]) {
+			n += c
+			sum += r.mass[b]
+			continue
 		}
-		if !h.before(h.ids[l], h.ids[i]) {
-			return
+		r.sort(b)
+		s := sum
+		for _, i := range r.ids {
+			n++
+			s += float64(r.p[i])
+			if n == keep || enough(s) {
+				return n, int(i), s
+			}
 		}
-		h.ids[i], h.ids[l] = h.ids[l], h.ids[i]
-		i = l
+		sum += r.mass[b] // the same as s, but for the order of rounding
 	}
+	return n, 0, sum // of no ids at all
 }
 
-// pop takes the n-th id; those before have been taken.
-func (h *idHeap) pop(n int) int {
-	h.out = n + 1
-	last := len(h.ids) - h.out
-	h.ids[0], h.ids[last] = h.ids[last], h.ids[0]
-	h.down(0)
-	return int(h.ids[last])
-}
-
-// at is the n-th id, popped now if it was not before.
-func (h *idHeap) at(n int) int {
-	if n < h.out {
-		return int(h.ids[len(h.ids)-1-n])
+// sort collects the ids of a bucket.
+func (r *ranking) sort(b int) {
+	r.ids = r.ids[:0]
+	for i, v := range r.z {
+		if r.bucket(v) == b {
+			r.ids = append(r.ids, int32(i))
+		}
 	}
-	return h.pop(n)
+	slices.SortFunc(r.ids, func(i, j int32) int {
+		x, y := r.z[i], r.z[j]
+		switch {
+		case x > y || y != y && x == x:
+			return -1
+		case x < y || x != x && y == y:
+			return 1
+		}
+		return cmp.Compare(i, j)
+	})
 }

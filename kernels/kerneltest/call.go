@@ -31,6 +31,7 @@ type operand struct {
 	data       []float64 // rounded to typ; nil for an output that is overwritten
 	byRow      bool
 	output     bool
+	param      bool
 	bound      bound
 }
 
@@ -65,6 +66,13 @@ func (o operand) perRow() operand {
 	return o
 }
 
+// weights puts the operand into the arena of parameters, which no operation but Write, Copy,
+// Zero and AdamW writes to: there a backend may keep what it derives from it.
+func (o operand) weights() operand {
+	o.param = true
+	return o
+}
+
 // atLeast is for outputs that may cancel to nothing.
 func (o operand) atLeast(scale float64) operand {
 	o.bound.least = scale
@@ -80,8 +88,7 @@ func (o operand) from(data []float64) operand {
 // exec runs c on e and returns the raw elements of every operand.
 func (e *env) exec(t *testing.T, c call, l layout, rows []int) [][]byte {
 	t.Helper()
-	mark := e.arena.Mark()
-	defer e.arena.Release(mark)
+	defer e.release(e.arena.Mark(), e.params.Mark())
 	regions := make([]*region, len(c.operands))
 	mats := make([]tensor.Mat, len(c.operands))
 	for i, o := range c.operands {
@@ -96,7 +103,11 @@ func (e *env) exec(t *testing.T, c call, l layout, rows []int) [][]byte {
 				}
 			}
 		}
-		regions[i] = e.place(o.typ, n, o.cols, data, l)
+		arena := e.arena
+		if o.param {
+			arena = e.params
+		}
+		regions[i] = e.place(arena, o.typ, n, o.cols, data, l)
 		mats[i] = regions[i].Mat
 	}
 	c.run(e.b, mats, rows)
@@ -157,7 +168,7 @@ func (s *suite) check(t *testing.T, c call) {
 		e, l := s.envs[i%len(s.envs)], []layout{aligned, packed, ragged}[i%3]
 		s.same(t, c, e, l, every, got, fmt.Sprintf("with %s, layout %v", e.name, l))
 	}
-	for i, rows := range selections(c.rows) {
+	for i, rows := range s.selections(c.rows) {
 		e := s.envs[i%len(s.envs)]
 		s.same(t, c, e, packed, rows, got, fmt.Sprintf("for rows %v of %d, %s", rows, c.rows, e.name))
 	}
@@ -244,14 +255,14 @@ func upTo(n int) []int {
 
 // selections are the subsets and orders of n rows to try: single rows, chunks of several
 // sizes, all in another order.
-func selections(n int) [][]int {
+func (s *suite) selections(n int) [][]int {
 	if n < 2 {
 		return nil
 	}
 	all := upTo(n)
 	list := [][]int{all[n-1:], all[n/2 : n/2+1]}
 	for _, size := range []int{2, 5, 16} {
-		if size < n && !testing.Short() {
+		if size < n && !s.quick {
 			list = append(list, all[n-size:])
 		}
 	}

@@ -9,27 +9,37 @@ import (
 	"spell/tensor"
 )
 
-// An env is a backend with an arena for the matrices of one case at a time.
+// An env is a backend with arenas for the matrices of one case at a time.
 type env struct {
-	b     kernels.Backend
-	arena *tensor.Arena
-	name  string
+	b      kernels.Backend
+	arena  *tensor.Arena
+	params *tensor.Arena
+	name   string
 }
 
 func newEnv(t *testing.T, b kernels.Backend, name string) *env {
-	arena, err := b.Alloc("kerneltest", arenaSize)
-	if err != nil {
-		t.Fatal(err)
+	e := &env{b: b, name: name}
+	for name, arena := range map[string]**tensor.Arena{"activations": &e.arena, "parameters": &e.params} {
+		a, err := b.Alloc(name, arenaSize)
+		if err != nil {
+			t.Fatal(err)
+		}
+		*arena = a
 	}
 	t.Cleanup(func() {
-		if err := arena.Free(); err != nil {
-			t.Error(err)
-		}
-		if err := b.Close(); err != nil {
-			t.Error(err)
+		for _, err := range []error{e.arena.Free(), e.params.Free(), b.Close()} {
+			if err != nil {
+				t.Error(err)
+			}
 		}
 	})
-	return &env{b, arena, name}
+	return e
+}
+
+// release gives both arenas back to their marks.
+func (e *env) release(arena, params int) {
+	e.arena.Release(arena)
+	e.params.Release(params)
 }
 
 // A layout is how many poisoned columns lie on each side of a matrix's own. Without any the
@@ -53,14 +63,14 @@ type region struct {
 	image []byte     // what was uploaded to whole
 }
 
-// place carves a region and uploads data, rows × cols values, or poison where data is nil.
-func (e *env) place(t tensor.DType, rows, cols int, data []float64, l layout) *region {
+// place carves a region off arena and uploads data, rows × cols values, or poison where data is nil.
+func (e *env) place(arena *tensor.Arena, t tensor.DType, rows, cols int, data []float64, l layout) *region {
 	r := &region{}
 	if l == packed {
-		r.whole = e.arena.New(t, 1, rows*cols+2*margin)
+		r.whole = arena.New(t, 1, rows*cols+2*margin)
 		r.Mat = r.whole.ColSlice(margin, margin+rows*cols).Reshape(rows, cols)
 	} else {
-		r.whole = e.arena.New(t, rows+2, l.left+cols+l.right)
+		r.whole = arena.New(t, rows+2, l.left+cols+l.right)
 		r.Mat = r.whole.Slice(1, rows+1).ColSlice(l.left, l.left+cols)
 	}
 	r.image = make([]byte, r.whole.Len()*t.Size())

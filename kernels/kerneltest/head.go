@@ -49,13 +49,13 @@ var headShapes = [][3]int{
 // logProb tests LogProb and LogProbGrad.
 func (s *suite) logProb(t *testing.T, ty types) {
 	for n, shape := range headShapes {
-		if testing.Short() && n > 5 {
+		if s.quick && n > 5 {
 			continue
 		}
 		h := newHeadCase(shape[0], shape[1], shape[2])
 		rows, dim, vocab := h.rows, h.dim, h.vocab
 		x := in("x", ty.in, rows, dim, h.x).perRow()
-		w := in("w", ty.in, vocab, dim, h.w)
+		w := in("w", ty.in, vocab, dim, h.w).weights()
 		stats := out("stats", ty.acc, rows, 3, 48, largest).perRow()
 		forward := call{name: fmt.Sprintf("LogProb %v", shape), rows: rows, unit: ty.unit(),
 			operands: []operand{stats, x, w},

@@ -139,7 +139,7 @@ func (s *suite) refusals(t *testing.T) {
 			var mats []tensor.Mat
 			var regions []*region
 			for _, shape := range c.shapes {
-				r := e.place(ty.in, shape[0], shape[1], make([]float64, shape[0]*shape[1]), packed)
+				r := e.place(e.arena, ty.in, shape[0], shape[1], make([]float64, shape[0]*shape[1]), packed)
 				regions, mats = append(regions, r), append(mats, r.Mat)
 			}
 			defer func() {

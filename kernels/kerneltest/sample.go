@@ -37,7 +37,7 @@ func (s *suite) sample(t *testing.T, ty types) {
 func (e *env) draw(t tensor.DType, vocab int, logits []float64, how []kernels.Sampling) (ids []int32, logp []float32) {
 	mark := e.arena.Mark()
 	defer e.arena.Release(mark)
-	m := e.place(t, len(how), vocab, logits, packed)
+	m := e.place(e.arena, t, len(how), vocab, logits, packed)
 	ids, logp = make([]int32, len(how)), make([]float32, len(how))
 	e.b.Sample(ids, logp, m.Mat, how)
 	return ids, logp
@@ -62,11 +62,11 @@ func (s *suite) sampleScores(t *testing.T, ty types) {
 		var firstIDs []int32
 		var firstLogp []float32
 		for i, e := range s.envs {
-			mark := e.arena.Mark()
-			xm := e.place(ty.in, h.rows, h.dim, x, packed).Mat
-			wm := e.place(ty.in, h.vocab, h.dim, w, packed).Mat
-			logits := e.place(ty.acc, h.rows, h.vocab, nil, aligned).Mat
-			stats := e.place(ty.acc, h.rows, 3, nil, packed)
+			mark, params := e.arena.Mark(), e.params.Mark()
+			xm := e.place(e.arena, ty.in, h.rows, h.dim, x, packed).Mat
+			wm := e.place(e.params, ty.in, h.vocab, h.dim, w, packed).Mat
+			logits := e.place(e.arena, ty.acc, h.rows, h.vocab, nil, aligned).Mat
+			stats := e.place(e.arena, ty.acc, h.rows, 3, nil, packed)
 			ids, logp := make([]int32, h.rows), make([]float32, h.rows)
 			e.b.MatMul(logits, xm, wm, tensor.Mat{}, false)
 			e.b.Sample(ids, logp, logits, how)
@@ -89,7 +89,7 @@ func (s *suite) sampleScores(t *testing.T, ty types) {
 					t.Errorf("Sample %v, %v, %s, row %d: log-probability %v, LogProb says %v", shape, how[row], e.name, row, logp[row], score)
 				}
 			}
-			e.arena.Release(mark)
+			e.release(mark, params)
 			if i == 0 {
 				firstIDs, firstLogp = ids, logp
 			} else if !slices.Equal(ids, firstIDs) || !slices.Equal(logp, firstLogp) {
@@ -136,7 +136,7 @@ func (s *suite) frequencies(t *testing.T, ty types, vocab int, how kernels.Sampl
 	e := s.envs[0]
 	mark := e.arena.Mark()
 	defer e.arena.Release(mark)
-	m := e.place(ty.acc, batch, vocab, repeated, packed)
+	m := e.place(e.arena, ty.acc, batch, vocab, repeated, packed)
 	ids, logp := make([]int32, batch), make([]float32, batch)
 	for n := 0; n < draws; n += batch {
 		for i := range rows {

@@ -26,10 +26,16 @@ type Options struct {
 	// Workers are the numbers of workers among which no bit may change; 1, 2, 3 and 8 where
 	// none are given.
 	Workers []int
+	// Quick takes the cases that -short takes, for backends that are slow by design.
+	Quick bool
 }
 
-// arenaSize holds every matrix of the largest case, margins and strides included.
+// arenaSize holds, in each of two arenas, every matrix of the largest case, margins and strides included.
 const arenaSize = 32 << 20
+
+// manyElements is more than a backend may leave to one worker; cases beyond it are for the
+// others.
+const manyElements = 1 << 14
 
 // types are the element types of one round of cases.
 type types struct {
@@ -52,11 +58,15 @@ func (t types) product(units float64) float64 {
 	return units
 }
 
+// turn spreads expensive cases over the rounds: each round takes those of its turn.
+func (t types) turn() int { return int(t.in) + int(t.out) }
+
 // A suite is one run of the tests.
 type suite struct {
 	envs   []*env // one for each of Options.Workers
 	oracle *env
 	types  []types
+	quick  bool
 }
 
 // Run tests the backends that open starts, with the given number of workers each.
@@ -67,7 +77,7 @@ func Run(t *testing.T, open func(workers int) (kernels.Backend, error), opts Opt
 	if opts.Workers == nil {
 		opts.Workers = []int{1, 2, 3, 8}
 	}
-	s := &suite{}
+	s := &suite{quick: opts.Quick || testing.Short()}
 	for _, n := range opts.Workers {
 		b, err := open(n)
 		if err != nil {

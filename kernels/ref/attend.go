@@ -11,6 +11,9 @@ import (
 func (*Backend[T]) Attend(o, lse, q, k, v tensor.Mat, a *kernels.Attention) {
 	kernels.CheckAttention("Attend", q, k, v, a)
 	kernels.CheckShape("Attend", "o", o, q.Rows, q.Cols)
+	if !lse.IsZero() {
+		kernels.CheckShape("Attend", "lse", lse, q.Rows, a.Heads)
+	}
 	O, L, V := open[T](o), open[T](lse), open[T](v)
 	s := newScorer[T](q, k, a)
 	for _, run := range a.Queries {

@@ -225,6 +225,7 @@ func (*Backend[T]) MatMulGradW(dw, db, dy, x tensor.Mat) {
 // RopeTable fills the cosines and sines.
 func (*Backend[T]) RopeTable(cs tensor.Mat, pos []int32, r kernels.Rotary) {
 	kernels.CheckShape("RopeTable", "cs", cs, len(pos), r.Dim)
+	kernels.Check("RopeTable", len(r.InvFreq) == r.Dim/2, "%d frequencies for heads of %d", len(r.InvFreq), r.Dim)
 	C := open[T](cs)
 	for i, p := range pos {
 		for j, f := range r.InvFreq {

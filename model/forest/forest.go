@@ -6,7 +6,10 @@
 // sampler fills, what the trainer scores and what the transcript records.
 package forest
 
-import "fmt"
+import (
+	"fmt"
+	"math"
+)
 
 // A Segment continues its Parent, or starts a root where Parent < 0.
 type Segment struct {
@@ -98,10 +101,13 @@ func (f Forest) Validate(vocab, context int) error {
 		if s.Pos < 0 || s.Parent >= 0 && s.Pos < f.End(int(s.Parent)) {
 			return fmt.Errorf("segment %d starts at position %d, before its parent ends", i, s.Pos)
 		}
-		if context > 0 && int(f.End(i)) > context {
-			return fmt.Errorf("segment %d ends at position %d, beyond the model's context of %d", i, f.End(i), context)
+		switch end := int64(s.Pos) + int64(len(s.Tokens)); {
+		case end > math.MaxInt32:
+			return fmt.Errorf("segment %d ends at position %d; positions go up to %d", i, end, math.MaxInt32)
+		case context > 0 && end > int64(context):
+			return fmt.Errorf("segment %d ends at position %d, beyond the model's context of %d", i, end, context)
 		}
-		if s.Temperature < 0 {
+		if !(s.Temperature >= 0 && s.Temperature <= math.MaxFloat32) {
 			return fmt.Errorf("segment %d has temperature %g", i, s.Temperature)
 		}
 		for _, t := range s.Tokens {

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"spell/model"
 )
@@ -29,10 +30,12 @@ type configFile struct {
 	NormEps       *float64       `json:"rms_norm_eps"`
 	Theta         *float64       `json:"rope_theta"`
 	Scaling       *scalingFile   `json:"rope_scaling"`
+	Rope          *scalingFile   `json:"rope_parameters,omitempty"` // newer files: rope_theta and rope_scaling in one
 	Tied          *bool          `json:"tie_word_embeddings"`
 	AttentionBias bool           `json:"attention_bias"`
 	MLPBias       bool           `json:"mlp_bias,omitempty"`
 	Sliding       bool           `json:"use_sliding_window,omitempty"`
+	LayerTypes    []string       `json:"layer_types,omitempty"`
 	InitRange     float64        `json:"initializer_range,omitempty"`
 	BOS           *int32         `json:"bos_token_id"`
 	EOS           tokenIDs       `json:"eos_token_id"`
@@ -41,6 +44,7 @@ type configFile struct {
 }
 
 type scalingFile struct {
+	Theta           *float64 `json:"rope_theta,omitempty"`
 	Type            string   `json:"rope_type"`
 	OldType         string   `json:"type,omitempty"`
 	Factor          float64  `json:"factor"`
@@ -71,7 +75,9 @@ func (t *tokenIDs) UnmarshalJSON(b []byte) error {
 	if err := json.Unmarshal(b, &many); err != nil {
 		return errors.New("eos_token_id is neither a token id nor a list of them")
 	}
-	*t = many
+	if len(many) > 0 {
+		*t = many
+	}
 	return nil
 }
 
@@ -95,46 +101,63 @@ var architectures = map[string]string{
 // ReadConfig reads dir/config.json, and the end tokens of dir/generation_config.json where
 // there is one.
 func ReadConfig(dir string) (model.Config, error) {
+	c, _, err := readConfig(dir)
+	return c, err
+}
+
+// readConfig is ReadConfig that also says what parseConfig does.
+func readConfig(dir string) (c model.Config, untied bool, err error) {
 	path := filepath.Join(dir, "config.json")
 	raw, err := os.ReadFile(path)
 	if err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
-			return model.Config{}, fmt.Errorf("%s is not there; %s is not a Hugging Face model directory", path, dir)
+			return c, false, fmt.Errorf("%s is not there; %s is not a Hugging Face model directory", path, dir)
 		}
-		return model.Config{}, err
+		return c, false, err
 	}
-	c, err := ParseConfig(raw)
-	if err != nil {
-		return c, fmt.Errorf("%s: %w", path, err)
+	if c, untied, err = parseConfig(raw); err != nil {
+		return c, untied, fmt.Errorf("%s: %w", path, err)
 	}
 	path = filepath.Join(dir, "generation_config.json")
 	raw, err = os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return c, nil
+		return c, untied, nil
 	} else if err != nil {
-		return c, err
+		return c, untied, err
 	}
 	var g struct {
 		EOS tokenIDs `json:"eos_token_id"`
 	}
 	if err := json.Unmarshal(raw, &g); err != nil {
-		return c, fmt.Errorf("%s is not valid: %w; mend or remove it", path, err)
+		return c, untied, fmt.Errorf("%s is not valid: %w; mend or remove it", path, err)
 	}
 	if len(g.EOS) > 0 {
 		c.EOS = g.EOS
 	}
 	if err := c.Validate(); err != nil {
-		return c, fmt.Errorf("%s: %w", path, err)
+		return c, untied, fmt.Errorf("%s: %w", path, err)
 	}
-	return c, nil
+	return c, untied, nil
 }
 
 // ParseConfig reads a config.json. It refuses by name what this decoder does not compute.
 func ParseConfig(raw []byte) (model.Config, error) {
+	c, _, err := parseConfig(raw)
+	return c, err
+}
+
+// parseConfig is ParseConfig that also says whether the file rules out a tied head in words.
+func parseConfig(raw []byte) (c model.Config, untied bool, err error) {
 	var f configFile
 	if err := json.Unmarshal(raw, &f); err != nil {
-		return model.Config{}, fmt.Errorf("not a valid config: %w", err)
+		return c, false, fmt.Errorf("not a valid config: %w", err)
 	}
+	c, err = f.config()
+	return c, !or(f.Tied, true), err
+}
+
+// config is the decoder that f describes.
+func (f *configFile) config() (model.Config, error) {
 	if _, ok := architectures[f.ModelType]; !ok {
 		return model.Config{}, fmt.Errorf("model_type %q is not supported; llama, qwen2 and qwen3 are", f.ModelType)
 	}
@@ -145,6 +168,8 @@ func ParseConfig(raw []byte) (model.Config, error) {
 		return model.Config{}, errors.New("mlp_bias is not supported")
 	case f.Sliding:
 		return model.Config{}, errors.New("use_sliding_window is not supported; set it to false to attend to everything")
+	case slices.ContainsFunc(f.LayerTypes, func(t string) bool { return t != "full_attention" }):
+		return model.Config{}, errors.New("layer_types other than full_attention are not supported")
 	case f.AttentionBias && f.ModelType != "qwen2":
 		return model.Config{}, fmt.Errorf("attention_bias with model_type %s is not supported", f.ModelType)
 	case len(f.Quantization) > 0:
@@ -155,7 +180,7 @@ func ParseConfig(raw []byte) (model.Config, error) {
 		KVHeads: or(f.KVHeads, f.Heads), Context: f.Context,
 		QKVBias: f.ModelType == "qwen2", QKNorm: f.ModelType == "qwen3",
 		Tied: or(f.Tied, false), NormEps: or(f.NormEps, 1e-6),
-		BOS: or(f.BOS, -1), EOS: f.EOS, InitRange: f.InitRange,
+		BOS: max(or(f.BOS, -1), -1), EOS: f.EOS, InitRange: f.InitRange,
 	}
 	switch {
 	case f.HeadDim != nil:
@@ -166,11 +191,19 @@ func ParseConfig(raw []byte) (model.Config, error) {
 		}
 		c.HeadDim = f.Hidden / f.Heads
 	}
-	rope, err := f.Scaling.rope(or(f.Theta, 10000), f.Context)
-	if err != nil {
+	scaling, theta := f.Scaling, f.Theta
+	if f.Rope != nil {
+		if scaling != nil {
+			return c, errors.New("rope_scaling and rope_parameters are both there; remove one")
+		}
+		if scaling = f.Rope; scaling.Theta != nil {
+			theta = scaling.Theta
+		}
+	}
+	var err error
+	if c.Rope, err = scaling.rope(or(theta, 10000), f.Context); err != nil {
 		return c, err
 	}
-	c.Rope = rope
 	return c, c.Validate()
 }
 
@@ -179,16 +212,27 @@ func (s *scalingFile) rope(theta float64, context int) (model.Rope, error) {
 	if s == nil {
 		return r, nil
 	}
-	if r.Type = s.Type; r.Type == "" {
-		r.Type = s.OldType
+	kind := s.Type
+	if kind == "" {
+		kind = s.OldType
 	}
-	if s.MScale != nil || s.MScaleAllDim != nil {
+	switch {
+	case kind == "default", kind == "" && s.Factor == 0:
+		return r, nil
+	case kind == "":
+		return r, errors.New("rope_scaling has a factor and no rope_type; llama3 and yarn are known")
+	case s.MScale != nil || s.MScaleAllDim != nil:
 		return r, errors.New("rope_scaling with mscale is not supported")
 	}
-	r.Factor, r.LowFreq, r.HighFreq = s.Factor, s.LowFreq, s.HighFreq
-	r.BetaFast, r.BetaSlow, r.AttentionFactor = or(s.BetaFast, 32), or(s.BetaSlow, 1), or(s.AttentionFactor, 0)
-	if r.Original = s.Original; r.Original == 0 {
+	r.Type, r.Factor, r.Original = kind, s.Factor, s.Original
+	if r.Original == 0 {
 		r.Original = context
+	}
+	switch kind {
+	case "llama3":
+		r.LowFreq, r.HighFreq = s.LowFreq, s.HighFreq
+	case "yarn":
+		r.BetaFast, r.BetaSlow, r.AttentionFactor = or(s.BetaFast, 32), or(s.BetaSlow, 1), or(s.AttentionFactor, 0)
 	}
 	return r, nil
 }

@@ -17,7 +17,7 @@ import (
 
 // Load reads the model in dir into the memory of b, with gradients and moments if train.
 func Load(b kernels.Backend, dir string, p model.Precision, train bool) (*model.Weights, error) {
-	c, err := ReadConfig(dir)
+	c, untied, err := readConfig(dir)
 	if err != nil {
 		return nil, err
 	}
@@ -26,6 +26,9 @@ func Load(b kernels.Backend, dir string, p model.Precision, train bool) (*model.
 		return nil, err
 	}
 	defer files.Close()
+	if _, ok := files.Info("lm_head.weight"); !ok && untied {
+		return nil, fmt.Errorf("%s: config.json sets tie_word_embeddings to false, and the weights hold no lm_head.weight; set it to true or restore the tensor", dir)
+	}
 	return load(b, files, dir, c, p, train)
 }
 
@@ -57,7 +60,7 @@ func load(b kernels.Backend, files source, dir string, c model.Config, p model.P
 }
 
 // match compares the tensors that are there with those the configuration wants, by name and
-// shape, and settles a tied head: a checkpoint without lm_head is tied whatever it says.
+// shape, and settles a tied head where config.json does not: a checkpoint without lm_head is tied.
 func match(files source, dir string, c *model.Config) error {
 	if _, ok := files.Info("lm_head.weight"); !ok {
 		c.Tied = true

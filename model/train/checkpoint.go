@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"spell/kernels"
 	"spell/model"
@@ -27,6 +26,7 @@ const (
 	optimizerFile = "optimizer.safetensors"
 	stateFile     = "state.json"
 	unfinished    = ".writing-"
+	replaced      = ".replaced-"
 )
 
 type savedState struct {
@@ -84,11 +84,16 @@ func (t *Trainer) Save(dir string, n, keep int, run any, extra func(dir string) 
 	if err != nil {
 		return fail(err)
 	}
-	if err := os.RemoveAll(final); err != nil {
+	old := filepath.Join(dir, replaced+Name(n)) // a checkpoint of the same step, kept until the new one is in place
+	if err := os.Rename(final, old); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fail(err)
 	}
 	if err := os.Rename(tmp, final); err != nil {
+		os.Rename(old, final)
 		return fail(err)
+	}
+	if err := os.RemoveAll(old); err != nil {
+		return err
 	}
 	all, err := List(dir)
 	if err != nil {
@@ -113,7 +118,8 @@ func List(dir string) ([]string, error) {
 	}
 	var names []string
 	for _, e := range entries {
-		if e.IsDir() && strings.HasPrefix(e.Name(), "step-") {
+		var n int
+		if _, err := fmt.Sscanf(e.Name(), "step-%d", &n); err == nil && e.IsDir() && e.Name() == Name(n) {
 			names = append(names, e.Name())
 		}
 	}

@@ -61,7 +61,7 @@ func New(b kernels.Backend, w *model.Weights, o Optim, tokens int, keep bool) (*
 		return nil, err
 	}
 	t := &Trainer{Backend: b, Weights: w, Decoder: d, Optim: o}
-	t.clear()
+	t.Discard()
 	return t, nil
 }
 
@@ -77,7 +77,7 @@ func (t *Trainer) Accumulate(f forest.Forest, loss model.Loss) ([]model.Stat, er
 // them, and returns their global norm before clipping. If the norm is not finite the weights
 // stay as they are and the error says so.
 func (t *Trainer) Update(schedule float64) (norm float64, err error) {
-	defer t.clear()
+	defer t.Discard()
 	var sum float64
 	for _, p := range t.Weights.Params {
 		sum += t.Backend.SumSquares(p.Grad)
@@ -107,7 +107,8 @@ func (t *Trainer) Update(schedule float64) (norm float64, err error) {
 	return norm, nil
 }
 
-func (t *Trainer) clear() {
+// Discard clears the accumulated gradients, as of a batch that was cut short.
+func (t *Trainer) Discard() {
 	for _, p := range t.Weights.Params {
 		t.Backend.Zero(p.Grad)
 	}

@@ -15,9 +15,14 @@ import (
 	"spell/tokenizer"
 )
 
+// A Generator samples answers: a rollout.Engine.
+type Generator interface {
+	Generate(context.Context, []rollout.Request) ([]rollout.Result, error)
+}
+
 // A Policy is a model ready to answer: its engine, tokenizer and prompts.
 type Policy struct {
-	Engine  *rollout.Engine
+	Engine  Generator
 	Tok     *tokenizer.Tokenizer
 	Prompts *role.Prompts
 }

@@ -49,8 +49,8 @@ type Stage struct {
 	Tokens int     `json:"tokens"` // of a step, for world and text
 	Slack  int     `json:"slack"`  // most positions left open between documents and before questions
 
-	// The drill: sequences of a step, pairs and queries in each, and the share of right recalls
-	// over the last 50 steps at which the stage ends early.
+	// The drill: sequences of a step, distinct keys and recurrences in each, and the share of right
+	// recalls over the last 50 steps at which the stage ends early.
 	Batch   int     `json:"batch,omitempty"`
 	Pairs   int     `json:"pairs,omitempty"`
 	Queries int     `json:"queries,omitempty"`

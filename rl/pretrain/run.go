@@ -222,10 +222,10 @@ func (r *Run) Step(ctx context.Context) (Line, error) {
 		return Line{}, err
 	}
 	var total float64
-	for _, tree := range b.weights {
+	for t, tree := range b.weights {
 		for k, segment := range tree {
 			for i, w := range segment {
-				if k > 0 || i > 0 || len(segment) == 1 { // the first token of a root is not scored
+				if b.trees[t][k].Parent >= 0 || i > 0 { // the first token of a root is not scored
 					total += float64(w)
 				}
 			}
@@ -239,10 +239,11 @@ func (r *Run) Step(ctx context.Context) (Line, error) {
 	tree, scoredTokens, right := 0, 0, 0
 	for _, pack := range packs {
 		if err := ctx.Err(); err != nil {
+			r.trainer.Discard()
 			return line, err
 		}
-		var weights [][]float32 // of each segment of the pack
-		for range pack.Trees() {
+		var weights [][]float32        // of each segment of the pack
+		for len(weights) < len(pack) { // not by roots: an example without documents has several
 			weights = append(weights, b.weights[tree]...)
 			tree++
 		}
@@ -260,6 +261,7 @@ func (r *Run) Step(ctx context.Context) (Line, error) {
 			}
 		})
 		if err != nil {
+			r.trainer.Discard()
 			return line, err
 		}
 	}

@@ -38,36 +38,55 @@ func words(t *tokenizer.Tokenizer) []int32 {
 	return ids
 }
 
-// drill makes a batch of the recall drill: pairs of distinct keys with random values, then each
-// query a key whose value is to be recalled. Nothing but binding solves it, and without it a
-// small decoder takes very long to find out about binding. Queries start up to slack positions
-// after the pairs, so that recall does not depend on distance.
+// drill makes a batch of the recall drill: pairs of distinct keys and random values, then queries,
+// each a key at random whose value is to be recalled. Nothing but binding solves
+// it, and without it a small decoder takes very long to find out about binding. The sequence is
+// cut at random into pieces with up to slack positions left open between them, so that recall
+// does not depend on distance.
 func drill(r *rng.Rand, words []int32, s *Stage) batch {
 	var b batch
 	for range s.Batch {
 		keys := r.Choose(len(words), s.Pairs)
-		r.Shuffle(len(keys), func(i, j int) { keys[i], keys[j] = keys[j], keys[i] })
-		var root []int32
 		values := make([]int32, len(keys))
-		for i, k := range keys {
+		for i := range values {
 			values[i] = words[r.Intn(len(words))]
-			root = append(root, words[k], values[i])
 		}
-		var f forest.Forest
-		var w [][]float32
-		at := f.Add(-1, root, false)
-		w = append(w, nil)
-		for _, i := range r.Perm(len(keys))[:min(s.Queries, len(keys))] {
-			q := f.Add(at, []int32{words[keys[i]]}, false)
-			if s.Slack > 0 {
-				f[q].Pos += int32(r.Intn(s.Slack + 1))
+		n := s.Pairs + s.Queries
+		tokens, weight := make([]int32, 0, 2*n), make([]float32, 2*n)
+		order := r.Perm(len(keys))
+		for i := range n {
+			if i >= s.Pairs {
+				order = append(order, r.Intn(len(keys)))
+				weight[2*i+1] = 1
 			}
-			f.Add(q, []int32{values[i]}, true)
-			w = append(w, nil, []float32{1})
+			tokens = append(tokens, words[keys[order[i]]], values[order[i]])
 		}
-		b.add(f, w)
+		b.add(pieces(r, tokens, weight, s.Slack))
 	}
 	return b
+}
+
+// pieces is a scored chain of up to four segments with random gaps, or one segment without slack.
+func pieces(r *rng.Rand, tokens []int32, weight []float32, slack int) (forest.Forest, [][]float32) {
+	var f forest.Forest
+	var w [][]float32
+	cuts := []int{len(tokens)}
+	if slack > 0 {
+		cuts = append(r.Choose(len(tokens)-1, r.Intn(4)), cuts...)
+	}
+	from, at := 0, -1
+	for _, to := range cuts {
+		if to == from {
+			continue
+		}
+		at = f.Add(at, tokens[from:to], true)
+		if at > 0 {
+			f[at].Pos += int32(r.Intn(slack/3 + 1))
+		}
+		w = append(w, weight[from:to])
+		from = to
+	}
+	return f, w
 }
 
 // example turns a text example of the world into a tree: the documents as root, or as a chain

@@ -80,6 +80,25 @@ func (r Role) String() string {
 	return fmt.Sprintf("role(%d)", uint8(r))
 }
 
+// MarshalText writes the name.
+func (r Role) MarshalText() ([]byte, error) {
+	if int(r) >= len(roleNames) {
+		return nil, fmt.Errorf("no role has the number %d", uint8(r))
+	}
+	return []byte(r.String()), nil
+}
+
+// UnmarshalText reads the name.
+func (r *Role) UnmarshalText(text []byte) error {
+	for i, n := range roleNames {
+		if n == string(text) {
+			*r = Role(i)
+			return nil
+		}
+	}
+	return fmt.Errorf("unknown role %q: use questioner, responder or verifier", text)
+}
+
 // Letters are the options of a multiple-choice question.
 const Letters = "ABCD"
 

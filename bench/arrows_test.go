@@ -1,0 +1,157 @@
+// Package bench holds what is measured and checked across the whole program.
+package bench
+
+import (
+	"fmt"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const module = "spell"
+
+// allowed says for each top-level folder what its packages may import of the module. A path
+// means that package alone, with "/..." also those below it. Backends lie below kernels, so
+// whoever may import only kernels cannot depend on one of them.
+var allowed = map[string][]string{
+	"tensor":    {"tensor/..."},
+	"kernels":   {"kernels/...", "tensor/..."},
+	"model":     {"model/...", "kernels", "tensor/..."},
+	"tokenizer": {"tokenizer/..."},
+	"rl":        {"rl/...", "model/...", "kernels", "tokenizer/...", "tensor/rng"},
+	"cmd":       {"rl/...", "model/...", "kernels/...", "tokenizer/...", "tensor/..."},
+	"bench":     {"rl/...", "model/...", "kernels/...", "tokenizer/...", "tensor/..."},
+}
+
+// An edge is one import of a package of the module by another, paths relative to the module.
+type edge struct {
+	from, to string
+	test     bool // from a test file
+}
+
+// check is nil for an edge along the arrows. Test files may import more, for oracles and
+// backends to test with, but not what nothing imports.
+func (e edge) check() error {
+	room, _, _ := strings.Cut(e.from, "/")
+	list, ok := allowed[room]
+	if !ok {
+		return fmt.Errorf("%q is in none of the folders of the module", e.from)
+	}
+	within := func(path string) bool {
+		below, tree := strings.CutSuffix(path, "/...")
+		return e.to == below || tree && strings.HasPrefix(e.to, below+"/")
+	}
+	switch {
+	case e.test && within("cmd/...") || e.test && within("bench/..."):
+		return fmt.Errorf("%s is imported by a test of %s; nothing imports it", e.to, e.from)
+	case !e.test && !slices.ContainsFunc(list, within):
+		return fmt.Errorf("%s imports %s; packages under %s may import %s", e.from, e.to, room, strings.Join(list, ", "))
+	}
+	return nil
+}
+
+// edges reads the imports of every Go file under root, whatever it is built for.
+func edges(root string) ([]edge, error) {
+	var all []edge
+	err := fs.WalkDir(os.DirFS(root), ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() {
+			if base := d.Name(); base == "testdata" || name != "." && base[0] == '.' {
+				return fs.SkipDir
+			}
+			return nil
+		}
+		if path.Ext(name) != ".go" {
+			return nil
+		}
+		f, err := parser.ParseFile(token.NewFileSet(), filepath.Join(root, name), nil, parser.ImportsOnly)
+		if err != nil {
+			return err
+		}
+		for _, spec := range f.Imports {
+			imported, err := strconv.Unquote(spec.Path.Value)
+			if err != nil {
+				return err
+			}
+			if to, ok := strings.CutPrefix(imported+"/", module+"/"); ok {
+				all = append(all, edge{path.Dir(name), strings.TrimSuffix(to, "/"), strings.HasSuffix(name, "_test.go")})
+			}
+		}
+		return nil
+	})
+	return all, err
+}
+
+// TestArrows holds every import against the arrows cmd ─► rl ─► model ─► kernels ─► tensor.
+func TestArrows(t *testing.T) {
+	all, err := edges("..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := map[string]bool{}
+	for _, e := range all {
+		if err := e.check(); err != nil {
+			t.Error(err)
+		}
+		seen[e.from+" "+e.to] = true
+	}
+	// Proof that the walk finds what there is.
+	for _, known := range []string{"cmd/spell kernels/open", "model kernels", "kernels tensor", "kernels/cpu kernels"} {
+		if !seen[known] {
+			t.Errorf("the import %q was not found", known)
+		}
+	}
+}
+
+// TestArrowsCanFail tries the check on imports that do not exist.
+func TestArrowsCanFail(t *testing.T) {
+	for _, c := range []struct {
+		edge
+		ok bool
+	}{
+		{edge{from: "tensor", to: "tensor/rng"}, true},
+		{edge{from: "tensor", to: "kernels"}, false},
+		{edge{from: "tensor/safetensors", to: "tokenizer"}, false},
+		{edge{from: "kernels/open", to: "kernels/cpu"}, true},
+		{edge{from: "kernels/cpu", to: "tensor"}, true},
+		{edge{from: "kernels", to: "model/forest"}, false},
+		{edge{from: "kernels/cpu", to: "rl"}, false},
+		{edge{from: "model/hf", to: "tensor/safetensors"}, true},
+		{edge{from: "model", to: "kernels"}, true},
+		{edge{from: "model", to: "kernels/cpu"}, false},
+		{edge{from: "model/rollout", to: "rl/role"}, false},
+		{edge{from: "model/hf", to: "tokenizer"}, false},
+		{edge{from: "tokenizer", to: "tensor"}, false},
+		{edge{from: "tokenizer", to: "tensor", test: true}, true},
+		{edge{from: "rl", to: "kernels"}, true},
+		{edge{from: "rl", to: "kernels/open"}, false},
+		{edge{from: "rl/pretrain", to: "kernels/ref"}, false},
+		{edge{from: "rl/pretrain", to: "kernels/ref", test: true}, true},
+		{edge{from: "rl", to: "tensor/rng"}, true},
+		{edge{from: "rl", to: "tensor"}, false},
+		{edge{from: "rl", to: "cmd/spell"}, false},
+		{edge{from: "rl", to: "cmd/spell", test: true}, false},
+		{edge{from: "cmd/spell", to: "rl"}, true},
+		{edge{from: "cmd/spell", to: "bench"}, false},
+		{edge{from: "model", to: "bench/suite", test: true}, false},
+		{edge{from: "bench", to: "kernels/cpu"}, true},
+		{edge{from: "bench", to: "cmd/spell"}, false},
+		{edge{from: ".", to: "tensor"}, false},
+		{edge{from: "internal/misc", to: "tensor"}, false},
+		{edge{from: "modelling", to: "tensor"}, false},
+		{edge{from: "model", to: "tensorial"}, false},
+	} {
+		if err := c.check(); (err == nil) != c.ok {
+			t.Errorf("%+v: error is %v, want one: %v", c.edge, err, !c.ok)
+		}
+	}
+}

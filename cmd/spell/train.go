@@ -1,0 +1,275 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"spell/kernels"
+	"spell/model"
+	"spell/model/hf"
+	"spell/model/nano"
+	"spell/model/rollout"
+	"spell/model/train"
+	"spell/rl"
+	"spell/rl/corpus"
+	"spell/rl/corpus/world"
+	"spell/rl/eval"
+	"spell/tokenizer"
+)
+
+// trainFlags are what the user said.
+type trainFlags struct {
+	model, docs, out, config string
+	steps, questions         int
+	seed                     uint64
+	resume                   bool
+}
+
+func trainCommand(e *engine) *cobra.Command {
+	var t trainFlags
+	cmd := &cobra.Command{
+		Use:   "train [--model DIR] [--docs DIR] [--out DIR]",
+		Short: "Improve a model on documents by self-play",
+		Long: "train runs self-play (SPELL) over the .txt and .md files under --docs: a sub-folder is a cluster of\n" +
+			"related documents, a flat folder is cut into clusters by similarity. Without --model it trains the\n" +
+			"embedded base, without --docs it uses a generated world, whose truth it knows and reports.",
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return e.train(cmd, t) },
+	}
+	f := cmd.Flags()
+	f.StringVar(&t.model, "model", "", "Hugging Face model directory; empty: the embedded base")
+	f.StringVar(&t.docs, "docs", "", "folder of documents; empty: the generated world")
+	f.StringVar(&t.out, "out", "spell-run", "where checkpoints, transcript and metrics go")
+	f.IntVar(&t.steps, "steps", 0, "steps of self-play; 0: as configured")
+	f.Uint64Var(&t.seed, "seed", 1, "random seed")
+	f.StringVar(&t.config, "config", "", "JSON file laid over the configuration; see spell help config")
+	f.BoolVar(&t.resume, "resume", false, "go on from the newest checkpoint in --out")
+	f.IntVar(&t.questions, "eval", 512, "held-out questions before and after, on the generated world; 0: none")
+	return cmd
+}
+
+// configure lays the user's file and flags over the preset.
+func (t *trainFlags) configure(cmd *cobra.Command) (rl.Config, error) {
+	c := rl.Default()
+	if t.model == "" {
+		c = rl.Small()
+	}
+	if t.config != "" {
+		raw, err := os.ReadFile(t.config)
+		if err != nil {
+			return c, err
+		}
+		if err := c.Read(raw); err != nil {
+			return c, fmt.Errorf("%s: %w", t.config, err)
+		}
+	}
+	if cmd.Flags().Changed("seed") {
+		c.Seed = t.seed
+	}
+	if t.steps > 0 {
+		c.Steps = t.steps
+	}
+	if err := c.Validate(); err != nil {
+		return c, fmt.Errorf("the configuration cannot be run: %w", err)
+	}
+	return c, nil
+}
+
+func (e *engine) train(cmd *cobra.Command, t trainFlags) error {
+	c, err := t.configure(cmd)
+	if err != nil {
+		return err
+	}
+	going, err := rl.Saved(t.out)
+	if err != nil {
+		return err
+	}
+	if going && !t.resume {
+		return fmt.Errorf("%s holds a run already; go on with --resume or choose another --out", t.out)
+	}
+	docs, judge, err := t.documents(c, cmd)
+	if err != nil {
+		return err
+	}
+	b, p, err := e.open()
+	if err != nil {
+		return err
+	}
+	defer b.Close()
+	var run *rl.Run
+	if going {
+		run, err = rl.Resume(t.out, c, b, p, docs, judge)
+	} else {
+		run, err = t.begin(c, b, p, docs, judge)
+	}
+	if err != nil {
+		return err
+	}
+	defer run.Free()
+	if err := os.MkdirAll(t.out, 0o777); err != nil {
+		return err
+	}
+	cmd.Printf("%d parameters, %d clusters, %s, %s\n", run.Weights.Config.Params(), run.Clusters(), b.Name(), p.Name)
+	test := tester{cmd: cmd, run: run, questions: t.questions}
+	if judge == nil {
+		test.questions = 0
+	}
+	if err := test.run1("before"); err != nil {
+		return err
+	}
+	if err := e.steps(cmd, run, t.out); err != nil {
+		return err
+	}
+	if err := test.run1("after"); err != nil {
+		return err
+	}
+	test.compare()
+	cmd.Printf("model: %s\ntranscript: %s\n", filepath.Join(t.out, train.Name(run.Steps())), filepath.Join(t.out, rl.TranscriptFile))
+	return nil
+}
+
+// documents reads the user's folder, or generates the world and its judge.
+func (t *trainFlags) documents(c rl.Config, cmd *cobra.Command) (*corpus.Corpus, rl.Judge, error) {
+	if t.docs != "" {
+		docs, err := corpus.ReadFolder(t.docs, corpus.Options{DocChars: c.DocChars, MaxDocs: c.MaxDocs})
+		if err != nil {
+			return nil, nil, err
+		}
+		cmd.Println(docs.Stats)
+		return docs, nil, nil
+	}
+	w, err := world.NewCorpus(c.Seed, worldClusters, world.Options{Docs: longDocs, Chains: true})
+	if err != nil {
+		return nil, nil, err
+	}
+	return &w.Corpus, eval.Judge{Corpus: w}, nil
+}
+
+// The generated world of a run: clusters to train on, and documents in one, more than the
+// embedded base was trained with.
+const (
+	worldClusters = 600
+	shortDocs     = 3
+	longDocs      = 16
+)
+
+// begin loads model and tokenizer.
+func (t *trainFlags) begin(c rl.Config, b kernels.Backend, p model.Precision, docs *corpus.Corpus, judge rl.Judge) (*rl.Run, error) {
+	dir := t.model
+	if dir == "" {
+		tmp, err := os.MkdirTemp("", "spell-base-")
+		if err != nil {
+			return nil, err
+		}
+		defer os.RemoveAll(tmp)
+		if err := nano.Extract(tmp); err != nil {
+			return nil, err
+		}
+		dir = tmp
+	}
+	var tok *tokenizer.Tokenizer
+	w, err := hf.Load(b, dir, p, true)
+	if err != nil {
+		return nil, err
+	}
+	if tok, err = loadTokenizer(dir, w.Vocab); err != nil {
+		return nil, err
+	}
+	if tok == nil {
+		return nil, fmt.Errorf("%s has no tokenizer.json; self-play needs one", dir)
+	}
+	return rl.New(c, b, w, tok, docs, judge)
+}
+
+// steps runs self-play to the end or to Ctrl-C.
+func (e *engine) steps(cmd *cobra.Command, run *rl.Run, out string) error {
+	show := newProgress(e.quiet)
+	run.OnPhase = show.update
+	ctx := cmd.Context()
+	start, first := time.Now(), run.Steps()
+	for run.Steps() < run.Config.Steps {
+		show.prior = fmt.Sprintf("step %d/%d%s  ", run.Steps()+1, run.Config.Steps, eta(start, run.Steps()-first, run.Config.Steps-run.Steps()))
+		rep, records, err := run.Step(ctx)
+		show.clear()
+		if errors.Is(err, context.Canceled) {
+			if err := run.Save(out); err != nil {
+				return err
+			}
+			return fmt.Errorf("%w after step %d; go on with the same command and --resume", errInterrupted, run.Steps())
+		} else if err != nil {
+			return err
+		}
+		if !e.quiet {
+			cmd.Println(rep)
+		}
+		if err := run.Log(out, rep, records); err != nil {
+			return err
+		}
+		if run.Steps()%run.Config.Checkpoint == 0 || run.Steps() == run.Config.Steps {
+			if err := run.Save(out); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func eta(start time.Time, done, left int) string {
+	if done == 0 {
+		return ""
+	}
+	return fmt.Sprintf(", %v left", (time.Since(start) / time.Duration(done) * time.Duration(left)).Round(time.Second))
+}
+
+// A tester asks held-out questions before and after training, over as many documents as the
+// base was trained on and over more. Entities and phrasing are none that training uses.
+type tester struct {
+	cmd       *cobra.Command
+	run       *rl.Run
+	questions int
+	results   []eval.Result
+}
+
+func (t *tester) run1(when string) error {
+	if t.questions == 0 {
+		return nil
+	}
+	r := t.run
+	e, err := rollout.New(r.Backend, r.Weights, rollout.Options{Slots: 1 << 16, Rows: 1024, Stop: r.Weights.EOS})
+	if err != nil {
+		return err
+	}
+	defer e.Free()
+	for _, docs := range []int{shortDocs, longDocs} {
+		items, err := world.Evaluation(1, world.EvaluationOptions{Questions: t.questions, Asking: world.Asking{HeldOutPhrasing: true},
+			Cluster: world.Options{Docs: docs, Pool: world.HeldOut, Chains: true}})
+		if err != nil {
+			return err
+		}
+		res, err := eval.Questions(t.cmd.Context(), eval.Policy{Engine: e, Tok: r.Tok, Prompts: r.Prompts}, items, r.Config.MaxAnswer)
+		if err != nil {
+			return err
+		}
+		t.results = append(t.results, res)
+		t.cmd.Printf("%s: held-out accuracy over %d documents (%d tokens) %v\n", when, docs, res.Tokens, res)
+	}
+	return nil
+}
+
+// compare prints what training changed.
+func (t *tester) compare() {
+	if len(t.results) != 4 {
+		return
+	}
+	for i, docs := range []int{shortDocs, longDocs} {
+		b, a := t.results[i], t.results[i+2]
+		t.cmd.Printf("%2d documents: %v → %v (%+.1f points); of readable answers %v → %v (%+.1f)\n", docs, b.All, a.All, 100*(a.All.Rate()-b.All.Rate()),
+			b.Valid, a.Valid, 100*(a.Valid.Rate()-b.Valid.Rate()))
+	}
+}

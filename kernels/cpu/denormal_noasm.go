@@ -1,0 +1,8 @@
+//go:build purego || !amd64
+
+package cpu
+
+const flushed = 0
+
+func floatControl() uint32     { return 0 }
+func setFloatControl(c uint32) {}

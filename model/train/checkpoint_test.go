@@ -1,0 +1,266 @@
+package train
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"spell/kernels/cpu"
+	"spell/kernels/kerneltest"
+	"spell/model"
+)
+
+var optim = Optim{LR: 0.01, EmbedScale: 1, Beta1: 0.9, Beta2: 0.99, Eps: 1e-8, WeightDecay: 0.1, ClipNorm: 1}
+
+type progress struct {
+	At   int    `json:"at"`
+	Note string `json:"note"`
+}
+
+func steps(t testing.TB, tr *Trainer, from, to int) {
+	t.Helper()
+	for i := from; i < to; i++ {
+		if _, err := tr.Accumulate(text(20+i, i), nll(1)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := tr.Update(1); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// content is every file below dir.
+func content(t testing.TB, dir string) map[string]string {
+	t.Helper()
+	files := map[string]string{}
+	err := filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
+		if err != nil || e.IsDir() {
+			return err
+		}
+		raw, err := os.ReadFile(path)
+		rel, _ := filepath.Rel(dir, path)
+		files[rel] = string(raw)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return files
+}
+
+// TestResume: training that goes on from a checkpoint is training that never stopped, also on a
+// backend whose memory is unreadable outside its operations.
+func TestResume(t *testing.T) {
+	for _, p := range []model.Precision{model.F32, model.BF16} {
+		for _, guarded := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s/guarded=%v", p.Name, guarded), func(t *testing.T) {
+				inner, err := cpu.New(cpu.Options{Workers: 1})
+				if err != nil {
+					t.Fatal(err)
+				}
+				b := kerneltest.Guarded(inner)
+				if !guarded {
+					b = inner
+				}
+				dir := t.TempDir()
+				tr := trainerOn(t, b, p, optim)
+				steps(t, tr, 0, 3)
+				if err := tr.Save(dir, 3, 2, progress{3, "half"}, nil); err != nil {
+					t.Fatal(err)
+				}
+				steps(t, tr, 3, 6)
+				if err := tr.Save(dir, 6, 2, progress{6, "all"}, nil); err != nil {
+					t.Fatal(err)
+				}
+				var s progress
+				w, restore, err := Resume(b, filepath.Join(dir, Name(3)), p, &s)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if s != (progress{3, "half"}) {
+					t.Errorf("the caller's state is %v", s)
+				}
+				again, err := New(b, w, optim, 64, false) // recomputing blocks is the same bits
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := restore(again); err != nil {
+					t.Fatal(err)
+				}
+				steps(t, again, 3, 6)
+				if again.Steps != 6 || !reflect.DeepEqual(all(tr), all(again)) {
+					t.Errorf("after %d steps the resumed training differs", again.Steps)
+				}
+				other := t.TempDir()
+				if err := again.Save(other, 6, 2, progress{6, "all"}, nil); err != nil {
+					t.Fatal(err)
+				}
+				if !reflect.DeepEqual(content(t, filepath.Join(dir, Name(6))), content(t, other+"/"+Name(6))) {
+					t.Error("the checkpoints differ")
+				}
+			})
+		}
+	}
+}
+
+// TestSaveIsWhole: a checkpoint that cannot be written leaves the earlier ones as they were and
+// nothing that looks like one.
+func TestSaveIsWhole(t *testing.T) {
+	tr := newTrainer(t, model.F32, optim)
+	dir := t.TempDir()
+	steps(t, tr, 0, 1)
+	save := func(n int, extra func(string) error) error { return tr.Save(dir, n, 2, progress{At: n}, extra) }
+	for n := 1; n <= 3; n++ {
+		if err := save(n, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	names, err := List(dir)
+	if err != nil || !reflect.DeepEqual(names, []string{Name(2), Name(3)}) {
+		t.Fatalf("kept %v, %v", names, err)
+	}
+	before := content(t, dir)
+	steps(t, tr, 1, 2)
+	check := func(what string, err error, say ...string) {
+		t.Helper()
+		for _, s := range append(say, Name(4), "earlier checkpoints are untouched") {
+			if err == nil || !strings.Contains(err.Error(), s) {
+				t.Errorf("%s: error %v, want %q in it", what, err, s)
+			}
+		}
+		if after := content(t, dir); !reflect.DeepEqual(before, after) {
+			t.Errorf("%s: the folder changed", what)
+		}
+		entries, _ := os.ReadDir(dir)
+		if len(entries) != 2 {
+			t.Errorf("%s: the folder holds %v", what, entries)
+		}
+	}
+	check("extra fails", save(4, func(d string) error {
+		if err := os.WriteFile(filepath.Join(d, "half"), []byte("half"), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		return errors.New("the disk is full")
+	}), "the disk is full")
+	check("state cannot be written", save(4, func(d string) error { return os.Mkdir(filepath.Join(d, stateFile), 0o777) }), stateFile)
+	check("run is no JSON", func() error {
+		if err := tr.Save(dir, 4, 2, func() {}, nil); err == nil || !strings.Contains(err.Error(), "checkpoint") {
+			t.Errorf("a state that is no JSON gives %v", err)
+		}
+		return save(4, func(string) error { return fs.ErrPermission })
+	}(), "permission")
+	if os.Geteuid() != 0 { // the superuser writes everywhere
+		os.Chmod(dir, 0o555)
+		err := save(4, nil)
+		os.Chmod(dir, 0o777)
+		check("folder is read-only", err, "permission")
+	}
+	// A file in the way of the folder fails for anyone.
+	blocked := filepath.Join(dir, Name(2), stateFile)
+	if err := tr.Save(blocked, 4, 2, progress{}, nil); err == nil {
+		t.Error("a checkpoint was written below a file")
+	}
+	if !reflect.DeepEqual(before, content(t, dir)) {
+		t.Error("the folder changed")
+	}
+	// The same step again replaces its checkpoint, whole.
+	if err := save(3, func(d string) error { return os.WriteFile(filepath.Join(d, "new"), nil, 0o666) }); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, Name(3), "new")); err != nil {
+		t.Error(err)
+	}
+	if err := save(3, func(string) error { return errors.New("no") }); err == nil {
+		t.Error("no error")
+	}
+	if _, err := os.Stat(filepath.Join(dir, Name(3), "new")); err != nil {
+		t.Errorf("a failed save of the same step removed it: %v", err)
+	}
+	entries, _ := os.ReadDir(dir)
+	if len(entries) != 2 {
+		t.Errorf("the folder holds %v", entries)
+	}
+}
+
+// TestList: only complete checkpoints count.
+func TestList(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{Name(10), Name(9), unfinished + Name(11), "step-old", "step-12", "other"} {
+		if err := os.Mkdir(filepath.Join(dir, name), 0o777); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(dir, Name(13)), nil, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	names, err := List(dir)
+	if err != nil || !reflect.DeepEqual(names, []string{Name(9), Name(10)}) {
+		t.Errorf("%v, %v", names, err)
+	}
+	if names, err := List(filepath.Join(dir, "none")); names != nil || err != nil {
+		t.Errorf("a folder that is not there gives %v, %v", names, err)
+	}
+	if _, err := List(filepath.Join(dir, Name(13))); err == nil || !strings.Contains(err.Error(), Name(13)) {
+		t.Errorf("a file gives %v", err)
+	}
+}
+
+// TestResumeErrors: each says in one sentence which file is wrong.
+func TestResumeErrors(t *testing.T) {
+	tr := newTrainer(t, model.F32, optim)
+	dir := t.TempDir()
+	steps(t, tr, 0, 1)
+	if err := tr.Save(dir, 1, 2, progress{At: 1}, nil); err != nil {
+		t.Fatal(err)
+	}
+	write := func(name, text string) func(string) {
+		return func(d string) { os.WriteFile(filepath.Join(d, name), []byte(text), 0o666) }
+	}
+	for name, tt := range map[string]struct {
+		spoil func(dir string)
+		p     model.Precision
+		say   string
+	}{
+		"no state":      {func(d string) { os.Remove(filepath.Join(d, stateFile)) }, model.F32, "is not a checkpoint"},
+		"state cut":     {write(stateFile, `{"version":1,`), model.F32, stateFile},
+		"other version": {write(stateFile, `{"version":9,"precision":"f32","run":{}}`), model.F32, "version 9"},
+		"other run":     {write(stateFile, `{"version":1,"precision":"f32","run":[1]}`), model.F32, stateFile},
+		"precision":     {func(string) {}, model.BF16, "--precision f32"},
+		"no weights":    {func(d string) { os.Remove(filepath.Join(d, "model.safetensors")) }, model.F32, "safetensors"},
+		"weights cut":   {func(d string) { os.Truncate(filepath.Join(d, "model.safetensors"), 100) }, model.F32, "model.safetensors"},
+		"no config":     {func(d string) { os.Remove(filepath.Join(d, "config.json")) }, model.F32, "config.json"},
+		"no optimizer":  {func(d string) { os.Remove(filepath.Join(d, optimizerFile)) }, model.F32, optimizerFile},
+		"optimizer cut": {func(d string) { os.Truncate(filepath.Join(d, optimizerFile), 5000) }, model.F32, optimizerFile},
+		"optimizer of another": {func(d string) {
+			raw, _ := os.ReadFile(filepath.Join(d, "model.safetensors"))
+			os.WriteFile(filepath.Join(d, optimizerFile), raw, 0o666)
+		}, model.F32, optimizerFile},
+	} {
+		t.Run(name, func(t *testing.T) {
+			at := filepath.Join(t.TempDir(), Name(1))
+			if err := os.CopyFS(at, os.DirFS(filepath.Join(dir, Name(1)))); err != nil {
+				t.Fatal(err)
+			}
+			tt.spoil(at)
+			var s progress
+			w, restore, err := Resume(tr.Backend, at, tt.p, &s)
+			if err == nil {
+				var again *Trainer
+				if again, err = New(tr.Backend, w, optim, 64, true); err != nil {
+					t.Fatal(err)
+				}
+				err = restore(again)
+				again.Free()
+				w.Free()
+			}
+			if err == nil || !strings.Contains(err.Error(), tt.say) || !strings.Contains(err.Error(), at) || strings.Contains(err.Error(), "\n") {
+				t.Errorf("error %v; want %q and the path in one line", err, tt.say)
+			}
+		})
+	}
+}

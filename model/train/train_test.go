@@ -1,0 +1,289 @@
+package train
+
+import (
+	"math"
+	"reflect"
+	"strings"
+	"testing"
+
+	"spell/kernels"
+	"spell/kernels/cpu"
+	"spell/model"
+	"spell/model/forest"
+)
+
+// newTrainer is a trainer of a tiny random decoder whose weights, embedding, norms and biases
+// are all nonzero.
+func newTrainer(t testing.TB, p model.Precision, o Optim) *Trainer {
+	t.Helper()
+	b, err := cpu.New(cpu.Options{Workers: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	tr := trainerOn(t, b, p, o)
+	t.Cleanup(func() { tr.Free(); tr.Weights.Free(); b.Close() })
+	return tr
+}
+
+func trainerOn(t testing.TB, b kernels.Backend, p model.Precision, o Optim) *Trainer {
+	t.Helper()
+	c := model.Config{Family: "qwen2", Vocab: 40, Hidden: 16, FF: 24, Layers: 1, Heads: 2, KVHeads: 1, HeadDim: 8, QKVBias: true,
+		NormEps: 1e-6, Context: 128, Rope: model.Rope{Theta: 1e4, Type: "default"}, BOS: -1, EOS: []int32{1}}
+	w, err := model.NewWeights(b, c, p, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Initialize(b, 1, model.Init{Embedding: 0.5, Matrix: 1, Residual: 1})
+	for _, p := range w.Params {
+		if p.Kind == model.Bias {
+			v := make([]float32, p.Cols)
+			for i := range v {
+				v[i] = 0.25
+			}
+			model.Set(b, p, v)
+		}
+	}
+	tr, err := New(b, w, o, 64, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tr
+}
+
+// text is a forest of one scored segment.
+func text(n, from int) forest.Forest {
+	ids := make([]int32, n)
+	for i := range ids {
+		ids[i] = int32((from + 7*i) % 40)
+	}
+	var f forest.Forest
+	f.Add(-1, ids, true)
+	return f
+}
+
+// nll is the next-token loss, times scale.
+func nll(scale float32) model.Loss {
+	return func(scored []forest.Scored, _ []model.Stat, dl, _ []float32) {
+		for i := range dl {
+			dl[i] = -scale / float32(len(scored))
+		}
+	}
+}
+
+// read is the values of a matrix.
+func read(tr *Trainer, p *model.Param) (w, master, m, v []float32) {
+	n := p.Rows * p.Cols
+	w, master, m, v = make([]float32, n), make([]float32, n), make([]float32, n), make([]float32, n)
+	kernels.Download(tr.Backend, w, p.W)
+	kernels.Download(tr.Backend, master, p.Master)
+	kernels.Download(tr.Backend, m, p.M)
+	kernels.Download(tr.Backend, v, p.V)
+	return
+}
+
+func all(tr *Trainer) (out [][]float32) {
+	for _, p := range tr.Weights.Params {
+		w, master, m, v := read(tr, p)
+		out = append(out, w, master, m, v)
+	}
+	return out
+}
+
+// TestUpdate: one update against AdamW written out in float64, with and without a clip; decay
+// on matrices and embedding only; the embedding's own rate.
+func TestUpdate(t *testing.T) {
+	for _, clip := range []float64{0, 1e-3, 1e9} {
+		o := Optim{LR: 0.01, EmbedScale: 0.5, Beta1: 0.9, Beta2: 0.99, Eps: 1e-8, WeightDecay: 0.1, ClipNorm: clip}
+		tr := newTrainer(t, model.F32, o)
+		var grads [][]float64
+		var sum float64
+		if _, err := tr.Accumulate(text(30, 3), nll(1)); err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range tr.Weights.Params {
+			g := make([]float64, p.Rows*p.Cols)
+			kernels.Download(tr.Backend, g, p.Grad)
+			for _, x := range g {
+				sum += x * x
+			}
+			grads = append(grads, g)
+		}
+		var before [][]float32
+		for _, p := range tr.Weights.Params {
+			w, _, _, _ := read(tr, p)
+			before = append(before, w)
+		}
+		norm, err := tr.Update(0.5)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := math.Sqrt(sum); !(math.Abs(norm-want) < 1e-6*want) {
+			t.Errorf("norm %v, want %v", norm, want)
+		}
+		scale := 1.0
+		if clip > 0 && norm > clip {
+			scale = clip / norm
+		}
+		for i, p := range tr.Weights.Params {
+			lr, decay := 0.005, 0.0
+			switch p.Kind {
+			case model.Embedding:
+				lr, decay = 0.0025, 0.1
+			case model.Matrix, model.Residual:
+				decay = 0.1
+			}
+			after, _, _, _ := read(tr, p)
+			for k, g := range grads[i] {
+				g *= scale
+				w := float64(before[i][k])
+				m, v := g, g*g // bias-corrected after one step
+				want := w - lr*(m/(math.Sqrt(v)+o.Eps)+decay*w)
+				if g == 0 {
+					want = w - lr*decay*w
+				}
+				if !(math.Abs(float64(after[k])-want) < 2e-6) {
+					t.Fatalf("clip %g, %s[%d]: %v became %v, want %v (gradient %g)", clip, p.Name, k, w, after[k], want, g)
+				}
+			}
+			rest := make([]float32, p.Rows*p.Cols)
+			kernels.Download(tr.Backend, rest, p.Grad)
+			for _, g := range rest {
+				if g != 0 {
+					t.Fatalf("%s has gradients after the update", p.Name)
+				}
+			}
+		}
+		if tr.Steps != 1 {
+			t.Errorf("%d steps", tr.Steps)
+		}
+	}
+}
+
+// TestAccumulate: a batch in parts has the gradients of the batch in one pass.
+func TestAccumulate(t *testing.T) {
+	o := Optim{LR: 0.01, Beta1: 0.9, Beta2: 0.99, Eps: 1e-8, ClipNorm: 1}
+	one, parts := newTrainer(t, model.F32, o), newTrainer(t, model.F32, o)
+	per := func(scored []forest.Scored, _ []model.Stat, dl, _ []float32) {
+		for i := range dl {
+			dl[i] = -1
+		}
+	}
+	a, b := text(20, 1), text(25, 5)
+	both := append(forest.Forest{}, a...)
+	both.Append(b)
+	if _, err := one.Accumulate(both, per); err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range []forest.Forest{a, b} {
+		if _, err := parts.Accumulate(f, per); err != nil {
+			t.Fatal(err)
+		}
+	}
+	n1, err1 := one.Update(1)
+	n2, err2 := parts.Update(1)
+	if err1 != nil || err2 != nil || !(math.Abs(n1-n2) < 1e-5*n1) {
+		t.Errorf("norms %v and %v, errors %v and %v", n1, n2, err1, err2)
+	}
+	if _, err := parts.Accumulate(a, per); err != nil {
+		t.Fatal(err)
+	}
+	parts.Discard()
+	if n, err := parts.Update(1); n != 0 || err != nil {
+		t.Errorf("after Discard the norm is %v, %v", n, err)
+	}
+}
+
+// TestNotFinite: gradients that are not finite leave weights, moments and the step count as
+// they were, are cleared, and the error says what happened.
+func TestNotFinite(t *testing.T) {
+	for _, p := range []model.Precision{model.F32, model.BF16} {
+		for _, bad := range []float32{float32(math.NaN()), float32(math.Inf(1)), float32(math.Inf(-1))} {
+			tr := newTrainer(t, p, Optim{LR: 0.01, Beta1: 0.9, Beta2: 0.99, Eps: 1e-8, WeightDecay: 0.1, ClipNorm: 1})
+			step := func(scale float32) error {
+				if _, err := tr.Accumulate(text(20, 1), nll(scale)); err != nil {
+					t.Fatal(err)
+				}
+				_, err := tr.Update(1)
+				return err
+			}
+			if err := step(1); err != nil {
+				t.Fatal(err)
+			}
+			before := all(tr)
+			err := step(bad)
+			if err == nil || !strings.Contains(err.Error(), "gradient norm") || !strings.Contains(err.Error(), "left out") {
+				t.Errorf("%s, %g: error %v", p.Name, bad, err)
+			}
+			if !reflect.DeepEqual(before, all(tr)) || tr.Steps != 1 {
+				t.Errorf("%s, %g: weights or optimizer changed", p.Name, bad)
+			}
+			if err := step(1); err != nil || tr.Steps != 2 {
+				t.Errorf("%s, %g: the next update fails: %v", p.Name, bad, err)
+			}
+		}
+	}
+}
+
+func TestOptimValidate(t *testing.T) {
+	good := Optim{LR: 1, Beta1: 0.9, Beta2: 0.99, Eps: 1e-8}
+	if err := good.Validate(); err != nil {
+		t.Error(err)
+	}
+	nan := math.NaN()
+	for name, o := range map[string]Optim{
+		"lr": {LR: -1}, "eps": {Eps: nan}, "weight_decay": {WeightDecay: -1}, "clip_norm": {ClipNorm: nan},
+		"embed_scale": {EmbedScale: math.Inf(1)}, "beta1": {Beta1: 1}, "beta2": {Beta2: nan},
+	} {
+		if err := o.Validate(); err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestPack(t *testing.T) {
+	trees := func(sizes ...int) (out []forest.Forest) {
+		for i, n := range sizes {
+			f := text(n-2, i)
+			f.Add(0, []int32{1}, true)
+			f.Add(0, []int32{2}, true)
+			out = append(out, f)
+		}
+		return out
+	}
+	for _, tt := range []struct {
+		sizes, packs []int // tokens of each
+	}{
+		{nil, nil},
+		{[]int{5}, []int{5}},
+		{[]int{10}, []int{10}},
+		{[]int{5, 5, 5}, []int{10, 5}},
+		{[]int{9, 3, 7, 10, 3}, []int{9, 10, 10, 3}},
+	} {
+		in := trees(tt.sizes...)
+		packs, err := Pack(in, 10)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []int
+		n := 0
+		for _, p := range packs {
+			got = append(got, p.Tokens())
+			if err := p.Validate(40, 128); err != nil {
+				t.Error(err)
+			}
+			for _, r := range p.Trees() { // in order, and whole
+				want := in[n]
+				if r[1]-r[0] != len(want) || !reflect.DeepEqual(p[r[0]].Tokens, want[0].Tokens) || p[r[0]+2].Parent != int32(r[0]) {
+					t.Errorf("%v: tree %d is another", tt.sizes, n)
+				}
+				n++
+			}
+		}
+		if !reflect.DeepEqual(got, tt.packs) || n != len(in) {
+			t.Errorf("%v packs as %v, want %v", tt.sizes, got, tt.packs)
+		}
+	}
+	if _, err := Pack(trees(5, 11), 10); err == nil || !strings.Contains(err.Error(), "tree 1 has 11 tokens; a pass holds 10") {
+		t.Errorf("a tree that is too large gives %v", err)
+	}
+}

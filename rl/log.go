@@ -1,0 +1,139 @@
+package rl
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"spell/kernels"
+	"spell/model"
+	"spell/model/train"
+	"spell/rl/corpus"
+	"spell/tokenizer"
+)
+
+// The files of a run beside its checkpoints; both only grow, a line a record.
+const (
+	TranscriptFile = "transcript.jsonl"
+	MetricsFile    = "metrics.jsonl"
+)
+
+// Log appends a step's lines to the files in dir. They count once a checkpoint says so: what
+// was written after the newest checkpoint is cut off on resume and written again.
+func (r *Run) Log(dir string, rep *Report, records []Record) error {
+	lines := make([]any, len(records))
+	for i := range records {
+		lines[i] = &records[i]
+	}
+	if err := r.append(dir, TranscriptFile, lines...); err != nil {
+		return err
+	}
+	return r.append(dir, MetricsFile, rep)
+}
+
+func (r *Run) append(dir, name string, lines ...any) error {
+	var buf bytes.Buffer
+	enc := json.NewEncoder(&buf)
+	enc.SetEscapeHTML(false)
+	for _, l := range lines {
+		if err := enc.Encode(l); err != nil {
+			return err
+		}
+	}
+	path := filepath.Join(dir, name)
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY, 0o666)
+	if err != nil {
+		return err
+	}
+	at := int64(r.log[name])
+	if err = f.Truncate(at); err == nil { // lines after the newest checkpoint are of a run that was cut off
+		_, err = f.WriteAt(buf.Bytes(), at)
+	}
+	if err == nil {
+		err = f.Sync()
+	}
+	if e := f.Close(); err == nil {
+		err = e
+	}
+	if err != nil {
+		os.Truncate(path, at)
+		return fmt.Errorf("writing %s: %w; earlier lines and checkpoints are untouched", path, err)
+	}
+	r.log[name] += buf.Len()
+	return nil
+}
+
+// Save writes the state after the last completed step as a checkpoint in dir.
+func (r *Run) Save(dir string) error {
+	r.saved.Log = r.log
+	return r.trainer.Save(dir, r.step, r.Config.Keep, r.saved, func(d string) error {
+		return r.Tok.WriteFile(filepath.Join(d, "tokenizer.json"))
+	})
+}
+
+// Saved says whether dir holds a checkpoint of a run.
+func Saved(dir string) (bool, error) {
+	all, err := train.List(dir)
+	return len(all) > 0, err
+}
+
+// Resume goes on from the newest checkpoint in dir, with its configuration but for the number
+// of steps, over the same documents. c is asked for steps only.
+func Resume(dir string, c Config, b kernels.Backend, p model.Precision, docs *corpus.Corpus, judge Judge) (*Run, error) {
+	all, err := train.List(dir)
+	if err != nil {
+		return nil, err
+	}
+	if len(all) == 0 {
+		return nil, fmt.Errorf("%s holds no checkpoint to resume from", dir)
+	}
+	at := filepath.Join(dir, all[len(all)-1])
+	var s savedRun
+	w, restore, err := train.Resume(b, at, p, &s)
+	if err != nil {
+		return nil, err
+	}
+	tok, err := tokenizer.Load(filepath.Join(at, "tokenizer.json"))
+	if err != nil {
+		return nil, err
+	}
+	steps := c.Steps
+	c = s.Config
+	c.Steps = steps
+	r, err := New(c, b, w, tok, docs, judge)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", at, err)
+	}
+	if err := r.restore(s); err != nil {
+		return nil, fmt.Errorf("%s: %w", at, err)
+	}
+	if err := restore(r.trainer); err != nil {
+		return nil, err
+	}
+	for name, n := range s.Log {
+		if err := truncate(filepath.Join(dir, name), n); err != nil {
+			return nil, err
+		}
+		r.log[name] = n
+	}
+	return r, nil
+}
+
+// truncate cuts a log back to its length at the checkpoint.
+func truncate(path string, n int) error {
+	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) && n == 0 {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if info.Size() < int64(n) {
+		return fmt.Errorf("%s has %d bytes and had %d at the checkpoint; it was cut or replaced since", path, info.Size(), n)
+	}
+	return os.Truncate(path, int64(n))
+}

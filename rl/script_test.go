@@ -1,0 +1,286 @@
+package rl
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"spell/kernels"
+	"spell/kernels/cpu"
+	"spell/model"
+	"spell/model/forest"
+	"spell/model/rollout"
+	"spell/rl/corpus"
+	"spell/rl/role"
+	"spell/tokenizer"
+)
+
+// A plan is what the scripted policy does with one question. The question's text carries it
+// through all prompts, so that the policy needs no state: the same prompt under the same key
+// always gets the same replies, whatever was asked before.
+type plan struct {
+	fate   string // bad, skip, long, known (answered without documents), or asked
+	passes int    // answers that equal the reference
+	yes    [2]int // YES votes on a wrong and on a right answer
+	none   int    // votes that say neither, in place of NO votes
+}
+
+// text is the question as the compact prompts read it, for the task.
+func (p plan) text(task role.Task, letter string) string {
+	switch p.fate {
+	case "bad":
+		return " question : which"
+	case "skip":
+		if task == role.Numeric {
+			return " question : how many ? answer : 0 ."
+		}
+		return " question : which ? answer :" + strings.Repeat(" red", 41) + " ."
+	}
+	gold, options := "red", ""
+	switch task {
+	case role.Numeric:
+		gold = "17"
+	case role.MultipleChoice:
+		gold, options = letter, " ( A ) a ( B ) b ( C ) c ( D ) d"
+	}
+	q := fmt.Sprintf("plan %s %d %d %d %d %s", p.fate, p.passes, p.yes[0], p.yes[1], p.none, gold)
+	if p.fate == "long" {
+		q += strings.Repeat(" long", 900)
+	}
+	if options != "" {
+		gold = "( " + gold + " )"
+	}
+	return " question : " + q + " ?" + options + " answer : " + gold + " ."
+}
+
+// readPlan finds the plan and the reference of the last question in a prompt.
+func readPlan(prompt string) (p plan, gold string) {
+	w := strings.Fields(prompt[strings.LastIndex(prompt, "plan "):])
+	n := func(i int) int {
+		v, err := strconv.Atoi(w[i])
+		if err != nil {
+			panic(err)
+		}
+		return v
+	}
+	return plan{w[1], n(2), [2]int{n(3), n(4)}, n(5)}, w[6]
+}
+
+// wrong is an answer that is not gold.
+func wrong(gold string) string {
+	switch {
+	case gold == "17":
+		return "5"
+	case len(gold) == 1:
+		return string(role.Letters[(strings.Index(role.Letters, gold)+1)%4])
+	}
+	return "blue"
+}
+
+// A script is a policy whose words are laid down and whose log-probabilities are those the real
+// decoder gives them.
+type script struct {
+	r     *Run
+	d     *model.Decoder
+	plans func(step, round, i int) plan
+	stop  func(stage int) // called before each stage, to cancel
+	seen  []string        // what the questioner was asked, all prompts
+}
+
+// follow puts a script in the place of a run's engine.
+func follow(t testing.TB, r *Run, plans func(step, round, i int) plan) *script {
+	t.Helper()
+	d, err := model.NewDecoder(r.Backend, r.Weights, r.Config.PassTokens, r.Config.PassTokens, false, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.engine.Free()
+	s := &script{r: r, d: d, plans: plans}
+	r.engine = s
+	return s
+}
+
+func (s *script) Free() { s.d.Free() }
+
+func (s *script) Generate(ctx context.Context, reqs []rollout.Request) ([]rollout.Result, error) {
+	if len(reqs) == 0 {
+		return nil, ctx.Err()
+	}
+	stage := int(reqs[0].Key >> 36 & 15)
+	if s.stop != nil {
+		s.stop(stage)
+	}
+	var out []rollout.Result
+	for _, q := range reqs {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		text := ""
+		for _, seg := range q.Prompt {
+			text += s.r.Tok.Decode(seg.Tokens)
+		}
+		leaf := q.Leaves[0]
+		res := rollout.Result{Forest: slices.Clone(q.Prompt)}
+		for k := range leaf.N {
+			ids := append(s.r.Tok.Encode(s.reply(stage, q.Key, text, k)), s.r.Weights.EOS[0])
+			at := res.Forest.Add(leaf.Segment, ids, true)
+			res.Forest[at].Temperature = leaf.Temperature
+			res.Answers = append(res.Answers, rollout.Answer{Segment: at, Finish: rollout.Stop})
+		}
+		l := forest.Lay(res.Forest)
+		stats, err := s.d.Score(l)
+		if err != nil {
+			return nil, err
+		}
+		for i, st := range stats {
+			a := &res.Answers[int(l.Scored[i].Segment)-len(q.Prompt)]
+			a.LogProbs = append(a.LogProbs, st.LogProb)
+		}
+		out = append(out, res)
+	}
+	return out, nil
+}
+
+// reply is what the policy says to a prompt, as child k of a group.
+func (s *script) reply(stage int, key uint64, prompt string, k int) string {
+	if stage == stageAsk {
+		s.seen = append(s.seen, prompt)
+		task, letter := role.GeneralQA, ""
+		switch {
+		case strings.HasSuffix(prompt, "number :"):
+			task = role.Numeric
+		case strings.HasSuffix(prompt, "choice :"):
+			task, letter = role.MultipleChoice, "C"
+		}
+		return s.plans(int(key>>40), int(key>>28&255), int(key&(1<<28-1))).text(task, letter)
+	}
+	p, gold := readPlan(prompt)
+	answer := func(x string) string {
+		if len(gold) == 1 {
+			return " answer is ( " + x + " ) ."
+		}
+		return " answer is " + x + " ."
+	}
+	switch {
+	case stage == stageGround && p.fate == "known", stage == stageRespond && k < p.passes:
+		return answer(gold)
+	case stage == stageGround, stage == stageRespond:
+		return answer(wrong(gold))
+	}
+	about := 0
+	if strings.Contains(prompt, "first : "+gold+"\n") {
+		about = 1
+	}
+	switch yes := p.yes[about]; {
+	case k < yes:
+		return " yes ."
+	case k < yes+p.none:
+		return " perhaps ."
+	}
+	return " no ."
+}
+
+// words is a text that holds what documents and prompts of these tests say.
+func words() string {
+	var s strings.Builder
+	for i := range 40 {
+		fmt.Fprintf(&s, " document %d says that the colour of item %d is red and not blue .\n question : plan asked %d 2 1 0 17 red ? answer : red . answer is red . answer is ( A ) .\nfirst : red\nsecond : 17\nsame : yes . no . perhaps . ask text : ask number : ask choice : before : long long bad skip known how many which\n", i, i, i%10)
+	}
+	return s.String()
+}
+
+func testTokenizer(t testing.TB) *tokenizer.Tokenizer {
+	t.Helper()
+	tok, err := tokenizer.Train(slices.Values([]string{words()}), tokenizer.TrainOptions{VocabSize: 420, Special: []string{"<|end|>"}, Pattern: tokenizer.GPT2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tok
+}
+
+// documents makes n clusters of k short documents.
+func documents(n, k int) *corpus.Corpus {
+	c := &corpus.Corpus{}
+	for i := range n {
+		cl := corpus.Cluster{Name: fmt.Sprint("cluster-", i)}
+		for d := range k {
+			cl.Docs = append(cl.Docs, corpus.Document{Name: fmt.Sprint(i, "/", d), Text: fmt.Sprintf("document %d says that the colour of item %d is red .", d, i)})
+		}
+		c.Clusters = append(c.Clusters, cl)
+	}
+	return c
+}
+
+// small is a configuration of a few questions.
+func small() Config {
+	c := Small()
+	c.Steps, c.Tasks = 6, []role.Task{role.GeneralQA}
+	c.Answers, c.Votes, c.Questions, c.Draw, c.MaxRounds, c.VerifierGroups = 4, 4, 3, 8, 1, 4
+	c.MaxPrompt, c.MaxDocs, c.MaxQuestion = 700, 20, 40
+	c.PassTokens, c.CacheTokens = 2048, 8192
+	c.Optim.LR, c.Optim.WeightDecay = 1e-2, 0.01
+	return c
+}
+
+func backend(t testing.TB, workers int) kernels.Backend {
+	t.Helper()
+	b, err := cpu.New(cpu.Options{Workers: workers})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { b.Close() })
+	return b
+}
+
+// testWeights are a random decoder for the vocabulary.
+func testWeights(t testing.TB, b kernels.Backend, p model.Precision, vocab int) *model.Weights {
+	t.Helper()
+	c := model.Config{Family: "llama", Vocab: vocab, Hidden: 16, FF: 24, Layers: 1, Heads: 2, KVHeads: 1, HeadDim: 8, Tied: true,
+		NormEps: 1e-6, Context: 1024, Rope: model.Rope{Theta: 1e4, Type: "default"}, BOS: -1, EOS: []int32{int32(vocab) - 1}}
+	w, err := model.NewWeights(b, c, p, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Initialize(b, 1, model.Init{Embedding: 0.5, Matrix: 1, Residual: 1})
+	t.Cleanup(w.Free)
+	return w
+}
+
+// newRun is a run of the scripted policy.
+func newRun(t testing.TB, c Config, b kernels.Backend, p model.Precision, docs *corpus.Corpus, plans func(step, round, i int) plan) (*Run, *script) {
+	t.Helper()
+	tok := testTokenizer(t)
+	r, err := New(c, b, testWeights(t, b, p, tok.VocabSize()), tok, docs, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := follow(t, r, plans)
+	t.Cleanup(r.Free)
+	return r, s
+}
+
+// state is everything a step may change beside weights and optimizer.
+func (r *Run) stateForTest() string {
+	m, _ := r.memory.MarshalJSON()
+	s, _ := r.sampler.MarshalJSON()
+	return fmt.Sprint(r.step, string(m), string(s), slices.Sorted(maps.Keys(r.log)))
+}
+
+// values are the numbers of weights and optimizer.
+func values(r *Run) [][]float32 {
+	var out [][]float32
+	for _, p := range r.Weights.Params {
+		n := p.Rows * p.Cols
+		v := make([]float32, 4*n)
+		kernels.Download(r.Backend, v[:n], p.W)
+		kernels.Download(r.Backend, v[n:2*n], p.Master)
+		kernels.Download(r.Backend, v[2*n:3*n], p.M)
+		kernels.Download(r.Backend, v[3*n:], p.V)
+		out = append(out, v)
+	}
+	return out
+}

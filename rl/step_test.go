@@ -1,0 +1,465 @@
+package rl
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"spell/model"
+	"spell/rl/curriculum"
+	"spell/rl/role"
+)
+
+// fates is one question of every fate, with G = 4 answers and 4 votes on each.
+var fates = []plan{
+	{fate: "bad"},
+	{fate: "skip"},
+	{fate: "long"},
+	{fate: "known"},
+	{fate: "asked", passes: 0, yes: [2]int{0, 4}},          // all wrong; every vote NO: unanimous
+	{fate: "asked", passes: 4, yes: [2]int{0, 4}},          // all right; every vote YES: unanimous
+	{fate: "asked", passes: 2, yes: [2]int{1, 3}, none: 1}, // good; kept on wrong ones, on right ones the valid votes agree
+	{fate: "asked", passes: 1, yes: [2]int{2, 2}},          // good; ties are NO: tied on wrong, contradict the rule on the right one
+	{fate: "asked", passes: 1, yes: [2]int{3, 3}},          // the vote accepts the wrong answers too: all right; disagrees on wrong
+}
+
+func fateOf(_, _, i int) plan { return fates[i] }
+
+func TestStepCounts(t *testing.T) {
+	c := small()
+	c.Draw, c.VerifierGroups = len(fates), 2
+	r, _ := newRun(t, c, backend(t, 1), model.F32, documents(12, 4), fateOf)
+	before := values(r)
+	rep, records, err := r.Step(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := curriculum.Counts{Drawn: 9, BadFormat: 1, Skipped: 1, TooLong: 1, Ungrounded: 1, AllWrong: 1, AllRight: 2, Good: 2,
+		// Per answer: 4 unanimous of "all wrong", 4 of "all right"; 2 and 2 kept of the first good one; of the second
+		// 1 right (tie = NO contradicts) and 3 tied; of the last 1 kept and 3 contradicting.
+		VoteUnanimous: 10, VoteKept: 3, VoteTied: 3, VoteDisagrees: 4}
+	if rep.Counts != want {
+		t.Errorf("counts %+v\nwant   %+v", rep.Counts, want)
+	}
+	if rep.Step != 1 || rep.Rounds != 1 || rep.Cut != 0 || rep.Distinct != 7 {
+		t.Errorf("step %d, rounds %d, cut %d, distinct %d", rep.Step, rep.Rounds, rep.Cut, rep.Distinct)
+	}
+	near := func(what string, got, want float64) {
+		t.Helper()
+		if !(math.Abs(got-want) < 1e-12) {
+			t.Errorf("%s is %v, want %v", what, got, want)
+		}
+	}
+	// Passes 0, 4, 2, 1, 4 of 4; answers the rule accepts 0+4+2+1+1 of 20; majorities that agree with it: all 4,
+	// all 4, all 4, the 3 ties, the right one.
+	near("pass rate", rep.PassRate, (0+1+0.5+0.25+1)/5)
+	near("rule rate", rep.RuleRate, 8.0/20)
+	near("agreement", rep.Agree, (4.0+4+4+3+1)/20)
+	quarter := math.Exp(-math.Pow(0.25/(0.5/3), 2) / 2)
+	near("questioner's reward", rep.Reward[role.Questioner], (-1+0+0-0.5+0+0+1+quarter+0)/9)
+	near("responder's reward", rep.Reward[role.Responder], (0+4+2+1+4.0)/20)
+	// Votes that agree with the majority; "perhaps" agrees with none: 16, 16; of the good one 2×3 YES and, on wrong
+	// answers, 1 YES, 1 perhaps, 2 NO: 2×2; 4×2 at ties, 4×3.
+	near("verifier's reward", rep.Reward[role.Verifier], (16+16+6+4+8+12.0)/80)
+
+	u := rep.Update
+	if u.MaxLogpDiff != 0 {
+		t.Errorf("log-probabilities differ by %g from those sampled", u.MaxLogpDiff)
+	}
+	if u.Sequences != [3]int{2 + 2, 8, 8} {
+		t.Errorf("trained %v samples", u.Sequences)
+	}
+	if !(u.GradNorm > 0) || !(u.Entropy > 0) || u.Entropy > math.Log(float64(r.Tok.VocabSize())) {
+		t.Errorf("gradient norm %g, entropy %g", u.GradNorm, u.Entropy)
+	}
+	if reflect.DeepEqual(before, values(r)) {
+		t.Error("the update changed nothing")
+	}
+	if line := rep.String(); !strings.Contains(line, "9 → 2 good, 1 bad format, 1 skipped, 1 too long, 1 ungrounded, 1 all wrong, 2 all right") || strings.Contains(line, "unchanged") {
+		t.Errorf("the step is described as %q", line)
+	}
+	checkRecords(t, r, records, 0)
+	checkTrained(t, c, records)
+}
+
+// checkTrained computes the advantages of the transcript again and looks at what trained.
+func checkTrained(t *testing.T, c Config, records []Record) {
+	t.Helper()
+	var asked []Output // that train
+	bad, good, ballots := 0, 0, 0
+	for _, rec := range records {
+		n := 0
+		for _, s := range rec.Samples {
+			if s.Trained {
+				n++
+			} else if s.Advantage != 0 {
+				t.Errorf("question %d: a sample that did not train has advantage %v", rec.Question, s.Advantage)
+			}
+		}
+		switch rec.Stage {
+		case "ask":
+			if n == 0 {
+				continue
+			}
+			if rec.Outcome == "skipped" || rec.Outcome == "too long" {
+				t.Errorf("question %d trains and was %s", rec.Question, rec.Outcome)
+			}
+			if rec.Outcome == "good" {
+				good++
+			} else {
+				bad++
+			}
+			asked = append(asked, rec.Samples...)
+		case "ground":
+			if n > 0 {
+				t.Error("the grounding test trains")
+			}
+		default:
+			if n != 0 && n != len(rec.Samples) {
+				t.Errorf("question %d: %d of %d samples of a %s group train", rec.Question, n, len(rec.Samples), rec.Stage)
+			}
+			if n == 0 {
+				continue
+			}
+			if rec.Stage == "verify" {
+				ballots++
+			}
+			checkAdvantages(t, rec.Stage, rec.Samples)
+		}
+	}
+	if want := int(c.BadRatio * float64(good)); good == 0 || bad != want {
+		t.Errorf("%d good and %d bad questions train at ratio %g", good, bad, c.BadRatio)
+	}
+	if ballots != c.VerifierGroups {
+		t.Errorf("%d groups of votes train, want %d", ballots, c.VerifierGroups)
+	}
+	checkAdvantages(t, "ask", asked)
+}
+
+// checkAdvantages: (r − mean)/(s + 1e-6) with s² = Σ(r − mean)²/(n − 1).
+func checkAdvantages(t *testing.T, what string, group []Output) {
+	t.Helper()
+	n, mean, ss := float64(len(group)), 0.0, 0.0
+	for _, s := range group {
+		mean += *s.Reward / n
+	}
+	for _, s := range group {
+		ss += (*s.Reward - mean) * (*s.Reward - mean)
+	}
+	if ss == 0 {
+		t.Errorf("a %s group without variance trains", what)
+	}
+	for _, s := range group {
+		if want := (*s.Reward - mean) / (math.Sqrt(ss/(n-1)) + 1e-6); !(math.Abs(s.Advantage-want) < 1e-9) {
+			t.Errorf("%s: reward %v has advantage %v, want %v", what, *s.Reward, s.Advantage, want)
+		}
+	}
+}
+
+// checkRecords reads the transcript back.
+func checkRecords(t *testing.T, r *Run, records []Record, version int) {
+	t.Helper()
+	dir := t.TempDir()
+	if err := r.Log(dir, &Report{}, records); err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.SplitAfter(readFile(t, dir, TranscriptFile), "\n")
+	if len(lines) != len(records)+1 || lines[len(lines)-1] != "" {
+		t.Fatalf("%d records are %d lines", len(records), len(lines)-1)
+	}
+	for i, line := range lines[:len(lines)-1] {
+		var rec Record
+		d := json.NewDecoder(strings.NewReader(line))
+		d.DisallowUnknownFields()
+		if err := d.Decode(&rec); err != nil {
+			t.Fatalf("line %d: %v", i+1, err)
+		}
+		var again bytes.Buffer
+		enc := json.NewEncoder(&again)
+		enc.SetEscapeHTML(false)
+		if err := enc.Encode(&rec); err != nil {
+			t.Fatal(err)
+		}
+		if again.String() != line {
+			t.Fatalf("line %d reads back as another:\n%s%s", i+1, line, again.String())
+		}
+		if rec.Prompt == "" || len(rec.Samples) == 0 || rec.Version != version || rec.Cluster == "" || !strings.Contains(line, `"role":"`+rec.Role.String()) {
+			t.Errorf("line %d lacks something: %s", i+1, line)
+		}
+		for _, s := range rec.Samples {
+			if !(s.LogProb < 0) || s.Tokens < 1 || s.Text == "" {
+				t.Errorf("line %d: sample %+v", i+1, s)
+			}
+		}
+	}
+	clear(r.log)
+}
+
+// TestTasks runs a step of all three kinds of questions.
+func TestTasks(t *testing.T) {
+	c := small()
+	c.Tasks, c.Draw, c.Questions, c.QuestionerBaseline, c.LossMean = []role.Task{role.GeneralQA, role.Numeric, role.MultipleChoice}, 9, 9, "task", "groups"
+	r, _ := newRun(t, c, backend(t, 1), model.F32, documents(12, 4), func(_, _, i int) plan {
+		return plan{fate: "asked", passes: 1 + i%3, yes: [2]int{1, 3}}
+	})
+	rep, records, err := r.Step(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if rep.Counts.Good != 9 || rep.Update.MaxLogpDiff != 0 {
+		t.Errorf("%v", rep)
+	}
+	var asked [role.NumTasks][]Output
+	for _, rec := range records {
+		if rec.Stage == "ask" {
+			asked[rec.Task] = append(asked[rec.Task], rec.Samples...)
+		}
+	}
+	for task, group := range asked {
+		if len(group) != 3 {
+			t.Errorf("%d questions of task %d", len(group), task)
+		}
+		if slices.ContainsFunc(group, func(o Output) bool { return *o.Reward != *group[0].Reward }) {
+			checkAdvantages(t, fmt.Sprint("task ", task), group)
+		}
+	}
+}
+
+// TestGrowth: with L = 3 and m = 5 the questioner sees 5, 10, 15, then 20 documents, the last
+// five of them new, and the questions it remembers.
+func TestGrowth(t *testing.T) {
+	c := small()
+	c.Draw, c.Questions, c.VerifierGroups, c.MaxQuestion = 1, 1, 1, 40
+	r, s := newRun(t, c, backend(t, 1), model.F32, documents(1, 20), func(step, _, i int) plan {
+		if step == 2 {
+			return plan{fate: "asked", passes: 4, yes: [2]int{0, 4}} // too easy to remember
+		}
+		return plan{fate: "asked", passes: 1 + step%3, yes: [2]int{1, 3}}
+	})
+	for step, want := range []struct{ docs, history int }{{5, 0}, {10, 1}, {15, 2}, {15, 2}, {20, 3}, {20, 3}} {
+		_, records, err := r.Step(context.Background())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := len(records[0].Docs); got != want.docs || !slices.IsSorted(records[0].Docs) {
+			t.Errorf("visit %d shows documents %v, want %d", step+1, records[0].Docs, want.docs)
+		}
+		if got := strings.Count(s.seen[step], "before : "); got != want.history {
+			t.Errorf("visit %d shows %d earlier questions, want %d", step+1, got, want.history)
+		}
+		if got := strings.Count(s.seen[step], "document "); got != want.docs {
+			t.Errorf("the prompt of visit %d holds %d documents, want %d", step+1, got, want.docs)
+		}
+		if n := len(r.memory.Entries(role.GeneralQA, 0)); n != min(3, step+1-min(1, step/2)) {
+			t.Errorf("after visit %d %d questions are remembered", step+1, n)
+		}
+	}
+}
+
+// TestHistoryFits: remembered questions that do not fit beside the documents are not shown.
+func TestHistoryFits(t *testing.T) {
+	c := small()
+	c.Draw, c.Questions, c.VerifierGroups, c.MaxQuestion = 1, 1, 1, 40
+	r, s := newRun(t, c, backend(t, 1), model.F32, documents(1, 20), func(step, _, i int) plan {
+		return plan{fate: "asked", passes: 2, yes: [2]int{1, 3}}
+	})
+	full := 0
+	for _, d := range r.clusters[0].docs {
+		full += len(r.Tok.Encode(d)) + 1
+	}
+	r.Config.MaxPrompt = full + 45
+	for range 5 {
+		if _, _, err := r.Step(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	last := s.seen[4]
+	if n := strings.Count(last, "before : "); n == 0 || n == 3 || len(r.Tok.Encode(last)) > r.Config.MaxPrompt {
+		t.Errorf("%d earlier questions are shown in %d tokens of %d", n, len(r.Tok.Encode(last)), r.Config.MaxPrompt)
+	}
+}
+
+// TestSplit: groups that are larger than a pass train in parts, to the same gradients but for
+// the order of additions.
+func TestSplit(t *testing.T) {
+	plans := func(_, _, i int) plan { return plan{fate: "asked", passes: 1 + i%3, yes: [2]int{1, 3}} }
+	var norms []float64
+	for _, tokens := range []int{2048, 170} {
+		c := small()
+		c.Draw, c.MaxPrompt, c.MaxAnswer, c.MaxVote, c.MaxQuestion, c.PassTokens = 4, 120, 20, 20, 50, tokens
+		r, _ := newRun(t, c, backend(t, 1), model.F32, documents(4, 2), plans)
+		rep, _, err := r.Step(context.Background())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if tokens == 170 {
+			b := &batch{}
+			items := r.draw(b, 0)
+			for _, stage := range []func(context.Context, []*item) error{r.ask, r.ground, r.respond} {
+				if err := stage(context.Background(), items); err != nil {
+					t.Fatal(err)
+				}
+			}
+			g := group{forest: items[0].prompt}
+			for _, a := range items[0].answers {
+				g.samples = append(g.samples, &a.sample)
+			}
+			parts := g.split(items[0].prompt.Tokens() - 1)
+			if len(parts) < 2 || len(g.split(tokens)) > len(parts) {
+				t.Fatalf("%d tokens make %d parts", items[0].prompt.Tokens(), len(parts))
+			}
+			n := 0
+			for _, p := range parts {
+				n += len(p.samples)
+				if err := p.forest.Validate(r.Weights.Vocab, r.Weights.Context); err != nil {
+					t.Error(err)
+				}
+			}
+			if n != len(g.samples) {
+				t.Errorf("%d of %d samples are in parts", n, len(g.samples))
+			}
+		}
+		if rep.Update.MaxLogpDiff != 0 {
+			t.Errorf("log-probabilities differ by %g", rep.Update.MaxLogpDiff)
+		}
+		norms = append(norms, rep.Update.GradNorm)
+	}
+	if !(math.Abs(norms[0]-norms[1]) < 1e-5*norms[0]) {
+		t.Errorf("gradient norms %v", norms)
+	}
+}
+
+// TestNothingToTrainOn: without a good question the weights stay as they are, bit for bit, and
+// the step says so.
+func TestNothingToTrainOn(t *testing.T) {
+	for name, tt := range map[string]struct {
+		change func(*Config)
+		plan   plan
+	}{
+		"bad format":  {func(*Config) {}, plan{fate: "bad"}},
+		"ungrounded":  {func(*Config) {}, plan{fate: "known"}},
+		"all wrong":   {func(*Config) {}, plan{fate: "asked", yes: [2]int{0, 4}}},
+		"few ballots": {func(c *Config) { c.VerifierAny, c.VerifierGroups = false, 100 }, plan{fate: "asked", passes: 4, yes: [2]int{1, 3}}},
+		"equal questions alone": {func(c *Config) { c.RoleWeights = [3]float64{1, 0, 0} }, plan{fate: "asked", passes: 2, yes: [2]int{1, 3}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := small()
+			tt.change(&c)
+			step := plan{fate: "asked", passes: 2, yes: [2]int{1, 3}}
+			r, _ := newRun(t, c, backend(t, 1), model.F32, documents(8, 4), func(n, _, i int) plan {
+				if n == 0 && i < 5 {
+					return plan{fate: "asked", passes: 1 + i%2, yes: step.yes} // so that the moments are not zero
+				}
+				return tt.plan
+			})
+			if rep, _, err := r.Step(context.Background()); err != nil || rep.Update.GradNorm == 0 {
+				t.Fatalf("first step: %v, %v", rep, err)
+			}
+			before, steps := values(r), r.trainer.Steps
+			rep, records, err := r.Step(context.Background())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !reflect.DeepEqual(before, values(r)) || r.trainer.Steps != steps {
+				t.Error("weights or optimizer changed")
+			}
+			if !strings.Contains(rep.String(), "nothing to train on: weights unchanged") {
+				t.Errorf("the step is described as %q", rep)
+			}
+			for _, rec := range records {
+				for _, s := range rec.Samples {
+					if s.Trained || rec.Version != 1 {
+						t.Errorf("record %+v", rec)
+					}
+				}
+			}
+			// The weights of the third step have seen one update too.
+			if _, records, err = r.Step(context.Background()); err != nil || records[0].Version != 1 || records[0].Step != 3 {
+				t.Errorf("third step: %v, version %d", err, records[0].Version)
+			}
+		})
+	}
+}
+
+// TestCancel: a step cancelled in any phase leaves everything as it was, and the same step run
+// again gives the same bytes.
+func TestCancel(t *testing.T) {
+	c := small()
+	c.Questions, c.MaxRounds, c.Draw = 3, 2, len(fates)
+	steps := func(r *Run) string {
+		rep, records, err := r.Step(context.Background())
+		if err != nil {
+			t.Fatal(err)
+		}
+		raw, err := json.Marshal([]any{rep, records})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(raw)
+	}
+	docs := documents(12, 4)
+	straight, _ := newRun(t, c, backend(t, 1), model.F32, docs, fateOf)
+	first, second := steps(straight), steps(straight)
+	for stage := stageAsk; stage <= stageVerify+1; stage++ {
+		r, s := newRun(t, c, backend(t, 1), model.F32, docs, fateOf)
+		if got := steps(r); got != first {
+			t.Fatal("two runs differ in their first step")
+		}
+		for visit := range 2 { // in the first and in the second round
+			before, weights := r.stateForTest(), values(r)
+			ctx, cancel := context.WithCancel(context.Background())
+			n := 0
+			s.stop = func(at int) {
+				if at == stage {
+					if n++; n > visit {
+						cancel()
+					}
+				}
+			}
+			if stage > stageVerify {
+				s.stop = nil
+				cancel()
+			}
+			rep, records, err := r.Step(ctx)
+			cancel()
+			if !errors.Is(err, context.Canceled) || rep != nil || records != nil {
+				t.Fatalf("stage %d: %v, %v", stage, rep, err)
+			}
+			if after := r.stateForTest(); after != before {
+				t.Errorf("stage %d: the state went from %s to %s", stage, before, after)
+			}
+			if !reflect.DeepEqual(weights, values(r)) {
+				t.Errorf("stage %d: the weights changed", stage)
+			}
+		}
+		s.stop = nil
+		if got := steps(r); got != second {
+			t.Errorf("stage %d: the step run again differs:\n%s\n%s", stage, got, second)
+		}
+		if !reflect.DeepEqual(values(r), values(straight)) {
+			t.Errorf("stage %d: the weights differ", stage)
+		}
+	}
+	// An update that has begun is finished.
+	r, _ := newRun(t, c, backend(t, 1), model.F32, docs, fateOf)
+	steps(r)
+	ctx, cancel := context.WithCancel(context.Background())
+	r.OnPhase = func(phase string, _, _, _ int) {
+		if phase == "updating" {
+			cancel()
+		}
+	}
+	if _, _, err := r.Step(ctx); err != nil || ctx.Err() == nil {
+		t.Errorf("cancelled in the update: %v", err)
+	}
+	if !reflect.DeepEqual(values(r), values(straight)) || r.stateForTest() != straight.stateForTest() {
+		t.Error("a step cancelled in its update ends otherwise")
+	}
+}
