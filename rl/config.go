@@ -17,49 +17,50 @@ import (
 // Config is everything a run of self-play depends on beside the model and the documents. Counts
 // are of questions, answers and tokens of the whole run; nothing is per device or per batch of
 // some inner loop. Default has the paper's values, Small those that suit a model of a million
-// parameters. Section numbers are those of the paper, arXiv 2509.23863.
+// parameters. Section numbers are those of the paper, arXiv 2509.23863. The doc tags are what
+// Describe prints.
 type Config struct {
-	Seed  uint64      `json:"seed"`
-	Steps int         `json:"steps"` // updates; the paper's plots run to about 70
-	Tasks []role.Task `json:"tasks"` // kinds of questions, equally often
+	Seed  uint64      `json:"seed" doc:"of everything random in the run"`
+	Steps int         `json:"steps" doc:"updates; the paper's plots run to about 70"`
+	Tasks []role.Task `json:"tasks" doc:"kinds of questions, equally often"`
 
-	Prompts   string `json:"prompts"`    // prompt set: full, compact, or a folder of one's own
-	Docs      int    `json:"docs"`       // m, documents new to the questioner in one call; paper 5
-	DocChars  int    `json:"doc_chars"`  // characters at which long files are cut into documents
-	MaxDocs   int    `json:"max_docs"`   // documents of a cluster, all of which the responder reads
-	MaxPrompt int    `json:"max_prompt"` // tokens of a prompt; clusters are cut to fit; paper 16,384
+	Prompts   string `json:"prompts" doc:"prompt set: full, compact, or a folder of one's own"`
+	Docs      int    `json:"docs" doc:"m, documents new to the questioner in one call; paper 5"`
+	DocChars  int    `json:"doc_chars" doc:"characters at which long files are cut into documents"`
+	MaxDocs   int    `json:"max_docs" doc:"documents of a cluster, all of which the responder reads"`
+	MaxPrompt int    `json:"max_prompt" doc:"tokens of a prompt; clusters are cut to fit; paper 16,384"`
 
-	Temperature float64 `json:"temperature"`  // of all roles; paper 0.7
-	TopP        float64 `json:"top_p"`        // of all roles; paper 0.95
-	TopK        int     `json:"top_k"`        // 0: off, as in the paper
-	MaxQuestion int     `json:"max_question"` // tokens of a questioner's output; paper 4,096
-	MaxAnswer   int     `json:"max_answer"`   // tokens of a responder's output; paper 4,096, reasoning models 20,480
-	MaxVote     int     `json:"max_vote"`     // tokens of a verifier's output; paper 4,096
-	Answers     int     `json:"answers"`      // G, answers to a question; paper 8
-	Votes       int     `json:"votes"`        // G, votes on an answer; paper 8. 0: rule rewards alone
+	Temperature float64 `json:"temperature" doc:"of all roles; paper 0.7"`
+	TopP        float64 `json:"top_p" doc:"of all roles; paper 0.95"`
+	TopK        int     `json:"top_k" doc:"0: off, as in the paper"`
+	MaxQuestion int     `json:"max_question" doc:"tokens of a questioner's output; paper 4,096"`
+	MaxAnswer   int     `json:"max_answer" doc:"tokens of a responder's output; paper 4,096, reasoning models 20,480"`
+	MaxVote     int     `json:"max_vote" doc:"tokens of a verifier's output; paper 4,096"`
+	Answers     int     `json:"answers" doc:"G, answers to a question; paper 8"`
+	Votes       int     `json:"votes" doc:"G, votes on an answer; paper 8. 0: rule rewards alone"`
 
-	Questions      int     `json:"questions"`       // N, questions that train the responder in a step; paper 128
-	Draw           int     `json:"draw"`            // questions drawn at a time until there are N; paper 480
-	MaxRounds      int     `json:"max_rounds"`      // draws in a step at most; then it trains on what it has; paper 10
-	BadRatio       float64 `json:"bad_ratio"`       // failed questions that train, for each good one; paper 1
-	VerifierGroups int     `json:"verifier_groups"` // groups of votes that train in a step; paper 16 (N/G)
-	VerifierAny    bool    `json:"verifier_any"`    // train the groups there are when there are fewer; paper's code: none
+	Questions      int     `json:"questions" doc:"N, questions that train the responder in a step; paper 128"`
+	Draw           int     `json:"draw" doc:"questions drawn at a time until there are N; paper 480"`
+	MaxRounds      int     `json:"max_rounds" doc:"draws in a step at most; then it trains on what it has; paper 10"`
+	BadRatio       float64 `json:"bad_ratio" doc:"failed questions that train, for each good one; paper 1"`
+	VerifierGroups int     `json:"verifier_groups" doc:"groups of votes that train in a step; paper 16 (N/G)"`
+	VerifierAny    bool    `json:"verifier_any" doc:"train the groups there are when there are fewer; paper's code: none"`
 
-	MemoryLength int  `json:"memory_length"` // L, remembered questions of a cluster and task; paper 3
-	MemoryUnion  bool `json:"memory_union"`  // remember all documents of a question (code) or the new ones (paper)
-	MemorySolved bool `json:"memory_solved"` // remember questions that all answers got right (code), not in the paper
+	MemoryLength int  `json:"memory_length" doc:"L, remembered questions of a cluster and task; paper 3"`
+	MemoryUnion  bool `json:"memory_union" doc:"remember all documents of a question (code) or the new ones (paper)"`
+	MemorySolved bool `json:"memory_solved" doc:"remember questions that all answers got right (code), not in the paper"`
 
 	Reward             reward.Config `json:"reward"`
-	QuestionerBaseline string        `json:"questioner_baseline"` // batch (paper) or task (code)
-	LossMean           string        `json:"loss_mean"`           // over the tokens of the batch (tokens) or of each group (groups, Eq. 12)
-	RoleWeights        [3]float64    `json:"role_weights"`        // of questioner, responder, verifier in the loss; 0: the role is not trained; paper 1, 1, 1
-	Entropy            float64       `json:"entropy"`             // entropy bonus; paper 0
+	QuestionerBaseline string        `json:"questioner_baseline" doc:"batch (paper) or task (code)"`
+	LossMean           string        `json:"loss_mean" doc:"over the tokens of the batch (tokens) or of each group (groups, Eq. 12)"`
+	RoleWeights        [3]float64    `json:"role_weights" doc:"of questioner, responder, verifier in the loss; 0: the role is not trained; paper 1, 1, 1"`
+	Entropy            float64       `json:"entropy" doc:"entropy bonus; paper 0"`
 
 	Optim       train.Optim `json:"optim"`
-	PassTokens  int         `json:"pass_tokens"`  // tokens of one forward and backward pass; bounds memory
-	CacheTokens int         `json:"cache_tokens"` // tokens of the key-value cache; bounds memory
-	Checkpoint  int         `json:"checkpoint"`   // steps between checkpoints
-	Keep        int         `json:"keep"`         // checkpoints kept
+	PassTokens  int         `json:"pass_tokens" doc:"tokens of one forward and backward pass; bounds memory"`
+	CacheTokens int         `json:"cache_tokens" doc:"tokens of the key-value cache; bounds memory"`
+	Checkpoint  int         `json:"checkpoint" doc:"steps between checkpoints"`
+	Keep        int         `json:"keep" doc:"checkpoints kept"`
 }
 
 // Default is the paper's configuration (§2.1, §4; appendix).
@@ -131,6 +132,8 @@ func (c *Config) Validate() error {
 		return fmt.Errorf("cache_tokens is %d; a prompt of max_prompt %d tokens and its outputs take up to %d", c.CacheTokens, c.MaxPrompt, cache)
 	case max(c.Answers, c.Votes) > min(c.PassTokens, 1024):
 		return fmt.Errorf("answers %d and votes %d must be at most 1024 and at most pass_tokens", c.Answers, c.Votes)
+	case !(c.Reward.Sigma > 0):
+		return fmt.Errorf("the reward's sigma is %g; it must be positive", c.Reward.Sigma)
 	case len(c.Tasks) == 0:
 		return fmt.Errorf("tasks is empty; name at least one of general_qa, numeric, multiple_choice")
 	case !(c.Temperature > 0 && c.Temperature <= 100):

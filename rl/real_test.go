@@ -116,7 +116,7 @@ func TestGuarded(t *testing.T) {
 			t.Fatal(err)
 		}
 		r = resumed(t, dir, c, b, p, docs)
-		advance(t, r, dir, 1, true)
+		advance(t, r, dir, 2, true)
 		differ(t, want, outcome(t, dir, 3))
 	}
 }

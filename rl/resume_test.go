@@ -33,7 +33,7 @@ func turns(step, round, i int) plan {
 	return p
 }
 
-// advance takes n steps, each logged and saved.
+// advance takes n steps, each logged, and may save the last.
 func advance(t testing.TB, r *Run, dir string, n int, save bool) {
 	t.Helper()
 	for range n {
@@ -44,10 +44,10 @@ func advance(t testing.TB, r *Run, dir string, n int, save bool) {
 		if err := r.Log(dir, rep, records); err != nil {
 			t.Fatal(err)
 		}
-		if save {
-			if err := r.Save(dir); err != nil {
-				t.Fatal(err)
-			}
+	}
+	if save {
+		if err := r.Save(dir); err != nil {
+			t.Fatal(err)
 		}
 	}
 }
@@ -152,7 +152,6 @@ func TestResumeErrors(t *testing.T) {
 			return docs, model.F32
 		}, "tokenizer.json"},
 		"empty directory": {func(dir string) (*corpus.Corpus, model.Precision) {
-			os.RemoveAll(filepath.Join(dir, train.Name(1)))
 			os.RemoveAll(filepath.Join(dir, train.Name(2)))
 			return docs, model.F32
 		}, "no checkpoint"},

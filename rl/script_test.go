@@ -94,7 +94,7 @@ type script struct {
 // follow puts a script in the place of a run's engine.
 func follow(t testing.TB, r *Run, plans func(step, round, i int) plan) *script {
 	t.Helper()
-	d, err := model.NewDecoder(r.Backend, r.Weights, r.Config.PassTokens, r.Config.PassTokens, false, false)
+	d, err := model.NewDecoder(r.Backend, r.Weights, 4096, 4096, false, false)
 	if err != nil {
 		t.Fatal(err)
 	}

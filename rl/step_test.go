@@ -294,6 +294,7 @@ func TestSplit(t *testing.T) {
 	for _, tokens := range []int{2048, 170} {
 		c := small()
 		c.Draw, c.MaxPrompt, c.MaxAnswer, c.MaxVote, c.MaxQuestion, c.PassTokens = 4, 120, 20, 20, 50, tokens
+		c.Answers = 32
 		r, _ := newRun(t, c, backend(t, 1), model.F32, documents(4, 2), plans)
 		rep, _, err := r.Step(context.Background())
 		if err != nil {
@@ -311,13 +312,16 @@ func TestSplit(t *testing.T) {
 			for _, a := range items[0].answers {
 				g.samples = append(g.samples, &a.sample)
 			}
-			parts := g.split(items[0].prompt.Tokens() - 1)
-			if len(parts) < 2 || len(g.split(tokens)) > len(parts) {
+			parts := g.split(tokens)
+			if len(parts) < 2 {
 				t.Fatalf("%d tokens make %d parts", items[0].prompt.Tokens(), len(parts))
 			}
 			n := 0
 			for _, p := range parts {
 				n += len(p.samples)
+				if p.forest.Tokens() > tokens {
+					t.Errorf("a part has %d tokens", p.forest.Tokens())
+				}
 				if err := p.forest.Validate(r.Weights.Vocab, r.Weights.Context); err != nil {
 					t.Error(err)
 				}
@@ -343,10 +347,10 @@ func TestNothingToTrainOn(t *testing.T) {
 		change func(*Config)
 		plan   plan
 	}{
-		"bad format":  {func(*Config) {}, plan{fate: "bad"}},
-		"ungrounded":  {func(*Config) {}, plan{fate: "known"}},
-		"all wrong":   {func(*Config) {}, plan{fate: "asked", yes: [2]int{0, 4}}},
-		"few ballots": {func(c *Config) { c.VerifierAny, c.VerifierGroups = false, 100 }, plan{fate: "asked", passes: 4, yes: [2]int{1, 3}}},
+		"bad format":            {func(*Config) {}, plan{fate: "bad"}},
+		"ungrounded":            {func(*Config) {}, plan{fate: "known"}},
+		"all wrong":             {func(*Config) {}, plan{fate: "asked", yes: [2]int{0, 4}}},
+		"few ballots":           {func(c *Config) { c.VerifierAny, c.VerifierGroups = false, 100 }, plan{fate: "asked", passes: 4, yes: [2]int{1, 3}}},
 		"equal questions alone": {func(c *Config) { c.RoleWeights = [3]float64{1, 0, 0} }, plan{fate: "asked", passes: 2, yes: [2]int{1, 3}}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -461,5 +465,33 @@ func TestCancel(t *testing.T) {
 	}
 	if !reflect.DeepEqual(values(r), values(straight)) || r.stateForTest() != straight.stateForTest() {
 		t.Error("a step cancelled in its update ends otherwise")
+	}
+}
+
+// truth is a judge that knows the questions that were asked, of which those two of four answer
+// are right.
+type truth struct{}
+
+func (truth) Right(_ string, _ role.Task, q role.Question) (right, known bool) {
+	return strings.Contains(q.Text, "asked 2 "), strings.Contains(q.Text, "asked")
+}
+func (truth) Same(_ role.Task, a, b string) bool { return a == b }
+
+func TestTruth(t *testing.T) {
+	c := small()
+	c.Draw = len(fates)
+	r, _ := newRun(t, c, backend(t, 1), model.F32, documents(12, 4), fateOf)
+	r.Judge = truth{}
+	rep, _, err := r.Step(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	// 7 questions are read, 5 of them known, 1 right. YES majorities: 4 on "all right", 2 on the first good one, all 4
+	// on the last, of which 3 are wrong. Right answers: 4, 2, 1 without a majority, 1.
+	if want := (Truth{Known: 5.0 / 7, Right: 1.0 / 7, Precision: 7.0 / 10, Recall: 7.0 / 8}); *rep.Truth != want {
+		t.Errorf("truth %+v, want %+v", *rep.Truth, want)
+	}
+	if !strings.Contains(rep.String(), "true 14%  verifier precision 70% recall 88%") {
+		t.Errorf("the step is described as %q", rep)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -135,10 +136,15 @@ func pretrainLoop(cmd *cobra.Command, run *pretrain.Run, out string, quiet bool)
 			}
 		}
 	}
+	dir := filepath.Join(out, "model")
+	if err := run.Export(dir); err != nil {
+		return err
+	}
+	fmt.Fprintf(w, "model: %s\n", dir)
 	return nil
 }
 
-// interrupted is the error after Ctrl-C of a run that is saved.
+// interrupted says how to go on after Ctrl-C.
 func interrupted(run *pretrain.Run) error {
 	return fmt.Errorf("%w after %d steps; go on with the same command and --resume", errInterrupted, run.Steps())
 }

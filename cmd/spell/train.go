@@ -28,7 +28,7 @@ type trainFlags struct {
 	model, docs, out, config string
 	steps, questions         int
 	seed                     uint64
-	resume                   bool
+	resume, print            bool
 }
 
 func trainCommand(e *engine) *cobra.Command {
@@ -48,8 +48,9 @@ func trainCommand(e *engine) *cobra.Command {
 	f.StringVar(&t.out, "out", "spell-run", "where checkpoints, transcript and metrics go")
 	f.IntVar(&t.steps, "steps", 0, "steps of self-play; 0: as configured")
 	f.Uint64Var(&t.seed, "seed", 1, "random seed")
-	f.StringVar(&t.config, "config", "", "JSON file laid over the configuration; see spell help config")
+	f.StringVar(&t.config, "config", "", "JSON file laid over the configuration; see --print-config")
 	f.BoolVar(&t.resume, "resume", false, "go on from the newest checkpoint in --out")
+	f.BoolVar(&t.print, "print-config", false, "print every setting with its value, unit and the paper's value, and stop")
 	f.IntVar(&t.questions, "eval", 512, "held-out questions before and after, on the generated world; 0: none")
 	return cmd
 }
@@ -86,6 +87,9 @@ func (e *engine) train(cmd *cobra.Command, t trainFlags) error {
 	if err != nil {
 		return err
 	}
+	if t.print {
+		return rl.Describe(cmd.OutOrStdout(), c)
+	}
 	going, err := rl.Saved(t.out)
 	if err != nil {
 		return err
@@ -115,7 +119,7 @@ func (e *engine) train(cmd *cobra.Command, t trainFlags) error {
 	if err := os.MkdirAll(t.out, 0o777); err != nil {
 		return err
 	}
-	cmd.Printf("%d parameters, %d clusters, %s, %s\n", run.Weights.Config.Params(), run.Clusters(), b.Name(), p.Name)
+	fmt.Fprintf(cmd.OutOrStdout(), "%d parameters, %d clusters, %s, %s\n", run.Weights.Config.Params(), run.Clusters(), b.Name(), p.Name)
 	test := tester{cmd: cmd, run: run, questions: t.questions}
 	if judge == nil {
 		test.questions = 0
@@ -130,7 +134,7 @@ func (e *engine) train(cmd *cobra.Command, t trainFlags) error {
 		return err
 	}
 	test.compare()
-	cmd.Printf("model: %s\ntranscript: %s\n", filepath.Join(t.out, train.Name(run.Steps())), filepath.Join(t.out, rl.TranscriptFile))
+	fmt.Fprintf(cmd.OutOrStdout(), "model: %s\ntranscript: %s\n", filepath.Join(t.out, train.Name(run.Steps())), filepath.Join(t.out, rl.TranscriptFile))
 	return nil
 }
 
@@ -141,7 +145,7 @@ func (t *trainFlags) documents(c rl.Config, cmd *cobra.Command) (*corpus.Corpus,
 		if err != nil {
 			return nil, nil, err
 		}
-		cmd.Println(docs.Stats)
+		fmt.Fprintln(cmd.OutOrStdout(), docs.Stats)
 		return docs, nil, nil
 	}
 	w, err := world.NewCorpus(c.Seed, worldClusters, world.Options{Docs: longDocs, Chains: true})
@@ -206,7 +210,7 @@ func (e *engine) steps(cmd *cobra.Command, run *rl.Run, out string) error {
 			return err
 		}
 		if !e.quiet {
-			cmd.Println(rep)
+			fmt.Fprintln(cmd.OutOrStdout(), rep)
 		}
 		if err := run.Log(out, rep, records); err != nil {
 			return err
@@ -257,7 +261,7 @@ func (t *tester) run1(when string) error {
 			return err
 		}
 		t.results = append(t.results, res)
-		t.cmd.Printf("%s: held-out accuracy over %d documents (%d tokens) %v\n", when, docs, res.Tokens, res)
+		fmt.Fprintf(t.cmd.OutOrStdout(), "%s: held-out accuracy over %d documents (%d tokens) %v\n", when, docs, res.Tokens, res)
 	}
 	return nil
 }
@@ -269,7 +273,7 @@ func (t *tester) compare() {
 	}
 	for i, docs := range []int{shortDocs, longDocs} {
 		b, a := t.results[i], t.results[i+2]
-		t.cmd.Printf("%2d documents: %v → %v (%+.1f points); of readable answers %v → %v (%+.1f)\n", docs, b.All, a.All, 100*(a.All.Rate()-b.All.Rate()),
+		fmt.Fprintf(t.cmd.OutOrStdout(), "%2d documents: %v → %v (%+.1f points); of readable answers %v → %v (%+.1f)\n", docs, b.All, a.All, 100*(a.All.Rate()-b.All.Rate()),
 			b.Valid, a.Valid, 100*(a.Valid.Rate()-b.Valid.Rate()))
 	}
 }

@@ -16,7 +16,7 @@ func TestConformance(t *testing.T) {
 			}
 			kerneltest.Run(t, func(workers int) (kernels.Backend, error) {
 				return New(Options{Workers: workers, ISA: isa})
-			}, kerneltest.Options{Workers: []int{1, 3}})
+			}, kerneltest.Options{Workers: []int{1, 3}, Quick: isa == "generic"})
 		})
 	}
 }

@@ -29,7 +29,7 @@ const (
 type packing uint8
 
 const (
-	packed    packing = iota // panels made before, one [K][32] after the other
+	packed    packing = iota // panels made before, see pack
 	inPlace                  // rows of an f32 matrix [K][N]
 	copied                   // rows of a matrix [K][N], copied to scratch block by block
 	transpose                // columns of a matrix [N][K], transposed to scratch block by block
@@ -43,7 +43,7 @@ type gemmCall struct {
 	onto    bool // the chain starts from C
 	acc     bool // C is added after the chain
 	how     packing
-	panels  []float32 // where packed: all panels
+	panels  *pack // where packed
 	m, n, k int
 
 	mb, nb, mTasks int // rows and columns of a task; tasks along the rows
@@ -248,7 +248,13 @@ func (g *gemmCall) panel(w *worker, j, n, k0, k1 int) ([]float32, int) {
 	}
 	switch g.how {
 	case packed:
-		return g.panels[(j/panelCols*g.k+k0)*panelCols:], panelCols
+		at, n := (j/panelCols*g.k+k0)*panelCols, (k1-k0)*panelCols
+		if g.panels.f != nil {
+			return g.panels.f[at:][:n], panelCols
+		}
+		p := w.take(n)
+		w.s.widen(p, g.panels.h[at:][:n])
+		return p, panelCols
 	case inPlace:
 		return g.b.f[k0*g.b.stride+j:], g.b.stride
 	}

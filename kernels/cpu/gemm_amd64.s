@@ -9,7 +9,8 @@
 // the bias always, in B where ragged says so.
 //
 // Registers: AX tile, DI C, SI, R8, R9, R10 rows 0, 3, 6, 9 of A, DX bytes between rows of A, R11 bytes
-// between steps of A, BX B, R12 bytes between rows of B, CX steps left, R13 bytes between rows of C.
+// between steps of A, BX B, R12 bytes between rows of B, CX steps left, R13 bytes between rows of C,
+// R14 what the phase needs.
 
 // SETUP loads the arguments and makes the masks.
 #define SETUP \
@@ -128,6 +129,8 @@ resume:
 	FETCH(R14)                            // row 23, for the next tile
 
 chosen:
+	MOVQ R12, R14
+	SHLQ $5, R14                          // bytes between rows of B, 32 times
 	TESTQ CX, CX                          // no steps?
 	JZ bias
 	CMPB tile_ragged(AX), $0              // may memory end within a row of B?
@@ -136,8 +139,8 @@ chosen:
 loop:
 	VMOVUPS (BX), Z24                     // columns 0-15 of B
 	VMOVUPS 64(BX), Z25                   // columns 16-31
-	PREFETCHT0 (BX)(R12*8)                // the row 8 steps on
-	PREFETCHT0 64(BX)(R12*8)
+	PREFETCHT0 (BX)(R14*1)                // the row 32 steps on
+	PREFETCHT0 64(BX)(R14*1)
 	STEP((SI), Z0, Z1)                    // row 0
 	STEP((SI)(DX*1), Z2, Z3)              // row 1
 	STEP((SI)(DX*2), Z4, Z5)              // row 2
@@ -261,6 +264,8 @@ resume:
 	LOAD(Z14, Z15)                        // row 7
 
 chosen:
+	MOVQ R12, R14
+	SHLQ $5, R14                          // bytes between rows of B, 32 times
 	TESTQ CX, CX                          // no steps?
 	JZ bias
 	CMPB tile_ragged(AX), $0              // may memory end within a row of B?
@@ -269,8 +274,8 @@ chosen:
 loop:
 	VMOVUPS (BX), Z24                     // columns 0-15 of B
 	VMOVUPS 64(BX), Z25                   // columns 16-31
-	PREFETCHT0 (BX)(R12*8)                // the row 8 steps on
-	PREFETCHT0 64(BX)(R12*8)
+	PREFETCHT0 (BX)(R14*1)                // the row 32 steps on
+	PREFETCHT0 64(BX)(R14*1)
 	STEP((SI), Z0, Z1)                    // row 0
 	STEP((SI)(DX*1), Z2, Z3)              // row 1
 	STEP((SI)(DX*2), Z4, Z5)              // row 2
@@ -364,6 +369,8 @@ resume:
 	LOAD(Z6, Z7)                          // row 3
 
 chosen:
+	MOVQ R12, R14
+	SHLQ $5, R14                          // bytes between rows of B, 32 times
 	TESTQ CX, CX                          // no steps?
 	JZ bias
 	CMPB tile_ragged(AX), $0              // may memory end within a row of B?
@@ -372,8 +379,8 @@ chosen:
 loop:
 	VMOVUPS (BX), Z24                     // columns 0-15 of B
 	VMOVUPS 64(BX), Z25                   // columns 16-31
-	PREFETCHT0 (BX)(R12*8)                // the row 8 steps on
-	PREFETCHT0 64(BX)(R12*8)
+	PREFETCHT0 (BX)(R14*1)                // the row 32 steps on
+	PREFETCHT0 64(BX)(R14*1)
 	STEP((SI), Z0, Z1)                    // row 0
 	STEP((SI)(DX*1), Z2, Z3)              // row 1
 	STEP((SI)(DX*2), Z4, Z5)              // row 2
@@ -441,6 +448,8 @@ resume:
 	LOAD(Z2, Z3)                          // row 1
 
 chosen:
+	MOVQ R12, R14
+	SHLQ $5, R14                          // bytes between rows of B, 32 times
 	TESTQ CX, CX                          // no steps?
 	JZ bias
 	CMPB tile_ragged(AX), $0              // may memory end within a row of B?
@@ -449,8 +458,8 @@ chosen:
 loop:
 	VMOVUPS (BX), Z24                     // columns 0-15 of B
 	VMOVUPS 64(BX), Z25                   // columns 16-31
-	PREFETCHT0 (BX)(R12*8)                // the row 8 steps on
-	PREFETCHT0 64(BX)(R12*8)
+	PREFETCHT0 (BX)(R14*1)                // the row 32 steps on
+	PREFETCHT0 64(BX)(R14*1)
 	STEP((SI), Z0, Z1)                    // row 0
 	STEP((SI)(DX*1), Z2, Z3)              // row 1
 	ADDQ R11, SI                          // A: next step
@@ -504,6 +513,8 @@ resume:
 	LOAD(Z0, Z1)                          // row 0
 
 chosen:
+	MOVQ R12, R14
+	SHLQ $5, R14                          // bytes between rows of B, 32 times
 	TESTQ CX, CX                          // no steps?
 	JZ bias
 	CMPB tile_ragged(AX), $0              // may memory end within a row of B?
@@ -512,8 +523,8 @@ chosen:
 loop:
 	VMOVUPS (BX), Z24                     // columns 0-15 of B
 	VMOVUPS 64(BX), Z25                   // columns 16-31
-	PREFETCHT0 (BX)(R12*8)                // the row 8 steps on
-	PREFETCHT0 64(BX)(R12*8)
+	PREFETCHT0 (BX)(R14*1)                // the row 32 steps on
+	PREFETCHT0 64(BX)(R14*1)
 	STEP((SI), Z0, Z1)                    // row 0
 	ADDQ R11, SI                          // A: next step
 	ADDQ R12, BX                          // B: next row

@@ -23,10 +23,11 @@ type packKey struct {
 	typ                     tensor.DType
 }
 
-// A pack holds the panels of a transposed weight matrix [N, K]: panel p is the [K][32] array
-// of columns 32p…; columns beyond N are 0.
+// A pack holds the panels of a transposed weight matrix [N, K] in the type of the matrix, f or h:
+// panel p is the [K][32] array of columns 32p…; columns beyond N are 0.
 type pack struct {
-	panels  []float32
+	f       []float32
+	h       []uint16
 	version uint64
 }
 
@@ -58,37 +59,53 @@ func (b *Backend) wrote(m tensor.Mat) {
 func (b *Backend) loaded(m tensor.Mat) { m.Arena.Touch() }
 
 // packOf is the packed panels of w, or nil where w is not a parameter.
-func (b *Backend) packOf(w tensor.Mat) []float32 {
+func (b *Backend) packOf(w tensor.Mat) *pack {
 	s := b.state(w.Arena)
 	if s.scratch || w.Len() == 0 {
 		return nil
 	}
+	m := view("MatMul", w)
 	key := packKey{w.Off, w.Rows, w.Cols, w.Stride, w.Type}
 	p := s.packs[key]
 	if p == nil {
 		if s.packs == nil {
 			s.packs = map[packKey]*pack{}
 		}
-		p = &pack{panels: make([]float32, ceil(w.Rows, panelCols)*panelCols*w.Cols)}
+		p = &pack{}
+		if n := ceil(w.Rows, panelCols) * panelCols * w.Cols; m.half {
+			p.h = make([]uint16, n)
+		} else {
+			p.f = make([]float32, n)
+		}
 		s.packs[key] = p
 	}
 	if v := w.Arena.Version(); p.version != v {
 		c := &b.calls.pack
-		*c = packCall{panels: p.panels, w: view("MatMul", w)}
+		*c = packCall{p, m}
 		b.pool.do(c, ceil(w.Rows, panelCols), w.Len() > wideWork)
 		p.version = v
 	}
-	return p.panels
+	return p
 }
 
 type packCall struct {
-	panels []float32
-	w      mat
+	*pack
+	w mat
 }
 
 func (c *packCall) task(w *worker, i int) {
-	n := panelCols * c.w.cols
-	packPanel(w, c.panels[i*n:][:n], panelCols, &c.w, i*panelCols, min(panelCols, c.w.rows-i*panelCols), 0, c.w.cols)
+	n, j := panelCols*c.w.cols, i*panelCols
+	cols := min(panelCols, c.w.rows-j)
+	if !c.w.half {
+		packPanel(w, c.f[i*n:][:n], panelCols, &c.w, j, cols, 0, c.w.cols)
+		return
+	}
+	panel := w.take(n)
+	if cols <= panelCols/2 {
+		clear(panel)
+	}
+	packPanel(w, panel, panelCols, &c.w, j, cols, 0, c.w.cols)
+	w.s.narrow(c.h[i*n:][:n], panel) // exact
 }
 
 // packPanel fills p, rows of ld floats, with the transpose of rows [j, j+n) and columns [k0, k1)

@@ -88,6 +88,31 @@ TEXT ·widenAVX512(SB), NOSPLIT, $0-48
 	MOVQ dst_base+0(FP), DI
 	MOVQ dst_len+8(FP), CX
 	MOVQ src_base+24(FP), SI
+	SUBQ $64, CX
+	JLT  rest
+
+four:
+	VPMOVZXWD (SI), Z0                        // to the low half of 32 bits
+	VPMOVZXWD 32(SI), Z1
+	VPMOVZXWD 64(SI), Z2
+	VPMOVZXWD 96(SI), Z3
+	VPSLLD $16, Z0, Z0                        // to the high half: an f32
+	VPSLLD $16, Z1, Z1
+	VPSLLD $16, Z2, Z2
+	VPSLLD $16, Z3, Z3
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	VMOVUPS Z2, 128(DI)
+	VMOVUPS Z3, 192(DI)
+	PREFETCHT0 4096(SI)
+	PREFETCHT0 4160(SI)
+	ADDQ $128, SI
+	ADDQ $256, DI
+	SUBQ $64, CX
+	JGE  four
+
+rest:
+	ADDQ $64, CX
 	BEGIN
 	TESTQ CX, CX
 	JLE  done
@@ -95,8 +120,8 @@ TEXT ·widenAVX512(SB), NOSPLIT, $0-48
 loop:
 	LANES
 	VMOVDQU16.Z (SI), K1, Y0                  // 16 bf16
-	VPMOVZXWD Y0, Z0                          // to the low half of 32 bits
-	VPSLLD $16, Z0, Z0                        // to the high half: an f32
+	VPMOVZXWD Y0, Z0
+	VPSLLD $16, Z0, Z0
 	VMOVUPS Z0, K1, (DI)(R13*1)
 	ADDQ $32, SI
 	NEXT
@@ -843,21 +868,36 @@ TEXT ·copyRowsAVX512(SB), NOSPLIT, $0-80
 	MOVQ lds+56(FP), DX
 	SHLQ $2, DX                               // bytes between rows of src
 	MOVQ rows+64(FP), R10
+	MOVQ cols+72(FP), CX
 	MOVL $-1, AX
+	MOVQ CX, R11
+	ANDQ $15, R11
+	BZHIL R11, AX, R14
+	KMOVW R14, K1                             // the lanes of the last, partial round
+	SHRQ $4, CX                               // full rounds
 
 row:
-	MOVQ cols+72(FP), CX
+	MOVQ CX, R12
 	MOVQ SI, R9
 	MOVQ DI, R8
+	TESTQ R12, R12
+	JZ   part
 
 loop:
-	LANES
-	VMOVUPS.Z (R9), K1, Z0
-	VMOVUPS Z0, K1, (R8)
+	VMOVUPS (R9), Z0
+	VMOVUPS Z0, (R8)
 	ADDQ $64, R9
 	ADDQ $64, R8
-	SUBQ $16, CX
-	JGT  loop
+	DECQ R12
+	JNZ  loop
+
+part:
+	TESTQ R11, R11
+	JZ   next
+	VMOVUPS.Z (R9), K1, Z0
+	VMOVUPS Z0, K1, (R8)
+
+next:
 	ADDQ DX, SI
 	ADDQ BX, DI
 	DECQ R10
@@ -874,23 +914,39 @@ TEXT ·widenRowsAVX512(SB), NOSPLIT, $0-80
 	MOVQ lds+56(FP), DX
 	SHLQ $1, DX                               // bytes between rows of src
 	MOVQ rows+64(FP), R10
+	MOVQ cols+72(FP), CX
 	MOVL $-1, AX
+	MOVQ CX, R11
+	ANDQ $15, R11
+	BZHIL R11, AX, R14
+	KMOVW R14, K1                             // the lanes of the last, partial round
+	SHRQ $4, CX                               // full rounds
 
 row:
-	MOVQ cols+72(FP), CX
+	MOVQ CX, R12
 	MOVQ SI, R9
 	MOVQ DI, R8
+	TESTQ R12, R12
+	JZ   part
 
 loop:
-	LANES
-	VMOVDQU16.Z (R9), K1, Y0                  // 16 bf16
+	VPMOVZXWD (R9), Z0                        // 16 bf16
+	VPSLLD $16, Z0, Z0
+	VMOVUPS Z0, (R8)
+	ADDQ $32, R9
+	ADDQ $64, R8
+	DECQ R12
+	JNZ  loop
+
+part:
+	TESTQ R11, R11
+	JZ   next
+	VMOVDQU16.Z (R9), K1, Y0
 	VPMOVZXWD Y0, Z0
 	VPSLLD $16, Z0, Z0
 	VMOVUPS Z0, K1, (R8)
-	ADDQ $32, R9
-	ADDQ $64, R8
-	SUBQ $16, CX
-	JGT  loop
+
+next:
 	ADDQ DX, SI
 	ADDQ BX, DI
 	DECQ R10

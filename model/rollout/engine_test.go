@@ -169,7 +169,7 @@ func TestProgress(t *testing.T) {
 	e := engine(t, b, tiny(t, b, model.F32), Options{Slots: 2000, Rows: 64, Seed: 1})
 	var last [4]int
 	e.OnProgress = func(done, total, read, sampled int) {
-		if done < last[0] || read < last[2] || sampled < last[3] || total != 1+2+3+1+3+2 {
+		if done < last[0] || read < last[2] || sampled < last[3] || total != (1+2)+3+1+1 {
 			t.Errorf("progress went from %v to %v", last, []int{done, total, read, sampled})
 		}
 		last = [4]int{done, total, read, sampled}
@@ -253,7 +253,7 @@ func TestNotANumber(t *testing.T) {
 // TestRefused: what cannot be served is refused with its number, before anything is sampled.
 func TestRefused(t *testing.T) {
 	b := cpuBackend(t)
-	e := engine(t, b, tiny(t, b, model.F32), Options{Slots: 1000, Rows: 32})
+	e := engine(t, b, tiny(t, b, model.F32), Options{Slots: 2304, Rows: 32})
 	prompt := func(n int) forest.Forest {
 		var f forest.Forest
 		f.Add(-1, make([]int32, n), false)
@@ -264,7 +264,7 @@ func TestRefused(t *testing.T) {
 	gap := prompt(3)
 	gap.Add(0, nil, false)
 	for say, r := range map[string]Request{
-		"the cache holds 1000":               {Prompt: prompt(600), Leaves: []Leaf{{N: 4, MaxTokens: 100, Sampling: ok}}},
+		"the cache holds 2304":               {Prompt: prompt(600), Leaves: []Leaf{{N: 30, MaxTokens: 100, Sampling: ok}}},
 		"a pass holds 32 rows":               {Prompt: prompt(3), Leaves: []Leaf{{N: 33, MaxTokens: 1, Sampling: ok}}},
 		"context of 4096":                    {Prompt: prompt(100), Leaves: []Leaf{{N: 1, MaxTokens: 4000, Sampling: ok}}},
 		"no answers":                         {Prompt: prompt(3)},
@@ -284,8 +284,8 @@ func TestRefused(t *testing.T) {
 		}
 	}
 	// The largest that fits is served.
-	full := Request{Prompt: prompt(500), Leaves: []Leaf{{N: 4, MaxTokens: 100, Sampling: ok}}}
-	if r := generate(t, e, full, full); len(r) != 2 || len(r[1].Answers) != 4 {
+	full := Request{Prompt: prompt(320), Leaves: []Leaf{{N: 15, MaxTokens: 65, Sampling: ok}}}
+	if r := generate(t, e, full, full); len(r) != 2 || len(r[1].Answers) != 15 {
 		t.Error("requests that fit one after the other are not served")
 	}
 	if r := generate(t, e); len(r) != 0 {

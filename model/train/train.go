@@ -16,13 +16,13 @@ import (
 
 // Optim holds the constants of the optimizer. Rates are per update.
 type Optim struct {
-	LR          float64 `json:"lr"`           // learning rate of matrices, norms and biases
-	EmbedScale  float64 `json:"embed_scale"`  // factor on LR for the embedding; 0 means 1
-	Beta1       float64 `json:"beta1"`        // decay of the first moment
-	Beta2       float64 `json:"beta2"`        // decay of the second moment
-	Eps         float64 `json:"eps"`          // added to the root of the second moment
-	WeightDecay float64 `json:"weight_decay"` // decoupled, on matrices and embedding only
-	ClipNorm    float64 `json:"clip_norm"`    // largest global gradient norm; 0: no limit
+	LR          float64 `json:"lr" doc:"learning rate of matrices, norms and biases"`
+	EmbedScale  float64 `json:"embed_scale" doc:"factor on LR for the embedding; 0 means 1"`
+	Beta1       float64 `json:"beta1" doc:"decay of the first moment"`
+	Beta2       float64 `json:"beta2" doc:"decay of the second moment"`
+	Eps         float64 `json:"eps" doc:"added to the root of the second moment"`
+	WeightDecay float64 `json:"weight_decay" doc:"decoupled, on matrices and embedding only"`
+	ClipNorm    float64 `json:"clip_norm" doc:"largest global gradient norm; 0: no limit"`
 }
 
 // Validate refuses constants no optimizer has.

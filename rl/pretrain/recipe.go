@@ -49,8 +49,8 @@ type Stage struct {
 	Tokens int     `json:"tokens"` // of a step, for world and text
 	Slack  int     `json:"slack"`  // most positions left open between documents and before questions
 
-	// The drill: sequences of a step, distinct keys and recurrences in each, and the share of right
-	// recalls over the last 50 steps at which the stage ends early.
+	// The drill: sequences of a step, pairs and queries in each, and the share of right recalls over
+	// the last 50 steps at which the stage ends early. A stage on the world may have some beside.
 	Batch   int     `json:"batch,omitempty"`
 	Pairs   int     `json:"pairs,omitempty"`
 	Queries int     `json:"queries,omitempty"`
@@ -63,22 +63,28 @@ type Stage struct {
 	FreeWeight float32                `json:"free_weight,omitempty"`
 }
 
-// World is the recipe of the embedded base.
+// World is the recipe of the embedded base. The drill comes first, in just this form: with fewer
+// pairs, or with queries among the pairs, small shortcuts are learned instead of binding.
 func World() Recipe {
-	short := world.DefaultTraining()
-	short.Cluster.Docs, short.Cluster.MaxDocs = 1, 3
-	full := world.DefaultTraining()
-	full.Cluster.Docs, full.Cluster.MaxDocs = 1, 5
+	mix := world.DefaultTraining()
+	mix.Documents, mix.Verifier, mix.Grounding, mix.Arithmetic, mix.Letters = 0.66, 0.18, 0.02, 0.07, 0.07
+	mix.Responder, mix.Questioner, mix.Digest = 0.55, 0.3, 0.15
+	mix.OtherPool = 0.25
+	narrow, wide := mix, mix
+	narrow.Cluster.Docs, narrow.Cluster.MaxDocs = 1, 4
+	wide.Cluster.Docs, wide.Cluster.MaxDocs = 2, 5
+	drill := Stage{Name: "drill", Data: "drill", Steps: 9000, LR: 3e-3, Warmup: 100, Flat: 1, Final: 1, Embed: 0.3,
+		Batch: 32, Pairs: 8, Queries: 16, StopAt: 0.93}
+	docs := Stage{Name: "world", Data: "world", Steps: 3000, LR: 2e-3, Warmup: 20, Flat: 1, Final: 1, Embed: 0.3, Tokens: 4096,
+		Slack: 200, Mixture: &narrow, DocWeight: 0.03, FreeWeight: 0.2, Batch: 4, Pairs: 8, Queries: 16}
+	wider := docs
+	wider.Name, wider.Steps, wider.Flat, wider.Final, wider.Tokens, wider.Slack, wider.Mixture = "world, wider", 4000, 0.3, 0.05, 6144, 300, &wide
 	return Recipe{
-		Seed: 1, Vocab: 1024, Hidden: 128, FF: 352, Layers: 3, Heads: 4, KV: 4, Dim: 32, Context: 4096, Theta: 10000, Family: "llama",
+		Seed: 1, Vocab: 1024, Hidden: 128, FF: 352, Layers: 3, Heads: 4, KV: 4, Dim: 32, Context: 4096, Theta: 10000, Family: "qwen2",
 		Init:       model.Init{Embedding: 0.1, Matrix: 1, Residual: 0.1},
 		Optim:      train.Optim{LR: 1, Beta1: 0.9, Beta2: 0.98, Eps: 1e-8, ClipNorm: 1},
 		PassTokens: 8192, Checkpoint: 500,
-		Stages: []Stage{
-			{Name: "drill", Data: "drill", Steps: 6000, LR: 3e-3, Warmup: 100, Flat: 1, Final: 1, Embed: 0.3, Batch: 64, Pairs: 8, Queries: 8, Slack: 200, StopAt: 0.93},
-			{Name: "world", Data: "world", Steps: 3000, LR: 2e-3, Warmup: 50, Flat: 1, Final: 1, Embed: 0.3, Decay: 0.05, Tokens: 4096, Slack: 200, Mixture: &short, DocWeight: 0.03, FreeWeight: 0.3},
-			{Name: "world, wider", Data: "world", Steps: 9000, LR: 2e-3, Warmup: 50, Flat: 0.5, Final: 0.05, Embed: 0.3, Decay: 0.05, Tokens: 6144, Slack: 200, Mixture: &full, DocWeight: 0.03, FreeWeight: 0.3},
-		},
+		Stages: []Stage{drill, docs, wider},
 	}
 }
 
@@ -128,7 +134,7 @@ func (r *Recipe) Validate() error {
 			return fmt.Errorf("stage %q has %d steps, %d of warm-up and slack %d; they must not be negative, and steps positive", s.Name, s.Steps, s.Warmup, s.Slack)
 		case !(s.LR >= 0 && s.LR <= 1) || !(s.Flat >= 0 && s.Flat <= 1) || !(s.Final >= 0 && s.Final <= 1) || !(s.Embed >= 0) || !(s.Decay >= 0):
 			return fmt.Errorf("stage %q: lr, flat and final must lie in [0, 1], embed and decay must not be negative", s.Name)
-		case s.Data == "drill" && (s.Batch < 1 || s.Pairs < 1 || s.Queries < 1):
+		case (s.Data == "drill" || s.Batch != 0) && (s.Batch < 1 || s.Pairs < 1 || s.Queries < 1):
 			return fmt.Errorf("stage %q: batch, pairs and queries must be positive", s.Name)
 		case s.Data != "drill" && (s.Tokens < 1 || s.Tokens > 1<<24):
 			return fmt.Errorf("stage %q: tokens is %d; it must be positive", s.Name, s.Tokens)

@@ -10,9 +10,11 @@ import (
 	"spell/kernels"
 	"spell/model"
 	"spell/model/forest"
+	"spell/model/hf"
 	"spell/model/train"
 	"spell/rl/corpus/world"
 	"spell/rl/role"
+	"spell/tensor"
 	"spell/tensor/rng"
 	"spell/tokenizer"
 )
@@ -172,6 +174,14 @@ func (r *Run) Save(dir string) error {
 	})
 }
 
+// Export writes the model to dir as a Hugging Face directory in bf16, without what training adds.
+func (r *Run) Export(dir string) error {
+	if err := hf.Save(r.Backend, r.Weights, dir, tensor.BF16); err != nil {
+		return err
+	}
+	return r.Tok.WriteFile(filepath.Join(dir, "tokenizer.json"))
+}
+
 // batch makes the data of the current step.
 func (r *Run) batch() (batch, error) {
 	s := &r.Recipe.Stages[r.state.Stage]
@@ -184,6 +194,10 @@ func (r *Run) batch() (batch, error) {
 			index := uint64(r.state.Stage)<<56 | uint64(r.state.Step)<<16 | i
 			f, w := example(rng.At(r.Recipe.Seed, rng.Gaps, index, 0, 0), r.Tok, r.mixtures[r.state.Stage].Example(r.Recipe.Seed, index), r.EOS, s)
 			b.add(f, w)
+		}
+		if s.Batch > 0 { // keeps alive the recall of words that no document has
+			d := drill(rng.At(r.Recipe.Seed, rng.Drill, uint64(r.state.Stage), uint64(r.state.Step), 0), r.words, s)
+			b.trees, b.weights = append(b.trees, d.trees...), append(b.weights, d.weights...)
 		}
 		return b, nil
 	}

@@ -24,6 +24,15 @@ var shapeNames = []string{"gaussian", "reverse", "triangle"}
 // String returns the name used in flags.
 func (s Shape) String() string { return shapeNames[s] }
 
+// MarshalText writes the name.
+func (s Shape) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// UnmarshalText reads the name.
+func (s *Shape) UnmarshalText(text []byte) (err error) {
+	*s, err = ParseShape(string(text))
+	return err
+}
+
 // ParseShape is the inverse of String.
 func ParseShape(name string) (Shape, error) {
 	for i, n := range shapeNames {
@@ -36,12 +45,13 @@ func ParseShape(name string) (Shape, error) {
 
 // Config holds the constants of the rewards. Default gives the paper's.
 type Config struct {
-	Shape       Shape
-	Mu, Sigma   float64 // centre and width of the Gaussian: 1/2 and 1/6
-	BadFormat   float64 // questioner, reply cannot be read: −1
-	Ungrounded  float64 // questioner, answered without documents: −1/2
-	InvalidVote float64 // verifier, neither YES nor NO: 0; the paper's code gives −1
-	Strict      bool    // numeric answers by NumericStrict instead of the paper code's tolerant check: false
+	Shape       Shape   `json:"shape" doc:"questioner's reward over the pass rate: gaussian (paper), reverse (1-r) or triangle (1-2|r-1/2|)"`
+	Mu          float64 `json:"mu" doc:"centre of the Gaussian; paper 1/2"`
+	Sigma       float64 `json:"sigma" doc:"width of the Gaussian; paper 1/6"`
+	BadFormat   float64 `json:"bad_format" doc:"questioner, reply cannot be read; paper -1"`
+	Ungrounded  float64 `json:"ungrounded" doc:"questioner, answered without documents; paper -1/2"`
+	InvalidVote float64 `json:"invalid_vote" doc:"verifier, neither yes nor no: 0; paper's code -1"`
+	Strict      bool    `json:"strict" doc:"numbers must agree in sign and scale; paper's code is tolerant"`
 }
 
 // Default returns the paper's constants.

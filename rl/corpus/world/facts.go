@@ -55,7 +55,7 @@ var relationsOf, byWord = func() (of [numKinds][]Relation, by map[string]Relatio
 type Style uint8
 
 const (
-	Canonical Style = iota // "the home of Tolan is Norvale ."
+	Canonical Style = iota // "home Tolan Norvale ."
 	Natural                // one of two plain sentences: "Tolan lives in Norvale ."
 )
 
@@ -68,7 +68,7 @@ type Fact struct {
 
 // String is the canonical sentence.
 func (f Fact) String() string {
-	return "the " + f.Relation.String() + " of " + f.Subject + " is " + f.Value + " ."
+	return f.Relation.String() + " " + f.Subject + " " + f.Value + " ."
 }
 
 // natural is the sentence in one of the two other forms.

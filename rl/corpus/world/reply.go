@@ -10,9 +10,9 @@ import (
 // answer. It begins with a space, as what follows a prompt does. It is false where the question has no true answer in
 // the cluster, or no option or two options are true.
 //
-//	the home of Tolan is Norvale . the mayor of Norvale is Kestor . the answer is Kestor .
-//	the rank of Tolan is 7 . the rank of Kestor is 5 . 7 + 5 = 12 . the answer is 12 .
-//	the job of Tolan is doctor . the answer is physician so ( B ) .
+//	home Tolan Norvale . mayor Norvale Kestor . the answer is Kestor .
+//	rank Tolan 7 . rank Kestor 5 . 7 + 5 = 12 . the answer is 12 .
+//	job Tolan doctor . the answer is physician so ( B ) .
 func (c *Cluster) Reply(q role.Question, task role.Task) (string, bool) {
 	query, ok := parseQuery(q.Text)
 	if !ok {

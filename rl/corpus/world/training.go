@@ -34,6 +34,7 @@ type Example struct {
 type TrainingOptions struct {
 	Cluster     Options // with the numbers of documents
 	Homogeneous float64 // share of clusters that are homogeneous whatever Cluster.Kinds says
+	OtherPool   float64 // share of the examples that are about the names of the other pool
 	Asking      Asking
 	Branches    int // in an example
 
@@ -78,10 +79,16 @@ type Training struct {
 // NewTraining checks the options. The prompts must be of the compact set: gold replies have its format.
 func NewTraining(prompts *role.Prompts, opts TrainingOptions) (*Training, error) {
 	checked := []Options{opts.Cluster}
-	if opts.Homogeneous > 0 {
+	if opts.OtherPool > 0 {
 		o := opts.Cluster
-		o.Kinds = Homogeneous
+		o.Pool ^= Train ^ HeldOut
 		checked = append(checked, o)
+	}
+	if opts.Homogeneous > 0 {
+		for _, o := range checked {
+			o.Kinds = Homogeneous
+			checked = append(checked, o)
+		}
 	}
 	for _, o := range checked {
 		if err := o.check(); err != nil {
@@ -105,6 +112,11 @@ func NewTraining(prompts *role.Prompts, opts TrainingOptions) (*Training, error)
 // Example makes the example at an index: the same one for the same seed and options. It may be called concurrently.
 func (t *Training) Example(seed, index uint64) Example {
 	r := rng.At(seed, rng.World, useTraining, index, 0)
+	if t.opts.OtherPool > 0 && chance(r, t.opts.OtherPool) {
+		other := *t
+		other.opts.Cluster.Pool ^= Train ^ HeldOut
+		t = &other
+	}
 	o := &t.opts
 	var e Example
 	alone := [...]func(*rng.Rand, int) Branch{1: t.verify, t.grounding, t.arithmetic, t.letter}

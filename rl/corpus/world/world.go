@@ -2,12 +2,12 @@
 // that can be asked about them, gold replies of every role in the compact prompt format, and a judge that reads a
 // question a model wrote and says what is true of it.
 //
-// A document is one entity. Its sentences all have the form "the home of Tolan is Norvale .", with one space between
+// A document is one entity. Its sentences all have the form "home Tolan Norvale .", with one space between
 // words; a value of one document is often the subject of another, so that questions of two and three hops have answers.
 // A few values have an alias (doctor, physician), so that a right answer may read differently from the reference.
 //
-// The names are divided into two pools. A cluster is made wholly of one, so the held-out pool tests a model on entities
-// whose names it has never seen in a document.
+// The names are divided into two pools. A cluster is made wholly of one: self-play reads the training pool, and is
+// tested on the other, whose names it never sees.
 //
 // Everything is a pure function of a seed and an index.
 package world

@@ -1,0 +1,114 @@
+package rl
+
+import (
+	"encoding/json"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"spell/model"
+	"spell/rl/role"
+)
+
+func TestPresets(t *testing.T) {
+	for name, c := range map[string]Config{"default": Default(), "small": Small()} {
+		if err := c.Validate(); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		raw, err := json.Marshal(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var again Config
+		if err := again.Read(raw); err != nil {
+			t.Errorf("%s does not read back: %v", name, err)
+		}
+		if twice, _ := json.Marshal(again); string(twice) != string(raw) {
+			t.Errorf("%s reads back as another:\n%s\n%s", name, raw, twice)
+		}
+	}
+}
+
+func TestConfigErrors(t *testing.T) {
+	for say, change := range map[string]func(*Config){
+		"steps is -1":            func(c *Config) { c.Steps = -1 },
+		"docs is 0":              func(c *Config) { c.Docs = 0 },
+		"answers is 1":           func(c *Config) { c.Answers = 1 },
+		"tasks is empty":         func(c *Config) { c.Tasks = nil },
+		"temperature is NaN":     func(c *Config) { c.Temperature = math.NaN() },
+		"temperature is 0":       func(c *Config) { c.Temperature = 0 },
+		"top_p is 1.5":           func(c *Config) { c.TopP = 1.5 },
+		"bad_ratio is -1":        func(c *Config) { c.BadRatio = -1 },
+		"max_rounds is 257":      func(c *Config) { c.MaxRounds = 257 },
+		"questioner_baseline":    func(c *Config) { c.QuestionerBaseline = "none" },
+		"loss_mean":              func(c *Config) { c.LossMean = "none" },
+		"role_weights":           func(c *Config) { c.RoleWeights[1] = math.Inf(1) },
+		"lr is -1":               func(c *Config) { c.Optim.LR = -1 },
+		"sigma is 0":             func(c *Config) { c.Reward.Sigma = 0 },
+		"pass_tokens is 1000":    func(c *Config) { c.PassTokens = 1000 },
+		"cache_tokens is 1500":   func(c *Config) { c.CacheTokens = 1500 },
+		"answers 2000 and votes": func(c *Config) { c.Answers, c.CacheTokens = 2000, 1<<20 },
+	} {
+		c := Small()
+		change(&c)
+		if err := c.Validate(); err == nil || !strings.Contains(err.Error(), say) {
+			t.Errorf("%q: error %v", say, err)
+		}
+	}
+	for text, say := range map[string]string{`{"learning_rate": 1}`: "learning_rate", `{"seed": 1} 2`: "more than one", `{"tasks": ["poems"]}`: "poems", `[`: "EOF"} {
+		c := Small()
+		if err := c.Read([]byte(text)); err == nil || !strings.Contains(err.Error(), say) {
+			t.Errorf("%s gives %v", text, err)
+		}
+	}
+	c := small()
+	c.Prompts = filepath.Join(t.TempDir(), "none")
+	b, tok := backend(t, 1), testTokenizer(t)
+	w := testWeights(t, b, model.F32, tok.VocabSize())
+	if _, err := New(c, b, w, tok, documents(3, 3), nil); err == nil || !strings.Contains(err.Error(), "none") {
+		t.Errorf("a prompt set that is not there gives %v", err)
+	}
+	c = small()
+	if _, err := New(c, b, w, tok, documents(3, 1), nil); err == nil || !strings.Contains(err.Error(), "no cluster has two documents") {
+		t.Errorf("clusters of one document give %v", err)
+	}
+	c.Tasks = []role.Task{role.Numeric, role.Numeric}
+	if _, err := New(c, b, w, tok, documents(3, 3), nil); err == nil || !strings.Contains(err.Error(), "twice") {
+		t.Errorf("a task named twice gives %v", err)
+	}
+}
+
+// TestLog: lines of a step that was cut off are replaced, and a log that cannot be written is
+// named.
+func TestLog(t *testing.T) {
+	r, dir := &Run{log: map[string]int{}}, t.TempDir()
+	path := filepath.Join(dir, TranscriptFile)
+	record := func(text string) []Record { return []Record{{Step: 1, Text: text}} }
+	for _, text := range []string{"one <&>", "two"} {
+		if err := r.Log(dir, &Report{Step: 1}, record(text)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	whole := readFile(t, path)
+	if err := os.WriteFile(path, []byte(whole+`{"step": 3, "text": "`+strings.Repeat("torn ", 1000)), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Log(dir, &Report{Step: 2}, record("three")); err != nil {
+		t.Fatal(err)
+	}
+	got := readFile(t, path)
+	if !strings.HasPrefix(got, whole) || strings.Contains(got, "torn") || strings.Count(got, "\n") != 3 || !strings.Contains(got, "one <&>") {
+		t.Errorf("the transcript reads\n%s", got)
+	}
+	if err := os.Mkdir(filepath.Join(dir, "in the way"), 0o777); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.append(dir, "in the way", 1); err == nil || !strings.Contains(err.Error(), "in the way") {
+		t.Errorf("a log that cannot be written gives %v", err)
+	}
+	if err := truncate(filepath.Join(dir, "none"), 0); err != nil {
+		t.Errorf("a log that was never begun: %v", err)
+	}
+}
