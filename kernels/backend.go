@@ -150,7 +150,9 @@ func (q Query) Keys() int {
 }
 
 // Sampling says how to draw one token. Temperature 0 takes the most likely id, the lowest of
-// equals, and records its log-probability at temperature 1. TopP ≥ 1 and TopK ≤ 0 cut nothing.
+// equals, and records its log-probability at temperature 1. TopK keeps that many of the most
+// likely ids, then TopP the fewest whose share of what TopK left reaches it; TopP ≥ 1 and
+// TopK ≤ 0 cut nothing.
 type Sampling struct {
 	Temperature float32
 	TopP        float32

@@ -81,9 +81,9 @@ func Default() Config {
 func Small() Config {
 	c := Default()
 	c.Steps = 60
-	c.Prompts, c.Docs, c.DocChars, c.MaxDocs, c.MaxPrompt = "compact", 5, 400, 16, 1024
+	c.Prompts, c.Docs, c.DocChars, c.MaxDocs, c.MaxPrompt = "compact", 5, 400, 32, 1024
 	c.Temperature, c.TopP = 1, 1
-	c.MaxQuestion, c.MaxAnswer, c.MaxVote = 64, 48, 4
+	c.MaxQuestion, c.MaxAnswer, c.MaxVote = 80, 48, 4
 	c.Questions, c.Draw, c.MaxRounds, c.VerifierGroups, c.VerifierAny = 24, 48, 2, 12, true
 	c.Optim = train.Optim{LR: 1e-4, EmbedScale: 1, Beta1: 0.9, Beta2: 0.99, Eps: 1e-8, WeightDecay: 0, ClipNorm: 1}
 	c.PassTokens, c.CacheTokens = 4096, 65536

@@ -160,7 +160,7 @@ func (t *trainFlags) documents(c rl.Config, cmd *cobra.Command) (*corpus.Corpus,
 const (
 	worldClusters = 600
 	shortDocs     = 3
-	longDocs      = 16
+	longDocs      = 32
 )
 
 // begin loads model and tokenizer.

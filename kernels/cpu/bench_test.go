@@ -120,3 +120,32 @@ func BenchmarkMatMul(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkAttend is causal attention over one sequence, forward and gradient; the rate counts
+// the useful products, 2 forward and 5 backward.
+func BenchmarkAttend(b *testing.B) {
+	for _, s := range []struct{ rows, heads, kv, dim int }{{240, 4, 4, 32}, {2048, 1, 1, 64}, {2048, 14, 2, 64}} {
+		a := &kernels.Attention{Heads: s.heads, KVHeads: s.kv, Dim: s.dim, Scale: .125,
+			Queries: []kernels.Query{{Len: int32(s.rows), Spans: []kernels.Span{{Len: int32(s.rows)}}}}}
+		flops := float64(s.rows) * float64(s.rows+1) * float64(s.heads*s.dim) // of one product
+		r := newBench(b, 1)
+		m := func(cols int) tensor.Mat { return r.random(r.rest, tensor.F32, s.rows, cols) }
+		q, o, do, dq, lse := m(s.heads*s.dim), m(s.heads*s.dim), m(s.heads*s.dim), m(s.heads*s.dim), m(s.heads)
+		k, v, dk, dv := m(s.kv*s.dim), m(s.kv*s.dim), m(s.kv*s.dim), m(s.kv*s.dim)
+		name := fmt.Sprintf("%d/%d,%dx%d", s.rows, s.heads, s.kv, s.dim)
+		b.Run("forward/"+name, func(b *testing.B) {
+			top := peak()
+			for b.Loop() {
+				r.Attend(o, lse, q, k, v, a)
+			}
+			report(b, 2*flops, top)
+		})
+		b.Run("grad/"+name, func(b *testing.B) {
+			top := peak()
+			for b.Loop() {
+				r.AttendGrad(dq, dk, dv, do, o, lse, q, k, v, a)
+			}
+			report(b, 5*flops, top)
+		})
+	}
+}

@@ -198,8 +198,16 @@ func (g *gemmCall) block(w *worker, i0, i1, j0, j1, k0, k1 int, first, last bool
 	var wide []float32 // copyCols columns of B
 	for j := j0; j < j1; j += panelCols {
 		t.n = min(panelCols, j1-j)
+		var bias []float32
+		if last && g.bias != nil {
+			bias = g.bias[j : j+t.n]
+		}
 		var bp []float32
-		if g.how == copied {
+		if g.how == packed && g.panels.h != nil && w.s.skinny(i1-i0) && k1 > k0 {
+			h := g.panels.h[(j/panelCols*g.k+k0)*panelCols:][:(k1-k0)*panelCols]
+			w.s.productHalf(&t, c[j-j0:], a, h, bias, i1-i0)
+			continue
+		} else if g.how == copied {
 			if (j-j0)%copyCols == 0 {
 				w.top = top
 				wide = w.take((k1 - k0) * copyDist)
@@ -209,10 +217,6 @@ func (g *gemmCall) block(w *worker, i0, i1, j0, j1, k0, k1 int, first, last bool
 		} else {
 			w.top = top
 			bp, t.ldb = g.panel(w, j, t.n, k0, k1)
-		}
-		var bias []float32
-		if last && g.bias != nil {
-			bias = g.bias[j : j+t.n]
 		}
 		w.s.product(&t, c[j-j0:], a, bp, bias, i1-i0)
 	}

@@ -2,6 +2,8 @@
 
 package cpu
 
+import "unsafe"
+
 // tileNAVX512 is productGeneric for N rows of C, each step one fused multiply-add. The operands
 // must reach as far as t says; bias may be nil.
 
@@ -29,34 +31,56 @@ func (s isa) product(t *tile, c, a, b, bias []float32, m int) {
 		return
 	}
 	// The last elements that assembly touches: an index out of range panics here.
+	if t.k > 0 {
+		_ = b[(t.k-1)*t.ldb+t.n-1]
+		t.ragged = t.n < panelCols && len(b) < (t.k-1)*t.ldb+panelCols
+	}
+	t.strips(c, a, &b[0], bias, m, tileRows)
+}
+
+// skinny says whether productHalf takes products of m rows.
+func (s isa) skinny(m int) bool { return s == avx512 && m <= 16 }
+
+// productHalf is product with a packed panel of bf16, read where it lies: few rows share the cost
+// of widening it.
+func (s isa) productHalf(t *tile, c, a []float32, b []uint16, bias []float32, m int) {
+	if m <= 0 || t.n <= 0 {
+		return
+	}
+	_ = b[t.k*panelCols-1]
+	h := *t
+	h.half, h.ldb = true, panelCols/2 // in elements of 4 bytes
+	h.strips(c, a, (*float32)(unsafe.Pointer(&b[0])), bias, m, 8)
+}
+
+// strips cuts m rows into those that tiles have, up to most.
+func (t *tile) strips(c, a []float32, b *float32, bias []float32, m, most int) {
 	_ = c[(m-1)*t.ldc+t.n-1]
+	if t.k > 0 {
+		_ = a[(m-1)*t.rs+(t.k-1)*t.ks]
+	}
 	var bp *float32
 	if bias != nil {
 		_ = bias[t.n-1]
 		bp = &bias[0]
 	}
-	if t.k > 0 {
-		_ = a[(m-1)*t.rs+(t.k-1)*t.ks]
-		_ = b[(t.k-1)*t.ldb+t.n-1]
-		t.ragged = t.n < panelCols && len(b) < (t.k-1)*t.ldb+panelCols
-	}
 	for r := 0; r < m; {
 		cp, ap := &c[r*t.ldc], &a[r*t.rs]
 		switch left := m - r; {
-		case left >= 12 && left != 16:
-			tile12AVX512(t, cp, ap, &b[0], bp)
+		case left >= 12 && left != 16 && most >= 12:
+			tile12AVX512(t, cp, ap, b, bp)
 			r += 12
 		case left >= 8:
-			tile8AVX512(t, cp, ap, &b[0], bp)
+			tile8AVX512(t, cp, ap, b, bp)
 			r += 8
 		case left >= 4:
-			tile4AVX512(t, cp, ap, &b[0], bp)
+			tile4AVX512(t, cp, ap, b, bp)
 			r += 4
 		case left >= 2:
-			tile2AVX512(t, cp, ap, &b[0], bp)
+			tile2AVX512(t, cp, ap, b, bp)
 			r += 2
 		default:
-			tile1AVX512(t, cp, ap, &b[0], bp)
+			tile1AVX512(t, cp, ap, b, bp)
 			r++
 		}
 	}

@@ -6,7 +6,7 @@
 // Matrix tiles, AVX-512. A tile of R rows and 32 columns of C stays in Z0…Z(2R-1), two registers a
 // row, while a step of the chain loads one row of B (Z24, Z25) and broadcasts one element of A for
 // each row (Z26). Columns from t.n on are masked off by K1 and K2 where memory may end there: in C and
-// the bias always, in B where ragged says so.
+// the bias always, in B where ragged says so. The tiles of up to 8 rows also take B as bf16.
 //
 // Registers: AX tile, DI C, SI, R8, R9, R10 rows 0, 3, 6, 9 of A, DX bytes between rows of A, R11 bytes
 // between steps of A, BX B, R12 bytes between rows of B, CX steps left, R13 bytes between rows of C,
@@ -268,6 +268,8 @@ chosen:
 	SHLQ $5, R14                          // bytes between rows of B, 32 times
 	TESTQ CX, CX                          // no steps?
 	JZ bias
+	CMPB tile_half(AX), $0                // is B bf16?
+	JNE half
 	CMPB tile_ragged(AX), $0              // may memory end within a row of B?
 	JNE ragged
 
@@ -309,6 +311,28 @@ ragged:
 	ADDQ R12, BX                          // B: next row
 	DECQ CX
 	JNZ ragged
+	JMP bias
+
+half:
+	VPMOVZXWD (BX), Z24                   // columns 0-15 of B
+	VPMOVZXWD 32(BX), Z25                 // columns 16-31
+	PREFETCHT0 (BX)(R14*1)                // the row 32 steps on
+	VPSLLD $16, Z24, Z24                  // bf16 to f32
+	VPSLLD $16, Z25, Z25
+	STEP((SI), Z0, Z1)                    // row 0
+	STEP((SI)(DX*1), Z2, Z3)              // row 1
+	STEP((SI)(DX*2), Z4, Z5)              // row 2
+	STEP((R8), Z6, Z7)                    // row 3
+	STEP((R8)(DX*1), Z8, Z9)              // row 4
+	STEP((R8)(DX*2), Z10, Z11)            // row 5
+	STEP((R9), Z12, Z13)                  // row 6
+	STEP((R9)(DX*1), Z14, Z15)            // row 7
+	ADDQ R11, SI                          // A: next step
+	ADDQ R11, R8                          // A: next step
+	ADDQ R11, R9                          // A: next step
+	ADDQ R12, BX                          // B: next row
+	DECQ CX
+	JNZ half
 
 bias:
 	MOVQ bias+32(FP), R14
@@ -373,6 +397,8 @@ chosen:
 	SHLQ $5, R14                          // bytes between rows of B, 32 times
 	TESTQ CX, CX                          // no steps?
 	JZ bias
+	CMPB tile_half(AX), $0                // is B bf16?
+	JNE half
 	CMPB tile_ragged(AX), $0              // may memory end within a row of B?
 	JNE ragged
 
@@ -404,6 +430,23 @@ ragged:
 	ADDQ R12, BX                          // B: next row
 	DECQ CX
 	JNZ ragged
+	JMP bias
+
+half:
+	VPMOVZXWD (BX), Z24                   // columns 0-15 of B
+	VPMOVZXWD 32(BX), Z25                 // columns 16-31
+	PREFETCHT0 (BX)(R14*1)                // the row 32 steps on
+	VPSLLD $16, Z24, Z24                  // bf16 to f32
+	VPSLLD $16, Z25, Z25
+	STEP((SI), Z0, Z1)                    // row 0
+	STEP((SI)(DX*1), Z2, Z3)              // row 1
+	STEP((SI)(DX*2), Z4, Z5)              // row 2
+	STEP((R8), Z6, Z7)                    // row 3
+	ADDQ R11, SI                          // A: next step
+	ADDQ R11, R8                          // A: next step
+	ADDQ R12, BX                          // B: next row
+	DECQ CX
+	JNZ half
 
 bias:
 	MOVQ bias+32(FP), R14
@@ -452,6 +495,8 @@ chosen:
 	SHLQ $5, R14                          // bytes between rows of B, 32 times
 	TESTQ CX, CX                          // no steps?
 	JZ bias
+	CMPB tile_half(AX), $0                // is B bf16?
+	JNE half
 	CMPB tile_ragged(AX), $0              // may memory end within a row of B?
 	JNE ragged
 
@@ -477,6 +522,20 @@ ragged:
 	ADDQ R12, BX                          // B: next row
 	DECQ CX
 	JNZ ragged
+	JMP bias
+
+half:
+	VPMOVZXWD (BX), Z24                   // columns 0-15 of B
+	VPMOVZXWD 32(BX), Z25                 // columns 16-31
+	PREFETCHT0 (BX)(R14*1)                // the row 32 steps on
+	VPSLLD $16, Z24, Z24                  // bf16 to f32
+	VPSLLD $16, Z25, Z25
+	STEP((SI), Z0, Z1)                    // row 0
+	STEP((SI)(DX*1), Z2, Z3)              // row 1
+	ADDQ R11, SI                          // A: next step
+	ADDQ R12, BX                          // B: next row
+	DECQ CX
+	JNZ half
 
 bias:
 	MOVQ bias+32(FP), R14
@@ -517,6 +576,8 @@ chosen:
 	SHLQ $5, R14                          // bytes between rows of B, 32 times
 	TESTQ CX, CX                          // no steps?
 	JZ bias
+	CMPB tile_half(AX), $0                // is B bf16?
+	JNE half
 	CMPB tile_ragged(AX), $0              // may memory end within a row of B?
 	JNE ragged
 
@@ -540,6 +601,19 @@ ragged:
 	ADDQ R12, BX                          // B: next row
 	DECQ CX
 	JNZ ragged
+	JMP bias
+
+half:
+	VPMOVZXWD (BX), Z24                   // columns 0-15 of B
+	VPMOVZXWD 32(BX), Z25                 // columns 16-31
+	PREFETCHT0 (BX)(R14*1)                // the row 32 steps on
+	VPSLLD $16, Z24, Z24                  // bf16 to f32
+	VPSLLD $16, Z25, Z25
+	STEP((SI), Z0, Z1)                    // row 0
+	ADDQ R11, SI                          // A: next step
+	ADDQ R12, BX                          // B: next row
+	DECQ CX
+	JNZ half
 
 bias:
 	MOVQ bias+32(FP), R14

@@ -11,6 +11,7 @@ type tile struct {
 	resume      bool // the chain starts from C, else from 0
 	add         bool // the old C is added at the end
 	ragged      bool // a row of B may not be read beyond column n
+	half        bool // B is bf16 and ldb half the number of its elements
 }
 
 // productGeneric is, for r < m and j < t.n,

@@ -62,11 +62,19 @@ func (c *sampleCall) task(w *worker, i int) {
 // anybody asks: ids are counted and their probabilities summed in buckets of logits, and only
 // the buckets in which a cut or the draw falls are sorted.
 type ranking struct {
-	z, p  []float32
-	top   float32
-	count [rankBuckets]int32
-	mass  [rankBuckets]float64
-	ids   []int32 // of one bucket, sorted
+	z, p   []float32
+	top    float32
+	count  [rankBuckets]int32
+	mass   [rankBuckets]float64
+	ids    []int32 // of the bucket sorted, in order
+	sorted int
+}
+
+// A place is an id in the order: the number of ids up to it, where it is, and the sum of the
+// probabilities up to it.
+type place struct {
+	n, bucket, index int
+	sum              float64
 }
 
 const (
@@ -85,7 +93,7 @@ func (r *ranking) bucket(z float32) int {
 
 // draw chooses an id of logits z, whose maximum is top.
 func (r *ranking) draw(w *worker, z []float32, top float32, how *kernels.Sampling) int {
-	r.z, r.p, r.top = z, w.take(len(z)), top
+	r.z, r.p, r.top, r.sorted = z, w.take(len(z)), top, -1
 	w.s.expSum(r.p, z, top)
 	clear(r.count[:])
 	clear(r.mass[:])
@@ -100,46 +108,47 @@ func (r *ranking) draw(w *worker, z []float32, top float32, how *kernels.Samplin
 	}
 	cut := math.Inf(1)
 	if how.TopP < 1 {
-		all := 0.0
-		for _, m := range r.mass {
-			all += m
-		}
-		cut = float64(how.TopP) * all
+		cut = float64(how.TopP) * r.until(keep, func(float64) bool { return false }).sum
 	}
-	keep, _, total := r.until(keep, func(sum float64) bool { return sum >= cut })
-	_, id, _ := r.until(keep, func(sum float64) bool { return sum > how.U*total })
-	return id
+	last := r.until(keep, func(sum float64) bool { return sum >= cut })
+	drawn := r.until(last.n, func(sum float64) bool { return sum > how.U*last.sum })
+	r.sort(drawn.bucket)
+	return int(r.ids[drawn.index])
 }
 
 // until walks the ids in order to the first at which the sum of the probabilities so far, its own
-// included, is enough, or to the keep-th, and returns how many it took, that id and that sum.
-func (r *ranking) until(keep int, enough func(float64) bool) (n, id int, sum float64) {
+// included, is enough, or to the keep-th.
+func (r *ranking) until(keep int, enough func(float64) bool) place {
+	var at place
 	for b := range r.count {
 		c := int(r.count[b])
 		if c == 0 {
 			continue
 		}
-		if n+c < keep && !enough(sum+r.mass[b]) {
-			n += c
-			sum += r.mass[b]
-			continue
-		}
-		r.sort(b)
-		s := sum
-		for _, i := range r.ids {
-			n++
-			s += float64(r.p[i])
-			if n == keep || enough(s) {
-				return n, int(i), s
+		whole := place{at.n + c, b, c - 1, at.sum + r.mass[b]}
+		if whole.n > keep || enough(whole.sum) {
+			r.sort(b)
+			sum := at.sum
+			for i, id := range r.ids {
+				sum += float64(r.p[id])
+				if at.n+i+1 == keep || enough(sum) {
+					return place{at.n + i + 1, b, i, sum}
+				}
 			}
 		}
-		sum += r.mass[b] // the same as s, but for the order of rounding
+		if at = whole; at.n == keep {
+			break
+		}
 	}
-	return n, 0, sum // of no ids at all
+	return at
 }
 
-// sort collects the ids of a bucket.
+// sort collects the ids of a bucket, unless it was the last to be sorted.
 func (r *ranking) sort(b int) {
+	if r.sorted == b {
+		return
+	}
+	r.sorted = b
 	r.ids = r.ids[:0]
 	for i, v := range r.z {
 		if r.bucket(v) == b {

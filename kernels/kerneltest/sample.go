@@ -165,14 +165,12 @@ func (s *suite) frequencies(t *testing.T, ty types, vocab int, how kernels.Sampl
 }
 
 // cut is the distribution that Sample draws from: of the ids in order of their probability, of
-// equals the lower first, the first TopK, and of those the fewest whose probability over the
-// whole vocabulary reaches TopP, at least one.
+// equals the lower first, the first TopK, and of those the fewest whose share of what TopK left
+// reaches TopP, at least one.
 func cut(logits []float64, how kernels.Sampling) []float64 {
 	p := make([]float64, len(logits))
-	sum := 0.0
 	for i, z := range logits {
 		p[i] = math.Exp((z - slices.Max(logits)) / float64(how.Temperature))
-		sum += p[i]
 	}
 	order := upTo(len(p))
 	slices.SortStableFunc(order, func(a, b int) int {
@@ -183,13 +181,17 @@ func cut(logits []float64, how kernels.Sampling) []float64 {
 		}
 		return 0
 	})
-	kept := 0.0
+	sum, kept := 0.0, 0.0
 	for n, id := range order {
-		if n > 0 && (how.TopK > 0 && n >= how.TopK || how.TopP < 1 && kept >= float64(how.TopP)) {
+		if how.TopK > 0 && n >= how.TopK {
 			p[id] = 0
-			continue
 		}
-		p[id] /= sum
+		sum += p[id]
+	}
+	for n, id := range order {
+		if n > 0 && how.TopP < 1 && kept >= float64(how.TopP)*sum {
+			p[id] = 0
+		}
 		kept += p[id]
 	}
 	for i := range p {

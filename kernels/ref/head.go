@@ -13,7 +13,7 @@ func (*Backend[T]) LogProb(stats, x, w tensor.Mat, targets []int32, invTemp []fl
 	checkHead("LogProb", stats, x, w, targets, invTemp)
 	S, X, W := open[T](stats), open[T](x), open[T](w)
 	for i := range X.Rows {
-		z := logits(X, W, i, T(invTemp[i]))
+		z := logits(&X, &W, i, T(invTemp[i]))
 		lse := logSumExp(z)
 		var h T
 		for _, v := range z {
@@ -36,7 +36,7 @@ func (*Backend[T]) LogProbGrad(dx, dw, stats, x, w tensor.Mat, targets []int32, 
 	DX, DW, S, X, W := open[T](dx), open[T](dw), open[T](stats), open[T](x), open[T](w)
 	sum := make([]T, x.Cols)
 	for i := range X.Rows {
-		z := logits(X, W, i, T(invTemp[i]))
+		z := logits(&X, &W, i, T(invTemp[i]))
 		clear(sum)
 		for j, v := range z {
 			lp := v - S.at(i, 2)
@@ -102,10 +102,13 @@ func choose[T tensor.Float](z []T, lse T, s kernels.Sampling) int {
 	if s.TopK > 0 && s.TopK < len(order) {
 		order = order[:s.TopK]
 	}
-	var total float64
+	var all, total float64
+	for _, j := range order {
+		all += math.Exp(float64(z[j] - lse))
+	}
 	for n, j := range order {
 		total += math.Exp(float64(z[j] - lse))
-		if s.TopP < 1 && total >= float64(s.TopP) {
+		if s.TopP < 1 && total >= float64(s.TopP)*all {
 			order = order[:n+1]
 			break
 		}
@@ -127,7 +130,7 @@ func checkHead(op string, stats, x, w tensor.Mat, targets []int32, invTemp []flo
 	kernels.CheckRows(op, targets, w.Rows)
 }
 
-func logits[T tensor.Float](x, w mat[T], i int, invTemp T) []T {
+func logits[T tensor.Float](x, w *mat[T], i int, invTemp T) []T {
 	z := make([]T, w.Rows)
 	for j := range z {
 		var s T

@@ -13,7 +13,7 @@ func (*Backend[T]) RMSNorm(y, x, w tensor.Mat, eps float64) {
 	kernels.CheckShape("RMSNorm", "w", w, 1, x.Cols)
 	Y, X, W := open[T](y), open[T](x), open[T](w)
 	for i := range X.Rows {
-		r := rstd(X, i, eps)
+		r := rstd(&X, i, eps)
 		for j := range X.Cols {
 			Y.set(i, j, X.at(i, j)*r*W.at(0, j))
 		}
@@ -28,7 +28,7 @@ func (*Backend[T]) RMSNormGrad(dx, dw, dy, x, w tensor.Mat, eps float64) {
 	kernels.CheckShape("RMSNormGrad", "dw", dw, 1, x.Cols)
 	DX, DW, DY, X, W := open[T](dx), open[T](dw), open[T](dy), open[T](x), open[T](w)
 	for i := range X.Rows {
-		r := rstd(X, i, eps)
+		r := rstd(&X, i, eps)
 		var mean T
 		for j := range X.Cols {
 			mean += DY.at(i, j) * W.at(0, j) * X.at(i, j)
@@ -43,7 +43,7 @@ func (*Backend[T]) RMSNormGrad(dx, dw, dy, x, w tensor.Mat, eps float64) {
 }
 
 // rstd is 1/sqrt(mean(x[i]²)+eps).
-func rstd[T tensor.Float](x mat[T], i int, eps float64) T {
+func rstd[T tensor.Float](x *mat[T], i int, eps float64) T {
 	var s T
 	for j := range x.Cols {
 		s += x.at(i, j) * x.at(i, j)

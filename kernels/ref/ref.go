@@ -61,7 +61,7 @@ func open[T tensor.Float](m tensor.Mat) mat[T] {
 	return o
 }
 
-func (m mat[T]) at(i, j int) T {
+func (m *mat[T]) at(i, j int) T {
 	n := i*m.Stride + j
 	switch m.Type {
 	case tensor.F32:
@@ -72,7 +72,7 @@ func (m mat[T]) at(i, j int) T {
 	return T(tensor.BF16Float(m.u16[n]))
 }
 
-func (m mat[T]) set(i, j int, v T) {
+func (m *mat[T]) set(i, j int, v T) {
 	n := i*m.Stride + j
 	switch m.Type {
 	case tensor.F32:
@@ -84,7 +84,7 @@ func (m mat[T]) set(i, j int, v T) {
 	}
 }
 
-func (m mat[T]) add(i, j int, v T) { m.set(i, j, m.at(i, j)+v) }
+func (m *mat[T]) add(i, j int, v T) { m.set(i, j, m.at(i, j)+v) }
 
 // Write copies raw elements in.
 func (*Backend[T]) Write(dst tensor.Mat, src []byte) {

@@ -204,7 +204,7 @@ func TestRoles(t *testing.T) {
 		prefix, suffix := prompts.Questioner(task, it.Cluster.Texts(), nil, role.Letters[i%4:i%4+1])
 		for _, q := range it.Questions {
 			if q.Task == task {
-				reply, _ := world.Ask(prompts, q.Question)
+				reply, _, _ := it.Cluster.Ask(prompts, q.Question)
 				asked[prefix+suffix] = reply
 			}
 		}

@@ -69,16 +69,17 @@ func World() Recipe {
 	mix := world.DefaultTraining()
 	mix.Documents, mix.Verifier, mix.Grounding, mix.Arithmetic, mix.Letters = 0.66, 0.18, 0.02, 0.07, 0.07
 	mix.Responder, mix.Questioner, mix.Digest = 0.55, 0.3, 0.15
-	mix.OtherPool = 0.25
+	mix.OtherPool, mix.Loose = 0.25, 0.3
 	narrow, wide := mix, mix
+	wide.Responder, wide.Questioner, wide.Digest, wide.Loose = 0.45, 0.45, 0.1, 0.5
 	narrow.Cluster.Docs, narrow.Cluster.MaxDocs = 1, 4
 	wide.Cluster.Docs, wide.Cluster.MaxDocs = 2, 5
 	drill := Stage{Name: "drill", Data: "drill", Steps: 9000, LR: 3e-3, Warmup: 100, Flat: 1, Final: 1, Embed: 0.3,
 		Batch: 32, Pairs: 8, Queries: 16, StopAt: 0.93}
-	docs := Stage{Name: "world", Data: "world", Steps: 3000, LR: 2e-3, Warmup: 20, Flat: 1, Final: 1, Embed: 0.3, Tokens: 4096,
+	docs := Stage{Name: "world", Data: "world", Steps: 2000, LR: 2e-3, Warmup: 20, Flat: 1, Final: 1, Embed: 0.3, Tokens: 4096,
 		Slack: 200, Mixture: &narrow, DocWeight: 0.03, FreeWeight: 0.2, Batch: 4, Pairs: 8, Queries: 16}
 	wider := docs
-	wider.Name, wider.Steps, wider.Flat, wider.Final, wider.Tokens, wider.Slack, wider.Mixture = "world, wider", 4000, 0.3, 0.05, 6144, 300, &wide
+	wider.Name, wider.Steps, wider.Flat, wider.Final, wider.Tokens, wider.Slack, wider.Mixture = "world, wider", 2000, 0.3, 0.05, 6144, 300, &wide
 	return Recipe{
 		Seed: 1, Vocab: 1024, Hidden: 128, FF: 352, Layers: 3, Heads: 4, KV: 4, Dim: 32, Context: 4096, Theta: 10000, Family: "qwen2",
 		Init:       model.Init{Embedding: 0.1, Matrix: 1, Residual: 0.1},

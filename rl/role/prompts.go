@@ -122,17 +122,14 @@ func (p *Prompts) files() []promptFile {
 		{"verifier.txt", &p.verifier, []string{"question", "prediction", "reference"}, nil},
 	}
 	for t := range Task(NumTasks) {
-		var required, optional []string
-		switch {
-		case t == MultipleChoice && p.format == formatJSON:
+		var required []string
+		if t == MultipleChoice {
 			required = []string{"letter"}
-		case t == MultipleChoice: // a tiny model is not asked to place its answer
-			optional = []string{"letter"}
 		}
 		files = append(files,
-			promptFile{"questioner_" + t.String() + ".txt", &p.questioner[t], required, optional},
+			promptFile{"questioner_" + t.String() + ".txt", &p.questioner[t], required, nil},
 			promptFile{"questioner_" + t.String() + "_history.txt", &p.questionerHistory[t],
-				append([]string{"history"}, required...), optional})
+				append([]string{"history"}, required...), nil})
 	}
 	return files
 }

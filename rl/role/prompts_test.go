@@ -23,7 +23,7 @@ func TestCompactPromptsAreTheContract(t *testing.T) {
 	p := mustLoad(t, "compact")
 	docs := []string{"d one .", "d two ."}
 	history := []Example{{"where ?", "here"}, {"who ?", "Tolan"}}
-	for task, word := range map[Task]string{GeneralQA: "text", Numeric: "number", MultipleChoice: "choice"} {
+	for task, word := range map[Task]string{GeneralQA: "text", Numeric: "number", MultipleChoice: "choice B"} {
 		prefix, suffix := p.Questioner(task, docs, nil, "B")
 		if want := "d one .\nd two .\nask " + word + " :"; prefix+suffix != want {
 			t.Errorf("%v: %q, want %q", task, prefix+suffix, want)

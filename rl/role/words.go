@@ -50,12 +50,19 @@ func (c *cursor) until(stop ...string) string {
 
 // questionFromWords reads
 //
-//	question : … ? answer : X .
-//	question : … ? ( A ) w ( B ) x ( C ) y ( D ) z answer : ( B ) .
+//	… question : … ? answer : X .
+//	… question : … ? ( A ) w ( B ) x ( C ) y ( D ) z answer : ( B ) .
 //
-// and nothing after it. The question keeps its question mark.
+// and nothing after it. What stands before the last "question :" is the derivation, which is not
+// read. The question keeps its question mark.
 func questionFromWords(task Task, text string) (q Question, ok bool) {
 	c := cursor{words: strings.Fields(text)}
+	for i := len(c.words) - 2; i >= 0; i-- {
+		if c.words[i] == "question" && c.words[i+1] == ":" {
+			c.words = c.words[i:]
+			break
+		}
+	}
 	c.expect("question", ":")
 	q.Text = c.until("?") + " ?"
 	if task != MultipleChoice {

@@ -126,13 +126,33 @@ func TestQuestions(t *testing.T) {
 // checkReplies sends the gold replies through the parsers of the compact format.
 func checkReplies(t *testing.T, prompts *role.Prompts, c *Cluster, q Question, want string) {
 	t.Helper()
-	asked, answer := Ask(prompts, q.Question)
+	asked, determined, ok := c.Ask(prompts, q.Question)
+	if !ok {
+		t.Fatalf("%+v cannot be asked", q)
+	}
 	back, verdict := prompts.ParseQuestion(q.Task, asked, nil)
 	if verdict != role.OK || back.Text != q.Text || back.Answer != q.Answer || !slices.Equal(back.Options, q.Options) {
 		t.Fatalf("%q reads back as %+v (%v)", asked, back, verdict)
 	}
-	if !strings.HasPrefix(asked[answer:], " answer : ") {
-		t.Fatalf("the answer of %q begins at %d", asked, answer)
+	last := determined[len(determined)-1]
+	if !strings.HasPrefix(asked[last.Start:], " answer : ") || last.End != len(asked) {
+		t.Fatalf("the answer of %q does not lie at %v", asked, last)
+	}
+	_, path, _ := strings.Cut(q.Text, " the ")
+	follow := determined[:len(determined)-1]
+	if q.Task == role.MultipleChoice {
+		if at := follow[len(follow)-1]; asked[at.Start:at.End] != " "+q.Options[strings.Index(role.Letters, q.Answer)] {
+			t.Fatalf("the right option of %q is not %q", asked, asked[at.Start:at.End])
+		}
+		follow = follow[:len(follow)-1]
+	}
+	if at := follow[len(follow)-1]; asked[at.Start:at.End] != " "+path {
+		t.Fatalf("the path of %q is not %q", q.Text, asked[at.Start:at.End])
+	}
+	for i, m := range sentence.FindAllStringSubmatch(asked[:strings.Index(asked, " question :")], -1) {
+		if d := determined[i]; asked[d.Start:d.End] != " "+m[3] || !strings.Contains(strings.Join(c.Texts(), " "), m[0]) {
+			t.Fatalf("%q rests on %q, with the value %q", asked, m[0], asked[d.Start:d.End])
+		}
 	}
 	reply, ok := c.Reply(q.Question, q.Task)
 	got, extracted := prompts.ExtractAnswer(q.Task, reply)

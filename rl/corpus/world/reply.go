@@ -50,12 +50,46 @@ func choose(options []string, i int) string {
 	return " the answer is " + options[i] + " so ( " + role.Letters[i:i+1] + " ) ."
 }
 
-// Ask is the gold reply of a questioner: the question, its options if it has any, and its reference answer. It begins
-// with a space. The answer, with the words before it, begins at byte answer of the reply.
-func Ask(prompts *role.Prompts, q role.Question) (reply string, answer int) {
-	reply = " question : " + prompts.QuestionText(q)
-	if len(q.Options) > 0 {
-		return reply + " answer : ( " + q.Answer + " ) .", len(reply)
+// Ask is the gold reply of a questioner: the facts the question rests on, the question, its options if it has any, and
+// its reference answer. It begins with a space. Which facts it chooses is free, and so are the phrasing and the wrong
+// options; determined are the values of the facts, and what follows from them and from the letter that must be right.
+//
+//	home Tolan Norvale . mayor Norvale Kestor . question : what is the mayor of the home of Tolan ? answer : Kestor .
+func (c *Cluster) Ask(prompts *role.Prompts, q role.Question) (reply string, determined []Span, ok bool) {
+	query, ok := parseQuery(q.Text)
+	if !ok {
+		return "", nil, false
 	}
-	return reply + " answer : " + q.Answer + " .", len(reply)
+	s, ok := c.solve(query)
+	if !ok {
+		return "", nil, false
+	}
+	for _, f := range s.facts {
+		reply += " " + f.String()
+		end := len(reply) - len(" .")
+		determined = append(determined, Span{end - len(f.Value) - 1, end})
+	}
+	if s.sum != "" {
+		result := len(reply) + strings.Index(s.sum, "=") // with the space before
+		reply += " " + s.sum
+		determined = append(determined, Span{result, len(reply)})
+	}
+	reply += " question :"
+	_, path, _ := strings.Cut(q.Text, " the ")
+	start := len(reply) + len(q.Text) - len(path) // after the phrasing
+	reply += " " + q.Text
+	determined = append(determined, Span{start, len(reply)})
+	reply += strings.TrimPrefix(prompts.QuestionText(q), q.Text)
+	if i := strings.Index(role.Letters, q.Answer); len(q.Options) > 0 && i >= 0 {
+		right := " ( " + q.Answer + " ) "
+		at := strings.LastIndex(reply, right) + len(right) - 1
+		determined = append(determined, Span{at, at + 1 + len(q.Options[i])})
+	}
+	answer := len(reply)
+	if len(q.Options) > 0 {
+		reply += " answer : ( " + q.Answer + " ) ."
+	} else {
+		reply += " answer : " + q.Answer + " ."
+	}
+	return reply, append(determined, Span{answer, len(reply)}), true
 }

@@ -35,6 +35,7 @@ type TrainingOptions struct {
 	Cluster     Options // with the numbers of documents
 	Homogeneous float64 // share of clusters that are homogeneous whatever Cluster.Kinds says
 	OtherPool   float64 // share of the examples that are about the names of the other pool
+	Loose       float64 // share of the clusters few of whose references are linked, so that a questioner must look before it asks on
 	Asking      Asking
 	Branches    int // in an example
 
@@ -140,6 +141,9 @@ func (t *Training) documents(r *rng.Rand) Example {
 	if chance(r, o.Homogeneous) {
 		shape.Kinds = Homogeneous
 	}
+	if o.Loose > 0 && chance(r, o.Loose) {
+		shape.Linked = 0.2
+	}
 	c := generate(r, "", shape)
 	e := Example{Docs: c.Texts()}
 	e.Prefix, _ = t.prompts.Responder(role.GeneralQA, e.Docs, role.Question{})
@@ -203,9 +207,7 @@ func (t *Training) compose(r *rng.Rand, c *Cluster, composed map[string]bool) Br
 	}
 	b := Branch{Role: role.Questioner, Task: q.Task, Kind: q.Kind}
 	_, b.Suffix = t.prompts.Questioner(q.Task, nil, history, q.Answer)
-	var answer int
-	b.Reply, answer = Ask(t.prompts, q.Question)
-	b.Determined = []Span{{answer, len(b.Reply)}}
+	b.Reply, b.Determined, _ = c.Ask(t.prompts, q.Question)
 	return b
 }
 
