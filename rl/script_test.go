@@ -153,8 +153,8 @@ func (s *script) reply(stage int, key uint64, prompt string, k int) string {
 		switch {
 		case strings.HasSuffix(prompt, "number :"):
 			task = role.Numeric
-		case strings.HasSuffix(prompt, "choice :"):
-			task, letter = role.MultipleChoice, "C"
+		case strings.Contains(prompt, "ask choice "):
+			task, letter = role.MultipleChoice, prompt[len(prompt)-len("C :"):len(prompt)-len(" :")]
 		}
 		return s.plans(int(key>>40), int(key>>28&255), int(key&(1<<28-1))).text(task, letter)
 	}

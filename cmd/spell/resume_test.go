@@ -102,8 +102,12 @@ func chainPrompts(t *testing.T, dir string) {
 		write(t, filepath.Join(dir, name+".txt"), text+"\n")
 	}
 	for task := range role.Task(role.NumTasks) {
-		write(t, filepath.Join(dir, "questioner_"+task.String()+".txt"), "ASK\n")
-		write(t, filepath.Join(dir, "questioner_"+task.String()+"_history.txt"), "{{history}}ASK\n")
+		letter := ""
+		if task == role.MultipleChoice {
+			letter = "{{letter}} "
+		}
+		write(t, filepath.Join(dir, "questioner_"+task.String()+".txt"), letter+"ASK\n")
+		write(t, filepath.Join(dir, "questioner_"+task.String()+"_history.txt"), "{{history}}"+letter+"ASK\n")
 	}
 }
 

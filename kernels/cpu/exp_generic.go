@@ -39,13 +39,24 @@ func expf(x float32) float32 {
 
 func pow2(n int32) float32 { return math.Float32frombits(uint32(n+127) << 23) }
 
-// maxGeneric is the largest element, NaN where there is one, -Inf of none.
-func maxGeneric(x []float32) float32 {
-	m := float32(math.Inf(-1))
-	for _, v := range x {
-		m = max(m, v)
+// swigluGeneric is y = g/(1+exp(-g)) * u.
+func swigluGeneric(y, g, u []float32) {
+	g, u = g[:len(y)], u[:len(y)]
+	for i := range y {
+		y[i] = g[i] / (1 + expf(-g[i])) * u[i]
 	}
-	return m
+}
+
+// swigluGradGeneric is, with s = 1/(1+exp(-g)), dg = dy*u*s*(1+g*(1-s)) and du = dy*g*s.
+func swigluGradGeneric(dg, du, dy, g, u []float32) {
+	du, dy, g, u = du[:len(dg)], dy[:len(dg)], g[:len(dg)], u[:len(dg)]
+	for i := range dg {
+		s := 1 / (1 + expf(-g[i]))
+		d, x := dy[i], g[i]
+		ds := d * s
+		du[i] = ds * x
+		dg[i] = ds * u[i] * (1 + float32(x*(1-s)))
+	}
 }
 
 // expSumGeneric is p[i] = exp(z[i]-top) and the sum of p in 16 lanes.

@@ -5,8 +5,8 @@ import (
 	"spell/tensor"
 )
 
-// The three products of a linear layer are one loop nest around one primitive, isa.tile, which
-// multiplies up to any number of rows of A, read with two strides, by one panel of B, [k][32]:
+// The three products of a linear layer are one loop nest around one primitive, isa.product, which
+// multiplies rows of A, read with two strides, by one panel of 32 columns of B:
 //
 //	            C        A                    B
 //	MatMul      y        x                    wᵀ, packed into panels
@@ -19,7 +19,7 @@ import (
 // blocked the chain goes on through memory in f32; where C is bf16 it is rounded once, at the end.
 
 const (
-	panelCols = 32  // columns of B that tile multiplies at once
+	panelCols = 32  // columns of a panel of B
 	copyCols  = 128 // columns of B that are copied at once, to rows copyDist apart
 	copyDist  = copyCols + 16
 	blockK    = 512 // reduction steps between which a tile of C rests in memory
@@ -198,28 +198,38 @@ func (g *gemmCall) block(w *worker, i0, i1, j0, j1, k0, k1 int, first, last bool
 	var wide []float32 // copyCols columns of B
 	for j := j0; j < j1; j += panelCols {
 		t.n = min(panelCols, j1-j)
+		c := c[j-j0:]
 		var bias []float32
 		if last && g.bias != nil {
 			bias = g.bias[j : j+t.n]
 		}
-		var bp []float32
-		if g.how == packed && g.panels.h != nil && w.s.skinny(i1-i0) && k1 > k0 {
-			h := g.panels.h[(j/panelCols*g.k+k0)*panelCols:][:(k1-k0)*panelCols]
-			w.s.productHalf(&t, c[j-j0:], a, h, bias, i1-i0)
+		if half := g.halfPanel(j, k0, k1); half != nil && w.s.skinny(i1-i0) {
+			w.s.productHalf(&t, c, a, half, bias, i1-i0)
 			continue
-		} else if g.how == copied {
-			if (j-j0)%copyCols == 0 {
+		}
+		var b []float32
+		if g.how != copied {
+			w.top = top
+			b, t.ldb = g.panel(w, j, t.n, k0, k1)
+		} else {
+			at := (j - j0) % copyCols
+			if at == 0 {
 				w.top = top
 				wide = w.take((k1 - k0) * copyDist)
 				w.s.load(wide, copyDist, &g.b, k0, k1-k0, j, min(copyCols, j1-j))
 			}
-			bp, t.ldb = wide[(j-j0)%copyCols:], copyDist
-		} else {
-			w.top = top
-			bp, t.ldb = g.panel(w, j, t.n, k0, k1)
+			b, t.ldb = wide[at:], copyDist
 		}
-		w.s.product(&t, c[j-j0:], a, bp, bias, i1-i0)
+		w.s.product(&t, c, a, b, bias, i1-i0)
 	}
+}
+
+// halfPanel is steps [k0, k1) of the packed bf16 panel that starts at column j, nil where there is none.
+func (g *gemmCall) halfPanel(j, k0, k1 int) []uint16 {
+	if g.how != packed || g.panels.h == nil || k0 == k1 {
+		return nil
+	}
+	return g.panels.h[(j/panelCols*g.k+k0)*panelCols:][:(k1-k0)*panelCols]
 }
 
 // blockA is rows [i0, i1) of A at steps [k0, k1) with its two strides: in place, or copied where A
@@ -250,20 +260,18 @@ func (g *gemmCall) panel(w *worker, j, n, k0, k1 int) ([]float32, int) {
 	if k0 == k1 {
 		return w.take(panelCols), 0
 	}
-	switch g.how {
-	case packed:
-		at, n := (j/panelCols*g.k+k0)*panelCols, (k1-k0)*panelCols
-		if g.panels.f != nil {
-			return g.panels.f[at:][:n], panelCols
-		}
-		p := w.take(n)
-		w.s.widen(p, g.panels.h[at:][:n])
-		return p, panelCols
-	case inPlace:
+	if g.how == inPlace {
 		return g.b.f[k0*g.b.stride+j:], g.b.stride
 	}
+	if g.how == packed && g.panels.f != nil {
+		return g.panels.f[(j/panelCols*g.k+k0)*panelCols:][:(k1-k0)*panelCols], panelCols
+	}
 	p := w.take((k1 - k0) * panelCols)
-	packPanel(w, p, panelCols, &g.b, j, n, k0, k1)
+	if g.how == packed {
+		w.s.widen(p, g.halfPanel(j, k0, k1))
+	} else {
+		packPanel(w, p, panelCols, &g.b, j, n, k0, k1)
+	}
 	return p, panelCols
 }
 

@@ -17,18 +17,18 @@ const (
 // A nano is the matrices of one layer, used for all, and the head.
 type nano struct {
 	*bench
-	rows                              int
-	att                               kernels.Attention
-	wq, wo, wg, wd, norm, embed       tensor.Mat // wq: q, k and v, wg: gate or up
-	x, h, q, k, v, o, lse, g, u, s    tensor.Mat
-	dx, dh, dq, dk, dv, do, dg, du, t tensor.Mat
-	grads, m, v2                      []tensor.Mat
-	weights                           []tensor.Mat
-	cs, stats, logits                 tensor.Mat
-	ids                               []int32
-	inv, coef                         []float32
-	logp                              []float32
-	how                               []kernels.Sampling
+	rows                               int
+	att                                kernels.Attention
+	wq, wo, wg, wd, norm, embed        tensor.Mat // wq: q, k and v, wg: gate or up
+	x, h, q, k, v, o, lse, g, u, s     tensor.Mat
+	dx, dh, dq, dk, dv, do, dg, du, ds tensor.Mat
+	grads, first, second               []tensor.Mat // and the moments
+	weights                            []tensor.Mat
+	cs, stats, logits                  tensor.Mat
+	ids                                []int32
+	inv, coef                          []float32
+	logp                               []float32
+	how                                []kernels.Sampling
 }
 
 func newNano(b *testing.B, workers, rows, keys int, queries []kernels.Query) *nano {
@@ -37,7 +37,7 @@ func newNano(b *testing.B, workers, rows, keys int, queries []kernels.Query) *na
 	weight := func(r, c int) tensor.Mat {
 		w := n.random(n.params, tensor.F32, r, c)
 		n.weights = append(n.weights, w)
-		for _, l := range []*[]tensor.Mat{&n.grads, &n.m, &n.v2} {
+		for _, l := range []*[]tensor.Mat{&n.grads, &n.first, &n.second} {
 			*l = append(*l, n.rest.New(tensor.F32, r, c))
 		}
 		return w
@@ -45,10 +45,10 @@ func newNano(b *testing.B, workers, rows, keys int, queries []kernels.Query) *na
 	n.wq, n.wo, n.wg, n.wd = weight(nanoDim, nanoDim), weight(nanoDim, nanoDim), weight(nanoFF, nanoDim), weight(nanoDim, nanoFF)
 	n.norm, n.embed = weight(1, nanoDim), weight(nanoVocab, nanoDim)
 	act := func(r, c int) tensor.Mat { return n.random(n.rest, tensor.F32, r, c) }
-	for _, m := range []*tensor.Mat{&n.x, &n.h, &n.q, &n.o, &n.dx, &n.dh, &n.dq, &n.do, &n.t} {
+	for _, m := range []*tensor.Mat{&n.x, &n.h, &n.q, &n.o, &n.dx, &n.dh, &n.dq, &n.do} {
 		*m = act(rows, nanoDim)
 	}
-	for _, m := range []*tensor.Mat{&n.g, &n.u, &n.s, &n.dg, &n.du} {
+	for _, m := range []*tensor.Mat{&n.g, &n.u, &n.s, &n.dg, &n.du, &n.ds} {
 		*m = act(rows, nanoFF)
 	}
 	for _, m := range []*tensor.Mat{&n.k, &n.v, &n.dk, &n.dv} {
@@ -88,9 +88,9 @@ func (n *nano) forward() {
 func (n *nano) backward() {
 	g := n.grads // wq wo wg wd norm embed
 	for range nanoLayers {
-		n.MatMulGradX(n.t2(), n.dx, n.wd, false)
+		n.MatMulGradX(n.ds, n.dx, n.wd, false)
 		n.MatMulGradW(g[3], none, n.dx, n.s)
-		n.SwiGLUGrad(n.dg, n.du, n.t2(), n.g, n.u)
+		n.SwiGLUGrad(n.dg, n.du, n.ds, n.g, n.u)
 		n.MatMulGradX(n.dh, n.dg, n.wg, false)
 		n.MatMulGradX(n.dh, n.du, n.wg, true)
 		n.MatMulGradW(g[2], none, n.dg, n.h)
@@ -109,8 +109,6 @@ func (n *nano) backward() {
 		n.RMSNormGrad(n.dx, g[4], n.dh, n.x, n.norm, 1e-6)
 	}
 }
-
-func (n *nano) t2() tensor.Mat { return n.du }
 
 // trainQueries is 8 forests of a root of 64 tokens and 7 children of 9.
 func trainQueries() (q []kernels.Query, rows int) {
@@ -148,7 +146,7 @@ func BenchmarkNanoTrain(b *testing.B) {
 				n.ScatterAdd(n.grads[5], n.dx, n.ids)
 				for i, w := range n.weights {
 					n.SumSquares(n.grads[i])
-					n.AdamW(w, w, n.m[i], n.v2[i], n.grads[i], kernels.AdamStep{LR: 1e-6, Beta1: .9, Beta2: .98, Eps: 1e-8, GradScale: 1, Step: 1})
+					n.AdamW(w, w, n.first[i], n.second[i], n.grads[i], kernels.AdamStep{LR: 1e-6, Beta1: .9, Beta2: .98, Eps: 1e-8, GradScale: 1, Step: 1})
 					n.Zero(n.grads[i])
 				}
 			}

@@ -54,7 +54,7 @@ type pool struct {
 }
 
 const (
-	taskBits = 20
+	taskBits = 22
 	taskMask = 1<<taskBits - 1
 	maxTasks = taskMask
 )

@@ -2,41 +2,11 @@ package cpu
 
 import (
 	"math"
-
-	"spell/tensor"
 )
 
 // Primitives on rows in plain Go. Slices of one call have equal lengths. Sums run in lanes
 // 0…15, lane = index mod 16, which tree adds up. float32(x*y) keeps the compiler of a machine
 // with fused instructions from fusing what follows.
-
-func widenGeneric(dst []float32, src []uint16) {
-	src = src[:len(dst)]
-	for i := range dst {
-		dst[i] = math.Float32frombits(uint32(src[i]) << 16)
-	}
-}
-
-func narrowGeneric(dst []uint16, src []float32) {
-	src = src[:len(dst)]
-	for i := range dst {
-		dst[i] = tensor.BF16Bits(src[i])
-	}
-}
-
-// loadGeneric copies rows [i, i+rows) and columns [j, j+cols) of m, widened, to dst, rows of ldd.
-func loadGeneric(dst []float32, ldd int, m *mat, i, rows, j, cols int) {
-	for r := range rows {
-		m.get(generic, dst[r*ldd:][:cols], i+r, j)
-	}
-}
-
-// roundGeneric rounds x to the nearest bf16, in f32.
-func roundGeneric(x []float32) {
-	for i, v := range x {
-		x[i] = tensor.BF16Float(tensor.BF16Bits(v))
-	}
-}
 
 // tree adds up 16 lanes: lanes 8 apart, then 4, 2 and 1.
 func tree(s *[16]float32) float32 {
@@ -77,6 +47,15 @@ func sumSquaresGeneric(x []float32) float64 {
 		}
 	}
 	return s[0]
+}
+
+// maxGeneric is the largest element, NaN where there is one, -Inf of none.
+func maxGeneric(x []float32) float32 {
+	m := float32(math.Inf(-1))
+	for _, v := range x {
+		m = max(m, v)
+	}
+	return m
 }
 
 // addGeneric is z = x + y.
@@ -143,37 +122,6 @@ func rotateGeneric(y, x, cs []float32, sign float32) {
 		p, q, sin := a[j], b[j], s[j]*sign
 		ya[j] = float32(p*c[j]) - float32(q*sin)
 		yb[j] = float32(q*c[j]) + float32(p*sin)
-	}
-}
-
-// transposeGeneric is dst[k*ldd+r] = src[r*lds+k] for r < 16 and k < cols.
-func transposeGeneric(dst []float32, ldd int, src []float32, lds, cols int) {
-	for r := range 16 {
-		o := r
-		for _, v := range src[r*lds:][:cols] {
-			dst[o] = v
-			o += ldd
-		}
-	}
-}
-
-// swigluGeneric is y = g/(1+exp(-g)) * u.
-func swigluGeneric(y, g, u []float32) {
-	g, u = g[:len(y)], u[:len(y)]
-	for i := range y {
-		y[i] = g[i] / (1 + expf(-g[i])) * u[i]
-	}
-}
-
-// swigluGradGeneric is, with s = 1/(1+exp(-g)), dg = dy*u*s*(1+g*(1-s)) and du = dy*g*s.
-func swigluGradGeneric(dg, du, dy, g, u []float32) {
-	du, dy, g, u = du[:len(dg)], dy[:len(dg)], g[:len(dg)], u[:len(dg)]
-	for i := range dg {
-		s := 1 / (1 + expf(-g[i]))
-		d, x := dy[i], g[i]
-		ds := d * s
-		du[i] = ds * x
-		dg[i] = ds * u[i] * (1 + float32(x*(1-s)))
 	}
 }
 

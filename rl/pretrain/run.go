@@ -14,7 +14,6 @@ import (
 	"spell/model/train"
 	"spell/rl/corpus/world"
 	"spell/rl/role"
-	"spell/tensor"
 	"spell/tensor/rng"
 	"spell/tokenizer"
 )
@@ -176,7 +175,7 @@ func (r *Run) Save(dir string) error {
 
 // Export writes the model to dir as a Hugging Face directory in bf16, without what training adds.
 func (r *Run) Export(dir string) error {
-	if err := hf.Save(r.Backend, r.Weights, dir, tensor.BF16); err != nil {
+	if err := hf.Save(r.Backend, r.Weights, dir, model.BF16.Weight); err != nil {
 		return err
 	}
 	return r.Tok.WriteFile(filepath.Join(dir, "tokenizer.json"))

@@ -1,0 +1,50 @@
+package cpu
+
+import (
+	"math"
+
+	"spell/tensor"
+)
+
+// Conversions and copies in plain Go.
+
+// widenGeneric is dst = src, which is exact.
+func widenGeneric(dst []float32, src []uint16) {
+	src = src[:len(dst)]
+	for i := range dst {
+		dst[i] = math.Float32frombits(uint32(src[i]) << 16)
+	}
+}
+
+// narrowGeneric is dst = src rounded to the nearest, ties to even.
+func narrowGeneric(dst []uint16, src []float32) {
+	src = src[:len(dst)]
+	for i := range dst {
+		dst[i] = tensor.BF16Bits(src[i])
+	}
+}
+
+// loadGeneric copies rows [i, i+rows) and columns [j, j+cols) of m, widened, to dst, rows of ldd.
+func loadGeneric(dst []float32, ldd int, m *mat, i, rows, j, cols int) {
+	for r := range rows {
+		m.get(generic, dst[r*ldd:][:cols], i+r, j)
+	}
+}
+
+// roundGeneric rounds x to the nearest bf16, in f32.
+func roundGeneric(x []float32) {
+	for i, v := range x {
+		x[i] = tensor.BF16Float(tensor.BF16Bits(v))
+	}
+}
+
+// transposeGeneric is dst[k*ldd+r] = src[r*lds+k] for r < 16 and k < cols.
+func transposeGeneric(dst []float32, ldd int, src []float32, lds, cols int) {
+	for r := range 16 {
+		o := r
+		for _, v := range src[r*lds:][:cols] {
+			dst[o] = v
+			o += ldd
+		}
+	}
+}
