@@ -27,12 +27,43 @@ type Report struct {
 	Update   Update                 `json:"update"`
 }
 
-// Truth compares a step with what is true, where a Judge knows.
+// Truth compares questions and votes with what is true, where a Judge knows. It holds counts, so
+// that those of several steps add up.
 type Truth struct {
-	Known     float64 `json:"known"`     // share of parsed questions about facts of the cluster
-	Right     float64 `json:"right"`     // share of parsed questions whose reference answer is true
-	Precision float64 `json:"precision"` // share of YES majorities on answers that mean the reference
-	Recall    float64 `json:"recall"`    // share of answers that mean the reference with a YES majority
+	Drawn         int `json:"drawn"`          // questions asked for
+	Parsed        int `json:"parsed"`         // of these, readable
+	Distinct      int `json:"distinct"`       // of these, different within their step
+	Known         int `json:"known"`          // readable ones about facts of the cluster
+	Right         int `json:"right"`          // readable ones whose reference answer is true
+	Accepted      int `json:"accepted"`       // answers with a YES majority
+	Same          int `json:"same"`           // answers voted on that mean the reference
+	AcceptedRight int `json:"accepted_right"` // answers that mean the reference, with a YES majority
+}
+
+// Add adds the counts of other.
+func (t *Truth) Add(other *Truth) {
+	t.Drawn += other.Drawn
+	t.Parsed += other.Parsed
+	t.Distinct += other.Distinct
+	t.Known += other.Known
+	t.Right += other.Right
+	t.Accepted += other.Accepted
+	t.Same += other.Same
+	t.AcceptedRight += other.AcceptedRight
+}
+
+// Precision is the share of YES majorities on answers that mean the reference.
+func (t *Truth) Precision() float64 { return ratio(float64(t.AcceptedRight), float64(t.Accepted)) }
+
+// Recall is the share of answers that mean the reference with a YES majority.
+func (t *Truth) Recall() float64 { return ratio(float64(t.AcceptedRight), float64(t.Same)) }
+
+// String gives the shares as one line of prose.
+func (t *Truth) String() string {
+	parsed := float64(t.Parsed)
+	return fmt.Sprintf("%d questions: %.0f%% readable, of these %.0f%% distinct, %.0f%% about facts of the documents, %.0f%% with a true answer; verifier precision %.0f%%, recall %.0f%%",
+		t.Drawn, 100*ratio(parsed, float64(t.Drawn)), 100*ratio(float64(t.Distinct), parsed), 100*ratio(float64(t.Known), parsed), 100*ratio(float64(t.Right), parsed),
+		100*t.Precision(), 100*t.Recall())
 }
 
 // ratio is a/b, 0 where b is 0.
@@ -56,7 +87,7 @@ func (r *Run) report(b *batch, _ []group, u Update) *Report {
 		}
 	}
 	var answered, rates, rules, answers, agree, ballots float64
-	var parsed, known, right, yes, yesRight, same float64
+	var truth Truth
 	distinct := map[string]bool{}
 	for _, it := range b.items {
 		rep.Rounds = max(rep.Rounds, it.round+1)
@@ -75,15 +106,14 @@ func (r *Run) report(b *batch, _ []group, u Update) *Report {
 			rates += ratio(float64(it.passes), float64(len(it.answers)))
 		}
 		if it.verdict == role.OK {
-			parsed++
 			distinct[r.clusters[it.Cluster].name+"\x00"+it.question.Text] = true
 			if r.Judge != nil {
 				ok, about := r.Judge.Right(r.clusters[it.Cluster].name, it.Task, it.question)
 				if about {
-					known++
+					truth.Known++
 				}
 				if ok {
-					right++
+					truth.Right++
 				}
 			}
 		}
@@ -104,13 +134,13 @@ func (r *Run) report(b *batch, _ []group, u Update) *Report {
 			if r.Judge != nil {
 				means := r.Judge.Same(it.Task, a.prediction, it.question.Answer)
 				if a.tally.Majority() {
-					yes++
+					truth.Accepted++
 				}
 				if means {
-					same++
+					truth.Same++
 				}
 				if means && a.tally.Majority() {
-					yesRight++
+					truth.AcceptedRight++
 				}
 			}
 			for _, v := range a.votes {
@@ -123,7 +153,9 @@ func (r *Run) report(b *batch, _ []group, u Update) *Report {
 	}
 	rep.PassRate, rep.RuleRate, rep.Agree, rep.Distinct = ratio(rates, answered), ratio(rules, answers), ratio(agree, ballots), len(distinct)
 	if r.Judge != nil {
-		rep.Truth = &Truth{Known: ratio(known, parsed), Right: ratio(right, parsed), Precision: ratio(yesRight, yes), Recall: ratio(yesRight, same)}
+		c := &rep.Counts
+		truth.Drawn, truth.Parsed, truth.Distinct = c.Drawn, c.Drawn-c.BadFormat-c.Skipped, rep.Distinct
+		rep.Truth = &truth
 	}
 	return rep
 }
@@ -143,7 +175,8 @@ func (rep *Report) String() string {
 	}
 	fmt.Fprintf(&s, "  pass %.0f%%  reward q %.2f r %.2f v %.2f", 100*rep.PassRate, rep.Reward[role.Questioner], rep.Reward[role.Responder], rep.Reward[role.Verifier])
 	if rep.Truth != nil {
-		fmt.Fprintf(&s, "  true %.0f%%  verifier precision %.0f%% recall %.0f%%", 100*rep.Truth.Right, 100*rep.Truth.Precision, 100*rep.Truth.Recall)
+		t := rep.Truth
+		fmt.Fprintf(&s, "  true %.0f%%  verifier precision %.0f%% recall %.0f%%", 100*ratio(float64(t.Right), float64(t.Parsed)), 100*t.Precision(), 100*t.Recall())
 	}
 	u := &rep.Update
 	if u.Tokens == [role.NumRoles]int{} {

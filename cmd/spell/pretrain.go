@@ -107,6 +107,11 @@ func pretrainLoop(cmd *cobra.Command, run *pretrain.Run, out string, quiet bool)
 	fmt.Fprintf(w, "%d parameters, vocabulary %d, %s\n", run.Weights.Config.Params(), run.Weights.Vocab, run.Backend.Name())
 	var tokens int
 	last := time.Now()
+	if run.Done() {
+		if err := run.Gates(ctx, w); err != nil {
+			return err
+		}
+	}
 	for !run.Done() {
 		line, err := run.Step(ctx)
 		if errors.Is(err, context.Canceled) {

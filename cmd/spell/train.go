@@ -197,6 +197,12 @@ func (e *engine) steps(cmd *cobra.Command, run *rl.Run, out string) error {
 	run.OnPhase = show.update
 	ctx := cmd.Context()
 	start, first := time.Now(), run.Steps()
+	var truth rl.Truth
+	defer func() {
+		if truth.Drawn > 0 {
+			fmt.Fprintln(cmd.OutOrStdout(), &truth)
+		}
+	}()
 	for run.Steps() < run.Config.Steps {
 		show.prior = fmt.Sprintf("step %d/%d%s  ", run.Steps()+1, run.Config.Steps, eta(start, run.Steps()-first, run.Config.Steps-run.Steps()))
 		rep, records, err := run.Step(ctx)
@@ -208,6 +214,9 @@ func (e *engine) steps(cmd *cobra.Command, run *rl.Run, out string) error {
 			return fmt.Errorf("%w after step %d; go on with the same command and --resume", errInterrupted, run.Steps())
 		} else if err != nil {
 			return err
+		}
+		if rep.Truth != nil {
+			truth.Add(rep.Truth)
 		}
 		if !e.quiet {
 			fmt.Fprintln(cmd.OutOrStdout(), rep)

@@ -6,7 +6,7 @@
 // Matrix tiles, AVX-512. A tile of R rows and 32 columns of C stays in Z0…Z(2R-1), two registers a
 // row, while a step of the chain loads one row of B (Z24, Z25) and broadcasts one element of A for
 // each row (Z26). Columns from t.n on are masked off by K1 and K2 where memory may end there: in C and
-// the bias always, in B where ragged says so. The tiles of up to 8 rows also take B as bf16.
+// the bias always, in B where the mode is ragged. The tiles of up to 8 rows also take B as bf16.
 //
 // Registers: AX tile, DI C, SI, R8, R9, R10 rows 0, 3, 6, 9 of A, DX bytes between rows of A, R11 bytes
 // between steps of A, BX B, R12 bytes between rows of B, CX steps left, R13 bytes between rows of C,
@@ -82,8 +82,8 @@
 	ADDQ R13, DI
 
 
-// func tile12AVX512(t *tile, c, a, b, bias *float32)
-TEXT ·tile12AVX512(SB), NOSPLIT, $0-40
+// func tile12AVX512(t *tile, c, a, b, bias *float32, mode int)
+TEXT ·tile12AVX512(SB), NOSPLIT, $0-48
 	SETUP                                 // arguments and masks
 	CMPB tile_resume(AX), $0              // does the chain start from C?
 	JNE resume
@@ -133,8 +133,8 @@ chosen:
 	SHLQ $5, R14                          // bytes between rows of B, 32 times
 	TESTQ CX, CX                          // no steps?
 	JZ bias
-	CMPB tile_ragged(AX), $0              // may memory end within a row of B?
-	JNE ragged
+	CMPQ mode+40(FP), $const_ragged       // may memory end within a row of B?
+	JEQ ragged
 
 loop:
 	VMOVUPS (BX), Z24                     // columns 0-15 of B
@@ -237,8 +237,8 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile8AVX512(t *tile, c, a, b, bias *float32)
-TEXT ·tile8AVX512(SB), NOSPLIT, $0-40
+// func tile8AVX512(t *tile, c, a, b, bias *float32, mode int)
+TEXT ·tile8AVX512(SB), NOSPLIT, $0-48
 	SETUP                                 // arguments and masks
 	CMPB tile_resume(AX), $0              // does the chain start from C?
 	JNE resume
@@ -268,10 +268,10 @@ chosen:
 	SHLQ $5, R14                          // bytes between rows of B, 32 times
 	TESTQ CX, CX                          // no steps?
 	JZ bias
-	CMPB tile_half(AX), $0                // is B bf16?
-	JNE half
-	CMPB tile_ragged(AX), $0              // may memory end within a row of B?
-	JNE ragged
+	CMPQ mode+40(FP), $const_half         // is B bf16?
+	JEQ half
+	CMPQ mode+40(FP), $const_ragged       // may memory end within a row of B?
+	JEQ ragged
 
 loop:
 	VMOVUPS (BX), Z24                     // columns 0-15 of B
@@ -374,8 +374,8 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile4AVX512(t *tile, c, a, b, bias *float32)
-TEXT ·tile4AVX512(SB), NOSPLIT, $0-40
+// func tile4AVX512(t *tile, c, a, b, bias *float32, mode int)
+TEXT ·tile4AVX512(SB), NOSPLIT, $0-48
 	SETUP                                 // arguments and masks
 	CMPB tile_resume(AX), $0              // does the chain start from C?
 	JNE resume
@@ -397,10 +397,10 @@ chosen:
 	SHLQ $5, R14                          // bytes between rows of B, 32 times
 	TESTQ CX, CX                          // no steps?
 	JZ bias
-	CMPB tile_half(AX), $0                // is B bf16?
-	JNE half
-	CMPB tile_ragged(AX), $0              // may memory end within a row of B?
-	JNE ragged
+	CMPQ mode+40(FP), $const_half         // is B bf16?
+	JEQ half
+	CMPQ mode+40(FP), $const_ragged       // may memory end within a row of B?
+	JEQ ragged
 
 loop:
 	VMOVUPS (BX), Z24                     // columns 0-15 of B
@@ -476,8 +476,8 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile2AVX512(t *tile, c, a, b, bias *float32)
-TEXT ·tile2AVX512(SB), NOSPLIT, $0-40
+// func tile2AVX512(t *tile, c, a, b, bias *float32, mode int)
+TEXT ·tile2AVX512(SB), NOSPLIT, $0-48
 	SETUP                                 // arguments and masks
 	CMPB tile_resume(AX), $0              // does the chain start from C?
 	JNE resume
@@ -495,10 +495,10 @@ chosen:
 	SHLQ $5, R14                          // bytes between rows of B, 32 times
 	TESTQ CX, CX                          // no steps?
 	JZ bias
-	CMPB tile_half(AX), $0                // is B bf16?
-	JNE half
-	CMPB tile_ragged(AX), $0              // may memory end within a row of B?
-	JNE ragged
+	CMPQ mode+40(FP), $const_half         // is B bf16?
+	JEQ half
+	CMPQ mode+40(FP), $const_ragged       // may memory end within a row of B?
+	JEQ ragged
 
 loop:
 	VMOVUPS (BX), Z24                     // columns 0-15 of B
@@ -559,8 +559,8 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile1AVX512(t *tile, c, a, b, bias *float32)
-TEXT ·tile1AVX512(SB), NOSPLIT, $0-40
+// func tile1AVX512(t *tile, c, a, b, bias *float32, mode int)
+TEXT ·tile1AVX512(SB), NOSPLIT, $0-48
 	SETUP                                 // arguments and masks
 	CMPB tile_resume(AX), $0              // does the chain start from C?
 	JNE resume
@@ -576,10 +576,10 @@ chosen:
 	SHLQ $5, R14                          // bytes between rows of B, 32 times
 	TESTQ CX, CX                          // no steps?
 	JZ bias
-	CMPB tile_half(AX), $0                // is B bf16?
-	JNE half
-	CMPB tile_ragged(AX), $0              // may memory end within a row of B?
-	JNE ragged
+	CMPQ mode+40(FP), $const_half         // is B bf16?
+	JEQ half
+	CMPQ mode+40(FP), $const_ragged       // may memory end within a row of B?
+	JEQ ragged
 
 loop:
 	VMOVUPS (BX), Z24                     // columns 0-15 of B

@@ -10,8 +10,6 @@ type tile struct {
 	rs, ks, ldb int  // distance of rows and steps of A, of rows of B
 	resume      bool // the chain starts from C, else from 0
 	add         bool // the old C is added at the end
-	ragged      bool // a row of B may not be read beyond column n
-	half        bool // B is bf16 and ldb half the number of its elements
 }
 
 // productGeneric is, for r < m and j < t.n,

@@ -12,6 +12,9 @@ import (
 // TestConformance holds the oracle to its own rules, computing in float32 and in float64.
 func TestConformance(t *testing.T) {
 	t.Run("float32", func(t *testing.T) {
+		if testing.Short() {
+			t.Skip("the same loops run in float64")
+		}
 		kerneltest.Run(t, func(int) (kernels.Backend, error) { return ref.New[float32](), nil }, kerneltest.Options{Workers: []int{1}, Quick: true})
 	})
 	t.Run("float64", func(t *testing.T) {

@@ -119,10 +119,6 @@ type Roles struct {
 	Reject Count `json:"reject"` // different answers it calls different
 }
 
-func (r Roles) String() string {
-	return fmt.Sprintf("questions readable %v, true %v; verifier right on equal answers %v, on different ones %v", r.Parse, r.Right, r.Accept, r.Reject)
-}
-
 // RolesOf samples n questions at temperature 1 over clusters of a test and puts n pairs of
 // answers to the verifier, greedily.
 func RolesOf(ctx context.Context, p Policy, items []world.Item, pairs []world.Branch, n, maxTokens int) (Roles, error) {
