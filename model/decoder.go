@@ -28,16 +28,25 @@ type Stat struct{ LogProb, Entropy float32 }
 // of computing blocks again on the way back, the same bits for more memory.
 func NewDecoder(b kernels.Backend, w *Weights, rows, scored int, train, keep bool) (*Decoder, error) {
 	d := &Decoder{B: b, W: w, rows: rows, scored: scored, keep: keep && train}
-	// The plan is the allocation itself, run on an arena without memory.
-	plan := tensor.NewArena("plan", 1<<60, nil, 0, nil)
-	p := d.carve(plan, rows)
-	if train {
-		newGrads(plan, &w.Config, w.Precision, rows)
-	}
-	d.head(plan, p, scored, train)
 	var err error
-	d.arena, err = b.Alloc("activations", plan.Peak())
+	d.arena, err = b.Alloc("activations", d.plan(train))
 	return d, err
+}
+
+// plan is the number of bytes of a pass: the allocation itself, run on an arena without memory.
+func (d *Decoder) plan(train bool) int {
+	a := tensor.NewArena("plan", 1<<60, nil, 0, nil)
+	d.carve(a, d.rows)
+	if train {
+		newGrads(a, &d.W.Config, d.W.Precision, d.rows)
+	}
+	d.head(a, d.scored, train)
+	return a.Peak()
+}
+
+// KeepBytes is the scratch of a training decoder that keeps every activation.
+func KeepBytes(w *Weights, rows, scored int) int {
+	return (&Decoder{W: w, rows: rows, scored: scored, keep: true}).plan(true)
 }
 
 // Free unmaps the scratch.
@@ -106,7 +115,7 @@ type head struct {
 	dx, dxn       tensor.Mat // Acc [m, hidden]
 }
 
-func (d *Decoder) head(a *tensor.Arena, p *pass, m int, train bool) *head {
+func (d *Decoder) head(a *tensor.Arena, m int, train bool) *head {
 	prec := d.W.Precision
 	h := &head{x: a.New(prec.Act, m, d.W.Hidden), xn: a.New(prec.Act, m, d.W.Hidden), stats: a.New(prec.Acc, m, 3)}
 	if train {
@@ -149,7 +158,7 @@ func (d *Decoder) Score(l *forest.Layout) ([]Stat, error) {
 	defer d.arena.Release(d.arena.Mark())
 	p := d.carve(d.arena, len(l.Ids))
 	d.forward(p, l)
-	return d.score(p, d.head(d.arena, p, len(l.Scored), false), l.Scored), nil
+	return d.score(p, d.head(d.arena, len(l.Scored), false), l.Scored), nil
 }
 
 // Argmax computes, for every row of a layout, the most likely next token.
@@ -193,7 +202,7 @@ func (d *Decoder) Step(l *forest.Layout, loss Loss) ([]Stat, error) {
 	n, m := len(l.Ids), len(l.Scored)
 	p := d.carve(d.arena, n)
 	g := newGrads(d.arena, &d.W.Config, d.W.Precision, n)
-	h := d.head(d.arena, p, m, true)
+	h := d.head(d.arena, m, true)
 
 	a := d.forward(p, l)
 	stats := d.score(p, h, l.Scored)

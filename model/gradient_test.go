@@ -77,7 +77,7 @@ func objective(t *testing.T, d *Decoder, l *forest.Layout) float64 {
 	defer d.arena.Release(mark)
 	p := d.carve(d.arena, len(l.Ids))
 	d.forward(p, l)
-	h := d.head(d.arena, p, len(l.Scored), false)
+	h := d.head(d.arena, len(l.Scored), false)
 	d.score(p, h, l.Scored)
 	stats := make([]float64, 3*len(l.Scored))
 	kernels.Download(d.B, stats, h.stats)

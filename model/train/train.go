@@ -50,12 +50,18 @@ type Trainer struct {
 	Steps   int // updates so far
 }
 
+// keepRoom is the scratch, in bytes, up to which a trainer keeps activations that it could
+// compute again. The bits are the same either way.
+const keepRoom = 2 << 30
+
 // New makes a trainer for weights that were allocated for training, with clean gradients, whose
-// passes hold up to tokens tokens and as many scored ones.
+// passes hold up to tokens tokens and as many scored ones. With keep it keeps activations on the
+// way forward if there is room.
 func New(b kernels.Backend, w *model.Weights, o Optim, tokens int, keep bool) (*Trainer, error) {
 	if err := o.Validate(); err != nil {
 		return nil, err
 	}
+	keep = keep && model.KeepBytes(w, tokens, tokens) <= keepRoom
 	d, err := model.NewDecoder(b, w, tokens, tokens, true, keep)
 	if err != nil {
 		return nil, err
