@@ -26,6 +26,7 @@ type Config struct {
 
 	Prompts   string `json:"prompts" doc:"prompt set: full, compact, or a folder of one's own"`
 	Docs      int    `json:"docs" doc:"m, documents new to the questioner in one call; paper 5"`
+	NearDocs  bool   `json:"near_docs" doc:"draw the questioner's documents by the rare words they share, so that questions can join them; paper: at random"`
 	DocChars  int    `json:"doc_chars" doc:"characters at which long files are cut into documents"`
 	MaxDocs   int    `json:"max_docs" doc:"documents of a cluster, all of which the responder reads"`
 	MaxPrompt int    `json:"max_prompt" doc:"tokens of a prompt; clusters are cut to fit; paper 16,384"`
@@ -82,7 +83,7 @@ func Small() Config {
 	c := Default()
 	c.Steps = 60
 	c.Prompts, c.Docs, c.DocChars, c.MaxDocs, c.MaxPrompt = "compact", 5, 400, 32, 1024
-	c.Temperature, c.TopP = 1, 1
+	c.NearDocs, c.Temperature, c.TopP = true, 1, 1
 	c.MaxQuestion, c.MaxAnswer, c.MaxVote = 80, 48, 4
 	c.Questions, c.Draw, c.MaxRounds, c.VerifierGroups, c.VerifierAny = 24, 48, 2, 12, true
 	c.Optim = train.Optim{LR: 1e-4, EmbedScale: 1, Beta1: 0.9, Beta2: 0.99, Eps: 1e-8, WeightDecay: 0, ClipNorm: 1}

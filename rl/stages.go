@@ -3,6 +3,9 @@ package rl
 import (
 	"context"
 	"fmt"
+	"math"
+	"strings"
+	"unicode"
 
 	"spell/model/forest"
 	"spell/model/rollout"
@@ -17,6 +20,42 @@ import (
 type cluster struct {
 	name string
 	docs []string
+	near []float64 // [i*len(docs)+j]: how near documents i and j are; nil where they are drawn at random
+}
+
+// nearness weighs the rare words that each two documents share: words with a letter that at most
+// a fifth of the documents have, by log(documents/documents that have it).
+func nearness(docs []string) []float64 {
+	n := len(docs)
+	having := map[string][]int{}
+	var words []string // in the order of their first occurrence
+	for i, d := range docs {
+		for w := range strings.FieldsFuncSeq(strings.ToLower(d), func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) }) {
+			at := having[w]
+			if at == nil && strings.ContainsFunc(w, unicode.IsLetter) {
+				words = append(words, w)
+			}
+			if len(at) == 0 || at[len(at)-1] != i {
+				having[w] = append(at, i)
+			}
+		}
+	}
+	near := make([]float64, n*n)
+	for _, w := range words {
+		at := having[w]
+		if len(at) > max(2, n/5) {
+			continue
+		}
+		weight := math.Log(float64(n) / float64(len(at)))
+		for _, i := range at {
+			for _, j := range at {
+				if i != j {
+					near[i*n+j] += weight
+				}
+			}
+		}
+	}
+	return near
 }
 
 // fit cuts clusters, from the end, to the documents that fit the responder's prompt beside a
@@ -38,6 +77,9 @@ func (r *Run) fit(docs *corpus.Corpus) ([]cluster, error) {
 				break
 			}
 			k.docs = append(k.docs, d.Text)
+		}
+		if r.Config.NearDocs {
+			k.near = nearness(k.docs)
 		}
 		if len(k.docs) >= 2 {
 			out = append(out, k)
@@ -117,7 +159,12 @@ func (r *Run) draw(b *batch, round int) []*item {
 	var items []*item
 	for i, it := range r.sampler.Draw(r.Config.Draw) {
 		random := rng.At(r.Config.Seed, rng.Documents, uint64(r.step), uint64(round), uint64(i))
-		view := r.memory.Draw(it.Task, it.Cluster, len(r.clusters[it.Cluster].docs), r.Config.Docs, random)
+		c := &r.clusters[it.Cluster]
+		var near func(a, b int) float64
+		if c.near != nil {
+			near = func(a, b int) float64 { return c.near[a*len(c.docs)+b] }
+		}
+		view := r.memory.Draw(it.Task, it.Cluster, len(c.docs), r.Config.Docs, near, random)
 		letter := rng.At(r.Config.Seed, rng.Letter, uint64(r.step), uint64(round), uint64(i)).Intn(len(role.Letters))
 		items = append(items, &item{Item: it, round: round, index: len(b.items) + i, view: view, letter: role.Letters[letter : letter+1]})
 	}

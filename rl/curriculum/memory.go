@@ -56,8 +56,9 @@ type View struct {
 }
 
 // Draw shows the questioner the documents of the remembered questions and want more, drawn from the rest of the cluster's
-// count documents; fewer when fewer remain.
-func (m *Memory) Draw(task role.Task, cluster, count, want int, r *rng.Rand) View {
+// count documents; fewer when fewer remain. Without near every document is equally likely, as in the paper; with it, a
+// document is drawn in proportion to how near it is to those already shown, so that questions can join them.
+func (m *Memory) Draw(task role.Task, cluster, count, want int, near func(a, b int) float64, r *rng.Rand) View {
 	var v View
 	seen := make([]bool, count)
 	for _, e := range m.entries[place{task, cluster}] {
@@ -72,9 +73,15 @@ func (m *Memory) Draw(task role.Task, cluster, count, want int, r *rng.Rand) Vie
 			rest = append(rest, d)
 		}
 	}
-	for _, i := range r.Choose(len(rest), want) {
-		v.New = append(v.New, rest[i])
-		seen[rest[i]] = true
+	if near == nil {
+		for _, i := range r.Choose(len(rest), want) {
+			v.New = append(v.New, rest[i])
+		}
+	} else {
+		v.New = grow(rest, seen, want, near, r)
+	}
+	for _, d := range v.New {
+		seen[d] = true
 	}
 	for d, shown := range seen {
 		if shown {
@@ -82,6 +89,43 @@ func (m *Memory) Draw(task role.Task, cluster, count, want int, r *rng.Rand) Vie
 		}
 	}
 	return v
+}
+
+// grow draws want of the documents in rest one after the other, each in proportion to its nearness to those seen or drawn
+// before it; uniformly where none is near. It returns them ascending.
+func grow(rest []int, seen []bool, want int, near func(a, b int) float64, r *rng.Rand) []int {
+	nearness := make([]float64, len(rest))
+	count := func(shown int) {
+		for i, d := range rest {
+			nearness[i] += near(d, shown)
+		}
+	}
+	for d, old := range seen {
+		if old {
+			count(d)
+		}
+	}
+	var drawn []int
+	for len(drawn) < want && len(rest) > 0 {
+		var sum float64
+		for _, w := range nearness {
+			sum += w
+		}
+		i := 0
+		if sum > 0 {
+			for at := r.Float64() * sum; i < len(rest)-1 && at >= nearness[i]; i++ {
+				at -= nearness[i]
+			}
+		} else {
+			i = r.Intn(len(rest))
+		}
+		d := rest[i]
+		drawn = append(drawn, d)
+		rest, nearness = slices.Delete(rest, i, i+1), slices.Delete(nearness, i, i+1)
+		count(d)
+	}
+	slices.Sort(drawn)
+	return drawn
 }
 
 // Admit remembers a question that passes of g answers got right, if that is neither none nor all, and forgets the oldest

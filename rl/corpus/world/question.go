@@ -20,12 +20,16 @@ type Question struct {
 // Asking says how questions are worded.
 type Asking struct {
 	Alias           float64 // probability that a reference answer which has an alias is given by it
-	HeldOutPhrasing bool    // the phrasing "tell the …", which training never uses
+	HeldOutPhrasing bool    // only the phrasing "tell the …"
+	AllPhrasings    bool    // that one among the others; without either it is never used
 }
 
 func (a Asking) phrasing(r *rng.Rand) int {
 	if a.HeldOutPhrasing {
 		return heldOutPhrasing
+	}
+	if a.AllPhrasings {
+		return r.Intn(len(phrasings))
 	}
 	return r.Intn(heldOutPhrasing)
 }

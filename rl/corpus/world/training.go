@@ -35,6 +35,7 @@ type TrainingOptions struct {
 	Cluster     Options // with the numbers of documents
 	Homogeneous float64 // share of clusters that are homogeneous whatever Cluster.Kinds says
 	OtherPool   float64 // share of the examples that are about the names of the other pool
+	OtherWords  bool    // examples about the other pool use all phrasings, the held-out one too
 	Loose       float64 // share of the clusters few of whose references are linked, so that a questioner must look before it asks on
 	Asking      Asking
 	Branches    int // in an example
@@ -116,6 +117,7 @@ func (t *Training) Example(seed, index uint64) Example {
 	if t.opts.OtherPool > 0 && chance(r, t.opts.OtherPool) {
 		other := *t
 		other.opts.Cluster.Pool ^= Train ^ HeldOut
+		other.opts.Asking.AllPhrasings = t.opts.OtherWords
 		t = &other
 	}
 	o := &t.opts
