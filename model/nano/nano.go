@@ -6,10 +6,10 @@ package nano
 import (
 	"embed"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 
-	"io"
 	"spell/tensor/atomicfile"
 )
 
