@@ -164,7 +164,8 @@ func (r *Run) report(b *batch, _ []group, u Update) *Report {
 func (rep *Report) String() string {
 	c := &rep.Counts
 	var s strings.Builder
-	fmt.Fprintf(&s, "step %d  questions %d → %d good", rep.Step, c.Drawn, c.Good)
+	read := c.Drawn - c.BadFormat - c.Skipped
+	fmt.Fprintf(&s, "step %d  questions %d asked → %d readable → %d answered → %d good", rep.Step, c.Drawn, read, read-c.TooLong-c.Ungrounded, c.Good)
 	for _, d := range []struct {
 		n    int
 		what string

@@ -82,7 +82,7 @@ func TestStepCounts(t *testing.T) {
 	if reflect.DeepEqual(before, values(r)) {
 		t.Error("the update changed nothing")
 	}
-	if line := rep.String(); !strings.Contains(line, "9 → 2 good, 1 bad format, 1 skipped, 1 too long, 1 ungrounded, 1 all wrong, 2 all right") || strings.Contains(line, "unchanged") {
+	if line := rep.String(); !strings.Contains(line, "9 asked → 7 readable → 5 answered → 2 good, 1 bad format, 1 skipped, 1 too long, 1 ungrounded, 1 all wrong, 2 all right") || strings.Contains(line, "unchanged") {
 		t.Errorf("the step is described as %q", line)
 	}
 	checkRecords(t, r, records, 0)
