@@ -81,8 +81,8 @@ func Saved(dir string) (bool, error) {
 	return len(all) > 0, err
 }
 
-// Resume goes on from the newest checkpoint in dir, with its configuration but for the number
-// of steps, over the same documents. c is asked for steps only.
+// Resume goes on from the newest checkpoint in dir, over the same documents and with the same
+// configuration but for the number of steps.
 func Resume(dir string, c Config, b kernels.Backend, p model.Precision, docs *corpus.Corpus, judge Judge) (*Run, error) {
 	all, err := train.List(dir)
 	if err != nil {
@@ -101,9 +101,9 @@ func Resume(dir string, c Config, b kernels.Backend, p model.Precision, docs *co
 	if err != nil {
 		return nil, err
 	}
-	steps := c.Steps
-	c = s.Config
-	c.Steps = steps
+	if err := same(s.Config, c); err != nil {
+		return nil, fmt.Errorf("%s: %w", at, err)
+	}
 	r, err := New(c, b, w, tok, docs, judge)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", at, err)

@@ -72,7 +72,7 @@ func pretrainCommand(e *engine) *cobra.Command {
 			var run *pretrain.Run
 			switch {
 			case resume && len(have) > 0:
-				run, err = pretrain.Resume(out, b, p, texts)
+				run, err = pretrain.Resume(out, recipe, b, p, texts)
 			case len(have) > 0:
 				return fmt.Errorf("%s holds a run already; go on with --resume or choose another --out", out)
 			default:

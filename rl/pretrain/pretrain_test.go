@@ -406,7 +406,12 @@ func TestResume(t *testing.T) {
 					t.Fatal(err)
 				}
 				step(t, run, 1) // lost
-				run, err := Resume(dir, guarded, p, texts)
+				other := tiny()
+				other.Seed++
+				if _, err := Resume(dir, other, guarded, p, texts); err == nil || !strings.Contains(err.Error(), "another recipe") {
+					t.Fatalf("another seed gives %v", err)
+				}
+				run, err := Resume(dir, tiny(), guarded, p, texts)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -425,7 +430,7 @@ func TestResume(t *testing.T) {
 			})
 		}
 	}
-	if _, err := Resume(t.TempDir(), backend(t, 1), model.F32, nil); err == nil || !strings.Contains(err.Error(), "no checkpoint") {
+	if _, err := Resume(t.TempDir(), tiny(), backend(t, 1), model.F32, nil); err == nil || !strings.Contains(err.Error(), "no checkpoint") {
 		t.Errorf("an empty folder gives %v", err)
 	}
 }

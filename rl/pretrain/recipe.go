@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 
 	"spell/model"
 	"spell/model/train"
@@ -151,6 +152,28 @@ func (r *Recipe) Validate() error {
 	}
 	c := r.Model(r.Vocab, 0)
 	return c.Validate()
+}
+
+// extend takes over the length of the last stage of now, which must otherwise be the same recipe.
+func (r *Recipe) extend(now *Recipe) error {
+	longer := *r
+	longer.Stages = slices.Clone(r.Stages)
+	if n := len(now.Stages); n > 0 && n == len(longer.Stages) {
+		longer.Stages[n-1].Steps = now.Stages[n-1].Steps
+	}
+	was, err := json.Marshal(longer)
+	if err != nil {
+		return err
+	}
+	is, err := json.Marshal(now)
+	if err != nil {
+		return err
+	}
+	if !bytes.Equal(was, is) {
+		return fmt.Errorf("the run began with another recipe; resume with the command it began with")
+	}
+	*r = longer
+	return nil
 }
 
 // rate is the learning rate at step n (from 0) of the stage.

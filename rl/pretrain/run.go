@@ -110,8 +110,9 @@ func New(r Recipe, b kernels.Backend, p model.Precision, tok *tokenizer.Tokenize
 	return run, run.prepare()
 }
 
-// Resume continues the newest checkpoint in dir.
-func Resume(dir string, b kernels.Backend, p model.Precision, texts []string) (*Run, error) {
+// Resume continues the newest checkpoint in dir with the recipe it began with; only the last
+// stage may have become longer or shorter.
+func Resume(dir string, r Recipe, b kernels.Backend, p model.Precision, texts []string) (*Run, error) {
 	all, err := train.List(dir)
 	if err != nil {
 		return nil, err
@@ -129,6 +130,9 @@ func Resume(dir string, b kernels.Backend, p model.Precision, texts []string) (*
 	var restore func(*train.Trainer) error
 	if run.Weights, restore, err = train.Resume(b, at, p, &run.state); err != nil {
 		return nil, err
+	}
+	if err := run.state.Recipe.extend(&r); err != nil {
+		return nil, fmt.Errorf("%s: %w", at, err)
 	}
 	run.Recipe = run.state.Recipe
 	if err := run.prepare(); err != nil {
