@@ -1,10 +1,12 @@
 package rl
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -13,6 +15,7 @@ import (
 	"spell/model"
 	"spell/model/train"
 	"spell/rl/corpus"
+	"spell/rl/role"
 	"spell/tokenizer"
 )
 
@@ -136,4 +139,33 @@ func truncate(path string, n int) error {
 		return fmt.Errorf("%s has %d bytes and had %d at the checkpoint; it was cut or replaced since", path, info.Size(), n)
 	}
 	return os.Truncate(path, int64(n))
+}
+
+// Distinct counts, over the whole transcript in dir, the questions that could be read and how many
+// of them differ in cluster, task or text.
+func Distinct(dir string) (distinct, readable int, err error) {
+	path := filepath.Join(dir, TranscriptFile)
+	f, err := os.Open(path)
+	if err != nil {
+		return 0, 0, err
+	}
+	defer f.Close()
+	type question struct {
+		Cluster string    `json:"cluster"`
+		Task    role.Task `json:"task"`
+		Text    string    `json:"text"`
+	}
+	seen := map[question]bool{}
+	for d := json.NewDecoder(bufio.NewReader(f)); ; {
+		var q question
+		if err := d.Decode(&q); err == io.EOF {
+			return len(seen), readable, nil
+		} else if err != nil {
+			return 0, 0, fmt.Errorf("reading %s: %w", path, err)
+		}
+		if q.Text != "" { // the questioner's records alone have one
+			seen[q] = true
+			readable++
+		}
+	}
 }

@@ -32,7 +32,6 @@ type Report struct {
 type Truth struct {
 	Drawn         int `json:"drawn"`          // questions asked for
 	Parsed        int `json:"parsed"`         // of these, readable
-	Distinct      int `json:"distinct"`       // of these, different within their step
 	Known         int `json:"known"`          // readable ones about facts of the cluster
 	Right         int `json:"right"`          // readable ones whose reference answer is true
 	Accepted      int `json:"accepted"`       // answers with a YES majority
@@ -44,7 +43,6 @@ type Truth struct {
 func (t *Truth) Add(other *Truth) {
 	t.Drawn += other.Drawn
 	t.Parsed += other.Parsed
-	t.Distinct += other.Distinct
 	t.Known += other.Known
 	t.Right += other.Right
 	t.Accepted += other.Accepted
@@ -61,8 +59,8 @@ func (t *Truth) Recall() float64 { return ratio(float64(t.AcceptedRight), float6
 // String gives the shares as one line of prose.
 func (t *Truth) String() string {
 	parsed := float64(t.Parsed)
-	return fmt.Sprintf("%d questions: %.0f%% readable, of these %.0f%% distinct, %.0f%% about facts of the documents, %.0f%% with a true answer; verifier precision %.0f%%, recall %.0f%%",
-		t.Drawn, 100*ratio(parsed, float64(t.Drawn)), 100*ratio(float64(t.Distinct), parsed), 100*ratio(float64(t.Known), parsed), 100*ratio(float64(t.Right), parsed),
+	return fmt.Sprintf("%d questions: %.0f%% readable, of these %.0f%% about facts of the documents, %.0f%% with a true answer; verifier precision %.0f%%, recall %.0f%%",
+		t.Drawn, 100*ratio(parsed, float64(t.Drawn)), 100*ratio(float64(t.Known), parsed), 100*ratio(float64(t.Right), parsed),
 		100*t.Precision(), 100*t.Recall())
 }
 
@@ -75,7 +73,7 @@ func ratio(a, b float64) float64 {
 }
 
 // report sums a step up.
-func (r *Run) report(b *batch, _ []group, u Update) *Report {
+func (r *Run) report(b *batch, u Update) *Report {
 	rep := &Report{Step: r.step, Update: u}
 	var n [role.NumRoles]float64
 	add := func(which role.Role, s *sample) {
@@ -154,7 +152,7 @@ func (r *Run) report(b *batch, _ []group, u Update) *Report {
 	rep.PassRate, rep.RuleRate, rep.Agree, rep.Distinct = ratio(rates, answered), ratio(rules, answers), ratio(agree, ballots), len(distinct)
 	if r.Judge != nil {
 		c := &rep.Counts
-		truth.Drawn, truth.Parsed, truth.Distinct = c.Drawn, c.Drawn-c.BadFormat-c.Skipped, rep.Distinct
+		truth.Drawn, truth.Parsed = c.Drawn, c.Drawn-c.BadFormat-c.Skipped
 		rep.Truth = &truth
 	}
 	return rep

@@ -2,7 +2,7 @@
 // questions about documents, answers them and judges the answers, and learns from all three.
 //
 // Step, in this file, is the algorithm; the other files are its stages. Everything a step does
-// follows from the weights, the seed and the step's number, so a step that was cut short is
+// follows from the state after the step before and from the seed, so a step that was cut short is
 // simply done again.
 package rl
 
@@ -55,6 +55,8 @@ type Run struct {
 	memory   *curriculum.Memory
 	sampler  *curriculum.Sampler
 	phase    string         // what is being done, for OnPhase
+	unread   int            // documents left out because they do not fit
+	docs     string         // fingerprint of the documents
 	step     int            // completed steps
 	log      map[string]int // length in bytes of each log file
 
@@ -74,6 +76,7 @@ func New(c Config, b kernels.Backend, w *model.Weights, tok *tokenizer.Tokenizer
 	if r.clusters, err = r.fit(docs); err != nil {
 		return nil, err
 	}
+	r.docs = r.fingerprint()
 	indices := make([]int, len(r.clusters))
 	for i := range indices {
 		indices[i] = i
@@ -146,7 +149,7 @@ func (r *Run) Step(ctx context.Context) (*Report, []Record, error) {
 		return nil, nil, r.undo(err)
 	}
 	r.step++
-	report, records := r.report(b, groups, update), r.transcribe(b, version)
+	report, records := r.report(b, update), r.transcribe(b, version)
 	return report, records, r.remember()
 }
 
@@ -154,6 +157,7 @@ func (r *Run) Step(ctx context.Context) (*Report, []Record, error) {
 type savedRun struct {
 	Step    int             `json:"step"`
 	Config  Config          `json:"config"`
+	Docs    string          `json:"documents"` // their fingerprint
 	Memory  json.RawMessage `json:"memory"`
 	Sampler json.RawMessage `json:"sampler"`
 	Log     map[string]int  `json:"log"` // length in bytes of each log file
@@ -169,7 +173,7 @@ func (r *Run) remember() error {
 	if err != nil {
 		return err
 	}
-	r.saved = savedRun{Step: r.step, Config: r.Config, Memory: m, Sampler: s}
+	r.saved = savedRun{Step: r.step, Config: r.Config, Docs: r.docs, Memory: m, Sampler: s}
 	return nil
 }
 
@@ -182,6 +186,9 @@ func (r *Run) undo(err error) error {
 }
 
 func (r *Run) restore(s savedRun) error {
+	if s.Docs != r.docs {
+		return fmt.Errorf("the documents are not those the run began with; resume with the same folder, unchanged")
+	}
 	counts := make([]int, len(r.clusters))
 	for i, c := range r.clusters {
 		counts[i] = len(c.docs)

@@ -2,6 +2,8 @@ package rl
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"math"
 	"strings"
@@ -58,8 +60,8 @@ func nearness(docs []string) []float64 {
 	return near
 }
 
-// fit cuts clusters, from the end, to the documents that fit the responder's prompt beside a
-// question, and leaves out those that keep fewer than two.
+// fit keeps of each cluster the documents that fit the responder's prompt beside a question, the
+// first ones first, and leaves out clusters that keep fewer than two. It counts what it left out.
 func (r *Run) fit(docs *corpus.Corpus) ([]cluster, error) {
 	instruction := 0
 	for _, t := range r.Config.Tasks {
@@ -72,17 +74,20 @@ func (r *Run) fit(docs *corpus.Corpus) ([]cluster, error) {
 	for _, c := range docs.Clusters {
 		k, size := cluster{name: c.Name}, 0
 		for _, d := range c.Docs {
-			size += len(r.Tok.Encode(d.Text)) + 1
-			if size > limit || len(k.docs) == r.Config.MaxDocs {
-				break
+			n := len(r.Tok.Encode(d.Text)) + 1
+			if size+n > limit || len(k.docs) == r.Config.MaxDocs {
+				continue
 			}
+			size += n
 			k.docs = append(k.docs, d.Text)
 		}
+		r.unread += len(c.Docs)
 		if r.Config.NearDocs {
 			k.near = nearness(k.docs)
 		}
 		if len(k.docs) >= 2 {
 			out = append(out, k)
+			r.unread -= len(k.docs)
 		}
 	}
 	if len(out) == 0 {
@@ -107,7 +112,6 @@ type item struct {
 	answers      []*answer
 	prompt       forest.Forest // of the responder, answers included
 	passes       int           // answers rewarded
-	remembered   bool
 }
 
 // A sample is one output of the policy and how it was judged.
@@ -337,5 +341,20 @@ func (r *Run) verify(ctx context.Context, items []*item) error {
 	return r.generate(ctx, "voting", stageVerify, items[0].round, prompts)
 }
 
-// Clusters is the number of clusters that fit.
-func (r *Run) Clusters() int { return len(r.clusters) }
+// Documents is the number of clusters and documents that prompts are made of, and of the documents
+// that were left out because they do not fit.
+func (r *Run) Documents() (clusters, documents, unread int) {
+	for _, c := range r.clusters {
+		documents += len(c.docs)
+	}
+	return len(r.clusters), documents, r.unread
+}
+
+// fingerprint tells the documents of a run from any others.
+func (r *Run) fingerprint() string {
+	h := sha256.New()
+	for _, c := range r.clusters {
+		fmt.Fprintf(h, "%q %q\n", c.name, c.docs)
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}

@@ -41,7 +41,7 @@ func (r *Run) reward(it *item) {
 // admit remembers a question that is neither trivial nor hopeless (§3.2).
 func (r *Run) admit(it *item) {
 	if it.alive() {
-		it.remembered = r.memory.Admit(it.Task, it.Cluster, it.view, r.Prompts.QuestionText(it.question), it.question.Answer, it.passes, len(it.answers))
+		r.memory.Admit(it.Task, it.Cluster, it.view, r.Prompts.QuestionText(it.question), it.question.Answer, it.passes, len(it.answers))
 	}
 }
 

@@ -31,7 +31,7 @@ func pretrainCommand(e *engine) *cobra.Command {
 			var texts []string
 			if docs != "" {
 				recipe = pretrain.Text()
-				c, err := corpus.ReadFolder(docs, corpus.Options{DocChars: 1 << 20})
+				c, err := corpus.ReadFolder(docs, corpus.Options{DocChars: 1 << 20, MinDocs: 1})
 				if err != nil {
 					return err
 				}
@@ -54,7 +54,7 @@ func pretrainCommand(e *engine) *cobra.Command {
 			if cmd.Flags().Changed("seed") {
 				recipe.Seed = seed
 			}
-			if steps > 0 && len(recipe.Stages) > 0 {
+			if cmd.Flags().Changed("steps") && len(recipe.Stages) > 0 {
 				recipe.Stages[len(recipe.Stages)-1].Steps = steps
 			}
 			if err := recipe.Validate(); err != nil {
@@ -94,7 +94,7 @@ func pretrainCommand(e *engine) *cobra.Command {
 	f.StringVar(&docs, "docs", "", "folder of .txt and .md files; empty: the generated world")
 	f.StringVar(&out, "out", "", "where checkpoints go")
 	f.StringVar(&config, "config", "", "JSON file laid over the recipe")
-	f.IntVar(&steps, "steps", 0, "steps of the last stage; 0: as the recipe says")
+	f.IntVar(&steps, "steps", 0, "steps of the last stage; as the recipe says where not given")
 	f.Uint64Var(&seed, "seed", 1, "random seed")
 	f.BoolVar(&resume, "resume", false, "go on from the newest checkpoint in --out")
 	cmd.MarkFlagRequired("out")
@@ -108,7 +108,9 @@ func pretrainLoop(cmd *cobra.Command, run *pretrain.Run, out string, quiet bool)
 	var tokens int
 	last := time.Now()
 	if run.Done() {
-		if err := run.Gates(ctx, w); err != nil {
+		if err := run.Gates(ctx, w); errors.Is(err, context.Canceled) {
+			return interrupted(run)
+		} else if err != nil {
 			return err
 		}
 	}

@@ -46,7 +46,7 @@ func trainCommand(e *engine) *cobra.Command {
 	f.StringVar(&t.model, "model", "", "Hugging Face model directory; empty: the embedded base")
 	f.StringVar(&t.docs, "docs", "", "folder of documents; empty: the generated world")
 	f.StringVar(&t.out, "out", "spell-run", "where checkpoints, transcript and metrics go")
-	f.IntVar(&t.steps, "steps", 0, "steps of self-play; 0: as configured")
+	f.IntVar(&t.steps, "steps", 0, "steps of self-play; as configured where not given")
 	f.Uint64Var(&t.seed, "seed", 1, "random seed")
 	f.StringVar(&t.config, "config", "", "JSON file laid over the configuration; see --print-config")
 	f.BoolVar(&t.resume, "resume", false, "go on from the newest checkpoint in --out")
@@ -73,7 +73,7 @@ func (t *trainFlags) configure(cmd *cobra.Command) (rl.Config, error) {
 	if cmd.Flags().Changed("seed") {
 		c.Seed = t.seed
 	}
-	if t.steps > 0 {
+	if cmd.Flags().Changed("steps") {
 		c.Steps = t.steps
 	}
 	if err := c.Validate(); err != nil {
@@ -119,21 +119,34 @@ func (e *engine) train(cmd *cobra.Command, t trainFlags) error {
 	if err := os.MkdirAll(t.out, 0o777); err != nil {
 		return err
 	}
-	fmt.Fprintf(cmd.OutOrStdout(), "%d parameters, %d clusters, %s, %s\n", run.Weights.Config.Params(), run.Clusters(), b.Name(), p.Name)
+	clusters, documents, unread := run.Documents()
+	fmt.Fprintf(cmd.OutOrStdout(), "%d parameters, %s, %s; %d documents in %d clusters fit a prompt, %d do not\n", run.Weights.Config.Params(), b.Name(), p.Name, documents, clusters, unread)
+	if t.resume && !going {
+		fmt.Fprintf(cmd.OutOrStdout(), "%s holds no checkpoint yet: starting from the beginning\n", t.out)
+	}
 	test := tester{cmd: cmd, run: run, questions: t.questions}
 	if judge == nil {
 		test.questions = 0
 	}
-	if err := test.run1("before"); err != nil {
-		return err
+	when := "before"
+	if run.Steps() > 0 {
+		when = fmt.Sprintf("at step %d", run.Steps())
+	}
+	if err := test.ask(when); err != nil {
+		return stopped(err, run)
 	}
 	if err := e.steps(cmd, run, t.out); err != nil {
 		return err
 	}
-	if err := test.run1("after"); err != nil {
+	if err := test.ask("after"); err != nil {
+		return stopped(err, run)
+	}
+	test.compare(when)
+	distinct, readable, err := rl.Distinct(t.out)
+	if err != nil {
 		return err
 	}
-	test.compare()
+	fmt.Fprintf(cmd.OutOrStdout(), "%d different questions among %d readable ones in the whole run\n", distinct, readable)
 	fmt.Fprintf(cmd.OutOrStdout(), "model: %s\ntranscript: %s\n", filepath.Join(t.out, train.Name(run.Steps())), filepath.Join(t.out, rl.TranscriptFile))
 	return nil
 }
@@ -211,7 +224,7 @@ func (e *engine) steps(cmd *cobra.Command, run *rl.Run, out string) error {
 			if err := run.Save(out); err != nil {
 				return err
 			}
-			return fmt.Errorf("%w after step %d; go on with the same command and --resume", errInterrupted, run.Steps())
+			return stopped(err, run)
 		} else if err != nil {
 			return err
 		}
@@ -233,6 +246,14 @@ func (e *engine) steps(cmd *cobra.Command, run *rl.Run, out string) error {
 	return nil
 }
 
+// stopped turns a cancellation into how to go on.
+func stopped(err error, run *rl.Run) error {
+	if errors.Is(err, context.Canceled) {
+		return fmt.Errorf("%w after step %d; go on with the same command and --resume", errInterrupted, run.Steps())
+	}
+	return err
+}
+
 func eta(start time.Time, done, left int) string {
 	if done == 0 {
 		return ""
@@ -241,7 +262,7 @@ func eta(start time.Time, done, left int) string {
 }
 
 // A tester asks held-out questions before and after training, over as many documents as the
-// base was trained on and over more. Entities and phrasing are none that training uses.
+// base was trained on and over more. Entities and phrasing are none that self-play uses.
 type tester struct {
 	cmd       *cobra.Command
 	run       *rl.Run
@@ -249,7 +270,8 @@ type tester struct {
 	results   []eval.Result
 }
 
-func (t *tester) run1(when string) error {
+// ask puts the test to the model as it is.
+func (t *tester) ask(when string) error {
 	if t.questions == 0 {
 		return nil
 	}
@@ -275,14 +297,14 @@ func (t *tester) run1(when string) error {
 	return nil
 }
 
-// compare prints what training changed.
-func (t *tester) compare() {
+// compare prints what training changed since the first test.
+func (t *tester) compare(since string) {
 	if len(t.results) != 4 {
 		return
 	}
 	for i, docs := range []int{shortDocs, longDocs} {
 		b, a := t.results[i], t.results[i+2]
-		fmt.Fprintf(t.cmd.OutOrStdout(), "%2d documents: %v → %v (%+.1f points); of readable answers %v → %v (%+.1f)\n", docs, b.All, a.All, 100*(a.All.Rate()-b.All.Rate()),
+		fmt.Fprintf(t.cmd.OutOrStdout(), "%2d documents, %s → after: %v → %v (%+.1f points); of readable answers %v → %v (%+.1f)\n", docs, since, b.All, a.All, 100*(a.All.Rate()-b.All.Rate()),
 			b.Valid, a.Valid, 100*(a.Valid.Rate()-b.Valid.Rate()))
 	}
 }

@@ -20,7 +20,7 @@ const (
 	VoteKept      VoteFate = iota
 	VoteDisagrees          // the majority contradicts the rule check
 	VoteUnanimous          // the valid votes agree, or none is valid: nothing to learn from
-	VoteTied               // the valid votes are split evenly
+	VoteTied               // the valid votes are split evenly, or their winner is not the majority of all
 )
 
 // Votes decides whether the votes on one answer train the verifier: their majority must be the rule's verdict, and the
@@ -31,7 +31,7 @@ func Votes(t reward.Tally, rule bool) VoteFate {
 		return VoteDisagrees
 	case t.Yes == 0 || t.No == 0:
 		return VoteUnanimous
-	case t.Yes == t.No:
+	case t.Yes == t.No, t.Majority() != (t.Yes > t.No): // invalid votes can make a majority that the valid ones are not of
 		return VoteTied
 	}
 	return VoteKept
