@@ -16,7 +16,6 @@ type Cache struct {
 	kv   *tensor.Arena
 
 	x         [2]tensor.Mat // Act [n, hidden], input and output of a block in turn
-	n         int           // rows of the latest pass
 	logitRows int
 	logits    *tensor.Arena
 }
@@ -33,9 +32,11 @@ func NewCache(b kernels.Backend, w *Weights, slots, rows, logitRows int) (*Cache
 		return nil, err
 	}
 	if c.logits, err = b.Alloc("logits", tensor.Bytes(w.Acc, logitRows, w.Vocab)); err != nil {
+		c.Free()
 		return nil, err
 	}
 	if c.kv, err = b.Alloc("key-value cache", 2*w.Layers*tensor.Bytes(w.Act, slots, w.KVDim())); err != nil {
+		c.Free()
 		return nil, err
 	}
 	for range w.Layers {
@@ -59,7 +60,6 @@ func (c *Cache) carve(a *tensor.Arena, n int) (t acts, cs, tmp tensor.Mat) {
 	w := c.d.W
 	a.Release(0)
 	c.x[0], c.x[1] = a.New(w.Act, n, w.Hidden), a.New(w.Act, n, w.Hidden)
-	c.n = n
 	return newActs(a, &w.Config, w.Precision, n), a.New(w.Acc, n, w.HeadDim), a.New(w.Acc, n, w.Hidden)
 }
 

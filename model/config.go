@@ -55,6 +55,8 @@ const (
 	maxWidth  = 1 << 17
 	maxVocab  = 1 << 22
 	maxLayers = 1 << 10
+
+	maxHeadDim = 256 // what the attention kernels are made for
 )
 
 // Validate refuses a configuration no decoder can have, naming the field.
@@ -65,7 +67,7 @@ func (c *Config) Validate() error {
 	}{
 		{"vocab_size", c.Vocab, maxVocab}, {"hidden_size", c.Hidden, maxWidth}, {"intermediate_size", c.FF, maxWidth},
 		{"num_hidden_layers", c.Layers, maxLayers}, {"num_attention_heads", c.Heads, maxWidth},
-		{"num_key_value_heads", c.KVHeads, maxWidth}, {"head_dim", c.HeadDim, 1 << 10},
+		{"num_key_value_heads", c.KVHeads, maxWidth}, {"head_dim", c.HeadDim, maxHeadDim},
 		{"max_position_embeddings", c.Context, 1 << 27},
 	} {
 		if f.v < 1 || f.v > f.max {
@@ -75,11 +77,11 @@ func (c *Config) Validate() error {
 	if c.Heads%c.KVHeads != 0 {
 		return fmt.Errorf("num_attention_heads %d is no multiple of num_key_value_heads %d", c.Heads, c.KVHeads)
 	}
-	if c.HeadDim%8 != 0 || c.HeadDim > 256 {
-		return fmt.Errorf("head_dim is %d; it must be a multiple of 8, at most 256", c.HeadDim)
+	if c.HeadDim%8 != 0 {
+		return fmt.Errorf("head_dim is %d; it must be a multiple of 8", c.HeadDim)
 	}
-	if !(c.NormEps > 0 && c.NormEps < 1) {
-		return fmt.Errorf("rms_norm_eps is %g; it must lie between 0 and 1", c.NormEps)
+	if !(c.NormEps >= 1e-30 && c.NormEps < 1) {
+		return fmt.Errorf("rms_norm_eps is %g; it must lie between 1e-30 and 1", c.NormEps)
 	}
 	if c.BOS >= int32(c.Vocab) {
 		return fmt.Errorf("bos_token_id %d lies outside the vocabulary of %d", c.BOS, c.Vocab)

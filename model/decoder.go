@@ -29,8 +29,10 @@ type Stat struct{ LogProb, Entropy float32 }
 func NewDecoder(b kernels.Backend, w *Weights, rows, scored int, train, keep bool) (*Decoder, error) {
 	d := &Decoder{B: b, W: w, rows: rows, scored: scored, keep: keep && train}
 	var err error
-	d.arena, err = b.Alloc("activations", d.plan(train))
-	return d, err
+	if d.arena, err = b.Alloc("activations", d.plan(train)); err != nil {
+		return nil, err
+	}
+	return d, nil
 }
 
 // plan is the number of bytes of a pass: the allocation itself, run on an arena without memory.

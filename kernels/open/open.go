@@ -15,10 +15,13 @@ type Options struct {
 	Workers int    // CPU worker goroutines; 0: one a processor
 }
 
+// maxWorkers is more than any machine has processors; every worker holds a thread.
+const maxWorkers = 1024
+
 // Backend opens the backend named, or the best one there is.
 func Backend(o Options) (kernels.Backend, error) {
-	if o.Workers < 0 {
-		return nil, fmt.Errorf("--workers %d: it must not be negative", o.Workers)
+	if o.Workers < 0 || o.Workers > maxWorkers {
+		return nil, fmt.Errorf("--workers %d: it must lie between 0 and %d", o.Workers, maxWorkers)
 	}
 	switch o.Name {
 	case "", "auto", "cpu":
@@ -28,7 +31,7 @@ func Backend(o Options) (kernels.Backend, error) {
 		}
 		return b, nil
 	case "cuda":
-		return nil, fmt.Errorf("--backend cuda: this program was built without CUDA; use --backend cpu")
+		return nil, fmt.Errorf("--backend cuda: this program has no CUDA backend yet; use --backend cpu")
 	}
 	return nil, fmt.Errorf("--backend %q is unknown; use auto, cpu or cuda", o.Name)
 }

@@ -1,5 +1,5 @@
-// Package hf reads and writes Hugging Face model directories: config.json, generation_config.json
-// and safetensors, single or sharded. A directory it writes loads anywhere.
+// Package hf reads and writes Hugging Face model directories: config.json and safetensors, single
+// or sharded; of generation_config.json it reads the end tokens. A directory it writes loads anywhere.
 package hf
 
 import (

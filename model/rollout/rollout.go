@@ -211,6 +211,8 @@ func (e *Engine) check(r *Request) error {
 			return fmt.Errorf("%d answers of %d tokens are asked for; both must be positive", l.N, l.MaxTokens)
 		case int(r.Prompt.End(l.Segment))+l.MaxTokens > e.context:
 			return fmt.Errorf("a prompt of %d tokens and an answer of up to %d exceed the model's context of %d", r.Prompt.End(l.Segment), l.MaxTokens, e.context)
+		case l.Temperature > 0 && l.Temperature < 1e-4:
+			return fmt.Errorf("temperature %g is too small; use 0 for the most likely token, or at least 0.0001", l.Temperature)
 		case !(l.Temperature >= 0) || !(l.TopP > 0):
 			return fmt.Errorf("temperature %g and top-p %g are not usable", l.Temperature, l.TopP)
 		}

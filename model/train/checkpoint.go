@@ -1,6 +1,7 @@
 package train
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -85,8 +86,13 @@ func (t *Trainer) Save(dir string, n, keep int, run any, extra func(dir string) 
 		return fail(err)
 	}
 	old := filepath.Join(dir, replaced+Name(n)) // a checkpoint of the same step, kept until the new one is in place
-	if err := os.Rename(final, old); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fail(err)
+	if _, err := os.Stat(final); err == nil {
+		if err := os.RemoveAll(old); err != nil { // of a run that was killed here
+			return fail(err)
+		}
+		if err := os.Rename(final, old); err != nil {
+			return fail(err)
+		}
 	}
 	if err := os.Rename(tmp, final); err != nil {
 		os.Rename(old, final)
@@ -100,7 +106,12 @@ func (t *Trainer) Save(dir string, n, keep int, run any, extra func(dir string) 
 		return err
 	}
 	for len(all) > keep {
-		if err := os.RemoveAll(filepath.Join(dir, all[0])); err != nil {
+		// Renamed first: what is killed half-way through its removal is no checkpoint.
+		gone := filepath.Join(dir, unfinished+all[0])
+		if err := os.Rename(filepath.Join(dir, all[0]), gone); err != nil {
+			return err
+		}
+		if err := os.RemoveAll(gone); err != nil {
 			return err
 		}
 		all = all[1:]
@@ -123,7 +134,7 @@ func List(dir string) ([]string, error) {
 			names = append(names, e.Name())
 		}
 	}
-	slices.Sort(names)
+	slices.SortFunc(names, func(a, b string) int { return cmp.Or(cmp.Compare(len(a), len(b)), cmp.Compare(a, b)) }) // step-1000000 is longer
 	return names, nil
 }
 
@@ -159,6 +170,9 @@ func Resume(b kernels.Backend, dir string, p model.Precision, run any) (*model.W
 	}
 	if state.Version != stateVersion {
 		return nil, nil, fmt.Errorf("%s has version %d; this program reads version %d", path, state.Version, stateVersion)
+	}
+	if state.Steps < 0 {
+		return nil, nil, fmt.Errorf("%s counts %d updates; resume from an earlier checkpoint", path, state.Steps)
 	}
 	if state.Precision != p.Name {
 		return nil, nil, fmt.Errorf("%s was written with --precision %s; resume with the same", path, state.Precision)

@@ -30,13 +30,16 @@ func (o Optim) Validate() error {
 	for _, f := range []struct {
 		name   string
 		v, top float64
-	}{{"lr", o.LR, 10}, {"embed_scale", o.EmbedScale, 1e3}, {"eps", o.Eps, 1}, {"weight_decay", o.WeightDecay, 1e3}, {"clip_norm", o.ClipNorm, 1e9}} {
+	}{{"lr", o.LR, 10}, {"embed_scale", o.EmbedScale, 1e3}, {"weight_decay", o.WeightDecay, 1e3}, {"clip_norm", o.ClipNorm, 1e9}} {
 		if !(f.v >= 0 && f.v <= f.top) {
 			return fmt.Errorf("%s is %g; it must lie between 0 and %g", f.name, f.v, f.top)
 		}
 	}
 	if !(o.Beta1 >= 0 && o.Beta1 < 1 && o.Beta2 >= 0 && o.Beta2 < 1) {
 		return fmt.Errorf("beta1 %g and beta2 %g must lie in [0, 1)", o.Beta1, o.Beta2)
+	}
+	if !(o.Eps >= 1e-30 && o.Eps <= 1) { // 0/0 where nothing was ever learned
+		return fmt.Errorf("eps is %g; it must lie between 1e-30 and 1", o.Eps)
 	}
 	return nil
 }

@@ -130,7 +130,7 @@ func (r *Recipe) Validate() error {
 	if len(r.Stages) == 0 {
 		return fmt.Errorf("stages is empty")
 	}
-	if r.Vocab < 258 || r.PassTokens < 64 || r.Checkpoint < 1 {
+	if r.Vocab < 258 || r.PassTokens < 64 || r.PassTokens > 1<<30 || r.Checkpoint < 1 {
 		return fmt.Errorf("vocab %d, pass_tokens %d and checkpoint %d must be at least 258, 64 and 1", r.Vocab, r.PassTokens, r.Checkpoint)
 	}
 	for i := range r.Stages {
