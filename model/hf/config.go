@@ -196,9 +196,13 @@ func (f *configFile) config() (model.Config, error) {
 		if scaling != nil {
 			return c, errors.New("rope_scaling and rope_parameters are both there; remove one")
 		}
-		if scaling = f.Rope; scaling.Theta != nil {
-			theta = scaling.Theta
+		scaling = f.Rope
+	}
+	if scaling != nil && scaling.Theta != nil {
+		if theta != nil && *theta != *scaling.Theta {
+			return c, fmt.Errorf("rope_theta is %g and, in the scaling of the positions, %g; keep one", *theta, *scaling.Theta)
 		}
+		theta = scaling.Theta
 	}
 	var err error
 	if c.Rope, err = scaling.rope(or(theta, 10000), f.Context); err != nil {
