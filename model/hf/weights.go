@@ -32,13 +32,7 @@ func Load(b kernels.Backend, dir string, p model.Precision, train bool) (*model.
 	return load(b, files, dir, c, p, train)
 }
 
-// A source is where tensors come from: a model directory, or one file.
-type source interface {
-	safetensors.Source
-	Names() []string
-}
-
-func load(b kernels.Backend, files source, dir string, c model.Config, p model.Precision, train bool) (*model.Weights, error) {
+func load(b kernels.Backend, files safetensors.Source, dir string, c model.Config, p model.Precision, train bool) (*model.Weights, error) {
 	if err := match(files, dir, &c); err != nil {
 		return nil, err
 	}
@@ -61,7 +55,7 @@ func load(b kernels.Backend, files source, dir string, c model.Config, p model.P
 
 // match compares the tensors that are there with those the configuration wants, by name and
 // shape, and settles a tied head where config.json does not: a checkpoint without lm_head is tied.
-func match(files source, dir string, c *model.Config) error {
+func match(files safetensors.Source, dir string, c *model.Config) error {
 	if _, ok := files.Info("lm_head.weight"); !ok {
 		c.Tied = true
 	}
@@ -98,7 +92,7 @@ func Save(b kernels.Backend, w *model.Weights, dir string, t tensor.DType) error
 	if err != nil {
 		return err
 	}
-	if err := writeFile(filepath.Join(dir, "config.json"), append(raw, '\n')); err != nil {
+	if err := atomicfile.WriteBytes(filepath.Join(dir, "config.json"), append(raw, '\n')); err != nil {
 		return err
 	}
 	return safetensors.Write(filepath.Join(dir, "model.safetensors"), map[string]string{"format": "pt"}, Tensors(b, w, t))
@@ -130,11 +124,4 @@ func Tensor(b kernels.Backend, name string, m tensor.Mat, shape []int, t tensor.
 		kernels.Download(b, v, m)
 		return safetensors.FromSlice(name, t, shape, v).Write(out)
 	}}
-}
-
-func writeFile(path string, data []byte) error {
-	return atomicfile.Write(path, func(w io.Writer) error {
-		_, err := w.Write(data)
-		return err
-	})
 }

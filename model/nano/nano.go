@@ -6,7 +6,6 @@ package nano
 import (
 	"embed"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 
@@ -30,11 +29,7 @@ func Extract(dir string) error {
 		if err != nil {
 			return err
 		}
-		err = atomicfile.Write(filepath.Join(dir, e.Name()), func(w io.Writer) error {
-			_, err := w.Write(raw)
-			return err
-		})
-		if err != nil {
+		if err := atomicfile.WriteBytes(filepath.Join(dir, e.Name()), raw); err != nil {
 			return fmt.Errorf("unpacking the embedded base: %w", err)
 		}
 	}

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -78,11 +77,7 @@ func (t *Trainer) Save(dir string, n, keep int, run any, extra func(dir string) 
 			return fail(err)
 		}
 	}
-	err = atomicfile.Write(filepath.Join(tmp, stateFile), func(w io.Writer) error {
-		_, err := w.Write(append(raw, '\n'))
-		return err
-	})
-	if err != nil {
+	if err := atomicfile.WriteBytes(filepath.Join(tmp, stateFile), append(raw, '\n')); err != nil {
 		return fail(err)
 	}
 	old := filepath.Join(dir, replaced+Name(n)) // a checkpoint of the same step, kept until the new one is in place

@@ -104,3 +104,11 @@ func cause(err error) error {
 	}
 	return err
 }
+
+// WriteBytes is Write of data.
+func WriteBytes(path string, data []byte) error {
+	return Write(path, func(w io.Writer) error {
+		_, err := w.Write(data)
+		return err
+	})
+}

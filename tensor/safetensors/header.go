@@ -2,6 +2,7 @@ package safetensors
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -9,7 +10,6 @@ import (
 	"math"
 	"slices"
 	"strconv"
-	"strings"
 	"unicode/utf8"
 )
 
@@ -83,13 +83,7 @@ func checkLayout(entries map[string]entry, size uint64) error {
 	}
 	slices.SortFunc(names, func(a, b string) int {
 		x, y := entries[a], entries[b]
-		switch {
-		case x.begin != y.begin:
-			return compare(x.begin, y.begin)
-		case x.end != y.end:
-			return compare(x.end, y.end)
-		}
-		return strings.Compare(a, b)
+		return cmp.Or(cmp.Compare(x.begin, y.begin), cmp.Compare(x.end, y.end), cmp.Compare(a, b))
 	})
 	at := uint64(0)
 	for _, name := range names {
@@ -108,13 +102,6 @@ func checkLayout(entries map[string]entry, size uint64) error {
 		return fmt.Errorf("%d bytes follow the last tensor", size-at)
 	}
 	return nil
-}
-
-func compare(a, b uint64) int {
-	if a < b {
-		return -1
-	}
-	return 1
 }
 
 // A decoder walks a header token by token, because json.Unmarshal lets later duplicates of a
