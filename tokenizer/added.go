@@ -38,6 +38,12 @@ func (m *matcher) at(text string, i int) (AddedToken, bool) {
 	return AddedToken{}, false
 }
 
+// begins reports whether a token begins at text[i:].
+func (m *matcher) begins(text string, i int) bool {
+	_, ok := m.at(text, i)
+	return ok
+}
+
 // split calls emit for each part of text in order: with id -1 for text between tokens
 // (never empty), with the token's id for a token.
 func (m *matcher) split(text string, emit func(segment string, id int32)) {

@@ -14,9 +14,11 @@ type component struct {
 	Pattern        struct {
 		Regex string `json:"Regex"`
 	} `json:"pattern"`
-	Behavior      string      `json:"behavior"`
-	Invert        bool        `json:"invert"`
-	PreTokenizers []component `json:"pretokenizers"`
+	Behavior         string      `json:"behavior"`
+	Invert           bool        `json:"invert"`
+	IndividualDigits bool        `json:"individual_digits"`
+	PreTokenizers    []component `json:"pretokenizers"`
+	Normalizers      []component `json:"normalizers"`
 }
 
 // readComponent decodes a section; one that is absent or null has the type "null".
@@ -39,12 +41,8 @@ func (t *Tokenizer) readComponents() error {
 	if err != nil {
 		return err
 	}
-	switch c.Type {
-	case "NFC":
-		t.nfc = true
-	case "null":
-	default:
-		return fmt.Errorf("normalizer %.80q is not supported: NFC and null are", c.Type)
+	if err := t.readNormalizer(c); err != nil {
+		return err
 	}
 
 	c, err = readComponent("decoder", t.parts.decoder)
@@ -62,8 +60,26 @@ func (t *Tokenizer) readComponents() error {
 	return t.readPreTokenizer(c)
 }
 
-// readPreTokenizer takes ByteLevel with its own regular expression, or a Sequence of Split
-// and ByteLevel without it.
+// readNormalizer takes NFC, none, and a Sequence of these: DeepSeek writes an empty one.
+func (t *Tokenizer) readNormalizer(c component) error {
+	switch c.Type {
+	case "NFC":
+		t.nfc = true
+	case "null":
+	case "Sequence":
+		for _, step := range c.Normalizers {
+			if err := t.readNormalizer(step); err != nil {
+				return err
+			}
+		}
+	default:
+		return fmt.Errorf("normalizer %.80q is not supported: NFC, null and a Sequence of them are", c.Type)
+	}
+	return nil
+}
+
+// readPreTokenizer takes ByteLevel with its own regular expression, a Sequence of Digits and
+// that, or a Sequence of Split and ByteLevel without an expression.
 func (t *Tokenizer) readPreTokenizer(c component) error {
 	switch c.Type {
 	case "ByteLevel":
@@ -79,12 +95,15 @@ func (t *Tokenizer) readPreTokenizer(c component) error {
 
 	steps := c.PreTokenizers
 	for _, s := range steps {
-		if s.Type != "Split" && s.Type != "ByteLevel" {
-			return fmt.Errorf("pre_tokenizer step %.80q is not supported: Split and ByteLevel are", s.Type)
+		if s.Type != "Split" && s.Type != "ByteLevel" && s.Type != "Digits" {
+			return fmt.Errorf("pre_tokenizer step %.80q is not supported: Split, Digits and ByteLevel are", s.Type)
 		}
 	}
+	if len(steps) == 2 && steps[0].Type == "Digits" && steps[1].Type == "ByteLevel" {
+		return t.readDigits(steps[0], steps[1])
+	}
 	if len(steps) != 2 || steps[0].Type != "Split" || steps[1].Type != "ByteLevel" {
-		return fmt.Errorf("pre_tokenizer is a Sequence of %d steps: only one Split followed by one ByteLevel is supported", len(steps))
+		return fmt.Errorf("pre_tokenizer is a Sequence of %d steps: only one Split or Digits followed by one ByteLevel is supported", len(steps))
 	}
 	split, bytes := steps[0], steps[1]
 	pattern, ok := patternOf(split.Pattern.Regex)
@@ -99,5 +118,19 @@ func (t *Tokenizer) readPreTokenizer(c component) error {
 		return errors.New("pre_tokenizer ByteLevel after Split has add_prefix_space true, which would put a space before every piece: set it to false")
 	}
 	t.pattern = pattern
+	return nil
+}
+
+// readDigits takes the pre-tokenizer of SmolLM and StarCoder.
+func (t *Tokenizer) readDigits(digits, bytes component) error {
+	switch {
+	case !digits.IndividualDigits:
+		return errors.New("pre_tokenizer Digits has individual_digits false: only true is supported")
+	case !bytes.usesRegex():
+		return errors.New("pre_tokenizer ByteLevel after Digits has use_regex false, so that text between digits would be one piece: set it to true")
+	case bytes.AddPrefixSpace:
+		return errors.New("pre_tokenizer ByteLevel after Digits has add_prefix_space true, which would put a space before every piece: set it to false")
+	}
+	t.pattern = Digits
 	return nil
 }

@@ -17,6 +17,11 @@ func (t *Tokenizer) Append(dst []int32, text string) []int32 {
 // leftmost first and the longest where several begin. It is for text this program wrote,
 // such as a chat template; documents go through Encode.
 func (t *Tokenizer) EncodeSpecial(text string) []int32 {
+	return t.encodeSpecial(text, func(s string) string { return s })
+}
+
+// encodeSpecial passes the text between added tokens through last before it encodes it.
+func (t *Tokenizer) encodeSpecial(text string, last func(string) string) []int32 {
 	var dst []int32
 	t.raw.split(text, func(segment string, id int32) {
 		if id >= 0 {
@@ -28,7 +33,7 @@ func (t *Tokenizer) EncodeSpecial(text string) []int32 {
 				dst = append(dst, id)
 				return
 			}
-			dst = t.appendSegment(dst, segment)
+			dst = t.appendSegment(dst, last(segment))
 		})
 	})
 	return dst

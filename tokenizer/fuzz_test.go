@@ -3,6 +3,7 @@ package tokenizer
 import (
 	"bytes"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"unicode/utf8"
@@ -88,6 +89,14 @@ func FuzzRoundTrip(f *testing.F) {
 			if got := tok.Decode(tok.EncodeSpecial(text)); tok == plain && utf8.ValidString(text) && got != want {
 				t.Fatalf("with added tokens %q, want %q", got, want)
 			}
+			again, spans := tok.EncodeSpans(text)
+			if !slices.Equal(ids, again) {
+				t.Fatalf("with spans %v, without %v", again, ids)
+			}
+			checkSpans(t, tok, text, ids, spans)
+			if got := tok.Decode(tok.EncodeShielded(tok.Shield(text))); utf8.ValidString(text) && !strings.Contains(text, shield) && got != want {
+				t.Fatalf("shielded %q, want %q", got, want)
+			}
 			d := tok.NewDecoder(false)
 			var streamed string
 			for _, id := range ids {
@@ -96,7 +105,7 @@ func FuzzRoundTrip(f *testing.F) {
 			if streamed += d.Flush(); streamed != tok.Decode(ids) {
 				t.Fatalf("streamed %q, want %q", streamed, tok.Decode(ids))
 			}
-			for _, p := range []Pattern{GPT2, Qwen2, Llama3} {
+			for _, p := range patterns {
 				if utf8.ValidString(text) && !slices.Equal(pieces(p, text), oracle(p, text)) {
 					t.Fatalf("%s cuts %q into %q", p, text, pieces(p, text))
 				}

@@ -10,7 +10,7 @@ import (
 
 // normalize returns text as the model is to see it, without copying where nothing changes.
 func (t *Tokenizer) normalize(text string) string {
-	if !t.nfc || norm.NFC.IsNormalString(text) {
+	if !t.nfc || isASCII(text) || norm.NFC.IsNormalString(text) {
 		return text
 	}
 	composed := norm.NFC.String(text)
@@ -22,6 +22,15 @@ func (t *Tokenizer) normalize(text string) string {
 		return composeLong(text)
 	}
 	return composed
+}
+
+func isASCII(text string) bool {
+	for i := range len(text) {
+		if text[i] >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
 }
 
 // composeLong returns normal form C by the letter of the Unicode Standard, version 15,

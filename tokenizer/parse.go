@@ -20,8 +20,8 @@ func Load(path string) (*Tokenizer, error) {
 // Parse is Load for the contents of a file; name stands for it in errors. Memory and time
 // are proportional to len(data) whatever it holds.
 //
-// The sections truncation, padding and post_processor are legal and without effect: Encode
-// neither cuts text nor adds tokens.
+// The sections truncation and padding are legal and without effect: Encode neither cuts text
+// nor adds tokens. Those that post_processor adds are told by Begin and End.
 func Parse(data []byte, name string) (*Tokenizer, error) {
 	t, err := parse(data)
 	if err != nil {
@@ -66,6 +66,9 @@ func parse(data []byte) (*Tokenizer, error) {
 		return nil, err
 	}
 	if err := t.readVocab(doc.Model.Vocab, doc.AddedTokens); err != nil {
+		return nil, err
+	}
+	if err := t.readPostProcessor(); err != nil {
 		return nil, err
 	}
 	if err := t.readMerges(doc.Model.Merges); err != nil {

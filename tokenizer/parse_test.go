@@ -69,7 +69,12 @@ func TestParseErrors(t *testing.T) {
 		{"no pre-tokenizer", `pre_tokenizer "null"`, func(o object) { delete(o, "pre_tokenizer") }},
 		{"pre-tokenizer", `pre_tokenizer "Whitespace"`, func(o object) { o["pre_tokenizer"] = object{"type": "Whitespace"} }},
 		{"pre-tokenizer kind", "pre_tokenizer is not a component", func(o object) { o["pre_tokenizer"] = "ByteLevel" }},
-		{"step", `step "Digits"`, func(o object) { split(o)["type"] = "Digits" }},
+		{"step", `step "Punctuation"`, func(o object) { split(o)["type"] = "Punctuation" }},
+		{"digits", "individual_digits false", func(o object) { split(o)["type"] = "Digits" }},
+		{"digits alone", "use_regex false", func(o object) { split(o)["type"], split(o)["individual_digits"] = "Digits", true }},
+		{"normalizers", `normalizer "Strip"`, func(o object) {
+			o["normalizer"] = object{"type": "Sequence", "normalizers": []any{object{"type": "NFC"}, object{"type": "Strip"}}}
+		}},
 		{"steps", "a Sequence of 1 steps", func(o object) {
 			p := o["pre_tokenizer"].(object)
 			p["pretokenizers"] = p["pretokenizers"].([]any)[1:]

@@ -1,9 +1,9 @@
 package tokenizer
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
-	"strings"
 )
 
 // Pattern names a pre-tokenization rule: how text is cut into the pieces that BPE never
@@ -17,7 +17,11 @@ const (
 	Qwen2 Pattern = "qwen2"
 	// Llama3 is Qwen2 with digits in groups of up to three, counted from the left.
 	Llama3 Pattern = "llama3"
+	// Digits is GPT2 between digits, of which every one is a piece of its own: SmolLM.
+	Digits Pattern = "digits"
 )
+
+var patterns = []Pattern{GPT2, Qwen2, Llama3, Digits}
 
 // expressions lists the regular expressions that files use for each pattern. The scanners
 // are written by hand for exactly these, so an expression is compared letter by letter.
@@ -42,21 +46,22 @@ func patternOf(regex string) (Pattern, bool) {
 	return "", false
 }
 
-// regex returns the expression written for p.
-func (p Pattern) regex() string {
+// components returns the two pre-tokenizers of a file that stand for p, as JSON.
+func (p Pattern) components() (split, byteLevel string) {
+	const level = `{"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": false, "use_regex": %t}`
 	for _, e := range expressions {
 		if e.pattern == p {
-			return e.regex
+			regex, _ := json.Marshal(e.regex) // a string is always JSON
+			return fmt.Sprintf(`{"type": "Split", "pattern": {"Regex": %s}, "behavior": "Isolated", "invert": false}`, regex), fmt.Sprintf(level, false)
 		}
 	}
-	return ""
+	return `{"type": "Digits", "individual_digits": true}`, fmt.Sprintf(level, true)
 }
 
 // check refuses a name that is no pattern.
 func (p Pattern) check() error {
-	known := []string{string(GPT2), string(Qwen2), string(Llama3)}
-	if !slices.Contains(known, string(p)) {
-		return fmt.Errorf("pre-tokenization pattern %q is unknown: use one of %s", string(p), strings.Join(known, ", "))
+	if !slices.Contains(patterns, p) {
+		return fmt.Errorf("pre-tokenization pattern %q is unknown: use one of %v", string(p), patterns)
 	}
 	return nil
 }
@@ -65,7 +70,9 @@ func (p Pattern) check() error {
 func (p Pattern) next(s string) int {
 	switch p {
 	case GPT2:
-		return scanGPT2(s)
+		return scanGPT2(s, false)
+	case Digits:
+		return scanGPT2(s, true)
 	case Llama3:
 		return scanModern(s, 3)
 	default:

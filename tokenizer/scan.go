@@ -68,7 +68,9 @@ func run(s string, i int, want class) int {
 // scanGPT2 matches
 //
 //	's|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+
-func scanGPT2(s string) int {
+//
+// Where digits is set the text is cut before and after every \p{N} first.
+func scanGPT2(s string, digits bool) int {
 	if n := contraction(s, false); n > 0 {
 		return n
 	}
@@ -77,10 +79,14 @@ func scanGPT2(s string) int {
 		body = 1
 	}
 	c, width := classAt(s, body)
-	if width > 0 && c != space && c != newline {
+	switch {
+	case width == 0 || c == space || c == newline:
+	case c != number || !digits:
 		return run(s, body+width, c)
+	case body == 0:
+		return width
 	}
-	return whiteSpace(s, false)
+	return whiteSpace(s, false, digits)
 }
 
 // scanModern matches, with digits 1 (Qwen 2) or 3 (Llama 3),
@@ -106,7 +112,7 @@ func scanModern(s string, digits int) int {
 		}
 		return end
 	case newline:
-		return whiteSpace(s, true)
+		return whiteSpace(s, true, false)
 	}
 	second, secondWidth := classAt(s, width)
 	if second == letter {
@@ -119,7 +125,7 @@ func scanModern(s string, digits int) int {
 	case s[0] == ' ' && second == other && secondWidth > 0:
 		end = run(s, width+secondWidth, other)
 	default:
-		return whiteSpace(s, true)
+		return whiteSpace(s, true, false)
 	}
 	return run(s, end, newline)
 }
@@ -155,11 +161,15 @@ func contraction(s string, fold bool) int {
 
 // whiteSpace matches \s+(?!\S)|\s+, after \s*[\r\n]+ where lines is set: the run up to
 // its last line end; else the whole run at the end of the text; else the run without its
-// last character, which belongs to the next piece; else that one character.
-func whiteSpace(s string, lines bool) int {
+// last character, which belongs to the next piece; else that one character. Where digits is
+// set, one of \p{N} ends the text.
+func whiteSpace(s string, lines, digits bool) int {
 	end, last, lineEnd := 0, 0, 0 // last: where the last character of the run begins
 	for {
 		c, width := classAt(s, end)
+		if width == 0 || c == number && digits {
+			s = s[:end]
+		}
 		if width == 0 || c != space && c != newline {
 			break
 		}

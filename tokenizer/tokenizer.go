@@ -2,9 +2,12 @@
 // (BPE; Sennrich et al. 2016, made byte-level by Radford et al. 2019) as stored in a
 // Hugging Face tokenizer.json.
 //
-// It reads the files of the GPT-2, Llama 3 and Qwen 2/2.5/3 families, trains new
-// vocabularies, and writes them in the same layout. What it reads it follows exactly; a
-// file that asks for a component outside that set is refused by name, never approximated.
+// It reads the files of the GPT-2, Llama 3, Qwen 2/2.5/3, DeepSeek-R1-Distill and SmolLM
+// families, trains new vocabularies, and writes them in the same layout. What it reads it
+// follows exactly; a file that asks for a component outside that set is refused by name,
+// never approximated.
+//
+// Classes of characters and normal forms are those of Unicode 15.
 //
 // A Tokenizer is immutable after Load, Parse or Train and safe for concurrent use.
 package tokenizer
@@ -31,6 +34,8 @@ type Tokenizer struct {
 
 	added    []AddedToken // in id order
 	addedIDs map[string]int32
+	begin    []int32 // ids before a text of its own
+	end      []int32 // ids after it
 	special  []bool  // special[id]: dropped by DecodeSkipSpecial
 	raw      matcher // added tokens looked for in the text as given
 	normal   matcher // added tokens looked for in the normalized text

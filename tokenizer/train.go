@@ -1,7 +1,6 @@
 package tokenizer
 
 import (
-	"encoding/json"
 	"fmt"
 	"iter"
 	"math"
@@ -76,14 +75,8 @@ func (l *learner) tokenizer(opts TrainOptions) (*Tokenizer, error) {
 	if err := t.findBytes(); err != nil {
 		return nil, err
 	}
-	regex, err := json.Marshal(opts.Pattern.regex())
-	if err != nil {
-		return nil, err
-	}
-	const byteLevel = `{"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": false, "use_regex": false}`
-	t.parts.preTokenizer = fmt.Appendf(nil,
-		`{"type": "Sequence", "pretokenizers": [{"type": "Split", "pattern": {"Regex": %s}, "behavior": "Isolated", "invert": false}, %s]}`,
-		regex, byteLevel)
+	split, byteLevel := opts.Pattern.components()
+	t.parts.preTokenizer = fmt.Appendf(nil, `{"type": "Sequence", "pretokenizers": [%s, %s]}`, split, byteLevel)
 	t.parts.decoder = []byte(byteLevel)
 	t.index()
 	return t, nil

@@ -119,7 +119,7 @@ func TestTrainMatchesRecounting(t *testing.T) {
 				texts = append(texts, b.String(), randomText(rng, 40))
 			}
 		}
-		for _, p := range []Pattern{GPT2, Qwen2, Llama3} {
+		for _, p := range patterns {
 			size := 270 + n
 			tok, err := Train(slices.Values(texts), TrainOptions{VocabSize: size, Pattern: p})
 			if err != nil {
@@ -181,7 +181,7 @@ func TestTrainErrors(t *testing.T) {
 		{TrainOptions{VocabSize: 300, Special: []string{""}}, "is empty"},
 		{TrainOptions{VocabSize: 300, Special: []string{"\xff"}}, "not UTF-8"},
 		{TrainOptions{VocabSize: 300, Special: []string{"the"}}, `"the" is also a token`},
-		{TrainOptions{VocabSize: 300, Pattern: "gpt4"}, `"gpt4" is unknown: use one of gpt2, qwen2, llama3`},
+		{TrainOptions{VocabSize: 300, Pattern: "gpt4"}, `"gpt4" is unknown: use one of [gpt2 qwen2 llama3 digits]`},
 	} {
 		_, err := Train(slices.Values([]string{"the the the"}), c.opts)
 		if err == nil || !strings.Contains(err.Error(), c.want) {

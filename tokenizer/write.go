@@ -35,7 +35,7 @@ func (t *Tokenizer) WriteFile(path string) error {
 }
 
 // MarshalJSON returns the contents of a tokenizer.json, one token and one merge a line.
-// What was read from a file and is not used here, such as post_processor, is kept.
+// The components are kept as they were read.
 func (t *Tokenizer) MarshalJSON() ([]byte, error) {
 	var b bytes.Buffer
 	added, err := json.Marshal(append([]AddedToken{}, t.added...))
