@@ -10,7 +10,14 @@ import (
 
 // normalize returns text as the model is to see it, without copying where nothing changes.
 func (t *Tokenizer) normalize(text string) string {
-	if !t.nfc || isASCII(text) || norm.NFC.IsNormalString(text) {
+	if !t.nfc || isASCII(text) {
+		return text
+	}
+	// Package norm takes a lead byte and what follows for one character, valid or not.
+	if !utf8.ValidString(text) {
+		return composeLong(text)
+	}
+	if norm.NFC.IsNormalString(text) {
 		return text
 	}
 	composed := norm.NFC.String(text)
