@@ -9,12 +9,13 @@ import (
 
 // binary applies an arithmetic operator.
 func (m *machine) binary(op string, a, b value) value {
-	m.failUndefined(a, b)
+	m.failUndefined(a)
 	if s, ok := asText(a); ok {
 		if v := m.textOperator(op, a, s, b); v != nil {
 			return v
 		}
 	}
+	m.failUndefined(b)
 	i, isInt := asInt(a)
 	j, isInt2 := asInt(b)
 	if op == "*" {

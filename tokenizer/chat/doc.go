@@ -16,7 +16,7 @@
 //
 // Not in the subset, and refused by name with the line: call, block, extends, include, import, autoescape and do;
 // recursive loops; varargs, kwargs and caller in macros; integers beyond 64 bits; printing of iterators, namespaces and
-// functions. What the source alone shows is refused by [Parse], the rest by [Template.Render]; nothing is guessed.
+// functions; slices of ranges; most uses of text that was marked safe or escaped, short of printing and joining it. What the source alone shows is refused by [Parse], the rest by [Template.Render]; nothing is guessed.
 // One difference is deliberate: the filters that give iterators work eagerly, so that an error in an element shows
 // even when no one asks for that element.
 //

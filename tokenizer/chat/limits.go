@@ -3,14 +3,14 @@ package chat
 // Bounds on one template and one rendering of it: far above what published templates need on long conversations,
 // and low enough that a hostile one ends within seconds and within the memory of a small machine.
 const (
-	MaxSource  = 1 << 20   // bytes of template source
-	MaxNesting = 200       // nested statements, parentheses and JSON values
-	MaxSteps   = 50e6      // evaluated nodes, visited elements and 64-byte pieces of text looked at
-	MaxMemory  = 512 << 20 // bytes of all strings, lists and dicts made during a rendering, dead ones included
-	MaxDepth   = 5000      // nested evaluations: expressions, macro calls, elements within elements
-	MaxOutput  = 64 << 20  // bytes of the rendered text
-	maxRange   = 100_000   // elements of a range, as in Jinja2's sandbox
-	maxDigits  = 1000      // precision in a number format
+	MaxSource  = 1 << 20    // bytes of template source
+	MaxNesting = 200        // nested statements, parentheses and JSON values
+	MaxSteps   = 20_000_000 // evaluated nodes, visited elements and 64-byte pieces of text looked at
+	MaxMemory  = 512 << 20  // bytes of all strings, lists and dicts made during a rendering, dead ones included
+	MaxDepth   = 5000       // nested evaluations: expressions, macro calls, elements within elements
+	MaxOutput  = 64 << 20   // bytes of the rendered text
+	maxRange   = 100_000    // elements of a range, as in Jinja2's sandbox
+	maxDigits  = 1000       // precision in a number format
 )
 
 // sizeOfElement is what one list element or dict entry is charged: the interface and the box behind it.

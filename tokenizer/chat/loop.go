@@ -9,18 +9,16 @@ type loop struct {
 	before  value
 	current value
 	index0  int
-	depth   int
 	changed value // the last arguments of loop.changed, as a tuple
 }
 
+// exec runs the loop. As in Jinja2 the else part runs unless some round came to the end of the body: also when a break or
+// a continue cut all of them short.
 func (n *forNode) exec(m *machine) signal {
 	items := m.eval(n.items)
 	m.line = n.line
 	outer := m.scope
-	l := &loop{source: m.iterate(items), index0: -1, depth: 1}
-	if around, ok := m.lookup("loop").(*loop); ok {
-		l.depth = around.depth + 1
-	}
+	l := &loop{source: m.iterate(items), index0: -1}
 	if n.test != nil {
 		l.keep = func(v value) (kept bool) {
 			m.within(outer, func() {
@@ -30,6 +28,7 @@ func (n *forNode) exec(m *machine) signal {
 			return kept
 		}
 	}
+	completed := false
 	for l.advance(m) {
 		m.step(1)
 		s := running
@@ -40,10 +39,11 @@ func (n *forNode) exec(m *machine) signal {
 			s = m.run(n.body)
 		})
 		if s == breaking {
-			return running
+			break
 		}
+		completed = completed || s == running
 	}
-	if l.index0 >= 0 {
+	if completed {
 		return running
 	}
 	s := running
@@ -99,9 +99,9 @@ func (l *loop) attribute(m *machine, name string) value {
 	case "revindex0":
 		return l.length(m) - int64(l.index0) - 1
 	case "depth":
-		return int64(l.depth)
+		return int64(1) // of recursion, which there is none of
 	case "depth0":
-		return int64(l.depth - 1)
+		return int64(0)
 	case "previtem":
 		if l.before == nil {
 			return &undefined{"there is no previous item"}

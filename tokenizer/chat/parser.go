@@ -172,7 +172,9 @@ func (p *parser) closed(opener token) []node {
 }
 
 func (p *parser) forStatement(word token) node {
+	p.loops++ // for the name loop, which the target cannot be either
 	n := &forNode{line: word.line, target: p.targets(false)}
+	p.loops--
 	if !p.takeWord("in") {
 		p.unexpected(`"in"`)
 	}
@@ -262,6 +264,9 @@ func (p *parser) assignable() string {
 	t := p.expectName()
 	if reserved[t.text] {
 		fail(t.line, "cannot assign to %q", t.text)
+	}
+	if t.text == "loop" && p.loops > 0 {
+		fail(t.line, "cannot assign to \"loop\" in a loop")
 	}
 	return t.text
 }

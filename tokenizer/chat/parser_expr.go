@@ -134,9 +134,9 @@ func (p *parser) concat() expr {
 }
 
 func (p *parser) unary(filters bool) expr {
-	defer p.nest()()
 	var e expr
 	if t := p.peek(); p.takeOp("-") || p.takeOp("+") {
+		defer p.nest()()
 		e = &signExpr{line: t.line, minus: t.text == "-", operand: p.unary(false)}
 	} else {
 		e = p.primary()

@@ -80,9 +80,8 @@ func (p *parser) test(line int, of expr) expr {
 		n.args = p.arguments()
 	case p.is(tokName, "is"):
 		fail(next.line, "a test follows a test: parentheses are missing")
-	case next.kind == tokName && !reserved[next.text], next.kind == tokName && constantWords[next.text],
-		next.kind == tokString, next.kind == tokInt, next.kind == tokFloat,
-		p.is(tokOperator, "["), p.is(tokOperator, "{"):
+	case next.kind == tokName && next.text != "and" && next.text != "or" && next.text != "else", next.kind == tokString,
+		next.kind == tokInt, next.kind == tokFloat, p.is(tokOperator, "["), p.is(tokOperator, "{"):
 		n.args.positional = []expr{p.postfix(p.primary())}
 	}
 	if negated {
@@ -90,5 +89,3 @@ func (p *parser) test(line int, of expr) expr {
 	}
 	return n
 }
-
-var constantWords = map[string]bool{"true": true, "false": true, "none": true, "True": true, "False": true, "None": true}

@@ -25,7 +25,8 @@ func (e *sliceExpr) eval(m *machine) value {
 	case interval:
 		m.fail("a slice of a range is not supported: the filter list makes a list of it")
 	}
-	return missing(of, "element slice")
+	m.fail("a value of type %s has no slices", typeName(of))
+	return nil
 }
 
 // sliceBounds settles a slice of n elements as Python does: the first index, the number of elements and the step.
