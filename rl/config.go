@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"time"
 
 	"spell/kernels"
 	"spell/model/train"
@@ -12,6 +13,7 @@ import (
 	"spell/rl/grpo"
 	"spell/rl/reward"
 	"spell/rl/role"
+	"spell/tokenizer/chat"
 )
 
 // Config is everything a run of self-play depends on beside the model and the documents. Counts
@@ -25,6 +27,8 @@ type Config struct {
 	Tasks []role.Task `json:"tasks" doc:"kinds of questions, equally often"`
 
 	Prompts   string `json:"prompts" doc:"prompt set: full, compact, or a folder of one's own"`
+	Thinking  bool   `json:"thinking" doc:"let the chat template ask for thoughts before the reply; false sets enable_thinking to false, as Qwen3 knows it"`
+	Date      string `json:"date" doc:"what a chat template takes for today, YYYY-MM-DD: the same in every step and on every resume"`
 	Docs      int    `json:"docs" doc:"m, documents new to the questioner in one call; paper 5"`
 	NearDocs  bool   `json:"near_docs" doc:"draw the questioner's documents by the rare words they share, so that questions can join them; paper: at random"`
 	DocChars  int    `json:"doc_chars" doc:"characters at which long files are cut into documents"`
@@ -68,7 +72,7 @@ type Config struct {
 func Default() Config {
 	return Config{
 		Seed: 1, Steps: 70, Tasks: []role.Task{role.GeneralQA, role.Numeric, role.MultipleChoice},
-		Prompts: "full", Docs: 5, DocChars: 4000, MaxDocs: 20, MaxPrompt: 16384,
+		Prompts: "full", Thinking: true, Date: "2024-07-26", Docs: 5, DocChars: 4000, MaxDocs: 20, MaxPrompt: 16384,
 		Temperature: 0.7, TopP: 0.95, MaxQuestion: 4096, MaxAnswer: 4096, MaxVote: 4096, Answers: 8, Votes: 8,
 		Questions: 128, Draw: 480, MaxRounds: 10, BadRatio: 1, VerifierGroups: 16,
 		MemoryLength: 3, Reward: reward.Default(), QuestionerBaseline: "batch", LossMean: "tokens", RoleWeights: [3]float64{1, 1, 1},
@@ -154,6 +158,19 @@ func (c *Config) Validate() error {
 		}
 	}
 	return c.Optim.Validate()
+}
+
+// dialog is the model's text side with what the configuration says to its chat template.
+func (c *Config) dialog(text *chat.Dialog) (*chat.Dialog, error) {
+	d := *text
+	var err error
+	if d.Now, err = time.Parse(time.DateOnly, c.Date); err != nil {
+		return nil, fmt.Errorf("date is %q; write YYYY-MM-DD", c.Date)
+	}
+	if !c.Thinking {
+		d.Vars = map[string]json.RawMessage{"enable_thinking": json.RawMessage("false")}
+	}
+	return &d, nil
 }
 
 func (c *Config) memory() curriculum.MemoryConfig {

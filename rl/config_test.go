@@ -10,6 +10,7 @@ import (
 
 	"spell/model"
 	"spell/rl/role"
+	"spell/tokenizer/chat"
 )
 
 func TestPresets(t *testing.T) {
@@ -67,15 +68,15 @@ func TestConfigErrors(t *testing.T) {
 	c.Prompts = filepath.Join(t.TempDir(), "none")
 	b, tok := backend(t, 1), testTokenizer(t)
 	w := testWeights(t, b, model.F32, tok.VocabSize())
-	if _, err := New(c, b, w, tok, documents(3, 3), nil); err == nil || !strings.Contains(err.Error(), "none") {
+	if _, err := New(c, b, w, &chat.Dialog{Tok: tok}, documents(3, 3), nil); err == nil || !strings.Contains(err.Error(), "none") {
 		t.Errorf("a prompt set that is not there gives %v", err)
 	}
 	c = small()
-	if _, err := New(c, b, w, tok, documents(3, 1), nil); err == nil || !strings.Contains(err.Error(), "no cluster has two documents") {
+	if _, err := New(c, b, w, &chat.Dialog{Tok: tok}, documents(3, 1), nil); err == nil || !strings.Contains(err.Error(), "no cluster has two documents") {
 		t.Errorf("clusters of one document give %v", err)
 	}
 	c.Tasks = []role.Task{role.Numeric, role.Numeric}
-	if _, err := New(c, b, w, tok, documents(3, 3), nil); err == nil || !strings.Contains(err.Error(), "twice") {
+	if _, err := New(c, b, w, &chat.Dialog{Tok: tok}, documents(3, 3), nil); err == nil || !strings.Contains(err.Error(), "twice") {
 		t.Errorf("a task named twice gives %v", err)
 	}
 }

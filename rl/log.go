@@ -16,7 +16,7 @@ import (
 	"spell/model/train"
 	"spell/rl/corpus"
 	"spell/rl/role"
-	"spell/tokenizer"
+	"spell/tokenizer/chat"
 )
 
 // The files of a run beside its checkpoints; both only grow, a line a record.
@@ -73,9 +73,7 @@ func (r *Run) append(dir, name string, lines ...any) error {
 // Save writes the state after the last completed step as a checkpoint in dir.
 func (r *Run) Save(dir string) error {
 	r.saved.Log = r.log
-	return r.trainer.Save(dir, r.step, r.Config.Keep, r.saved, func(d string) error {
-		return r.Tok.WriteFile(filepath.Join(d, "tokenizer.json"))
-	})
+	return r.trainer.Save(dir, r.step, r.Config.Keep, r.saved, r.Chat.Save)
 }
 
 // Saved says whether dir holds a checkpoint of a run.
@@ -100,14 +98,14 @@ func Resume(dir string, c Config, b kernels.Backend, p model.Precision, docs *co
 	if err != nil {
 		return nil, err
 	}
-	tok, err := tokenizer.Load(filepath.Join(at, "tokenizer.json"))
+	text, err := chat.Open(at)
 	if err != nil {
 		return nil, err
 	}
 	if err := same(s.Config, c); err != nil {
 		return nil, fmt.Errorf("%s: %w", at, err)
 	}
-	r, err := New(c, b, w, tok, docs, judge)
+	r, err := New(c, b, w, text, docs, judge)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", at, err)
 	}

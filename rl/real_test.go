@@ -15,6 +15,7 @@ import (
 	"spell/rl/corpus"
 	"spell/rl/role"
 	"spell/tokenizer"
+	"spell/tokenizer/chat"
 )
 
 // data is a path in the shared test data: below $SPELL_DATA, or beside the checkout.
@@ -57,7 +58,7 @@ func TestRealDocuments(t *testing.T) {
 		t.Fatal(err)
 	}
 	b := backend(t, 1)
-	r, err := New(c, b, testWeights(t, b, model.F32, tok.VocabSize()), tok, docs, nil)
+	r, err := New(c, b, testWeights(t, b, model.F32, tok.VocabSize()), &chat.Dialog{Tok: tok}, docs, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -100,7 +101,7 @@ func TestGuarded(t *testing.T) {
 		c.Draw = 4
 		tok := testTokenizer(t)
 		w := testWeights(t, b, p, tok.VocabSize())
-		r, err := New(c, b, w, tok, docs, nil)
+		r, err := New(c, b, w, &chat.Dialog{Tok: tok}, docs, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -17,6 +17,7 @@ import (
 	"spell/rl/corpus"
 	"spell/rl/role"
 	"spell/tokenizer"
+	"spell/tokenizer/chat"
 )
 
 // A plan is what the scripted policy does with one question. The question's text carries it
@@ -121,12 +122,12 @@ func (s *script) Generate(ctx context.Context, reqs []rollout.Request) ([]rollou
 		}
 		text := ""
 		for _, seg := range q.Prompt {
-			text += s.r.Tok.Decode(seg.Tokens)
+			text += s.r.Chat.Tok.Decode(seg.Tokens)
 		}
 		leaf := q.Leaves[0]
 		res := rollout.Result{Forest: slices.Clone(q.Prompt)}
 		for k := range leaf.N {
-			ids := append(s.r.Tok.Encode(s.reply(stage, q.Key, text, k)), s.r.Weights.EOS[0])
+			ids := append(s.r.Chat.Tok.Encode(s.reply(stage, q.Key, text, k)), s.r.Weights.EOS[0])
 			at := res.Forest.Add(leaf.Segment, ids, true)
 			res.Forest[at].Temperature = leaf.Temperature
 			res.Answers = append(res.Answers, rollout.Answer{Segment: at, Finish: rollout.Stop})
@@ -254,7 +255,7 @@ func testWeights(t testing.TB, b kernels.Backend, p model.Precision, vocab int) 
 func newRun(t testing.TB, c Config, b kernels.Backend, p model.Precision, docs *corpus.Corpus, plans func(step, round, i int) plan) (*Run, *script) {
 	t.Helper()
 	tok := testTokenizer(t)
-	r, err := New(c, b, testWeights(t, b, p, tok.VocabSize()), tok, docs, nil)
+	r, err := New(c, b, testWeights(t, b, p, tok.VocabSize()), &chat.Dialog{Tok: tok}, docs, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,7 +18,7 @@ import (
 	"spell/rl/corpus"
 	"spell/rl/curriculum"
 	"spell/rl/role"
-	"spell/tokenizer"
+	"spell/tokenizer/chat"
 )
 
 // A Judge knows the truth about a corpus, where anyone does: the generated world.
@@ -41,7 +41,7 @@ type Run struct {
 	Config  Config
 	Backend kernels.Backend
 	Weights *model.Weights
-	Tok     *tokenizer.Tokenizer
+	Chat    *chat.Dialog
 	Prompts *role.Prompts
 	Judge   Judge // nil on real documents
 
@@ -63,14 +63,21 @@ type Run struct {
 	saved savedRun // as of the last completed step
 }
 
-// New prepares a run over a corpus. The weights were allocated for training.
-func New(c Config, b kernels.Backend, w *model.Weights, tok *tokenizer.Tokenizer, docs *corpus.Corpus, judge Judge) (*Run, error) {
+// New prepares a run over a corpus. The weights were allocated for training; text is the model's
+// tokenizer and chat template.
+func New(c Config, b kernels.Backend, w *model.Weights, text *chat.Dialog, docs *corpus.Corpus, judge Judge) (*Run, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
-	r := &Run{Config: c, Backend: b, Weights: w, Tok: tok, Judge: judge, log: map[string]int{}}
+	r := &Run{Config: c, Backend: b, Weights: w, Judge: judge, log: map[string]int{}}
 	var err error
+	if r.Chat, err = c.dialog(text); err != nil {
+		return nil, err
+	}
 	if r.Prompts, err = role.Load(c.Prompts); err != nil {
+		return nil, err
+	}
+	if r.Prompts.Thinking, err = r.Chat.Thinks(); err != nil {
 		return nil, err
 	}
 	if r.clusters, err = r.fit(docs); err != nil {

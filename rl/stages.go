@@ -67,14 +67,24 @@ func (r *Run) fit(docs *corpus.Corpus) ([]cluster, error) {
 	for _, t := range r.Config.Tasks {
 		prefix, ask := r.Prompts.Questioner(t, nil, nil, role.Letters[:1])
 		_, answer := r.Prompts.Responder(t, nil, role.Question{})
-		instruction = max(instruction, len(r.Tok.Encode(prefix))+max(len(r.Tok.Encode(ask)), len(r.Tok.Encode(answer))))
+		for _, suffix := range []string{ask, answer} {
+			n, err := r.tokens(prefix, suffix)
+			if err != nil {
+				return nil, err
+			}
+			instruction = max(instruction, n)
+		}
 	}
 	limit := min(r.Config.MaxPrompt, r.Weights.Context-max(r.Config.MaxQuestion, r.Config.MaxAnswer)) - instruction - r.Config.MaxQuestion
 	var out []cluster
 	for _, c := range docs.Clusters {
 		k, size := cluster{name: c.Name}, 0
-		for _, d := range c.Docs {
-			n := len(r.Tok.Encode(d.Text)) + 1
+		texts := make([]string, len(c.Docs))
+		for i, d := range c.Docs {
+			texts[i] = d.Text
+		}
+		for i, ids := range r.Chat.Tok.EncodeAll(texts) {
+			d, n := c.Docs[i], len(ids)+1
 			if size+n > limit || len(k.docs) == r.Config.MaxDocs {
 				continue
 			}
@@ -194,12 +204,12 @@ type prompt struct {
 func (r *Run) generate(ctx context.Context, phase string, stage, round int, prompts []prompt) error {
 	reqs := make([]rollout.Request, len(prompts))
 	for i, p := range prompts {
-		var f forest.Forest
-		at := -1
-		if p.prefix != "" {
-			at = f.Add(at, r.Tok.Encode(p.prefix), false)
+		ids, err := r.Chat.User(p.prefix, p.suffix)
+		if err != nil {
+			return err
 		}
-		at = f.Add(at, r.Tok.Encode(p.suffix), false)
+		var f forest.Forest
+		at := f.Chain(-1, ids...)
 		reqs[i] = rollout.Request{Prompt: f, Key: uint64(r.step)<<40 | uint64(stage)<<36 | uint64(round)<<28 | uint64(i),
 			Leaves: []rollout.Leaf{{Segment: at, N: p.n, MaxTokens: p.maxTokens, Sampling: rollout.Sampling{
 				Temperature: float32(r.Config.Temperature), TopP: float32(r.Config.TopP), TopK: r.Config.TopK}}}}
@@ -225,7 +235,7 @@ func (r *Run) progress(done, total, tokens int) {
 func (r *Run) take(res rollout.Result, k int) sample {
 	a := res.Answers[k]
 	return sample{forest: res.Forest, segment: a.Segment, logp: a.LogProbs, finish: a.Finish,
-		text: r.Tok.DecodeSkipSpecial(res.Forest[a.Segment].Tokens)}
+		text: r.Chat.Tok.DecodeSkipSpecial(res.Forest[a.Segment].Tokens)}
 }
 
 // ask has the questioner write a question over the documents of each view, and reads it. Where
@@ -245,7 +255,7 @@ func (r *Run) ask(ctx context.Context, items []*item) error {
 		}
 		prompts = append(prompts, prompt{prefix, suffix, 1, r.Config.MaxQuestion, func(res rollout.Result) {
 			it.asked = r.take(res, 0)
-			it.question, it.verdict = r.Prompts.ParseQuestion(it.Task, it.asked.text, func(s string) int { return len(r.Tok.Encode(s)) })
+			it.question, it.verdict = r.Prompts.ParseQuestion(it.Task, it.asked.text, func(s string) int { return len(r.Chat.Tok.Encode(s)) })
 			if it.verdict == role.BadFormat {
 				it.outcome = reward.BadFormat
 			}
@@ -282,10 +292,19 @@ func (r *Run) ground(ctx context.Context, items []*item) error {
 	return r.generate(ctx, "grounding", stageGround, items[0].round, prompts)
 }
 
+// tokens is the length of a prompt.
+func (r *Run) tokens(prefix, suffix string) (int, error) {
+	ids, err := r.Chat.User(prefix, suffix)
+	if err != nil {
+		return 0, err
+	}
+	return len(ids[0]) + len(ids[1]), nil
+}
+
 // holds says whether a prompt and an output of n tokens fit limit and context.
 func (r *Run) holds(prefix, suffix string, n int) bool {
-	size := len(r.Tok.Encode(prefix)) + len(r.Tok.Encode(suffix))
-	return size <= r.Config.MaxPrompt && size+n <= r.Weights.Context
+	size, err := r.tokens(prefix, suffix)
+	return err == nil && size <= r.Config.MaxPrompt && size+n <= r.Weights.Context
 }
 
 // respond samples G answers to each question over all documents of its cluster.

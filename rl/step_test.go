@@ -76,7 +76,7 @@ func TestStepCounts(t *testing.T) {
 	if u.Sequences != [3]int{2 + 2, 8, 8} {
 		t.Errorf("trained %v samples", u.Sequences)
 	}
-	if !(u.GradNorm > 0) || !(u.Entropy > 0) || u.Entropy > math.Log(float64(r.Tok.VocabSize())) {
+	if !(u.GradNorm > 0) || !(u.Entropy > 0) || u.Entropy > math.Log(float64(r.Chat.Tok.VocabSize())) {
 		t.Errorf("gradient norm %g, entropy %g", u.GradNorm, u.Entropy)
 	}
 	if reflect.DeepEqual(before, values(r)) {
@@ -272,7 +272,7 @@ func TestHistoryFits(t *testing.T) {
 	})
 	full := 0
 	for _, d := range r.clusters[0].docs {
-		full += len(r.Tok.Encode(d)) + 1
+		full += len(r.Chat.Tok.Encode(d)) + 1
 	}
 	r.Config.MaxPrompt = full + 45
 	for range 5 {
@@ -281,8 +281,8 @@ func TestHistoryFits(t *testing.T) {
 		}
 	}
 	last := s.seen[4]
-	if n := strings.Count(last, "before : "); n == 0 || n == 3 || len(r.Tok.Encode(last)) > r.Config.MaxPrompt {
-		t.Errorf("%d earlier questions are shown in %d tokens of %d", n, len(r.Tok.Encode(last)), r.Config.MaxPrompt)
+	if n := strings.Count(last, "before : "); n == 0 || n == 3 || len(r.Chat.Tok.Encode(last)) > r.Config.MaxPrompt {
+		t.Errorf("%d earlier questions are shown in %d tokens of %d", n, len(r.Chat.Tok.Encode(last)), r.Config.MaxPrompt)
 	}
 }
 

@@ -111,7 +111,7 @@ func output(s *sample) Output {
 func (r *Run) promptText(s *sample) string {
 	text := ""
 	for _, a := range s.forest.Path(int(s.forest[s.segment].Parent)) {
-		text += r.Tok.Decode(s.forest[a].Tokens)
+		text += r.Chat.Tok.Decode(s.forest[a].Tokens)
 	}
 	return text
 }

@@ -17,7 +17,7 @@ func (t *Tokenizer) normalize(text string) string {
 	if !utf8.ValidString(text) {
 		return composeLong(text)
 	}
-	if norm.NFC.IsNormalString(text) {
+	if norm.NFC.QuickSpanString(text) == len(text) || norm.NFC.IsNormalString(text) { // the first settles most, and allocates nothing
 		return text
 	}
 	composed := norm.NFC.String(text)

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
@@ -13,7 +12,7 @@ import (
 	"spell/kernels/open"
 	"spell/model"
 	"spell/model/hf"
-	"spell/tokenizer"
+	"spell/tokenizer/chat"
 )
 
 // engine holds the flags every command takes and opens what they name.
@@ -56,19 +55,18 @@ func (e *engine) load(dir string, train bool) (kernels.Backend, *model.Weights, 
 	return b, w, nil
 }
 
-// loadTokenizer reads dir/tokenizer.json and checks that it fits a vocabulary; a directory
-// without one gives nil.
-func loadTokenizer(dir string, vocab int) (*tokenizer.Tokenizer, error) {
-	path := filepath.Join(dir, "tokenizer.json")
-	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+// openText reads the tokenizer and chat template in dir and checks that they fit a vocabulary; a
+// directory without tokenizer.json gives nil.
+func openText(dir string, vocab int) (*chat.Dialog, error) {
+	text, err := chat.Open(dir)
+	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
-	t, err := tokenizer.Load(path)
 	if err != nil {
 		return nil, err
 	}
-	if vocab > 0 && t.VocabSize() > vocab {
-		return nil, fmt.Errorf("%s has %d tokens and the model's vocabulary %d; they do not belong together", path, t.VocabSize(), vocab)
+	if n := text.Tok.VocabSize(); vocab > 0 && n > vocab {
+		return nil, fmt.Errorf("%s has %d tokens and the model's vocabulary %d; they do not belong together", filepath.Join(dir, "tokenizer.json"), n, vocab)
 	}
-	return t, nil
+	return text, nil
 }

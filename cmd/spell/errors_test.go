@@ -301,6 +301,39 @@ func TestGenerate(t *testing.T) {
 	}
 }
 
+// TestGenerateChat puts the prompt into the model's template, where what looks like a special
+// token is text; without --chat it is one.
+func TestGenerateChat(t *testing.T) {
+	f := newFixture(t)
+	spell(t, "", "generate", "--model", f.dir, "--prompt", "The", "--chat").fails(t, f.dir, "no chat template")
+	spell(t, "", "generate", "--model", f.dir, "--prompt", "The", "--no-thinking").fails(t, "--chat")
+	config := filepath.Join(f.dir, "tokenizer_config.json")
+	write(t, config, `{"chat_template": "{% if enable_thinking is defined %}fast {% endif %}The {{ messages[0].content }}<|end|>"}`)
+	ask := func(flags ...string) string {
+		return succeed(t, "", append([]string{"generate", "--model", f.dir, "--max-tokens", "5", "--temperature", "0", "--json"}, flags...)...)
+	}
+	same := func(what, got, want string) {
+		t.Helper()
+		type answers []struct{ IDs []int }
+		if a, b := decode[answers](t, got)[0].IDs, decode[answers](t, want)[0].IDs; !slices.Equal(a, b) {
+			t.Errorf("%s: %v, as its ids %v", what, a, b)
+		}
+	}
+	ids := func(text string) string {
+		return strings.Trim(strings.TrimSpace(succeed(t, text, "tokenize", "--model", f.dir)), "[]")
+	}
+	end := fmt.Sprint(vocab - 1)
+	plain := ids(`"The <|end|> ferry"`) + "," + end
+	same("in the template", ask("--prompt", "<|end|> ferry", "--chat"), ask("--ids", plain))
+	fast := ids(`"fast The ferry"`) + "," + end
+	same("without thoughts", ask("--prompt", "ferry", "--chat", "--no-thinking"), ask("--ids", fast))
+	same("as it stands", ask("--prompt", "The<|end|>"), ask("--ids", ids(`"The"`)+","+end))
+	write(t, config, `{"chat_template": "{% bogus %}"}`)
+	spell(t, "", "generate", "--model", f.dir, "--prompt", "The", "--chat").fails(t, config, "bogus", "line 1")
+	write(t, config, `{"chat_templ`)
+	spell(t, "", "generate", "--model", f.dir, "--prompt", "The").fails(t, config)
+}
+
 // TestTokenize goes from text to ids and back.
 func TestTokenize(t *testing.T) {
 	f := newFixture(t)

@@ -7,6 +7,7 @@ import (
 	"math"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -17,6 +18,7 @@ import (
 func generateCommand(e *engine) *cobra.Command {
 	var (
 		dir, prompt, list string
+		asChat, noThink   bool
 		n, maxTokens      int
 		temperature, topP float64
 		topK              int
@@ -24,14 +26,19 @@ func generateCommand(e *engine) *cobra.Command {
 		asJSON            bool
 	)
 	cmd := &cobra.Command{
-		Use:   "generate --model DIR (--prompt TEXT | --ids 1,2,3)",
-		Short: "Sample continuations of a prompt",
-		Args:  cobra.NoArgs,
+		Use:   "generate --model DIR (--prompt TEXT [--chat] | --ids 1,2,3)",
+		Short: "Sample continuations of a prompt, or replies to it",
+		Long: "generate continues TEXT as it stands, after the begin-of-text token if the model has one; special tokens\n" +
+			"in it are recognised. With --chat, TEXT is what a user says in the model's chat template, special tokens in\n" +
+			"it are plain text, and the answer is the assistant's reply.",
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if (prompt == "") == (list == "") {
 				return errors.New("name either --prompt TEXT or --ids 1,2,3")
 			}
 			switch {
+			case noThink && !asChat:
+				return errors.New("--no-thinking is about the chat template; give --chat, too")
 			case n < 1 || n > 1<<16:
 				return fmt.Errorf("--n %d: it must lie between 1 and %d", n, 1<<16)
 			case maxTokens < 1:
@@ -48,19 +55,32 @@ func generateCommand(e *engine) *cobra.Command {
 				return err
 			}
 			defer b.Close()
-			tok, err := loadTokenizer(dir, w.Vocab)
+			text, err := openText(dir, w.Vocab)
 			if err != nil {
 				return err
 			}
 			var ids []int32
-			if list != "" {
-				if ids, err = parseIDs(list); err != nil {
-					return err
+			switch {
+			case list != "":
+				ids, err = parseIDs(list)
+			case text == nil:
+				err = fmt.Errorf("%s has no tokenizer.json, so it works by token ids only; use --ids", dir)
+			case !asChat:
+				ids = append(text.Tok.Begin(), text.Tok.EncodeSpecial(prompt)...)
+			case text.Template == nil:
+				err = fmt.Errorf("%s has no chat template, neither in chat_template.jinja nor in tokenizer_config.json; leave out --chat", dir)
+			default:
+				text.Now = time.Now()
+				if noThink {
+					text.Vars = map[string]json.RawMessage{"enable_thinking": json.RawMessage("false")}
 				}
-			} else if tok == nil {
-				return fmt.Errorf("%s has no tokenizer.json, so it works by token ids only; use --ids", dir)
-			} else {
-				ids = tok.EncodeSpecial(prompt)
+				var turn [][]int32
+				if turn, err = text.User(prompt); err == nil {
+					ids = turn[0]
+				}
+			}
+			if err != nil {
+				return err
 			}
 			if maxTokens = min(maxTokens, w.Context-len(ids)); maxTokens < 1 {
 				return fmt.Errorf("the prompt has %d tokens and the model's context is %d: nothing can follow it", len(ids), w.Context)
@@ -91,8 +111,10 @@ func generateCommand(e *engine) *cobra.Command {
 			var out []answer
 			for _, a := range results[0].Answers {
 				x := answer{IDs: results[0].Forest[a.Segment].Tokens, LogProbs: a.LogProbs, Finish: a.Finish}
-				if tok != nil {
-					x.Text = tok.Decode(x.IDs)
+				if asChat {
+					x.Text = text.Tok.DecodeSkipSpecial(x.IDs)
+				} else if text != nil {
+					x.Text = text.Tok.Decode(x.IDs)
 				}
 				out = append(out, x)
 			}
@@ -102,7 +124,7 @@ func generateCommand(e *engine) *cobra.Command {
 				return enc.Encode(out)
 			}
 			for _, x := range out {
-				if tok != nil {
+				if text != nil {
 					fmt.Fprintln(cmd.OutOrStdout(), x.Text)
 				} else {
 					fmt.Fprintln(cmd.OutOrStdout(), x.IDs)
@@ -114,6 +136,8 @@ func generateCommand(e *engine) *cobra.Command {
 	f := cmd.Flags()
 	f.StringVar(&dir, "model", "", "Hugging Face model directory")
 	f.StringVar(&prompt, "prompt", "", "the text to continue")
+	f.BoolVar(&asChat, "chat", false, "put the prompt into the model's chat template as a user's turn")
+	f.BoolVar(&noThink, "no-thinking", false, "with --chat: set the template's enable_thinking to false, as Qwen3 knows it")
 	f.StringVar(&list, "ids", "", "the token ids to continue, separated by commas")
 	f.IntVar(&n, "n", 1, "number of answers; the prompt is computed once")
 	f.IntVar(&maxTokens, "max-tokens", 256, "longest answer, tokens")
@@ -123,6 +147,7 @@ func generateCommand(e *engine) *cobra.Command {
 	f.Uint64Var(&seed, "seed", 1, "random seed")
 	f.BoolVar(&asJSON, "json", false, "print [{\"ids\": […], \"text\": …, \"logprobs\": […], \"finish\": …}]")
 	cmd.MarkFlagRequired("model")
+	cmd.MarkFlagsMutuallyExclusive("chat", "ids")
 	return cmd
 }
 

@@ -20,7 +20,6 @@ import (
 	"spell/rl/corpus"
 	"spell/rl/corpus/world"
 	"spell/rl/eval"
-	"spell/tokenizer"
 )
 
 // trainFlags are what the user said.
@@ -190,18 +189,18 @@ func (t *trainFlags) begin(c rl.Config, b kernels.Backend, p model.Precision, do
 		}
 		dir = tmp
 	}
-	var tok *tokenizer.Tokenizer
 	w, err := hf.Load(b, dir, p, true)
 	if err != nil {
 		return nil, err
 	}
-	if tok, err = loadTokenizer(dir, w.Vocab); err != nil {
+	text, err := openText(dir, w.Vocab)
+	if err != nil {
 		return nil, err
 	}
-	if tok == nil {
+	if text == nil {
 		return nil, fmt.Errorf("%s has no tokenizer.json; self-play needs one", dir)
 	}
-	return rl.New(c, b, w, tok, docs, judge)
+	return rl.New(c, b, w, text, docs, judge)
 }
 
 // steps runs self-play to the end or to Ctrl-C.
@@ -287,7 +286,7 @@ func (t *tester) ask(when string) error {
 		if err != nil {
 			return err
 		}
-		res, err := eval.Questions(t.cmd.Context(), eval.Policy{Engine: e, Tok: r.Tok, Prompts: r.Prompts}, items, r.Config.MaxAnswer)
+		res, err := eval.Questions(t.cmd.Context(), eval.Policy{Engine: e, Chat: r.Chat, Prompts: r.Prompts}, items, r.Config.MaxAnswer)
 		if err != nil {
 			return err
 		}

@@ -42,6 +42,17 @@ func (f *Forest) Add(parent int, tokens []int32, loss bool) int {
 	return len(*f) - 1
 }
 
+// Chain appends segments that follow one another, leaving out those without tokens, and returns
+// the index of the last, or parent.
+func (f *Forest) Chain(parent int, parts ...[]int32) int {
+	for _, p := range parts {
+		if len(p) > 0 {
+			parent = f.Add(parent, p, false)
+		}
+	}
+	return parent
+}
+
 // Append adds the trees of g behind those of f and returns the index of g's first segment.
 func (f *Forest) Append(g Forest) int {
 	base := len(*f)

@@ -12,6 +12,7 @@ import (
 	"spell/rl/corpus/world"
 	"spell/rl/role"
 	"spell/tokenizer"
+	"spell/tokenizer/chat"
 )
 
 // A scripted engine says what its function says to each prompt.
@@ -50,7 +51,7 @@ func policy(t *testing.T, reply func(string) string) (Policy, *scripted) {
 		t.Fatal(err)
 	}
 	s := &scripted{tok: tok, reply: reply}
-	return Policy{Engine: s, Tok: tok, Prompts: prompts}, s
+	return Policy{Engine: s, Chat: &chat.Dialog{Tok: tok}, Prompts: prompts}, s
 }
 
 func evaluation(t *testing.T) []world.Item {

@@ -12,7 +12,7 @@ import (
 	"spell/rl/corpus/world"
 	"spell/rl/reward"
 	"spell/rl/role"
-	"spell/tokenizer"
+	"spell/tokenizer/chat"
 )
 
 // A Generator samples answers: a rollout.Engine.
@@ -20,10 +20,10 @@ type Generator interface {
 	Generate(context.Context, []rollout.Request) ([]rollout.Result, error)
 }
 
-// A Policy is a model ready to answer: its engine, tokenizer and prompts.
+// A Policy is a model ready to answer: its engine, its text side and prompts.
 type Policy struct {
 	Engine  Generator
-	Tok     *tokenizer.Tokenizer
+	Chat    *chat.Dialog
 	Prompts *role.Prompts
 }
 
@@ -66,11 +66,18 @@ func Questions(ctx context.Context, p Policy, items []world.Item, maxTokens int)
 	for i, it := range items {
 		var f forest.Forest
 		prefix, _ := p.Prompts.Responder(role.GeneralQA, it.Cluster.Texts(), role.Question{})
-		docs := f.Add(-1, p.Tok.Encode(prefix), false)
-		res.Tokens += len(f[docs].Tokens)
+		docs := -1
 		for _, q := range it.Questions {
 			_, suffix := p.Prompts.Responder(q.Task, nil, q.Question)
-			at := f.Add(docs, p.Tok.Encode(suffix), false)
+			ids, err := p.Chat.User(prefix, suffix)
+			if err != nil {
+				return res, err
+			}
+			if docs < 0 { // the same for all questions
+				docs = f.Add(-1, ids[0], false)
+				res.Tokens += len(ids[0])
+			}
+			at := f.Add(docs, ids[1], false)
 			reqs[i].Leaves = append(reqs[i].Leaves, rollout.Leaf{Segment: at, N: 1, MaxTokens: maxTokens, Sampling: rollout.Sampling{TopP: 1}})
 		}
 		reqs[i].Prompt, reqs[i].Key = f, uint64(i)
@@ -84,7 +91,7 @@ func Questions(ctx context.Context, p Policy, items []world.Item, maxTokens int)
 	for i, r := range results {
 		for k, a := range r.Answers {
 			q := items[i].Questions[k]
-			pred, valid := p.Prompts.ExtractAnswer(q.Task, p.Tok.DecodeSkipSpecial(r.Forest[a.Segment].Tokens))
+			pred, valid := p.Prompts.ExtractAnswer(q.Task, p.Chat.Tok.DecodeSkipSpecial(r.Forest[a.Segment].Tokens))
 			right := valid && (rules.Rule(q.Task, pred, q.Answer) && q.Task != role.GeneralQA || world.Same(strings.TrimSpace(pred), q.Answer))
 			res.All.add(right)
 			res.ByKind[q.Kind].add(right)
@@ -124,28 +131,33 @@ type Roles struct {
 func RolesOf(ctx context.Context, p Policy, items []world.Item, pairs []world.Branch, n, maxTokens int) (Roles, error) {
 	var out Roles
 	var reqs []rollout.Request
-	add := func(prefix, suffix string, s rollout.Sampling) {
-		var f forest.Forest
-		at := -1
-		if prefix != "" {
-			at = f.Add(at, p.Tok.Encode(prefix), false)
+	add := func(prefix, suffix string, s rollout.Sampling) error {
+		ids, err := p.Chat.User(prefix, suffix)
+		if err != nil {
+			return err
 		}
-		at = f.Add(at, p.Tok.Encode(suffix), false)
+		var f forest.Forest
+		at := f.Chain(-1, ids...)
 		reqs = append(reqs, rollout.Request{Prompt: f, Key: uint64(len(reqs)), Leaves: []rollout.Leaf{{Segment: at, N: 1, MaxTokens: maxTokens, Sampling: s}}})
+		return nil
 	}
 	for i := range n {
 		prefix, suffix := p.Prompts.Questioner(role.Task(i%role.NumTasks), items[i%len(items)].Cluster.Texts(), nil, role.Letters[i%4:i%4+1])
-		add(prefix, suffix, rollout.Sampling{Temperature: 1, TopP: 1})
+		if err := add(prefix, suffix, rollout.Sampling{Temperature: 1, TopP: 1}); err != nil {
+			return out, err
+		}
 	}
 	for _, b := range pairs[:min(n, len(pairs))] {
-		add("", b.Suffix, rollout.Sampling{TopP: 1})
+		if err := add("", b.Suffix, rollout.Sampling{TopP: 1}); err != nil {
+			return out, err
+		}
 	}
 	results, err := p.Engine.Generate(ctx, reqs)
 	if err != nil {
 		return out, err
 	}
 	for i, r := range results {
-		text := p.Tok.DecodeSkipSpecial(r.Forest[r.Answers[0].Segment].Tokens)
+		text := p.Chat.Tok.DecodeSkipSpecial(r.Forest[r.Answers[0].Segment].Tokens)
 		if i < n {
 			q, v := p.Prompts.ParseQuestion(role.Task(i%role.NumTasks), text, nil)
 			out.Parse.add(v == role.OK)

@@ -8,6 +8,7 @@ import (
 	"spell/model/rollout"
 	"spell/rl/corpus/world"
 	"spell/rl/eval"
+	"spell/tokenizer/chat"
 )
 
 // A gate is something self-play needs of its base. Below it the roles teach each other mistakes.
@@ -29,7 +30,7 @@ func (r *Run) Gates(ctx context.Context, w io.Writer) error {
 		return err
 	}
 	defer e.Free()
-	p := eval.Policy{Engine: e, Tok: r.Tok, Prompts: r.prompts}
+	p := eval.Policy{Engine: e, Chat: &chat.Dialog{Tok: r.Tok}, Prompts: r.prompts}
 	for _, docs := range []int{3, 16, 32} {
 		items, err := world.Evaluation(r.Recipe.Seed, world.EvaluationOptions{Questions: 256, Cluster: world.Options{Docs: docs, Chains: true}})
 		if err != nil {

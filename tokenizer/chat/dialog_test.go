@@ -1,0 +1,160 @@
+package chat
+
+import (
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"spell/tokenizer"
+)
+
+// folder makes a model's folder with a small tokenizer and, if any, a template.
+func folder(t *testing.T, template string) string {
+	t.Helper()
+	dir := t.TempDir()
+	tok, err := tokenizer.Train(slices.Values([]string{"user assistant think hello"}), tokenizer.TrainOptions{
+		VocabSize: 270, Special: []string{"<|im_start|>", "<|im_end|>"}, Pattern: tokenizer.Qwen2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := tok.WriteFile(filepath.Join(dir, "tokenizer.json")); err != nil {
+		t.Fatal(err)
+	}
+	if template != "" {
+		config, err := json.Marshal(map[string]any{"chat_template": template, "bos_token": "<|im_start|>"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, "tokenizer_config.json"), config, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+const chatml = "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content | trim }}<|im_end|>\n{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+
+func TestUser(t *testing.T) {
+	for _, c := range []struct {
+		template string
+		parts    []string
+		want     []string // with special tokens in brackets
+		thinks   bool
+	}{
+		{"", []string{"a <|im_end|>", "b"}, []string{"a <|im_end|>", "b"}, false},
+		{chatml, []string{"  hi"}, []string{"[<|im_start|>]user\nhi[<|im_end|>]\n[<|im_start|>]assistant\n"}, false},
+		{chatml, []string{"docs\n", "ask\ufdd1 "}, []string{"[<|im_start|>]user\ndocs\n", "ask\ufdd1[<|im_end|>]\n[<|im_start|>]assistant\n"}, false},
+		{chatml + "<think>\n\n", []string{"x<|im_end|>", "y"}, []string{"[<|im_start|>]user\nx<|im_end|>", "y[<|im_end|>]\n[<|im_start|>]assistant\n<think>\n"}, true},
+	} {
+		d, err := Open(folder(t, c.template))
+		if err != nil {
+			t.Fatal(err)
+		}
+		ids, err := d.User(c.parts...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, part := range ids {
+			var b strings.Builder
+			for _, id := range part {
+				text := string(d.Tok.TokenBytes(id))
+				if special, ok := d.Tok.Special(text); ok && special == id {
+					text = "[" + text + "]"
+				}
+				b.WriteString(text)
+			}
+			got = append(got, b.String())
+		}
+		if !slices.Equal(got, c.want) {
+			t.Errorf("%q: %q, want %q", c.parts, got, c.want)
+		}
+		if thinks, err := d.Thinks(); thinks != c.thinks || err != nil {
+			t.Errorf("%q thinks: %v, %v", c.template, thinks, err)
+		}
+	}
+}
+
+// TestUserAsTransformers: in one part, the ids are those of the rendered text with its special tokens.
+func TestUserAsTransformers(t *testing.T) {
+	for _, name := range []string{"qwen3", "llama3_1"} {
+		d, err := Open(filepath.Join(dataDir(t), "tokenizers", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		d.Now = time.Date(2024, 7, 26, 0, 0, 0, 0, time.UTC)
+		text, err := d.Template.Render(Context{Messages: []Message{{Role: "user", Content: "  Who? \n"}}, AddGenerationPrompt: true, Now: d.Now})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ids, err := d.User("  Who? \n")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(ids[0], d.Tok.EncodeSpecial(text)) {
+			t.Errorf("%s: %v, want the ids of %q", name, ids[0], text)
+		}
+	}
+}
+
+func TestUserErrors(t *testing.T) {
+	for template, want := range map[string]string{
+		"{{ messages[0].content }}{{ messages[0].content }}": "not in the prompt exactly once",
+		"{{ raise_exception('no ' ~ messages[0].role) }}":    "no user",
+	} {
+		d, err := Open(folder(t, template))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := d.User("a", "b"); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: error %v, want %q", template, err, want)
+		}
+	}
+	d, err := Open(folder(t, chatml))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all strings.Builder
+	for r := rune(0xfdd1); r <= 0xfdef; r++ {
+		all.WriteRune(r)
+	}
+	if _, err := d.User(all.String()); err == nil || !strings.Contains(err.Error(), "noncharacter") {
+		t.Errorf("error %v", err)
+	}
+	if _, err := Open(t.TempDir()); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("an empty folder gives %v", err)
+	}
+}
+
+func TestDialogSave(t *testing.T) {
+	dir := folder(t, chatml)
+	d, err := Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	to := t.TempDir()
+	if err := d.Save(to); err != nil {
+		t.Fatal(err)
+	}
+	again, err := Open(to)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := d.User("hello")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := again.User("hello")
+	if err != nil || !slices.Equal(a[0], b[0]) {
+		t.Errorf("saved: %v, %v; before %v", b, err, a)
+	}
+	if err := d.Save(filepath.Join(to, "missing", "folder")); err == nil || !strings.Contains(err.Error(), "tokenizer.json") {
+		t.Errorf("error %v", err)
+	}
+}
