@@ -24,10 +24,17 @@ func narrowGeneric(dst []uint16, src []float32) {
 	}
 }
 
-// loadGeneric copies rows [i, i+rows) and columns [j, j+cols) of m, widened, to dst, rows of ldd.
-func loadGeneric(dst []float32, ldd int, m *mat, i, rows, j, cols int) {
+// copyRowsGeneric is dst[i*ldd+j] = src[i*lds+j] for i < rows and j < cols.
+func copyRowsGeneric(dst []float32, ldd int, src []float32, lds, rows, cols int) {
 	for r := range rows {
-		m.get(generic, dst[r*ldd:][:cols], i+r, j)
+		copy(dst[r*ldd:][:cols], src[r*lds:])
+	}
+}
+
+// widenRowsGeneric is the same from bf16.
+func widenRowsGeneric(dst []float32, ldd int, src []uint16, lds, rows, cols int) {
+	for r := range rows {
+		widenGeneric(dst[r*ldd:][:cols], src[r*lds:])
 	}
 }
 
@@ -38,8 +45,8 @@ func roundGeneric(x []float32) {
 	}
 }
 
-// transposeGeneric is dst[k*ldd+r] = src[r*lds+k] for r < 16 and k < cols.
-func transposeGeneric(dst []float32, ldd int, src []float32, lds, cols int) {
+// transpose4Generic is dst[k*ldd+r] = src[r*lds+k] for r < 16 and k < cols.
+func transpose4Generic(dst []float32, ldd int, src []float32, lds, cols int) {
 	for r := range 16 {
 		o := r
 		for _, v := range src[r*lds:][:cols] {

@@ -27,7 +27,7 @@ import (
 // Options chooses workers and instruction set. The zero value is the best of the machine.
 type Options struct {
 	Workers int    // threads; 0 means GOMAXPROCS
-	ISA     string // "avx512", "generic" or, for the best there is, ""
+	ISA     string // "avx512", "avx2", "neon", "generic" or, for the best there is, ""
 }
 
 // Backend implements kernels.Backend on the host's processors.
@@ -79,39 +79,7 @@ func New(opts Options) (*Backend, error) {
 	return &Backend{isa: s, pool: newPool(n, s), arenas: map[*tensor.Arena]*arenaState{}}, nil
 }
 
-// chooseISA resolves a name to an instruction set this machine has.
-func chooseISA(name string) (isa, error) {
-	switch name {
-	case "":
-		return bestISA(), nil
-	case generic.String():
-		return generic, nil
-	case avx512.String():
-		if bestISA() == avx512 {
-			return avx512, nil
-		}
-		return generic, fmt.Errorf("cpu backend: this build or machine has no %s; use %q", name, bestISA())
-	}
-	return generic, fmt.Errorf("cpu backend: no instruction set %q; there are %q and %q", name, avx512, generic)
-}
-
-// An isa is an instruction set. Its methods are the primitives, each a dispatch between
-// assembly and the Go function with the suffix Generic.
-type isa uint8
-
-const (
-	generic isa = iota
-	avx512
-)
-
-func (s isa) String() string {
-	if s == avx512 {
-		return "avx512"
-	}
-	return "generic"
-}
-
-// Name is "cpu (avx512)" or "cpu (generic)".
+// Name is "cpu (avx512)", with the name of the instruction set in use.
 func (b *Backend) Name() string { return fmt.Sprintf("cpu (%v)", b.isa) }
 
 // Alloc maps host memory.

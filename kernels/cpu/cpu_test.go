@@ -5,6 +5,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -109,9 +110,9 @@ func (r *rig) close(what string, p pair, tol float64) {
 var oracle = ref.New[float64]()
 
 func eachISA(t *testing.T, f func(t *testing.T, opts Options)) {
-	for _, isa := range []string{"generic", "avx512"} {
+	for _, s := range append(assembly(), generic) {
 		for _, n := range []int{1, 3} {
-			t.Run(fmt.Sprintf("%s/%d", isa, n), func(t *testing.T) { f(t, Options{Workers: n, ISA: isa}) })
+			t.Run(fmt.Sprintf("%v/%d", s, n), func(t *testing.T) { f(t, Options{Workers: n, ISA: s.String()}) })
 		}
 	}
 }
@@ -212,96 +213,6 @@ func TestPacks(t *testing.T) {
 	}
 }
 
-// TestPrimitives compares assembly with plain Go, bit for bit but for the exponential's rare
-// double roundings, over lengths around the vector width.
-func TestPrimitives(t *testing.T) {
-	if bestISA() == generic {
-		t.Skip("no assembly for this processor")
-	}
-	rng := rand.New(rand.NewPCG(3, 4))
-	special := []float32{0, float32(math.Copysign(0, -1)), float32(math.NaN()), float32(math.Inf(1)), float32(math.Inf(-1)), 1e-40, 1e30, -1e30, 88.5, -103.5}
-	for n := range 70 {
-		for round := range 4 {
-			in := make([][]float32, 6)
-			for i := range in {
-				in[i] = make([]float32, n)
-				for j := range in[i] {
-					in[i][j] = float32(rng.NormFloat64() * 3)
-					if round == 3 && rng.IntN(4) == 0 {
-						in[i][j] = special[rng.IntN(len(special))]
-					}
-				}
-			}
-			half := make([]uint16, n)
-			for i := range half {
-				half[i] = uint16(rng.Uint32())
-			}
-			a, c := float32(rng.NormFloat64()), float32(rng.NormFloat64())
-			step := adamStep{.9, .95, .1, .05, 2, 1e-3, 1.5, 1e-8, 1e-4}
-			type run = func(s isa, x [][]float32) []float32
-			for name, f := range map[string]struct {
-				run
-				ulps int32
-			}{
-				"widen": {func(s isa, x [][]float32) []float32 { s.widen(x[0], half); return nil }, 0},
-				"narrow": {func(s isa, x [][]float32) []float32 {
-					h := make([]uint16, n)
-					s.narrow(h, x[0])
-					widenGeneric(x[0], h)
-					return nil
-				}, 0},
-				"round":      {func(s isa, x [][]float32) []float32 { s.round(x[0]); return nil }, 0},
-				"dot":        {func(s isa, x [][]float32) []float32 { return []float32{s.dot(x[0], x[1])} }, 0},
-				"sumSquares": {func(s isa, x [][]float32) []float32 { return []float32{float32(s.sumSquares(x[0]))} }, 0},
-				"add":        {func(s isa, x [][]float32) []float32 { s.add(x[0], x[1], x[2]); return nil }, 0},
-				"mul":        {func(s isa, x [][]float32) []float32 { s.mul(x[0], x[1], x[2]); return nil }, 0},
-				"scale":      {func(s isa, x [][]float32) []float32 { s.scale(x[0], a); return nil }, 0},
-				"divide":     {func(s isa, x [][]float32) []float32 { s.divide(x[0], a); return nil }, 0},
-				"scaleMul":   {func(s isa, x [][]float32) []float32 { s.scaleMul(x[0], x[1], x[2], a); return nil }, 0},
-				"mulAdd":     {func(s isa, x [][]float32) []float32 { s.mulAdd(x[0], x[1], x[2], a); return nil }, 0},
-				"normGrad":   {func(s isa, x [][]float32) []float32 { s.normGrad(x[0], x[1], x[2], a, c); return nil }, 0},
-				"rotate": {func(s isa, x [][]float32) []float32 {
-					s.rotate(x[0][:n&^1], x[1][:n&^1], x[2][:n&^1], -1)
-					return nil
-				}, 0},
-				"swiglu":     {func(s isa, x [][]float32) []float32 { s.swiglu(x[0], x[1], x[2]); return nil }, 2},
-				"swigluGrad": {func(s isa, x [][]float32) []float32 { s.swigluGrad(x[0], x[1], x[2], x[3], x[4]); return nil }, -1},
-				"adamw": {func(s isa, x [][]float32) []float32 {
-					for i, v := range x[2] {
-						x[2][i] = v * v
-					}
-					s.adamw(x[0], x[1], x[2], x[3], &step)
-					return nil
-				}, 0},
-				"max":    {func(s isa, x [][]float32) []float32 { return []float32{s.max(x[0])} }, 0},
-				"expSum": {func(s isa, x [][]float32) []float32 { return []float32{s.expSum(x[0], x[1], a)} }, 4},
-				"expMoments": {func(s isa, x [][]float32) []float32 {
-					u, v := s.expMoments(x[0], a)
-					return []float32{u, v}
-				}, -1},
-				"logitGrad": {func(s isa, x [][]float32) []float32 { s.logitGrad(x[0], a, c, .5, .25, 2); return nil }, -1},
-				"scoreGrad": {func(s isa, x [][]float32) []float32 { s.scoreGrad(x[0], x[1], 4, c, .3); return nil }, 4},
-			} {
-				var out [2][][]float32
-				for k, s := range []isa{generic, bestISA()} {
-					x := make([][]float32, len(in))
-					for i := range in {
-						x[i] = slices.Clone(in[i])
-					}
-					out[k] = append(x, f.run(s, x))
-				}
-				for i := range out[0] {
-					for j, want := range out[0][i] {
-						if got := out[1][i][j]; !near(got, want, f.ulps) {
-							t.Fatalf("%s of %d elements: output %d[%d] is %g (%08x), plain Go gives %g (%08x)", name, n, i, j, got, math.Float32bits(got), want, math.Float32bits(want))
-						}
-					}
-				}
-			}
-		}
-	}
-}
-
 // near says whether a and b are ulps apart at most or both NaN; with ulps < 0, within 1e-5 of
 // the larger or of 1.
 func near(a, b float32, ulps int32) bool {
@@ -320,7 +231,7 @@ func near(a, b float32, ulps int32) bool {
 // TestSoftmaxStep compares the step of the online softmax with its definition in f64.
 func TestSoftmaxStep(t *testing.T) {
 	rng := rand.New(rand.NewPCG(5, 6))
-	for _, s := range []isa{generic, bestISA()} {
+	for _, s := range append(assembly(), generic) {
 		for seen := 1; seen <= 64; seen++ {
 			z, o := make([]float32, 64), make([]float32, seen)
 			for i := range z {
@@ -365,6 +276,15 @@ func TestOptions(t *testing.T) {
 	for _, o := range []Options{{ISA: "sse"}, {Workers: -1}} {
 		if _, err := New(o); err == nil {
 			t.Errorf("New(%+v) succeeded", o)
+		}
+	}
+	for i, name := range isaNames {
+		s, err := chooseISA(name)
+		switch {
+		case isa(i).present() && (err != nil || s != isa(i)):
+			t.Errorf("%s: chose %v, %v", name, s, err)
+		case !isa(i).present() && (err == nil || !strings.Contains(err.Error(), name)):
+			t.Errorf("%s, which is not there: %v", name, err)
 		}
 	}
 	b, err := New(Options{Workers: 3, ISA: "generic"})

@@ -108,18 +108,16 @@ func scoreGradGeneric(z, dp []float32, lse, delta, scale float32) {
 	}
 }
 
-// softmaxGeneric is one step of the online softmax (Milakov & Gimelshein 2018) of a row: the
-// first seen of a block's 64 scores z become p, the others 0; state, the running maximum and sum,
-// and the output o, still to be divided by the sum, are rescaled to the new maximum.
-func softmaxGeneric(z, o, state []float32, seen int, scale float32) {
-	scaleGeneric(z[:seen], scale)
-	top := max(state[0], maxGeneric(z[:seen]))
+// softmaxStepGeneric turns scores z into p = exp(z*scale-top), top the maximum of z*scale and
+// state[0], rescales the output o and the sum state[1] so far to it, and adds the sum of p.
+func softmaxStepGeneric(z, o, state []float32, scale float32) {
+	scaleGeneric(z, scale)
+	top := max(state[0], maxGeneric(z))
 	if top != state[0] {
 		f := expf(state[0] - top)
 		state[0] = top
 		state[1] *= f
 		scaleGeneric(o, f)
 	}
-	state[1] += expSumGeneric(z[:seen], z[:seen], top)
-	clear(z[seen:])
+	state[1] += expSumGeneric(z, z, top)
 }

@@ -1,5 +1,5 @@
-//go:build purego || !amd64
+//go:build purego || !(amd64 || arm64)
 
 package cpu
 
-func bestISA() isa { return generic }
+func (s isa) present() bool { return s == generic }

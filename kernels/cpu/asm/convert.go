@@ -1,0 +1,40 @@
+package main
+
+// Conversions and copies.
+
+// rounded is the bf16 nearest to v, ties to even, in the low half of each lane. A NaN keeps its
+// upper half and is quiet.
+func (k *kernel) rounded(v *value) *value {
+	up := k.shiftRight(v, 16).as("upper")
+	odd := k.and(up, k.bits(1, "1"))
+	r := k.shiftRight(k.addInt(k.addInt(odd, k.bits(0x7fff, "0x7fff")), v), 16).as("r")
+	return k.ifNaN(v, k.or(up, k.bits(0x40, "quiet")), r).as("bf16")
+}
+
+var converts = []*kernel{
+	describe("widen(dst []float32, src []uint16)", "is dst = src", func(k *kernel) {
+		k.stream("dst", "src", func() { k.store("dst", k.load("src")) })
+	}),
+	describe("narrow(dst []uint16, src []float32)", "is dst = src rounded to the nearest, ties to even", func(k *kernel) {
+		k.each("dst", func() { k.store("dst", k.rounded(k.load("src"))) })
+	}),
+	describe("round(x []float32)", "rounds x to the nearest bf16, in f32", func(k *kernel) {
+		k.each("x", func() { k.store("x", k.shiftLeft(k.rounded(k.load("x")), 16)) })
+	}),
+	loose(describe("copyRows(dst []float32, ldd int, src []float32, lds, rows, cols int)",
+		"is dst[i*ldd+j] = src[i*lds+j] for i < rows and j < cols, both positive", func(k *kernel) {
+			k.rows(func() { k.store("dst", k.load("src")) })
+		})),
+	loose(describe("widenRows(dst []float32, ldd int, src []uint16, lds, rows, cols int)",
+		"is dst[i*ldd+j] = src[i*lds+j] for i < rows and j < cols, both positive", func(k *kernel) {
+			k.rows(func() { k.store("dst", k.load("src")) })
+		})),
+	special("transpose", describe("transpose4(dst []float32, ldd int, src []float32, lds, cols int)",
+		"is dst[k*ldd+r] = src[r*lds+k] for r < 16 and k < cols, a positive multiple of 4", nil)),
+	special("peak", describe("peakStep(n int)", "does n steps of 24*16 independent fused multiply-adds on registers", nil)),
+}
+
+func special(what string, k *kernel) *kernel {
+	k.special, k.loose = what, true
+	return k
+}

@@ -1,0 +1,390 @@
+package main
+
+import "fmt"
+
+// An op is an operation on vectors of 16 f32 lanes.
+type op int
+
+const (
+	opLoad op = iota // 16 elements of array, 0 where it has ended
+	opStore
+	opAdd
+	opSub
+	opMul
+	opDiv
+	opMax // a > b ? a : b, so that b wins where one is NaN, and of two zeros
+	opRaise
+	opLower
+	opSqrt
+	opFMA     // a*b + c
+	opFNMA    // c - a*b
+	opNearest // to an integer, ties to even
+	opScale2  // a * 2^b for an integral b, rounded once; src[2] is 1
+	opAnd
+	opOr
+	opXor
+	opAddInt
+	opShiftLeft
+	opShiftRight
+	opIfNaN    // where a is NaN b, else c
+	opNonzero  // a where b is not 0, else 0; src[2] is 0
+	opPresent  // a, but b in lanes beyond the end
+	opStart    // an accumulator whose lanes are all a
+	opSumTo    // accumulator += a, but for lanes beyond the end
+	opMaxTo    // accumulator = max(accumulator, a)
+	opNaNTo    // accumulator = a where that is NaN
+	opStart64  // an accumulator of 16 f64 lanes, 0
+	opSquareTo // accumulator += a*a in f64
+	opTree     // sum of the lanes of an accumulator: those 8 apart, then 4, 2 and 1
+	opTreeMax
+	opTree64
+	opSpread // lane 0 of a in all lanes
+	opPeek   // the f32 at imm bytes of a slice, in all lanes
+	opPoke   // stores lane 0 there
+	opReturn // lane 0 is the result
+	opReturn64
+	opAssign // src[0] = src[1], both outside loops
+	opLoop
+	opRows
+	opUnlessEqual
+)
+
+// A value is a vector. What a loop computes lives in as many parts as the machine needs registers
+// for 16 lanes; a uniform value, the same in every lane, in one.
+type value struct {
+	text   string // what it is, for comments
+	tight  bool   // text needs no parentheses
+	source *source
+	def    *instr
+	accu   int // registers per part, of an accumulator; else 0
+	born   int // position of the instruction that defines it, 0 for a source
+	last   int // position of its last use
+	uses   int
+	regs   []int
+	inLoop bool
+}
+
+// A source is memory that holds a uniform value all the time: an argument, a field of the struct
+// that an argument points to, or a constant.
+type source struct {
+	arg   string
+	field string
+	bits  uint32
+}
+
+// as names v in comments.
+func (v *value) as(name string) *value {
+	if v.def != nil {
+		v.def.text = name + " = " + v.text
+	}
+	v.text, v.tight = name, true
+	return v
+}
+
+func (v *value) factor() string {
+	if v.tight {
+		return v.text
+	}
+	return "(" + v.text + ")"
+}
+
+// An array is a slice of the signature as one loop walks it.
+type array struct {
+	param   *param
+	upper   bool // its second half
+	in, out bool
+}
+
+// An instr is an operation, or a loop with its body.
+type instr struct {
+	op    op
+	dst   *value
+	src   []*value
+	array *array
+	imm   int
+	text  string
+	pos   int
+	param *param
+	body  []*instr
+	loop  *loop
+	end   int // of body
+}
+
+// A loop runs over count elements, 16 at a time.
+type loop struct {
+	count  *param // a slice, whose length counts, or an int
+	halves bool   // half the length
+	arrays []*array
+	masks  bool   // the lanes beyond the end are told apart other than by load and store
+	rows   bool   // it is inside opRows
+	many   int    // full rounds that a first loop takes together, if not 0
+	ahead  *array // what that loop prefetches
+}
+
+// A kernel is a primitive: a signature and its instructions.
+type kernel struct {
+	name     string
+	doc      string
+	params   []*param
+	args     int  // bytes of arguments and results
+	loose    bool // slices have lengths of their own
+	body     []*instr
+	into     *[]*instr // where instructions go
+	loop     *loop
+	uniforms []*value
+	special  string // "transpose" and "peak" are written per machine
+}
+
+func (k *kernel) emit(in *instr) *value {
+	*k.into = append(*k.into, in)
+	if in.dst != nil {
+		in.dst.def, in.dst.inLoop = in, k.loop != nil
+		if in.text == "" {
+			in.text = in.dst.text
+		}
+	}
+	return in.dst
+}
+
+// sourced is the uniform value in s, one for each source.
+func (k *kernel) sourced(s source, text string) *value {
+	for _, u := range k.uniforms {
+		if *u.source == s {
+			return u
+		}
+	}
+	u := &value{text: text, tight: true, source: &s}
+	k.uniforms = append(k.uniforms, u)
+	return u
+}
+
+// arg is a float32 argument in all lanes.
+func (k *kernel) arg(name string) *value { return k.sourced(source{arg: name}, name) }
+
+// field is a float32 of the struct that argument s points to.
+func (k *kernel) field(s, typ, name string) *value {
+	return k.sourced(source{arg: s, field: typ + "_" + name}, name)
+}
+
+// bits is a constant by its bits.
+func (k *kernel) bits(b uint32, text string) *value { return k.sourced(source{bits: b}, text) }
+
+func (k *kernel) binary(o op, sign string, a, b *value) *value {
+	text, tight := a.factor()+sign+b.factor(), false
+	switch sign {
+	case " + ":
+		text = a.text + sign + b.text
+	case "*", "/":
+		tight = sign == "*"
+	}
+	return k.emit(&instr{op: o, dst: &value{text: text, tight: tight}, src: []*value{a, b}})
+}
+
+func (k *kernel) add(a, b *value) *value { return k.binary(opAdd, " + ", a, b) }
+func (k *kernel) sub(a, b *value) *value { return k.binary(opSub, " - ", a, b) }
+func (k *kernel) mul(a, b *value) *value { return k.binary(opMul, "*", a, b) }
+func (k *kernel) div(a, b *value) *value { return k.binary(opDiv, "/", a, b) }
+func (k *kernel) and(a, b *value) *value { return k.binary(opAnd, " & ", a, b) }
+func (k *kernel) or(a, b *value) *value  { return k.binary(opOr, " | ", a, b) }
+func (k *kernel) xor(a, b *value) *value { return k.binary(opXor, " ^ ", a, b) }
+
+// addInt adds 32-bit integers.
+func (k *kernel) addInt(a, b *value) *value { return k.binary(opAddInt, " + ", a, b) }
+
+// function is an operation that reads like a function.
+func (k *kernel) function(o op, imm int, text string, src ...*value) *value {
+	return k.emit(&instr{op: o, dst: &value{text: text, tight: true}, src: src, imm: imm})
+}
+
+// raise is max(a, least) and lower min(a, most), both a where that is NaN; a bound is not 0.
+func (k *kernel) raise(a, least *value) *value {
+	return k.function(opRaise, 0, "max("+a.text+", "+least.text+")", a, least)
+}
+
+func (k *kernel) lower(a, most *value) *value {
+	return k.function(opLower, 0, "min("+a.text+", "+most.text+")", a, most)
+}
+
+func (k *kernel) max(a, b *value) *value {
+	return k.function(opMax, 0, "max("+a.text+", "+b.text+")", a, b)
+}
+
+func (k *kernel) sqrt(a *value) *value { return k.function(opSqrt, 0, "sqrt("+a.text+")", a) }
+
+func (k *kernel) fma(a, b, c *value) *value {
+	v := k.function(opFMA, 0, a.factor()+"*"+b.factor()+" + "+c.text, a, b, c)
+	v.tight = false
+	return v
+}
+
+func (k *kernel) fnma(a, b, c *value) *value {
+	v := k.function(opFNMA, 0, c.text+" - "+a.factor()+"*"+b.factor(), a, b, c)
+	v.tight = false
+	return v
+}
+
+func (k *kernel) nearest(a *value) *value { return k.function(opNearest, 0, "round("+a.text+")", a) }
+
+func (k *kernel) scale2(a, n, one *value) *value {
+	return k.function(opScale2, 0, a.factor()+"*2^"+n.factor(), a, n, one)
+}
+
+func (k *kernel) shiftLeft(a *value, n int) *value {
+	return k.function(opShiftLeft, n, fmt.Sprintf("%s<<%d", a.factor(), n), a)
+}
+
+func (k *kernel) shiftRight(a *value, n int) *value {
+	return k.function(opShiftRight, n, fmt.Sprintf("%s>>%d", a.factor(), n), a)
+}
+
+func (k *kernel) ifNaN(a, b, c *value) *value {
+	return k.function(opIfNaN, 0, fmt.Sprintf("%s is NaN ? %s : %s", a.text, b.text, c.text), a, b, c)
+}
+
+// nonzero is v where test is not 0, else 0.
+func (k *kernel) nonzero(test, v *value) *value {
+	return k.function(opNonzero, 0, fmt.Sprintf("%s ≠ 0 ? %s : 0", test.text, v.text), v, test, k.bits(0, "0"))
+}
+
+// present is v, and pad in the lanes beyond the end.
+func (k *kernel) present(v, pad *value) *value {
+	k.loop.masks = true
+	return k.function(opPresent, 0, v.text, v, pad)
+}
+
+func (k *kernel) accumulator(o op, text string, size int, src ...*value) *value {
+	return k.emit(&instr{op: o, dst: &value{text: text, tight: true, accu: size}, src: src})
+}
+
+// sums are 16 sums, maxima 16 maxima and squares 16 sums of squares in f64.
+func (k *kernel) sums(text string) *value {
+	return k.accumulator(opStart, text, 1, k.bits(0, "0"))
+}
+
+func (k *kernel) maxima(least *value) *value { return k.accumulator(opStart, "maxima", 1, least) }
+
+func (k *kernel) squares() *value { return k.accumulator(opStart64, "sums", 2) }
+
+func (k *kernel) sumTo(acc, v *value) {
+	k.loop.masks = true
+	k.emit(&instr{op: opSumTo, src: []*value{acc, v}, text: acc.text + " += " + v.text})
+}
+
+func (k *kernel) maxTo(acc, v *value) {
+	k.emit(&instr{op: opMaxTo, src: []*value{acc, v}, text: acc.text + " = max(" + acc.text + ", " + v.text + ")"})
+}
+
+func (k *kernel) nanTo(acc, v *value) {
+	k.emit(&instr{op: opNaNTo, src: []*value{acc, v}, text: "a NaN stays"})
+}
+
+func (k *kernel) squareTo(acc, v *value) {
+	k.emit(&instr{op: opSquareTo, src: []*value{acc, v}, text: acc.text + " += " + v.text + "² in f64"})
+}
+
+func (k *kernel) tree(acc *value) *value    { return k.function(opTree, 0, "sum of "+acc.text, acc) }
+func (k *kernel) treeMax(acc *value) *value { return k.function(opTreeMax, 0, "max", acc) }
+func (k *kernel) tree64(acc *value) *value  { return k.function(opTree64, 0, "sum of "+acc.text, acc) }
+func (k *kernel) spread(v *value) *value    { return k.function(opSpread, 0, v.text+" in all lanes", v) }
+
+// peek is element i of a slice, in all lanes; poke stores there.
+func (k *kernel) peek(slice string, i int) *value {
+	return k.emit(&instr{op: opPeek, dst: &value{text: fmt.Sprintf("%s[%d]", slice, i), tight: true}, param: k.param(slice), imm: 4 * i})
+}
+
+func (k *kernel) poke(slice string, i int, v *value) {
+	k.emit(&instr{op: opPoke, src: []*value{v}, param: k.param(slice), imm: 4 * i, text: fmt.Sprintf("%s[%d] = %s", slice, i, v.text)})
+}
+
+func (k *kernel) assign(to, v *value) {
+	k.emit(&instr{op: opAssign, src: []*value{to, v}, text: to.text + " = " + v.text})
+}
+
+// result returns v as the named result.
+func (k *kernel) result(name string, v *value) {
+	p, o := k.param(name), opReturn
+	if p.typ == "float64" {
+		o = opReturn64
+	}
+	k.emit(&instr{op: o, src: []*value{v}, param: p, text: v.text})
+}
+
+// load is the next 16 elements of a slice, bf16 widened; store writes them, bf16 in the low
+// halves of the lanes.
+func (k *kernel) load(slice string) *value      { return k.loadOf(slice, false) }
+func (k *kernel) loadUpper(slice string) *value { return k.loadOf(slice, true) }
+
+func (k *kernel) loadOf(slice string, upper bool) *value {
+	a := k.walk(slice, upper)
+	a.in = true
+	return k.emit(&instr{op: opLoad, dst: &value{text: slice, tight: true}, array: a})
+}
+
+func (k *kernel) store(slice string, v *value)      { k.storeOf(slice, false, v) }
+func (k *kernel) storeUpper(slice string, v *value) { k.storeOf(slice, true, v) }
+
+func (k *kernel) storeOf(slice string, upper bool, v *value) {
+	a := k.walk(slice, upper)
+	a.out = true
+	text := slice + " = " + v.text
+	if v.text == slice {
+		text = "store"
+	}
+	k.emit(&instr{op: opStore, src: []*value{v}, array: a, text: text})
+}
+
+// walk is the array of the running loop that is slice or its second half.
+func (k *kernel) walk(slice string, upper bool) *array {
+	for _, a := range k.loop.arrays {
+		if a.param.name == slice && a.upper == upper {
+			return a
+		}
+	}
+	a := &array{param: k.param(slice), upper: upper}
+	k.loop.arrays = append(k.loop.arrays, a)
+	return a
+}
+
+// inside collects what f describes as the body of in.
+func (k *kernel) inside(in *instr, f func()) {
+	k.emit(in)
+	was := k.into
+	k.into = &in.body
+	f()
+	k.into = was
+}
+
+// each runs body over the elements of a slice, or over as many as an int argument says.
+func (k *kernel) each(count string, body func()) { k.over(&loop{count: k.param(count)}, body) }
+
+// stream is each for much data in memory and little to do: 4 rounds at a time, one slice prefetched.
+func (k *kernel) stream(count, ahead string, body func()) {
+	l := &loop{count: k.param(count), many: 4}
+	k.over(l, func() {
+		l.ahead = k.walk(ahead, false)
+		body()
+	})
+}
+
+// pairs runs body over half the length of a slice.
+func (k *kernel) pairs(count string, body func()) {
+	k.over(&loop{count: k.param(count), halves: true}, body)
+}
+
+func (k *kernel) over(l *loop, body func()) {
+	k.loop = l
+	k.inside(&instr{op: opLoop, loop: l}, body)
+	k.loop = nil
+}
+
+// rows runs body over cols elements in each of rows rows of dst and src, which lie ldd and lds apart.
+func (k *kernel) rows(body func()) {
+	k.inside(&instr{op: opRows}, func() {
+		k.over(&loop{count: k.param("cols"), rows: true}, body)
+	})
+}
+
+// unlessEqual skips body where lane 0 of a equals that of b.
+func (k *kernel) unlessEqual(a, b *value, body func()) {
+	k.inside(&instr{op: opUnlessEqual, src: []*value{a, b}, text: a.text + " = " + b.text + "?"}, body)
+}

@@ -1,0 +1,3 @@
+module spell/kernels/cpu/asm
+
+go 1.26.0

@@ -1,0 +1,78 @@
+package main
+
+// Sums and elementwise operations on rows. Products and sums are rounded apart, as in plain Go, so
+// that both give the same bits.
+
+var rows = []*kernel{
+	describe("add(z, x, y []float32)", "is z = x + y", func(k *kernel) {
+		k.each("z", func() { k.store("z", k.add(k.load("x"), k.load("y"))) })
+	}),
+	describe("mul(z, x, y []float32)", "is z = x * y", func(k *kernel) {
+		k.each("z", func() { k.store("z", k.mul(k.load("x"), k.load("y"))) })
+	}),
+	describe("scale(x []float32, a float32)", "is x *= a", func(k *kernel) {
+		k.each("x", func() { k.store("x", k.mul(k.load("x"), k.arg("a"))) })
+	}),
+	describe("divide(x []float32, a float32)", "is x /= a", func(k *kernel) {
+		k.each("x", func() { k.store("x", k.div(k.load("x"), k.arg("a"))) })
+	}),
+	describe("scaleMul(y, x, w []float32, a float32)", "is y = x * a * w", func(k *kernel) {
+		k.each("y", func() { k.store("y", k.mul(k.mul(k.load("x"), k.arg("a")), k.load("w"))) })
+	}),
+	describe("mulAdd(z, x, y []float32, a float32)", "is z += x * y * a", func(k *kernel) {
+		k.each("z", func() {
+			t := k.mul(k.mul(k.load("x"), k.load("y")), k.arg("a"))
+			k.store("z", k.add(k.load("z"), t))
+		})
+	}),
+	describe("normGrad(dx, g, x []float32, a, c float32)", "is dx += a*g - x*c", func(k *kernel) {
+		k.each("dx", func() {
+			t := k.sub(k.mul(k.arg("a"), k.load("g")), k.mul(k.load("x"), k.arg("c")))
+			k.store("dx", k.add(k.load("dx"), t))
+		})
+	}),
+	describe("rotate(y, x, cs []float32, sign float32)", `turns the pairs (x[j], x[j+d/2]) by the angles of cs, the sines times sign: 1, or
+-1 to rotate back. y may be x`, func(k *kernel) {
+		k.pairs("y", func() {
+			p, q := k.load("x").as("p"), k.loadUpper("x").as("q")
+			c := k.load("cs").as("cos")
+			s := k.mul(k.loadUpper("cs").as("sin"), k.arg("sign")).as("sin")
+			k.store("y", k.sub(k.mul(p, c), k.mul(q, s)))
+			k.storeUpper("y", k.add(k.mul(q, c), k.mul(p, s)))
+		})
+	}),
+	describe("dot(x, y []float32) (ret float32)", "is Σ x*y in 16 lanes", func(k *kernel) {
+		s := k.sums("sums")
+		k.each("x", func() { k.sumTo(s, k.mul(k.load("x"), k.load("y"))) })
+		k.result("ret", k.tree(s))
+	}),
+	describe("sumSquares(x []float32) (ret float64)", "is Σ x² in 16 lanes of f64", func(k *kernel) {
+		s := k.squares()
+		k.each("x", func() { k.squareTo(s, k.load("x")) })
+		k.result("ret", k.tree64(s))
+	}),
+	describe("max(x []float32) (ret float32)", "is the largest element, NaN where there is one, -Inf of none", func(k *kernel) {
+		least := k.bits(0xff800000, "-Inf")
+		m, n := k.maxima(least), k.sums("NaNs")
+		k.each("x", func() {
+			x := k.present(k.load("x"), least)
+			k.maxTo(m, x)
+			k.nanTo(n, x)
+		})
+		k.result("ret", k.ifNaN(k.tree(n).as("NaNs"), k.bits(0x7fc00000, "NaN"), k.treeMax(m)))
+	}),
+	describe("adamw(p, m, v, g []float32, t *adamStep)", "updates parameters p with moments m, v and gradient g", func(k *kernel) {
+		s := func(name string) *value { return k.field("t", "adamStep", name) }
+		k.each("p", func() {
+			d := k.mul(k.load("g"), s("grad")).as("d")
+			m := k.add(k.mul(s("beta1"), k.load("m")), k.mul(s("one1"), d)).as("m")
+			k.store("m", m)
+			v := k.add(k.mul(s("beta2"), k.load("v")), k.mul(k.mul(s("one2"), d), d)).as("v")
+			k.store("v", v)
+			root := k.add(k.mul(k.sqrt(v), s("root")), s("eps")).as("root")
+			step := k.div(k.mul(s("rate"), m), root).as("step")
+			p := k.load("p")
+			k.store("p", k.sub(p, k.add(step, k.mul(s("decay"), p))))
+		})
+	}),
+}

@@ -1,0 +1,36 @@
+package cpu
+
+// load copies rows [i, i+rows) and columns [j, j+cols) of m, widened, to dst, rows of ldd.
+func (s isa) load(dst []float32, ldd int, m *mat, i, rows, j, cols int) {
+	if rows <= 0 || cols <= 0 {
+		return
+	}
+	_ = dst[(rows-1)*ldd+cols-1] // the last element that assembly touches: out of range panics here
+	from, to := i*m.stride+j, (i+rows-1)*m.stride+j+cols
+	if m.half {
+		s.widenRows(dst, ldd, m.h[from:to], m.stride, rows, cols)
+		return
+	}
+	s.copyRows(dst, ldd, m.f[from:to], m.stride, rows, cols)
+}
+
+// transpose is dst[k*ldd+r] = src[r*lds+k] for r < 16 and k < cols.
+func (s isa) transpose(dst []float32, ldd int, src []float32, lds, cols int) {
+	whole := cols &^ 3
+	if whole > 0 {
+		_, _ = dst[(whole-1)*ldd+15], src[15*lds+whole-1]
+		s.transpose4(dst, ldd, src, lds, whole)
+	}
+	if whole < cols {
+		transpose4Generic(dst[whole*ldd:], ldd, src[whole:], lds, cols-whole)
+	}
+}
+
+// softmax is one step of the online softmax (Milakov & Gimelshein 2018) of a row: the first seen of
+// a block's 64 scores z become p, the others 0; state, the running maximum and sum, and the output
+// o, still to be divided by the sum, are rescaled to the new maximum.
+func (s isa) softmax(z, o, state []float32, seen int, scale float32) {
+	z, state = z[:64], state[:2]
+	s.softmaxStep(z[:seen], o, state, scale)
+	clear(z[seen:])
+}
