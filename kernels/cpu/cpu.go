@@ -43,6 +43,9 @@ type Backend struct {
 type calls struct {
 	gemm         gemmCall
 	pack         packCall
+	copy         copyCall
+	panels       pack      // of the running product
+	strips       []float32 // likewise
 	move         moveCall
 	scatter      scatterCall
 	norm         normCall

@@ -20,16 +20,19 @@ import (
 
 const (
 	panelCols = 32  // columns of a panel of B
+	stripRows = 12  // rows of a strip of A, those of the largest tile
 	copyCols  = 128 // columns of B that are copied at once, to rows copyDist apart
 	copyDist  = copyCols + 16
-	blockK    = 512 // reduction steps between which a tile of C rests in memory
+
+	packedK = 1024 // reduction steps between which a tile of C rests in memory, where B is packed
+	otherK  = 512  // and where a task has its own copy of a part of B
 )
 
-// packing says how a task reads a panel of B.
+// packing says how a task reads B.
 type packing uint8
 
 const (
-	packed    packing = iota // panels made before, see pack
+	packed    packing = iota // panels [K][32] made before: kept (see pack), or made by product for this call
 	inPlace                  // rows of an f32 matrix [K][N]
 	copied                   // rows of a matrix [K][N], copied to scratch block by block
 	transpose                // columns of a matrix [N][K], transposed to scratch block by block
@@ -43,10 +46,12 @@ type gemmCall struct {
 	onto    bool // the chain starts from C
 	acc     bool // C is added after the chain
 	how     packing
-	panels  *pack // where packed
+	panels  *pack     // where packed
+	strips  []float32 // A as strips [k][12], or nil
 	m, n, k int
 
 	mb, nb, mTasks int // rows and columns of a task; tasks along the rows
+	kb             int // reduction steps of a block
 }
 
 // MatMul is y[i][o] (+)= Σₖ x[i][k]*w[o][k] + bias[o].
@@ -98,22 +103,98 @@ func (b *Backend) MatMulGradW(dw, db, dy, x tensor.Mat) {
 
 // rowsOf is how to read a B that is stored [k][n] for m rows of A. An f32 matrix is read where it
 // lies if it is small or narrow; else its rows, far apart, crowd into few cache sets and many
-// pages, which is worth a copy if enough rows share it.
+// pages. A copy is then worth its time if enough rows share it: part by part in the task that
+// needs it, or, for many rows, as panels of the whole.
 func rowsOf(b *mat, m int) packing {
-	if !b.half && (b.stride <= 512 || b.rows*b.stride <= 1<<16 || m <= 2*tileRows) {
+	switch {
+	case !b.half && (b.stride <= 512 || b.rows*b.stride <= 1<<16 || m <= 2*tileRows):
 		return inPlace
+	case m < packRows:
+		return copied
 	}
-	return copied
+	return packed
 }
 
-// product cuts a call into tasks and runs it.
+// packRows is the number of rows of A from which panels of all of B pay.
+const packRows = 256
+
+// product cuts a call into tasks and runs it. Panels made for this call take memory that is kept
+// for the next; to bound it, the call runs in parts: of the columns of C, or of the reduction
+// where the chain starts from C anyway.
 func (b *Backend) product(g *gemmCall) {
 	if g.m == 0 || g.n == 0 || g.k == 0 && g.onto {
 		return
 	}
+	if g.how != packed || g.panels != nil {
+		b.run(g)
+		return
+	}
+	whole := *g
+	if g.onto {
+		step := max(packPart/max(g.m, g.n), otherK)
+		for k0 := 0; k0 < whole.k; k0 += step {
+			k := min(step, whole.k-k0)
+			*g = whole
+			g.a, g.b, g.k = whole.a.slice(k0, k), whole.b.slice(k0, k), k
+			b.runPacked(g)
+		}
+		return
+	}
+	step := max(packPart/max(g.k, 1)/panelCols*panelCols, panelCols)
+	for j0 := 0; j0 < whole.n; j0 += step {
+		n := min(step, whole.n-j0)
+		*g = whole
+		g.c, g.b, g.n = whole.c.columns(j0, n), whole.b.columns(j0, n), n
+		b.runPacked(g)
+	}
+}
+
+// packPart is the number of elements packed at once for a call.
+const packPart = 1 << 23
+
+// runPacked is run with panels of B, and strips of A where a is its transpose, made for the call.
+func (b *Backend) runPacked(g *gemmCall) {
+	b.calls.panels.f = grow(b.calls.panels.f, ceil(g.n, panelCols)*panelCols*g.k)
+	g.panels = &b.calls.panels
+	c := &b.calls.copy
+	*c = copyCall{dst: g.panels.f, src: g.b, width: panelCols}
+	b.pool.do(c, ceil(g.k, copyRows), true)
+	if g.swapA {
+		b.calls.strips = grow(b.calls.strips, ceil(g.m, stripRows)*stripRows*g.k)
+		g.strips = b.calls.strips
+		*c = copyCall{dst: g.strips, src: g.a, width: stripRows}
+		b.pool.do(c, ceil(g.k, copyRows), true)
+	}
+	b.run(g)
+}
+
+// copyCall copies a matrix [K][N] to panels of some width, [N/width][K][width], a run of rows a
+// task: rows are read from end to end, which memory is fastest at.
+type copyCall struct {
+	dst   []float32
+	src   mat
+	width int
+}
+
+const copyRows = 16
+
+func (c *copyCall) task(w *worker, i int) {
+	k0 := i * copyRows
+	rows := min(copyRows, c.src.rows-k0)
+	for j := 0; j < c.src.cols; j += c.width {
+		w.s.load(c.dst[j*c.src.rows+k0*c.width:], c.width, &c.src, k0, rows, j, min(c.width, c.src.cols-j))
+	}
+}
+
+// run cuts a call into tasks.
+func (b *Backend) run(g *gemmCall) {
 	flops := 2 * g.m * g.n * g.k
 	w := len(b.pool.workers)
 	wide := w > 1 && flops > wideFlops
+	g.kb = otherK
+	if g.how == packed {
+		g.kb = packedK
+	}
 	g.mb, g.nb = g.m, ceil(g.n, panelCols)*panelCols
 	if wide || flops > 1<<24 {
 		g.cut(w)
@@ -130,7 +211,7 @@ const wideFlops = 1 << 20
 // tasks, as square as they come.
 func (g *gemmCall) cut(workers int) {
 	rows, cols := min(480, g.m), min(1024, ceil(g.n, panelCols)*panelCols)
-	if g.how == packed || g.how == inPlace {
+	if g.how == inPlace || g.how == packed && g.panels.f != nil {
 		rows = min(120, g.m)
 	}
 	for workers > 1 && ceil(g.m, rows)*ceil(g.n, cols) < 3*workers {
@@ -151,7 +232,7 @@ func (g *gemmCall) task(w *worker, i int) {
 	// A chain that cannot rest in C rests in scratch.
 	var c []float32
 	ldc := 0
-	rest := g.c.half || g.acc && g.k > blockK
+	rest := g.c.half || g.acc && g.k > g.kb
 	if rest {
 		ldc = j1 - j0
 		c = w.take((i1 - i0) * ldc)
@@ -162,9 +243,9 @@ func (g *gemmCall) task(w *worker, i int) {
 		}
 	}
 	top := w.top
-	for k0 := 0; k0 == 0 || k0 < g.k; k0 += blockK {
+	for k0 := 0; k0 == 0 || k0 < g.k; k0 += g.kb {
 		w.top = top
-		k1 := min(k0+blockK, g.k)
+		k1 := min(k0+g.kb, g.k)
 		g.block(w, i0, i1, j0, j1, k0, k1, k0 == 0, k1 == g.k, c, ldc)
 	}
 	if rest {
@@ -220,7 +301,13 @@ func (g *gemmCall) block(w *worker, i0, i1, j0, j1, k0, k1 int, first, last bool
 			}
 			b, t.ldb = wide[at:], copyDist
 		}
-		w.s.product(&t, c, a, b, bias, i1-i0)
+		if g.strips == nil {
+			w.s.product(&t, c, a, b, bias, i1-i0)
+			continue
+		}
+		for r := 0; r < i1-i0; r += stripRows {
+			w.s.product(&t, c[r*ldc:], a[r*g.k:], b, bias, min(stripRows, i1-i0-r))
+		}
 	}
 }
 
@@ -233,12 +320,15 @@ func (g *gemmCall) halfPanel(j, k0, k1 int) []uint16 {
 }
 
 // blockA is rows [i0, i1) of A at steps [k0, k1) with its two strides: in place, or copied where A
-// is bf16 or its rows lie so far apart that they crowd into few cache sets.
+// is bf16 or a transpose whose rows lie far apart. Of strips it is the first; the others follow
+// stripRows*k elements apart.
 func (g *gemmCall) blockA(w *worker, i0, i1, k0, k1 int) (a []float32, rs, ks int) {
 	m := &g.a
 	switch {
 	case k0 == k1:
-		return w.take(1), 0, 0
+		return w.take(1), 0, 1
+	case g.strips != nil:
+		return g.strips[i0*g.k+k0*stripRows:], 1, stripRows
 	case g.swapA && !m.half && m.stride <= 384:
 		return m.f[k0*m.stride+i0:], 1, m.stride
 	case g.swapA:
@@ -246,7 +336,7 @@ func (g *gemmCall) blockA(w *worker, i0, i1, k0, k1 int) (a []float32, rs, ks in
 		a = w.take((k1 - k0) * ld)
 		w.s.load(a, ld, m, k0, k1-k0, i0, ld)
 		return a, 1, ld
-	case !m.half && m.stride%1024 != 0:
+	case !m.half:
 		return m.f[i0*m.stride+k0:], m.stride, 1
 	}
 	ld := (k1-k0+15)&^15 + 16

@@ -63,8 +63,8 @@ func (b *Backend) logits(op string, x, w tensor.Mat) gemmCall {
 // logitTile is the logits of rows [i0, i1) and columns [j0, j1), at distance VocabTile.
 func (g *gemmCall) logitTile(w *worker, z []float32, i0, i1, j0, j1 int) {
 	top := w.top
-	for k0 := 0; k0 == 0 || k0 < g.k; k0 += blockK {
-		k1 := min(k0+blockK, g.k)
+	for k0 := 0; k0 == 0 || k0 < g.k; k0 += packedK {
+		k1 := min(k0+packedK, g.k)
 		g.block(w, i0, i1, j0, j1, k0, k1, k0 == 0, k1 == g.k, z, kernels.VocabTile)
 		w.top = top
 	}

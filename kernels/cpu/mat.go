@@ -99,6 +99,20 @@ func (m mat) slice(from, n int) mat {
 	return m
 }
 
+// columns is columns [from, from+n).
+func (m mat) columns(from, n int) mat {
+	m.cols = n
+	if m.rows == 0 || m.none() {
+		return m
+	}
+	if m.half {
+		m.h = m.h[from:]
+	} else {
+		m.f = m.f[from:]
+	}
+	return m
+}
+
 // flat is m as one row where its rows follow each other without gaps, else m.
 func (m mat) flat() mat {
 	if m.stride == m.cols && m.rows > 1 {

@@ -42,6 +42,9 @@ func files() (map[string][]byte, error) {
 		"lanes_avx512_amd64.s": assembly(&x86{wide: true}, "AVX-512: 16 lanes in one register"),
 		"lanes_avx2_amd64.s":   assembly(&x86{}, "AVX2 and FMA: 16 lanes in two registers"),
 		"lanes_neon_arm64.s":   assembly(neon{}, "NEON: 16 lanes in four registers"),
+		"tile_avx512_amd64.s":  tilesX86(true),
+		"tile_avx2_amd64.s":    tilesX86(false),
+		"tile_neon_arm64.s":    tilesNEON(),
 	}
 	for name, src := range map[string]string{
 		"lanes_amd64.go": dispatch("!purego", "avx512", "avx2"),

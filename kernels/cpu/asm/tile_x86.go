@@ -1,0 +1,302 @@
+package main
+
+import "fmt"
+
+// tileX86 writes tiles for AVX-512, of 32 columns with masks for the last ones, or for AVX2, of 16.
+type tileX86 struct {
+	*tiler
+	wide bool
+}
+
+const tileX86Notes = `//
+// AX tile, DI C, SI, R8…R10 rows 0, 3, 6, 9 of A and DX the bytes between rows; or SI columns of A and
+// R11, R8 the bytes of one and three steps. BX B, R12, R15 the bytes of one and three of its rows, R14
+// bytes ahead that B is prefetched. R13 bytes between rows of C, CX steps left.
+`
+
+func tilesX86(wide bool) []byte {
+	body := func(t *tiler) { (&tileX86{t, wide}).body() }
+	if wide {
+		notes := tileX86Notes + "// K1 and K2 mask the columns from t.n on: in C and bias always, in B with mode ragged.\n"
+		return tileFile("AVX512", "AVX-512", notes, 32, []int{12, 8, 4, 2, 1}, body)
+	}
+	return tileFile("AVX2", "AVX2 and FMA", tileX86Notes, 16, []int{6, 4, 2, 1}, body)
+}
+
+func (t *tileX86) reg(r int) string {
+	if t.wide {
+		return fmt.Sprintf("Z%d", r)
+	}
+	return fmt.Sprintf("Y%d", r)
+}
+
+// bytes of a register; lo and hi are those of a row of B, one that of the element of A.
+func (t *tileX86) bytes() int { return map[bool]int{true: 64, false: 32}[t.wide] }
+func (t *tileX86) lo() string { return t.reg(map[bool]int{true: 30, false: 13}[t.wide]) }
+func (t *tileX86) hi() string { return t.reg(map[bool]int{true: 31, false: 14}[t.wide]) }
+func (t *tileX86) one() string {
+	return t.reg(map[bool]int{true: 29, false: 15}[t.wide])
+}
+
+// acc is the registers of a row.
+func (t *tileX86) acc(r int) (lo, hi string) { return t.reg(2 * r), t.reg(2*r + 1) }
+
+// bases are the registers that point to every third row of A.
+func (t *tileX86) bases() []string { return []string{"SI", "R8", "R9", "R10"}[:(t.rows+2)/3] }
+
+// load reads two registers at addr, masked where the machine has masks and they are needed.
+func (t *tileX86) load(addr, lo, hi string, masked bool) {
+	if t.wide && masked {
+		t.line("VMOVUPS.Z (%s), K1, %s", addr, lo)
+		t.line("VMOVUPS.Z 64(%s), K2, %s", addr, hi)
+		return
+	}
+	t.line("VMOVUPS (%s), %s", addr, lo)
+	t.line("VMOVUPS %d(%s), %s", t.bytes(), addr, hi)
+}
+
+func (t *tileX86) store(addr, lo, hi string) {
+	if t.wide {
+		t.line("VMOVUPS %s, K1, (%s)", lo, addr)
+		t.line("VMOVUPS %s, K2, 64(%s)", hi, addr)
+		return
+	}
+	t.line("VMOVUPS %s, (%s)", lo, addr)
+	t.line("VMOVUPS %s, %d(%s)", hi, t.bytes(), addr)
+}
+
+func (t *tileX86) fetch(n int, note string) {
+	for r := range n {
+		t.note = fmt.Sprintf(note, r)
+		for off := 0; off < 2*t.bytes(); off += 64 {
+			t.line("PREFETCHT0 %s", indexed(off, "R14", 0, "", ""))
+		}
+		t.line("ADDQ R13, R14")
+	}
+}
+
+func (t *tileX86) body() {
+	t.arguments()
+	t.noted("does the chain start from C?", "CMPB tile_resume(AX), $0")
+	t.line("JNE  resume")
+	for r := range t.rows {
+		lo, hi := t.acc(r)
+		for _, v := range []string{lo, hi} {
+			t.line("%s %s, %s, %s", map[bool]string{true: "VPXORD", false: "VXORPS"}[t.wide], v, v, v)
+		}
+	}
+	if t.rows > 4 {
+		t.line("MOVQ DI, R14")
+		t.fetch(t.rows, "row %d of C, to be written")
+	}
+	t.line("JMP  chosen")
+	t.label("resume")
+	t.line("MOVQ DI, R14")
+	for r := range t.rows {
+		lo, hi := t.acc(r)
+		t.note = fmt.Sprintf("row %d", r)
+		t.load("R14", lo, hi, true)
+		t.line("ADDQ R13, R14")
+	}
+	if t.rows > 4 {
+		t.fetch(t.rows, "row %d of the next tile")
+	}
+	t.label("chosen")
+	t.line("MOVQ R12, R14")
+	t.noted(fmt.Sprintf("%d rows of B ahead", t.ahead()), "SHLQ $%d, R14", map[int]int{32: 5, 64: 6}[t.ahead()])
+	t.line("MOVQ mode+40(FP), DX")
+	t.noted("no steps?", "TESTQ CX, CX")
+	t.line("JZ   bias")
+	kinds := []string{"whole"}
+	if t.wide {
+		t.noted("may memory end within a row of B?", "CMPQ DX, $const_ragged")
+		t.line("JEQ  ragged")
+		kinds = append(kinds, "ragged")
+	}
+	if t.skinny() {
+		t.noted("is B bf16?", "CMPQ DX, $const_half")
+		t.line("JEQ  half")
+		kinds = append(kinds, "half")
+	}
+	for i, kind := range kinds {
+		if i > 0 {
+			t.label(kind)
+		}
+		t.reduction(kind)
+	}
+	t.finish()
+}
+
+// skinny tiles also take B as bf16: with few rows the cost of widening is less than that of memory.
+func (t *tileX86) skinny() bool { return t.rows <= 8 }
+
+// ahead is how many rows of B are prefetched: more where memory is all that a tile waits for.
+func (t *tileX86) ahead() int {
+	if t.skinny() {
+		return 64
+	}
+	return 32
+}
+
+func (t *tileX86) arguments() {
+	t.line("MOVQ t+0(FP), AX")
+	t.line("MOVQ c+8(FP), DI")
+	t.line("MOVQ a+16(FP), SI")
+	t.line("MOVQ b+24(FP), BX")
+	for _, s := range [][2]string{{"ldb", "R12"}, {"ldc", "R13"}} {
+		t.line("MOVQ tile_%s(AX), %s", s[0], s[1])
+		t.line("SHLQ $2, %s", s[1])
+	}
+	t.noted("three rows of B", "LEAQ (R12)(R12*2), R15")
+	if t.wide {
+		t.noted("masks of the columns", "MOVQ tile_n(AX), CX")
+		t.line("MOVQ $1, R14")
+		t.line("SHLQ CX, R14")
+		t.line("DECQ R14")
+		t.line("KMOVW R14, K1")
+		t.line("SHRQ $16, R14")
+		t.line("KMOVW R14, K2")
+	}
+	t.line("MOVQ tile_k(AX), CX")
+}
+
+// reduction writes the two forms of the loop: over rows of A in memory and over columns.
+func (t *tileX86) reduction(kind string) {
+	t.noted("are steps of A side by side?", "CMPQ tile_ks(AX), $1")
+	t.line("JNE  %sCols", kind)
+	t.line("MOVQ tile_rs(AX), DX")
+	t.noted("bytes between rows of A", "SHLQ $2, DX")
+	if t.rows > 3 {
+		t.noted("three rows", "LEAQ (DX)(DX*2), R11")
+		for i, b := range t.bases()[1:] {
+			t.line("LEAQ (%s)(R11*1), %s", t.bases()[i], b)
+		}
+	}
+	t.loop(kind, false)
+	t.label(kind + "Cols")
+	t.line("MOVQ tile_ks(AX), R11")
+	t.noted("bytes between steps of A", "SHLQ $2, R11")
+	t.noted("three steps", "LEAQ (R11)(R11*2), R8")
+	t.loop(kind+"Cols", true)
+}
+
+func (t *tileX86) loop(name string, cols bool) {
+	kind := name
+	if cols {
+		kind = name[:len(name)-len("Cols")]
+	}
+	next := func(n int) {
+		if cols {
+			t.line("LEAQ (SI)(R11*%d), SI", n)
+		} else {
+			for _, b := range t.bases() {
+				t.line("ADDQ $%d, %s", 4*n, b)
+			}
+		}
+		t.line("LEAQ (BX)(R12*%d), BX", n)
+	}
+	t.line("SUBQ $%d, CX", unroll)
+	t.line("JLT  %sTail", name)
+	t.line("PCALIGN $32")
+	t.label(name + "Loop")
+	for u := range unroll {
+		t.step(kind, cols, u)
+	}
+	next(unroll)
+	t.line("SUBQ $%d, CX", unroll)
+	t.line("JGE  %sLoop", name)
+	t.label(name + "Tail")
+	t.noted("steps left", "ADDQ $%d, CX", unroll)
+	t.line("JZ   bias")
+	t.label(name + "One")
+	t.step(kind, cols, 0)
+	next(1)
+	t.line("DECQ CX")
+	t.line("JNZ  %sOne", name)
+	t.line("JMP  bias")
+}
+
+// indexed is displacement(base) plus u times the register one, of which three is three times.
+func indexed(disp int, base string, u int, one, three string) string {
+	s := fmt.Sprintf("(%s)", base)
+	if disp != 0 {
+		s = fmt.Sprint(disp) + s
+	}
+	switch u {
+	case 1, 2:
+		s += fmt.Sprintf("(%s*%d)", one, u)
+	case 3:
+		s += fmt.Sprintf("(%s*1)", three)
+	}
+	return s
+}
+
+// step is step u of a round.
+func (t *tileX86) step(kind string, cols bool, u int) {
+	lo, hi, one := t.lo(), t.hi(), t.one()
+	b := func(off int) string { return indexed(off, "BX", u, "R12", "R15") }
+	size, row := 2*t.bytes(), 128 // bytes of a row of B, and between those of a panel
+	t.note = fmt.Sprintf("step %d: a row of B", u)
+	switch {
+	case kind == "half":
+		size, row = size/2, row/2
+		t.line("VPMOVZXWD %s, %s", b(0), lo)
+		t.line("VPMOVZXWD %s, %s", b(t.bytes()/2), hi)
+		t.line("VPSLLD $16, %s, %s", lo, lo)
+		t.line("VPSLLD $16, %s, %s", hi, hi)
+	case kind == "ragged":
+		t.line("VMOVUPS.Z %s, K1, %s", b(0), lo)
+		t.line("VMOVUPS.Z %s, K2, %s", b(64), hi)
+	default:
+		t.line("VMOVUPS %s, %s", b(0), lo)
+		t.line("VMOVUPS %s, %s", b(t.bytes()), hi)
+	}
+	for off := 0; kind != "ragged" && off < size; off += 64 {
+		t.line("PREFETCHT0 %s(R14*1)", indexed(u*row+off, "BX", 0, "", ""))
+	}
+	for r := range t.rows {
+		addr := indexed(4*r, "SI", u, "R11", "R8")
+		if !cols {
+			addr = indexed(4*u, t.bases()[r/3], r%3, "DX", "")
+		}
+		accLo, accHi := t.acc(r)
+		t.noted(fmt.Sprintf("row %d", r), "VBROADCASTSS %s, %s", addr, one)
+		t.line("VFMADD231PS %s, %s, %s", lo, one, accLo)
+		t.line("VFMADD231PS %s, %s, %s", hi, one, accHi)
+	}
+}
+
+// finish adds bias and C and writes the tile.
+func (t *tileX86) finish() {
+	t.label("bias")
+	t.line("MOVQ bias+32(FP), R14")
+	t.noted("is there a bias?", "TESTQ R14, R14")
+	t.line("JZ   add")
+	t.load("R14", t.lo(), t.hi(), true)
+	for r := range t.rows {
+		lo, hi := t.acc(r)
+		t.line("VADDPS %s, %s, %s", t.lo(), lo, lo)
+		t.line("VADDPS %s, %s, %s", t.hi(), hi, hi)
+	}
+	t.label("add")
+	t.noted("is C added?", "CMPB tile_add(AX), $0")
+	t.line("JEQ  store")
+	t.line("MOVQ DI, R14")
+	for r := range t.rows {
+		lo, hi := t.acc(r)
+		t.note = fmt.Sprintf("row %d", r)
+		t.load("R14", t.lo(), t.hi(), true)
+		t.line("VADDPS %s, %s, %s", t.lo(), lo, lo)
+		t.line("VADDPS %s, %s, %s", t.hi(), hi, hi)
+		t.line("ADDQ R13, R14")
+	}
+	t.label("store")
+	for r := range t.rows {
+		lo, hi := t.acc(r)
+		t.note = fmt.Sprintf("row %d", r)
+		t.store("DI", lo, hi)
+		t.line("ADDQ R13, DI")
+	}
+	t.line("VZEROUPPER")
+	t.line("RET")
+}

@@ -1,0 +1,164 @@
+//go:build !purego && (amd64 || arm64)
+
+package cpu
+
+import "unsafe"
+
+// How a tile reads B.
+const (
+	whole  = iota // all columns of the tile
+	ragged        // t.n columns, where memory may end: AVX-512 alone
+	half          // all columns, of bf16, t.ldb half their distance
+)
+
+// edgeCols is the number of columns of the tiles that have no masks: AVX2 and NEON.
+const edgeCols = 16
+
+// product is productGeneric, each step one fused multiply-add. Of t.rs and t.ks one is 1.
+func (s isa) product(t *tile, c, a, b, bias []float32, m int) {
+	if s == generic {
+		productGeneric(t, c, a, b, bias, m)
+		return
+	}
+	if m <= 0 || t.n <= 0 {
+		return
+	}
+	// The last elements that assembly touches: an index out of range panics here.
+	mode := whole
+	if t.k > 0 {
+		_ = b[(t.k-1)*t.ldb+t.n-1]
+		if t.n < panelCols && len(b) < (t.k-1)*t.ldb+panelCols {
+			mode = ragged
+		}
+	}
+	t.check(c, a, bias, m)
+	if s == avx512 {
+		s.strips(t, c, a, &b[0], bias, m, mode)
+		return
+	}
+	for j := 0; j < t.n; j += edgeCols {
+		u := *t
+		if u.n = t.n - j; u.n >= edgeCols {
+			u.n = edgeCols
+			s.strips(&u, c[j:], a, &b[j], from(bias, j), m, whole)
+		} else {
+			u.edge(s, c[j:], a, b[j:], from(bias, j), m)
+		}
+	}
+}
+
+// skinny says whether productHalf takes products of m rows.
+func (s isa) skinny(m int) bool { return s != generic && m <= 16 }
+
+// productHalf is product with a packed panel of bf16, read where it lies: few rows share the cost
+// of widening it.
+func (s isa) productHalf(t *tile, c, a []float32, b []uint16, bias []float32, m int) {
+	if m <= 0 || t.n <= 0 {
+		return
+	}
+	_ = b[t.k*panelCols-1]
+	t.check(c, a, bias, m)
+	h := *t
+	h.ldb = panelCols / 2
+	if s == avx512 {
+		s.strips(&h, c, a, (*float32)(unsafe.Pointer(&b[0])), bias, m, half)
+		return
+	}
+	for j := 0; j < t.n; j += edgeCols {
+		u, b := h, (*float32)(unsafe.Pointer(&b[j]))
+		if u.n = t.n - j; u.n >= edgeCols {
+			u.n = edgeCols
+			s.strips(&u, c[j:], a, b, from(bias, j), m, half)
+			continue
+		}
+		var rest rest
+		for r := 0; r < m; r += restRows {
+			rows := min(restRows, m-r)
+			rest.begin(&u, c[j+r*u.ldc:], rows)
+			s.strips(&tile{n: edgeCols, k: u.k, ldc: edgeCols, rs: u.rs, ks: u.ks, ldb: u.ldb, resume: true}, rest[:], a[r*u.rs:], b, nil, rows, half)
+			rest.end(&u, c[j+r*u.ldc:], from(bias, j), rows)
+		}
+	}
+}
+
+// from is bias[j:], nil if there is none.
+func from(bias []float32, j int) []float32 {
+	if bias == nil {
+		return nil
+	}
+	return bias[j:]
+}
+
+// check panics where assembly would reach beyond C, A or the bias.
+func (t *tile) check(c, a, bias []float32, m int) {
+	_ = c[(m-1)*t.ldc+t.n-1]
+	if t.k > 0 {
+		_ = a[(m-1)*t.rs+(t.k-1)*t.ks]
+	}
+	if bias != nil {
+		_ = bias[t.n-1]
+	}
+}
+
+// strips cuts m rows into those that tiles have.
+func (s isa) strips(t *tile, c, a []float32, b *float32, bias []float32, m, mode int) {
+	var bp *float32
+	if bias != nil {
+		bp = &bias[0]
+	}
+	for r := 0; r < m; {
+		rows := s.tileOf(m-r, mode)
+		s.tile(rows, t, &c[r*t.ldc], &a[r*t.rs], b, bp, mode)
+		r += rows
+	}
+}
+
+const (
+	restRows  = 6  // rows of C that rest beside it
+	restSteps = 64 // rows of B copied at once
+)
+
+// A rest is some rows of the last columns of C, which are fewer than those of a tile.
+type rest [restRows * edgeCols]float32
+
+func (r *rest) begin(t *tile, c []float32, rows int) {
+	clear(r[:])
+	for i := range rows {
+		if t.resume {
+			copy(r[i*edgeCols:][:t.n], c[i*t.ldc:])
+		}
+	}
+}
+
+func (r *rest) end(t *tile, c, bias []float32, rows int) {
+	for i := range rows {
+		for j := range t.n {
+			v := r[i*edgeCols+j]
+			if bias != nil {
+				v += bias[j]
+			}
+			if t.add {
+				v += c[i*t.ldc+j]
+			}
+			c[i*t.ldc+j] = v
+		}
+	}
+}
+
+// edge is product for fewer columns than a tile has, through copies of C and of B.
+func (t *tile) edge(s isa, c, a, b, bias []float32, m int) {
+	var rest rest
+	var copied [restSteps * edgeCols]float32
+	for r := 0; r < m; r += restRows {
+		rows := min(restRows, m-r)
+		rest.begin(t, c[r*t.ldc:], rows)
+		for k0 := 0; k0 < t.k; k0 += restSteps {
+			u := tile{n: edgeCols, k: min(restSteps, t.k-k0), ldc: edgeCols, rs: t.rs, ks: t.ks, ldb: edgeCols, resume: true}
+			for k := range u.k {
+				copy(copied[k*edgeCols:][:t.n], b[(k0+k)*t.ldb:])
+			}
+			s.strips(&u, rest[:], a[r*t.rs+k0*t.ks:], &copied[0], nil, rows, whole)
+		}
+		rest.end(t, c[r*t.ldc:], bias, rows)
+	}
+}
