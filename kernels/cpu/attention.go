@@ -20,14 +20,16 @@ import (
 // same spans, the answers to one prompt, share tiles: each block of the prompt's keys is read
 // once for all of them.
 
-// tilePairs is the number of pairs of a tile, as far as whole rows give it.
-const tilePairs = 60
+// A tile has about that many pairs, as far as whole rows give them: many share the cost of a block
+// of keys, few leave work for all workers.
+const minPairs, maxPairs = 60, 240
 
 // attention is a call with the queries in the order in which tiles take them.
 type attention struct {
 	*kernels.Attention
 	order []int32 // indices of Queries
 	group int     // query heads a key-value head
+	pairs int     // of a tile
 	scale float32
 	tiles []attendTile
 }
@@ -38,7 +40,7 @@ type attendTile struct{ first, last, row, rows, shared int }
 
 // cut appends the tiles of order[from:to].
 func (a *attention) cut(from, to int) {
-	room := max(1, tilePairs/a.group)
+	room := max(1, a.pairs/a.group)
 	for i := from; i < to; {
 		q := &a.Queries[a.order[i]]
 		if n := int(q.Len); n >= room {
@@ -103,7 +105,8 @@ func (a *attention) walk(t attendTile, do func(keyBlock)) {
 		for _, s := range q.Spans[t.shared:] {
 			for off := 0; off < int(s.Len) && pos < first+rows-1; off += kernels.KeyBlock {
 				n := min(kernels.KeyBlock, int(s.Len)-off)
-				do(keyBlock{int(s.Row) + off, min(n, first+rows-1-pos), p, p + rows*a.group, first - pos})
+				blind := max(0, pos-first+1) // rows that see none of the block
+				do(keyBlock{int(s.Row) + off, min(n, first+rows-1-pos), p + blind*a.group, p + rows*a.group, first + blind - pos})
 				pos += n
 			}
 		}
@@ -143,7 +146,7 @@ func (a *attention) runs(t attendTile, do func(i, row, rows int)) {
 
 // start prepares a call, keeping the memory of the one before; the order is that of the queries.
 func (a *attention) start(att *kernels.Attention) (work int) {
-	a.Attention, a.group, a.scale = att, att.Heads/att.KVHeads, float32(att.Scale)
+	a.Attention, a.group, a.pairs, a.scale = att, att.Heads/att.KVHeads, maxPairs, float32(att.Scale)
 	a.order, a.tiles = a.order[:0], a.tiles[:0]
 	for i := range att.Queries {
 		if att.Queries[i].Len > 0 {
@@ -169,6 +172,7 @@ func (b *Backend) Attend(o, lse, q, k, v tensor.Mat, a *kernels.Attention) {
 	c := &b.calls.attend
 	c.o, c.lse, c.q, c.k, c.v = view("Attend", o), view("Attend", lse), view("Attend", q), view("Attend", k), view("Attend", v)
 	work := c.start(a)
+	c.pairs = max(minPairs, min(q.Rows*a.Heads/(4*len(b.pool.workers))/tileRows*tileRows, maxPairs))
 	c.cut(0, len(c.order))
 	slices.Reverse(c.tiles) // the last rows of a prompt see the most keys: start with them
 	b.pool.do(c, len(c.tiles)*a.KVHeads, work > wideFlops/4)

@@ -43,6 +43,8 @@ TEXT ·tile6AVX2(SB), NOSPLIT, $0-48
 	VXORPS Y9, Y9, Y9
 	VXORPS Y10, Y10, Y10
 	VXORPS Y11, Y11, Y11
+	CMPQ CX, $256                        // a short one?
+	JLT  chosen
 	MOVQ DI, R14
 	PREFETCHT0 (R14)                     // row 0 of C, to be written
 	ADDQ R13, R14
@@ -78,6 +80,8 @@ resume:
 	VMOVUPS (R14), Y10                   // row 5
 	VMOVUPS 32(R14), Y11
 	ADDQ R13, R14
+	CMPQ CX, $256                        // a short one?
+	JLT  chosen
 	PREFETCHT0 (R14)                     // row 0 of the next tile
 	ADDQ R13, R14
 	PREFETCHT0 (R14)                     // row 1 of the next tile

@@ -63,6 +63,8 @@ TEXT ·tile12AVX512(SB), NOSPLIT, $0-48
 	VPXORD Z21, Z21, Z21
 	VPXORD Z22, Z22, Z22
 	VPXORD Z23, Z23, Z23
+	CMPQ CX, $256                        // a short one?
+	JLT  chosen
 	MOVQ DI, R14
 	PREFETCHT0 (R14)                     // row 0 of C, to be written
 	PREFETCHT0 64(R14)
@@ -140,6 +142,8 @@ resume:
 	VMOVUPS.Z (R14), K1, Z22             // row 11
 	VMOVUPS.Z 64(R14), K2, Z23
 	ADDQ R13, R14
+	CMPQ CX, $256                        // a short one?
+	JLT  chosen
 	PREFETCHT0 (R14)                     // row 0 of the next tile
 	PREFETCHT0 64(R14)
 	ADDQ R13, R14
@@ -1259,6 +1263,8 @@ TEXT ·tile8AVX512(SB), NOSPLIT, $0-48
 	VPXORD Z13, Z13, Z13
 	VPXORD Z14, Z14, Z14
 	VPXORD Z15, Z15, Z15
+	CMPQ CX, $256                        // a short one?
+	JLT  chosen
 	MOVQ DI, R14
 	PREFETCHT0 (R14)                     // row 0 of C, to be written
 	PREFETCHT0 64(R14)
@@ -1312,6 +1318,8 @@ resume:
 	VMOVUPS.Z (R14), K1, Z14             // row 7
 	VMOVUPS.Z 64(R14), K2, Z15
 	ADDQ R13, R14
+	CMPQ CX, $256                        // a short one?
+	JLT  chosen
 	PREFETCHT0 (R14)                     // row 0 of the next tile
 	PREFETCHT0 64(R14)
 	ADDQ R13, R14

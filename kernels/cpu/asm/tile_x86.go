@@ -65,6 +65,12 @@ func (t *tileX86) store(addr, lo, hi string) {
 	t.line("VMOVUPS %s, %d(%s)", hi, t.bytes(), addr)
 }
 
+// short skips what follows in a tile of few steps, whose C is near.
+func (t *tileX86) short() {
+	t.noted("a short one?", "CMPQ CX, $256")
+	t.line("JLT  chosen")
+}
+
 func (t *tileX86) fetch(n int, note string) {
 	for r := range n {
 		t.note = fmt.Sprintf(note, r)
@@ -86,6 +92,7 @@ func (t *tileX86) body() {
 		}
 	}
 	if t.rows > 4 {
+		t.short()
 		t.line("MOVQ DI, R14")
 		t.fetch(t.rows, "row %d of C, to be written")
 	}
@@ -99,6 +106,7 @@ func (t *tileX86) body() {
 		t.line("ADDQ R13, R14")
 	}
 	if t.rows > 4 {
+		t.short()
 		t.fetch(t.rows, "row %d of the next tile")
 	}
 	t.label("chosen")
