@@ -36,6 +36,8 @@ type Backend struct {
 	pool   *pool
 	arenas map[*tensor.Arena]*arenaState
 	calls  calls
+
+	packPart int // elements of an operand that are packed at once for a product
 }
 
 // calls holds the arguments of the running operation, one slot a kind, so that starting one
@@ -79,7 +81,7 @@ func New(opts Options) (*Backend, error) {
 	if n == 0 {
 		n = runtime.GOMAXPROCS(0)
 	}
-	return &Backend{isa: s, pool: newPool(n, s), arenas: map[*tensor.Arena]*arenaState{}}, nil
+	return &Backend{isa: s, pool: newPool(n, s), arenas: map[*tensor.Arena]*arenaState{}, packPart: 1 << 23}, nil
 }
 
 // Name is "cpu (avx512)", with the name of the instruction set in use.

@@ -120,7 +120,7 @@ const packRows = 256
 
 // product cuts a call into tasks and runs it. Panels made for this call take memory that is kept
 // for the next; to bound it, the call runs in parts: of the columns of C, or of the reduction
-// where the chain starts from C anyway.
+// where the chain starts from C anyway and both operands have it along their rows.
 func (b *Backend) product(g *gemmCall) {
 	if g.m == 0 || g.n == 0 || g.k == 0 && g.onto {
 		return
@@ -130,8 +130,8 @@ func (b *Backend) product(g *gemmCall) {
 		return
 	}
 	whole := *g
-	if g.onto {
-		step := max(packPart/max(g.m, g.n), otherK)
+	if g.swapA {
+		step := max(b.packPart/max(g.m, g.n), otherK)
 		for k0 := 0; k0 < whole.k; k0 += step {
 			k := min(step, whole.k-k0)
 			*g = whole
@@ -140,7 +140,7 @@ func (b *Backend) product(g *gemmCall) {
 		}
 		return
 	}
-	step := max(packPart/max(g.k, 1)/panelCols*panelCols, panelCols)
+	step := max(b.packPart/max(g.k, 1)/panelCols*panelCols, panelCols)
 	for j0 := 0; j0 < whole.n; j0 += step {
 		n := min(step, whole.n-j0)
 		*g = whole
@@ -148,9 +148,6 @@ func (b *Backend) product(g *gemmCall) {
 		b.runPacked(g)
 	}
 }
-
-// packPart is the number of elements packed at once for a call.
-const packPart = 1 << 23
 
 // runPacked is run with panels of B, and strips of A where a is its transpose, made for the call.
 func (b *Backend) runPacked(g *gemmCall) {
