@@ -1,0 +1,86 @@
+package main
+
+import (
+	"math"
+	"slices"
+	"testing"
+	"time"
+)
+
+var nan = math.NaN()
+
+// same is equality in which NaN equals NaN.
+func same(a, b float64) bool { return a == b || math.IsNaN(a) && math.IsNaN(b) }
+
+func TestMedian(t *testing.T) {
+	for _, c := range []struct {
+		v    []float64
+		want float64
+	}{
+		{nil, nan}, {[]float64{nan}, nan}, {[]float64{3}, 3}, {[]float64{5, 1, 3}, 3},
+		{[]float64{4, 1, 3, 2}, 2.5}, {[]float64{nan, 9, 1, nan, 2}, 2},
+	} {
+		before := slices.Clone(c.v)
+		if got := median(c.v); !same(got, c.want) {
+			t.Errorf("median(%v) = %v, want %v", c.v, got, c.want)
+		}
+		if !slices.EqualFunc(c.v, before, same) {
+			t.Errorf("median reordered %v to %v", before, c.v)
+		}
+	}
+}
+
+func TestQuotients(t *testing.T) {
+	got := quotients([]float64{1, 2, nan, 4}, []float64{2, 0, 1, nan})
+	if want := []float64{.5, nan, nan, nan}; !slices.EqualFunc(got, want, same) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+	if got := higher([]float64{1, 5}, []float64{2, 4}); !slices.Equal(got, []float64{2, 5}) {
+		t.Errorf("higher: %v", got)
+	}
+}
+
+func TestGeomean(t *testing.T) {
+	if got := geomean([]float64{.5, 2, 8}); math.Abs(got-2) > 1e-12 {
+		t.Errorf("got %v, want 2", got)
+	}
+	if got := geomean(nil); !math.IsNaN(got) {
+		t.Errorf("of none: %v", got)
+	}
+}
+
+// TestInterleave follows the order of three measures, of which the middle one is slow.
+func TestInterleave(t *testing.T) {
+	var order []int
+	measures := make([]func() float64, 3)
+	for i := range measures {
+		measures[i] = func() float64 {
+			order = append(order, i)
+			if i == 1 {
+				time.Sleep(30 * time.Millisecond)
+			}
+			return float64(10*i + len(order))
+		}
+	}
+	figures := schedule{rounds: 4, slow: 20 * time.Millisecond, slowRounds: 2}.interleave(measures)
+	if want := []int{0, 1, 2, 1, 2, 0, 2, 0, 0, 2}; !slices.Equal(order, want) {
+		t.Errorf("order %v, want %v", order, want)
+	}
+	for i, want := range [][]float64{{1, 6, 8, 9}, {12, 14, nan, nan}, {23, 25, 27, 30}} {
+		if !slices.EqualFunc(figures[i], want, same) {
+			t.Errorf("figures of measure %d are %v, want %v", i, figures[i], want)
+		}
+	}
+}
+
+func TestSecondsPerCall(t *testing.T) {
+	calls := 0
+	const call = 2 * time.Millisecond
+	got := secondsPerCall(func() { calls++; time.Sleep(call) }, call, 5*call)
+	if calls < 2 || calls > 6 {
+		t.Errorf("%d calls, want one to warm and up to five to measure", calls)
+	}
+	if got < call.Seconds() || got > 1 {
+		t.Errorf("%v s a call that sleeps %v", got, call)
+	}
+}
