@@ -3,6 +3,9 @@ package cpu
 import (
 	"fmt"
 	"math/rand/v2"
+	"runtime"
+	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -10,19 +13,20 @@ import (
 	"spell/tensor"
 )
 
-// peak is the fused multiply-add rate of one core in GFLOP/s, measured now: the best of a few
-// short runs. 0 without assembly.
-func peak() float64 {
-	const n = 200_000
-	best := 0.0
-	for range 5 {
-		t := time.Now()
-		if !bestISA().peak(n) {
-			return 0
-		}
-		best = max(best, float64(n*peakFlops)/time.Since(t).Seconds()/1e9)
+// peak is the rate of fused multiply-adds of that many threads in GFLOP/s, now: one run of about a
+// millisecond. 0 without assembly.
+func peak(threads int) float64 {
+	const n = 100_000
+	start := time.Now()
+	var group sync.WaitGroup
+	for range threads - 1 {
+		group.Go(func() { bestISA().peak(n) })
 	}
-	return best
+	if !bestISA().peak(n) {
+		return 0
+	}
+	group.Wait()
+	return float64(threads*n*peakFlops) / time.Since(start).Seconds() / 1e9
 }
 
 func BenchmarkPeakFMA(b *testing.B) {
@@ -36,12 +40,35 @@ func BenchmarkPeakFMA(b *testing.B) {
 	b.ReportMetric(float64(n*peakFlops)*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFLOP/s")
 }
 
-// report adds the rate and its share of the peak of the workers.
-func report(b *testing.B, flops float64, top float64) {
-	rate := flops * float64(b.N) / b.Elapsed().Seconds() / 1e9
-	b.ReportMetric(rate, "GFLOP/s")
-	if top > 0 {
-		b.ReportMetric(100*rate/top, "%peak")
+// pace runs f, flops operations a time, and reports the median rate and share of the peak. A shared
+// machine changes its pace from moment to moment: the peak is measured every few milliseconds, and
+// a rate is divided by those just before and after it.
+func pace(b *testing.B, threads int, flops float64, f func()) {
+	const span = 5 * time.Millisecond
+	var rates, shares []float64
+	f() // packs weights, grows scratch
+	before, start, n := peak(threads), time.Now(), 0
+	b.ResetTimer()
+	for b.Loop() {
+		f()
+		n++
+		if d := time.Since(start); d > span {
+			b.StopTimer()
+			rate, after := float64(n)*flops/d.Seconds()/1e9, peak(threads)
+			rates = append(rates, rate)
+			shares = append(shares, 200*rate/(before+after))
+			before, start, n = after, time.Now(), 0
+			b.StartTimer()
+		}
+	}
+	if len(rates) == 0 {
+		return
+	}
+	slices.Sort(rates)
+	slices.Sort(shares)
+	b.ReportMetric(rates[len(rates)/2], "GFLOP/s")
+	if before > 0 {
+		b.ReportMetric(shares[len(shares)/2], "%peak")
 	}
 }
 
@@ -58,7 +85,7 @@ func newBench(b *testing.B, workers int) *bench {
 	}
 	r := &bench{Backend: k}
 	for _, a := range []**tensor.Arena{&r.params, &r.rest} {
-		if *a, err = k.Alloc("bench", 1<<28); err != nil {
+		if *a, err = k.Alloc("bench", 3<<29); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -79,44 +106,65 @@ func (r *bench) random(a *tensor.Arena, t tensor.DType, rows, cols int) tensor.M
 }
 
 // BenchmarkMatMul is the three products of a linear layer: shapes [rows, in, out] of the nano
-// model, of a 0.5B model and squares, on one thread and on two.
+// model, of Qwen2.5 with 0.5B, 1.5B and 7B parameters, and squares, on one thread and on all. With
+// few rows memory is the bound, and the rate at which weights are read is reported, too.
 func BenchmarkMatMul(b *testing.B) {
-	shapes := [][3]int{{100, 128, 128}, {800, 128, 352}, {96, 352, 128}, {128, 896, 4864}, {8, 896, 4864}, {1, 896, 4864}, {512, 512, 512}, {1024, 1024, 1024}}
+	shapes := [][3]int{{100, 128, 128}, {800, 128, 352}, {96, 352, 128},
+		{1, 896, 4864}, {8, 896, 4864}, {128, 896, 4864}, {512, 896, 4864}, {512, 4864, 896}, {1, 896, 151936}, {8, 896, 151936},
+		{512, 1536, 8960}, {1, 3584, 18944}, {256, 3584, 18944}, {512, 512, 512}, {1024, 1024, 1024}}
 	for _, typ := range []tensor.DType{tensor.F32, tensor.BF16} {
-		for _, workers := range []int{1, 2} {
+		for _, threads := range slices.Compact([]int{1, runtime.GOMAXPROCS(0)}) {
 			for _, s := range shapes {
 				m, k, n := s[0], s[1], s[2]
-				name := func(form string) string { return fmt.Sprintf("%s/%v/%dx%dx%d/workers=%d", form, typ, m, k, n, workers) }
+				name := func(form string) string { return fmt.Sprintf("%s/%v/%dx%dx%d/threads=%d", form, typ, m, k, n, threads) }
 				flops := 2 * float64(m) * float64(n) * float64(k)
-				setup := func(b *testing.B) (r *bench, x, w, y tensor.Mat, top float64) {
-					r = newBench(b, workers)
-					x, w, y = r.random(r.rest, typ, m, k), r.random(r.params, typ, n, k), r.random(r.rest, typ, m, n)
-					return r, x, w, y, peak() * float64(workers)
-				}
 				b.Run(name("forward"), func(b *testing.B) {
-					r, x, w, y, top := setup(b)
-					for b.Loop() {
-						r.MatMul(y, x, w, tensor.Mat{}, false)
+					r := newBench(b, threads)
+					x, w, y := r.random(r.rest, typ, m, k), r.random(r.params, typ, n, k), r.rest.New(typ, m, n)
+					pace(b, threads, flops, func() { r.MatMul(y, x, w, tensor.Mat{}, false) })
+					if m <= 8 {
+						b.ReportMetric(float64(n*k*typ.Size())*float64(b.N)/b.Elapsed().Seconds()/1e9, "GB/s")
 					}
-					report(b, flops, top)
 				})
+				if n > 100_000 {
+					continue // the head has a gradient of its own
+				}
 				b.Run(name("gradX"), func(b *testing.B) {
-					r, _, w, y, top := setup(b)
-					dx := r.random(r.rest, tensor.F32, m, k)
-					for b.Loop() {
-						r.MatMulGradX(dx, y, w, true)
-					}
-					report(b, flops, top)
+					r := newBench(b, threads)
+					dy, w, dx := r.random(r.rest, typ, m, n), r.random(r.params, typ, n, k), r.rest.New(tensor.F32, m, k)
+					pace(b, threads, flops, func() { r.MatMulGradX(dx, dy, w, true) })
 				})
 				b.Run(name("gradW"), func(b *testing.B) {
-					r, x, _, y, top := setup(b)
-					dw := r.random(r.rest, tensor.F32, n, k)
-					for b.Loop() {
-						r.MatMulGradW(dw, tensor.Mat{}, y, x)
-					}
-					report(b, flops, top)
+					r := newBench(b, threads)
+					dy, x, dw := r.random(r.rest, typ, m, n), r.random(r.rest, typ, m, k), r.rest.New(tensor.F32, n, k)
+					pace(b, threads, flops, func() { r.MatMulGradW(dw, tensor.Mat{}, dy, x) })
 				})
 			}
+		}
+	}
+}
+
+// BenchmarkHead is the log-probabilities of targets over the vocabularies of the nano model,
+// SmolLM-135M and Qwen2.5-0.5B: one product forward, three backward.
+func BenchmarkHead(b *testing.B) {
+	for _, typ := range []tensor.DType{tensor.F32, tensor.BF16} {
+		for _, s := range [][3]int{{256, 128, 1024}, {512, 576, 49152}, {512, 896, 151936}} {
+			rows, dim, vocab := s[0], s[1], s[2]
+			r := newBench(b, 1)
+			x, w := r.random(r.rest, typ, rows, dim), r.random(r.params, typ, vocab, dim)
+			stats, dx, dw := r.rest.New(tensor.F32, rows, 3), r.rest.New(tensor.F32, rows, dim), r.rest.New(tensor.F32, vocab, dim)
+			targets, inv, coef, none := make([]int32, rows), make([]float32, rows), make([]float32, rows), make([]float32, rows)
+			for i := range rows {
+				targets[i], inv[i], coef[i] = int32(i*37%vocab), 1, 1
+			}
+			flops := 2 * float64(rows) * float64(dim) * float64(vocab)
+			name := fmt.Sprintf("%v/%dx%dx%d", typ, rows, dim, vocab)
+			b.Run("LogProb/"+name, func(b *testing.B) {
+				pace(b, 1, flops, func() { r.LogProb(stats, x, w, targets, inv) })
+			})
+			b.Run("LogProbGrad/"+name, func(b *testing.B) {
+				pace(b, 1, 3*flops, func() { r.LogProbGrad(dx, dw, stats, x, w, targets, inv, coef, none) })
+			})
 		}
 	}
 }
@@ -124,28 +172,23 @@ func BenchmarkMatMul(b *testing.B) {
 // BenchmarkAttend is causal attention over one sequence, forward and gradient; the rate counts
 // the useful products, 2 forward and 5 backward.
 func BenchmarkAttend(b *testing.B) {
-	for _, s := range []struct{ rows, heads, kv, dim int }{{240, 4, 4, 32}, {2048, 1, 1, 64}, {2048, 14, 2, 64}} {
-		a := &kernels.Attention{Heads: s.heads, KVHeads: s.kv, Dim: s.dim, Scale: .125,
-			Queries: []kernels.Query{{Len: int32(s.rows), Spans: []kernels.Span{{Len: int32(s.rows)}}}}}
-		flops := float64(s.rows) * float64(s.rows+1) * float64(s.heads*s.dim) // of one product
-		r := newBench(b, 1)
-		m := func(cols int) tensor.Mat { return r.random(r.rest, tensor.F32, s.rows, cols) }
-		q, o, do, dq, lse := m(s.heads*s.dim), m(s.heads*s.dim), m(s.heads*s.dim), m(s.heads*s.dim), m(s.heads)
-		k, v, dk, dv := m(s.kv*s.dim), m(s.kv*s.dim), m(s.kv*s.dim), m(s.kv*s.dim)
-		name := fmt.Sprintf("%d/%d,%dx%d", s.rows, s.heads, s.kv, s.dim)
-		b.Run("forward/"+name, func(b *testing.B) {
-			top := peak()
-			for b.Loop() {
-				r.Attend(o, lse, q, k, v, a)
-			}
-			report(b, 2*flops, top)
-		})
-		b.Run("grad/"+name, func(b *testing.B) {
-			top := peak()
-			for b.Loop() {
-				r.AttendGrad(dq, dk, dv, do, o, lse, q, k, v, a)
-			}
-			report(b, 5*flops, top)
-		})
+	for _, s := range []struct{ rows, heads, kv, dim int }{{240, 4, 4, 32}, {2048, 1, 1, 64}, {2048, 14, 2, 64}, {2048, 4, 1, 128}, {8192, 1, 1, 64}, {8192, 1, 1, 128}, {32768, 1, 1, 64}} {
+		for _, typ := range []tensor.DType{tensor.F32, tensor.BF16} {
+			a := &kernels.Attention{Heads: s.heads, KVHeads: s.kv, Dim: s.dim, Scale: .125,
+				Queries: []kernels.Query{{Len: int32(s.rows), Spans: []kernels.Span{{Len: int32(s.rows)}}}}}
+			flops := float64(s.rows) * float64(s.rows+1) * float64(s.heads*s.dim) // of one product
+			r := newBench(b, 1)
+			m := func(cols int) tensor.Mat { return r.random(r.rest, typ, s.rows, cols) }
+			q, o, do, dq, lse := m(s.heads*s.dim), m(s.heads*s.dim), m(s.heads*s.dim), m(s.heads*s.dim), r.rest.New(tensor.F32, s.rows, s.heads)
+			k, v := m(s.kv*s.dim), m(s.kv*s.dim)
+			dk, dv := r.rest.New(tensor.F32, s.rows, s.kv*s.dim), r.rest.New(tensor.F32, s.rows, s.kv*s.dim)
+			name := fmt.Sprintf("%v/%d/%d,%dx%d", typ, s.rows, s.heads, s.kv, s.dim)
+			b.Run("forward/"+name, func(b *testing.B) {
+				pace(b, 1, 2*flops, func() { r.Attend(o, lse, q, k, v, a) })
+			})
+			b.Run("grad/"+name, func(b *testing.B) {
+				pace(b, 1, 5*flops, func() { r.AttendGrad(dq, dk, dv, do, o, lse, q, k, v, a) })
+			})
+		}
 	}
 }

@@ -25,7 +25,8 @@ const (
 	copyDist  = copyCols + 16
 
 	packedK = 1024 // reduction steps between which a tile of C rests in memory, where B is packed
-	otherK  = 512  // and where a task has its own copy of a part of B
+	otherK  = 512  // and where a task reads B where it lies or has its own copy of a part
+	skinnyK = 128  // and where few rows of A make memory the bound: B is read from end to end
 )
 
 // packing says how a task reads B.
@@ -107,7 +108,7 @@ func (b *Backend) MatMulGradW(dw, db, dy, x tensor.Mat) {
 // needs it, or, for many rows, as panels of the whole.
 func rowsOf(b *mat, m int) packing {
 	switch {
-	case !b.half && (b.stride <= 512 || b.rows*b.stride <= 1<<16 || m <= 2*tileRows):
+	case !b.half && (b.stride < 512 || b.rows*b.stride <= 1<<16 || m <= 2*tileRows):
 		return inPlace
 	case m < packRows:
 		return copied
@@ -173,7 +174,7 @@ type copyCall struct {
 	width int
 }
 
-const copyRows = 16
+const copyRows = 32
 
 func (c *copyCall) task(w *worker, i int) {
 	k0 := i * copyRows
@@ -188,9 +189,13 @@ func (b *Backend) run(g *gemmCall) {
 	flops := 2 * g.m * g.n * g.k
 	w := len(b.pool.workers)
 	wide := w > 1 && flops > wideFlops
-	g.kb = otherK
-	if g.how == packed {
+	switch {
+	case g.how == packed:
 		g.kb = packedK
+	case g.how == inPlace && g.m <= 2*tileRows:
+		g.kb = skinnyK
+	default:
+		g.kb = otherK
 	}
 	g.mb, g.nb = g.m, ceil(g.n, panelCols)*panelCols
 	if wide || flops > 1<<24 {
