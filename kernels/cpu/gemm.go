@@ -110,14 +110,15 @@ func rowsOf(b *mat, m int) packing {
 	switch {
 	case !b.half && (b.stride < 512 || b.rows*b.stride <= 1<<16 || m <= 2*tileRows):
 		return inPlace
-	case m < packRows:
+	case m < packRows, m < manyRows && b.rows*b.cols > nearPanels:
 		return copied
 	}
 	return packed
 }
 
-// packRows is the number of rows of A from which panels of all of B pay.
-const packRows = 256
+// Panels of all of B pay from packRows rows of A on; where they have more elements than a cache
+// near by holds, from manyRows.
+const packRows, manyRows, nearPanels = 256, 640, 1 << 21
 
 // product cuts a call into tasks and runs it. Panels made for this call take memory that is kept
 // for the next; to bound it, the call runs in parts: of the columns of C, or of the reduction
