@@ -12,5 +12,6 @@ func mapMemory(size int) ([]byte, func() error, error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	advise(b)
 	return b, func() error { return unix.Munmap(b) }, nil
 }

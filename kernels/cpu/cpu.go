@@ -95,6 +95,9 @@ func (b *Backend) Alloc(name string, bytes int) (*tensor.Arena, error) {
 // Close stops the workers and drops the packed weights.
 func (b *Backend) Close() error {
 	b.pool.close()
+	for _, s := range b.arenas {
+		s.drop()
+	}
 	b.arenas = map[*tensor.Arena]*arenaState{}
 	return nil
 }

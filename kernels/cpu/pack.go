@@ -18,6 +18,14 @@ type arenaState struct {
 	packs   map[packKey]*pack
 }
 
+// drop frees the packs.
+func (s *arenaState) drop() {
+	for _, p := range s.packs {
+		p.arena.Free()
+	}
+	s.packs = nil
+}
+
 type packKey struct {
 	off, rows, cols, stride int
 	typ                     tensor.DType
@@ -29,13 +37,34 @@ type pack struct {
 	f       []float32
 	h       []uint16
 	version uint64
+	arena   *tensor.Arena // that holds them: packs are as large as the weights, and no business of the Go heap
+}
+
+// newPack maps memory for a pack, or returns nil where there is none left: then weights are
+// transposed block by block, in every call.
+func newPack(elements int, half bool) *pack {
+	p, typ := &pack{}, tensor.F32
+	if half {
+		typ = tensor.BF16
+	}
+	var err error
+	if p.arena, err = tensor.MapArena("pack", elements*typ.Size()); err != nil {
+		return nil
+	}
+	if m := p.arena.New(typ, 1, elements); half {
+		p.h = tensor.Elems[uint16](m)
+	} else {
+		p.f = tensor.Elems[float32](m)
+	}
+	return p
 }
 
 func (b *Backend) state(a *tensor.Arena) *arenaState {
 	s := b.arenas[a]
 	if s == nil {
-		for old := range b.arenas { // arenas their owners have freed
+		for old, s := range b.arenas { // arenas their owners have freed
 			if old.Host == nil {
+				s.drop()
 				delete(b.arenas, old)
 			}
 		}
@@ -51,7 +80,8 @@ func (b *Backend) wrote(m tensor.Mat) {
 		return
 	}
 	if s := b.state(m.Arena); !s.scratch {
-		s.scratch, s.packs = true, nil
+		s.scratch = true
+		s.drop()
 	}
 }
 
@@ -71,11 +101,8 @@ func (b *Backend) packOf(w tensor.Mat) *pack {
 		if s.packs == nil {
 			s.packs = map[packKey]*pack{}
 		}
-		p = &pack{}
-		if n := ceil(w.Rows, panelCols) * panelCols * w.Cols; m.half {
-			p.h = make([]uint16, n)
-		} else {
-			p.f = make([]float32, n)
+		if p = newPack(ceil(w.Rows, panelCols)*panelCols*w.Cols, m.half); p == nil {
+			return nil
 		}
 		s.packs[key] = p
 	}
