@@ -46,8 +46,8 @@ type calls struct {
 	gemm         gemmCall
 	pack         packCall
 	copy         copyCall
-	panels       pack      // of the running product
-	strips       []float32 // likewise
+	panels       passing // of the running product
+	strips       passing // likewise
 	move         moveCall
 	scatter      scatterCall
 	norm         normCall
@@ -98,6 +98,8 @@ func (b *Backend) Close() error {
 	for _, s := range b.arenas {
 		s.drop()
 	}
+	b.calls.panels.free()
+	b.calls.strips.free()
 	b.arenas = map[*tensor.Arena]*arenaState{}
 	return nil
 }

@@ -153,14 +153,12 @@ func (b *Backend) product(g *gemmCall) {
 
 // runPacked is run with panels of B, and strips of A where a is its transpose, made for the call.
 func (b *Backend) runPacked(g *gemmCall) {
-	b.calls.panels.f = grow(b.calls.panels.f, ceil(g.n, panelCols)*panelCols*g.k)
-	g.panels = &b.calls.panels
+	g.panels = b.calls.panels.room(ceil(g.n, panelCols) * panelCols * g.k)
 	c := &b.calls.copy
 	*c = copyCall{dst: g.panels.f, src: g.b, width: panelCols}
 	b.pool.do(c, ceil(g.k, copyRows), true)
 	if g.swapA {
-		b.calls.strips = grow(b.calls.strips, ceil(g.m, stripRows)*stripRows*g.k)
-		g.strips = b.calls.strips
+		g.strips = b.calls.strips.room(ceil(g.m, stripRows) * stripRows * g.k).f
 		*c = copyCall{dst: g.strips, src: g.a, width: stripRows}
 		b.pool.do(c, ceil(g.k, copyRows), true)
 	}

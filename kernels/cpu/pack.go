@@ -115,6 +115,27 @@ func (b *Backend) packOf(w tensor.Mat) *pack {
 	return p
 }
 
+// passing is the memory of packs that are made for one call, kept for the next.
+type passing struct{ *pack }
+
+// room is a pack of that many f32 elements, of no particular contents.
+func (p *passing) room(elements int) *pack {
+	if p.pack == nil || len(p.f) < elements {
+		p.free()
+		if p.pack = newPack(elements, false); p.pack == nil {
+			p.pack = &pack{f: make([]float32, elements)} // ends as the runtime ends where there is no memory left
+		}
+	}
+	return p.pack
+}
+
+func (p *passing) free() {
+	if p.pack != nil && p.arena != nil {
+		p.arena.Free()
+	}
+	p.pack = nil
+}
+
 type packCall struct {
 	*pack
 	w mat
