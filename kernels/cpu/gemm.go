@@ -68,7 +68,7 @@ func (b *Backend) MatMul(y, x, w, bias tensor.Mat, acc bool) {
 		g.bias = v.row(b.isa, 0, 0, bias.Cols, b.calls.rowScratch)
 	}
 	g.how = transpose
-	if p := b.packOf(w); p != nil {
+	if p := b.packOf(w, x.Rows); p != nil {
 		g.how, g.panels = packed, p
 	}
 	b.product(g)

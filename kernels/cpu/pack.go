@@ -37,6 +37,7 @@ type pack struct {
 	f       []float32
 	h       []uint16
 	version uint64
+	asked   uint64        // the version at which a pack was asked for and not made
 	arena   *tensor.Arena // that holds them: packs are as large as the weights, and no business of the Go heap
 }
 
@@ -88,8 +89,10 @@ func (b *Backend) wrote(m tensor.Mat) {
 // loaded notes that parameters may have been written to m.
 func (b *Backend) loaded(m tensor.Mat) { m.Arena.Touch() }
 
-// packOf is the packed panels of w, or nil where w is not a parameter.
-func (b *Backend) packOf(w tensor.Mat) *pack {
+// packOf is the packed panels of w for a product with that many rows, or nil where w is not a
+// parameter. The first product of few rows after w has changed gets none either: making a pack
+// costs more than to transpose w on the way, and pays from the second on.
+func (b *Backend) packOf(w tensor.Mat, rows int) *pack {
 	s := b.state(w.Arena)
 	if s.scratch || w.Len() == 0 {
 		return nil
@@ -106,7 +109,12 @@ func (b *Backend) packOf(w tensor.Mat) *pack {
 		}
 		s.packs[key] = p
 	}
-	if v := w.Arena.Version(); p.version != v {
+	v := w.Arena.Version()
+	if p.version != v && p.asked != v && rows <= tileRows {
+		p.asked = v
+		return nil
+	}
+	if p.version != v {
 		c := &b.calls.pack
 		*c = packCall{p, m}
 		b.pool.do(c, ceil(w.Rows, panelCols), w.Len() > wideWork)
