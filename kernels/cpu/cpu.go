@@ -11,8 +11,14 @@
 //   - Weight gradients add onto the stored value row after row, so that splitting a batch
 //     changes nothing either.
 //
-// Plain Go multiplies and adds with two roundings where assembly has one; its results are as
-// invariant, but not the same bits.
+// AVX-512, AVX2 and NEON give the same bits: their assembly is written from one description by the
+// program in asm. Plain Go multiplies and adds with two roundings where assembly has one; its results
+// are as invariant, but not the same bits.
+//
+// What bounds the products, on a core of an Emerald Rapids server: tiles alone reach 97 % of the FMA
+// peak, large products with packed weights 94 %, the rest being the first pass over each panel and
+// over C; copying operands costs dX 3 to 6 % and dW, which copies both, 8 to 12 %. One row reads
+// packed weights at the speed of memory.
 package cpu
 
 import (

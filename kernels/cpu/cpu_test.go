@@ -31,13 +31,21 @@ func newRig(t *testing.T, opts Options) *rig {
 	if err != nil {
 		t.Skip(err)
 	}
+	t.Cleanup(func() { b.Close() }) // last
+	return newRigOn(t, b)
+}
+
+// newRigOn is newRig on a backend that others use, too.
+func newRigOn(t *testing.T, b *Backend) *rig {
+	t.Helper()
 	r := &rig{t: t, rng: rand.New(rand.NewPCG(1, 2)), b: b}
+	var err error
 	for _, a := range []**tensor.Arena{&r.got, &r.want} {
 		if *a, err = b.Alloc("test", 1<<26); err != nil {
 			t.Fatal(err)
 		}
 	}
-	t.Cleanup(func() { r.got.Free(); r.want.Free(); b.Close() })
+	t.Cleanup(func() { r.got.Free(); r.want.Free() })
 	return r
 }
 

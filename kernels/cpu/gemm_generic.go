@@ -7,7 +7,7 @@ const tileRows = 12
 type tile struct {
 	n, k        int  // columns (≤ panelCols), reduction steps
 	ldc         int  // distance of rows of C
-	rs, ks, ldb int  // distance of rows and steps of A, of rows of B
+	rs, ks, ldb int  // distance of rows and steps of A, one of which is 1, and of rows of B
 	resume      bool // the chain starts from C, else from 0
 	add         bool // the old C is added at the end
 }
