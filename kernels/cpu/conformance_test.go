@@ -1,6 +1,7 @@
 package cpu
 
 import (
+	"fmt"
 	"testing"
 
 	"spell/kernels"
@@ -10,15 +11,16 @@ import (
 // TestConformance runs the suite of all backends on every instruction set this machine has: the
 // best with all cases and two numbers of workers, the others in short.
 func TestConformance(t *testing.T) {
-	for _, s := range append(assembly(), generic) {
-		opts := kerneltest.Options{Workers: []int{3}, Quick: true}
-		if s == bestISA() {
-			opts = kerneltest.Options{Workers: []int{1, 3}}
+	for _, o := range options() {
+		suite := kerneltest.Options{Workers: []int{3}, Quick: true}
+		if o.ISA == bestISA().String() {
+			suite = kerneltest.Options{Workers: []int{1, 3}}
 		}
-		t.Run(s.String(), func(t *testing.T) {
+		t.Run(fmt.Sprintf("%s,dots=%s", o.ISA, o.Dots), func(t *testing.T) {
 			kerneltest.Run(t, func(workers int) (kernels.Backend, error) {
-				return New(Options{Workers: workers, ISA: s.String()})
-			}, opts)
+				o.Workers = workers
+				return New(o)
+			}, suite)
 		})
 	}
 }

@@ -2,6 +2,7 @@ package cpu
 
 import (
 	"math"
+	"math/bits"
 
 	"spell/tensor"
 )
@@ -35,6 +36,42 @@ func copyRowsGeneric(dst []float32, ldd int, src []float32, lds, rows, cols int)
 func widenRowsGeneric(dst []float32, ldd int, src []uint16, lds, rows, cols int) {
 	for r := range rows {
 		widenGeneric(dst[r*ldd:][:cols], src[r*lds:])
+	}
+}
+
+// pairGeneric is words of two bf16: dst = upper<<16 | lower.
+func pairGeneric(dst []float32, upper, lower []uint16) {
+	upper, lower = upper[:len(dst)], lower[:len(dst)]
+	for i := range dst {
+		dst[i] = math.Float32frombits(uint32(upper[i])<<16 | uint32(lower[i]))
+	}
+}
+
+// swapGeneric exchanges the halves of words.
+func swapGeneric(dst, src []float32) {
+	src = src[:len(dst)]
+	for i := range dst {
+		dst[i] = math.Float32frombits(bits.RotateLeft32(math.Float32bits(src[i]), 16))
+	}
+}
+
+// upperRowsGeneric is copyRows of the upper halves of words.
+func upperRowsGeneric(dst []float32, ldd int, src []float32, lds, rows, cols int) {
+	for r := range rows {
+		to, from := dst[r*ldd:][:cols], src[r*lds:][:cols]
+		for i := range to {
+			to[i] = math.Float32frombits(math.Float32bits(from[i]) &^ 0xffff)
+		}
+	}
+}
+
+// lowerRowsGeneric is copyRows of the lower halves of words, shifted up.
+func lowerRowsGeneric(dst []float32, ldd int, src []float32, lds, rows, cols int) {
+	for r := range rows {
+		to, from := dst[r*ldd:][:cols], src[r*lds:][:cols]
+		for i := range to {
+			to[i] = math.Float32frombits(math.Float32bits(from[i]) << 16)
+		}
 	}
 }
 

@@ -34,6 +34,7 @@ import (
 type Options struct {
 	Workers int    // threads; 0 means GOMAXPROCS
 	ISA     string // "avx512", "avx2", "neon", "generic" or, for the best there is, ""
+	Dots    string // whether products of bf16 use VDPBF16PS: "on", "off" or, for the faster, ""; results are the same
 }
 
 // Backend implements kernels.Backend on the host's processors.
@@ -43,7 +44,8 @@ type Backend struct {
 	arenas map[*tensor.Arena]*arenaState
 	calls  calls
 
-	packPart int // elements of an operand that are packed at once for a product
+	dots     bool // products of bf16 multiply pairs with pairs
+	packPart int  // elements of an operand that are packed at once for a product
 }
 
 // calls holds the arguments of the running operation, one slot a kind, so that starting one
@@ -80,6 +82,10 @@ func New(opts Options) (*Backend, error) {
 	if err != nil {
 		return nil, err
 	}
+	pairs, err := s.chooseDots(opts.Dots)
+	if err != nil {
+		return nil, err
+	}
 	n := opts.Workers
 	if n < 0 {
 		return nil, fmt.Errorf("cpu backend: %d workers; ask for at least one, or 0 for all processors", n)
@@ -87,7 +93,7 @@ func New(opts Options) (*Backend, error) {
 	if n == 0 {
 		n = runtime.GOMAXPROCS(0)
 	}
-	return &Backend{isa: s, pool: newPool(n, s), arenas: map[*tensor.Arena]*arenaState{}, packPart: 1 << 23}, nil
+	return &Backend{isa: s, pool: newPool(n, s), arenas: map[*tensor.Arena]*arenaState{}, dots: pairs, packPart: 1 << 23}, nil
 }
 
 // Name is "cpu (avx512)", with the name of the instruction set in use.

@@ -117,10 +117,21 @@ func (r *rig) close(what string, p pair, tol float64) {
 
 var oracle = ref.New[float64]()
 
-func eachISA(t *testing.T, f func(t *testing.T, opts Options)) {
+// options is every instruction set, with and without products of pairs.
+func options() (list []Options) {
 	for _, s := range append(assembly(), generic) {
-		for _, n := range []int{1, 3} {
-			t.Run(fmt.Sprintf("%v/%d", s, n), func(t *testing.T) { f(t, Options{Workers: n, ISA: s.String()}) })
+		list = append(list, Options{ISA: s.String(), Dots: "off"})
+		if s.hasDots() {
+			list = append(list, Options{ISA: s.String(), Dots: "on"})
+		}
+	}
+	return list
+}
+
+func eachISA(t *testing.T, f func(t *testing.T, opts Options)) {
+	for _, o := range options() {
+		for _, o.Workers = range []int{1, 3} {
+			t.Run(fmt.Sprintf("%s,dots=%s/%d", o.ISA, o.Dots, o.Workers), func(t *testing.T) { f(t, o) })
 		}
 	}
 }

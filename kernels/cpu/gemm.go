@@ -45,6 +45,7 @@ type gemmCall struct {
 	bias    []float32
 	swapA   bool // A is the transpose of a
 	onto    bool // the chain starts from C
+	dots    bool // A and B are bf16 and multiplied in pairs of steps
 	acc     bool // C is added after the chain
 	how     packing
 	panels  *pack     // where packed
@@ -71,6 +72,7 @@ func (b *Backend) MatMul(y, x, w, bias tensor.Mat, acc bool) {
 	if p := b.packOf(w, x.Rows); p != nil {
 		g.how, g.panels = packed, p
 	}
+	g.dots = b.pairsOf(g)
 	b.product(g)
 	b.wrote(y)
 }
@@ -82,6 +84,7 @@ func (b *Backend) MatMulGradX(dx, dy, w tensor.Mat, acc bool) {
 	g := &b.calls.gemm
 	*g = gemmCall{c: view("MatMulGradX", dx), a: view("MatMulGradX", dy), b: view("MatMulGradX", w), acc: acc, m: dy.Rows, n: w.Cols, k: w.Rows}
 	g.how = rowsOf(&g.b, g.m)
+	g.dots = b.pairsOf(g)
 	b.product(g)
 	b.wrote(dx)
 }
@@ -93,6 +96,7 @@ func (b *Backend) MatMulGradW(dw, db, dy, x tensor.Mat) {
 	g := &b.calls.gemm
 	*g = gemmCall{c: view("MatMulGradW", dw), a: view("MatMulGradW", dy), b: view("MatMulGradW", x), swapA: true, onto: true, m: dy.Cols, n: x.Cols, k: dy.Rows}
 	g.how = rowsOf(&g.b, g.m)
+	g.dots = b.pairsOf(g)
 	b.product(g)
 	if !db.IsZero() {
 		kernels.CheckShape("MatMulGradW", "db", db, 1, dy.Cols)
@@ -133,7 +137,7 @@ func (b *Backend) product(g *gemmCall) {
 	}
 	whole := *g
 	if g.swapA {
-		step := max(b.packPart/max(g.m, g.n), otherK)
+		step := max(b.packPart/max(g.m, g.n)&^1, otherK) // whole pairs
 		for k0 := 0; k0 < whole.k; k0 += step {
 			k := min(step, whole.k-k0)
 			*g = whole
@@ -153,24 +157,28 @@ func (b *Backend) product(g *gemmCall) {
 
 // runPacked is run with panels of B, and strips of A where a is its transpose, made for the call.
 func (b *Backend) runPacked(g *gemmCall) {
-	g.panels = b.calls.panels.room(ceil(g.n, panelCols) * panelCols * g.k)
+	steps := g.steps(g.k)
+	g.panels = b.calls.panels.room(ceil(g.n, panelCols) * panelCols * steps)
+	g.panels.pairs = g.dots
 	c := &b.calls.copy
-	*c = copyCall{dst: g.panels.f, src: g.b, width: panelCols}
+	*c = copyCall{dst: g.panels.f, src: g.b, width: panelCols, steps: steps, pairs: g.dots}
 	b.pool.do(c, ceil(g.k, copyRows), true)
 	if g.swapA {
-		g.strips = b.calls.strips.room(ceil(g.m, stripRows) * stripRows * g.k).f
-		*c = copyCall{dst: g.strips, src: g.a, width: stripRows}
+		g.strips = b.calls.strips.room(ceil(g.m, stripRows) * stripRows * steps).f
+		*c = copyCall{dst: g.strips, src: g.a, width: stripRows, steps: steps, pairs: g.dots}
 		b.pool.do(c, ceil(g.k, copyRows), true)
 	}
 	b.run(g)
 }
 
-// copyCall copies a matrix [K][N] to panels of some width, [N/width][K][width], a run of rows a
+// copyCall copies a matrix [K][N] to panels of some width, [N/width][steps][width], a run of rows a
 // task: rows are read from end to end, which memory is fastest at.
 type copyCall struct {
 	dst   []float32
 	src   mat
 	width int
+	steps int
+	pairs bool // of rows of bf16, one step each
 }
 
 const copyRows = 32
@@ -178,8 +186,19 @@ const copyRows = 32
 func (c *copyCall) task(w *worker, i int) {
 	k0 := i * copyRows
 	rows := min(copyRows, c.src.rows-k0)
-	for j := 0; j < c.src.cols; j += c.width {
-		w.s.load(c.dst[j*c.src.rows+k0*c.width:], c.width, &c.src, k0, rows, j, min(c.width, c.src.cols-j))
+	for j := 0; !c.pairs && j < c.src.cols; j += c.width {
+		w.s.load(c.dst[j*c.steps+k0*c.width:], c.width, &c.src, k0, rows, j, min(c.width, c.src.cols-j))
+	}
+	if !c.pairs {
+		return
+	}
+	line := mat{f: w.take(c.src.cols), rows: c.src.cols / c.width, cols: c.width, stride: c.width}
+	whole, rest := line.rows*c.width, c.src.cols%c.width
+	for r := 0; r < rows; r += 2 {
+		at := (k0 + r) / 2 * c.width
+		w.s.loadPairs(line.f, 0, &c.src, k0+r, min(2, rows-r), 0, c.src.cols)
+		w.s.load(c.dst[at:], c.steps*c.width, &line, 0, line.rows, 0, c.width)
+		copy(c.dst[whole*c.steps+at:][:rest], line.f[whole:])
 	}
 }
 
@@ -212,7 +231,7 @@ const wideFlops = 1 << 20
 // tasks, as square as they come.
 func (g *gemmCall) cut(workers int) {
 	rows, cols := min(480, g.m), min(1024, ceil(g.n, panelCols)*panelCols)
-	if g.how == inPlace || g.how == packed && g.panels.f != nil {
+	if g.how == inPlace || g.how == packed && (g.dots || !g.panels.pairs) {
 		rows = min(120, g.m)
 	}
 	for workers > 1 && ceil(g.m, rows)*ceil(g.n, cols) < 3*workers {
@@ -269,7 +288,7 @@ func (g *gemmCall) finish(w *worker, i0, i1, j0, j1 int, c []float32, ldc int) {
 // block continues the chains of rows [i0, i1) and columns [j0, j1) by steps [k0, k1). c is where
 // the chain rests, the matrix C itself where nil.
 func (g *gemmCall) block(w *worker, i0, i1, j0, j1, k0, k1 int, first, last bool, c []float32, ldc int) {
-	t := tile{k: k1 - k0, resume: g.onto || !first, add: g.acc && last && c == nil}
+	t := tile{k: g.steps(k1 - k0), resume: g.onto || !first, add: g.acc && last && c == nil}
 	if c == nil {
 		c, ldc = g.c.f[i0*g.c.stride+j0:], g.c.stride
 	}
@@ -285,39 +304,69 @@ func (g *gemmCall) block(w *worker, i0, i1, j0, j1, k0, k1 int, first, last bool
 		if last && g.bias != nil {
 			bias = g.bias[j : j+t.n]
 		}
-		if half := g.halfPanel(j, k0, k1); half != nil && w.s.skinny(i1-i0) {
-			w.s.productHalf(&t, c, a, half, bias, i1-i0)
+		kept := g.pairPanel(j, k0, k1)
+		if kept != nil && !g.dots && w.s.skinny(i1-i0, k1-k0) {
+			w.s.productPairs(&t, c, a, kept, bias, i1-i0)
 			continue
 		}
 		var b []float32
-		if g.how != copied {
+		switch {
+		case kept != nil && g.dots:
+			b, t.ldb = kept, panelCols
+		case g.how != copied:
 			w.top = top
-			b, t.ldb = g.panel(w, j, t.n, k0, k1)
-		} else {
+			b, t.ldb = g.panel(w, j, t.n, k0, k1, kept)
+		default:
 			at := (j - j0) % copyCols
 			if at == 0 {
 				w.top = top
-				wide = w.take((k1 - k0) * copyDist)
-				w.s.load(wide, copyDist, &g.b, k0, k1-k0, j, min(copyCols, j1-j))
+				wide = w.take(t.k * copyDist)
+				g.loadSteps(w, wide, copyDist, &g.b, k0, k1-k0, j, min(copyCols, j1-j))
 			}
 			b, t.ldb = wide[at:], copyDist
 		}
 		if g.strips == nil {
-			w.s.product(&t, c, a, b, bias, i1-i0)
+			g.multiply(w, &t, c, a, b, bias, i1-i0)
 			continue
 		}
 		for r := 0; r < i1-i0; r += stripRows {
-			w.s.product(&t, c[r*ldc:], a[r*g.k:], b, bias, min(stripRows, i1-i0-r))
+			g.multiply(w, &t, c[r*ldc:], a[r*g.steps(g.k):], b, bias, min(stripRows, i1-i0-r))
 		}
 	}
 }
 
-// halfPanel is steps [k0, k1) of the packed bf16 panel that starts at column j, nil where there is none.
-func (g *gemmCall) halfPanel(j, k0, k1 int) []uint16 {
-	if g.how != packed || g.panels.h == nil || k0 == k1 {
+// multiply is the primitive on operands that are pairs or not.
+func (g *gemmCall) multiply(w *worker, t *tile, c, a, b, bias []float32, m int) {
+	if g.dots {
+		w.s.productDots(t, c, a, b, bias, m)
+		return
+	}
+	w.s.product(t, c, a, b, bias, m)
+}
+
+// steps is how many words a chain of k steps takes in an operand.
+func (g *gemmCall) steps(k int) int {
+	if g.dots {
+		return (k + 1) / 2
+	}
+	return k
+}
+
+// loadSteps copies rows of a matrix whose rows are steps of the reduction.
+func (g *gemmCall) loadSteps(w *worker, dst []float32, ldd int, m *mat, i, rows, j, cols int) {
+	if g.dots {
+		w.s.loadPairs(dst, ldd, m, i, rows, j, cols)
+		return
+	}
+	w.s.load(dst, ldd, m, i, rows, j, cols)
+}
+
+// pairPanel is steps [k0, k1) of the panel of pairs that starts at column j, nil where there is none.
+func (g *gemmCall) pairPanel(j, k0, k1 int) []float32 {
+	if g.how != packed || !g.panels.pairs || k0 == k1 {
 		return nil
 	}
-	return g.panels.h[(j/panelCols*g.k+k0)*panelCols:][:(k1-k0)*panelCols]
+	return g.panels.f[(j/panelCols*((g.k+1)/2)+k0/2)*panelCols:][:(k1-k0+1)/2*panelCols]
 }
 
 // blockA is rows [i0, i1) of A at steps [k0, k1) with its two strides: in place, or copied where A
@@ -329,37 +378,42 @@ func (g *gemmCall) blockA(w *worker, i0, i1, k0, k1 int) (a []float32, rs, ks in
 	case k0 == k1:
 		return w.take(1), 0, 1
 	case g.strips != nil:
-		return g.strips[i0*g.k+k0*stripRows:], 1, stripRows
+		return g.strips[i0*g.steps(g.k)+g.steps(k0)*stripRows:], 1, stripRows
 	case g.swapA && !m.half && m.stride <= 384:
 		return m.f[k0*m.stride+i0:], 1, m.stride
 	case g.swapA:
 		ld := i1 - i0
-		a = w.take((k1 - k0) * ld)
-		w.s.load(a, ld, m, k0, k1-k0, i0, ld)
+		a = w.take(g.steps(k1-k0) * ld)
+		g.loadSteps(w, a, ld, m, k0, k1-k0, i0, ld)
 		return a, 1, ld
 	case !m.half:
 		return m.f[i0*m.stride+k0:], m.stride, 1
 	}
-	ld := (k1-k0+15)&^15 + 16
+	ld := (g.steps(k1-k0)+15)&^15 + 16
 	a = w.take((i1 - i0) * ld)
-	w.s.load(a, ld, m, i0, i1-i0, k0, k1-k0)
+	if g.dots {
+		w.s.loadSwapped(a, ld, m, i0, i1-i0, k0, k1-k0)
+	} else {
+		w.s.load(a, ld, m, i0, i1-i0, k0, k1-k0)
+	}
 	return a, ld, 1
 }
 
-// panel is columns [j, j+n) of B at steps [k0, k1), and the distance of its rows.
-func (g *gemmCall) panel(w *worker, j, n, k0, k1 int) ([]float32, int) {
+// panel is columns [j, j+n) of B at steps [k0, k1), and the distance of its rows; kept is what
+// pairPanel gives.
+func (g *gemmCall) panel(w *worker, j, n, k0, k1 int, kept []float32) ([]float32, int) {
 	if k0 == k1 {
 		return w.take(panelCols), 0
 	}
 	if g.how == inPlace {
 		return g.b.f[k0*g.b.stride+j:], g.b.stride
 	}
-	if g.how == packed && g.panels.f != nil {
+	if g.how == packed && kept == nil {
 		return g.panels.f[(j/panelCols*g.k+k0)*panelCols:][:(k1-k0)*panelCols], panelCols
 	}
 	p := w.take((k1 - k0) * panelCols)
 	if g.how == packed {
-		w.s.widen(p, g.halfPanel(j, k0, k1))
+		w.s.unpair(p, panelCols, kept, k1-k0)
 	} else {
 		packPanel(w, p, panelCols, &g.b, j, n, k0, k1)
 	}

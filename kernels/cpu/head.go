@@ -53,6 +53,7 @@ func (b *Backend) logits(op string, x, w tensor.Mat) gemmCall {
 	g := gemmCall{a: view(op, x), b: view(op, w), m: x.Rows, n: w.Rows, k: x.Cols, how: transpose}
 	if p := b.packOf(w, x.Rows); p != nil {
 		g.how, g.panels = packed, p
+		g.dots = b.pairsOf(&g)
 	}
 	// Rows of a task: each task reads all of w, so as many as keep the workers even.
 	tasks := 2 * len(b.pool.workers)

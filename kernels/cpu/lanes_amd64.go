@@ -137,6 +137,18 @@ func roundAVX512(x []float32)
 func roundAVX2(x []float32)
 
 //go:noescape
+func pairAVX512(dst []float32, upper, lower []uint16)
+
+//go:noescape
+func pairAVX2(dst []float32, upper, lower []uint16)
+
+//go:noescape
+func swapAVX512(dst, src []float32)
+
+//go:noescape
+func swapAVX2(dst, src []float32)
+
+//go:noescape
 func copyRowsAVX512(dst []float32, ldd int, src []float32, lds, rows, cols int)
 
 //go:noescape
@@ -147,6 +159,18 @@ func widenRowsAVX512(dst []float32, ldd int, src []uint16, lds, rows, cols int)
 
 //go:noescape
 func widenRowsAVX2(dst []float32, ldd int, src []uint16, lds, rows, cols int)
+
+//go:noescape
+func upperRowsAVX512(dst []float32, ldd int, src []float32, lds, rows, cols int)
+
+//go:noescape
+func upperRowsAVX2(dst []float32, ldd int, src []float32, lds, rows, cols int)
+
+//go:noescape
+func lowerRowsAVX512(dst []float32, ldd int, src []float32, lds, rows, cols int)
+
+//go:noescape
+func lowerRowsAVX2(dst []float32, ldd int, src []float32, lds, rows, cols int)
 
 //go:noescape
 func transpose4AVX512(dst []float32, ldd int, src []float32, lds, cols int)
@@ -435,6 +459,32 @@ func (s isa) round(x []float32) {
 	}
 }
 
+// pair is words of two bf16: dst = upper<<16 | lower.
+func (s isa) pair(dst []float32, upper, lower []uint16) {
+	upper, lower = upper[:len(dst)], lower[:len(dst)]
+	switch s {
+	case avx512:
+		pairAVX512(dst, upper, lower)
+	case avx2:
+		pairAVX2(dst, upper, lower)
+	default:
+		pairGeneric(dst, upper, lower)
+	}
+}
+
+// swap exchanges the halves of words.
+func (s isa) swap(dst, src []float32) {
+	src = src[:len(dst)]
+	switch s {
+	case avx512:
+		swapAVX512(dst, src)
+	case avx2:
+		swapAVX2(dst, src)
+	default:
+		swapGeneric(dst, src)
+	}
+}
+
 // copyRows is dst[i*ldd+j] = src[i*lds+j] for i < rows and j < cols, both positive.
 func (s isa) copyRows(dst []float32, ldd int, src []float32, lds, rows, cols int) {
 	switch s {
@@ -456,6 +506,30 @@ func (s isa) widenRows(dst []float32, ldd int, src []uint16, lds, rows, cols int
 		widenRowsAVX2(dst, ldd, src, lds, rows, cols)
 	default:
 		widenRowsGeneric(dst, ldd, src, lds, rows, cols)
+	}
+}
+
+// upperRows is copyRows of the upper halves of words.
+func (s isa) upperRows(dst []float32, ldd int, src []float32, lds, rows, cols int) {
+	switch s {
+	case avx512:
+		upperRowsAVX512(dst, ldd, src, lds, rows, cols)
+	case avx2:
+		upperRowsAVX2(dst, ldd, src, lds, rows, cols)
+	default:
+		upperRowsGeneric(dst, ldd, src, lds, rows, cols)
+	}
+}
+
+// lowerRows is copyRows of the lower halves of words, shifted up.
+func (s isa) lowerRows(dst []float32, ldd int, src []float32, lds, rows, cols int) {
+	switch s {
+	case avx512:
+		lowerRowsAVX512(dst, ldd, src, lds, rows, cols)
+	case avx2:
+		lowerRowsAVX2(dst, ldd, src, lds, rows, cols)
+	default:
+		lowerRowsGeneric(dst, ldd, src, lds, rows, cols)
 	}
 }
 

@@ -71,10 +71,22 @@ func narrowNEON(dst []uint16, src []float32)
 func roundNEON(x []float32)
 
 //go:noescape
+func pairNEON(dst []float32, upper, lower []uint16)
+
+//go:noescape
+func swapNEON(dst, src []float32)
+
+//go:noescape
 func copyRowsNEON(dst []float32, ldd int, src []float32, lds, rows, cols int)
 
 //go:noescape
 func widenRowsNEON(dst []float32, ldd int, src []uint16, lds, rows, cols int)
+
+//go:noescape
+func upperRowsNEON(dst []float32, ldd int, src []float32, lds, rows, cols int)
+
+//go:noescape
+func lowerRowsNEON(dst []float32, ldd int, src []float32, lds, rows, cols int)
 
 //go:noescape
 func transpose4NEON(dst []float32, ldd int, src []float32, lds, cols int)
@@ -313,6 +325,28 @@ func (s isa) round(x []float32) {
 	}
 }
 
+// pair is words of two bf16: dst = upper<<16 | lower.
+func (s isa) pair(dst []float32, upper, lower []uint16) {
+	upper, lower = upper[:len(dst)], lower[:len(dst)]
+	switch s {
+	case neon:
+		pairNEON(dst, upper, lower)
+	default:
+		pairGeneric(dst, upper, lower)
+	}
+}
+
+// swap exchanges the halves of words.
+func (s isa) swap(dst, src []float32) {
+	src = src[:len(dst)]
+	switch s {
+	case neon:
+		swapNEON(dst, src)
+	default:
+		swapGeneric(dst, src)
+	}
+}
+
 // copyRows is dst[i*ldd+j] = src[i*lds+j] for i < rows and j < cols, both positive.
 func (s isa) copyRows(dst []float32, ldd int, src []float32, lds, rows, cols int) {
 	switch s {
@@ -330,6 +364,26 @@ func (s isa) widenRows(dst []float32, ldd int, src []uint16, lds, rows, cols int
 		widenRowsNEON(dst, ldd, src, lds, rows, cols)
 	default:
 		widenRowsGeneric(dst, ldd, src, lds, rows, cols)
+	}
+}
+
+// upperRows is copyRows of the upper halves of words.
+func (s isa) upperRows(dst []float32, ldd int, src []float32, lds, rows, cols int) {
+	switch s {
+	case neon:
+		upperRowsNEON(dst, ldd, src, lds, rows, cols)
+	default:
+		upperRowsGeneric(dst, ldd, src, lds, rows, cols)
+	}
+}
+
+// lowerRows is copyRows of the lower halves of words, shifted up.
+func (s isa) lowerRows(dst []float32, ldd int, src []float32, lds, rows, cols int) {
+	switch s {
+	case neon:
+		lowerRowsNEON(dst, ldd, src, lds, rows, cols)
+	default:
+		lowerRowsGeneric(dst, ldd, src, lds, rows, cols)
 	}
 }
 

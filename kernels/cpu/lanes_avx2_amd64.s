@@ -2544,6 +2544,121 @@ done1:
 	VZEROUPPER                                   // for SSE code that follows
 	RET
 
+// func pairAVX2(dst []float32, upper, lower []uint16)
+// pairAVX2 is words of two bf16: dst = upper<<16 | lower.
+TEXT ·pairAVX2(SB), NOSPLIT, $32-72
+	MOVQ upper_base+24(FP), DI                   // upper
+	MOVQ lower_base+48(FP), SI                   // lower
+	MOVQ dst_base+0(FP), DX                      // dst
+	MOVQ dst_len+8(FP), CX                       // elements left
+	XORL AX, AX                                  // elements done
+	SUBQ $16, CX                                 // a full round?
+	JLT  tail1
+
+loop1:
+	VPMOVZXWD (DI)(AX*2), Y0                     // upper
+	VPSLLD $16, Y0, Y0
+	VPMOVZXWD 16(DI)(AX*2), Y1
+	VPSLLD $16, Y1, Y1
+	VPMOVZXWD (SI)(AX*2), Y2                     // lower
+	VPSLLD $16, Y2, Y2
+	VPMOVZXWD 16(SI)(AX*2), Y3
+	VPSLLD $16, Y3, Y3
+	VPSRLD $16, Y2, Y2                           // lower>>16
+	VPSRLD $16, Y3, Y3
+	VPOR Y2, Y0, Y0                              // upper | lower>>16
+	VPOR Y3, Y1, Y1
+	VMOVUPS Y0, (DX)(AX*4)                       // dst = upper | lower>>16
+	VMOVUPS Y1, 32(DX)(AX*4)
+	ADDQ $16, AX                                 // 16 elements on
+	SUBQ $16, CX
+	JGE  loop1
+
+tail1:
+	ADDQ $16, CX                                 // elements left
+	JEQ  done1
+	LEAQ lanesAVX2<>+64(SB), R14                 // mask of the lanes that exist
+	MOVQ CX, R15
+	NEGQ R15
+	LEAQ (R14)(R15*4), R14
+	LEAQ (DI)(AX*2), R10                         // upper
+	LEAQ tail-32(SP), R11
+	COPYHALF
+	LEAQ (SI)(AX*2), R10                         // lower
+	LEAQ tail-32(SP), R11
+	COPYHALF
+	VPMOVZXWD tail-32(SP), Y0                    // upper
+	VPSLLD $16, Y0, Y0
+	VPMOVZXWD tail-16(SP), Y1
+	VPSLLD $16, Y1, Y1
+	VPMOVZXWD tail-32(SP), Y2                    // lower
+	VPSLLD $16, Y2, Y2
+	VPMOVZXWD tail-16(SP), Y3
+	VPSLLD $16, Y3, Y3
+	VPSRLD $16, Y2, Y2                           // lower>>16
+	VPSRLD $16, Y3, Y3
+	VPOR Y2, Y0, Y0                              // upper | lower>>16
+	VPOR Y3, Y1, Y1
+	VMOVUPS (R14), Y2                            // lanes that exist
+	VMASKMOVPS Y0, Y2, (DX)(AX*4)                // dst = upper | lower>>16
+	VMOVUPS 32(R14), Y2                          // lanes that exist
+	VMASKMOVPS Y1, Y2, 32(DX)(AX*4)
+
+done1:
+	VZEROUPPER                                   // for SSE code that follows
+	RET
+
+// func swapAVX2(dst, src []float32)
+// swapAVX2 exchanges the halves of words.
+TEXT ·swapAVX2(SB), NOSPLIT, $0-48
+	MOVQ src_base+24(FP), DI                     // src
+	MOVQ dst_base+0(FP), SI                      // dst
+	MOVQ dst_len+8(FP), CX                       // elements left
+	XORL AX, AX                                  // elements done
+	SUBQ $16, CX                                 // a full round?
+	JLT  tail1
+
+loop1:
+	VMOVUPS (DI)(AX*4), Y0                       // src
+	VMOVUPS 32(DI)(AX*4), Y1
+	VPSLLD $16, Y0, Y2                           // src<<16
+	VPSLLD $16, Y1, Y3
+	VPSRLD $16, Y0, Y0                           // src>>16
+	VPSRLD $16, Y1, Y1
+	VPOR Y0, Y2, Y2                              // src<<16 | src>>16
+	VPOR Y1, Y3, Y3
+	VMOVUPS Y2, (SI)(AX*4)                       // dst = src<<16 | src>>16
+	VMOVUPS Y3, 32(SI)(AX*4)
+	ADDQ $16, AX                                 // 16 elements on
+	SUBQ $16, CX
+	JGE  loop1
+
+tail1:
+	ADDQ $16, CX                                 // elements left
+	JEQ  done1
+	LEAQ lanesAVX2<>+64(SB), R14                 // mask of the lanes that exist
+	MOVQ CX, R15
+	NEGQ R15
+	LEAQ (R14)(R15*4), R14
+	VMOVUPS (R14), Y2                            // lanes that exist
+	VMASKMOVPS (DI)(AX*4), Y2, Y0                // src
+	VMOVUPS 32(R14), Y2                          // lanes that exist
+	VMASKMOVPS 32(DI)(AX*4), Y2, Y1
+	VPSLLD $16, Y0, Y2                           // src<<16
+	VPSLLD $16, Y1, Y3
+	VPSRLD $16, Y0, Y0                           // src>>16
+	VPSRLD $16, Y1, Y1
+	VPOR Y0, Y2, Y2                              // src<<16 | src>>16
+	VPOR Y1, Y3, Y3
+	VMOVUPS (R14), Y0                            // lanes that exist
+	VMASKMOVPS Y2, Y0, (SI)(AX*4)                // dst = src<<16 | src>>16
+	VMOVUPS 32(R14), Y0                          // lanes that exist
+	VMASKMOVPS Y3, Y0, 32(SI)(AX*4)
+
+done1:
+	VZEROUPPER                                   // for SSE code that follows
+	RET
+
 // func copyRowsAVX2(dst []float32, ldd int, src []float32, lds, rows, cols int)
 // copyRowsAVX2 is dst[i*ldd+j] = src[i*lds+j] for i < rows and j < cols, both positive.
 TEXT ·copyRowsAVX2(SB), NOSPLIT, $0-80
@@ -2638,6 +2753,115 @@ tail1:
 	VPSLLD $16, Y1, Y1
 	VMOVUPS (R14), Y2                            // lanes that exist
 	VMASKMOVPS Y0, Y2, (DI)(AX*4)                // dst = src
+	VMOVUPS 32(R14), Y2                          // lanes that exist
+	VMASKMOVPS Y1, Y2, 32(DI)(AX*4)
+
+done1:
+	ADDQ BX, DI                                  // the next row
+	ADDQ DX, SI
+	DECQ R8
+	JNZ  row
+	VZEROUPPER                                   // for SSE code that follows
+	RET
+
+// func upperRowsAVX2(dst []float32, ldd int, src []float32, lds, rows, cols int)
+// upperRowsAVX2 is copyRows of the upper halves of words.
+TEXT ·upperRowsAVX2(SB), NOSPLIT, $0-80
+	VBROADCASTSS constantsAVX2<>+76(SB), Y0      // upper half
+	MOVQ src_base+32(FP), SI                     // src
+	MOVQ lds+56(FP), DX
+	SHLQ $2, DX                                  // bytes between rows
+	MOVQ dst_base+0(FP), DI                      // dst
+	MOVQ ldd+24(FP), BX
+	SHLQ $2, BX                                  // bytes between rows
+	MOVQ rows+64(FP), R8
+
+row:
+	MOVQ cols+72(FP), CX
+	XORL AX, AX                                  // elements done
+	SUBQ $16, CX                                 // a full round?
+	JLT  tail1
+
+loop1:
+	VMOVUPS (SI)(AX*4), Y1                       // src
+	VMOVUPS 32(SI)(AX*4), Y2
+	VPAND Y0, Y1, Y1                             // src & upper half
+	VPAND Y0, Y2, Y2
+	VMOVUPS Y1, (DI)(AX*4)                       // dst = src & upper half
+	VMOVUPS Y2, 32(DI)(AX*4)
+	ADDQ $16, AX                                 // 16 elements on
+	SUBQ $16, CX
+	JGE  loop1
+
+tail1:
+	ADDQ $16, CX                                 // elements left
+	JEQ  done1
+	LEAQ lanesAVX2<>+64(SB), R14                 // mask of the lanes that exist
+	MOVQ CX, R15
+	NEGQ R15
+	LEAQ (R14)(R15*4), R14
+	VMOVUPS (R14), Y3                            // lanes that exist
+	VMASKMOVPS (SI)(AX*4), Y3, Y1                // src
+	VMOVUPS 32(R14), Y3                          // lanes that exist
+	VMASKMOVPS 32(SI)(AX*4), Y3, Y2
+	VPAND Y0, Y1, Y1                             // src & upper half
+	VPAND Y0, Y2, Y2
+	VMOVUPS (R14), Y3                            // lanes that exist
+	VMASKMOVPS Y1, Y3, (DI)(AX*4)                // dst = src & upper half
+	VMOVUPS 32(R14), Y3                          // lanes that exist
+	VMASKMOVPS Y2, Y3, 32(DI)(AX*4)
+
+done1:
+	ADDQ BX, DI                                  // the next row
+	ADDQ DX, SI
+	DECQ R8
+	JNZ  row
+	VZEROUPPER                                   // for SSE code that follows
+	RET
+
+// func lowerRowsAVX2(dst []float32, ldd int, src []float32, lds, rows, cols int)
+// lowerRowsAVX2 is copyRows of the lower halves of words, shifted up.
+TEXT ·lowerRowsAVX2(SB), NOSPLIT, $0-80
+	MOVQ src_base+32(FP), SI                     // src
+	MOVQ lds+56(FP), DX
+	SHLQ $2, DX                                  // bytes between rows
+	MOVQ dst_base+0(FP), DI                      // dst
+	MOVQ ldd+24(FP), BX
+	SHLQ $2, BX                                  // bytes between rows
+	MOVQ rows+64(FP), R8
+
+row:
+	MOVQ cols+72(FP), CX
+	XORL AX, AX                                  // elements done
+	SUBQ $16, CX                                 // a full round?
+	JLT  tail1
+
+loop1:
+	VMOVUPS (SI)(AX*4), Y0                       // src
+	VMOVUPS 32(SI)(AX*4), Y1
+	VPSLLD $16, Y0, Y0                           // src<<16
+	VPSLLD $16, Y1, Y1
+	VMOVUPS Y0, (DI)(AX*4)                       // dst = src<<16
+	VMOVUPS Y1, 32(DI)(AX*4)
+	ADDQ $16, AX                                 // 16 elements on
+	SUBQ $16, CX
+	JGE  loop1
+
+tail1:
+	ADDQ $16, CX                                 // elements left
+	JEQ  done1
+	LEAQ lanesAVX2<>+64(SB), R14                 // mask of the lanes that exist
+	MOVQ CX, R15
+	NEGQ R15
+	LEAQ (R14)(R15*4), R14
+	VMOVUPS (R14), Y2                            // lanes that exist
+	VMASKMOVPS (SI)(AX*4), Y2, Y0                // src
+	VMOVUPS 32(R14), Y2                          // lanes that exist
+	VMASKMOVPS 32(SI)(AX*4), Y2, Y1
+	VPSLLD $16, Y0, Y0                           // src<<16
+	VPSLLD $16, Y1, Y1
+	VMOVUPS (R14), Y2                            // lanes that exist
+	VMASKMOVPS Y0, Y2, (DI)(AX*4)                // dst = src<<16
 	VMOVUPS 32(R14), Y2                          // lanes that exist
 	VMASKMOVPS Y1, Y2, 32(DI)(AX*4)
 
@@ -2795,7 +3019,8 @@ DATA constantsAVX2<>+60(SB)/4, $0x3f000000
 DATA constantsAVX2<>+64(SB)/4, $0x00000001
 DATA constantsAVX2<>+68(SB)/4, $0x00007fff
 DATA constantsAVX2<>+72(SB)/4, $0x00000040
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $76
+DATA constantsAVX2<>+76(SB)/4, $0xffff0000
+GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $80
 
 DATA lanesAVX2<>+0(SB)/8, $0xffffffffffffffff
 DATA lanesAVX2<>+8(SB)/8, $0xffffffffffffffff

@@ -1463,6 +1463,85 @@ done1:
 	VZEROUPPER                                   // for SSE code that follows
 	RET
 
+// func pairAVX512(dst []float32, upper, lower []uint16)
+// pairAVX512 is words of two bf16: dst = upper<<16 | lower.
+TEXT ·pairAVX512(SB), NOSPLIT, $0-72
+	MOVQ upper_base+24(FP), DI                   // upper
+	MOVQ lower_base+48(FP), SI                   // lower
+	MOVQ dst_base+0(FP), DX                      // dst
+	MOVQ dst_len+8(FP), CX                       // elements left
+	XORL AX, AX                                  // elements done
+	SUBQ $16, CX                                 // a full round?
+	JLT  tail1
+
+loop1:
+	VPMOVZXWD (DI)(AX*2), Z0                     // upper
+	VPSLLD $16, Z0, Z0
+	VPMOVZXWD (SI)(AX*2), Z1                     // lower
+	VPSLLD $16, Z1, Z1
+	VPSRLD $16, Z1, Z1                           // lower>>16
+	VPORD Z1, Z0, Z0                             // upper | lower>>16
+	VMOVUPS Z0, (DX)(AX*4)                       // dst = upper | lower>>16
+	ADDQ $16, AX                                 // 16 elements on
+	SUBQ $16, CX
+	JGE  loop1
+
+tail1:
+	ADDQ $16, CX                                 // elements left
+	JEQ  done1
+	MOVL $-1, R15                                // lanes that exist
+	BZHIL CX, R15, R15
+	KMOVW R15, K1
+	VMOVDQU16.Z (DI)(AX*2), K1, Y0               // upper
+	VPMOVZXWD Y0, Z0
+	VPSLLD $16, Z0, Z0
+	VMOVDQU16.Z (SI)(AX*2), K1, Y1               // lower
+	VPMOVZXWD Y1, Z1
+	VPSLLD $16, Z1, Z1
+	VPSRLD $16, Z1, Z1                           // lower>>16
+	VPORD Z1, Z0, Z0                             // upper | lower>>16
+	VMOVUPS Z0, K1, (DX)(AX*4)                   // dst = upper | lower>>16
+
+done1:
+	VZEROUPPER                                   // for SSE code that follows
+	RET
+
+// func swapAVX512(dst, src []float32)
+// swapAVX512 exchanges the halves of words.
+TEXT ·swapAVX512(SB), NOSPLIT, $0-48
+	MOVQ src_base+24(FP), DI                     // src
+	MOVQ dst_base+0(FP), SI                      // dst
+	MOVQ dst_len+8(FP), CX                       // elements left
+	XORL AX, AX                                  // elements done
+	SUBQ $16, CX                                 // a full round?
+	JLT  tail1
+
+loop1:
+	VMOVUPS (DI)(AX*4), Z0                       // src
+	VPSLLD $16, Z0, Z1                           // src<<16
+	VPSRLD $16, Z0, Z0                           // src>>16
+	VPORD Z0, Z1, Z1                             // src<<16 | src>>16
+	VMOVUPS Z1, (SI)(AX*4)                       // dst = src<<16 | src>>16
+	ADDQ $16, AX                                 // 16 elements on
+	SUBQ $16, CX
+	JGE  loop1
+
+tail1:
+	ADDQ $16, CX                                 // elements left
+	JEQ  done1
+	MOVL $-1, R15                                // lanes that exist
+	BZHIL CX, R15, R15
+	KMOVW R15, K1
+	VMOVUPS.Z (DI)(AX*4), K1, Z0                 // src
+	VPSLLD $16, Z0, Z1                           // src<<16
+	VPSRLD $16, Z0, Z0                           // src>>16
+	VPORD Z0, Z1, Z1                             // src<<16 | src>>16
+	VMOVUPS Z1, K1, (SI)(AX*4)                   // dst = src<<16 | src>>16
+
+done1:
+	VZEROUPPER                                   // for SSE code that follows
+	RET
+
 // func copyRowsAVX512(dst []float32, ldd int, src []float32, lds, rows, cols int)
 // copyRowsAVX512 is dst[i*ldd+j] = src[i*lds+j] for i < rows and j < cols, both positive.
 TEXT ·copyRowsAVX512(SB), NOSPLIT, $0-80
@@ -1539,6 +1618,93 @@ tail1:
 	VPMOVZXWD Y0, Z0
 	VPSLLD $16, Z0, Z0
 	VMOVUPS Z0, K1, (DI)(AX*4)                   // dst = src
+
+done1:
+	ADDQ BX, DI                                  // the next row
+	ADDQ DX, SI
+	DECQ R8
+	JNZ  row
+	VZEROUPPER                                   // for SSE code that follows
+	RET
+
+// func upperRowsAVX512(dst []float32, ldd int, src []float32, lds, rows, cols int)
+// upperRowsAVX512 is copyRows of the upper halves of words.
+TEXT ·upperRowsAVX512(SB), NOSPLIT, $0-80
+	VBROADCASTSS constantsAVX512<>+76(SB), Z0    // upper half
+	MOVQ src_base+32(FP), SI                     // src
+	MOVQ lds+56(FP), DX
+	SHLQ $2, DX                                  // bytes between rows
+	MOVQ dst_base+0(FP), DI                      // dst
+	MOVQ ldd+24(FP), BX
+	SHLQ $2, BX                                  // bytes between rows
+	MOVQ rows+64(FP), R8
+
+row:
+	MOVQ cols+72(FP), CX
+	XORL AX, AX                                  // elements done
+	SUBQ $16, CX                                 // a full round?
+	JLT  tail1
+
+loop1:
+	VMOVUPS (SI)(AX*4), Z1                       // src
+	VPANDD Z0, Z1, Z1                            // src & upper half
+	VMOVUPS Z1, (DI)(AX*4)                       // dst = src & upper half
+	ADDQ $16, AX                                 // 16 elements on
+	SUBQ $16, CX
+	JGE  loop1
+
+tail1:
+	ADDQ $16, CX                                 // elements left
+	JEQ  done1
+	MOVL $-1, R15                                // lanes that exist
+	BZHIL CX, R15, R15
+	KMOVW R15, K1
+	VMOVUPS.Z (SI)(AX*4), K1, Z1                 // src
+	VPANDD Z0, Z1, Z1                            // src & upper half
+	VMOVUPS Z1, K1, (DI)(AX*4)                   // dst = src & upper half
+
+done1:
+	ADDQ BX, DI                                  // the next row
+	ADDQ DX, SI
+	DECQ R8
+	JNZ  row
+	VZEROUPPER                                   // for SSE code that follows
+	RET
+
+// func lowerRowsAVX512(dst []float32, ldd int, src []float32, lds, rows, cols int)
+// lowerRowsAVX512 is copyRows of the lower halves of words, shifted up.
+TEXT ·lowerRowsAVX512(SB), NOSPLIT, $0-80
+	MOVQ src_base+32(FP), SI                     // src
+	MOVQ lds+56(FP), DX
+	SHLQ $2, DX                                  // bytes between rows
+	MOVQ dst_base+0(FP), DI                      // dst
+	MOVQ ldd+24(FP), BX
+	SHLQ $2, BX                                  // bytes between rows
+	MOVQ rows+64(FP), R8
+
+row:
+	MOVQ cols+72(FP), CX
+	XORL AX, AX                                  // elements done
+	SUBQ $16, CX                                 // a full round?
+	JLT  tail1
+
+loop1:
+	VMOVUPS (SI)(AX*4), Z0                       // src
+	VPSLLD $16, Z0, Z0                           // src<<16
+	VMOVUPS Z0, (DI)(AX*4)                       // dst = src<<16
+	ADDQ $16, AX                                 // 16 elements on
+	SUBQ $16, CX
+	JGE  loop1
+
+tail1:
+	ADDQ $16, CX                                 // elements left
+	JEQ  done1
+	MOVL $-1, R15                                // lanes that exist
+	BZHIL CX, R15, R15
+	KMOVW R15, K1
+	VMOVUPS.Z (SI)(AX*4), K1, Z0                 // src
+	VPSLLD $16, Z0, Z0                           // src<<16
+	VMOVUPS Z0, K1, (DI)(AX*4)                   // dst = src<<16
 
 done1:
 	ADDQ BX, DI                                  // the next row
@@ -1658,4 +1824,5 @@ DATA constantsAVX512<>+60(SB)/4, $0x3f000000
 DATA constantsAVX512<>+64(SB)/4, $0x00000001
 DATA constantsAVX512<>+68(SB)/4, $0x00007fff
 DATA constantsAVX512<>+72(SB)/4, $0x00000040
-GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $76
+DATA constantsAVX512<>+76(SB)/4, $0xffff0000
+GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $80

@@ -4291,6 +4291,161 @@ tail1:
 done1:
 	RET
 
+// func pairNEON(dst []float32, upper, lower []uint16)
+// pairNEON is words of two bf16: dst = upper<<16 | lower.
+TEXT ·pairNEON(SB), NOSPLIT, $192-72
+	MOVD dst_len+8(FP), R22                      // elements left
+	MOVD upper_base+24(FP), R0                   // upper
+	MOVD lower_base+48(FP), R1                   // lower
+	MOVD dst_base+0(FP), R2                      // dst
+	SUBS $16, R22                                // a full round?
+	BLT  tail1
+
+loop1:
+	FMOVD (R0), F0                               // upper
+	SHLL4S(0, 0)
+	FMOVD 8(R0), F1
+	SHLL4S(1, 1)
+	FMOVD 16(R0), F2
+	SHLL4S(2, 2)
+	FMOVD 24(R0), F3
+	SHLL4S(3, 3)
+	FMOVD (R1), F4                               // lower
+	SHLL4S(4, 4)
+	FMOVD 8(R1), F5
+	SHLL4S(5, 5)
+	FMOVD 16(R1), F6
+	SHLL4S(6, 6)
+	FMOVD 24(R1), F7
+	SHLL4S(7, 7)
+	VUSHR $16, V4.S4, V4.S4                      // lower>>16
+	VUSHR $16, V5.S4, V5.S4
+	VUSHR $16, V6.S4, V6.S4
+	VUSHR $16, V7.S4, V7.S4
+	VORR V4.B16, V0.B16, V0.B16                  // upper | lower>>16
+	VORR V5.B16, V1.B16, V1.B16
+	VORR V6.B16, V2.B16, V2.B16
+	VORR V7.B16, V3.B16, V3.B16
+	FSTPQ (F0, F1), (R2)                         // dst = upper | lower>>16
+	FSTPQ (F2, F3), 32(R2)
+	ADD $32, R0                                  // upper: 16 elements on
+	ADD $32, R1                                  // lower: 16 elements on
+	ADD $64, R2                                  // dst: 16 elements on
+	SUBS $16, R22
+	BGE  loop1
+
+tail1:
+	ADDS $16, R22                                // elements left
+	BEQ  done1
+	MOVD $tail-192(SP), R24                      // tails of arrays
+	STP (ZR, ZR), (R24)
+	STP (ZR, ZR), 16(R24)
+	MOVD R0, R10                                 // upper
+	ADD $0, R24, R11
+	COPYHALF
+	STP (ZR, ZR), 64(R24)
+	STP (ZR, ZR), 80(R24)
+	MOVD R1, R10                                 // lower
+	ADD $64, R24, R11
+	COPYHALF
+	FMOVD (R24), F0                              // upper
+	SHLL4S(0, 0)
+	FMOVD 8(R24), F1
+	SHLL4S(1, 1)
+	FMOVD 16(R24), F2
+	SHLL4S(2, 2)
+	FMOVD 24(R24), F3
+	SHLL4S(3, 3)
+	FMOVD 64(R24), F4                            // lower
+	SHLL4S(4, 4)
+	FMOVD 72(R24), F5
+	SHLL4S(5, 5)
+	FMOVD 80(R24), F6
+	SHLL4S(6, 6)
+	FMOVD 88(R24), F7
+	SHLL4S(7, 7)
+	VUSHR $16, V4.S4, V4.S4                      // lower>>16
+	VUSHR $16, V5.S4, V5.S4
+	VUSHR $16, V6.S4, V6.S4
+	VUSHR $16, V7.S4, V7.S4
+	VORR V4.B16, V0.B16, V0.B16                  // upper | lower>>16
+	VORR V5.B16, V1.B16, V1.B16
+	VORR V6.B16, V2.B16, V2.B16
+	VORR V7.B16, V3.B16, V3.B16
+	FSTPQ (F0, F1), 128(R24)                     // dst = upper | lower>>16
+	FSTPQ (F2, F3), 160(R24)
+	ADD $128, R24, R10                           // dst
+	MOVD R2, R11
+	COPYFULL
+
+done1:
+	RET
+
+// func swapNEON(dst, src []float32)
+// swapNEON exchanges the halves of words.
+TEXT ·swapNEON(SB), NOSPLIT, $128-48
+	MOVD dst_len+8(FP), R22                      // elements left
+	MOVD src_base+24(FP), R0                     // src
+	MOVD dst_base+0(FP), R1                      // dst
+	SUBS $16, R22                                // a full round?
+	BLT  tail1
+
+loop1:
+	FLDPQ (R0), (F0, F1)                         // src
+	FLDPQ 32(R0), (F2, F3)
+	VSHL $16, V0.S4, V4.S4                       // src<<16
+	VSHL $16, V1.S4, V5.S4
+	VSHL $16, V2.S4, V6.S4
+	VSHL $16, V3.S4, V7.S4
+	VUSHR $16, V0.S4, V0.S4                      // src>>16
+	VUSHR $16, V1.S4, V1.S4
+	VUSHR $16, V2.S4, V2.S4
+	VUSHR $16, V3.S4, V3.S4
+	VORR V0.B16, V4.B16, V4.B16                  // src<<16 | src>>16
+	VORR V1.B16, V5.B16, V5.B16
+	VORR V2.B16, V6.B16, V6.B16
+	VORR V3.B16, V7.B16, V7.B16
+	FSTPQ (F4, F5), (R1)                         // dst = src<<16 | src>>16
+	FSTPQ (F6, F7), 32(R1)
+	ADD $64, R0                                  // src: 16 elements on
+	ADD $64, R1                                  // dst: 16 elements on
+	SUBS $16, R22
+	BGE  loop1
+
+tail1:
+	ADDS $16, R22                                // elements left
+	BEQ  done1
+	MOVD $tail-128(SP), R24                      // tails of arrays
+	STP (ZR, ZR), (R24)
+	STP (ZR, ZR), 16(R24)
+	STP (ZR, ZR), 32(R24)
+	STP (ZR, ZR), 48(R24)
+	MOVD R0, R10                                 // src
+	ADD $0, R24, R11
+	COPYFULL
+	FLDPQ (R24), (F0, F1)                        // src
+	FLDPQ 32(R24), (F2, F3)
+	VSHL $16, V0.S4, V4.S4                       // src<<16
+	VSHL $16, V1.S4, V5.S4
+	VSHL $16, V2.S4, V6.S4
+	VSHL $16, V3.S4, V7.S4
+	VUSHR $16, V0.S4, V0.S4                      // src>>16
+	VUSHR $16, V1.S4, V1.S4
+	VUSHR $16, V2.S4, V2.S4
+	VUSHR $16, V3.S4, V3.S4
+	VORR V0.B16, V4.B16, V4.B16                  // src<<16 | src>>16
+	VORR V1.B16, V5.B16, V5.B16
+	VORR V2.B16, V6.B16, V6.B16
+	VORR V3.B16, V7.B16, V7.B16
+	FSTPQ (F4, F5), 64(R24)                      // dst = src<<16 | src>>16
+	FSTPQ (F6, F7), 96(R24)
+	ADD $64, R24, R10                            // dst
+	MOVD R1, R11
+	COPYFULL
+
+done1:
+	RET
+
 // func copyRowsNEON(dst []float32, ldd int, src []float32, lds, rows, cols int)
 // copyRowsNEON is dst[i*ldd+j] = src[i*lds+j] for i < rows and j < cols, both positive.
 TEXT ·copyRowsNEON(SB), NOSPLIT, $128-80
@@ -4397,6 +4552,132 @@ tail1:
 	FMOVD 24(R24), F3
 	SHLL4S(3, 3)
 	FSTPQ (F0, F1), 64(R24)                      // dst = src
+	FSTPQ (F2, F3), 96(R24)
+	ADD $64, R24, R10                            // dst
+	MOVD R1, R11
+	COPYFULL
+
+done1:
+	ADD R19, R14                                 // the next row
+	ADD R20, R15
+	SUBS $1, R21
+	BNE  row
+	RET
+
+// func upperRowsNEON(dst []float32, ldd int, src []float32, lds, rows, cols int)
+// upperRowsNEON is copyRows of the upper halves of words.
+TEXT ·upperRowsNEON(SB), NOSPLIT, $128-80
+	MOVD $0xffff0000, R26                        // upper half
+	VDUP R26, V0.S4
+	MOVD src_base+32(FP), R14                    // src
+	MOVD lds+56(FP), R19
+	LSL $2, R19                                  // bytes between rows
+	MOVD dst_base+0(FP), R15                     // dst
+	MOVD ldd+24(FP), R20
+	LSL $2, R20                                  // bytes between rows
+	MOVD rows+64(FP), R21
+
+row:
+	MOVD cols+72(FP), R22
+	MOVD R14, R0
+	MOVD R15, R1
+	SUBS $16, R22                                // a full round?
+	BLT  tail1
+
+loop1:
+	FLDPQ (R0), (F1, F2)                         // src
+	FLDPQ 32(R0), (F3, F4)
+	VAND V0.B16, V1.B16, V1.B16                  // src & upper half
+	VAND V0.B16, V2.B16, V2.B16
+	VAND V0.B16, V3.B16, V3.B16
+	VAND V0.B16, V4.B16, V4.B16
+	FSTPQ (F1, F2), (R1)                         // dst = src & upper half
+	FSTPQ (F3, F4), 32(R1)
+	ADD $64, R0                                  // src: 16 elements on
+	ADD $64, R1                                  // dst: 16 elements on
+	SUBS $16, R22
+	BGE  loop1
+
+tail1:
+	ADDS $16, R22                                // elements left
+	BEQ  done1
+	MOVD $tail-128(SP), R24                      // tails of arrays
+	STP (ZR, ZR), (R24)
+	STP (ZR, ZR), 16(R24)
+	STP (ZR, ZR), 32(R24)
+	STP (ZR, ZR), 48(R24)
+	MOVD R0, R10                                 // src
+	ADD $0, R24, R11
+	COPYFULL
+	FLDPQ (R24), (F1, F2)                        // src
+	FLDPQ 32(R24), (F3, F4)
+	VAND V0.B16, V1.B16, V1.B16                  // src & upper half
+	VAND V0.B16, V2.B16, V2.B16
+	VAND V0.B16, V3.B16, V3.B16
+	VAND V0.B16, V4.B16, V4.B16
+	FSTPQ (F1, F2), 64(R24)                      // dst = src & upper half
+	FSTPQ (F3, F4), 96(R24)
+	ADD $64, R24, R10                            // dst
+	MOVD R1, R11
+	COPYFULL
+
+done1:
+	ADD R19, R14                                 // the next row
+	ADD R20, R15
+	SUBS $1, R21
+	BNE  row
+	RET
+
+// func lowerRowsNEON(dst []float32, ldd int, src []float32, lds, rows, cols int)
+// lowerRowsNEON is copyRows of the lower halves of words, shifted up.
+TEXT ·lowerRowsNEON(SB), NOSPLIT, $128-80
+	MOVD src_base+32(FP), R14                    // src
+	MOVD lds+56(FP), R19
+	LSL $2, R19                                  // bytes between rows
+	MOVD dst_base+0(FP), R15                     // dst
+	MOVD ldd+24(FP), R20
+	LSL $2, R20                                  // bytes between rows
+	MOVD rows+64(FP), R21
+
+row:
+	MOVD cols+72(FP), R22
+	MOVD R14, R0
+	MOVD R15, R1
+	SUBS $16, R22                                // a full round?
+	BLT  tail1
+
+loop1:
+	FLDPQ (R0), (F0, F1)                         // src
+	FLDPQ 32(R0), (F2, F3)
+	VSHL $16, V0.S4, V0.S4                       // src<<16
+	VSHL $16, V1.S4, V1.S4
+	VSHL $16, V2.S4, V2.S4
+	VSHL $16, V3.S4, V3.S4
+	FSTPQ (F0, F1), (R1)                         // dst = src<<16
+	FSTPQ (F2, F3), 32(R1)
+	ADD $64, R0                                  // src: 16 elements on
+	ADD $64, R1                                  // dst: 16 elements on
+	SUBS $16, R22
+	BGE  loop1
+
+tail1:
+	ADDS $16, R22                                // elements left
+	BEQ  done1
+	MOVD $tail-128(SP), R24                      // tails of arrays
+	STP (ZR, ZR), (R24)
+	STP (ZR, ZR), 16(R24)
+	STP (ZR, ZR), 32(R24)
+	STP (ZR, ZR), 48(R24)
+	MOVD R0, R10                                 // src
+	ADD $0, R24, R11
+	COPYFULL
+	FLDPQ (R24), (F0, F1)                        // src
+	FLDPQ 32(R24), (F2, F3)
+	VSHL $16, V0.S4, V0.S4                       // src<<16
+	VSHL $16, V1.S4, V1.S4
+	VSHL $16, V2.S4, V2.S4
+	VSHL $16, V3.S4, V3.S4
+	FSTPQ (F0, F1), 64(R24)                      // dst = src<<16
 	FSTPQ (F2, F3), 96(R24)
 	ADD $64, R24, R10                            // dst
 	MOVD R1, R11

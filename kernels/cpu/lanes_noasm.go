@@ -78,6 +78,12 @@ func (isa) narrow(dst []uint16, src []float32) { narrowGeneric(dst, src) }
 // round rounds x to the nearest bf16, in f32.
 func (isa) round(x []float32) { roundGeneric(x) }
 
+// pair is words of two bf16: dst = upper<<16 | lower.
+func (isa) pair(dst []float32, upper, lower []uint16) { pairGeneric(dst, upper, lower) }
+
+// swap exchanges the halves of words.
+func (isa) swap(dst, src []float32) { swapGeneric(dst, src) }
+
 // copyRows is dst[i*ldd+j] = src[i*lds+j] for i < rows and j < cols, both positive.
 func (isa) copyRows(dst []float32, ldd int, src []float32, lds, rows, cols int) {
 	copyRowsGeneric(dst, ldd, src, lds, rows, cols)
@@ -86,6 +92,16 @@ func (isa) copyRows(dst []float32, ldd int, src []float32, lds, rows, cols int) 
 // widenRows is dst[i*ldd+j] = src[i*lds+j] for i < rows and j < cols, both positive.
 func (isa) widenRows(dst []float32, ldd int, src []uint16, lds, rows, cols int) {
 	widenRowsGeneric(dst, ldd, src, lds, rows, cols)
+}
+
+// upperRows is copyRows of the upper halves of words.
+func (isa) upperRows(dst []float32, ldd int, src []float32, lds, rows, cols int) {
+	upperRowsGeneric(dst, ldd, src, lds, rows, cols)
+}
+
+// lowerRows is copyRows of the lower halves of words, shifted up.
+func (isa) lowerRows(dst []float32, ldd int, src []float32, lds, rows, cols int) {
+	lowerRowsGeneric(dst, ldd, src, lds, rows, cols)
 }
 
 // transpose4 is dst[k*ldd+r] = src[r*lds+k] for r < 16 and k < cols, a positive multiple of 4.

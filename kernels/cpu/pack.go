@@ -31,11 +31,11 @@ type packKey struct {
 	typ                     tensor.DType
 }
 
-// A pack holds the panels of a transposed weight matrix [N, K] in the type of the matrix, f or h:
-// panel p is the [K][32] array of columns 32p…; columns beyond N are 0.
+// A pack holds the panels of a transposed weight matrix [N, K]: panel p is the [K][32] array of columns
+// 32p…, or, of bf16, the [K/2][32] array of pairs of steps; see pairs.go. Columns beyond N are 0.
 type pack struct {
 	f       []float32
-	h       []uint16
+	pairs   bool
 	version uint64
 	asked   uint64        // the version at which a pack was asked for and not made
 	arena   *tensor.Arena // that holds them: packs are as large as the weights, and no business of the Go heap
@@ -43,21 +43,12 @@ type pack struct {
 
 // newPack maps memory for a pack, or returns nil where there is none left: then weights are
 // transposed block by block, in every call.
-func newPack(elements int, half bool) *pack {
-	p, typ := &pack{}, tensor.F32
-	if half {
-		typ = tensor.BF16
-	}
-	var err error
-	if p.arena, err = tensor.MapArena("pack", elements*typ.Size()); err != nil {
+func newPack(words int) *pack {
+	a, err := tensor.MapArena("pack", 4*words)
+	if err != nil {
 		return nil
 	}
-	if m := p.arena.New(typ, 1, elements); half {
-		p.h = tensor.Elems[uint16](m)
-	} else {
-		p.f = tensor.Elems[float32](m)
-	}
-	return p
+	return &pack{f: tensor.Elems[float32](a.New(tensor.F32, 1, words)), arena: a}
 }
 
 func (b *Backend) state(a *tensor.Arena) *arenaState {
@@ -104,9 +95,14 @@ func (b *Backend) packOf(w tensor.Mat, rows int) *pack {
 		if s.packs == nil {
 			s.packs = map[packKey]*pack{}
 		}
-		if p = newPack(ceil(w.Rows, panelCols)*panelCols*w.Cols, m.half); p == nil {
+		steps := w.Cols
+		if m.half {
+			steps = ceil(steps, 2)
+		}
+		if p = newPack(ceil(w.Rows, panelCols) * panelCols * steps); p == nil {
 			return nil
 		}
+		p.pairs = m.half
 		s.packs[key] = p
 	}
 	v := w.Arena.Version()
@@ -126,12 +122,12 @@ func (b *Backend) packOf(w tensor.Mat, rows int) *pack {
 // passing is the memory of packs that are made for one call, kept for the next.
 type passing struct{ *pack }
 
-// room is a pack of that many f32 elements, of no particular contents.
-func (p *passing) room(elements int) *pack {
-	if p.pack == nil || len(p.f) < elements {
+// room is a pack of that many words, of no particular contents.
+func (p *passing) room(words int) *pack {
+	if p.pack == nil || len(p.f) < words {
 		p.free()
-		if p.pack = newPack(elements, false); p.pack == nil {
-			p.pack = &pack{f: make([]float32, elements)} // ends as the runtime ends where there is no memory left
+		if p.pack = newPack(words); p.pack == nil {
+			p.pack = &pack{f: make([]float32, words)} // ends as the runtime ends where there is no memory left
 		}
 	}
 	return p.pack
@@ -150,18 +146,14 @@ type packCall struct {
 }
 
 func (c *packCall) task(w *worker, i int) {
-	n, j := panelCols*c.w.cols, i*panelCols
+	j := i * panelCols
 	cols := min(panelCols, c.w.rows-j)
-	if !c.w.half {
-		packPanel(w, c.f[i*n:][:n], panelCols, &c.w, j, cols, 0, c.w.cols)
-		return
+	n := len(c.f) / ceil(c.w.rows, panelCols)
+	if panel := c.f[i*n:][:n]; c.pairs {
+		packPairs(w, panel, &c.w, j, cols)
+	} else {
+		packPanel(w, panel, panelCols, &c.w, j, cols, 0, c.w.cols)
 	}
-	panel := w.take(n)
-	if cols <= panelCols/2 {
-		clear(panel)
-	}
-	packPanel(w, panel, panelCols, &c.w, j, cols, 0, c.w.cols)
-	w.s.narrow(c.h[i*n:][:n], panel) // exact
 }
 
 // packPanel fills p, rows of ld floats, with the transpose of rows [j, j+n) and columns [k0, k1)

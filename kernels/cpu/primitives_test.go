@@ -153,6 +153,16 @@ var primitives = []primitive{
 			o.bits[i] = uint16(math.Float32bits(v) >> 16)
 		}
 	}, [2]uint64{0x6f221d30be19d551, 0x6f221d30be19d551}},
+	{"pairs", 0, func(s isa, o *operands) {
+		s.pair(o.x[0], o.half, o.half)
+		s.swap(o.x[1], o.x[2])
+		k := o.n / panelCols
+		o.out = make([]float32, 2*k*panelCols)
+		if k > 0 {
+			s.unpair(o.out, panelCols, o.x[3], 2*k)
+			s.unpair(o.x[4], panelCols, o.x[5], 2*(k/2)+k%2)
+		}
+	}, [2]uint64{0xc09862ce3c604554, 0xc09862ce3c604554}},
 	{"load", 0, func(s isa, o *operands) {
 		cols := o.n / 3
 		o.out = make([]float32, 3*(cols+2))

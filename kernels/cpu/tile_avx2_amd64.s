@@ -11,11 +11,13 @@
 //	acc[r][j] = fma(a[r*rs+l*ks], b[l*ldb+j], acc[r][j])   for l = 0…k-1
 //
 // from 0, or from C to resume; then + bias, where there is one, then + C, where t.add. Of rs and ks
-// one is 1. With mode half, B is bf16 and ldb half the distance of its rows.
+// one is 1. With mode pairs, a word of B is two bf16, an even step in its upper half and the next in its
+// lower, and k is even; with mode dots, one of A is, too, and k counts words.
 //
 // AX tile, DI C, SI, R8…R10 rows 0, 3, 6, 9 of A and DX the bytes between rows; or SI columns of A and
 // R11, R8 the bytes of one and three steps. BX B, R12, R15 the bytes of one and three of its rows, R14
-// bytes ahead that B is prefetched. R13 bytes between rows of C, CX steps left.
+// bytes ahead that B is prefetched. R13 bytes between rows of C, CX steps left. With mode pairs, the
+// last register but three masks the upper half of a word.
 
 // func tile6AVX2(t *tile, c, a, b, bias *float32, mode int)
 TEXT ·tile6AVX2(SB), NOSPLIT, $0-48
@@ -101,8 +103,8 @@ chosen:
 	MOVQ mode+40(FP), DX
 	TESTQ CX, CX                         // no steps?
 	JZ   bias
-	CMPQ DX, $const_half                 // is B bf16?
-	JEQ  half
+	CMPQ DX, $const_pairs                // is B pairs of bf16?
+	JEQ  pairs
 	CMPQ tile_ks(AX), $1                 // are steps of A side by side?
 	JNE  wholeCols
 	MOVQ tile_rs(AX), DX
@@ -233,7 +235,7 @@ wholeOne:
 	ADDQ $4, SI
 	ADDQ $4, R8
 	LEAQ (BX)(R12*1), BX
-	DECQ CX
+	SUBQ $1, CX
 	JNZ  wholeOne
 	JMP  bias
 
@@ -363,26 +365,26 @@ wholeColsOne:
 	VFMADD231PS Y14, Y15, Y11
 	LEAQ (SI)(R11*1), SI
 	LEAQ (BX)(R12*1), BX
-	DECQ CX
+	SUBQ $1, CX
 	JNZ  wholeColsOne
 	JMP  bias
 
-half:
+pairs:
 	CMPQ tile_ks(AX), $1                 // are steps of A side by side?
-	JNE  halfCols
+	JNE  pairsCols
 	MOVQ tile_rs(AX), DX
 	SHLQ $2, DX                          // bytes between rows of A
 	LEAQ (DX)(DX*2), R11                 // three rows
 	LEAQ (SI)(R11*1), R8
+	VPCMPEQD Y12, Y12, Y12               // the upper halves
+	VPSLLD $16, Y12, Y12
 	SUBQ $4, CX
-	JLT  halfTail
+	JLT  pairsTail
 	PCALIGN $32
 
-halfLoop:
-	VPMOVZXWD (BX), Y13                  // step 0: a row of B
-	VPMOVZXWD 16(BX), Y14
-	VPSLLD $16, Y13, Y13
-	VPSLLD $16, Y14, Y14
+pairsLoop:
+	VPAND (BX), Y12, Y13                 // step 0: a row of B
+	VPAND 32(BX), Y12, Y14
 	PREFETCHT0 (BX)(R14*1)
 	VBROADCASTSS (SI), Y15               // row 0
 	VFMADD231PS Y13, Y15, Y0
@@ -402,11 +404,10 @@ halfLoop:
 	VBROADCASTSS (R8)(DX*2), Y15         // row 5
 	VFMADD231PS Y13, Y15, Y10
 	VFMADD231PS Y14, Y15, Y11
-	VPMOVZXWD (BX)(R12*1), Y13           // step 1: a row of B
-	VPMOVZXWD 16(BX)(R12*1), Y14
+	VMOVUPS (BX), Y13                    // step 1: a row of B
+	VMOVUPS 32(BX), Y14
 	VPSLLD $16, Y13, Y13
 	VPSLLD $16, Y14, Y14
-	PREFETCHT0 64(BX)(R14*1)
 	VBROADCASTSS 4(SI), Y15              // row 0
 	VFMADD231PS Y13, Y15, Y0
 	VFMADD231PS Y14, Y15, Y1
@@ -425,10 +426,8 @@ halfLoop:
 	VBROADCASTSS 4(R8)(DX*2), Y15        // row 5
 	VFMADD231PS Y13, Y15, Y10
 	VFMADD231PS Y14, Y15, Y11
-	VPMOVZXWD (BX)(R12*2), Y13           // step 2: a row of B
-	VPMOVZXWD 16(BX)(R12*2), Y14
-	VPSLLD $16, Y13, Y13
-	VPSLLD $16, Y14, Y14
+	VPAND (BX)(R12*1), Y12, Y13          // step 2: a row of B
+	VPAND 32(BX)(R12*1), Y12, Y14
 	PREFETCHT0 128(BX)(R14*1)
 	VBROADCASTSS 8(SI), Y15              // row 0
 	VFMADD231PS Y13, Y15, Y0
@@ -448,11 +447,10 @@ halfLoop:
 	VBROADCASTSS 8(R8)(DX*2), Y15        // row 5
 	VFMADD231PS Y13, Y15, Y10
 	VFMADD231PS Y14, Y15, Y11
-	VPMOVZXWD (BX)(R15*1), Y13           // step 3: a row of B
-	VPMOVZXWD 16(BX)(R15*1), Y14
+	VMOVUPS (BX)(R12*1), Y13             // step 3: a row of B
+	VMOVUPS 32(BX)(R12*1), Y14
 	VPSLLD $16, Y13, Y13
 	VPSLLD $16, Y14, Y14
-	PREFETCHT0 192(BX)(R14*1)
 	VBROADCASTSS 12(SI), Y15             // row 0
 	VFMADD231PS Y13, Y15, Y0
 	VFMADD231PS Y14, Y15, Y1
@@ -473,19 +471,17 @@ halfLoop:
 	VFMADD231PS Y14, Y15, Y11
 	ADDQ $16, SI
 	ADDQ $16, R8
-	LEAQ (BX)(R12*4), BX
+	LEAQ (BX)(R12*2), BX
 	SUBQ $4, CX
-	JGE  halfLoop
+	JGE  pairsLoop
 
-halfTail:
+pairsTail:
 	ADDQ $4, CX                          // steps left
 	JZ   bias
 
-halfOne:
-	VPMOVZXWD (BX), Y13                  // step 0: a row of B
-	VPMOVZXWD 16(BX), Y14
-	VPSLLD $16, Y13, Y13
-	VPSLLD $16, Y14, Y14
+pairsOne:
+	VPAND (BX), Y12, Y13                 // step 0: a row of B
+	VPAND 32(BX), Y12, Y14
 	PREFETCHT0 (BX)(R14*1)
 	VBROADCASTSS (SI), Y15               // row 0
 	VFMADD231PS Y13, Y15, Y0
@@ -505,26 +501,48 @@ halfOne:
 	VBROADCASTSS (R8)(DX*2), Y15         // row 5
 	VFMADD231PS Y13, Y15, Y10
 	VFMADD231PS Y14, Y15, Y11
-	ADDQ $4, SI
-	ADDQ $4, R8
+	VMOVUPS (BX), Y13                    // step 1: a row of B
+	VMOVUPS 32(BX), Y14
+	VPSLLD $16, Y13, Y13
+	VPSLLD $16, Y14, Y14
+	VBROADCASTSS 4(SI), Y15              // row 0
+	VFMADD231PS Y13, Y15, Y0
+	VFMADD231PS Y14, Y15, Y1
+	VBROADCASTSS 4(SI)(DX*1), Y15        // row 1
+	VFMADD231PS Y13, Y15, Y2
+	VFMADD231PS Y14, Y15, Y3
+	VBROADCASTSS 4(SI)(DX*2), Y15        // row 2
+	VFMADD231PS Y13, Y15, Y4
+	VFMADD231PS Y14, Y15, Y5
+	VBROADCASTSS 4(R8), Y15              // row 3
+	VFMADD231PS Y13, Y15, Y6
+	VFMADD231PS Y14, Y15, Y7
+	VBROADCASTSS 4(R8)(DX*1), Y15        // row 4
+	VFMADD231PS Y13, Y15, Y8
+	VFMADD231PS Y14, Y15, Y9
+	VBROADCASTSS 4(R8)(DX*2), Y15        // row 5
+	VFMADD231PS Y13, Y15, Y10
+	VFMADD231PS Y14, Y15, Y11
+	ADDQ $8, SI
+	ADDQ $8, R8
 	LEAQ (BX)(R12*1), BX
-	DECQ CX
-	JNZ  halfOne
+	SUBQ $2, CX
+	JNZ  pairsOne
 	JMP  bias
 
-halfCols:
+pairsCols:
 	MOVQ tile_ks(AX), R11
 	SHLQ $2, R11                         // bytes between steps of A
 	LEAQ (R11)(R11*2), R8                // three steps
+	VPCMPEQD Y12, Y12, Y12               // the upper halves
+	VPSLLD $16, Y12, Y12
 	SUBQ $4, CX
-	JLT  halfColsTail
+	JLT  pairsColsTail
 	PCALIGN $32
 
-halfColsLoop:
-	VPMOVZXWD (BX), Y13                  // step 0: a row of B
-	VPMOVZXWD 16(BX), Y14
-	VPSLLD $16, Y13, Y13
-	VPSLLD $16, Y14, Y14
+pairsColsLoop:
+	VPAND (BX), Y12, Y13                 // step 0: a row of B
+	VPAND 32(BX), Y12, Y14
 	PREFETCHT0 (BX)(R14*1)
 	VBROADCASTSS (SI), Y15               // row 0
 	VFMADD231PS Y13, Y15, Y0
@@ -544,11 +562,10 @@ halfColsLoop:
 	VBROADCASTSS 20(SI), Y15             // row 5
 	VFMADD231PS Y13, Y15, Y10
 	VFMADD231PS Y14, Y15, Y11
-	VPMOVZXWD (BX)(R12*1), Y13           // step 1: a row of B
-	VPMOVZXWD 16(BX)(R12*1), Y14
+	VMOVUPS (BX), Y13                    // step 1: a row of B
+	VMOVUPS 32(BX), Y14
 	VPSLLD $16, Y13, Y13
 	VPSLLD $16, Y14, Y14
-	PREFETCHT0 64(BX)(R14*1)
 	VBROADCASTSS (SI)(R11*1), Y15        // row 0
 	VFMADD231PS Y13, Y15, Y0
 	VFMADD231PS Y14, Y15, Y1
@@ -567,10 +584,8 @@ halfColsLoop:
 	VBROADCASTSS 20(SI)(R11*1), Y15      // row 5
 	VFMADD231PS Y13, Y15, Y10
 	VFMADD231PS Y14, Y15, Y11
-	VPMOVZXWD (BX)(R12*2), Y13           // step 2: a row of B
-	VPMOVZXWD 16(BX)(R12*2), Y14
-	VPSLLD $16, Y13, Y13
-	VPSLLD $16, Y14, Y14
+	VPAND (BX)(R12*1), Y12, Y13          // step 2: a row of B
+	VPAND 32(BX)(R12*1), Y12, Y14
 	PREFETCHT0 128(BX)(R14*1)
 	VBROADCASTSS (SI)(R11*2), Y15        // row 0
 	VFMADD231PS Y13, Y15, Y0
@@ -590,11 +605,10 @@ halfColsLoop:
 	VBROADCASTSS 20(SI)(R11*2), Y15      // row 5
 	VFMADD231PS Y13, Y15, Y10
 	VFMADD231PS Y14, Y15, Y11
-	VPMOVZXWD (BX)(R15*1), Y13           // step 3: a row of B
-	VPMOVZXWD 16(BX)(R15*1), Y14
+	VMOVUPS (BX)(R12*1), Y13             // step 3: a row of B
+	VMOVUPS 32(BX)(R12*1), Y14
 	VPSLLD $16, Y13, Y13
 	VPSLLD $16, Y14, Y14
-	PREFETCHT0 192(BX)(R14*1)
 	VBROADCASTSS (SI)(R8*1), Y15         // row 0
 	VFMADD231PS Y13, Y15, Y0
 	VFMADD231PS Y14, Y15, Y1
@@ -614,19 +628,17 @@ halfColsLoop:
 	VFMADD231PS Y13, Y15, Y10
 	VFMADD231PS Y14, Y15, Y11
 	LEAQ (SI)(R11*4), SI
-	LEAQ (BX)(R12*4), BX
+	LEAQ (BX)(R12*2), BX
 	SUBQ $4, CX
-	JGE  halfColsLoop
+	JGE  pairsColsLoop
 
-halfColsTail:
+pairsColsTail:
 	ADDQ $4, CX                          // steps left
 	JZ   bias
 
-halfColsOne:
-	VPMOVZXWD (BX), Y13                  // step 0: a row of B
-	VPMOVZXWD 16(BX), Y14
-	VPSLLD $16, Y13, Y13
-	VPSLLD $16, Y14, Y14
+pairsColsOne:
+	VPAND (BX), Y12, Y13                 // step 0: a row of B
+	VPAND 32(BX), Y12, Y14
 	PREFETCHT0 (BX)(R14*1)
 	VBROADCASTSS (SI), Y15               // row 0
 	VFMADD231PS Y13, Y15, Y0
@@ -646,10 +658,32 @@ halfColsOne:
 	VBROADCASTSS 20(SI), Y15             // row 5
 	VFMADD231PS Y13, Y15, Y10
 	VFMADD231PS Y14, Y15, Y11
-	LEAQ (SI)(R11*1), SI
+	VMOVUPS (BX), Y13                    // step 1: a row of B
+	VMOVUPS 32(BX), Y14
+	VPSLLD $16, Y13, Y13
+	VPSLLD $16, Y14, Y14
+	VBROADCASTSS (SI)(R11*1), Y15        // row 0
+	VFMADD231PS Y13, Y15, Y0
+	VFMADD231PS Y14, Y15, Y1
+	VBROADCASTSS 4(SI)(R11*1), Y15       // row 1
+	VFMADD231PS Y13, Y15, Y2
+	VFMADD231PS Y14, Y15, Y3
+	VBROADCASTSS 8(SI)(R11*1), Y15       // row 2
+	VFMADD231PS Y13, Y15, Y4
+	VFMADD231PS Y14, Y15, Y5
+	VBROADCASTSS 12(SI)(R11*1), Y15      // row 3
+	VFMADD231PS Y13, Y15, Y6
+	VFMADD231PS Y14, Y15, Y7
+	VBROADCASTSS 16(SI)(R11*1), Y15      // row 4
+	VFMADD231PS Y13, Y15, Y8
+	VFMADD231PS Y14, Y15, Y9
+	VBROADCASTSS 20(SI)(R11*1), Y15      // row 5
+	VFMADD231PS Y13, Y15, Y10
+	VFMADD231PS Y14, Y15, Y11
+	LEAQ (SI)(R11*2), SI
 	LEAQ (BX)(R12*1), BX
-	DECQ CX
-	JNZ  halfColsOne
+	SUBQ $2, CX
+	JNZ  pairsColsOne
 	JMP  bias
 
 bias:
@@ -773,8 +807,8 @@ chosen:
 	MOVQ mode+40(FP), DX
 	TESTQ CX, CX                         // no steps?
 	JZ   bias
-	CMPQ DX, $const_half                 // is B bf16?
-	JEQ  half
+	CMPQ DX, $const_pairs                // is B pairs of bf16?
+	JEQ  pairs
 	CMPQ tile_ks(AX), $1                 // are steps of A side by side?
 	JNE  wholeCols
 	MOVQ tile_rs(AX), DX
@@ -875,7 +909,7 @@ wholeOne:
 	ADDQ $4, SI
 	ADDQ $4, R8
 	LEAQ (BX)(R12*1), BX
-	DECQ CX
+	SUBQ $1, CX
 	JNZ  wholeOne
 	JMP  bias
 
@@ -975,26 +1009,26 @@ wholeColsOne:
 	VFMADD231PS Y14, Y15, Y7
 	LEAQ (SI)(R11*1), SI
 	LEAQ (BX)(R12*1), BX
-	DECQ CX
+	SUBQ $1, CX
 	JNZ  wholeColsOne
 	JMP  bias
 
-half:
+pairs:
 	CMPQ tile_ks(AX), $1                 // are steps of A side by side?
-	JNE  halfCols
+	JNE  pairsCols
 	MOVQ tile_rs(AX), DX
 	SHLQ $2, DX                          // bytes between rows of A
 	LEAQ (DX)(DX*2), R11                 // three rows
 	LEAQ (SI)(R11*1), R8
+	VPCMPEQD Y12, Y12, Y12               // the upper halves
+	VPSLLD $16, Y12, Y12
 	SUBQ $4, CX
-	JLT  halfTail
+	JLT  pairsTail
 	PCALIGN $32
 
-halfLoop:
-	VPMOVZXWD (BX), Y13                  // step 0: a row of B
-	VPMOVZXWD 16(BX), Y14
-	VPSLLD $16, Y13, Y13
-	VPSLLD $16, Y14, Y14
+pairsLoop:
+	VPAND (BX), Y12, Y13                 // step 0: a row of B
+	VPAND 32(BX), Y12, Y14
 	PREFETCHT0 (BX)(R14*1)
 	VBROADCASTSS (SI), Y15               // row 0
 	VFMADD231PS Y13, Y15, Y0
@@ -1008,11 +1042,10 @@ halfLoop:
 	VBROADCASTSS (R8), Y15               // row 3
 	VFMADD231PS Y13, Y15, Y6
 	VFMADD231PS Y14, Y15, Y7
-	VPMOVZXWD (BX)(R12*1), Y13           // step 1: a row of B
-	VPMOVZXWD 16(BX)(R12*1), Y14
+	VMOVUPS (BX), Y13                    // step 1: a row of B
+	VMOVUPS 32(BX), Y14
 	VPSLLD $16, Y13, Y13
 	VPSLLD $16, Y14, Y14
-	PREFETCHT0 64(BX)(R14*1)
 	VBROADCASTSS 4(SI), Y15              // row 0
 	VFMADD231PS Y13, Y15, Y0
 	VFMADD231PS Y14, Y15, Y1
@@ -1025,10 +1058,8 @@ halfLoop:
 	VBROADCASTSS 4(R8), Y15              // row 3
 	VFMADD231PS Y13, Y15, Y6
 	VFMADD231PS Y14, Y15, Y7
-	VPMOVZXWD (BX)(R12*2), Y13           // step 2: a row of B
-	VPMOVZXWD 16(BX)(R12*2), Y14
-	VPSLLD $16, Y13, Y13
-	VPSLLD $16, Y14, Y14
+	VPAND (BX)(R12*1), Y12, Y13          // step 2: a row of B
+	VPAND 32(BX)(R12*1), Y12, Y14
 	PREFETCHT0 128(BX)(R14*1)
 	VBROADCASTSS 8(SI), Y15              // row 0
 	VFMADD231PS Y13, Y15, Y0
@@ -1042,11 +1073,10 @@ halfLoop:
 	VBROADCASTSS 8(R8), Y15              // row 3
 	VFMADD231PS Y13, Y15, Y6
 	VFMADD231PS Y14, Y15, Y7
-	VPMOVZXWD (BX)(R15*1), Y13           // step 3: a row of B
-	VPMOVZXWD 16(BX)(R15*1), Y14
+	VMOVUPS (BX)(R12*1), Y13             // step 3: a row of B
+	VMOVUPS 32(BX)(R12*1), Y14
 	VPSLLD $16, Y13, Y13
 	VPSLLD $16, Y14, Y14
-	PREFETCHT0 192(BX)(R14*1)
 	VBROADCASTSS 12(SI), Y15             // row 0
 	VFMADD231PS Y13, Y15, Y0
 	VFMADD231PS Y14, Y15, Y1
@@ -1061,19 +1091,17 @@ halfLoop:
 	VFMADD231PS Y14, Y15, Y7
 	ADDQ $16, SI
 	ADDQ $16, R8
-	LEAQ (BX)(R12*4), BX
+	LEAQ (BX)(R12*2), BX
 	SUBQ $4, CX
-	JGE  halfLoop
+	JGE  pairsLoop
 
-halfTail:
+pairsTail:
 	ADDQ $4, CX                          // steps left
 	JZ   bias
 
-halfOne:
-	VPMOVZXWD (BX), Y13                  // step 0: a row of B
-	VPMOVZXWD 16(BX), Y14
-	VPSLLD $16, Y13, Y13
-	VPSLLD $16, Y14, Y14
+pairsOne:
+	VPAND (BX), Y12, Y13                 // step 0: a row of B
+	VPAND 32(BX), Y12, Y14
 	PREFETCHT0 (BX)(R14*1)
 	VBROADCASTSS (SI), Y15               // row 0
 	VFMADD231PS Y13, Y15, Y0
@@ -1087,26 +1115,42 @@ halfOne:
 	VBROADCASTSS (R8), Y15               // row 3
 	VFMADD231PS Y13, Y15, Y6
 	VFMADD231PS Y14, Y15, Y7
-	ADDQ $4, SI
-	ADDQ $4, R8
+	VMOVUPS (BX), Y13                    // step 1: a row of B
+	VMOVUPS 32(BX), Y14
+	VPSLLD $16, Y13, Y13
+	VPSLLD $16, Y14, Y14
+	VBROADCASTSS 4(SI), Y15              // row 0
+	VFMADD231PS Y13, Y15, Y0
+	VFMADD231PS Y14, Y15, Y1
+	VBROADCASTSS 4(SI)(DX*1), Y15        // row 1
+	VFMADD231PS Y13, Y15, Y2
+	VFMADD231PS Y14, Y15, Y3
+	VBROADCASTSS 4(SI)(DX*2), Y15        // row 2
+	VFMADD231PS Y13, Y15, Y4
+	VFMADD231PS Y14, Y15, Y5
+	VBROADCASTSS 4(R8), Y15              // row 3
+	VFMADD231PS Y13, Y15, Y6
+	VFMADD231PS Y14, Y15, Y7
+	ADDQ $8, SI
+	ADDQ $8, R8
 	LEAQ (BX)(R12*1), BX
-	DECQ CX
-	JNZ  halfOne
+	SUBQ $2, CX
+	JNZ  pairsOne
 	JMP  bias
 
-halfCols:
+pairsCols:
 	MOVQ tile_ks(AX), R11
 	SHLQ $2, R11                         // bytes between steps of A
 	LEAQ (R11)(R11*2), R8                // three steps
+	VPCMPEQD Y12, Y12, Y12               // the upper halves
+	VPSLLD $16, Y12, Y12
 	SUBQ $4, CX
-	JLT  halfColsTail
+	JLT  pairsColsTail
 	PCALIGN $32
 
-halfColsLoop:
-	VPMOVZXWD (BX), Y13                  // step 0: a row of B
-	VPMOVZXWD 16(BX), Y14
-	VPSLLD $16, Y13, Y13
-	VPSLLD $16, Y14, Y14
+pairsColsLoop:
+	VPAND (BX), Y12, Y13                 // step 0: a row of B
+	VPAND 32(BX), Y12, Y14
 	PREFETCHT0 (BX)(R14*1)
 	VBROADCASTSS (SI), Y15               // row 0
 	VFMADD231PS Y13, Y15, Y0
@@ -1120,11 +1164,10 @@ halfColsLoop:
 	VBROADCASTSS 12(SI), Y15             // row 3
 	VFMADD231PS Y13, Y15, Y6
 	VFMADD231PS Y14, Y15, Y7
-	VPMOVZXWD (BX)(R12*1), Y13           // step 1: a row of B
-	VPMOVZXWD 16(BX)(R12*1), Y14
+	VMOVUPS (BX), Y13                    // step 1: a row of B
+	VMOVUPS 32(BX), Y14
 	VPSLLD $16, Y13, Y13
 	VPSLLD $16, Y14, Y14
-	PREFETCHT0 64(BX)(R14*1)
 	VBROADCASTSS (SI)(R11*1), Y15        // row 0
 	VFMADD231PS Y13, Y15, Y0
 	VFMADD231PS Y14, Y15, Y1
@@ -1137,10 +1180,8 @@ halfColsLoop:
 	VBROADCASTSS 12(SI)(R11*1), Y15      // row 3
 	VFMADD231PS Y13, Y15, Y6
 	VFMADD231PS Y14, Y15, Y7
-	VPMOVZXWD (BX)(R12*2), Y13           // step 2: a row of B
-	VPMOVZXWD 16(BX)(R12*2), Y14
-	VPSLLD $16, Y13, Y13
-	VPSLLD $16, Y14, Y14
+	VPAND (BX)(R12*1), Y12, Y13          // step 2: a row of B
+	VPAND 32(BX)(R12*1), Y12, Y14
 	PREFETCHT0 128(BX)(R14*1)
 	VBROADCASTSS (SI)(R11*2), Y15        // row 0
 	VFMADD231PS Y13, Y15, Y0
@@ -1154,11 +1195,10 @@ halfColsLoop:
 	VBROADCASTSS 12(SI)(R11*2), Y15      // row 3
 	VFMADD231PS Y13, Y15, Y6
 	VFMADD231PS Y14, Y15, Y7
-	VPMOVZXWD (BX)(R15*1), Y13           // step 3: a row of B
-	VPMOVZXWD 16(BX)(R15*1), Y14
+	VMOVUPS (BX)(R12*1), Y13             // step 3: a row of B
+	VMOVUPS 32(BX)(R12*1), Y14
 	VPSLLD $16, Y13, Y13
 	VPSLLD $16, Y14, Y14
-	PREFETCHT0 192(BX)(R14*1)
 	VBROADCASTSS (SI)(R8*1), Y15         // row 0
 	VFMADD231PS Y13, Y15, Y0
 	VFMADD231PS Y14, Y15, Y1
@@ -1172,19 +1212,17 @@ halfColsLoop:
 	VFMADD231PS Y13, Y15, Y6
 	VFMADD231PS Y14, Y15, Y7
 	LEAQ (SI)(R11*4), SI
-	LEAQ (BX)(R12*4), BX
+	LEAQ (BX)(R12*2), BX
 	SUBQ $4, CX
-	JGE  halfColsLoop
+	JGE  pairsColsLoop
 
-halfColsTail:
+pairsColsTail:
 	ADDQ $4, CX                          // steps left
 	JZ   bias
 
-halfColsOne:
-	VPMOVZXWD (BX), Y13                  // step 0: a row of B
-	VPMOVZXWD 16(BX), Y14
-	VPSLLD $16, Y13, Y13
-	VPSLLD $16, Y14, Y14
+pairsColsOne:
+	VPAND (BX), Y12, Y13                 // step 0: a row of B
+	VPAND 32(BX), Y12, Y14
 	PREFETCHT0 (BX)(R14*1)
 	VBROADCASTSS (SI), Y15               // row 0
 	VFMADD231PS Y13, Y15, Y0
@@ -1198,10 +1236,26 @@ halfColsOne:
 	VBROADCASTSS 12(SI), Y15             // row 3
 	VFMADD231PS Y13, Y15, Y6
 	VFMADD231PS Y14, Y15, Y7
-	LEAQ (SI)(R11*1), SI
+	VMOVUPS (BX), Y13                    // step 1: a row of B
+	VMOVUPS 32(BX), Y14
+	VPSLLD $16, Y13, Y13
+	VPSLLD $16, Y14, Y14
+	VBROADCASTSS (SI)(R11*1), Y15        // row 0
+	VFMADD231PS Y13, Y15, Y0
+	VFMADD231PS Y14, Y15, Y1
+	VBROADCASTSS 4(SI)(R11*1), Y15       // row 1
+	VFMADD231PS Y13, Y15, Y2
+	VFMADD231PS Y14, Y15, Y3
+	VBROADCASTSS 8(SI)(R11*1), Y15       // row 2
+	VFMADD231PS Y13, Y15, Y4
+	VFMADD231PS Y14, Y15, Y5
+	VBROADCASTSS 12(SI)(R11*1), Y15      // row 3
+	VFMADD231PS Y13, Y15, Y6
+	VFMADD231PS Y14, Y15, Y7
+	LEAQ (SI)(R11*2), SI
 	LEAQ (BX)(R12*1), BX
-	DECQ CX
-	JNZ  halfColsOne
+	SUBQ $2, CX
+	JNZ  pairsColsOne
 	JMP  bias
 
 bias:
@@ -1295,8 +1349,8 @@ chosen:
 	MOVQ mode+40(FP), DX
 	TESTQ CX, CX                         // no steps?
 	JZ   bias
-	CMPQ DX, $const_half                 // is B bf16?
-	JEQ  half
+	CMPQ DX, $const_pairs                // is B pairs of bf16?
+	JEQ  pairs
 	CMPQ tile_ks(AX), $1                 // are steps of A side by side?
 	JNE  wholeCols
 	MOVQ tile_rs(AX), DX
@@ -1363,7 +1417,7 @@ wholeOne:
 	VFMADD231PS Y14, Y15, Y3
 	ADDQ $4, SI
 	LEAQ (BX)(R12*1), BX
-	DECQ CX
+	SUBQ $1, CX
 	JNZ  wholeOne
 	JMP  bias
 
@@ -1433,24 +1487,24 @@ wholeColsOne:
 	VFMADD231PS Y14, Y15, Y3
 	LEAQ (SI)(R11*1), SI
 	LEAQ (BX)(R12*1), BX
-	DECQ CX
+	SUBQ $1, CX
 	JNZ  wholeColsOne
 	JMP  bias
 
-half:
+pairs:
 	CMPQ tile_ks(AX), $1                 // are steps of A side by side?
-	JNE  halfCols
+	JNE  pairsCols
 	MOVQ tile_rs(AX), DX
 	SHLQ $2, DX                          // bytes between rows of A
+	VPCMPEQD Y12, Y12, Y12               // the upper halves
+	VPSLLD $16, Y12, Y12
 	SUBQ $4, CX
-	JLT  halfTail
+	JLT  pairsTail
 	PCALIGN $32
 
-halfLoop:
-	VPMOVZXWD (BX), Y13                  // step 0: a row of B
-	VPMOVZXWD 16(BX), Y14
-	VPSLLD $16, Y13, Y13
-	VPSLLD $16, Y14, Y14
+pairsLoop:
+	VPAND (BX), Y12, Y13                 // step 0: a row of B
+	VPAND 32(BX), Y12, Y14
 	PREFETCHT0 (BX)(R14*1)
 	VBROADCASTSS (SI), Y15               // row 0
 	VFMADD231PS Y13, Y15, Y0
@@ -1458,21 +1512,18 @@ halfLoop:
 	VBROADCASTSS (SI)(DX*1), Y15         // row 1
 	VFMADD231PS Y13, Y15, Y2
 	VFMADD231PS Y14, Y15, Y3
-	VPMOVZXWD (BX)(R12*1), Y13           // step 1: a row of B
-	VPMOVZXWD 16(BX)(R12*1), Y14
+	VMOVUPS (BX), Y13                    // step 1: a row of B
+	VMOVUPS 32(BX), Y14
 	VPSLLD $16, Y13, Y13
 	VPSLLD $16, Y14, Y14
-	PREFETCHT0 64(BX)(R14*1)
 	VBROADCASTSS 4(SI), Y15              // row 0
 	VFMADD231PS Y13, Y15, Y0
 	VFMADD231PS Y14, Y15, Y1
 	VBROADCASTSS 4(SI)(DX*1), Y15        // row 1
 	VFMADD231PS Y13, Y15, Y2
 	VFMADD231PS Y14, Y15, Y3
-	VPMOVZXWD (BX)(R12*2), Y13           // step 2: a row of B
-	VPMOVZXWD 16(BX)(R12*2), Y14
-	VPSLLD $16, Y13, Y13
-	VPSLLD $16, Y14, Y14
+	VPAND (BX)(R12*1), Y12, Y13          // step 2: a row of B
+	VPAND 32(BX)(R12*1), Y12, Y14
 	PREFETCHT0 128(BX)(R14*1)
 	VBROADCASTSS 8(SI), Y15              // row 0
 	VFMADD231PS Y13, Y15, Y0
@@ -1480,11 +1531,10 @@ halfLoop:
 	VBROADCASTSS 8(SI)(DX*1), Y15        // row 1
 	VFMADD231PS Y13, Y15, Y2
 	VFMADD231PS Y14, Y15, Y3
-	VPMOVZXWD (BX)(R15*1), Y13           // step 3: a row of B
-	VPMOVZXWD 16(BX)(R15*1), Y14
+	VMOVUPS (BX)(R12*1), Y13             // step 3: a row of B
+	VMOVUPS 32(BX)(R12*1), Y14
 	VPSLLD $16, Y13, Y13
 	VPSLLD $16, Y14, Y14
-	PREFETCHT0 192(BX)(R14*1)
 	VBROADCASTSS 12(SI), Y15             // row 0
 	VFMADD231PS Y13, Y15, Y0
 	VFMADD231PS Y14, Y15, Y1
@@ -1492,19 +1542,17 @@ halfLoop:
 	VFMADD231PS Y13, Y15, Y2
 	VFMADD231PS Y14, Y15, Y3
 	ADDQ $16, SI
-	LEAQ (BX)(R12*4), BX
+	LEAQ (BX)(R12*2), BX
 	SUBQ $4, CX
-	JGE  halfLoop
+	JGE  pairsLoop
 
-halfTail:
+pairsTail:
 	ADDQ $4, CX                          // steps left
 	JZ   bias
 
-halfOne:
-	VPMOVZXWD (BX), Y13                  // step 0: a row of B
-	VPMOVZXWD 16(BX), Y14
-	VPSLLD $16, Y13, Y13
-	VPSLLD $16, Y14, Y14
+pairsOne:
+	VPAND (BX), Y12, Y13                 // step 0: a row of B
+	VPAND 32(BX), Y12, Y14
 	PREFETCHT0 (BX)(R14*1)
 	VBROADCASTSS (SI), Y15               // row 0
 	VFMADD231PS Y13, Y15, Y0
@@ -1512,25 +1560,35 @@ halfOne:
 	VBROADCASTSS (SI)(DX*1), Y15         // row 1
 	VFMADD231PS Y13, Y15, Y2
 	VFMADD231PS Y14, Y15, Y3
-	ADDQ $4, SI
+	VMOVUPS (BX), Y13                    // step 1: a row of B
+	VMOVUPS 32(BX), Y14
+	VPSLLD $16, Y13, Y13
+	VPSLLD $16, Y14, Y14
+	VBROADCASTSS 4(SI), Y15              // row 0
+	VFMADD231PS Y13, Y15, Y0
+	VFMADD231PS Y14, Y15, Y1
+	VBROADCASTSS 4(SI)(DX*1), Y15        // row 1
+	VFMADD231PS Y13, Y15, Y2
+	VFMADD231PS Y14, Y15, Y3
+	ADDQ $8, SI
 	LEAQ (BX)(R12*1), BX
-	DECQ CX
-	JNZ  halfOne
+	SUBQ $2, CX
+	JNZ  pairsOne
 	JMP  bias
 
-halfCols:
+pairsCols:
 	MOVQ tile_ks(AX), R11
 	SHLQ $2, R11                         // bytes between steps of A
 	LEAQ (R11)(R11*2), R8                // three steps
+	VPCMPEQD Y12, Y12, Y12               // the upper halves
+	VPSLLD $16, Y12, Y12
 	SUBQ $4, CX
-	JLT  halfColsTail
+	JLT  pairsColsTail
 	PCALIGN $32
 
-halfColsLoop:
-	VPMOVZXWD (BX), Y13                  // step 0: a row of B
-	VPMOVZXWD 16(BX), Y14
-	VPSLLD $16, Y13, Y13
-	VPSLLD $16, Y14, Y14
+pairsColsLoop:
+	VPAND (BX), Y12, Y13                 // step 0: a row of B
+	VPAND 32(BX), Y12, Y14
 	PREFETCHT0 (BX)(R14*1)
 	VBROADCASTSS (SI), Y15               // row 0
 	VFMADD231PS Y13, Y15, Y0
@@ -1538,21 +1596,18 @@ halfColsLoop:
 	VBROADCASTSS 4(SI), Y15              // row 1
 	VFMADD231PS Y13, Y15, Y2
 	VFMADD231PS Y14, Y15, Y3
-	VPMOVZXWD (BX)(R12*1), Y13           // step 1: a row of B
-	VPMOVZXWD 16(BX)(R12*1), Y14
+	VMOVUPS (BX), Y13                    // step 1: a row of B
+	VMOVUPS 32(BX), Y14
 	VPSLLD $16, Y13, Y13
 	VPSLLD $16, Y14, Y14
-	PREFETCHT0 64(BX)(R14*1)
 	VBROADCASTSS (SI)(R11*1), Y15        // row 0
 	VFMADD231PS Y13, Y15, Y0
 	VFMADD231PS Y14, Y15, Y1
 	VBROADCASTSS 4(SI)(R11*1), Y15       // row 1
 	VFMADD231PS Y13, Y15, Y2
 	VFMADD231PS Y14, Y15, Y3
-	VPMOVZXWD (BX)(R12*2), Y13           // step 2: a row of B
-	VPMOVZXWD 16(BX)(R12*2), Y14
-	VPSLLD $16, Y13, Y13
-	VPSLLD $16, Y14, Y14
+	VPAND (BX)(R12*1), Y12, Y13          // step 2: a row of B
+	VPAND 32(BX)(R12*1), Y12, Y14
 	PREFETCHT0 128(BX)(R14*1)
 	VBROADCASTSS (SI)(R11*2), Y15        // row 0
 	VFMADD231PS Y13, Y15, Y0
@@ -1560,11 +1615,10 @@ halfColsLoop:
 	VBROADCASTSS 4(SI)(R11*2), Y15       // row 1
 	VFMADD231PS Y13, Y15, Y2
 	VFMADD231PS Y14, Y15, Y3
-	VPMOVZXWD (BX)(R15*1), Y13           // step 3: a row of B
-	VPMOVZXWD 16(BX)(R15*1), Y14
+	VMOVUPS (BX)(R12*1), Y13             // step 3: a row of B
+	VMOVUPS 32(BX)(R12*1), Y14
 	VPSLLD $16, Y13, Y13
 	VPSLLD $16, Y14, Y14
-	PREFETCHT0 192(BX)(R14*1)
 	VBROADCASTSS (SI)(R8*1), Y15         // row 0
 	VFMADD231PS Y13, Y15, Y0
 	VFMADD231PS Y14, Y15, Y1
@@ -1572,19 +1626,17 @@ halfColsLoop:
 	VFMADD231PS Y13, Y15, Y2
 	VFMADD231PS Y14, Y15, Y3
 	LEAQ (SI)(R11*4), SI
-	LEAQ (BX)(R12*4), BX
+	LEAQ (BX)(R12*2), BX
 	SUBQ $4, CX
-	JGE  halfColsLoop
+	JGE  pairsColsLoop
 
-halfColsTail:
+pairsColsTail:
 	ADDQ $4, CX                          // steps left
 	JZ   bias
 
-halfColsOne:
-	VPMOVZXWD (BX), Y13                  // step 0: a row of B
-	VPMOVZXWD 16(BX), Y14
-	VPSLLD $16, Y13, Y13
-	VPSLLD $16, Y14, Y14
+pairsColsOne:
+	VPAND (BX), Y12, Y13                 // step 0: a row of B
+	VPAND 32(BX), Y12, Y14
 	PREFETCHT0 (BX)(R14*1)
 	VBROADCASTSS (SI), Y15               // row 0
 	VFMADD231PS Y13, Y15, Y0
@@ -1592,10 +1644,20 @@ halfColsOne:
 	VBROADCASTSS 4(SI), Y15              // row 1
 	VFMADD231PS Y13, Y15, Y2
 	VFMADD231PS Y14, Y15, Y3
-	LEAQ (SI)(R11*1), SI
+	VMOVUPS (BX), Y13                    // step 1: a row of B
+	VMOVUPS 32(BX), Y14
+	VPSLLD $16, Y13, Y13
+	VPSLLD $16, Y14, Y14
+	VBROADCASTSS (SI)(R11*1), Y15        // row 0
+	VFMADD231PS Y13, Y15, Y0
+	VFMADD231PS Y14, Y15, Y1
+	VBROADCASTSS 4(SI)(R11*1), Y15       // row 1
+	VFMADD231PS Y13, Y15, Y2
+	VFMADD231PS Y14, Y15, Y3
+	LEAQ (SI)(R11*2), SI
 	LEAQ (BX)(R12*1), BX
-	DECQ CX
-	JNZ  halfColsOne
+	SUBQ $2, CX
+	JNZ  pairsColsOne
 	JMP  bias
 
 bias:
@@ -1664,8 +1726,8 @@ chosen:
 	MOVQ mode+40(FP), DX
 	TESTQ CX, CX                         // no steps?
 	JZ   bias
-	CMPQ DX, $const_half                 // is B bf16?
-	JEQ  half
+	CMPQ DX, $const_pairs                // is B pairs of bf16?
+	JEQ  pairs
 	CMPQ tile_ks(AX), $1                 // are steps of A side by side?
 	JNE  wholeCols
 	MOVQ tile_rs(AX), DX
@@ -1717,7 +1779,7 @@ wholeOne:
 	VFMADD231PS Y14, Y15, Y1
 	ADDQ $4, SI
 	LEAQ (BX)(R12*1), BX
-	DECQ CX
+	SUBQ $1, CX
 	JNZ  wholeOne
 	JMP  bias
 
@@ -1772,139 +1834,141 @@ wholeColsOne:
 	VFMADD231PS Y14, Y15, Y1
 	LEAQ (SI)(R11*1), SI
 	LEAQ (BX)(R12*1), BX
-	DECQ CX
+	SUBQ $1, CX
 	JNZ  wholeColsOne
 	JMP  bias
 
-half:
+pairs:
 	CMPQ tile_ks(AX), $1                 // are steps of A side by side?
-	JNE  halfCols
+	JNE  pairsCols
 	MOVQ tile_rs(AX), DX
 	SHLQ $2, DX                          // bytes between rows of A
+	VPCMPEQD Y12, Y12, Y12               // the upper halves
+	VPSLLD $16, Y12, Y12
 	SUBQ $4, CX
-	JLT  halfTail
+	JLT  pairsTail
 	PCALIGN $32
 
-halfLoop:
-	VPMOVZXWD (BX), Y13                  // step 0: a row of B
-	VPMOVZXWD 16(BX), Y14
-	VPSLLD $16, Y13, Y13
-	VPSLLD $16, Y14, Y14
+pairsLoop:
+	VPAND (BX), Y12, Y13                 // step 0: a row of B
+	VPAND 32(BX), Y12, Y14
 	PREFETCHT0 (BX)(R14*1)
 	VBROADCASTSS (SI), Y15               // row 0
 	VFMADD231PS Y13, Y15, Y0
 	VFMADD231PS Y14, Y15, Y1
-	VPMOVZXWD (BX)(R12*1), Y13           // step 1: a row of B
-	VPMOVZXWD 16(BX)(R12*1), Y14
+	VMOVUPS (BX), Y13                    // step 1: a row of B
+	VMOVUPS 32(BX), Y14
 	VPSLLD $16, Y13, Y13
 	VPSLLD $16, Y14, Y14
-	PREFETCHT0 64(BX)(R14*1)
 	VBROADCASTSS 4(SI), Y15              // row 0
 	VFMADD231PS Y13, Y15, Y0
 	VFMADD231PS Y14, Y15, Y1
-	VPMOVZXWD (BX)(R12*2), Y13           // step 2: a row of B
-	VPMOVZXWD 16(BX)(R12*2), Y14
-	VPSLLD $16, Y13, Y13
-	VPSLLD $16, Y14, Y14
+	VPAND (BX)(R12*1), Y12, Y13          // step 2: a row of B
+	VPAND 32(BX)(R12*1), Y12, Y14
 	PREFETCHT0 128(BX)(R14*1)
 	VBROADCASTSS 8(SI), Y15              // row 0
 	VFMADD231PS Y13, Y15, Y0
 	VFMADD231PS Y14, Y15, Y1
-	VPMOVZXWD (BX)(R15*1), Y13           // step 3: a row of B
-	VPMOVZXWD 16(BX)(R15*1), Y14
+	VMOVUPS (BX)(R12*1), Y13             // step 3: a row of B
+	VMOVUPS 32(BX)(R12*1), Y14
 	VPSLLD $16, Y13, Y13
 	VPSLLD $16, Y14, Y14
-	PREFETCHT0 192(BX)(R14*1)
 	VBROADCASTSS 12(SI), Y15             // row 0
 	VFMADD231PS Y13, Y15, Y0
 	VFMADD231PS Y14, Y15, Y1
 	ADDQ $16, SI
-	LEAQ (BX)(R12*4), BX
+	LEAQ (BX)(R12*2), BX
 	SUBQ $4, CX
-	JGE  halfLoop
+	JGE  pairsLoop
 
-halfTail:
+pairsTail:
 	ADDQ $4, CX                          // steps left
 	JZ   bias
 
-halfOne:
-	VPMOVZXWD (BX), Y13                  // step 0: a row of B
-	VPMOVZXWD 16(BX), Y14
-	VPSLLD $16, Y13, Y13
-	VPSLLD $16, Y14, Y14
+pairsOne:
+	VPAND (BX), Y12, Y13                 // step 0: a row of B
+	VPAND 32(BX), Y12, Y14
 	PREFETCHT0 (BX)(R14*1)
 	VBROADCASTSS (SI), Y15               // row 0
 	VFMADD231PS Y13, Y15, Y0
 	VFMADD231PS Y14, Y15, Y1
-	ADDQ $4, SI
+	VMOVUPS (BX), Y13                    // step 1: a row of B
+	VMOVUPS 32(BX), Y14
+	VPSLLD $16, Y13, Y13
+	VPSLLD $16, Y14, Y14
+	VBROADCASTSS 4(SI), Y15              // row 0
+	VFMADD231PS Y13, Y15, Y0
+	VFMADD231PS Y14, Y15, Y1
+	ADDQ $8, SI
 	LEAQ (BX)(R12*1), BX
-	DECQ CX
-	JNZ  halfOne
+	SUBQ $2, CX
+	JNZ  pairsOne
 	JMP  bias
 
-halfCols:
+pairsCols:
 	MOVQ tile_ks(AX), R11
 	SHLQ $2, R11                         // bytes between steps of A
 	LEAQ (R11)(R11*2), R8                // three steps
+	VPCMPEQD Y12, Y12, Y12               // the upper halves
+	VPSLLD $16, Y12, Y12
 	SUBQ $4, CX
-	JLT  halfColsTail
+	JLT  pairsColsTail
 	PCALIGN $32
 
-halfColsLoop:
-	VPMOVZXWD (BX), Y13                  // step 0: a row of B
-	VPMOVZXWD 16(BX), Y14
-	VPSLLD $16, Y13, Y13
-	VPSLLD $16, Y14, Y14
+pairsColsLoop:
+	VPAND (BX), Y12, Y13                 // step 0: a row of B
+	VPAND 32(BX), Y12, Y14
 	PREFETCHT0 (BX)(R14*1)
 	VBROADCASTSS (SI), Y15               // row 0
 	VFMADD231PS Y13, Y15, Y0
 	VFMADD231PS Y14, Y15, Y1
-	VPMOVZXWD (BX)(R12*1), Y13           // step 1: a row of B
-	VPMOVZXWD 16(BX)(R12*1), Y14
+	VMOVUPS (BX), Y13                    // step 1: a row of B
+	VMOVUPS 32(BX), Y14
 	VPSLLD $16, Y13, Y13
 	VPSLLD $16, Y14, Y14
-	PREFETCHT0 64(BX)(R14*1)
 	VBROADCASTSS (SI)(R11*1), Y15        // row 0
 	VFMADD231PS Y13, Y15, Y0
 	VFMADD231PS Y14, Y15, Y1
-	VPMOVZXWD (BX)(R12*2), Y13           // step 2: a row of B
-	VPMOVZXWD 16(BX)(R12*2), Y14
-	VPSLLD $16, Y13, Y13
-	VPSLLD $16, Y14, Y14
+	VPAND (BX)(R12*1), Y12, Y13          // step 2: a row of B
+	VPAND 32(BX)(R12*1), Y12, Y14
 	PREFETCHT0 128(BX)(R14*1)
 	VBROADCASTSS (SI)(R11*2), Y15        // row 0
 	VFMADD231PS Y13, Y15, Y0
 	VFMADD231PS Y14, Y15, Y1
-	VPMOVZXWD (BX)(R15*1), Y13           // step 3: a row of B
-	VPMOVZXWD 16(BX)(R15*1), Y14
+	VMOVUPS (BX)(R12*1), Y13             // step 3: a row of B
+	VMOVUPS 32(BX)(R12*1), Y14
 	VPSLLD $16, Y13, Y13
 	VPSLLD $16, Y14, Y14
-	PREFETCHT0 192(BX)(R14*1)
 	VBROADCASTSS (SI)(R8*1), Y15         // row 0
 	VFMADD231PS Y13, Y15, Y0
 	VFMADD231PS Y14, Y15, Y1
 	LEAQ (SI)(R11*4), SI
-	LEAQ (BX)(R12*4), BX
+	LEAQ (BX)(R12*2), BX
 	SUBQ $4, CX
-	JGE  halfColsLoop
+	JGE  pairsColsLoop
 
-halfColsTail:
+pairsColsTail:
 	ADDQ $4, CX                          // steps left
 	JZ   bias
 
-halfColsOne:
-	VPMOVZXWD (BX), Y13                  // step 0: a row of B
-	VPMOVZXWD 16(BX), Y14
-	VPSLLD $16, Y13, Y13
-	VPSLLD $16, Y14, Y14
+pairsColsOne:
+	VPAND (BX), Y12, Y13                 // step 0: a row of B
+	VPAND 32(BX), Y12, Y14
 	PREFETCHT0 (BX)(R14*1)
 	VBROADCASTSS (SI), Y15               // row 0
 	VFMADD231PS Y13, Y15, Y0
 	VFMADD231PS Y14, Y15, Y1
-	LEAQ (SI)(R11*1), SI
+	VMOVUPS (BX), Y13                    // step 1: a row of B
+	VMOVUPS 32(BX), Y14
+	VPSLLD $16, Y13, Y13
+	VPSLLD $16, Y14, Y14
+	VBROADCASTSS (SI)(R11*1), Y15        // row 0
+	VFMADD231PS Y13, Y15, Y0
+	VFMADD231PS Y14, Y15, Y1
+	LEAQ (SI)(R11*2), SI
 	LEAQ (BX)(R12*1), BX
-	DECQ CX
-	JNZ  halfColsOne
+	SUBQ $2, CX
+	JNZ  pairsColsOne
 	JMP  bias
 
 bias:

@@ -11,11 +11,12 @@
 //	acc[r][j] = fma(a[r*rs+l*ks], b[l*ldb+j], acc[r][j])   for l = 0…k-1
 //
 // from 0, or from C to resume; then + bias, where there is one, then + C, where t.add. Of rs and ks
-// one is 1. With mode half, B is bf16 and ldb half the distance of its rows.
+// one is 1. With mode pairs, a word of B is two bf16, an even step in its upper half and the next in its
+// lower, and k is even; with mode dots, one of A is, too, and k counts words.
 //
 // R0 tile, R1 C, R2 B and R3 the bytes between its rows, R4…R9 rows of A, or R4 columns of A and R10 the
 // bytes between its steps. R11 steps left, R12 bytes between rows of C. V24…V27 a row of B, V28 an
-// element of A, a row r of the tile in V(4r)…V(4r+3).
+// element of A, V29 the mask of the upper half of a word, a row r of the tile in V(4r)…V(4r+3).
 
 // func tile6NEON(t *tile, c, a, b, bias *float32, mode int)
 TEXT ·tile6NEON(SB), NOSPLIT, $0-48
@@ -73,9 +74,9 @@ resume:
 
 chosen:
 	CBZ  R11, bias                       // no steps?
-	MOVD mode+40(FP), R13                // is B bf16?
-	CMP  $const_half, R13
-	BEQ  half
+	MOVD mode+40(FP), R13                // is B pairs of bf16?
+	CMP  $const_pairs, R13
+	BEQ  pairs
 	MOVD tile_ks(R0), R10
 	CMP  $1, R10                         // are steps of A side by side?
 	BNE  wholeCols
@@ -89,7 +90,6 @@ chosen:
 
 wholeLoop:
 	VLD1 (R2), [V24.S4, V25.S4, V26.S4, V27.S4] // a row of B
-	ADD  R3, R2
 	VLD1R.P 4(R4), [V28.S4]              // row 0
 	VFMLA V24.S4, V28.S4, V0.S4
 	VFMLA V25.S4, V28.S4, V1.S4
@@ -120,6 +120,7 @@ wholeLoop:
 	VFMLA V25.S4, V28.S4, V21.S4
 	VFMLA V26.S4, V28.S4, V22.S4
 	VFMLA V27.S4, V28.S4, V23.S4
+	ADD  R3, R2
 	SUBS $1, R11
 	BNE  wholeLoop
 	JMP  bias
@@ -130,7 +131,6 @@ wholeCols:
 
 wholeColsLoop:
 	VLD1 (R2), [V24.S4, V25.S4, V26.S4, V27.S4] // a row of B
-	ADD  R3, R2
 	VLD1R.P 4(R4), [V28.S4]              // row 0
 	VFMLA V24.S4, V28.S4, V0.S4
 	VFMLA V25.S4, V28.S4, V1.S4
@@ -162,14 +162,17 @@ wholeColsLoop:
 	VFMLA V26.S4, V28.S4, V22.S4
 	VFMLA V27.S4, V28.S4, V23.S4
 	ADD  R10, R4
+	ADD  R3, R2
 	SUBS $1, R11
 	BNE  wholeColsLoop
 	JMP  bias
 
-half:
+pairs:
+	VMOVI $255, V29.B16                  // the upper halves
+	VSHL $16, V29.S4, V29.S4
 	MOVD tile_ks(R0), R10
 	CMP  $1, R10                         // are steps of A side by side?
-	BNE  halfCols
+	BNE  pairsCols
 	MOVD tile_rs(R0), R13
 	LSL  $2, R13                         // bytes between rows of A
 	ADD  R13, R4, R5
@@ -178,13 +181,12 @@ half:
 	ADD  R13, R7, R8
 	ADD  R13, R8, R9
 
-halfLoop:
-	VLD1 (R2), [V26.H8, V27.H8]          // a row of B, bf16 to f32
-	WORD $0x2e613b58 // SHLL V24.4S, V26, #16
-	WORD $0x6e613b59 // SHLL2 V25.4S, V26, #16
-	WORD $0x2e613b7a // SHLL V26.4S, V27, #16
-	WORD $0x6e613b7b // SHLL2 V27.4S, V27, #16
-	ADD  R3, R2
+pairsLoop:
+	VLD1 (R2), [V24.S4, V25.S4, V26.S4, V27.S4] // a row of B
+	VAND V29.B16, V24.B16, V24.B16
+	VAND V29.B16, V25.B16, V25.B16
+	VAND V29.B16, V26.B16, V26.B16
+	VAND V29.B16, V27.B16, V27.B16
 	VLD1R.P 4(R4), [V28.S4]              // row 0
 	VFMLA V24.S4, V28.S4, V0.S4
 	VFMLA V25.S4, V28.S4, V1.S4
@@ -215,21 +217,56 @@ halfLoop:
 	VFMLA V25.S4, V28.S4, V21.S4
 	VFMLA V26.S4, V28.S4, V22.S4
 	VFMLA V27.S4, V28.S4, V23.S4
-	SUBS $1, R11
-	BNE  halfLoop
+	VLD1 (R2), [V24.S4, V25.S4, V26.S4, V27.S4] // a row of B
+	VSHL $16, V24.S4, V24.S4
+	VSHL $16, V25.S4, V25.S4
+	VSHL $16, V26.S4, V26.S4
+	VSHL $16, V27.S4, V27.S4
+	VLD1R.P 4(R4), [V28.S4]              // row 0
+	VFMLA V24.S4, V28.S4, V0.S4
+	VFMLA V25.S4, V28.S4, V1.S4
+	VFMLA V26.S4, V28.S4, V2.S4
+	VFMLA V27.S4, V28.S4, V3.S4
+	VLD1R.P 4(R5), [V28.S4]              // row 1
+	VFMLA V24.S4, V28.S4, V4.S4
+	VFMLA V25.S4, V28.S4, V5.S4
+	VFMLA V26.S4, V28.S4, V6.S4
+	VFMLA V27.S4, V28.S4, V7.S4
+	VLD1R.P 4(R6), [V28.S4]              // row 2
+	VFMLA V24.S4, V28.S4, V8.S4
+	VFMLA V25.S4, V28.S4, V9.S4
+	VFMLA V26.S4, V28.S4, V10.S4
+	VFMLA V27.S4, V28.S4, V11.S4
+	VLD1R.P 4(R7), [V28.S4]              // row 3
+	VFMLA V24.S4, V28.S4, V12.S4
+	VFMLA V25.S4, V28.S4, V13.S4
+	VFMLA V26.S4, V28.S4, V14.S4
+	VFMLA V27.S4, V28.S4, V15.S4
+	VLD1R.P 4(R8), [V28.S4]              // row 4
+	VFMLA V24.S4, V28.S4, V16.S4
+	VFMLA V25.S4, V28.S4, V17.S4
+	VFMLA V26.S4, V28.S4, V18.S4
+	VFMLA V27.S4, V28.S4, V19.S4
+	VLD1R.P 4(R9), [V28.S4]              // row 5
+	VFMLA V24.S4, V28.S4, V20.S4
+	VFMLA V25.S4, V28.S4, V21.S4
+	VFMLA V26.S4, V28.S4, V22.S4
+	VFMLA V27.S4, V28.S4, V23.S4
+	ADD  R3, R2
+	SUBS $2, R11
+	BNE  pairsLoop
 	JMP  bias
 
-halfCols:
+pairsCols:
 	LSL  $2, R10                         // bytes between steps of A
 	SUB  $24, R10
 
-halfColsLoop:
-	VLD1 (R2), [V26.H8, V27.H8]          // a row of B, bf16 to f32
-	WORD $0x2e613b58 // SHLL V24.4S, V26, #16
-	WORD $0x6e613b59 // SHLL2 V25.4S, V26, #16
-	WORD $0x2e613b7a // SHLL V26.4S, V27, #16
-	WORD $0x6e613b7b // SHLL2 V27.4S, V27, #16
-	ADD  R3, R2
+pairsColsLoop:
+	VLD1 (R2), [V24.S4, V25.S4, V26.S4, V27.S4] // a row of B
+	VAND V29.B16, V24.B16, V24.B16
+	VAND V29.B16, V25.B16, V25.B16
+	VAND V29.B16, V26.B16, V26.B16
+	VAND V29.B16, V27.B16, V27.B16
 	VLD1R.P 4(R4), [V28.S4]              // row 0
 	VFMLA V24.S4, V28.S4, V0.S4
 	VFMLA V25.S4, V28.S4, V1.S4
@@ -261,8 +298,45 @@ halfColsLoop:
 	VFMLA V26.S4, V28.S4, V22.S4
 	VFMLA V27.S4, V28.S4, V23.S4
 	ADD  R10, R4
-	SUBS $1, R11
-	BNE  halfColsLoop
+	VLD1 (R2), [V24.S4, V25.S4, V26.S4, V27.S4] // a row of B
+	VSHL $16, V24.S4, V24.S4
+	VSHL $16, V25.S4, V25.S4
+	VSHL $16, V26.S4, V26.S4
+	VSHL $16, V27.S4, V27.S4
+	VLD1R.P 4(R4), [V28.S4]              // row 0
+	VFMLA V24.S4, V28.S4, V0.S4
+	VFMLA V25.S4, V28.S4, V1.S4
+	VFMLA V26.S4, V28.S4, V2.S4
+	VFMLA V27.S4, V28.S4, V3.S4
+	VLD1R.P 4(R4), [V28.S4]              // row 1
+	VFMLA V24.S4, V28.S4, V4.S4
+	VFMLA V25.S4, V28.S4, V5.S4
+	VFMLA V26.S4, V28.S4, V6.S4
+	VFMLA V27.S4, V28.S4, V7.S4
+	VLD1R.P 4(R4), [V28.S4]              // row 2
+	VFMLA V24.S4, V28.S4, V8.S4
+	VFMLA V25.S4, V28.S4, V9.S4
+	VFMLA V26.S4, V28.S4, V10.S4
+	VFMLA V27.S4, V28.S4, V11.S4
+	VLD1R.P 4(R4), [V28.S4]              // row 3
+	VFMLA V24.S4, V28.S4, V12.S4
+	VFMLA V25.S4, V28.S4, V13.S4
+	VFMLA V26.S4, V28.S4, V14.S4
+	VFMLA V27.S4, V28.S4, V15.S4
+	VLD1R.P 4(R4), [V28.S4]              // row 4
+	VFMLA V24.S4, V28.S4, V16.S4
+	VFMLA V25.S4, V28.S4, V17.S4
+	VFMLA V26.S4, V28.S4, V18.S4
+	VFMLA V27.S4, V28.S4, V19.S4
+	VLD1R.P 4(R4), [V28.S4]              // row 5
+	VFMLA V24.S4, V28.S4, V20.S4
+	VFMLA V25.S4, V28.S4, V21.S4
+	VFMLA V26.S4, V28.S4, V22.S4
+	VFMLA V27.S4, V28.S4, V23.S4
+	ADD  R10, R4
+	ADD  R3, R2
+	SUBS $2, R11
+	BNE  pairsColsLoop
 	JMP  bias
 
 bias:
@@ -394,9 +468,9 @@ resume:
 
 chosen:
 	CBZ  R11, bias                       // no steps?
-	MOVD mode+40(FP), R13                // is B bf16?
-	CMP  $const_half, R13
-	BEQ  half
+	MOVD mode+40(FP), R13                // is B pairs of bf16?
+	CMP  $const_pairs, R13
+	BEQ  pairs
 	MOVD tile_ks(R0), R10
 	CMP  $1, R10                         // are steps of A side by side?
 	BNE  wholeCols
@@ -408,7 +482,6 @@ chosen:
 
 wholeLoop:
 	VLD1 (R2), [V24.S4, V25.S4, V26.S4, V27.S4] // a row of B
-	ADD  R3, R2
 	VLD1R.P 4(R4), [V28.S4]              // row 0
 	VFMLA V24.S4, V28.S4, V0.S4
 	VFMLA V25.S4, V28.S4, V1.S4
@@ -429,6 +502,7 @@ wholeLoop:
 	VFMLA V25.S4, V28.S4, V13.S4
 	VFMLA V26.S4, V28.S4, V14.S4
 	VFMLA V27.S4, V28.S4, V15.S4
+	ADD  R3, R2
 	SUBS $1, R11
 	BNE  wholeLoop
 	JMP  bias
@@ -439,7 +513,6 @@ wholeCols:
 
 wholeColsLoop:
 	VLD1 (R2), [V24.S4, V25.S4, V26.S4, V27.S4] // a row of B
-	ADD  R3, R2
 	VLD1R.P 4(R4), [V28.S4]              // row 0
 	VFMLA V24.S4, V28.S4, V0.S4
 	VFMLA V25.S4, V28.S4, V1.S4
@@ -461,27 +534,29 @@ wholeColsLoop:
 	VFMLA V26.S4, V28.S4, V14.S4
 	VFMLA V27.S4, V28.S4, V15.S4
 	ADD  R10, R4
+	ADD  R3, R2
 	SUBS $1, R11
 	BNE  wholeColsLoop
 	JMP  bias
 
-half:
+pairs:
+	VMOVI $255, V29.B16                  // the upper halves
+	VSHL $16, V29.S4, V29.S4
 	MOVD tile_ks(R0), R10
 	CMP  $1, R10                         // are steps of A side by side?
-	BNE  halfCols
+	BNE  pairsCols
 	MOVD tile_rs(R0), R13
 	LSL  $2, R13                         // bytes between rows of A
 	ADD  R13, R4, R5
 	ADD  R13, R5, R6
 	ADD  R13, R6, R7
 
-halfLoop:
-	VLD1 (R2), [V26.H8, V27.H8]          // a row of B, bf16 to f32
-	WORD $0x2e613b58 // SHLL V24.4S, V26, #16
-	WORD $0x6e613b59 // SHLL2 V25.4S, V26, #16
-	WORD $0x2e613b7a // SHLL V26.4S, V27, #16
-	WORD $0x6e613b7b // SHLL2 V27.4S, V27, #16
-	ADD  R3, R2
+pairsLoop:
+	VLD1 (R2), [V24.S4, V25.S4, V26.S4, V27.S4] // a row of B
+	VAND V29.B16, V24.B16, V24.B16
+	VAND V29.B16, V25.B16, V25.B16
+	VAND V29.B16, V26.B16, V26.B16
+	VAND V29.B16, V27.B16, V27.B16
 	VLD1R.P 4(R4), [V28.S4]              // row 0
 	VFMLA V24.S4, V28.S4, V0.S4
 	VFMLA V25.S4, V28.S4, V1.S4
@@ -502,21 +577,46 @@ halfLoop:
 	VFMLA V25.S4, V28.S4, V13.S4
 	VFMLA V26.S4, V28.S4, V14.S4
 	VFMLA V27.S4, V28.S4, V15.S4
-	SUBS $1, R11
-	BNE  halfLoop
+	VLD1 (R2), [V24.S4, V25.S4, V26.S4, V27.S4] // a row of B
+	VSHL $16, V24.S4, V24.S4
+	VSHL $16, V25.S4, V25.S4
+	VSHL $16, V26.S4, V26.S4
+	VSHL $16, V27.S4, V27.S4
+	VLD1R.P 4(R4), [V28.S4]              // row 0
+	VFMLA V24.S4, V28.S4, V0.S4
+	VFMLA V25.S4, V28.S4, V1.S4
+	VFMLA V26.S4, V28.S4, V2.S4
+	VFMLA V27.S4, V28.S4, V3.S4
+	VLD1R.P 4(R5), [V28.S4]              // row 1
+	VFMLA V24.S4, V28.S4, V4.S4
+	VFMLA V25.S4, V28.S4, V5.S4
+	VFMLA V26.S4, V28.S4, V6.S4
+	VFMLA V27.S4, V28.S4, V7.S4
+	VLD1R.P 4(R6), [V28.S4]              // row 2
+	VFMLA V24.S4, V28.S4, V8.S4
+	VFMLA V25.S4, V28.S4, V9.S4
+	VFMLA V26.S4, V28.S4, V10.S4
+	VFMLA V27.S4, V28.S4, V11.S4
+	VLD1R.P 4(R7), [V28.S4]              // row 3
+	VFMLA V24.S4, V28.S4, V12.S4
+	VFMLA V25.S4, V28.S4, V13.S4
+	VFMLA V26.S4, V28.S4, V14.S4
+	VFMLA V27.S4, V28.S4, V15.S4
+	ADD  R3, R2
+	SUBS $2, R11
+	BNE  pairsLoop
 	JMP  bias
 
-halfCols:
+pairsCols:
 	LSL  $2, R10                         // bytes between steps of A
 	SUB  $16, R10
 
-halfColsLoop:
-	VLD1 (R2), [V26.H8, V27.H8]          // a row of B, bf16 to f32
-	WORD $0x2e613b58 // SHLL V24.4S, V26, #16
-	WORD $0x6e613b59 // SHLL2 V25.4S, V26, #16
-	WORD $0x2e613b7a // SHLL V26.4S, V27, #16
-	WORD $0x6e613b7b // SHLL2 V27.4S, V27, #16
-	ADD  R3, R2
+pairsColsLoop:
+	VLD1 (R2), [V24.S4, V25.S4, V26.S4, V27.S4] // a row of B
+	VAND V29.B16, V24.B16, V24.B16
+	VAND V29.B16, V25.B16, V25.B16
+	VAND V29.B16, V26.B16, V26.B16
+	VAND V29.B16, V27.B16, V27.B16
 	VLD1R.P 4(R4), [V28.S4]              // row 0
 	VFMLA V24.S4, V28.S4, V0.S4
 	VFMLA V25.S4, V28.S4, V1.S4
@@ -538,8 +638,35 @@ halfColsLoop:
 	VFMLA V26.S4, V28.S4, V14.S4
 	VFMLA V27.S4, V28.S4, V15.S4
 	ADD  R10, R4
-	SUBS $1, R11
-	BNE  halfColsLoop
+	VLD1 (R2), [V24.S4, V25.S4, V26.S4, V27.S4] // a row of B
+	VSHL $16, V24.S4, V24.S4
+	VSHL $16, V25.S4, V25.S4
+	VSHL $16, V26.S4, V26.S4
+	VSHL $16, V27.S4, V27.S4
+	VLD1R.P 4(R4), [V28.S4]              // row 0
+	VFMLA V24.S4, V28.S4, V0.S4
+	VFMLA V25.S4, V28.S4, V1.S4
+	VFMLA V26.S4, V28.S4, V2.S4
+	VFMLA V27.S4, V28.S4, V3.S4
+	VLD1R.P 4(R4), [V28.S4]              // row 1
+	VFMLA V24.S4, V28.S4, V4.S4
+	VFMLA V25.S4, V28.S4, V5.S4
+	VFMLA V26.S4, V28.S4, V6.S4
+	VFMLA V27.S4, V28.S4, V7.S4
+	VLD1R.P 4(R4), [V28.S4]              // row 2
+	VFMLA V24.S4, V28.S4, V8.S4
+	VFMLA V25.S4, V28.S4, V9.S4
+	VFMLA V26.S4, V28.S4, V10.S4
+	VFMLA V27.S4, V28.S4, V11.S4
+	VLD1R.P 4(R4), [V28.S4]              // row 3
+	VFMLA V24.S4, V28.S4, V12.S4
+	VFMLA V25.S4, V28.S4, V13.S4
+	VFMLA V26.S4, V28.S4, V14.S4
+	VFMLA V27.S4, V28.S4, V15.S4
+	ADD  R10, R4
+	ADD  R3, R2
+	SUBS $2, R11
+	BNE  pairsColsLoop
 	JMP  bias
 
 bias:
@@ -635,9 +762,9 @@ resume:
 
 chosen:
 	CBZ  R11, bias                       // no steps?
-	MOVD mode+40(FP), R13                // is B bf16?
-	CMP  $const_half, R13
-	BEQ  half
+	MOVD mode+40(FP), R13                // is B pairs of bf16?
+	CMP  $const_pairs, R13
+	BEQ  pairs
 	MOVD tile_ks(R0), R10
 	CMP  $1, R10                         // are steps of A side by side?
 	BNE  wholeCols
@@ -647,7 +774,6 @@ chosen:
 
 wholeLoop:
 	VLD1 (R2), [V24.S4, V25.S4, V26.S4, V27.S4] // a row of B
-	ADD  R3, R2
 	VLD1R.P 4(R4), [V28.S4]              // row 0
 	VFMLA V24.S4, V28.S4, V0.S4
 	VFMLA V25.S4, V28.S4, V1.S4
@@ -658,6 +784,7 @@ wholeLoop:
 	VFMLA V25.S4, V28.S4, V5.S4
 	VFMLA V26.S4, V28.S4, V6.S4
 	VFMLA V27.S4, V28.S4, V7.S4
+	ADD  R3, R2
 	SUBS $1, R11
 	BNE  wholeLoop
 	JMP  bias
@@ -668,7 +795,6 @@ wholeCols:
 
 wholeColsLoop:
 	VLD1 (R2), [V24.S4, V25.S4, V26.S4, V27.S4] // a row of B
-	ADD  R3, R2
 	VLD1R.P 4(R4), [V28.S4]              // row 0
 	VFMLA V24.S4, V28.S4, V0.S4
 	VFMLA V25.S4, V28.S4, V1.S4
@@ -680,25 +806,27 @@ wholeColsLoop:
 	VFMLA V26.S4, V28.S4, V6.S4
 	VFMLA V27.S4, V28.S4, V7.S4
 	ADD  R10, R4
+	ADD  R3, R2
 	SUBS $1, R11
 	BNE  wholeColsLoop
 	JMP  bias
 
-half:
+pairs:
+	VMOVI $255, V29.B16                  // the upper halves
+	VSHL $16, V29.S4, V29.S4
 	MOVD tile_ks(R0), R10
 	CMP  $1, R10                         // are steps of A side by side?
-	BNE  halfCols
+	BNE  pairsCols
 	MOVD tile_rs(R0), R13
 	LSL  $2, R13                         // bytes between rows of A
 	ADD  R13, R4, R5
 
-halfLoop:
-	VLD1 (R2), [V26.H8, V27.H8]          // a row of B, bf16 to f32
-	WORD $0x2e613b58 // SHLL V24.4S, V26, #16
-	WORD $0x6e613b59 // SHLL2 V25.4S, V26, #16
-	WORD $0x2e613b7a // SHLL V26.4S, V27, #16
-	WORD $0x6e613b7b // SHLL2 V27.4S, V27, #16
-	ADD  R3, R2
+pairsLoop:
+	VLD1 (R2), [V24.S4, V25.S4, V26.S4, V27.S4] // a row of B
+	VAND V29.B16, V24.B16, V24.B16
+	VAND V29.B16, V25.B16, V25.B16
+	VAND V29.B16, V26.B16, V26.B16
+	VAND V29.B16, V27.B16, V27.B16
 	VLD1R.P 4(R4), [V28.S4]              // row 0
 	VFMLA V24.S4, V28.S4, V0.S4
 	VFMLA V25.S4, V28.S4, V1.S4
@@ -709,21 +837,36 @@ halfLoop:
 	VFMLA V25.S4, V28.S4, V5.S4
 	VFMLA V26.S4, V28.S4, V6.S4
 	VFMLA V27.S4, V28.S4, V7.S4
-	SUBS $1, R11
-	BNE  halfLoop
+	VLD1 (R2), [V24.S4, V25.S4, V26.S4, V27.S4] // a row of B
+	VSHL $16, V24.S4, V24.S4
+	VSHL $16, V25.S4, V25.S4
+	VSHL $16, V26.S4, V26.S4
+	VSHL $16, V27.S4, V27.S4
+	VLD1R.P 4(R4), [V28.S4]              // row 0
+	VFMLA V24.S4, V28.S4, V0.S4
+	VFMLA V25.S4, V28.S4, V1.S4
+	VFMLA V26.S4, V28.S4, V2.S4
+	VFMLA V27.S4, V28.S4, V3.S4
+	VLD1R.P 4(R5), [V28.S4]              // row 1
+	VFMLA V24.S4, V28.S4, V4.S4
+	VFMLA V25.S4, V28.S4, V5.S4
+	VFMLA V26.S4, V28.S4, V6.S4
+	VFMLA V27.S4, V28.S4, V7.S4
+	ADD  R3, R2
+	SUBS $2, R11
+	BNE  pairsLoop
 	JMP  bias
 
-halfCols:
+pairsCols:
 	LSL  $2, R10                         // bytes between steps of A
 	SUB  $8, R10
 
-halfColsLoop:
-	VLD1 (R2), [V26.H8, V27.H8]          // a row of B, bf16 to f32
-	WORD $0x2e613b58 // SHLL V24.4S, V26, #16
-	WORD $0x6e613b59 // SHLL2 V25.4S, V26, #16
-	WORD $0x2e613b7a // SHLL V26.4S, V27, #16
-	WORD $0x6e613b7b // SHLL2 V27.4S, V27, #16
-	ADD  R3, R2
+pairsColsLoop:
+	VLD1 (R2), [V24.S4, V25.S4, V26.S4, V27.S4] // a row of B
+	VAND V29.B16, V24.B16, V24.B16
+	VAND V29.B16, V25.B16, V25.B16
+	VAND V29.B16, V26.B16, V26.B16
+	VAND V29.B16, V27.B16, V27.B16
 	VLD1R.P 4(R4), [V28.S4]              // row 0
 	VFMLA V24.S4, V28.S4, V0.S4
 	VFMLA V25.S4, V28.S4, V1.S4
@@ -735,8 +878,25 @@ halfColsLoop:
 	VFMLA V26.S4, V28.S4, V6.S4
 	VFMLA V27.S4, V28.S4, V7.S4
 	ADD  R10, R4
-	SUBS $1, R11
-	BNE  halfColsLoop
+	VLD1 (R2), [V24.S4, V25.S4, V26.S4, V27.S4] // a row of B
+	VSHL $16, V24.S4, V24.S4
+	VSHL $16, V25.S4, V25.S4
+	VSHL $16, V26.S4, V26.S4
+	VSHL $16, V27.S4, V27.S4
+	VLD1R.P 4(R4), [V28.S4]              // row 0
+	VFMLA V24.S4, V28.S4, V0.S4
+	VFMLA V25.S4, V28.S4, V1.S4
+	VFMLA V26.S4, V28.S4, V2.S4
+	VFMLA V27.S4, V28.S4, V3.S4
+	VLD1R.P 4(R4), [V28.S4]              // row 1
+	VFMLA V24.S4, V28.S4, V4.S4
+	VFMLA V25.S4, V28.S4, V5.S4
+	VFMLA V26.S4, V28.S4, V6.S4
+	VFMLA V27.S4, V28.S4, V7.S4
+	ADD  R10, R4
+	ADD  R3, R2
+	SUBS $2, R11
+	BNE  pairsColsLoop
 	JMP  bias
 
 bias:
@@ -802,21 +962,21 @@ resume:
 
 chosen:
 	CBZ  R11, bias                       // no steps?
-	MOVD mode+40(FP), R13                // is B bf16?
-	CMP  $const_half, R13
-	BEQ  half
+	MOVD mode+40(FP), R13                // is B pairs of bf16?
+	CMP  $const_pairs, R13
+	BEQ  pairs
 	MOVD tile_ks(R0), R10
 	CMP  $1, R10                         // are steps of A side by side?
 	BNE  wholeCols
 
 wholeLoop:
 	VLD1 (R2), [V24.S4, V25.S4, V26.S4, V27.S4] // a row of B
-	ADD  R3, R2
 	VLD1R.P 4(R4), [V28.S4]              // row 0
 	VFMLA V24.S4, V28.S4, V0.S4
 	VFMLA V25.S4, V28.S4, V1.S4
 	VFMLA V26.S4, V28.S4, V2.S4
 	VFMLA V27.S4, V28.S4, V3.S4
+	ADD  R3, R2
 	SUBS $1, R11
 	BNE  wholeLoop
 	JMP  bias
@@ -827,57 +987,80 @@ wholeCols:
 
 wholeColsLoop:
 	VLD1 (R2), [V24.S4, V25.S4, V26.S4, V27.S4] // a row of B
-	ADD  R3, R2
 	VLD1R.P 4(R4), [V28.S4]              // row 0
 	VFMLA V24.S4, V28.S4, V0.S4
 	VFMLA V25.S4, V28.S4, V1.S4
 	VFMLA V26.S4, V28.S4, V2.S4
 	VFMLA V27.S4, V28.S4, V3.S4
 	ADD  R10, R4
+	ADD  R3, R2
 	SUBS $1, R11
 	BNE  wholeColsLoop
 	JMP  bias
 
-half:
+pairs:
+	VMOVI $255, V29.B16                  // the upper halves
+	VSHL $16, V29.S4, V29.S4
 	MOVD tile_ks(R0), R10
 	CMP  $1, R10                         // are steps of A side by side?
-	BNE  halfCols
+	BNE  pairsCols
 
-halfLoop:
-	VLD1 (R2), [V26.H8, V27.H8]          // a row of B, bf16 to f32
-	WORD $0x2e613b58 // SHLL V24.4S, V26, #16
-	WORD $0x6e613b59 // SHLL2 V25.4S, V26, #16
-	WORD $0x2e613b7a // SHLL V26.4S, V27, #16
-	WORD $0x6e613b7b // SHLL2 V27.4S, V27, #16
-	ADD  R3, R2
+pairsLoop:
+	VLD1 (R2), [V24.S4, V25.S4, V26.S4, V27.S4] // a row of B
+	VAND V29.B16, V24.B16, V24.B16
+	VAND V29.B16, V25.B16, V25.B16
+	VAND V29.B16, V26.B16, V26.B16
+	VAND V29.B16, V27.B16, V27.B16
 	VLD1R.P 4(R4), [V28.S4]              // row 0
 	VFMLA V24.S4, V28.S4, V0.S4
 	VFMLA V25.S4, V28.S4, V1.S4
 	VFMLA V26.S4, V28.S4, V2.S4
 	VFMLA V27.S4, V28.S4, V3.S4
-	SUBS $1, R11
-	BNE  halfLoop
+	VLD1 (R2), [V24.S4, V25.S4, V26.S4, V27.S4] // a row of B
+	VSHL $16, V24.S4, V24.S4
+	VSHL $16, V25.S4, V25.S4
+	VSHL $16, V26.S4, V26.S4
+	VSHL $16, V27.S4, V27.S4
+	VLD1R.P 4(R4), [V28.S4]              // row 0
+	VFMLA V24.S4, V28.S4, V0.S4
+	VFMLA V25.S4, V28.S4, V1.S4
+	VFMLA V26.S4, V28.S4, V2.S4
+	VFMLA V27.S4, V28.S4, V3.S4
+	ADD  R3, R2
+	SUBS $2, R11
+	BNE  pairsLoop
 	JMP  bias
 
-halfCols:
+pairsCols:
 	LSL  $2, R10                         // bytes between steps of A
 	SUB  $4, R10
 
-halfColsLoop:
-	VLD1 (R2), [V26.H8, V27.H8]          // a row of B, bf16 to f32
-	WORD $0x2e613b58 // SHLL V24.4S, V26, #16
-	WORD $0x6e613b59 // SHLL2 V25.4S, V26, #16
-	WORD $0x2e613b7a // SHLL V26.4S, V27, #16
-	WORD $0x6e613b7b // SHLL2 V27.4S, V27, #16
-	ADD  R3, R2
+pairsColsLoop:
+	VLD1 (R2), [V24.S4, V25.S4, V26.S4, V27.S4] // a row of B
+	VAND V29.B16, V24.B16, V24.B16
+	VAND V29.B16, V25.B16, V25.B16
+	VAND V29.B16, V26.B16, V26.B16
+	VAND V29.B16, V27.B16, V27.B16
 	VLD1R.P 4(R4), [V28.S4]              // row 0
 	VFMLA V24.S4, V28.S4, V0.S4
 	VFMLA V25.S4, V28.S4, V1.S4
 	VFMLA V26.S4, V28.S4, V2.S4
 	VFMLA V27.S4, V28.S4, V3.S4
 	ADD  R10, R4
-	SUBS $1, R11
-	BNE  halfColsLoop
+	VLD1 (R2), [V24.S4, V25.S4, V26.S4, V27.S4] // a row of B
+	VSHL $16, V24.S4, V24.S4
+	VSHL $16, V25.S4, V25.S4
+	VSHL $16, V26.S4, V26.S4
+	VSHL $16, V27.S4, V27.S4
+	VLD1R.P 4(R4), [V28.S4]              // row 0
+	VFMLA V24.S4, V28.S4, V0.S4
+	VFMLA V25.S4, V28.S4, V1.S4
+	VFMLA V26.S4, V28.S4, V2.S4
+	VFMLA V27.S4, V28.S4, V3.S4
+	ADD  R10, R4
+	ADD  R3, R2
+	SUBS $2, R11
+	BNE  pairsColsLoop
 	JMP  bias
 
 bias:

@@ -2,6 +2,8 @@
 
 package cpu
 
+import "github.com/klauspost/cpuid/v2"
+
 //go:noescape
 func tile12AVX512(t *tile, c, a, b, bias *float32, mode int)
 
@@ -29,10 +31,13 @@ func tile2AVX2(t *tile, c, a, b, bias *float32, mode int)
 //go:noescape
 func tile1AVX2(t *tile, c, a, b, bias *float32, mode int)
 
+// hasDots says whether s multiplies pairs of bf16 with pairs.
+func (s isa) hasDots() bool { return s == avx512 && cpuid.CPU.Supports(cpuid.AVX512BF16) }
+
 // tileOf is the rows of the next tile where some are left.
 func (s isa) tileOf(left, mode int) int {
 	switch {
-	case s == avx512 && left >= 12 && left != 16 && mode != half:
+	case s == avx512 && left >= 12 && left != 16 && mode != pairs:
 		return 12
 	case s == avx512 && left >= 8:
 		return 8

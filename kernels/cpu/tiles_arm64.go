@@ -14,6 +14,8 @@ func tile2NEON(t *tile, c, a, b, bias *float32, mode int)
 //go:noescape
 func tile1NEON(t *tile, c, a, b, bias *float32, mode int)
 
+func (isa) hasDots() bool { return false }
+
 // tileOf is the rows of the next tile where some are left.
 func (isa) tileOf(left, _ int) int {
 	switch {

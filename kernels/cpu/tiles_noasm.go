@@ -2,11 +2,19 @@
 
 package cpu
 
+func (isa) hasDots() bool { return false }
+
+func (isa) dotsFaster() bool { return false }
+
 func (isa) product(t *tile, c, a, b, bias []float32, m int) { productGeneric(t, c, a, b, bias, m) }
 
-// skinny says whether productHalf takes products of m rows: never.
-func (isa) skinny(int) bool { return false }
+// skinny says whether productPairs takes products of m rows and k steps: never.
+func (isa) skinny(int, int) bool { return false }
 
-func (isa) productHalf(*tile, []float32, []float32, []uint16, []float32, int) {
-	panic("cpu: no product with bf16 panels in plain Go")
+func (isa) productPairs(*tile, []float32, []float32, []float32, []float32, int) {
+	panic("cpu: no product with pairs in plain Go")
+}
+
+func (isa) productDots(*tile, []float32, []float32, []float32, []float32, int) {
+	panic("cpu: no product of pairs in plain Go")
 }

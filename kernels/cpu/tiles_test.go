@@ -4,12 +4,13 @@ import (
 	"hash/fnv"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"spell/tensor"
 )
 
-// A productCase is one call of the matrix primitive, or of the one with bf16 panels.
+// A productCase is one call of the matrix primitive, or of the one with panels of pairs.
 type productCase struct {
 	m, n, k           int
 	cols              bool // columns of A side by side, not steps
@@ -57,19 +58,72 @@ func (p productCase) run(s isa) []float32 {
 		s.product(&t, c, a, numbers(max(p.k*t.ldb-2, panelCols)), bias, p.m)
 		return c
 	}
-	panel := make([]uint16, p.k*panelCols)
-	for i := range panel {
-		panel[i] = tensor.BF16Bits(float32(rng.NormFloat64()))
+	b := mat{h: make([]uint16, p.k*panelCols), half: true, rows: p.k, cols: panelCols, stride: panelCols}
+	for i := range b.h {
+		b.h[i] = tensor.BF16Bits(float32(rng.NormFloat64()))
 	}
-	if s == generic { // has no such primitive
-		wide := make([]float32, len(panel))
-		widenGeneric(wide, panel)
+	panel := make([]float32, (p.k+1)/2*panelCols)
+	s.loadPairs(panel, panelCols, &b, 0, p.k, 0, panelCols)
+	if !s.skinny(p.m, p.k) {
+		wide := make([]float32, len(b.h))
+		s.unpair(wide, panelCols, panel, p.k)
 		t.ldb = panelCols
 		s.product(&t, c, a, wide, bias, p.m)
 		return c
 	}
-	s.productHalf(&t, c, a, panel, bias, p.m)
+	s.productPairs(&t, c, a, panel, bias, p.m)
 	return c
+}
+
+// TestDots: where the processor multiplies pairs with pairs, the bits are those of f32.
+func TestDots(t *testing.T) {
+	s := bestISA()
+	if !s.hasDots() {
+		t.Skip("this processor has no VDPBF16PS")
+	}
+	for _, p := range productCases() {
+		if !p.half {
+			continue
+		}
+		rng := rand.New(rand.NewPCG(uint64(p.m*1000+p.n), uint64(p.k)))
+		matrix := func(rows, cols int) mat {
+			m := mat{h: make([]uint16, rows*cols), half: true, rows: rows, cols: cols, stride: cols}
+			for i := range m.h {
+				m.h[i] = tensor.BF16Bits(float32(rng.NormFloat64()) * [...]float32{1, 1e-3, 1e-20, 1e-40}[rng.IntN(4)])
+			}
+			return m
+		}
+		b, a := matrix(p.k, panelCols), matrix(p.m, p.k)
+		c, words := make([]float32, p.m*p.n), (p.k+1)/2
+		for i := range c {
+			c[i] = float32(rng.NormFloat64())
+		}
+		bias := c[:p.n:p.n]
+		got, wide := append(c[:0:0], c...), [2][]float32{make([]float32, p.m*p.k), make([]float32, p.k*panelCols)}
+		s.load(wide[0], p.k, &a, 0, p.m, 0, p.k)
+		s.load(wide[1], panelCols, &b, 0, p.k, 0, panelCols)
+		u := tile{n: p.n, k: p.k, ldc: p.n, rs: p.k, ks: 1, ldb: panelCols, resume: p.resume, add: p.add}
+		bias = append([]float32(nil), bias...)
+		on(true, func() { s.product(&u, c, wide[0], wide[1], bias, p.m) })
+		pairsA, pairsB := make([]float32, p.m*words), make([]float32, words*panelCols)
+		s.loadSwapped(pairsA, words, &a, 0, p.m, 0, p.k)
+		s.loadPairs(pairsB, panelCols, &b, 0, p.k, 0, panelCols)
+		u.k, u.rs = words, words
+		if p.cols { // A as a transpose gives it
+			columns, turned := matrix(p.k, p.m), make([]float32, words*p.m)
+			for i := range p.m {
+				for l := range p.k {
+					columns.h[l*p.m+i] = a.h[i*p.k+l]
+				}
+			}
+			s.loadPairs(turned, p.m, &columns, 0, p.k, 0, p.m)
+			pairsA, u.rs, u.ks = turned, 1, p.m
+		}
+		s.productDots(&u, got, pairsA, pairsB, bias, p.m)
+		if !slices.Equal(got, c) {
+			t.Fatalf("%+v: not the bits of f32", p)
+		}
+	}
 }
 
 // TestTiles: assembly is near plain Go, does not touch what lies between the rows of C, and gives

@@ -21,6 +21,15 @@ var converts = []*kernel{
 	describe("round(x []float32)", "rounds x to the nearest bf16, in f32", func(k *kernel) {
 		k.each("x", func() { k.store("x", k.shiftLeft(k.rounded(k.load("x")), 16)) })
 	}),
+	describe("pair(dst []float32, upper, lower []uint16)", "is words of two bf16: dst = upper<<16 | lower", func(k *kernel) {
+		k.each("dst", func() { k.store("dst", k.or(k.load("upper"), k.shiftRight(k.load("lower"), 16))) })
+	}),
+	describe("swap(dst, src []float32)", "exchanges the halves of words", func(k *kernel) {
+		k.each("dst", func() {
+			w := k.load("src")
+			k.store("dst", k.or(k.shiftLeft(w, 16), k.shiftRight(w, 16)))
+		})
+	}),
 	loose(describe("copyRows(dst []float32, ldd int, src []float32, lds, rows, cols int)",
 		"is dst[i*ldd+j] = src[i*lds+j] for i < rows and j < cols, both positive", func(k *kernel) {
 			k.rows(func() { k.store("dst", k.load("src")) })
@@ -28,6 +37,14 @@ var converts = []*kernel{
 	loose(describe("widenRows(dst []float32, ldd int, src []uint16, lds, rows, cols int)",
 		"is dst[i*ldd+j] = src[i*lds+j] for i < rows and j < cols, both positive", func(k *kernel) {
 			k.rows(func() { k.store("dst", k.load("src")) })
+		})),
+	loose(describe("upperRows(dst []float32, ldd int, src []float32, lds, rows, cols int)",
+		"is copyRows of the upper halves of words", func(k *kernel) {
+			k.rows(func() { k.store("dst", k.and(k.load("src"), k.bits(0xffff0000, "upper half"))) })
+		})),
+	loose(describe("lowerRows(dst []float32, ldd int, src []float32, lds, rows, cols int)",
+		"is copyRows of the lower halves of words, shifted up", func(k *kernel) {
+			k.rows(func() { k.store("dst", k.shiftLeft(k.load("src"), 16)) })
 		})),
 	special("transpose", describe("transpose4(dst []float32, ldd int, src []float32, lds, cols int)",
 		"is dst[k*ldd+r] = src[r*lds+k] for r < 16 and k < cols, a positive multiple of 4", nil)),

@@ -8,7 +8,7 @@ type tileNEON struct{ *tiler }
 const tileNEONNotes = `//
 // R0 tile, R1 C, R2 B and R3 the bytes between its rows, R4…R9 rows of A, or R4 columns of A and R10 the
 // bytes between its steps. R11 steps left, R12 bytes between rows of C. V24…V27 a row of B, V28 an
-// element of A, a row r of the tile in V(4r)…V(4r+3).
+// element of A, V29 the mask of the upper half of a word, a row r of the tile in V(4r)…V(4r+3).
 `
 
 func tilesNEON() []byte {
@@ -42,12 +42,14 @@ func (t tileNEON) body() {
 	}
 	t.label("chosen")
 	t.noted("no steps?", "CBZ  R11, bias")
-	t.noted("is B bf16?", "MOVD mode+40(FP), R13")
-	t.line("CMP  $const_half, R13")
-	t.line("BEQ  half")
+	t.noted("is B pairs of bf16?", "MOVD mode+40(FP), R13")
+	t.line("CMP  $const_pairs, R13")
+	t.line("BEQ  pairs")
 	t.reduction("whole")
-	t.label("half")
-	t.reduction("half")
+	t.label("pairs")
+	t.noted("the upper halves", "VMOVI $255, V29.B16")
+	t.line("%s", shiftWord(29, 29))
+	t.reduction("pairs")
 	t.finish()
 }
 
@@ -72,41 +74,42 @@ func (t tileNEON) reduction(kind string) {
 
 func (t tileNEON) loop(name, kind string, cols bool) {
 	t.label(name + "Loop")
-	if kind == "half" {
-		t.noted("a row of B, bf16 to f32", "VLD1 (R2), [V26.H8, V27.H8]")
-		for i, from := range []int{26, 26, 27, 27} {
-			t.line("%s", widenHalf(from, 24+i, i%2 == 1))
-		}
-	} else {
+	steps := 1
+	if kind == "pairs" {
+		steps = 2
+	}
+	for u := range steps {
 		t.noted("a row of B", "VLD1 (R2), %s", quad(24))
+		for j := 24; kind == "pairs" && j < 28; j++ {
+			if u == 0 {
+				t.line("VAND V29.B16, V%d.B16, V%d.B16", j, j)
+			} else {
+				t.line("%s", shiftWord(j, j))
+			}
+		}
+		for r := range t.rows {
+			from := fmt.Sprintf("R%d", 4+r)
+			if cols {
+				from = "R4"
+			}
+			t.noted(fmt.Sprintf("row %d", r), "VLD1R.P 4(%s), [V28.S4]", from)
+			for j := range 4 {
+				t.line("VFMLA V%d.S4, V28.S4, V%d.S4", 24+j, 4*r+j)
+			}
+		}
+		if cols {
+			t.line("ADD  R10, R4")
+		}
 	}
 	t.line("ADD  R3, R2")
-	for r := range t.rows {
-		from := fmt.Sprintf("R%d", 4+r)
-		if cols {
-			from = "R4"
-		}
-		t.noted(fmt.Sprintf("row %d", r), "VLD1R.P 4(%s), [V28.S4]", from)
-		for j := range 4 {
-			t.line("VFMLA V%d.S4, V28.S4, V%d.S4", 24+j, 4*r+j)
-		}
-	}
-	if cols {
-		t.line("ADD  R10, R4")
-	}
-	t.line("SUBS $1, R11")
+	t.line("SUBS $%d, R11", steps)
 	t.line("BNE  %sLoop", name)
 	t.line("JMP  bias")
 }
 
-// widenHalf is V(to) = the low or high four bf16 of V(from) as f32, SHLL #16. The second source is read
-// before it is overwritten: the order of the calls makes sure.
-func widenHalf(from, to int, high bool) string {
-	word, name := 0x2e613800, "SHLL"
-	if high {
-		word, name = 0x6e613800, "SHLL2"
-	}
-	return fmt.Sprintf("WORD $%#08x // %s V%d.4S, V%d, #16", word|from<<5|to, name, to, from)
+// shiftWord is SHL #16: the lower half of every word of V(from) goes up.
+func shiftWord(from, to int) string {
+	return fmt.Sprintf("VSHL $16, V%d.S4, V%d.S4", from, to)
 }
 
 // finish adds bias and C and writes the tile.

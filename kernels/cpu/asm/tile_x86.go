@@ -11,7 +11,8 @@ type tileX86 struct {
 const tileX86Notes = `//
 // AX tile, DI C, SI, R8…R10 rows 0, 3, 6, 9 of A and DX the bytes between rows; or SI columns of A and
 // R11, R8 the bytes of one and three steps. BX B, R12, R15 the bytes of one and three of its rows, R14
-// bytes ahead that B is prefetched. R13 bytes between rows of C, CX steps left.
+// bytes ahead that B is prefetched. R13 bytes between rows of C, CX steps left. With mode pairs, the
+// last register but three masks the upper half of a word.
 `
 
 func tilesX86(wide bool) []byte {
@@ -30,12 +31,17 @@ func (t *tileX86) reg(r int) string {
 	return fmt.Sprintf("Y%d", r)
 }
 
-// bytes of a register; lo and hi are those of a row of B, one that of the element of A.
+// bytes of a register; lo and hi are those of a row of B, one that of the element of A, upper that of
+// the mask.
 func (t *tileX86) bytes() int { return map[bool]int{true: 64, false: 32}[t.wide] }
 func (t *tileX86) lo() string { return t.reg(map[bool]int{true: 30, false: 13}[t.wide]) }
 func (t *tileX86) hi() string { return t.reg(map[bool]int{true: 31, false: 14}[t.wide]) }
 func (t *tileX86) one() string {
 	return t.reg(map[bool]int{true: 29, false: 15}[t.wide])
+}
+
+func (t *tileX86) upper() string {
+	return t.reg(map[bool]int{true: 28, false: 12}[t.wide])
 }
 
 // acc is the registers of a row.
@@ -122,9 +128,14 @@ func (t *tileX86) body() {
 		kinds = append(kinds, "ragged")
 	}
 	if t.skinny() {
-		t.noted("is B bf16?", "CMPQ DX, $const_half")
-		t.line("JEQ  half")
-		kinds = append(kinds, "half")
+		t.noted("is B pairs of bf16?", "CMPQ DX, $const_pairs")
+		t.line("JEQ  pairs")
+		kinds = append(kinds, "pairs")
+	}
+	if t.wide {
+		t.noted("and A, too?", "CMPQ DX, $const_dots")
+		t.line("JEQ  dots")
+		kinds = append(kinds, "dots")
 	}
 	for i, kind := range kinds {
 		if i > 0 {
@@ -135,7 +146,8 @@ func (t *tileX86) body() {
 	t.finish()
 }
 
-// skinny tiles also take B as bf16: with few rows the cost of widening is less than that of memory.
+// skinny tiles also take B as pairs of bf16 beside an A of f32: with few rows the cost of widening is
+// less than that of memory.
 func (t *tileX86) skinny() bool { return t.rows <= 8 }
 
 // ahead is how many rows of B are prefetched: more where memory is all that a tile waits for.
@@ -193,6 +205,12 @@ func (t *tileX86) loop(name string, cols bool) {
 	if cols {
 		kind = name[:len(name)-len("Cols")]
 	}
+	least := 1 // steps that are taken together
+	if kind == "pairs" {
+		least = 2
+		t.noted("the upper halves", "%s", t.ones(t.upper()))
+		t.line("VPSLLD $16, %s, %s", t.upper(), t.upper())
+	}
 	next := func(n int) {
 		if cols {
 			t.line("LEAQ (SI)(R11*%d), SI", n)
@@ -201,7 +219,7 @@ func (t *tileX86) loop(name string, cols bool) {
 				t.line("ADDQ $%d, %s", 4*n, b)
 			}
 		}
-		t.line("LEAQ (BX)(R12*%d), BX", n)
+		t.line("LEAQ (BX)(R12*%d), BX", n/least)
 	}
 	t.line("SUBQ $%d, CX", unroll)
 	t.line("JLT  %sTail", name)
@@ -217,11 +235,21 @@ func (t *tileX86) loop(name string, cols bool) {
 	t.noted("steps left", "ADDQ $%d, CX", unroll)
 	t.line("JZ   bias")
 	t.label(name + "One")
-	t.step(kind, cols, 0)
-	next(1)
-	t.line("DECQ CX")
+	for u := range least {
+		t.step(kind, cols, u)
+	}
+	next(least)
+	t.line("SUBQ $%d, CX", least)
 	t.line("JNZ  %sOne", name)
 	t.line("JMP  bias")
+}
+
+// ones sets all bits of a register.
+func (t *tileX86) ones(r string) string {
+	if t.wide {
+		return fmt.Sprintf("VPTERNLOGD $0xff, %s, %s, %s", r, r, r)
+	}
+	return fmt.Sprintf("VPCMPEQD %s, %s, %s", r, r, r)
 }
 
 // indexed is displacement(base) plus u times the register one, of which three is three times.
@@ -242,16 +270,20 @@ func indexed(disp int, base string, u int, one, three string) string {
 // step is step u of a round.
 func (t *tileX86) step(kind string, cols bool, u int) {
 	lo, hi, one := t.lo(), t.hi(), t.one()
-	b := func(off int) string { return indexed(off, "BX", u, "R12", "R15") }
-	size, row := 2*t.bytes(), 128 // bytes of a row of B, and between those of a panel
+	row := u
+	if kind == "pairs" {
+		row = u / 2
+	}
+	b := func(off int) string { return indexed(off, "BX", row, "R12", "R15") }
 	t.note = fmt.Sprintf("step %d: a row of B", u)
 	switch {
-	case kind == "half":
-		size, row = size/2, row/2
-		t.line("VPMOVZXWD %s, %s", b(0), lo)
-		t.line("VPMOVZXWD %s, %s", b(t.bytes()/2), hi)
-		t.line("VPSLLD $16, %s, %s", lo, lo)
-		t.line("VPSLLD $16, %s, %s", hi, hi)
+	case kind == "pairs" && u%2 == 0:
+		and := map[bool]string{true: "VPANDD", false: "VPAND"}[t.wide]
+		t.line("%s %s, %s, %s", and, b(0), t.upper(), lo)
+		t.line("%s %s, %s, %s", and, b(t.bytes()), t.upper(), hi)
+	case kind == "pairs" && t.wide:
+		t.line("VPSLLD $16, %s, %s", b(0), lo)
+		t.line("VPSLLD $16, %s, %s", b(t.bytes()), hi)
 	case kind == "ragged":
 		t.line("VMOVUPS.Z %s, K1, %s", b(0), lo)
 		t.line("VMOVUPS.Z %s, K2, %s", b(64), hi)
@@ -259,8 +291,12 @@ func (t *tileX86) step(kind string, cols bool, u int) {
 		t.line("VMOVUPS %s, %s", b(0), lo)
 		t.line("VMOVUPS %s, %s", b(t.bytes()), hi)
 	}
-	for off := 0; kind != "ragged" && off < size; off += 64 {
-		t.line("PREFETCHT0 %s(R14*1)", indexed(u*row+off, "BX", 0, "", ""))
+	if kind == "pairs" && u%2 == 1 && !t.wide {
+		t.line("VPSLLD $16, %s, %s", lo, lo)
+		t.line("VPSLLD $16, %s, %s", hi, hi)
+	}
+	for off := 0; kind != "ragged" && (kind != "pairs" || u%2 == 0) && off < 2*t.bytes(); off += 64 {
+		t.line("PREFETCHT0 %s(R14*1)", indexed(128*row+off, "BX", 0, "", "")) // rows of a panel are 128 bytes apart
 	}
 	for r := range t.rows {
 		addr := indexed(4*r, "SI", u, "R11", "R8")
@@ -269,9 +305,30 @@ func (t *tileX86) step(kind string, cols bool, u int) {
 		}
 		accLo, accHi := t.acc(r)
 		t.noted(fmt.Sprintf("row %d", r), "VBROADCASTSS %s, %s", addr, one)
+		if kind == "dots" {
+			t.line("%s", dot(lo, one, accLo))
+			t.line("%s", dot(hi, one, accHi))
+			continue
+		}
 		t.line("VFMADD231PS %s, %s, %s", lo, one, accLo)
 		t.line("VFMADD231PS %s, %s, %s", hi, one, accHi)
 	}
+}
+
+// dot is VDPBF16PS, which Go's assembler does not know: every word of d gains the product of the upper
+// halves of a and b, then that of the lower ones, each by a fused multiply-add.
+func dot(a, b, d string) string {
+	var n [3]int
+	for i, r := range []string{a, b, d} {
+		fmt.Sscanf(r, "Z%d", &n[i])
+	}
+	x, y, z := n[0], n[1], n[2]
+	not := func(r, bit int) int { return (r>>bit&1 ^ 1) }
+	p0 := not(z, 3)<<7 | not(x, 4)<<6 | not(x, 3)<<5 | not(z, 4)<<4 | 2
+	p1 := (^y&15)<<3 | 4 | 2
+	p2 := 2<<5 | not(y, 4)<<3
+	return fmt.Sprintf("BYTE $0x62; BYTE $%#02x; BYTE $%#02x; BYTE $%#02x; BYTE $0x52; BYTE $%#02x // VDPBF16PS %s, %s, %s",
+		p0, p1, p2, 0xc0|z&7<<3|x&7, a, b, d)
 }
 
 // finish adds bias and C and writes the tile.
