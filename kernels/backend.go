@@ -1,4 +1,4 @@
-// Package kernels is the engine's instruction set: about twenty fused operations on matrices,
+// Package kernels is the engine's instruction set: some thirty fused operations on matrices,
 // each forward beside its gradient, which every backend implements and kerneltest checks.
 //
 // Four rules hold for every operation of every backend.
@@ -59,6 +59,15 @@ type Backend interface {
 	MatMulGradX(dx, dy, w tensor.Mat, acc bool)
 	// MatMulGradW is dw[o][k] += Σᵢ dy[i][o]*x[i][k]; db[o] += Σᵢ dy[i][o] where db is not zero.
 	MatMulGradW(dw, db, dy, x tensor.Mat)
+
+	// GroupMatMul is MatMul with weights of its own for every group of rows, as the experts of a
+	// mixture have them: rows [ends[e-1], ends[e]) form group e, w [len(ends)*n, in] stacks the
+	// weights, and y[i][o] = Σₖ x[i][k]*w[e*n+o][k] for o < n.
+	GroupMatMul(y, x, w tensor.Mat, ends []int32)
+	// GroupMatMulGradX is dx[i][k] (+)= Σₒ dy[i][o]*w[e*n+o][k].
+	GroupMatMulGradX(dx, dy, w tensor.Mat, ends []int32, acc bool)
+	// GroupMatMulGradW is dw[e*n+o][k] += Σᵢ dy[i][o]*x[i][k] over the rows i of group e.
+	GroupMatMulGradW(dw, dy, x tensor.Mat, ends []int32)
 
 	// RopeTable fills cs [len(pos), r.Dim]: cs[i][j] = cos(pos[i]*r.InvFreq[j])*r.Scale for
 	// j < r.Dim/2, and the sine of the same angle at j + r.Dim/2.

@@ -29,6 +29,20 @@ func CheckRows(op string, rows []int32, n int) {
 	}
 }
 
+// CheckGroups panics unless ends cuts rows rows into groups, each with n of w's rows.
+func CheckGroups(op string, ends []int32, rows int, w tensor.Mat, n int) {
+	last := int32(0)
+	for e, end := range ends {
+		if end < last {
+			Check(op, false, "group %d ends at row %d, before the one before it", e, end)
+		}
+		last = end
+	}
+	if int(last) != rows || w.Rows != len(ends)*n {
+		Check(op, false, "%d groups end at row %d of %d, with weights %v for %d columns", len(ends), last, rows, w, n)
+	}
+}
+
 // CheckAttention panics unless the matrices and spans of an attention call agree. dq and the
 // other gradients are checked against the shapes of their originals by the caller.
 func CheckAttention(op string, q, k, v tensor.Mat, a *Attention) {

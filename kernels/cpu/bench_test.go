@@ -144,6 +144,39 @@ func BenchmarkMatMul(b *testing.B) {
 	}
 }
 
+// BenchmarkGroupMatMul is the products of 128 experts of Qwen3-30B-A3B, 2048 to 768, of which each of
+// the tokens takes 8: prefill and decode.
+func BenchmarkGroupMatMul(b *testing.B) {
+	const experts, ins, outs = 128, 2048, 768
+	for _, typ := range []tensor.DType{tensor.F32, tensor.BF16} {
+		for _, threads := range slices.Compact([]int{1, runtime.GOMAXPROCS(0)}) {
+			for _, tokens := range []int{512, 8} {
+				rows := tokens * 8
+				ends := make([]int32, experts)
+				for i := range rows {
+					for e := i * 37 % experts; e < experts; e++ {
+						ends[e]++
+					}
+				}
+				r := newBench(b, threads)
+				x, w, y := r.random(r.rest, typ, rows, ins), r.random(r.params, typ, experts*outs, ins), r.rest.New(typ, rows, outs)
+				dw := r.rest.New(tensor.F32, experts*outs, ins)
+				flops := 2 * float64(rows) * ins * outs
+				name := fmt.Sprintf("%v/%dx8of%d/threads=%d", typ, tokens, experts, threads)
+				b.Run("forward/"+name, func(b *testing.B) {
+					pace(b, threads, flops, func() { r.GroupMatMul(y, x, w, ends) })
+				})
+				b.Run("gradX/"+name, func(b *testing.B) {
+					pace(b, threads, flops, func() { r.GroupMatMulGradX(x, y, w, ends, false) })
+				})
+				b.Run("gradW/"+name, func(b *testing.B) {
+					pace(b, threads, flops, func() { r.GroupMatMulGradW(dw, y, x, ends) })
+				})
+			}
+		}
+	}
+}
+
 // BenchmarkHead is the log-probabilities of targets over the vocabularies of the nano model,
 // SmolLM-135M and Qwen2.5-0.5B: one product forward, three backward.
 func BenchmarkHead(b *testing.B) {

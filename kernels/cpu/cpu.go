@@ -52,6 +52,7 @@ type Backend struct {
 // allocates nothing.
 type calls struct {
 	gemm         gemmCall
+	grouped      groupedCall
 	pack         packCall
 	copy         copyCall
 	panels       passing // of the running product

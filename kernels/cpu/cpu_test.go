@@ -350,11 +350,15 @@ func TestNoAllocation(t *testing.T) {
 	norm, lse, stats := r.mat(tensor.F32, 1, 128, 0, 1).got, r.mat(tensor.F32, 200, 4, 0, 1).got, r.mat(tensor.F32, 200, 3, 0, 1).got
 	a := &kernels.Attention{Heads: 4, KVHeads: 4, Dim: 32, Scale: 1, Queries: []kernels.Query{{Row: 0, Len: 200, Spans: []kernels.Span{{Row: 0, Len: 200}}}}}
 	ids, f := make([]int32, 200), make([]float32, 200)
+	experts, ends := r.mat(tensor.F32, 3*128, 128, 0, 1).got, []int32{120, 125, 200}
 	all := func() {
 		r.b.RMSNorm(y, x, norm, 1e-6)
 		r.b.MatMul(y, x, w, tensor.Mat{}, false)
 		r.b.MatMulGradX(y, x, w, true)
 		r.b.MatMulGradW(w, norm, x, y)
+		r.b.GroupMatMul(y, x, experts, ends)
+		r.b.GroupMatMulGradX(y, x, experts, ends, true)
+		r.b.GroupMatMulGradW(experts, x, y, ends)
 		r.b.Attend(y, lse, x, x, x, a)
 		r.b.AttendGrad(y, y, y, x, x, lse, x, x, x, a)
 		r.b.LogProb(stats, x, w, ids, f)

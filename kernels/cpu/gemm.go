@@ -49,6 +49,7 @@ type gemmCall struct {
 	acc     bool // C is added after the chain
 	how     packing
 	panels  *pack     // where packed
+	first   int       // panels before those of B
 	strips  []float32 // A as strips [k][12], or nil
 	m, n, k int
 
@@ -82,9 +83,7 @@ func (b *Backend) MatMulGradX(dx, dy, w tensor.Mat, acc bool) {
 	kernels.CheckShape("MatMulGradX", "dx", dx, dy.Rows, w.Cols)
 	kernels.CheckShape("MatMulGradX", "w", w, dy.Cols, w.Cols)
 	g := &b.calls.gemm
-	*g = gemmCall{c: view("MatMulGradX", dx), a: view("MatMulGradX", dy), b: view("MatMulGradX", w), acc: acc, m: dy.Rows, n: w.Cols, k: w.Rows}
-	g.how = rowsOf(&g.b, g.m)
-	g.dots = b.pairsOf(g)
+	*g = b.gradX(view("MatMulGradX", dx), view("MatMulGradX", dy), view("MatMulGradX", w), acc)
 	b.product(g)
 	b.wrote(dx)
 }
@@ -94,9 +93,7 @@ func (b *Backend) MatMulGradW(dw, db, dy, x tensor.Mat) {
 	kernels.CheckShape("MatMulGradW", "dw", dw, dy.Cols, x.Cols)
 	kernels.CheckShape("MatMulGradW", "x", x, dy.Rows, x.Cols)
 	g := &b.calls.gemm
-	*g = gemmCall{c: view("MatMulGradW", dw), a: view("MatMulGradW", dy), b: view("MatMulGradW", x), swapA: true, onto: true, m: dy.Cols, n: x.Cols, k: dy.Rows}
-	g.how = rowsOf(&g.b, g.m)
-	g.dots = b.pairsOf(g)
+	*g = b.gradW(view("MatMulGradW", dw), view("MatMulGradW", dy), view("MatMulGradW", x))
 	b.product(g)
 	if !db.IsZero() {
 		kernels.CheckShape("MatMulGradW", "db", db, 1, dy.Cols)
@@ -104,6 +101,21 @@ func (b *Backend) MatMulGradW(dw, db, dy, x tensor.Mat) {
 		b.wrote(db)
 	}
 	b.wrote(dw)
+}
+
+// gradX and gradW are the calls of the gradients.
+func (b *Backend) gradX(dx, dy, w mat, acc bool) gemmCall {
+	g := gemmCall{c: dx, a: dy, b: w, acc: acc, m: dy.rows, n: w.cols, k: w.rows}
+	g.how = rowsOf(&g.b, g.m)
+	g.dots = b.pairsOf(&g)
+	return g
+}
+
+func (b *Backend) gradW(dw, dy, x mat) gemmCall {
+	g := gemmCall{c: dw, a: dy, b: x, swapA: true, onto: true, m: dy.cols, n: x.cols, k: dy.rows}
+	g.how = rowsOf(&g.b, g.m)
+	g.dots = b.pairsOf(&g)
+	return g
 }
 
 // rowsOf is how to read a B that is stored [k][n] for m rows of A. An f32 matrix is read where it
@@ -202,11 +214,16 @@ func (c *copyCall) task(w *worker, i int) {
 	}
 }
 
-// run cuts a call into tasks.
+// run runs a call whose operands are as they should be.
 func (b *Backend) run(g *gemmCall) {
+	n, wide := g.plan(len(b.pool.workers))
+	b.pool.do(g, n, wide)
+}
+
+// plan cuts a call into tasks for that many workers.
+func (g *gemmCall) plan(workers int) (tasks int, wide bool) {
 	flops := 2 * g.m * g.n * g.k
-	w := len(b.pool.workers)
-	wide := w > 1 && flops > wideFlops
+	wide = workers > 1 && flops > wideFlops
 	switch {
 	case g.how == packed:
 		g.kb = packedK
@@ -217,10 +234,10 @@ func (b *Backend) run(g *gemmCall) {
 	}
 	g.mb, g.nb = g.m, ceil(g.n, panelCols)*panelCols
 	if wide || flops > 1<<24 {
-		g.cut(w)
+		g.cut(workers)
 	}
 	g.mTasks = ceil(g.m, g.mb)
-	b.pool.do(g, g.mTasks*ceil(g.n, g.nb), wide)
+	return g.mTasks * ceil(g.n, g.nb), wide
 }
 
 // wideFlops is the size of product below which waking a worker costs more than it saves.
@@ -366,7 +383,7 @@ func (g *gemmCall) pairPanel(j, k0, k1 int) []float32 {
 	if g.how != packed || !g.panels.pairs || k0 == k1 {
 		return nil
 	}
-	return g.panels.f[(j/panelCols*((g.k+1)/2)+k0/2)*panelCols:][:(k1-k0+1)/2*panelCols]
+	return g.panels.f[((g.first+j/panelCols)*((g.k+1)/2)+k0/2)*panelCols:][:(k1-k0+1)/2*panelCols]
 }
 
 // blockA is rows [i0, i1) of A at steps [k0, k1) with its two strides: in place, or copied where A
@@ -409,7 +426,7 @@ func (g *gemmCall) panel(w *worker, j, n, k0, k1 int, kept []float32) ([]float32
 		return g.b.f[k0*g.b.stride+j:], g.b.stride
 	}
 	if g.how == packed && kept == nil {
-		return g.panels.f[(j/panelCols*g.k+k0)*panelCols:][:(k1-k0)*panelCols], panelCols
+		return g.panels.f[((g.first+j/panelCols)*g.k+k0)*panelCols:][:(k1-k0)*panelCols], panelCols
 	}
 	p := w.take((k1 - k0) * panelCols)
 	if g.how == packed {

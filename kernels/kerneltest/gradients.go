@@ -84,6 +84,8 @@ func (e *env) gradCases() []gradCase {
 	wide := normal(r, rows*ins, 1) // a gradient or a second operand shaped like x
 	norm := normal(r, ins, 1)
 	xs, ws := [2]int{rows, ins}, [2]int{outs, ins}
+	ends, gs := []int32{1, 1, 3}, [2]int{3 * outs, ins}
+	grouped := normal(r, 3*outs*ins, 1)
 	ys, bs, ns := [2]int{rows, outs}, [2]int{1, outs}, [2]int{1, ins}
 
 	cases := []gradCase{{
@@ -110,6 +112,19 @@ func (e *env) gradCases() []gradCase {
 				e.b.MatMulGradX(m[0], m[3], m[5], false)
 				e.b.MatMulGradW(m[1], m[2], m[3], m[4])
 			})[:3]
+		},
+	}, {
+		name:   "GroupMatMul",
+		params: [][]float64{x, grouped},
+		loss: func(p [][]float64) float64 {
+			y := e.with([][2]int{ys, xs, gs}, [][]float64{nil, p[0], p[1]}, func(m []tensor.Mat) { e.b.GroupMatMul(m[0], m[1], m[2], ends) })
+			return dot(y[0], dy)
+		},
+		grads: func(p [][]float64) [][]float64 {
+			return e.with([][2]int{xs, gs, ys, xs, gs}, [][]float64{nil, nil, dy, p[0], p[1]}, func(m []tensor.Mat) {
+				e.b.GroupMatMulGradX(m[0], m[2], m[4], ends, false)
+				e.b.GroupMatMulGradW(m[1], m[2], m[3], ends)
+			})[:2]
 		},
 	}, {
 		name:   "SwiGLU",

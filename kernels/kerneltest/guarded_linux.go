@@ -114,6 +114,21 @@ func (g *guard) MatMulGradW(dw, db, dy, x tensor.Mat) {
 	g.b.MatMulGradW(dw, db, dy, x)
 }
 
+func (g *guard) GroupMatMul(y, x, w tensor.Mat, ends []int32) {
+	defer g.open(y, x, w)()
+	g.b.GroupMatMul(y, x, w, ends)
+}
+
+func (g *guard) GroupMatMulGradX(dx, dy, w tensor.Mat, ends []int32, acc bool) {
+	defer g.open(dx, dy, w)()
+	g.b.GroupMatMulGradX(dx, dy, w, ends, acc)
+}
+
+func (g *guard) GroupMatMulGradW(dw, dy, x tensor.Mat, ends []int32) {
+	defer g.open(dw, dy, x)()
+	g.b.GroupMatMulGradW(dw, dy, x, ends)
+}
+
 func (g *guard) RopeTable(cs tensor.Mat, pos []int32, r kernels.Rotary) {
 	defer g.open(cs)()
 	g.b.RopeTable(cs, pos, r)

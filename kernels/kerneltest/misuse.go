@@ -97,6 +97,13 @@ func (s *suite) refusals(t *testing.T) {
 		{"MatMul, bias", [][2]int{{2, 5}, {2, 8}, {5, 8}, {1, 4}}, func(b kernels.Backend, m []tensor.Mat) { b.MatMul(m[0], m[1], m[2], m[3], false) }},
 		{"MatMulGradX", [][2]int{{2, 8}, {2, 5}, {4, 8}}, func(b kernels.Backend, m []tensor.Mat) { b.MatMulGradX(m[0], m[1], m[2], false) }},
 		{"MatMulGradW", [][2]int{{5, 8}, {3, 5}, {2, 8}}, func(b kernels.Backend, m []tensor.Mat) { b.MatMulGradW(m[0], tensor.Mat{}, m[1], m[2]) }},
+		{"GroupMatMul, weights", [][2]int{{3, 5}, {3, 8}, {5, 8}}, func(b kernels.Backend, m []tensor.Mat) { b.GroupMatMul(m[0], m[1], m[2], []int32{1, 3}) }},
+		{"GroupMatMul, rows", [][2]int{{3, 5}, {3, 8}, {10, 8}}, func(b kernels.Backend, m []tensor.Mat) { b.GroupMatMul(m[0], m[1], m[2], []int32{1, 2}) }},
+		{"GroupMatMul, order", [][2]int{{3, 5}, {3, 8}, {15, 8}}, func(b kernels.Backend, m []tensor.Mat) { b.GroupMatMul(m[0], m[1], m[2], []int32{2, 1, 3}) }},
+		{"GroupMatMulGradX", [][2]int{{3, 7}, {3, 5}, {10, 8}}, func(b kernels.Backend, m []tensor.Mat) {
+			b.GroupMatMulGradX(m[0], m[1], m[2], []int32{1, 3}, false)
+		}},
+		{"GroupMatMulGradW", [][2]int{{10, 8}, {3, 5}, {2, 8}}, func(b kernels.Backend, m []tensor.Mat) { b.GroupMatMulGradW(m[0], m[1], m[2], []int32{1, 3}) }},
 		{"MatMulGradW, bias", [][2]int{{5, 8}, {2, 5}, {2, 8}, {1, 4}}, func(b kernels.Backend, m []tensor.Mat) { b.MatMulGradW(m[0], m[3], m[1], m[2]) }},
 		{"RopeTable", [][2]int{{2, 8}}, func(b kernels.Backend, m []tensor.Mat) {
 			b.RopeTable(m[0], []int32{1, 2, 3}, kernels.Rotary{Dim: 8, InvFreq: make([]float64, 4), Scale: 1})

@@ -103,6 +103,7 @@ func Run(t *testing.T, open func(workers int) (kernels.Backend, error), opts Opt
 		{"Copies", s.copies},
 		{"RMSNorm", s.rmsNorm},
 		{"MatMul", s.matMul},
+		{"GroupMatMul", s.groupMatMul},
 		{"Rope", s.rope},
 		{"SwiGLU", s.swiGLU},
 		{"Attend", s.attend},
