@@ -48,9 +48,9 @@ type gemmCall struct {
 	dots    bool // A and B are bf16 and multiplied in pairs of steps
 	acc     bool // C is added after the chain
 	how     packing
-	panels  *pack     // where packed
-	first   int       // panels before those of B
-	strips  []float32 // A as strips [k][12], or nil
+	panels  *pack // where packed
+	first   int   // panels before those of B
+	strips  bool  // A is read as strips [k][12]
 	m, n, k int
 
 	mb, nb, mTasks int // rows and columns of a task; tasks along the rows
@@ -167,7 +167,7 @@ func (b *Backend) product(g *gemmCall) {
 	}
 }
 
-// runPacked is run with panels of B, and strips of A where a is its transpose, made for the call.
+// runPacked is run with panels of B made for the call.
 func (b *Backend) runPacked(g *gemmCall) {
 	steps := g.steps(g.k)
 	g.panels = b.calls.panels.room(ceil(g.n, panelCols) * panelCols * steps)
@@ -175,11 +175,7 @@ func (b *Backend) runPacked(g *gemmCall) {
 	c := &b.calls.copy
 	*c = copyCall{dst: g.panels.f, src: g.b, width: panelCols, steps: steps, pairs: g.dots}
 	b.pool.do(c, ceil(g.k, copyRows), true)
-	if g.swapA {
-		g.strips = b.calls.strips.room(ceil(g.m, stripRows) * stripRows * steps).f
-		*c = copyCall{dst: g.strips, src: g.a, width: stripRows, steps: steps, pairs: g.dots}
-		b.pool.do(c, ceil(g.k, copyRows), true)
-	}
+	g.strips = g.swapA
 	b.run(g)
 }
 
@@ -197,7 +193,11 @@ const copyRows = 32
 
 func (c *copyCall) task(w *worker, i int) {
 	k0 := i * copyRows
-	rows := min(copyRows, c.src.rows-k0)
+	c.rows(w, k0, min(copyRows, c.src.rows-k0))
+}
+
+// rows copies rows [k0, k0+rows).
+func (c *copyCall) rows(w *worker, k0, rows int) {
 	for j := 0; !c.pairs && j < c.src.cols; j += c.width {
 		w.s.load(c.dst[j*c.steps+k0*c.width:], c.width, &c.src, k0, rows, j, min(c.width, c.src.cols-j))
 	}
@@ -210,7 +210,9 @@ func (c *copyCall) task(w *worker, i int) {
 		at := (k0 + r) / 2 * c.width
 		w.s.loadPairs(line.f, 0, &c.src, k0+r, min(2, rows-r), 0, c.src.cols)
 		w.s.load(c.dst[at:], c.steps*c.width, &line, 0, line.rows, 0, c.width)
-		copy(c.dst[whole*c.steps+at:][:rest], line.f[whole:])
+		if rest > 0 {
+			copy(c.dst[whole*c.steps+at:][:rest], line.f[whole:])
+		}
 	}
 }
 
@@ -247,9 +249,13 @@ const wideFlops = 1 << 20
 // where tasks copy their parts of A or B, large tasks share a copy. More workers take smaller
 // tasks, as square as they come.
 func (g *gemmCall) cut(workers int) {
-	rows, cols := min(480, g.m), min(1024, ceil(g.n, panelCols)*panelCols)
+	all := ceil(g.n, panelCols) * panelCols
+	rows, cols := min(480, g.m), min(1024, all)
 	if g.how == inPlace || g.how == packed && (g.dots || !g.panels.pairs) {
 		rows = min(120, g.m)
+	}
+	if g.strips {
+		cols = all // one copy of the rows for all columns
 	}
 	for workers > 1 && ceil(g.m, rows)*ceil(g.n, cols) < 3*workers {
 		if rows > 2*tileRows && (rows >= cols || cols == panelCols) {
@@ -342,12 +348,12 @@ func (g *gemmCall) block(w *worker, i0, i1, j0, j1, k0, k1 int, first, last bool
 			}
 			b, t.ldb = wide[at:], copyDist
 		}
-		if g.strips == nil {
+		if !g.strips {
 			g.multiply(w, &t, c, a, b, bias, i1-i0)
 			continue
 		}
 		for r := 0; r < i1-i0; r += stripRows {
-			g.multiply(w, &t, c[r*ldc:], a[r*g.steps(g.k):], b, bias, min(stripRows, i1-i0-r))
+			g.multiply(w, &t, c[r*ldc:], a[r*t.k:], b, bias, min(stripRows, i1-i0-r))
 		}
 	}
 }
@@ -387,15 +393,20 @@ func (g *gemmCall) pairPanel(j, k0, k1 int) []float32 {
 }
 
 // blockA is rows [i0, i1) of A at steps [k0, k1) with its two strides: in place, or copied where A
-// is bf16 or a transpose whose rows lie far apart. Of strips it is the first; the others follow
-// stripRows*k elements apart.
+// is bf16 or a transpose whose rows lie far apart. Where B is packed, too, the copy of a transpose is
+// strips [k][12], one after the other.
 func (g *gemmCall) blockA(w *worker, i0, i1, k0, k1 int) (a []float32, rs, ks int) {
 	m := &g.a
 	switch {
 	case k0 == k1:
 		return w.take(1), 0, 1
-	case g.strips != nil:
-		return g.strips[i0*g.steps(g.k)+g.steps(k0)*stripRows:], 1, stripRows
+	case g.strips:
+		steps := g.steps(k1 - k0)
+		c := copyCall{dst: w.take(ceil(i1-i0, stripRows) * stripRows * steps), src: m.slice(k0, k1-k0).columns(i0, i1-i0), width: stripRows, steps: steps, pairs: g.dots}
+		for k := 0; k < k1-k0; k += copyRows {
+			c.rows(w, k, min(copyRows, k1-k0-k))
+		}
+		return c.dst, 1, stripRows
 	case g.swapA && !m.half && m.stride <= 384:
 		return m.f[k0*m.stride+i0:], 1, m.stride
 	case g.swapA:
