@@ -5,7 +5,8 @@
 // Every output element has one order of additions, whatever the number of rows, tiles or workers:
 //
 //   - Products of matrices are one chain of fused multiply-adds over the reduction index, from 0
-//     upwards: gemm.go says from which value it starts.
+//     upwards: gemm.go says from which value it starts. With weights of bf16, BFMMLA takes four steps
+//     at once where a NEON machine has it: pairs.go.
 //   - Sums along a row (norms, softmax) run in 16 virtual lanes, lane = index mod 16, which a
 //     fixed tree adds up: rows_generic.go.
 //   - Weight gradients add onto the stored value row after row, so that splitting a batch
@@ -34,7 +35,7 @@ import (
 type Options struct {
 	Workers int    // threads; 0 means GOMAXPROCS
 	ISA     string // "avx512", "avx2", "neon", "generic" or, for the best there is, ""
-	Dots    string // whether products of bf16 use VDPBF16PS: "on", "off" or, for the faster, ""; results are the same
+	Dots    string // whether products of bf16 use VDPBF16PS or BFMMLA: "on", "off" or, for the best, ""; see layout
 }
 
 // Backend implements kernels.Backend on the host's processors.
@@ -44,7 +45,7 @@ type Backend struct {
 	arenas map[*tensor.Arena]*arenaState
 	calls  calls
 
-	dots     bool // products of bf16 multiply pairs with pairs
+	dots     bool // bf16 is multiplied as it is: isa.dotLayout
 	packPart int  // elements of an operand that are packed at once for a product
 }
 

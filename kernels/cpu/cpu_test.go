@@ -121,7 +121,7 @@ var oracle = ref.New[float64]()
 func options() (list []Options) {
 	for _, s := range append(assembly(), generic) {
 		list = append(list, Options{ISA: s.String(), Dots: "off"})
-		if s.hasDots() {
+		if s.dotLayout() != floats {
 			list = append(list, Options{ISA: s.String(), Dots: "on"})
 		}
 	}

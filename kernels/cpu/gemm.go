@@ -43,10 +43,10 @@ const (
 type gemmCall struct {
 	c, a, b mat
 	bias    []float32
-	swapA   bool // A is the transpose of a
-	onto    bool // the chain starts from C
-	dots    bool // A and B are bf16 and multiplied in pairs of steps
-	acc     bool // C is added after the chain
+	swapA   bool   // A is the transpose of a
+	onto    bool   // the chain starts from C
+	as      layout // floats, or what bf16 of both operands is multiplied as
+	acc     bool   // C is added after the chain
 	how     packing
 	panels  *pack // where packed
 	first   int   // panels before those of B
@@ -69,11 +69,7 @@ func (b *Backend) MatMul(y, x, w, bias tensor.Mat, acc bool) {
 		b.calls.rowScratch = grow(b.calls.rowScratch, bias.Cols)
 		g.bias = v.row(b.isa, 0, 0, bias.Cols, b.calls.rowScratch)
 	}
-	g.how = transpose
-	if p := b.packOf(w, x.Rows); p != nil {
-		g.how, g.panels = packed, p
-	}
-	g.dots = b.pairsOf(g)
+	b.withWeights(g, b.packOf(w, x.Rows))
 	b.product(g)
 	b.wrote(y)
 }
@@ -106,16 +102,23 @@ func (b *Backend) MatMulGradW(dw, db, dy, x tensor.Mat) {
 // gradX and gradW are the calls of the gradients.
 func (b *Backend) gradX(dx, dy, w mat, acc bool) gemmCall {
 	g := gemmCall{c: dx, a: dy, b: w, acc: acc, m: dy.rows, n: w.cols, k: w.rows}
-	g.how = rowsOf(&g.b, g.m)
-	g.dots = b.pairsOf(&g)
+	b.withRows(&g)
 	return g
 }
 
 func (b *Backend) gradW(dw, dy, x mat) gemmCall {
 	g := gemmCall{c: dw, a: dy, b: x, swapA: true, onto: true, m: dy.cols, n: x.cols, k: dy.rows}
-	g.how = rowsOf(&g.b, g.m)
-	g.dots = b.pairsOf(&g)
+	b.withRows(&g)
 	return g
+}
+
+// withRows completes a gradient, whose B has its steps in rows. The chains of BFMMLA could not be cut
+// where a batch is.
+func (b *Backend) withRows(g *gemmCall) {
+	g.how = rowsOf(&g.b, g.m)
+	if l := b.multipliesAs(g); l == pairs {
+		g.as = l
+	}
 }
 
 // rowsOf is how to read a B that is stored [k][n] for m rows of A. An f32 matrix is read where it
@@ -171,9 +174,9 @@ func (b *Backend) product(g *gemmCall) {
 func (b *Backend) runPacked(g *gemmCall) {
 	steps := g.steps(g.k)
 	g.panels = b.calls.panels.room(ceil(g.n, panelCols) * panelCols * steps)
-	g.panels.pairs = g.dots
+	g.panels.layout = g.as
 	c := &b.calls.copy
-	*c = copyCall{dst: g.panels.f, src: g.b, width: panelCols, steps: steps, pairs: g.dots}
+	*c = copyCall{dst: g.panels.f, src: g.b, width: panelCols, steps: steps, pairs: g.as == pairs}
 	b.pool.do(c, ceil(g.k, copyRows), true)
 	g.strips = g.swapA
 	b.run(g)
@@ -251,7 +254,7 @@ const wideFlops = 1 << 20
 func (g *gemmCall) cut(workers int) {
 	all := ceil(g.n, panelCols) * panelCols
 	rows, cols := min(480, g.m), min(1024, all)
-	if g.how == inPlace || g.how == packed && (g.dots || !g.panels.pairs) {
+	if g.how == inPlace || g.how == packed && g.as == g.panels.layout {
 		rows = min(120, g.m)
 	}
 	if g.strips {
@@ -327,14 +330,14 @@ func (g *gemmCall) block(w *worker, i0, i1, j0, j1, k0, k1 int, first, last bool
 		if last && g.bias != nil {
 			bias = g.bias[j : j+t.n]
 		}
-		kept := g.pairPanel(j, k0, k1)
-		if kept != nil && !g.dots && w.s.skinny(i1-i0, k1-k0) {
+		kept := g.halfPanel(j, k0, k1)
+		if kept != nil && g.as == floats && w.s.skinny(i1-i0, k1-k0) {
 			w.s.productPairs(&t, c, a, kept, bias, i1-i0)
 			continue
 		}
 		var b []float32
 		switch {
-		case kept != nil && g.dots:
+		case kept != nil && g.as != floats:
 			b, t.ldb = kept, panelCols
 		case g.how != copied:
 			w.top = top
@@ -360,7 +363,7 @@ func (g *gemmCall) block(w *worker, i0, i1, j0, j1, k0, k1 int, first, last bool
 
 // multiply is the primitive on operands that are pairs or not.
 func (g *gemmCall) multiply(w *worker, t *tile, c, a, b, bias []float32, m int) {
-	if g.dots {
+	if g.as != floats {
 		w.s.productDots(t, c, a, b, bias, m)
 		return
 	}
@@ -368,28 +371,24 @@ func (g *gemmCall) multiply(w *worker, t *tile, c, a, b, bias []float32, m int) 
 }
 
 // steps is how many words a chain of k steps takes in an operand.
-func (g *gemmCall) steps(k int) int {
-	if g.dots {
-		return (k + 1) / 2
-	}
-	return k
-}
+func (g *gemmCall) steps(k int) int { return g.as.steps(k) }
 
 // loadSteps copies rows of a matrix whose rows are steps of the reduction.
 func (g *gemmCall) loadSteps(w *worker, dst []float32, ldd int, m *mat, i, rows, j, cols int) {
-	if g.dots {
+	if g.as == pairs {
 		w.s.loadPairs(dst, ldd, m, i, rows, j, cols)
 		return
 	}
 	w.s.load(dst, ldd, m, i, rows, j, cols)
 }
 
-// pairPanel is steps [k0, k1) of the panel of pairs that starts at column j, nil where there is none.
-func (g *gemmCall) pairPanel(j, k0, k1 int) []float32 {
-	if g.how != packed || !g.panels.pairs || k0 == k1 {
+// halfPanel is steps [k0, k1) of the panel of bf16 that starts at column j, nil where there is none.
+func (g *gemmCall) halfPanel(j, k0, k1 int) []float32 {
+	if g.how != packed || g.panels.layout == floats || k0 == k1 {
 		return nil
 	}
-	return g.panels.f[((g.first+j/panelCols)*((g.k+1)/2)+k0/2)*panelCols:][:(k1-k0+1)/2*panelCols]
+	l := g.panels.layout
+	return g.panels.f[((g.first+j/panelCols)*l.steps(g.k)+l.steps(k0))*panelCols:][:l.steps(k1-k0)*panelCols]
 }
 
 // blockA is rows [i0, i1) of A at steps [k0, k1) with its two strides: in place, or copied where A
@@ -402,7 +401,7 @@ func (g *gemmCall) blockA(w *worker, i0, i1, k0, k1 int) (a []float32, rs, ks in
 		return w.take(1), 0, 1
 	case g.strips:
 		steps := g.steps(k1 - k0)
-		c := copyCall{dst: w.take(ceil(i1-i0, stripRows) * stripRows * steps), src: m.slice(k0, k1-k0).columns(i0, i1-i0), width: stripRows, steps: steps, pairs: g.dots}
+		c := copyCall{dst: w.take(ceil(i1-i0, stripRows) * stripRows * steps), src: m.slice(k0, k1-k0).columns(i0, i1-i0), width: stripRows, steps: steps, pairs: g.as == pairs}
 		for k := 0; k < k1-k0; k += copyRows {
 			c.rows(w, k, min(copyRows, k1-k0-k))
 		}
@@ -418,17 +417,20 @@ func (g *gemmCall) blockA(w *worker, i0, i1, k0, k1 int) (a []float32, rs, ks in
 		return m.f[i0*m.stride+k0:], m.stride, 1
 	}
 	ld := (g.steps(k1-k0)+15)&^15 + 16
-	a = w.take((i1 - i0) * ld)
-	if g.dots {
+	a = w.take((i1 - i0 + 1) * ld)
+	switch g.as {
+	case pairs:
 		w.s.loadSwapped(a, ld, m, i0, i1-i0, k0, k1-k0)
-	} else {
+	case quads:
+		loadQuads(a, m, i0, i1-i0, k0, k1-k0)
+	default:
 		w.s.load(a, ld, m, i0, i1-i0, k0, k1-k0)
 	}
 	return a, ld, 1
 }
 
 // panel is columns [j, j+n) of B at steps [k0, k1), and the distance of its rows; kept is what
-// pairPanel gives.
+// halfPanel gives.
 func (g *gemmCall) panel(w *worker, j, n, k0, k1 int, kept []float32) ([]float32, int) {
 	if k0 == k1 {
 		return w.take(panelCols), 0
@@ -439,10 +441,13 @@ func (g *gemmCall) panel(w *worker, j, n, k0, k1 int, kept []float32) ([]float32
 	if g.how == packed && kept == nil {
 		return g.panels.f[((g.first+j/panelCols)*g.k+k0)*panelCols:][:(k1-k0)*panelCols], panelCols
 	}
-	p := w.take((k1 - k0) * panelCols)
-	if g.how == packed {
+	p := w.take((k1 - k0 + 3) * panelCols)
+	switch {
+	case g.how == packed:
 		w.s.unpair(p, panelCols, kept, k1-k0)
-	} else {
+	case g.as == quads:
+		packQuads(p[:g.steps(k1-k0)*panelCols], &g.b, j, n, k0, k1)
+	default:
 		packPanel(w, p, panelCols, &g.b, j, n, k0, k1)
 	}
 	return p, panelCols

@@ -35,7 +35,7 @@ func productGeneric(t *tile, c, a, b, bias []float32, m int) {
 		}
 		for j := 0; j < t.n; j += 4 {
 			if j+4 <= t.n && two {
-				quads(t, s0[j:j+4], s1[j:j+4], a[r*t.rs:], b[j:])
+				fourColumns(t, s0[j:j+4], s1[j:j+4], a[r*t.rs:], b[j:])
 				continue
 			}
 			for q := j; q < min(j+4, t.n); q++ {
@@ -57,8 +57,8 @@ func productGeneric(t *tile, c, a, b, bias []float32, m int) {
 	}
 }
 
-// quads is the chains of two rows and four columns, in registers.
-func quads(t *tile, s0, s1, a, b []float32) {
+// fourColumns is the chains of two rows and four columns, in registers.
+func fourColumns(t *tile, s0, s1, a, b []float32) {
 	_, _ = s0[3], s1[3]
 	x0, x1, x2, x3 := s0[0], s0[1], s0[2], s0[3]
 	y0, y1, y2, y3 := s1[0], s1[1], s1[2], s1[3]

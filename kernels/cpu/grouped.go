@@ -73,15 +73,13 @@ func (b *Backend) GroupMatMul(y, x, w tensor.Mat, ends []int32) {
 		all = b.packOf(w, x.Rows)
 	}
 	b.grouped(ends, func(e, from, rows int) gemmCall {
-		g := gemmCall{c: ys.slice(from, rows), a: xs.slice(from, rows), b: ws.slice(e*n, n), how: transpose, m: rows, n: n, k: x.Cols}
-		if all != nil {
-			g.how, g.panels, g.first = packed, all, e*n/panelCols
-		} else if n%panelCols != 0 {
-			if p := b.packOf(w.Slice(e*n, (e+1)*n), rows); p != nil {
-				g.how, g.panels = packed, p
-			}
+		g := gemmCall{c: ys.slice(from, rows), a: xs.slice(from, rows), b: ws.slice(e*n, n), m: rows, n: n, k: x.Cols}
+		if n%panelCols == 0 {
+			g.first = e * n / panelCols
+			b.withWeights(&g, all)
+		} else {
+			b.withWeights(&g, b.packOf(w.Slice(e*n, (e+1)*n), rows))
 		}
-		g.dots = b.pairsOf(&g)
 		return g
 	})
 	b.wrote(y)

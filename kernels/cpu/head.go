@@ -50,11 +50,8 @@ type logProbCall struct {
 
 // logits prepares the product x·wᵀ.
 func (b *Backend) logits(op string, x, w tensor.Mat) gemmCall {
-	g := gemmCall{a: view(op, x), b: view(op, w), m: x.Rows, n: w.Rows, k: x.Cols, how: transpose}
-	if p := b.packOf(w, x.Rows); p != nil {
-		g.how, g.panels = packed, p
-		g.dots = b.pairsOf(&g)
-	}
+	g := gemmCall{a: view(op, x), b: view(op, w), m: x.Rows, n: w.Rows, k: x.Cols}
+	b.withWeights(&g, b.packOf(w, x.Rows))
 	// Rows of a task: each task reads all of w, so as many as keep the workers even.
 	tasks := 2 * len(b.pool.workers)
 	g.mb = max(min(ceil(ceil(x.Rows, tasks), tileRows)*tileRows, 16*tileRows), tileRows)

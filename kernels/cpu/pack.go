@@ -32,10 +32,10 @@ type packKey struct {
 }
 
 // A pack holds the panels of a transposed weight matrix [N, K]: panel p is the [K][32] array of columns
-// 32p…, or, of bf16, the [K/2][32] array of pairs of steps; see pairs.go. Columns beyond N are 0.
+// 32p…, or, of bf16, an array of pairs or quads of steps; see layout. Columns beyond N are 0.
 type pack struct {
 	f       []float32
-	pairs   bool
+	layout  layout
 	version uint64
 	asked   uint64        // the version at which a pack was asked for and not made
 	arena   *tensor.Arena // that holds them: packs are as large as the weights, and no business of the Go heap
@@ -95,14 +95,11 @@ func (b *Backend) packOf(w tensor.Mat, rows int) *pack {
 		if s.packs == nil {
 			s.packs = map[packKey]*pack{}
 		}
-		steps := w.Cols
-		if m.half {
-			steps = ceil(steps, 2)
-		}
-		if p = newPack(ceil(w.Rows, panelCols) * panelCols * steps); p == nil {
+		l := b.packedLayout(m.half)
+		if p = newPack(ceil(w.Rows, panelCols) * panelCols * l.steps(w.Cols)); p == nil {
 			return nil
 		}
-		p.pairs = m.half
+		p.layout = l
 		s.packs[key] = p
 	}
 	v := w.Arena.Version()
@@ -149,9 +146,12 @@ func (c *packCall) task(w *worker, i int) {
 	j := i * panelCols
 	cols := min(panelCols, c.w.rows-j)
 	n := len(c.f) / ceil(c.w.rows, panelCols)
-	if panel := c.f[i*n:][:n]; c.pairs {
+	switch panel := c.f[i*n:][:n]; c.layout {
+	case pairs:
 		packPairs(w, panel, &c.w, j, cols)
-	} else {
+	case quads:
+		packQuads(panel, &c.w, j, cols, 0, c.w.cols)
+	default:
 		packPanel(w, panel, panelCols, &c.w, j, cols, 0, c.w.cols)
 	}
 }

@@ -7,37 +7,86 @@ import (
 	"unsafe"
 )
 
-// A pair is two bf16 in the place of one f32: an even step of a reduction in the upper half and the
-// next in the lower. Weights of bf16 are packed in pairs. Few rows of f32 are multiplied with them as
-// they lie, a half widened at a time; for many rows a panel is widened first; and where the processor
-// multiplies pairs with pairs (VDPBF16PS) and is faster at it, both operands are pairs.
+// A layout is how an operand of a product lies in panels and strips: as f32, or as bf16 with several
+// steps of the reduction side by side.
 //
-// That instruction adds the product of the upper halves first, each product by a fused multiply-add
-// rounded to nearest even, with denormals as zeros: the same chain, to the bit, as the other two ways.
-// Which way is fastest is therefore free to choose by measurement. (A sum of -0, which only products
-// below the least normal number leave, is 0 after the missing step of an odd chain.)
+// A pair is two bf16 in the place of one f32: an even step in the upper half and the next in the
+// lower. Few rows of f32 are multiplied with pairs as they lie, a half widened at a time; for many rows a
+// panel is widened first; and where the processor multiplies pairs with pairs (VDPBF16PS) and is faster at
+// it, both operands are pairs. That instruction adds the product of the upper halves first, each product
+// by a fused multiply-add rounded to nearest even, with denormals as zeros: the same chain, to the bit, as
+// the other two ways. Which way is fastest is therefore free to choose by measurement. (A sum of -0, which
+// only products below the least normal number leave, is 0 after the missing step of an odd chain.)
+//
+// A quad is four steps, as BFMMLA takes them. That instruction sums them in a way of its own, so that
+// where it is used, all products with weights of bf16 use it, whatever the number of rows; gradients,
+// whose reduction may begin in the middle of a quad, do not.
+type layout uint8
+
+const (
+	floats layout = iota
+	pairs
+	quads
+)
+
+// steps is how many words of 32 bits k steps take.
+func (l layout) steps(k int) int {
+	switch l {
+	case pairs:
+		return (k + 1) / 2
+	case quads:
+		return (k + 3) / 4 * 2
+	}
+	return k
+}
 
 // wholeWords says that words of bf16 can be read where they lie: little-endian, at any address.
 const wholeWords = runtime.GOARCH == "amd64" || runtime.GOARCH == "arm64"
 
 // chooseDots resolves Options.Dots.
 func (s isa) chooseDots(how string) (bool, error) {
+	l := s.dotLayout()
 	switch {
-	case how == "off" || how == "" && !s.hasDots():
+	case how == "off" || how == "" && l == floats:
 		return false, nil
 	case how == "":
-		return s.dotsFaster(), nil
+		return l == quads || s.dotsFaster(), nil
 	case how != "on":
-		return false, fmt.Errorf("cpu backend: dots %q; there are on, off and, for the faster, none", how)
-	case !s.hasDots():
-		return false, fmt.Errorf("cpu backend: this processor or %v has no products of bf16 pairs", s)
+		return false, fmt.Errorf("cpu backend: dots %q; there are on, off and, for the best, none", how)
+	case l == floats:
+		return false, fmt.Errorf("cpu backend: this processor or %v has no products of bf16", s)
 	}
 	return true, nil
 }
 
-// pairsOf says whether both operands of a product are to be pairs.
-func (b *Backend) pairsOf(g *gemmCall) bool {
-	return b.dots && g.how != transpose && g.a.half && g.b.half && g.k > 0
+// multipliesAs is how the operands of a product of these types and lengths are multiplied.
+func (b *Backend) multipliesAs(g *gemmCall) layout {
+	if !b.dots || !g.a.half || !g.b.half || g.k == 0 {
+		return floats
+	}
+	return b.isa.dotLayout()
+}
+
+// withWeights completes a product with weights: panels kept, if there are, or transposed on the way.
+func (b *Backend) withWeights(g *gemmCall, p *pack) {
+	g.how, g.as = transpose, b.multipliesAs(g)
+	if p != nil && (p.layout != quads || g.as == quads) {
+		g.how, g.panels = packed, p
+	}
+	if g.how == transpose && g.as == pairs {
+		g.as = floats
+	}
+}
+
+// packedLayout is that of the panels of weights.
+func (b *Backend) packedLayout(half bool) layout {
+	switch {
+	case !half:
+		return floats
+	case b.dots:
+		return b.isa.dotLayout()
+	}
+	return pairs
 }
 
 // loadPairs copies rows [i, i+rows) and columns [j, j+cols) of m, bf16, two rows a step: dst, rows of ldd
@@ -78,6 +127,70 @@ func (s isa) unpair(dst []float32, ldd int, panel []float32, k int) {
 // words is bf16 two by two as they lie in memory, the first in the lower half of a little-endian word.
 func words(h []uint16) []float32 {
 	return unsafe.Slice((*float32)(unsafe.Pointer(unsafe.SliceData(h))), len(h)/2)
+}
+
+// loadQuads copies rows [i, i+rows) and columns [j, j+cols) of m, bf16, to strips [q][R][4] of 8 rows and,
+// for the last, of 4 or 2: see quadRows. Missing rows and columns are 0.
+func loadQuads(dst []float32, m *mat, i, rows, j, cols int) {
+	q := (cols + 3) / 4
+	for r := 0; r < rows; {
+		n := quadRows(rows - r)
+		strip := halves(dst[r*2*q:][:n*2*q])
+		for k := range n {
+			if r+k < rows {
+				spreadQuads(strip[4*k:], 4*n, m.h[(i+r+k)*m.stride+j:][:cols])
+			} else {
+				spreadQuads(strip[4*k:], 4*n, nil)
+			}
+		}
+		r += n
+	}
+}
+
+// packQuads fills a panel [q][32][4] with rows [j, j+n) and columns [k0, k1) of m, bf16. Missing rows and
+// columns are 0.
+func packQuads(panel []float32, m *mat, j, n, k0, k1 int) {
+	all := halves(panel)
+	for c := range panelCols {
+		if c < n {
+			spreadQuads(all[4*c:], 4*panelCols, m.h[(j+c)*m.stride+k0:][:k1-k0])
+		} else {
+			spreadQuads(all[4*c:], 4*panelCols, nil)
+		}
+	}
+}
+
+// spreadQuads copies quads of src, and zeros after them, to dst, as many as it has at distance step.
+func spreadQuads(dst []uint16, step int, src []uint16) {
+	for ; ; dst = dst[step:] {
+		d := dst[:4:4]
+		if len(src) >= 4 {
+			d[0], d[1], d[2], d[3] = src[0], src[1], src[2], src[3]
+			src = src[4:]
+		} else {
+			clear(d[copy(d, src):])
+			src = nil
+		}
+		if len(dst) < step+4 {
+			return
+		}
+	}
+}
+
+// quadRows is the rows of the next strip where some are left: one more at most, at the end.
+func quadRows(left int) int {
+	switch {
+	case left > 6:
+		return 8
+	case left > 2:
+		return 4
+	}
+	return 2
+}
+
+// halves is words two by two.
+func halves(f []float32) []uint16 {
+	return unsafe.Slice((*uint16)(unsafe.Pointer(unsafe.SliceData(f))), 2*len(f))
 }
 
 // packPairs fills a panel with the pairs of rows [j, j+n) of m, bf16. Columns from n on are 0.

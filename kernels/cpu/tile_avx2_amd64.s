@@ -11,12 +11,12 @@
 //	acc[r][j] = fma(a[r*rs+l*ks], b[l*ldb+j], acc[r][j])   for l = 0…k-1
 //
 // from 0, or from C to resume; then + bias, where there is one, then + C, where t.add. Of rs and ks
-// one is 1. With mode pairs, a word of B is two bf16, an even step in its upper half and the next in its
+// one is 1. With mode paired, a word of B is two bf16, an even step in its upper half and the next in its
 // lower, and k is even; with mode dots, one of A is, too, and k counts words.
 //
 // AX tile, DI C, SI, R8…R10 rows 0, 3, 6, 9 of A and DX the bytes between rows; or SI columns of A and
 // R11, R8 the bytes of one and three steps. BX B, R12, R15 the bytes of one and three of its rows, R14
-// bytes ahead that B is prefetched. R13 bytes between rows of C, CX steps left. With mode pairs, the
+// bytes ahead that B is prefetched. R13 bytes between rows of C, CX steps left. With mode paired, the
 // last register but three masks the upper half of a word.
 
 // func tile6AVX2(t *tile, c, a, b, bias *float32, mode int)
@@ -103,7 +103,7 @@ chosen:
 	MOVQ mode+40(FP), DX
 	TESTQ CX, CX                         // no steps?
 	JZ   bias
-	CMPQ DX, $const_pairs                // is B pairs of bf16?
+	CMPQ DX, $const_paired               // is B pairs of bf16?
 	JEQ  pairs
 	CMPQ tile_ks(AX), $1                 // are steps of A side by side?
 	JNE  wholeCols
@@ -807,7 +807,7 @@ chosen:
 	MOVQ mode+40(FP), DX
 	TESTQ CX, CX                         // no steps?
 	JZ   bias
-	CMPQ DX, $const_pairs                // is B pairs of bf16?
+	CMPQ DX, $const_paired               // is B pairs of bf16?
 	JEQ  pairs
 	CMPQ tile_ks(AX), $1                 // are steps of A side by side?
 	JNE  wholeCols
@@ -1349,7 +1349,7 @@ chosen:
 	MOVQ mode+40(FP), DX
 	TESTQ CX, CX                         // no steps?
 	JZ   bias
-	CMPQ DX, $const_pairs                // is B pairs of bf16?
+	CMPQ DX, $const_paired               // is B pairs of bf16?
 	JEQ  pairs
 	CMPQ tile_ks(AX), $1                 // are steps of A side by side?
 	JNE  wholeCols
@@ -1726,7 +1726,7 @@ chosen:
 	MOVQ mode+40(FP), DX
 	TESTQ CX, CX                         // no steps?
 	JZ   bias
-	CMPQ DX, $const_pairs                // is B pairs of bf16?
+	CMPQ DX, $const_paired               // is B pairs of bf16?
 	JEQ  pairs
 	CMPQ tile_ks(AX), $1                 // are steps of A side by side?
 	JNE  wholeCols

@@ -11,12 +11,12 @@
 //	acc[r][j] = fma(a[r*rs+l*ks], b[l*ldb+j], acc[r][j])   for l = 0…k-1
 //
 // from 0, or from C to resume; then + bias, where there is one, then + C, where t.add. Of rs and ks
-// one is 1. With mode pairs, a word of B is two bf16, an even step in its upper half and the next in its
+// one is 1. With mode paired, a word of B is two bf16, an even step in its upper half and the next in its
 // lower, and k is even; with mode dots, one of A is, too, and k counts words.
 //
 // AX tile, DI C, SI, R8…R10 rows 0, 3, 6, 9 of A and DX the bytes between rows; or SI columns of A and
 // R11, R8 the bytes of one and three steps. BX B, R12, R15 the bytes of one and three of its rows, R14
-// bytes ahead that B is prefetched. R13 bytes between rows of C, CX steps left. With mode pairs, the
+// bytes ahead that B is prefetched. R13 bytes between rows of C, CX steps left. With mode paired, the
 // last register but three masks the upper half of a word.
 // K1 and K2 mask the columns from t.n on: in C and bias always, in B with mode ragged.
 
@@ -1818,7 +1818,7 @@ chosen:
 	JZ   bias
 	CMPQ DX, $const_ragged               // may memory end within a row of B?
 	JEQ  ragged
-	CMPQ DX, $const_pairs                // is B pairs of bf16?
+	CMPQ DX, $const_paired               // is B pairs of bf16?
 	JEQ  pairs
 	CMPQ DX, $const_dots                 // and A, too?
 	JEQ  dots
@@ -3351,7 +3351,7 @@ chosen:
 	JZ   bias
 	CMPQ DX, $const_ragged               // may memory end within a row of B?
 	JEQ  ragged
-	CMPQ DX, $const_pairs                // is B pairs of bf16?
+	CMPQ DX, $const_paired               // is B pairs of bf16?
 	JEQ  pairs
 	CMPQ DX, $const_dots                 // and A, too?
 	JEQ  dots
@@ -4318,7 +4318,7 @@ chosen:
 	JZ   bias
 	CMPQ DX, $const_ragged               // may memory end within a row of B?
 	JEQ  ragged
-	CMPQ DX, $const_pairs                // is B pairs of bf16?
+	CMPQ DX, $const_paired               // is B pairs of bf16?
 	JEQ  pairs
 	CMPQ DX, $const_dots                 // and A, too?
 	JEQ  dots
@@ -4992,7 +4992,7 @@ chosen:
 	JZ   bias
 	CMPQ DX, $const_ragged               // may memory end within a row of B?
 	JEQ  ragged
-	CMPQ DX, $const_pairs                // is B pairs of bf16?
+	CMPQ DX, $const_paired               // is B pairs of bf16?
 	JEQ  pairs
 	CMPQ DX, $const_dots                 // and A, too?
 	JEQ  dots

@@ -11,7 +11,7 @@
 //	acc[r][j] = fma(a[r*rs+l*ks], b[l*ldb+j], acc[r][j])   for l = 0…k-1
 //
 // from 0, or from C to resume; then + bias, where there is one, then + C, where t.add. Of rs and ks
-// one is 1. With mode pairs, a word of B is two bf16, an even step in its upper half and the next in its
+// one is 1. With mode paired, a word of B is two bf16, an even step in its upper half and the next in its
 // lower, and k is even; with mode dots, one of A is, too, and k counts words.
 //
 // R0 tile, R1 C, R2 B and R3 the bytes between its rows, R4…R9 rows of A, or R4 columns of A and R10 the
@@ -75,7 +75,7 @@ resume:
 chosen:
 	CBZ  R11, bias                       // no steps?
 	MOVD mode+40(FP), R13                // is B pairs of bf16?
-	CMP  $const_pairs, R13
+	CMP  $const_paired, R13
 	BEQ  pairs
 	MOVD tile_ks(R0), R10
 	CMP  $1, R10                         // are steps of A side by side?
@@ -469,7 +469,7 @@ resume:
 chosen:
 	CBZ  R11, bias                       // no steps?
 	MOVD mode+40(FP), R13                // is B pairs of bf16?
-	CMP  $const_pairs, R13
+	CMP  $const_paired, R13
 	BEQ  pairs
 	MOVD tile_ks(R0), R10
 	CMP  $1, R10                         // are steps of A side by side?
@@ -763,7 +763,7 @@ resume:
 chosen:
 	CBZ  R11, bias                       // no steps?
 	MOVD mode+40(FP), R13                // is B pairs of bf16?
-	CMP  $const_pairs, R13
+	CMP  $const_paired, R13
 	BEQ  pairs
 	MOVD tile_ks(R0), R10
 	CMP  $1, R10                         // are steps of A side by side?
@@ -963,7 +963,7 @@ resume:
 chosen:
 	CBZ  R11, bias                       // no steps?
 	MOVD mode+40(FP), R13                // is B pairs of bf16?
-	CMP  $const_pairs, R13
+	CMP  $const_paired, R13
 	BEQ  pairs
 	MOVD tile_ks(R0), R10
 	CMP  $1, R10                         // are steps of A side by side?

@@ -2,16 +2,11 @@
 
 package cpu
 
-import (
-	"math"
-	"time"
-)
-
 // How a tile reads B.
 const (
 	whole  = iota // all columns of the tile
 	ragged        // t.n columns, where memory may end: AVX-512 alone
-	pairs         // all columns, of pairs of bf16, beside an A of f32
+	paired        // all columns, of pairs of bf16, beside an A of f32
 	dots          // likewise, and A is pairs, too: AVX-512 alone
 )
 
@@ -65,57 +60,24 @@ func (s isa) productPairs(t *tile, c, a, b, bias []float32, m int) {
 	p := *t
 	p.ldb = panelCols
 	if s == avx512 {
-		s.strips(&p, c, a, &b[0], bias, m, pairs)
+		s.strips(&p, c, a, &b[0], bias, m, paired)
 		return
 	}
 	for j := 0; j < t.n; j += edgeCols {
 		u, b := p, &b[j]
 		if u.n = t.n - j; u.n >= edgeCols {
 			u.n = edgeCols
-			s.strips(&u, c[j:], a, b, from(bias, j), m, pairs)
+			s.strips(&u, c[j:], a, b, from(bias, j), m, paired)
 			continue
 		}
 		var rest rest
 		for r := 0; r < m; r += restRows {
 			rows := min(restRows, m-r)
 			rest.begin(&u, c[j+r*u.ldc:], rows)
-			s.strips(&tile{n: edgeCols, k: u.k, ldc: edgeCols, rs: u.rs, ks: u.ks, ldb: u.ldb, resume: true}, rest[:], a[r*u.rs:], b, nil, rows, pairs)
+			s.strips(&tile{n: edgeCols, k: u.k, ldc: edgeCols, rs: u.rs, ks: u.ks, ldb: u.ldb, resume: true}, rest[:], a[r*u.rs:], b, nil, rows, paired)
 			rest.end(&u, c[j+r*u.ldc:], from(bias, j), rows)
 		}
 	}
-}
-
-// productDots is product of pairs and pairs, t.k of them a chain, for the instruction set that multiplies
-// them as they are.
-func (s isa) productDots(t *tile, c, a, b, bias []float32, m int) {
-	if m <= 0 || t.n <= 0 {
-		return
-	}
-	_ = b[(t.k-1)*t.ldb+panelCols-1]
-	t.check(c, a, bias, m)
-	s.strips(t, c, a, &b[0], bias, m, dots)
-}
-
-// dotsFaster says whether tiles of pairs take less time than tiles of f32.
-func (s isa) dotsFaster() bool { return s.timeOf(dots) < s.timeOf(whole) }
-
-// timeOf is the shortest time of a tile of 256 steps in that mode.
-func (s isa) timeOf(mode int) time.Duration {
-	const k = 256
-	a, b, c := make([]float32, tileRows*k), make([]float32, k*panelCols), make([]float32, tileRows*panelCols)
-	t := tile{n: panelCols, k: k, ldc: panelCols, rs: k, ks: 1, ldb: panelCols}
-	if mode == dots {
-		t.k /= 2
-	}
-	best := time.Duration(math.MaxInt64)
-	for range 20 {
-		start := time.Now()
-		for range 4 {
-			s.strips(&t, c, a, &b[0], nil, tileRows, mode)
-		}
-		best = min(best, time.Since(start))
-	}
-	return best
 }
 
 // from is bias[j:], nil if there is none.

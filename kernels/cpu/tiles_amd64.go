@@ -2,7 +2,12 @@
 
 package cpu
 
-import "github.com/klauspost/cpuid/v2"
+import (
+	"math"
+	"time"
+
+	"github.com/klauspost/cpuid/v2"
+)
 
 //go:noescape
 func tile12AVX512(t *tile, c, a, b, bias *float32, mode int)
@@ -31,13 +36,51 @@ func tile2AVX2(t *tile, c, a, b, bias *float32, mode int)
 //go:noescape
 func tile1AVX2(t *tile, c, a, b, bias *float32, mode int)
 
-// hasDots says whether s multiplies pairs of bf16 with pairs.
-func (s isa) hasDots() bool { return s == avx512 && cpuid.CPU.Supports(cpuid.AVX512BF16) }
+// dotLayout is that of bf16 which s multiplies as it is: floats where it does not.
+func (s isa) dotLayout() layout {
+	if s == avx512 && cpuid.CPU.Supports(cpuid.AVX512BF16) {
+		return pairs
+	}
+	return floats
+}
+
+// productDots is product of pairs and pairs, t.k of them a chain, for the instruction set that multiplies
+// them as they are.
+func (s isa) productDots(t *tile, c, a, b, bias []float32, m int) {
+	if m <= 0 || t.n <= 0 {
+		return
+	}
+	_ = b[(t.k-1)*t.ldb+panelCols-1]
+	t.check(c, a, bias, m)
+	s.strips(t, c, a, &b[0], bias, m, dots)
+}
+
+// dotsFaster says whether tiles of pairs take less time than tiles of f32.
+func (s isa) dotsFaster() bool { return s.timeOf(dots) < s.timeOf(whole) }
+
+// timeOf is the shortest time of a tile of 256 steps in that mode.
+func (s isa) timeOf(mode int) time.Duration {
+	const k = 256
+	a, b, c := make([]float32, tileRows*k), make([]float32, k*panelCols), make([]float32, tileRows*panelCols)
+	t := tile{n: panelCols, k: k, ldc: panelCols, rs: k, ks: 1, ldb: panelCols}
+	if mode == dots {
+		t.k /= 2
+	}
+	best := time.Duration(math.MaxInt64)
+	for range 20 {
+		start := time.Now()
+		for range 4 {
+			s.strips(&t, c, a, &b[0], nil, tileRows, mode)
+		}
+		best = min(best, time.Since(start))
+	}
+	return best
+}
 
 // tileOf is the rows of the next tile where some are left.
 func (s isa) tileOf(left, mode int) int {
 	switch {
-	case s == avx512 && left >= 12 && left != 16 && mode != pairs:
+	case s == avx512 && left >= 12 && left != 16 && mode != paired:
 		return 12
 	case s == avx512 && left >= 8:
 		return 8

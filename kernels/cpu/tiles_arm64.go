@@ -2,6 +2,8 @@
 
 package cpu
 
+import "github.com/klauspost/cpuid/v2"
+
 //go:noescape
 func tile6NEON(t *tile, c, a, b, bias *float32, mode int)
 
@@ -14,7 +16,60 @@ func tile2NEON(t *tile, c, a, b, bias *float32, mode int)
 //go:noescape
 func tile1NEON(t *tile, c, a, b, bias *float32, mode int)
 
-func (isa) hasDots() bool { return false }
+//go:noescape
+func quads8NEON(c, a, b *float32, q int)
+
+//go:noescape
+func quads4NEON(c, a, b *float32, q int)
+
+//go:noescape
+func quads2NEON(c, a, b *float32, q int)
+
+// dotLayout is that of bf16 which s multiplies as it is: floats where it does not.
+func (s isa) dotLayout() layout {
+	if s == neon && cpuid.CPU.Supports(cpuid.BF16) {
+		return quads
+	}
+	return floats
+}
+
+func (isa) dotsFaster() bool { return true }
+
+// productDots is product of an A and a panel of quads, t.k words of them a chain.
+func (s isa) productDots(t *tile, c, a, b, bias []float32, m int) {
+	if m <= 0 || t.n <= 0 {
+		return
+	}
+	_, _, _ = b[t.k*panelCols-1], a[(m+1)/2*2*t.k-1], c[(m-1)*t.ldc+t.n-1]
+	var rest [8 * panelCols]float32
+	for r := 0; r < m; {
+		n := quadRows(m - r)
+		clear(rest[:])
+		for i := r; t.resume && i < min(r+n, m); i++ {
+			copy(rest[(i-r)*panelCols:], c[i*t.ldc:][:t.n])
+		}
+		switch at := &a[r*t.k]; n {
+		case 8:
+			quads8NEON(&rest[0], at, &b[0], t.k/2)
+		case 4:
+			quads4NEON(&rest[0], at, &b[0], t.k/2)
+		default:
+			quads2NEON(&rest[0], at, &b[0], t.k/2)
+		}
+		for i := r; i < min(r+n, m); i++ {
+			sum, to := rest[(i-r)*panelCols:][:t.n], c[i*t.ldc:][:t.n]
+			if bias != nil {
+				s.add(sum, sum, bias[:t.n])
+			}
+			if t.add {
+				s.add(to, sum, to)
+			} else {
+				copy(to, sum)
+			}
+		}
+		r += n
+	}
+}
 
 // tileOf is the rows of the next tile where some are left.
 func (isa) tileOf(left, _ int) int {

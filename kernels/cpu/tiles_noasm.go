@@ -2,7 +2,7 @@
 
 package cpu
 
-func (isa) hasDots() bool { return false }
+func (isa) dotLayout() layout { return floats }
 
 func (isa) dotsFaster() bool { return false }
 

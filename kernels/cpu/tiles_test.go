@@ -78,7 +78,7 @@ func (p productCase) run(s isa) []float32 {
 // TestDots: where the processor multiplies pairs with pairs, the bits are those of f32.
 func TestDots(t *testing.T) {
 	s := bestISA()
-	if !s.hasDots() {
+	if s.dotLayout() != pairs {
 		t.Skip("this processor has no VDPBF16PS")
 	}
 	for _, p := range productCases() {

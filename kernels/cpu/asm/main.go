@@ -45,6 +45,7 @@ func files() (map[string][]byte, error) {
 		"tile_avx512_amd64.s":  tilesX86(true),
 		"tile_avx2_amd64.s":    tilesX86(false),
 		"tile_neon_arm64.s":    tilesNEON(),
+		"quads_neon_arm64.s":   quadsNEON(),
 	}
 	for name, src := range map[string]string{
 		"lanes_amd64.go": dispatch("!purego", "avx512", "avx2"),

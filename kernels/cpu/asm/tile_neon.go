@@ -43,7 +43,7 @@ func (t tileNEON) body() {
 	t.label("chosen")
 	t.noted("no steps?", "CBZ  R11, bias")
 	t.noted("is B pairs of bf16?", "MOVD mode+40(FP), R13")
-	t.line("CMP  $const_pairs, R13")
+	t.line("CMP  $const_paired, R13")
 	t.line("BEQ  pairs")
 	t.reduction("whole")
 	t.label("pairs")

@@ -11,7 +11,7 @@ type tileX86 struct {
 const tileX86Notes = `//
 // AX tile, DI C, SI, R8…R10 rows 0, 3, 6, 9 of A and DX the bytes between rows; or SI columns of A and
 // R11, R8 the bytes of one and three steps. BX B, R12, R15 the bytes of one and three of its rows, R14
-// bytes ahead that B is prefetched. R13 bytes between rows of C, CX steps left. With mode pairs, the
+// bytes ahead that B is prefetched. R13 bytes between rows of C, CX steps left. With mode paired, the
 // last register but three masks the upper half of a word.
 `
 
@@ -128,7 +128,7 @@ func (t *tileX86) body() {
 		kinds = append(kinds, "ragged")
 	}
 	if t.skinny() {
-		t.noted("is B pairs of bf16?", "CMPQ DX, $const_pairs")
+		t.noted("is B pairs of bf16?", "CMPQ DX, $const_paired")
 		t.line("JEQ  pairs")
 		kinds = append(kinds, "pairs")
 	}
