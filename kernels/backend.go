@@ -128,7 +128,7 @@ type Rotary struct {
 // [keys, KVHeads*Dim].
 type Attention struct {
 	Heads, KVHeads, Dim int
-	Scale               float64
+	Scale               float64 // positive
 	Queries             []Query
 }
 

@@ -50,7 +50,10 @@ func CheckAttention(op string, q, k, v tensor.Mat, a *Attention) {
 	CheckShape(op, "q", q, q.Rows, a.Heads*a.Dim)
 	CheckShape(op, "k", k, k.Rows, a.KVHeads*a.Dim)
 	CheckShape(op, "v", v, k.Rows, k.Cols)
-	for _, s := range a.Queries { // tested here, since the arguments of Check are allocated
+	if !(a.Scale > 0) { // tested here, since the arguments of Check are allocated, as below
+		Check(op, false, "scale %v, which is not positive", a.Scale)
+	}
+	for _, s := range a.Queries {
 		if s.Row < 0 || s.Len < 0 || int(s.Row+s.Len) > q.Rows {
 			Check(op, false, "query rows [%d, +%d) of %d", s.Row, s.Len, q.Rows)
 		}

@@ -22,7 +22,11 @@ import (
 
 // A tile has about that many pairs, as far as whole rows give them: many share the cost of a block
 // of keys, few leave work for all workers.
-const minPairs, maxPairs = 60, 240
+const minPairs, maxPairs = 60, 480
+
+// strip is how many pairs go through the three steps together: few, so that their scores stay in
+// the nearest cache, and where the mask cuts a block they compute little that no pair sees.
+const strip = 48
 
 // attention is a call with the queries in the order in which tiles take them.
 type attention struct {
@@ -81,6 +85,15 @@ func sharedSpans(p, q *kernels.Query) int {
 // A keyBlock is up to KeyBlock rows of k and v and the pairs [p0, p1) of a tile that see some.
 // Pair p sees the first seen + (p-p0)/group of its keys, if there are so many.
 type keyBlock struct{ row, n, p0, p1, seen int }
+
+// seen is how many keys of b the pair p sees, and how many pairs from p on see as many.
+func (a *attention) seen(b *keyBlock, p int) (keys, pairs int) {
+	row, head := (p-b.p0)/a.group, (p-b.p0)%a.group
+	if keys = b.seen + row; keys >= b.n {
+		return b.n, b.p1 - p
+	}
+	return keys, a.group - head
+}
 
 // walk calls do for the key blocks of a tile: those of the shared spans, then the rest of each
 // query in turn.
@@ -185,41 +198,60 @@ func (c *attendCall) task(w *worker, i int) {
 	t, kv, d := c.tiles[i/c.KVHeads], i%c.KVHeads, c.Dim
 	pairs := t.rows * c.group
 	qs, o := w.take(pairs*d), w.take(pairs*d)
-	z, kt := w.take(pairs*B), w.take(d*B)
-	state := w.take(2 * pairs) // of each pair the maximum and the sum
+	z, kt := w.take(strip*B), w.take(d*B)
+	state := w.take(3 * pairs) // of each pair the maximum, the sum and room for softmaxStep
 	c.gather(w, qs, &c.q, t, kv, d)
 	clear(o)
 	for p := range pairs {
-		state[2*p], state[2*p+1] = float32(math.Inf(-1)), 0
+		state[3*p], state[3*p+1] = float32(math.Inf(-1)), 0
 	}
 	mark := w.top
 	c.walk(t, func(b keyBlock) {
 		w.top = mark
 		packPanel(w, kt, B, &c.k, b.row, b.n, kv*d, kv*d+d)
-		z := z[:(b.p1-b.p0)*B]
-		scores(w, z, qs[b.p0*d:], kt, b.p1-b.p0, b.n, d)
-		for p := b.p0; p < b.p1; p++ {
-			seen := min(b.seen+(p-b.p0)/c.group, b.n)
-			row := z[(p-b.p0)*B:][:B]
-			if seen <= 0 {
-				clear(row)
-				continue
-			}
-			w.s.softmax(row, o[p*d:][:d], state[2*p:][:2], seen, c.scale)
-			if c.v.half {
-				w.s.round(row[:seen])
-			}
-		}
 		v, ld := values(w, &c.v, b, kv*d, d)
-		weigh(w, o[b.p0*d:], z, v, ld, b.p1-b.p0, b.n, d)
+		for first := b.p0; first < b.p1; first += strip {
+			end := min(first+strip, b.p1)
+			n, _ := c.seen(&b, end-1) // keys that some pair of the strip sees
+			scores(w, z, qs[first*d:], kt, end-first, n, d)
+			for p := first; p < end; {
+				seen, alike := c.seen(&b, p)
+				alike = min(alike, end-p)
+				w.s.softmax(z[(p-first)*B:], o[p*d:], d, state[3*p:], alike, seen, n, c.scale, c.v.half)
+				p += alike
+			}
+			weigh(w, o[first*d:], z, v, ld, end-first, n, d)
+		}
 	})
 	for p := range pairs {
-		w.s.divide(o[p*d:][:d], state[2*p+1])
-		state[p] = logSum(state[2*p], state[2*p+1])
+		w.s.divide(o[p*d:][:d], state[3*p+1])
+		state[p] = logSum(state[3*p], state[3*p+1])
 	}
 	c.scatter(w, &c.o, o, t, kv, d)
 	if !c.lse.none() {
 		c.scatter(w, &c.lse, state, t, kv, 1)
+	}
+}
+
+// softmax is one step of the online softmax (Milakov & Gimelshein 2018) of some rows: of a block's n
+// scores, z, the first seen become p, the others 0; state, the running maximum and sum of each row, and
+// the output o, d columns still to be divided by the sum, are rescaled to the new maximum. half rounds
+// p to bf16.
+func (s isa) softmax(z, o []float32, d int, state []float32, rows, seen, n int, scale float32, half bool) {
+	const B = kernels.KeyBlock
+	_, _, _ = z[:(rows-1)*B+n], o[:rows*d], state[:3*rows] // what assembly touches: out of range panics here
+	if half {
+		s.softmaxStepHalf(z, B, o, d, state, rows, seen, scale)
+	} else {
+		s.softmaxStep(z, B, o, d, state, rows, seen, scale)
+	}
+	blank(z, rows, seen, n)
+}
+
+// blank clears columns [seen, n) of rows of a block.
+func blank(z []float32, rows, seen, n int) {
+	for r := 0; seen < n && r < rows; r++ {
+		clear(z[r*kernels.KeyBlock+seen : r*kernels.KeyBlock+n])
 	}
 }
 

@@ -155,7 +155,7 @@ func (c *attendGradCall) tile(w *worker, t attendTile, kv int) {
 	const B = kernels.KeyBlock
 	d, pairs := c.Dim, t.rows*c.group
 	q, do, dq := w.take(pairs*d), w.take(pairs*d), w.take(pairs*d)
-	p, ds, kt := w.take(pairs*B), w.take(pairs*B), w.take(d*B)
+	p, ds, kt, vt := w.take(pairs*B), w.take(pairs*B), w.take(d*B), w.take(d*B)
 	lse, delta := w.take(pairs), w.take(pairs)
 	c.gather(w, dq, &c.o, t, kv, d) // o, until delta is known
 	c.gather(w, q, &c.q, t, kv, d)
@@ -168,38 +168,59 @@ func (c *attendGradCall) tile(w *worker, t attendTile, kv int) {
 	mark := w.top
 	c.walk(t, func(b keyBlock) {
 		w.top = mark
-		n := b.p1 - b.p0
-		p, ds, q, do := p[:n*B], ds[:n*B], q[b.p0*d:b.p1*d], do[b.p0*d:b.p1*d]
 		packPanel(w, kt, B, &c.k, b.row, b.n, kv*d, kv*d+d)
-		scores(w, p, q, kt, n, b.n, d)
-		packPanel(w, kt, B, &c.v, b.row, b.n, kv*d, kv*d+d)
-		scores(w, ds, do, kt, n, b.n, d)
-		for r := range n {
-			p, ds := p[r*B:][:b.n], ds[r*B:][:b.n]
-			seen := max(0, min(b.seen+r/c.group, b.n))
-			w.s.scoreGrad(p[:seen], ds[:seen], lse[b.p0+r], delta[b.p0+r], c.scale)
-			clear(p[seen:])
-			clear(ds[seen:])
-			if c.do.half {
-				w.s.round(p)
-			}
-			if c.k.half {
-				w.s.round(ds)
-			}
-		}
-		spread(w, &c.dv, b, kv*d, d, p, do)
-		spread(w, &c.dk, b, kv*d, d, ds, q)
+		packPanel(w, vt, B, &c.v, b.row, b.n, kv*d, kv*d+d)
 		k, ld := values(w, &c.k, b, kv*d, d)
-		weigh(w, dq[b.p0*d:], ds, k, ld, n, b.n, d)
+		for first := b.p0; first < b.p1; first += strip {
+			end := min(first+strip, b.p1)
+			n, _ := c.seen(&b, end-1) // keys that some pair of the strip sees
+			scores(w, p[first*B:], q[first*d:], kt, end-first, n, d)
+			scores(w, ds[first*B:], do[first*d:], vt, end-first, n, d)
+			for r := first; r < end; {
+				seen, alike := c.seen(&b, r)
+				alike = min(alike, end-r)
+				w.s.softmaxGrad(p[r*B:], ds[r*B:], lse[r:], delta[r:], alike, seen, b.n, c.scale, c.do.half, c.k.half)
+				r += alike
+			}
+			weigh(w, dq[first*d:], ds[first*B:], k, ld, end-first, n, d)
+		}
+		c.spread(w, &c.dv, b, kv*d, d, p, do)
+		c.spread(w, &c.dk, b, kv*d, d, ds, q)
 	})
 	c.scatter(w, &c.dq, dq, t, kv, d)
 }
 
-// spread is dst += pᵀ·x for the rows of a key block, d columns from col.
-func spread(w *worker, dst *mat, b keyBlock, col, d int, p, x []float32) {
-	t := tile{k: b.p1 - b.p0, ldc: dst.stride, rs: 1, ks: kernels.KeyBlock, ldb: d, resume: true}
-	for j := 0; j < d; j += panelCols {
-		t.n = min(panelCols, d-j)
-		w.s.product(&t, dst.f[b.row*dst.stride+col+j:], p, x[j:], nil, b.n)
+// softmaxGrad is softmax backwards: of some rows of a block, the first seen of n scores p become exp(p*scale-lse)
+// and ds p*(ds-delta)*scale, the others 0. halfP and halfDs round them to bf16.
+func (s isa) softmaxGrad(p, ds, lse, delta []float32, rows, seen, n int, scale float32, halfP, halfDs bool) {
+	const B = kernels.KeyBlock
+	_, _, _, _ = p[:rows*B], ds[:rows*B], lse[:rows], delta[:rows] // what assembly touches: out of range panics here
+	if halfP && halfDs {
+		s.scoreGradHalf(p, ds, B, lse, delta, rows, seen, scale)
+	} else {
+		s.scoreGrad(p, ds, B, lse, delta, rows, seen, scale)
+		if halfP {
+			s.round(p[:rows*B])
+		}
+		if halfDs {
+			s.round(ds[:rows*B])
+		}
+	}
+	blank(p, rows, seen, n)
+	blank(ds, rows, seen, n)
+}
+
+// spread is dst += pᵀ·x for the rows of a key block, d columns from col. Some keys at a time leave out
+// the first pairs, which see none of them.
+func (a *attention) spread(w *worker, dst *mat, b keyBlock, col, d int, p, x []float32) {
+	const keys = 2 * tileRows
+	t := tile{ldc: dst.stride, rs: 1, ks: kernels.KeyBlock, ldb: d, resume: true}
+	for r := 0; r < b.n; r += keys {
+		first := b.p0 + max(0, r+1-b.seen)*a.group
+		t.k = b.p1 - first
+		for j := 0; j < d; j += panelCols {
+			t.n = min(panelCols, d-j)
+			w.s.product(&t, dst.f[(b.row+r)*dst.stride+col+j:], p[first*kernels.KeyBlock+r:], x[first*d+j:], nil, min(keys, b.n-r))
+		}
 	}
 }

@@ -203,9 +203,10 @@ func BenchmarkHead(b *testing.B) {
 }
 
 // BenchmarkAttend is causal attention over one sequence, forward and gradient; the rate counts
-// the useful products, 2 forward and 5 backward.
+// the useful products, 2 forward and 5 backward, of the pairs that the mask allows.
 func BenchmarkAttend(b *testing.B) {
-	for _, s := range []struct{ rows, heads, kv, dim int }{{240, 4, 4, 32}, {2048, 1, 1, 64}, {2048, 14, 2, 64}, {2048, 4, 1, 128}, {8192, 1, 1, 64}, {8192, 1, 1, 128}, {32768, 1, 1, 64}} {
+	for _, s := range []struct{ rows, heads, kv, dim int }{{240, 4, 4, 32}, {2048, 14, 2, 64}, {2048, 4, 1, 128},
+		{2048, 1, 1, 64}, {8192, 1, 1, 64}, {32768, 1, 1, 64}, {2048, 1, 1, 128}, {8192, 1, 1, 128}, {32768, 1, 1, 128}} {
 		for _, typ := range []tensor.DType{tensor.F32, tensor.BF16} {
 			a := &kernels.Attention{Heads: s.heads, KVHeads: s.kv, Dim: s.dim, Scale: .125,
 				Queries: []kernels.Query{{Len: int32(s.rows), Spans: []kernels.Span{{Len: int32(s.rows)}}}}}
@@ -222,6 +223,32 @@ func BenchmarkAttend(b *testing.B) {
 			b.Run("grad/"+name, func(b *testing.B) {
 				pace(b, 1, 5*flops, func() { r.AttendGrad(dq, dk, dv, do, o, lse, q, k, v, a) })
 			})
+		}
+	}
+}
+
+// BenchmarkDecode is one token of eight answers with the heads of Qwen2.5-0.5B: to one prompt of 8,192
+// tokens, which is read once for all of them, and to a prompt each. The rate is that of reading keys and
+// values that differ.
+func BenchmarkDecode(b *testing.B) {
+	const answers, prompt, heads, kv, dim = 8, 8192, 14, 2, 64
+	for _, typ := range []tensor.DType{tensor.F32, tensor.BF16} {
+		for _, threads := range slices.Compact([]int{1, runtime.GOMAXPROCS(0)}) {
+			for _, prompts := range []int{1, answers} {
+				a := &kernels.Attention{Heads: heads, KVHeads: kv, Dim: dim, Scale: .125}
+				for i := range int32(answers) {
+					from := i % int32(prompts) * prompt
+					a.Queries = append(a.Queries, kernels.Query{Row: i, Len: 1, Spans: []kernels.Span{{Row: from, Len: prompt}, {Row: int32(prompts*prompt) + i, Len: 1}}})
+				}
+				b.Run(fmt.Sprintf("%v/prompts=%d/threads=%d", typ, prompts, threads), func(b *testing.B) {
+					r := newBench(b, threads)
+					q, o := r.random(r.rest, typ, answers, heads*dim), r.rest.New(typ, answers, heads*dim)
+					keys := prompts*prompt + answers
+					k, v := r.random(r.rest, typ, keys, kv*dim), r.random(r.rest, typ, keys, kv*dim)
+					pace(b, threads, 4*answers*(prompt+1)*heads*dim, func() { r.Attend(o, tensor.Mat{}, q, k, v, a) })
+					b.ReportMetric(float64(2*keys*kv*dim*typ.Size())*float64(b.N)/b.Elapsed().Seconds()/1e9, "GB/s")
+				})
+			}
 		}
 	}
 }

@@ -25,12 +25,3 @@ func (s isa) transpose(dst []float32, ldd int, src []float32, lds, cols int) {
 		transpose4Generic(dst[whole*ldd:], ldd, src[whole:], lds, cols-whole)
 	}
 }
-
-// softmax is one step of the online softmax (Milakov & Gimelshein 2018) of a row: the first seen of
-// a block's 64 scores z become p, the others 0; state, the running maximum and sum, and the output
-// o, still to be divided by the sum, are rescaled to the new maximum.
-func (s isa) softmax(z, o, state []float32, seen int, scale float32) {
-	z, state = z[:64], state[:2]
-	s.softmaxStep(z[:seen], o, state, scale)
-	clear(z[seen:])
-}

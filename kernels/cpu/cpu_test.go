@@ -260,7 +260,7 @@ func TestSoftmaxStep(t *testing.T) {
 				o[i] = 1
 			}
 			const scale = .25
-			state := []float32{1, 3}
+			state := []float32{1, 3, 0}
 			top := 1.0
 			for _, v := range z[:seen] {
 				top = max(top, float64(v)*scale)
@@ -272,7 +272,7 @@ func TestSoftmaxStep(t *testing.T) {
 				want[i] = math.Exp(float64(v)*scale - top)
 				sum += want[i]
 			}
-			s.softmax(z, o, state, seen, scale)
+			s.softmax(z, o, len(o), state, 1, seen, 64, scale, false)
 			if d := math.Abs(float64(state[1]) - sum); d > 1e-5*sum || float64(state[0]) != top {
 				t.Fatalf("%v, %d keys: state %v, want %g and %g", s, seen, state, top, sum)
 			}

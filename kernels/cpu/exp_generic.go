@@ -98,26 +98,49 @@ func logitGradGeneric(z []float32, lse, inv, c, h, entropy float32) {
 	}
 }
 
-// scoreGradGeneric turns scores z into p = exp(z*scale-lse), and dp into ds = p*(dp-delta)*scale.
-func scoreGradGeneric(z, dp []float32, lse, delta, scale float32) {
-	dp = dp[:len(z)]
-	for i, v := range z {
-		p := expf(float32(v*scale) - lse)
-		z[i] = p
-		dp[i] = p * (dp[i] - delta) * scale
+// scoreGradGeneric turns each row of scores z into p = exp(z*scale-lse), and dp into ds = p*(dp-delta)*scale.
+func scoreGradGeneric(z, dp []float32, ldz int, lse, delta []float32, rows, cols int, scale float32) {
+	for r := range rows {
+		z, dp := z[r*ldz:][:cols], dp[r*ldz:][:cols]
+		for i, v := range z {
+			p := expf(float32(v*scale) - lse[r])
+			z[i] = p
+			dp[i] = p * (dp[i] - delta[r]) * scale
+		}
 	}
 }
 
-// softmaxStepGeneric turns scores z into p = exp(z*scale-top), top the maximum of z*scale and
-// state[0], rescales the output o and the sum state[1] so far to it, and adds the sum of p.
-func softmaxStepGeneric(z, o, state []float32, scale float32) {
-	scaleGeneric(z, scale)
-	top := max(state[0], maxGeneric(z))
-	if top != state[0] {
-		f := expf(state[0] - top)
-		state[0] = top
-		state[1] *= f
-		scaleGeneric(o, f)
+// scoreGradHalfGeneric rounds both to bf16.
+func scoreGradHalfGeneric(z, dp []float32, ldz int, lse, delta []float32, rows, cols int, scale float32) {
+	scoreGradGeneric(z, dp, ldz, lse, delta, rows, cols, scale)
+	for r := range rows {
+		roundGeneric(z[r*ldz:][:cols])
+		roundGeneric(dp[r*ldz:][:cols])
 	}
-	state[1] += expSumGeneric(z, z, top)
+}
+
+// softmaxStepGeneric turns the cols scores of each row of z into p = exp(z*scale-top), top the maximum
+// of z*scale and state[0], rescales the row of o and the sum state[1] so far to it, and adds the sum
+// of p.
+func softmaxStepGeneric(z []float32, ldz int, o []float32, d int, state []float32, rows, cols int, scale float32) {
+	for r := range rows {
+		z, o, state := z[r*ldz:][:cols], o[r*d:][:d], state[3*r:][:2]
+		scaleGeneric(z, scale)
+		top := max(state[0], maxGeneric(z))
+		if top != state[0] {
+			f := expf(state[0] - top)
+			state[0] = top
+			state[1] *= f
+			scaleGeneric(o, f)
+		}
+		state[1] += expSumGeneric(z, z, top)
+	}
+}
+
+// softmaxStepHalfGeneric rounds p to bf16, after it has been added.
+func softmaxStepHalfGeneric(z []float32, ldz int, o []float32, d int, state []float32, rows, cols int, scale float32) {
+	softmaxStepGeneric(z, ldz, o, d, state, rows, cols, scale)
+	for r := range rows {
+		roundGeneric(z[r*ldz:][:cols])
+	}
 }

@@ -107,16 +107,28 @@ func logitGradAVX512(z []float32, lse, inv, c, h, entropy float32)
 func logitGradAVX2(z []float32, lse, inv, c, h, entropy float32)
 
 //go:noescape
-func scoreGradAVX512(z, dp []float32, lse, delta, scale float32)
+func scoreGradAVX512(z, dp []float32, ldz int, lse, delta []float32, rows, cols int, scale float32)
 
 //go:noescape
-func scoreGradAVX2(z, dp []float32, lse, delta, scale float32)
+func scoreGradAVX2(z, dp []float32, ldz int, lse, delta []float32, rows, cols int, scale float32)
 
 //go:noescape
-func softmaxStepAVX512(z, o, state []float32, scale float32)
+func scoreGradHalfAVX512(z, dp []float32, ldz int, lse, delta []float32, rows, cols int, scale float32)
 
 //go:noescape
-func softmaxStepAVX2(z, o, state []float32, scale float32)
+func scoreGradHalfAVX2(z, dp []float32, ldz int, lse, delta []float32, rows, cols int, scale float32)
+
+//go:noescape
+func softmaxStepAVX512(z []float32, ldz int, o []float32, d int, state []float32, rows, cols int, scale float32)
+
+//go:noescape
+func softmaxStepAVX2(z []float32, ldz int, o []float32, d int, state []float32, rows, cols int, scale float32)
+
+//go:noescape
+func softmaxStepHalfAVX512(z []float32, ldz int, o []float32, d int, state []float32, rows, cols int, scale float32)
+
+//go:noescape
+func softmaxStepHalfAVX2(z []float32, ldz int, o []float32, d int, state []float32, rows, cols int, scale float32)
 
 //go:noescape
 func widenAVX512(dst []float32, src []uint16)
@@ -395,29 +407,57 @@ func (s isa) logitGrad(z []float32, lse, inv, c, h, entropy float32) {
 	}
 }
 
-// scoreGrad makes z p = exp(z*scale-lse), and dp p*(dp-delta)*scale.
-func (s isa) scoreGrad(z, dp []float32, lse, delta, scale float32) {
-	dp = dp[:len(z)]
+// scoreGrad makes each of rows rows of cols scores z, ldz apart as those of dp, p = exp(z*scale-lse), and dp
+// p*(dp-delta)*scale, with lse and delta of the row.
+func (s isa) scoreGrad(z, dp []float32, ldz int, lse, delta []float32, rows, cols int, scale float32) {
 	switch s {
 	case avx512:
-		scoreGradAVX512(z, dp, lse, delta, scale)
+		scoreGradAVX512(z, dp, ldz, lse, delta, rows, cols, scale)
 	case avx2:
-		scoreGradAVX2(z, dp, lse, delta, scale)
+		scoreGradAVX2(z, dp, ldz, lse, delta, rows, cols, scale)
 	default:
-		scoreGradGeneric(z, dp, lse, delta, scale)
+		scoreGradGeneric(z, dp, ldz, lse, delta, rows, cols, scale)
 	}
 }
 
-// softmaxStep makes z exp(z*scale-top), top the maximum of z*scale and state[0]. The output o
-// and the sum state[1] so far are rescaled to it, and state[1] grows by the sum of z.
-func (s isa) softmaxStep(z, o, state []float32, scale float32) {
+// scoreGradHalf makes each of rows rows of cols scores z, ldz apart as those of dp, p = exp(z*scale-lse), and dp
+// p*(dp-delta)*scale, with lse and delta of the row. It rounds both to bf16.
+func (s isa) scoreGradHalf(z, dp []float32, ldz int, lse, delta []float32, rows, cols int, scale float32) {
 	switch s {
 	case avx512:
-		softmaxStepAVX512(z, o, state, scale)
+		scoreGradHalfAVX512(z, dp, ldz, lse, delta, rows, cols, scale)
 	case avx2:
-		softmaxStepAVX2(z, o, state, scale)
+		scoreGradHalfAVX2(z, dp, ldz, lse, delta, rows, cols, scale)
 	default:
-		softmaxStepGeneric(z, o, state, scale)
+		scoreGradHalfGeneric(z, dp, ldz, lse, delta, rows, cols, scale)
+	}
+}
+
+// softmaxStep makes each of rows rows of cols scores z, ldz apart, exp(z*scale-top), top the maximum of
+// z*scale and state[0]. The row of o, d long, and the sum state[1] so far are rescaled to it, and state[1]
+// grows by the sum of z. state has 3 a row, the third for top; scale is positive.
+func (s isa) softmaxStep(z []float32, ldz int, o []float32, d int, state []float32, rows, cols int, scale float32) {
+	switch s {
+	case avx512:
+		softmaxStepAVX512(z, ldz, o, d, state, rows, cols, scale)
+	case avx2:
+		softmaxStepAVX2(z, ldz, o, d, state, rows, cols, scale)
+	default:
+		softmaxStepGeneric(z, ldz, o, d, state, rows, cols, scale)
+	}
+}
+
+// softmaxStepHalf makes each of rows rows of cols scores z, ldz apart, exp(z*scale-top), top the maximum of
+// z*scale and state[0]. The row of o, d long, and the sum state[1] so far are rescaled to it, and state[1]
+// grows by the sum of z. state has 3 a row, the third for top; scale is positive. It rounds z to bf16.
+func (s isa) softmaxStepHalf(z []float32, ldz int, o []float32, d int, state []float32, rows, cols int, scale float32) {
+	switch s {
+	case avx512:
+		softmaxStepHalfAVX512(z, ldz, o, d, state, rows, cols, scale)
+	case avx2:
+		softmaxStepHalfAVX2(z, ldz, o, d, state, rows, cols, scale)
+	default:
+		softmaxStepHalfGeneric(z, ldz, o, d, state, rows, cols, scale)
 	}
 }
 

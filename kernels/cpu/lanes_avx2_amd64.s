@@ -1804,39 +1804,48 @@ done1:
 	VZEROUPPER                                   // for SSE code that follows
 	RET
 
-// func scoreGradAVX2(z, dp []float32, lse, delta, scale float32)
-// scoreGradAVX2 makes z p = exp(z*scale-lse), and dp p*(dp-delta)*scale.
-TEXT ·scoreGradAVX2(SB), NOSPLIT, $0-60
-	VBROADCASTSS scale+56(FP), Y0                // scale
+// func scoreGradAVX2(z, dp []float32, ldz int, lse, delta []float32, rows, cols int, scale float32)
+// scoreGradAVX2 makes each of rows rows of cols scores z, ldz apart as those of dp, p = exp(z*scale-lse), and dp
+// p*(dp-delta)*scale, with lse and delta of the row.
+TEXT ·scoreGradAVX2(SB), NOSPLIT, $0-124
+	VBROADCASTSS scale+120(FP), Y0               // scale
 	VBROADCASTSS constantsAVX2<>+12(SB), Y1      // 1
-	VBROADCASTSS constantsAVX2<>+36(SB), Y2      // ln2Low
-	VBROADCASTSS constantsAVX2<>+40(SB), Y3      // 1/7!
-	VBROADCASTSS constantsAVX2<>+44(SB), Y4      // 1/6!
-	VBROADCASTSS constantsAVX2<>+48(SB), Y5      // 1/5!
-	VBROADCASTSS constantsAVX2<>+52(SB), Y6      // 1/4!
-	VBROADCASTSS constantsAVX2<>+56(SB), Y7      // 1/3!
-	VBROADCASTSS constantsAVX2<>+60(SB), Y8      // 1/2!
-	VBROADCASTSS delta+52(FP), Y9                // delta
+	VBROADCASTSS constantsAVX2<>+40(SB), Y2      // 1/7!
+	VBROADCASTSS constantsAVX2<>+44(SB), Y3      // 1/6!
+	VBROADCASTSS constantsAVX2<>+48(SB), Y4      // 1/5!
+	VBROADCASTSS constantsAVX2<>+52(SB), Y5      // 1/4!
+	VBROADCASTSS constantsAVX2<>+56(SB), Y6      // 1/3!
+	VBROADCASTSS constantsAVX2<>+60(SB), Y7      // 1/2!
 	MOVQ z_base+0(FP), DI                        // z
-	MOVQ dp_base+24(FP), SI                      // dp
-	MOVQ z_len+8(FP), CX                         // elements left
-	XORL AX, AX                                  // elements done
-	SUBQ $16, CX                                 // a full round?
-	JLT  tail1
+	MOVQ ldz+48(FP), SI
+	SHLQ $2, SI                                  // bytes between rows
+	MOVQ dp_base+24(FP), DX                      // dp
+	MOVQ ldz+48(FP), BX
+	SHLQ $2, BX                                  // bytes between rows
+	MOVQ lse_base+56(FP), R8                     // lse
+	MOVQ delta_base+80(FP), R9                   // delta
+	MOVQ rows+104(FP), R13
 
-loop1:
+row:
+	VBROADCASTSS (R8), Y8                        // lse[0]
+	VBROADCASTSS (R9), Y9                        // delta[0]
+	MOVQ cols+112(FP), CX                        // elements left
+	XORL AX, AX                                  // elements done
+	SUBQ $64, CX                                 // 4 full rounds?
+	JLT  rest2
+
+many2:
 	VMOVUPS (DI)(AX*4), Y10                      // z
 	VMOVUPS 32(DI)(AX*4), Y11
 	VMULPS Y0, Y10, Y10                          // z*scale
 	VMULPS Y0, Y11, Y11
-	VBROADCASTSS lse+48(FP), Y12                 // lse
-	VSUBPS Y12, Y10, Y10                         // z*scale - lse
-	VSUBPS Y12, Y11, Y11
+	VSUBPS Y8, Y10, Y10                          // z*scale - lse[0]
+	VSUBPS Y8, Y11, Y11
 	VBROADCASTSS constantsAVX2<>+20(SB), Y12     // expMin
-	VMAXPS Y10, Y12, Y10                         // max(z*scale - lse, expMin)
+	VMAXPS Y10, Y12, Y10                         // max(z*scale - lse[0], expMin)
 	VMAXPS Y11, Y12, Y11
 	VBROADCASTSS constantsAVX2<>+24(SB), Y12     // expMax
-	VMINPS Y10, Y12, Y10                         // x = min(max(z*scale - lse, expMin), expMax)
+	VMINPS Y10, Y12, Y10                         // x = min(max(z*scale - lse[0], expMin), expMax)
 	VMINPS Y11, Y12, Y11
 	VBROADCASTSS constantsAVX2<>+28(SB), Y12     // log2(e)
 	VMULPS Y12, Y10, Y13                         // x*log2(e)
@@ -1846,20 +1855,21 @@ loop1:
 	VBROADCASTSS constantsAVX2<>+32(SB), Y12     // ln2High
 	VFNMADD231PS Y13, Y12, Y10                   // r = x - n*ln2High
 	VFNMADD231PS Y14, Y12, Y11
-	VFNMADD231PS Y13, Y2, Y10                    // r = r - n*ln2Low
-	VFNMADD231PS Y14, Y2, Y11
-	VMOVAPS Y3, Y12
-	VFMADD213PS Y4, Y10, Y12                     // p = 1/7!*r + 1/6!
-	VMOVAPS Y3, Y15
+	VBROADCASTSS constantsAVX2<>+36(SB), Y12     // ln2Low
+	VFNMADD231PS Y13, Y12, Y10                   // r = r - n*ln2Low
+	VFNMADD231PS Y14, Y12, Y11
+	VMOVAPS Y2, Y12
+	VFMADD213PS Y3, Y10, Y12                     // p = 1/7!*r + 1/6!
+	VMOVAPS Y2, Y15
+	VFMADD213PS Y3, Y11, Y15
+	VFMADD213PS Y4, Y10, Y12                     // p = p*r + 1/5!
 	VFMADD213PS Y4, Y11, Y15
-	VFMADD213PS Y5, Y10, Y12                     // p = p*r + 1/5!
+	VFMADD213PS Y5, Y10, Y12                     // p = p*r + 1/4!
 	VFMADD213PS Y5, Y11, Y15
-	VFMADD213PS Y6, Y10, Y12                     // p = p*r + 1/4!
+	VFMADD213PS Y6, Y10, Y12                     // p = p*r + 1/3!
 	VFMADD213PS Y6, Y11, Y15
-	VFMADD213PS Y7, Y10, Y12                     // p = p*r + 1/3!
+	VFMADD213PS Y7, Y10, Y12                     // p = p*r + 1/2!
 	VFMADD213PS Y7, Y11, Y15
-	VFMADD213PS Y8, Y10, Y12                     // p = p*r + 1/2!
-	VFMADD213PS Y8, Y11, Y15
 	VFMADD213PS Y1, Y10, Y12                     // p = p*r + 1
 	VFMADD213PS Y1, Y11, Y15
 	VFMADD213PS Y1, Y10, Y12                     // p = p*r + 1
@@ -1872,7 +1882,7 @@ loop1:
 	VPADDD Y1, Y11, Y11
 	VPADDD Y1, Y10, Y10
 	VMULPS Y11, Y12, Y12
-	VMULPS Y10, Y12, Y12                         // exp = p*2^n
+	VMULPS Y10, Y12, Y12                         // p = exp
 	VCVTPS2DQ Y14, Y10                           // n
 	VPSRAD $1, Y10, Y11                          // half of it
 	VPSUBD Y11, Y10, Y10                         // the other half
@@ -1882,25 +1892,310 @@ loop1:
 	VPADDD Y1, Y10, Y10
 	VMULPS Y11, Y15, Y15
 	VMULPS Y10, Y15, Y15
-	VMOVUPS Y12, (DI)(AX*4)                      // z = exp
-	VMOVUPS Y15, 32(DI)(AX*4)
-	VMOVUPS (SI)(AX*4), Y10                      // dp
-	VMOVUPS 32(SI)(AX*4), Y11
-	VSUBPS Y9, Y10, Y10                          // dp - delta
+	VMOVUPS (DX)(AX*4), Y10                      // dp
+	VMOVUPS 32(DX)(AX*4), Y11
+	VSUBPS Y9, Y10, Y10                          // dp - delta[0]
 	VSUBPS Y9, Y11, Y11
-	VMULPS Y10, Y12, Y12                         // exp*(dp - delta)
+	VMULPS Y10, Y12, Y10                         // p*(dp - delta[0])
+	VMULPS Y11, Y15, Y11
+	VMULPS Y0, Y10, Y10                          // ds = p*(dp - delta[0])*scale
+	VMULPS Y0, Y11, Y11
+	VMOVUPS Y12, (DI)(AX*4)                      // z = p
+	VMOVUPS Y15, 32(DI)(AX*4)
+	VMOVUPS Y10, (DX)(AX*4)                      // dp = ds
+	VMOVUPS Y11, 32(DX)(AX*4)
+	VMOVUPS 64(DI)(AX*4), Y10                    // z
+	VMOVUPS 96(DI)(AX*4), Y11
+	VMULPS Y0, Y10, Y10                          // z*scale
+	VMULPS Y0, Y11, Y11
+	VSUBPS Y8, Y10, Y10                          // z*scale - lse[0]
+	VSUBPS Y8, Y11, Y11
+	VBROADCASTSS constantsAVX2<>+20(SB), Y12     // expMin
+	VMAXPS Y10, Y12, Y10                         // max(z*scale - lse[0], expMin)
+	VMAXPS Y11, Y12, Y11
+	VBROADCASTSS constantsAVX2<>+24(SB), Y12     // expMax
+	VMINPS Y10, Y12, Y10                         // x = min(max(z*scale - lse[0], expMin), expMax)
+	VMINPS Y11, Y12, Y11
+	VBROADCASTSS constantsAVX2<>+28(SB), Y12     // log2(e)
+	VMULPS Y12, Y10, Y13                         // x*log2(e)
+	VMULPS Y12, Y11, Y14
+	VROUNDPS $8, Y13, Y13                        // n = round(x*log2(e))
+	VROUNDPS $8, Y14, Y14
+	VBROADCASTSS constantsAVX2<>+32(SB), Y12     // ln2High
+	VFNMADD231PS Y13, Y12, Y10                   // r = x - n*ln2High
+	VFNMADD231PS Y14, Y12, Y11
+	VBROADCASTSS constantsAVX2<>+36(SB), Y12     // ln2Low
+	VFNMADD231PS Y13, Y12, Y10                   // r = r - n*ln2Low
+	VFNMADD231PS Y14, Y12, Y11
+	VMOVAPS Y2, Y12
+	VFMADD213PS Y3, Y10, Y12                     // p = 1/7!*r + 1/6!
+	VMOVAPS Y2, Y15
+	VFMADD213PS Y3, Y11, Y15
+	VFMADD213PS Y4, Y10, Y12                     // p = p*r + 1/5!
+	VFMADD213PS Y4, Y11, Y15
+	VFMADD213PS Y5, Y10, Y12                     // p = p*r + 1/4!
+	VFMADD213PS Y5, Y11, Y15
+	VFMADD213PS Y6, Y10, Y12                     // p = p*r + 1/3!
+	VFMADD213PS Y6, Y11, Y15
+	VFMADD213PS Y7, Y10, Y12                     // p = p*r + 1/2!
+	VFMADD213PS Y7, Y11, Y15
+	VFMADD213PS Y1, Y10, Y12                     // p = p*r + 1
+	VFMADD213PS Y1, Y11, Y15
+	VFMADD213PS Y1, Y10, Y12                     // p = p*r + 1
+	VFMADD213PS Y1, Y11, Y15
+	VCVTPS2DQ Y13, Y10                           // n
+	VPSRAD $1, Y10, Y11                          // half of it
+	VPSUBD Y11, Y10, Y10                         // the other half
+	VPSLLD $23, Y11, Y11                         // onto the exponent of 1
+	VPSLLD $23, Y10, Y10
+	VPADDD Y1, Y11, Y11
+	VPADDD Y1, Y10, Y10
+	VMULPS Y11, Y12, Y12
+	VMULPS Y10, Y12, Y12                         // p = exp
+	VCVTPS2DQ Y14, Y10                           // n
+	VPSRAD $1, Y10, Y11                          // half of it
+	VPSUBD Y11, Y10, Y10                         // the other half
+	VPSLLD $23, Y11, Y11                         // onto the exponent of 1
+	VPSLLD $23, Y10, Y10
+	VPADDD Y1, Y11, Y11
+	VPADDD Y1, Y10, Y10
 	VMULPS Y11, Y15, Y15
-	VMULPS Y0, Y12, Y12                          // exp*(dp - delta)*scale
-	VMULPS Y0, Y15, Y15
-	VMOVUPS Y12, (SI)(AX*4)                      // dp = exp*(dp - delta)*scale
-	VMOVUPS Y15, 32(SI)(AX*4)
+	VMULPS Y10, Y15, Y15
+	VMOVUPS 64(DX)(AX*4), Y10                    // dp
+	VMOVUPS 96(DX)(AX*4), Y11
+	VSUBPS Y9, Y10, Y10                          // dp - delta[0]
+	VSUBPS Y9, Y11, Y11
+	VMULPS Y10, Y12, Y10                         // p*(dp - delta[0])
+	VMULPS Y11, Y15, Y11
+	VMULPS Y0, Y10, Y10                          // ds = p*(dp - delta[0])*scale
+	VMULPS Y0, Y11, Y11
+	VMOVUPS Y12, 64(DI)(AX*4)                    // z = p
+	VMOVUPS Y15, 96(DI)(AX*4)
+	VMOVUPS Y10, 64(DX)(AX*4)                    // dp = ds
+	VMOVUPS Y11, 96(DX)(AX*4)
+	VMOVUPS 128(DI)(AX*4), Y10                   // z
+	VMOVUPS 160(DI)(AX*4), Y11
+	VMULPS Y0, Y10, Y10                          // z*scale
+	VMULPS Y0, Y11, Y11
+	VSUBPS Y8, Y10, Y10                          // z*scale - lse[0]
+	VSUBPS Y8, Y11, Y11
+	VBROADCASTSS constantsAVX2<>+20(SB), Y12     // expMin
+	VMAXPS Y10, Y12, Y10                         // max(z*scale - lse[0], expMin)
+	VMAXPS Y11, Y12, Y11
+	VBROADCASTSS constantsAVX2<>+24(SB), Y12     // expMax
+	VMINPS Y10, Y12, Y10                         // x = min(max(z*scale - lse[0], expMin), expMax)
+	VMINPS Y11, Y12, Y11
+	VBROADCASTSS constantsAVX2<>+28(SB), Y12     // log2(e)
+	VMULPS Y12, Y10, Y13                         // x*log2(e)
+	VMULPS Y12, Y11, Y14
+	VROUNDPS $8, Y13, Y13                        // n = round(x*log2(e))
+	VROUNDPS $8, Y14, Y14
+	VBROADCASTSS constantsAVX2<>+32(SB), Y12     // ln2High
+	VFNMADD231PS Y13, Y12, Y10                   // r = x - n*ln2High
+	VFNMADD231PS Y14, Y12, Y11
+	VBROADCASTSS constantsAVX2<>+36(SB), Y12     // ln2Low
+	VFNMADD231PS Y13, Y12, Y10                   // r = r - n*ln2Low
+	VFNMADD231PS Y14, Y12, Y11
+	VMOVAPS Y2, Y12
+	VFMADD213PS Y3, Y10, Y12                     // p = 1/7!*r + 1/6!
+	VMOVAPS Y2, Y15
+	VFMADD213PS Y3, Y11, Y15
+	VFMADD213PS Y4, Y10, Y12                     // p = p*r + 1/5!
+	VFMADD213PS Y4, Y11, Y15
+	VFMADD213PS Y5, Y10, Y12                     // p = p*r + 1/4!
+	VFMADD213PS Y5, Y11, Y15
+	VFMADD213PS Y6, Y10, Y12                     // p = p*r + 1/3!
+	VFMADD213PS Y6, Y11, Y15
+	VFMADD213PS Y7, Y10, Y12                     // p = p*r + 1/2!
+	VFMADD213PS Y7, Y11, Y15
+	VFMADD213PS Y1, Y10, Y12                     // p = p*r + 1
+	VFMADD213PS Y1, Y11, Y15
+	VFMADD213PS Y1, Y10, Y12                     // p = p*r + 1
+	VFMADD213PS Y1, Y11, Y15
+	VCVTPS2DQ Y13, Y10                           // n
+	VPSRAD $1, Y10, Y11                          // half of it
+	VPSUBD Y11, Y10, Y10                         // the other half
+	VPSLLD $23, Y11, Y11                         // onto the exponent of 1
+	VPSLLD $23, Y10, Y10
+	VPADDD Y1, Y11, Y11
+	VPADDD Y1, Y10, Y10
+	VMULPS Y11, Y12, Y12
+	VMULPS Y10, Y12, Y12                         // p = exp
+	VCVTPS2DQ Y14, Y10                           // n
+	VPSRAD $1, Y10, Y11                          // half of it
+	VPSUBD Y11, Y10, Y10                         // the other half
+	VPSLLD $23, Y11, Y11                         // onto the exponent of 1
+	VPSLLD $23, Y10, Y10
+	VPADDD Y1, Y11, Y11
+	VPADDD Y1, Y10, Y10
+	VMULPS Y11, Y15, Y15
+	VMULPS Y10, Y15, Y15
+	VMOVUPS 128(DX)(AX*4), Y10                   // dp
+	VMOVUPS 160(DX)(AX*4), Y11
+	VSUBPS Y9, Y10, Y10                          // dp - delta[0]
+	VSUBPS Y9, Y11, Y11
+	VMULPS Y10, Y12, Y10                         // p*(dp - delta[0])
+	VMULPS Y11, Y15, Y11
+	VMULPS Y0, Y10, Y10                          // ds = p*(dp - delta[0])*scale
+	VMULPS Y0, Y11, Y11
+	VMOVUPS Y12, 128(DI)(AX*4)                   // z = p
+	VMOVUPS Y15, 160(DI)(AX*4)
+	VMOVUPS Y10, 128(DX)(AX*4)                   // dp = ds
+	VMOVUPS Y11, 160(DX)(AX*4)
+	VMOVUPS 192(DI)(AX*4), Y10                   // z
+	VMOVUPS 224(DI)(AX*4), Y11
+	VMULPS Y0, Y10, Y10                          // z*scale
+	VMULPS Y0, Y11, Y11
+	VSUBPS Y8, Y10, Y10                          // z*scale - lse[0]
+	VSUBPS Y8, Y11, Y11
+	VBROADCASTSS constantsAVX2<>+20(SB), Y12     // expMin
+	VMAXPS Y10, Y12, Y10                         // max(z*scale - lse[0], expMin)
+	VMAXPS Y11, Y12, Y11
+	VBROADCASTSS constantsAVX2<>+24(SB), Y12     // expMax
+	VMINPS Y10, Y12, Y10                         // x = min(max(z*scale - lse[0], expMin), expMax)
+	VMINPS Y11, Y12, Y11
+	VBROADCASTSS constantsAVX2<>+28(SB), Y12     // log2(e)
+	VMULPS Y12, Y10, Y13                         // x*log2(e)
+	VMULPS Y12, Y11, Y14
+	VROUNDPS $8, Y13, Y13                        // n = round(x*log2(e))
+	VROUNDPS $8, Y14, Y14
+	VBROADCASTSS constantsAVX2<>+32(SB), Y12     // ln2High
+	VFNMADD231PS Y13, Y12, Y10                   // r = x - n*ln2High
+	VFNMADD231PS Y14, Y12, Y11
+	VBROADCASTSS constantsAVX2<>+36(SB), Y12     // ln2Low
+	VFNMADD231PS Y13, Y12, Y10                   // r = r - n*ln2Low
+	VFNMADD231PS Y14, Y12, Y11
+	VMOVAPS Y2, Y12
+	VFMADD213PS Y3, Y10, Y12                     // p = 1/7!*r + 1/6!
+	VMOVAPS Y2, Y15
+	VFMADD213PS Y3, Y11, Y15
+	VFMADD213PS Y4, Y10, Y12                     // p = p*r + 1/5!
+	VFMADD213PS Y4, Y11, Y15
+	VFMADD213PS Y5, Y10, Y12                     // p = p*r + 1/4!
+	VFMADD213PS Y5, Y11, Y15
+	VFMADD213PS Y6, Y10, Y12                     // p = p*r + 1/3!
+	VFMADD213PS Y6, Y11, Y15
+	VFMADD213PS Y7, Y10, Y12                     // p = p*r + 1/2!
+	VFMADD213PS Y7, Y11, Y15
+	VFMADD213PS Y1, Y10, Y12                     // p = p*r + 1
+	VFMADD213PS Y1, Y11, Y15
+	VFMADD213PS Y1, Y10, Y12                     // p = p*r + 1
+	VFMADD213PS Y1, Y11, Y15
+	VCVTPS2DQ Y13, Y10                           // n
+	VPSRAD $1, Y10, Y11                          // half of it
+	VPSUBD Y11, Y10, Y10                         // the other half
+	VPSLLD $23, Y11, Y11                         // onto the exponent of 1
+	VPSLLD $23, Y10, Y10
+	VPADDD Y1, Y11, Y11
+	VPADDD Y1, Y10, Y10
+	VMULPS Y11, Y12, Y12
+	VMULPS Y10, Y12, Y12                         // p = exp
+	VCVTPS2DQ Y14, Y10                           // n
+	VPSRAD $1, Y10, Y11                          // half of it
+	VPSUBD Y11, Y10, Y10                         // the other half
+	VPSLLD $23, Y11, Y11                         // onto the exponent of 1
+	VPSLLD $23, Y10, Y10
+	VPADDD Y1, Y11, Y11
+	VPADDD Y1, Y10, Y10
+	VMULPS Y11, Y15, Y15
+	VMULPS Y10, Y15, Y15
+	VMOVUPS 192(DX)(AX*4), Y10                   // dp
+	VMOVUPS 224(DX)(AX*4), Y11
+	VSUBPS Y9, Y10, Y10                          // dp - delta[0]
+	VSUBPS Y9, Y11, Y11
+	VMULPS Y10, Y12, Y10                         // p*(dp - delta[0])
+	VMULPS Y11, Y15, Y11
+	VMULPS Y0, Y10, Y10                          // ds = p*(dp - delta[0])*scale
+	VMULPS Y0, Y11, Y11
+	VMOVUPS Y12, 192(DI)(AX*4)                   // z = p
+	VMOVUPS Y15, 224(DI)(AX*4)
+	VMOVUPS Y10, 192(DX)(AX*4)                   // dp = ds
+	VMOVUPS Y11, 224(DX)(AX*4)
+	ADDQ $64, AX
+	SUBQ $64, CX
+	JGE  many2
+
+rest2:
+	ADDQ $48, CX                                 // a full round?
+	JLT  tail2
+
+loop2:
+	VMOVUPS (DI)(AX*4), Y10                      // z
+	VMOVUPS 32(DI)(AX*4), Y11
+	VMULPS Y0, Y10, Y10                          // z*scale
+	VMULPS Y0, Y11, Y11
+	VSUBPS Y8, Y10, Y10                          // z*scale - lse[0]
+	VSUBPS Y8, Y11, Y11
+	VBROADCASTSS constantsAVX2<>+20(SB), Y12     // expMin
+	VMAXPS Y10, Y12, Y10                         // max(z*scale - lse[0], expMin)
+	VMAXPS Y11, Y12, Y11
+	VBROADCASTSS constantsAVX2<>+24(SB), Y12     // expMax
+	VMINPS Y10, Y12, Y10                         // x = min(max(z*scale - lse[0], expMin), expMax)
+	VMINPS Y11, Y12, Y11
+	VBROADCASTSS constantsAVX2<>+28(SB), Y12     // log2(e)
+	VMULPS Y12, Y10, Y13                         // x*log2(e)
+	VMULPS Y12, Y11, Y14
+	VROUNDPS $8, Y13, Y13                        // n = round(x*log2(e))
+	VROUNDPS $8, Y14, Y14
+	VBROADCASTSS constantsAVX2<>+32(SB), Y12     // ln2High
+	VFNMADD231PS Y13, Y12, Y10                   // r = x - n*ln2High
+	VFNMADD231PS Y14, Y12, Y11
+	VBROADCASTSS constantsAVX2<>+36(SB), Y12     // ln2Low
+	VFNMADD231PS Y13, Y12, Y10                   // r = r - n*ln2Low
+	VFNMADD231PS Y14, Y12, Y11
+	VMOVAPS Y2, Y12
+	VFMADD213PS Y3, Y10, Y12                     // p = 1/7!*r + 1/6!
+	VMOVAPS Y2, Y15
+	VFMADD213PS Y3, Y11, Y15
+	VFMADD213PS Y4, Y10, Y12                     // p = p*r + 1/5!
+	VFMADD213PS Y4, Y11, Y15
+	VFMADD213PS Y5, Y10, Y12                     // p = p*r + 1/4!
+	VFMADD213PS Y5, Y11, Y15
+	VFMADD213PS Y6, Y10, Y12                     // p = p*r + 1/3!
+	VFMADD213PS Y6, Y11, Y15
+	VFMADD213PS Y7, Y10, Y12                     // p = p*r + 1/2!
+	VFMADD213PS Y7, Y11, Y15
+	VFMADD213PS Y1, Y10, Y12                     // p = p*r + 1
+	VFMADD213PS Y1, Y11, Y15
+	VFMADD213PS Y1, Y10, Y12                     // p = p*r + 1
+	VFMADD213PS Y1, Y11, Y15
+	VCVTPS2DQ Y13, Y10                           // n
+	VPSRAD $1, Y10, Y11                          // half of it
+	VPSUBD Y11, Y10, Y10                         // the other half
+	VPSLLD $23, Y11, Y11                         // onto the exponent of 1
+	VPSLLD $23, Y10, Y10
+	VPADDD Y1, Y11, Y11
+	VPADDD Y1, Y10, Y10
+	VMULPS Y11, Y12, Y12
+	VMULPS Y10, Y12, Y12                         // p = exp
+	VCVTPS2DQ Y14, Y10                           // n
+	VPSRAD $1, Y10, Y11                          // half of it
+	VPSUBD Y11, Y10, Y10                         // the other half
+	VPSLLD $23, Y11, Y11                         // onto the exponent of 1
+	VPSLLD $23, Y10, Y10
+	VPADDD Y1, Y11, Y11
+	VPADDD Y1, Y10, Y10
+	VMULPS Y11, Y15, Y15
+	VMULPS Y10, Y15, Y15
+	VMOVUPS (DX)(AX*4), Y10                      // dp
+	VMOVUPS 32(DX)(AX*4), Y11
+	VSUBPS Y9, Y10, Y10                          // dp - delta[0]
+	VSUBPS Y9, Y11, Y11
+	VMULPS Y10, Y12, Y10                         // p*(dp - delta[0])
+	VMULPS Y11, Y15, Y11
+	VMULPS Y0, Y10, Y10                          // ds = p*(dp - delta[0])*scale
+	VMULPS Y0, Y11, Y11
+	VMOVUPS Y12, (DI)(AX*4)                      // z = p
+	VMOVUPS Y15, 32(DI)(AX*4)
+	VMOVUPS Y10, (DX)(AX*4)                      // dp = ds
+	VMOVUPS Y11, 32(DX)(AX*4)
 	ADDQ $16, AX                                 // 16 elements on
 	SUBQ $16, CX
-	JGE  loop1
+	JGE  loop2
 
-tail1:
+tail2:
 	ADDQ $16, CX                                 // elements left
-	JEQ  done1
+	JEQ  done2
 	LEAQ lanesAVX2<>+64(SB), R14                 // mask of the lanes that exist
 	MOVQ CX, R15
 	NEGQ R15
@@ -1911,14 +2206,13 @@ tail1:
 	VMASKMOVPS 32(DI)(AX*4), Y12, Y11
 	VMULPS Y0, Y10, Y10                          // z*scale
 	VMULPS Y0, Y11, Y11
-	VBROADCASTSS lse+48(FP), Y12                 // lse
-	VSUBPS Y12, Y10, Y10                         // z*scale - lse
-	VSUBPS Y12, Y11, Y11
+	VSUBPS Y8, Y10, Y10                          // z*scale - lse[0]
+	VSUBPS Y8, Y11, Y11
 	VBROADCASTSS constantsAVX2<>+20(SB), Y12     // expMin
-	VMAXPS Y10, Y12, Y10                         // max(z*scale - lse, expMin)
+	VMAXPS Y10, Y12, Y10                         // max(z*scale - lse[0], expMin)
 	VMAXPS Y11, Y12, Y11
 	VBROADCASTSS constantsAVX2<>+24(SB), Y12     // expMax
-	VMINPS Y10, Y12, Y10                         // x = min(max(z*scale - lse, expMin), expMax)
+	VMINPS Y10, Y12, Y10                         // x = min(max(z*scale - lse[0], expMin), expMax)
 	VMINPS Y11, Y12, Y11
 	VBROADCASTSS constantsAVX2<>+28(SB), Y12     // log2(e)
 	VMULPS Y12, Y10, Y13                         // x*log2(e)
@@ -1928,20 +2222,21 @@ tail1:
 	VBROADCASTSS constantsAVX2<>+32(SB), Y12     // ln2High
 	VFNMADD231PS Y13, Y12, Y10                   // r = x - n*ln2High
 	VFNMADD231PS Y14, Y12, Y11
-	VFNMADD231PS Y13, Y2, Y10                    // r = r - n*ln2Low
-	VFNMADD231PS Y14, Y2, Y11
-	VMOVAPS Y3, Y12
-	VFMADD213PS Y4, Y10, Y12                     // p = 1/7!*r + 1/6!
-	VMOVAPS Y3, Y15
+	VBROADCASTSS constantsAVX2<>+36(SB), Y12     // ln2Low
+	VFNMADD231PS Y13, Y12, Y10                   // r = r - n*ln2Low
+	VFNMADD231PS Y14, Y12, Y11
+	VMOVAPS Y2, Y12
+	VFMADD213PS Y3, Y10, Y12                     // p = 1/7!*r + 1/6!
+	VMOVAPS Y2, Y15
+	VFMADD213PS Y3, Y11, Y15
+	VFMADD213PS Y4, Y10, Y12                     // p = p*r + 1/5!
 	VFMADD213PS Y4, Y11, Y15
-	VFMADD213PS Y5, Y10, Y12                     // p = p*r + 1/5!
+	VFMADD213PS Y5, Y10, Y12                     // p = p*r + 1/4!
 	VFMADD213PS Y5, Y11, Y15
-	VFMADD213PS Y6, Y10, Y12                     // p = p*r + 1/4!
+	VFMADD213PS Y6, Y10, Y12                     // p = p*r + 1/3!
 	VFMADD213PS Y6, Y11, Y15
-	VFMADD213PS Y7, Y10, Y12                     // p = p*r + 1/3!
+	VFMADD213PS Y7, Y10, Y12                     // p = p*r + 1/2!
 	VFMADD213PS Y7, Y11, Y15
-	VFMADD213PS Y8, Y10, Y12                     // p = p*r + 1/2!
-	VFMADD213PS Y8, Y11, Y15
 	VFMADD213PS Y1, Y10, Y12                     // p = p*r + 1
 	VFMADD213PS Y1, Y11, Y15
 	VFMADD213PS Y1, Y10, Y12                     // p = p*r + 1
@@ -1954,7 +2249,7 @@ tail1:
 	VPADDD Y1, Y11, Y11
 	VPADDD Y1, Y10, Y10
 	VMULPS Y11, Y12, Y12
-	VMULPS Y10, Y12, Y12                         // exp = p*2^n
+	VMULPS Y10, Y12, Y12                         // p = exp
 	VCVTPS2DQ Y14, Y10                           // n
 	VPSRAD $1, Y10, Y11                          // half of it
 	VPSUBD Y11, Y10, Y10                         // the other half
@@ -1964,168 +2259,583 @@ tail1:
 	VPADDD Y1, Y10, Y10
 	VMULPS Y11, Y15, Y15
 	VMULPS Y10, Y15, Y15
-	VMOVUPS (R14), Y10                           // lanes that exist
-	VMASKMOVPS Y12, Y10, (DI)(AX*4)              // z = exp
-	VMOVUPS 32(R14), Y10                         // lanes that exist
-	VMASKMOVPS Y15, Y10, 32(DI)(AX*4)
 	VMOVUPS (R14), Y13                           // lanes that exist
-	VMASKMOVPS (SI)(AX*4), Y13, Y10              // dp
+	VMASKMOVPS (DX)(AX*4), Y13, Y10              // dp
 	VMOVUPS 32(R14), Y13                         // lanes that exist
-	VMASKMOVPS 32(SI)(AX*4), Y13, Y11
-	VSUBPS Y9, Y10, Y10                          // dp - delta
+	VMASKMOVPS 32(DX)(AX*4), Y13, Y11
+	VSUBPS Y9, Y10, Y10                          // dp - delta[0]
 	VSUBPS Y9, Y11, Y11
-	VMULPS Y10, Y12, Y12                         // exp*(dp - delta)
-	VMULPS Y11, Y15, Y15
-	VMULPS Y0, Y12, Y12                          // exp*(dp - delta)*scale
-	VMULPS Y0, Y15, Y15
-	VMOVUPS (R14), Y10                           // lanes that exist
-	VMASKMOVPS Y12, Y10, (SI)(AX*4)              // dp = exp*(dp - delta)*scale
-	VMOVUPS 32(R14), Y10                         // lanes that exist
-	VMASKMOVPS Y15, Y10, 32(SI)(AX*4)
+	VMULPS Y10, Y12, Y10                         // p*(dp - delta[0])
+	VMULPS Y11, Y15, Y11
+	VMULPS Y0, Y10, Y10                          // ds = p*(dp - delta[0])*scale
+	VMULPS Y0, Y11, Y11
+	VMOVUPS (R14), Y13                           // lanes that exist
+	VMASKMOVPS Y12, Y13, (DI)(AX*4)              // z = p
+	VMOVUPS 32(R14), Y13                         // lanes that exist
+	VMASKMOVPS Y15, Y13, 32(DI)(AX*4)
+	VMOVUPS (R14), Y12                           // lanes that exist
+	VMASKMOVPS Y10, Y12, (DX)(AX*4)              // dp = ds
+	VMOVUPS 32(R14), Y12                         // lanes that exist
+	VMASKMOVPS Y11, Y12, 32(DX)(AX*4)
 
-done1:
+done2:
+	ADDQ SI, DI                                  // the next row
+	ADDQ BX, DX
+	ADDQ $4, R8
+	ADDQ $4, R9
+	DECQ R13
+	JNZ  row
 	VZEROUPPER                                   // for SSE code that follows
 	RET
 
-// func softmaxStepAVX2(z, o, state []float32, scale float32)
-// softmaxStepAVX2 makes z exp(z*scale-top), top the maximum of z*scale and state[0]. The output o
-// and the sum state[1] so far are rescaled to it, and state[1] grows by the sum of z.
-TEXT ·softmaxStepAVX2(SB), NOSPLIT, $0-76
-	VBROADCASTSS constantsAVX2<>+12(SB), Y0      // 1
-	VBROADCASTSS constantsAVX2<>+52(SB), Y1      // 1/4!
-	VBROADCASTSS constantsAVX2<>+56(SB), Y2      // 1/3!
-	VBROADCASTSS constantsAVX2<>+60(SB), Y3      // 1/2!
-	VBROADCASTSS constantsAVX2<>+4(SB), Y4       // -Inf
-	VMOVAPS Y4, Y5                               // maxima
-	VMOVAPS Y4, Y6
+// func scoreGradHalfAVX2(z, dp []float32, ldz int, lse, delta []float32, rows, cols int, scale float32)
+// scoreGradHalfAVX2 makes each of rows rows of cols scores z, ldz apart as those of dp, p = exp(z*scale-lse), and dp
+// p*(dp-delta)*scale, with lse and delta of the row. It rounds both to bf16.
+TEXT ·scoreGradHalfAVX2(SB), NOSPLIT, $0-124
+	VBROADCASTSS scale+120(FP), Y0               // scale
+	VBROADCASTSS constantsAVX2<>+12(SB), Y1      // 1
+	VBROADCASTSS constantsAVX2<>+60(SB), Y2      // 1/2!
+	VBROADCASTSS constantsAVX2<>+64(SB), Y3      // 1
+	VBROADCASTSS constantsAVX2<>+68(SB), Y4      // 0x7fff
+	VBROADCASTSS constantsAVX2<>+72(SB), Y5      // upper half
 	MOVQ z_base+0(FP), DI                        // z
-	MOVQ z_len+8(FP), CX                         // elements left
+	MOVQ ldz+48(FP), SI
+	SHLQ $2, SI                                  // bytes between rows
+	MOVQ dp_base+24(FP), DX                      // dp
+	MOVQ ldz+48(FP), BX
+	SHLQ $2, BX                                  // bytes between rows
+	MOVQ lse_base+56(FP), R8                     // lse
+	MOVQ delta_base+80(FP), R9                   // delta
+	MOVQ rows+104(FP), R13
+
+row:
+	VBROADCASTSS (R8), Y6                        // lse[0]
+	VBROADCASTSS (R9), Y7                        // delta[0]
+	MOVQ cols+112(FP), CX                        // elements left
 	XORL AX, AX                                  // elements done
-	SUBQ $16, CX                                 // a full round?
-	JLT  tail1
+	SUBQ $64, CX                                 // 4 full rounds?
+	JLT  rest2
 
-loop1:
-	VMOVUPS (DI)(AX*4), Y4                       // z
-	VMOVUPS 32(DI)(AX*4), Y7
-	VBROADCASTSS scale+72(FP), Y8                // scale
-	VMULPS Y8, Y4, Y4                            // z*scale
-	VMULPS Y8, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+4(SB), Y8       // -Inf
-	VMAXPS Y4, Y5, Y5                            // maxima = max(maxima, z*scale)
-	VMAXPS Y7, Y6, Y6
-	ADDQ $16, AX                                 // 16 elements on
-	SUBQ $16, CX
-	JGE  loop1
-
-tail1:
-	ADDQ $16, CX                                 // elements left
-	JEQ  done1
-	LEAQ lanesAVX2<>+64(SB), R14                 // mask of the lanes that exist
-	MOVQ CX, R15
-	NEGQ R15
-	LEAQ (R14)(R15*4), R14
-	VMOVUPS (R14), Y8                            // lanes that exist
-	VMASKMOVPS (DI)(AX*4), Y8, Y4                // z
-	VMOVUPS 32(R14), Y8                          // lanes that exist
-	VMASKMOVPS 32(DI)(AX*4), Y8, Y7
-	VBROADCASTSS scale+72(FP), Y8                // scale
-	VMULPS Y8, Y4, Y4                            // z*scale
-	VMULPS Y8, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+4(SB), Y8       // -Inf
-	VMOVUPS (R14), Y9                            // lanes that exist
-	VBLENDVPS Y9, Y4, Y8, Y4                     // z*scale
-	VMOVUPS 32(R14), Y9                          // lanes that exist
-	VBLENDVPS Y9, Y7, Y8, Y7
-	VMAXPS Y4, Y5, Y5                            // maxima = max(maxima, z*scale)
-	VMAXPS Y7, Y6, Y6
-
-done1:
-	MOVQ state_base+48(FP), R10                  // state
-	VBROADCASTSS (R10), Y4                       // old maximum = state[0]
-	VMAXPS Y6, Y5, Y7                            // lanes 8 apart
-	VEXTRACTF128 $1, Y7, X8
-	VMAXPS X8, X7, X7                            // 4 apart
-	VPERMILPS $0x0E, X7, X8
-	VMAXPS X8, X7, X7                            // 2 apart
-	VPERMILPS $0x01, X7, X8
-	VMAXSS X8, X7, X7                            // 1 apart
-	VMAXPS Y4, Y7, Y7                            // max(max, old maximum)
-	VBROADCASTSS X7, Y7                          // top = max(max, old maximum) in all lanes
-	VBROADCASTSS constantsAVX2<>+0(SB), Y5       // 0
-	VMOVAPS Y5, Y6                               // sums
-	VMOVAPS Y5, Y8
-	MOVQ z_base+0(FP), DI                        // z
-	MOVQ z_len+8(FP), CX                         // elements left
-	XORL AX, AX                                  // elements done
-	SUBQ $16, CX                                 // a full round?
-	JLT  tail2
-
-loop2:
-	VMOVUPS (DI)(AX*4), Y5                       // z
+many2:
+	VMOVUPS (DI)(AX*4), Y8                       // z
 	VMOVUPS 32(DI)(AX*4), Y9
-	VBROADCASTSS scale+72(FP), Y10               // scale
-	VMULPS Y10, Y5, Y5                           // z*scale
-	VMULPS Y10, Y9, Y9
-	VSUBPS Y7, Y5, Y5                            // z*scale - top
-	VSUBPS Y7, Y9, Y9
+	VMULPS Y0, Y8, Y8                            // z*scale
+	VMULPS Y0, Y9, Y9
+	VSUBPS Y6, Y8, Y8                            // z*scale - lse[0]
+	VSUBPS Y6, Y9, Y9
 	VBROADCASTSS constantsAVX2<>+20(SB), Y10     // expMin
-	VMAXPS Y5, Y10, Y5                           // max(z*scale - top, expMin)
+	VMAXPS Y8, Y10, Y8                           // max(z*scale - lse[0], expMin)
 	VMAXPS Y9, Y10, Y9
 	VBROADCASTSS constantsAVX2<>+24(SB), Y10     // expMax
-	VMINPS Y5, Y10, Y5                           // x = min(max(z*scale - top, expMin), expMax)
+	VMINPS Y8, Y10, Y8                           // x = min(max(z*scale - lse[0], expMin), expMax)
 	VMINPS Y9, Y10, Y9
 	VBROADCASTSS constantsAVX2<>+28(SB), Y10     // log2(e)
-	VMULPS Y10, Y5, Y11                          // x*log2(e)
+	VMULPS Y10, Y8, Y11                          // x*log2(e)
 	VMULPS Y10, Y9, Y12
 	VROUNDPS $8, Y11, Y11                        // n = round(x*log2(e))
 	VROUNDPS $8, Y12, Y12
 	VBROADCASTSS constantsAVX2<>+32(SB), Y10     // ln2High
-	VFNMADD231PS Y11, Y10, Y5                    // r = x - n*ln2High
+	VFNMADD231PS Y11, Y10, Y8                    // r = x - n*ln2High
 	VFNMADD231PS Y12, Y10, Y9
 	VBROADCASTSS constantsAVX2<>+36(SB), Y10     // ln2Low
-	VFNMADD231PS Y11, Y10, Y5                    // r = r - n*ln2Low
+	VFNMADD231PS Y11, Y10, Y8                    // r = r - n*ln2Low
 	VFNMADD231PS Y12, Y10, Y9
 	VBROADCASTSS constantsAVX2<>+40(SB), Y10     // 1/7!
 	VBROADCASTSS constantsAVX2<>+44(SB), Y13     // 1/6!
 	VMOVAPS Y10, Y14
-	VFMADD213PS Y13, Y5, Y14                     // p = 1/7!*r + 1/6!
+	VFMADD213PS Y13, Y8, Y14                     // p = 1/7!*r + 1/6!
 	VMOVAPS Y10, Y15
 	VFMADD213PS Y13, Y9, Y15
 	VBROADCASTSS constantsAVX2<>+48(SB), Y10     // 1/5!
-	VFMADD213PS Y10, Y5, Y14                     // p = p*r + 1/5!
+	VFMADD213PS Y10, Y8, Y14                     // p = p*r + 1/5!
 	VFMADD213PS Y10, Y9, Y15
-	VFMADD213PS Y1, Y5, Y14                      // p = p*r + 1/4!
-	VFMADD213PS Y1, Y9, Y15
-	VFMADD213PS Y2, Y5, Y14                      // p = p*r + 1/3!
+	VBROADCASTSS constantsAVX2<>+52(SB), Y10     // 1/4!
+	VFMADD213PS Y10, Y8, Y14                     // p = p*r + 1/4!
+	VFMADD213PS Y10, Y9, Y15
+	VBROADCASTSS constantsAVX2<>+56(SB), Y10     // 1/3!
+	VFMADD213PS Y10, Y8, Y14                     // p = p*r + 1/3!
+	VFMADD213PS Y10, Y9, Y15
+	VFMADD213PS Y2, Y8, Y14                      // p = p*r + 1/2!
 	VFMADD213PS Y2, Y9, Y15
-	VFMADD213PS Y3, Y5, Y14                      // p = p*r + 1/2!
-	VFMADD213PS Y3, Y9, Y15
-	VFMADD213PS Y0, Y5, Y14                      // p = p*r + 1
-	VFMADD213PS Y0, Y9, Y15
-	VFMADD213PS Y0, Y5, Y14                      // p = p*r + 1
-	VFMADD213PS Y0, Y9, Y15
-	VCVTPS2DQ Y11, Y5                            // n
-	VPSRAD $1, Y5, Y9                            // half of it
-	VPSUBD Y9, Y5, Y5                            // the other half
+	VFMADD213PS Y1, Y8, Y14                      // p = p*r + 1
+	VFMADD213PS Y1, Y9, Y15
+	VFMADD213PS Y1, Y8, Y14                      // p = p*r + 1
+	VFMADD213PS Y1, Y9, Y15
+	VCVTPS2DQ Y11, Y8                            // n
+	VPSRAD $1, Y8, Y9                            // half of it
+	VPSUBD Y9, Y8, Y8                            // the other half
 	VPSLLD $23, Y9, Y9                           // onto the exponent of 1
-	VPSLLD $23, Y5, Y5
-	VPADDD Y0, Y9, Y9
-	VPADDD Y0, Y5, Y5
+	VPSLLD $23, Y8, Y8
+	VPADDD Y1, Y9, Y9
+	VPADDD Y1, Y8, Y8
 	VMULPS Y9, Y14, Y14
-	VMULPS Y5, Y14, Y14                          // exp = p*2^n
-	VCVTPS2DQ Y12, Y5                            // n
-	VPSRAD $1, Y5, Y9                            // half of it
-	VPSUBD Y9, Y5, Y5                            // the other half
+	VMULPS Y8, Y14, Y14                          // p = exp
+	VCVTPS2DQ Y12, Y8                            // n
+	VPSRAD $1, Y8, Y9                            // half of it
+	VPSUBD Y9, Y8, Y8                            // the other half
 	VPSLLD $23, Y9, Y9                           // onto the exponent of 1
-	VPSLLD $23, Y5, Y5
-	VPADDD Y0, Y9, Y9
-	VPADDD Y0, Y5, Y5
+	VPSLLD $23, Y8, Y8
+	VPADDD Y1, Y9, Y9
+	VPADDD Y1, Y8, Y8
 	VMULPS Y9, Y15, Y15
-	VMULPS Y5, Y15, Y15
-	VMOVUPS Y14, (DI)(AX*4)                      // z = exp
-	VMOVUPS Y15, 32(DI)(AX*4)
-	VADDPS Y14, Y6, Y6                           // sums += exp
-	VADDPS Y15, Y8, Y8
+	VMULPS Y8, Y15, Y15
+	VMOVUPS (DX)(AX*4), Y8                       // dp
+	VMOVUPS 32(DX)(AX*4), Y9
+	VSUBPS Y7, Y8, Y8                            // dp - delta[0]
+	VSUBPS Y7, Y9, Y9
+	VMULPS Y8, Y14, Y8                           // p*(dp - delta[0])
+	VMULPS Y9, Y15, Y9
+	VMULPS Y0, Y8, Y8                            // ds = p*(dp - delta[0])*scale
+	VMULPS Y0, Y9, Y9
+	VPSRLD $16, Y14, Y10                         // upper = p>>16
+	VPSRLD $16, Y15, Y11
+	VPAND Y3, Y10, Y10                           // upper & 1
+	VPAND Y3, Y11, Y11
+	VPADDD Y4, Y10, Y10                          // upper & 1 + 0x7fff
+	VPADDD Y4, Y11, Y11
+	VPADDD Y14, Y10, Y10                         // r = upper & 1 + 0x7fff + p
+	VPADDD Y15, Y11, Y11
+	VCMPPS $3, Y14, Y14, Y12                     // p is NaN ? p : r
+	VBLENDVPS Y12, Y14, Y10, Y10
+	VCMPPS $3, Y15, Y15, Y12
+	VBLENDVPS Y12, Y15, Y11, Y11
+	VPAND Y5, Y10, Y10                           // bf16 = p is NaN ? p : r & upper half
+	VPAND Y5, Y11, Y11
+	VMOVUPS Y10, (DI)(AX*4)                      // z = bf16
+	VMOVUPS Y11, 32(DI)(AX*4)
+	VPSRLD $16, Y8, Y10                          // upper = ds>>16
+	VPSRLD $16, Y9, Y11
+	VPAND Y3, Y10, Y10                           // upper & 1
+	VPAND Y3, Y11, Y11
+	VPADDD Y4, Y10, Y10                          // upper & 1 + 0x7fff
+	VPADDD Y4, Y11, Y11
+	VPADDD Y8, Y10, Y10                          // r = upper & 1 + 0x7fff + ds
+	VPADDD Y9, Y11, Y11
+	VCMPPS $3, Y8, Y8, Y12                       // ds is NaN ? ds : r
+	VBLENDVPS Y12, Y8, Y10, Y10
+	VCMPPS $3, Y9, Y9, Y12
+	VBLENDVPS Y12, Y9, Y11, Y11
+	VPAND Y5, Y10, Y10                           // bf16 = ds is NaN ? ds : r & upper half
+	VPAND Y5, Y11, Y11
+	VMOVUPS Y10, (DX)(AX*4)                      // dp = bf16
+	VMOVUPS Y11, 32(DX)(AX*4)
+	VMOVUPS 64(DI)(AX*4), Y8                     // z
+	VMOVUPS 96(DI)(AX*4), Y9
+	VMULPS Y0, Y8, Y8                            // z*scale
+	VMULPS Y0, Y9, Y9
+	VSUBPS Y6, Y8, Y8                            // z*scale - lse[0]
+	VSUBPS Y6, Y9, Y9
+	VBROADCASTSS constantsAVX2<>+20(SB), Y10     // expMin
+	VMAXPS Y8, Y10, Y8                           // max(z*scale - lse[0], expMin)
+	VMAXPS Y9, Y10, Y9
+	VBROADCASTSS constantsAVX2<>+24(SB), Y10     // expMax
+	VMINPS Y8, Y10, Y8                           // x = min(max(z*scale - lse[0], expMin), expMax)
+	VMINPS Y9, Y10, Y9
+	VBROADCASTSS constantsAVX2<>+28(SB), Y10     // log2(e)
+	VMULPS Y10, Y8, Y11                          // x*log2(e)
+	VMULPS Y10, Y9, Y12
+	VROUNDPS $8, Y11, Y11                        // n = round(x*log2(e))
+	VROUNDPS $8, Y12, Y12
+	VBROADCASTSS constantsAVX2<>+32(SB), Y10     // ln2High
+	VFNMADD231PS Y11, Y10, Y8                    // r = x - n*ln2High
+	VFNMADD231PS Y12, Y10, Y9
+	VBROADCASTSS constantsAVX2<>+36(SB), Y10     // ln2Low
+	VFNMADD231PS Y11, Y10, Y8                    // r = r - n*ln2Low
+	VFNMADD231PS Y12, Y10, Y9
+	VBROADCASTSS constantsAVX2<>+40(SB), Y10     // 1/7!
+	VBROADCASTSS constantsAVX2<>+44(SB), Y13     // 1/6!
+	VMOVAPS Y10, Y14
+	VFMADD213PS Y13, Y8, Y14                     // p = 1/7!*r + 1/6!
+	VMOVAPS Y10, Y15
+	VFMADD213PS Y13, Y9, Y15
+	VBROADCASTSS constantsAVX2<>+48(SB), Y10     // 1/5!
+	VFMADD213PS Y10, Y8, Y14                     // p = p*r + 1/5!
+	VFMADD213PS Y10, Y9, Y15
+	VBROADCASTSS constantsAVX2<>+52(SB), Y10     // 1/4!
+	VFMADD213PS Y10, Y8, Y14                     // p = p*r + 1/4!
+	VFMADD213PS Y10, Y9, Y15
+	VBROADCASTSS constantsAVX2<>+56(SB), Y10     // 1/3!
+	VFMADD213PS Y10, Y8, Y14                     // p = p*r + 1/3!
+	VFMADD213PS Y10, Y9, Y15
+	VFMADD213PS Y2, Y8, Y14                      // p = p*r + 1/2!
+	VFMADD213PS Y2, Y9, Y15
+	VFMADD213PS Y1, Y8, Y14                      // p = p*r + 1
+	VFMADD213PS Y1, Y9, Y15
+	VFMADD213PS Y1, Y8, Y14                      // p = p*r + 1
+	VFMADD213PS Y1, Y9, Y15
+	VCVTPS2DQ Y11, Y8                            // n
+	VPSRAD $1, Y8, Y9                            // half of it
+	VPSUBD Y9, Y8, Y8                            // the other half
+	VPSLLD $23, Y9, Y9                           // onto the exponent of 1
+	VPSLLD $23, Y8, Y8
+	VPADDD Y1, Y9, Y9
+	VPADDD Y1, Y8, Y8
+	VMULPS Y9, Y14, Y14
+	VMULPS Y8, Y14, Y14                          // p = exp
+	VCVTPS2DQ Y12, Y8                            // n
+	VPSRAD $1, Y8, Y9                            // half of it
+	VPSUBD Y9, Y8, Y8                            // the other half
+	VPSLLD $23, Y9, Y9                           // onto the exponent of 1
+	VPSLLD $23, Y8, Y8
+	VPADDD Y1, Y9, Y9
+	VPADDD Y1, Y8, Y8
+	VMULPS Y9, Y15, Y15
+	VMULPS Y8, Y15, Y15
+	VMOVUPS 64(DX)(AX*4), Y8                     // dp
+	VMOVUPS 96(DX)(AX*4), Y9
+	VSUBPS Y7, Y8, Y8                            // dp - delta[0]
+	VSUBPS Y7, Y9, Y9
+	VMULPS Y8, Y14, Y8                           // p*(dp - delta[0])
+	VMULPS Y9, Y15, Y9
+	VMULPS Y0, Y8, Y8                            // ds = p*(dp - delta[0])*scale
+	VMULPS Y0, Y9, Y9
+	VPSRLD $16, Y14, Y10                         // upper = p>>16
+	VPSRLD $16, Y15, Y11
+	VPAND Y3, Y10, Y10                           // upper & 1
+	VPAND Y3, Y11, Y11
+	VPADDD Y4, Y10, Y10                          // upper & 1 + 0x7fff
+	VPADDD Y4, Y11, Y11
+	VPADDD Y14, Y10, Y10                         // r = upper & 1 + 0x7fff + p
+	VPADDD Y15, Y11, Y11
+	VCMPPS $3, Y14, Y14, Y12                     // p is NaN ? p : r
+	VBLENDVPS Y12, Y14, Y10, Y10
+	VCMPPS $3, Y15, Y15, Y12
+	VBLENDVPS Y12, Y15, Y11, Y11
+	VPAND Y5, Y10, Y10                           // bf16 = p is NaN ? p : r & upper half
+	VPAND Y5, Y11, Y11
+	VMOVUPS Y10, 64(DI)(AX*4)                    // z = bf16
+	VMOVUPS Y11, 96(DI)(AX*4)
+	VPSRLD $16, Y8, Y10                          // upper = ds>>16
+	VPSRLD $16, Y9, Y11
+	VPAND Y3, Y10, Y10                           // upper & 1
+	VPAND Y3, Y11, Y11
+	VPADDD Y4, Y10, Y10                          // upper & 1 + 0x7fff
+	VPADDD Y4, Y11, Y11
+	VPADDD Y8, Y10, Y10                          // r = upper & 1 + 0x7fff + ds
+	VPADDD Y9, Y11, Y11
+	VCMPPS $3, Y8, Y8, Y12                       // ds is NaN ? ds : r
+	VBLENDVPS Y12, Y8, Y10, Y10
+	VCMPPS $3, Y9, Y9, Y12
+	VBLENDVPS Y12, Y9, Y11, Y11
+	VPAND Y5, Y10, Y10                           // bf16 = ds is NaN ? ds : r & upper half
+	VPAND Y5, Y11, Y11
+	VMOVUPS Y10, 64(DX)(AX*4)                    // dp = bf16
+	VMOVUPS Y11, 96(DX)(AX*4)
+	VMOVUPS 128(DI)(AX*4), Y8                    // z
+	VMOVUPS 160(DI)(AX*4), Y9
+	VMULPS Y0, Y8, Y8                            // z*scale
+	VMULPS Y0, Y9, Y9
+	VSUBPS Y6, Y8, Y8                            // z*scale - lse[0]
+	VSUBPS Y6, Y9, Y9
+	VBROADCASTSS constantsAVX2<>+20(SB), Y10     // expMin
+	VMAXPS Y8, Y10, Y8                           // max(z*scale - lse[0], expMin)
+	VMAXPS Y9, Y10, Y9
+	VBROADCASTSS constantsAVX2<>+24(SB), Y10     // expMax
+	VMINPS Y8, Y10, Y8                           // x = min(max(z*scale - lse[0], expMin), expMax)
+	VMINPS Y9, Y10, Y9
+	VBROADCASTSS constantsAVX2<>+28(SB), Y10     // log2(e)
+	VMULPS Y10, Y8, Y11                          // x*log2(e)
+	VMULPS Y10, Y9, Y12
+	VROUNDPS $8, Y11, Y11                        // n = round(x*log2(e))
+	VROUNDPS $8, Y12, Y12
+	VBROADCASTSS constantsAVX2<>+32(SB), Y10     // ln2High
+	VFNMADD231PS Y11, Y10, Y8                    // r = x - n*ln2High
+	VFNMADD231PS Y12, Y10, Y9
+	VBROADCASTSS constantsAVX2<>+36(SB), Y10     // ln2Low
+	VFNMADD231PS Y11, Y10, Y8                    // r = r - n*ln2Low
+	VFNMADD231PS Y12, Y10, Y9
+	VBROADCASTSS constantsAVX2<>+40(SB), Y10     // 1/7!
+	VBROADCASTSS constantsAVX2<>+44(SB), Y13     // 1/6!
+	VMOVAPS Y10, Y14
+	VFMADD213PS Y13, Y8, Y14                     // p = 1/7!*r + 1/6!
+	VMOVAPS Y10, Y15
+	VFMADD213PS Y13, Y9, Y15
+	VBROADCASTSS constantsAVX2<>+48(SB), Y10     // 1/5!
+	VFMADD213PS Y10, Y8, Y14                     // p = p*r + 1/5!
+	VFMADD213PS Y10, Y9, Y15
+	VBROADCASTSS constantsAVX2<>+52(SB), Y10     // 1/4!
+	VFMADD213PS Y10, Y8, Y14                     // p = p*r + 1/4!
+	VFMADD213PS Y10, Y9, Y15
+	VBROADCASTSS constantsAVX2<>+56(SB), Y10     // 1/3!
+	VFMADD213PS Y10, Y8, Y14                     // p = p*r + 1/3!
+	VFMADD213PS Y10, Y9, Y15
+	VFMADD213PS Y2, Y8, Y14                      // p = p*r + 1/2!
+	VFMADD213PS Y2, Y9, Y15
+	VFMADD213PS Y1, Y8, Y14                      // p = p*r + 1
+	VFMADD213PS Y1, Y9, Y15
+	VFMADD213PS Y1, Y8, Y14                      // p = p*r + 1
+	VFMADD213PS Y1, Y9, Y15
+	VCVTPS2DQ Y11, Y8                            // n
+	VPSRAD $1, Y8, Y9                            // half of it
+	VPSUBD Y9, Y8, Y8                            // the other half
+	VPSLLD $23, Y9, Y9                           // onto the exponent of 1
+	VPSLLD $23, Y8, Y8
+	VPADDD Y1, Y9, Y9
+	VPADDD Y1, Y8, Y8
+	VMULPS Y9, Y14, Y14
+	VMULPS Y8, Y14, Y14                          // p = exp
+	VCVTPS2DQ Y12, Y8                            // n
+	VPSRAD $1, Y8, Y9                            // half of it
+	VPSUBD Y9, Y8, Y8                            // the other half
+	VPSLLD $23, Y9, Y9                           // onto the exponent of 1
+	VPSLLD $23, Y8, Y8
+	VPADDD Y1, Y9, Y9
+	VPADDD Y1, Y8, Y8
+	VMULPS Y9, Y15, Y15
+	VMULPS Y8, Y15, Y15
+	VMOVUPS 128(DX)(AX*4), Y8                    // dp
+	VMOVUPS 160(DX)(AX*4), Y9
+	VSUBPS Y7, Y8, Y8                            // dp - delta[0]
+	VSUBPS Y7, Y9, Y9
+	VMULPS Y8, Y14, Y8                           // p*(dp - delta[0])
+	VMULPS Y9, Y15, Y9
+	VMULPS Y0, Y8, Y8                            // ds = p*(dp - delta[0])*scale
+	VMULPS Y0, Y9, Y9
+	VPSRLD $16, Y14, Y10                         // upper = p>>16
+	VPSRLD $16, Y15, Y11
+	VPAND Y3, Y10, Y10                           // upper & 1
+	VPAND Y3, Y11, Y11
+	VPADDD Y4, Y10, Y10                          // upper & 1 + 0x7fff
+	VPADDD Y4, Y11, Y11
+	VPADDD Y14, Y10, Y10                         // r = upper & 1 + 0x7fff + p
+	VPADDD Y15, Y11, Y11
+	VCMPPS $3, Y14, Y14, Y12                     // p is NaN ? p : r
+	VBLENDVPS Y12, Y14, Y10, Y10
+	VCMPPS $3, Y15, Y15, Y12
+	VBLENDVPS Y12, Y15, Y11, Y11
+	VPAND Y5, Y10, Y10                           // bf16 = p is NaN ? p : r & upper half
+	VPAND Y5, Y11, Y11
+	VMOVUPS Y10, 128(DI)(AX*4)                   // z = bf16
+	VMOVUPS Y11, 160(DI)(AX*4)
+	VPSRLD $16, Y8, Y10                          // upper = ds>>16
+	VPSRLD $16, Y9, Y11
+	VPAND Y3, Y10, Y10                           // upper & 1
+	VPAND Y3, Y11, Y11
+	VPADDD Y4, Y10, Y10                          // upper & 1 + 0x7fff
+	VPADDD Y4, Y11, Y11
+	VPADDD Y8, Y10, Y10                          // r = upper & 1 + 0x7fff + ds
+	VPADDD Y9, Y11, Y11
+	VCMPPS $3, Y8, Y8, Y12                       // ds is NaN ? ds : r
+	VBLENDVPS Y12, Y8, Y10, Y10
+	VCMPPS $3, Y9, Y9, Y12
+	VBLENDVPS Y12, Y9, Y11, Y11
+	VPAND Y5, Y10, Y10                           // bf16 = ds is NaN ? ds : r & upper half
+	VPAND Y5, Y11, Y11
+	VMOVUPS Y10, 128(DX)(AX*4)                   // dp = bf16
+	VMOVUPS Y11, 160(DX)(AX*4)
+	VMOVUPS 192(DI)(AX*4), Y8                    // z
+	VMOVUPS 224(DI)(AX*4), Y9
+	VMULPS Y0, Y8, Y8                            // z*scale
+	VMULPS Y0, Y9, Y9
+	VSUBPS Y6, Y8, Y8                            // z*scale - lse[0]
+	VSUBPS Y6, Y9, Y9
+	VBROADCASTSS constantsAVX2<>+20(SB), Y10     // expMin
+	VMAXPS Y8, Y10, Y8                           // max(z*scale - lse[0], expMin)
+	VMAXPS Y9, Y10, Y9
+	VBROADCASTSS constantsAVX2<>+24(SB), Y10     // expMax
+	VMINPS Y8, Y10, Y8                           // x = min(max(z*scale - lse[0], expMin), expMax)
+	VMINPS Y9, Y10, Y9
+	VBROADCASTSS constantsAVX2<>+28(SB), Y10     // log2(e)
+	VMULPS Y10, Y8, Y11                          // x*log2(e)
+	VMULPS Y10, Y9, Y12
+	VROUNDPS $8, Y11, Y11                        // n = round(x*log2(e))
+	VROUNDPS $8, Y12, Y12
+	VBROADCASTSS constantsAVX2<>+32(SB), Y10     // ln2High
+	VFNMADD231PS Y11, Y10, Y8                    // r = x - n*ln2High
+	VFNMADD231PS Y12, Y10, Y9
+	VBROADCASTSS constantsAVX2<>+36(SB), Y10     // ln2Low
+	VFNMADD231PS Y11, Y10, Y8                    // r = r - n*ln2Low
+	VFNMADD231PS Y12, Y10, Y9
+	VBROADCASTSS constantsAVX2<>+40(SB), Y10     // 1/7!
+	VBROADCASTSS constantsAVX2<>+44(SB), Y13     // 1/6!
+	VMOVAPS Y10, Y14
+	VFMADD213PS Y13, Y8, Y14                     // p = 1/7!*r + 1/6!
+	VMOVAPS Y10, Y15
+	VFMADD213PS Y13, Y9, Y15
+	VBROADCASTSS constantsAVX2<>+48(SB), Y10     // 1/5!
+	VFMADD213PS Y10, Y8, Y14                     // p = p*r + 1/5!
+	VFMADD213PS Y10, Y9, Y15
+	VBROADCASTSS constantsAVX2<>+52(SB), Y10     // 1/4!
+	VFMADD213PS Y10, Y8, Y14                     // p = p*r + 1/4!
+	VFMADD213PS Y10, Y9, Y15
+	VBROADCASTSS constantsAVX2<>+56(SB), Y10     // 1/3!
+	VFMADD213PS Y10, Y8, Y14                     // p = p*r + 1/3!
+	VFMADD213PS Y10, Y9, Y15
+	VFMADD213PS Y2, Y8, Y14                      // p = p*r + 1/2!
+	VFMADD213PS Y2, Y9, Y15
+	VFMADD213PS Y1, Y8, Y14                      // p = p*r + 1
+	VFMADD213PS Y1, Y9, Y15
+	VFMADD213PS Y1, Y8, Y14                      // p = p*r + 1
+	VFMADD213PS Y1, Y9, Y15
+	VCVTPS2DQ Y11, Y8                            // n
+	VPSRAD $1, Y8, Y9                            // half of it
+	VPSUBD Y9, Y8, Y8                            // the other half
+	VPSLLD $23, Y9, Y9                           // onto the exponent of 1
+	VPSLLD $23, Y8, Y8
+	VPADDD Y1, Y9, Y9
+	VPADDD Y1, Y8, Y8
+	VMULPS Y9, Y14, Y14
+	VMULPS Y8, Y14, Y14                          // p = exp
+	VCVTPS2DQ Y12, Y8                            // n
+	VPSRAD $1, Y8, Y9                            // half of it
+	VPSUBD Y9, Y8, Y8                            // the other half
+	VPSLLD $23, Y9, Y9                           // onto the exponent of 1
+	VPSLLD $23, Y8, Y8
+	VPADDD Y1, Y9, Y9
+	VPADDD Y1, Y8, Y8
+	VMULPS Y9, Y15, Y15
+	VMULPS Y8, Y15, Y15
+	VMOVUPS 192(DX)(AX*4), Y8                    // dp
+	VMOVUPS 224(DX)(AX*4), Y9
+	VSUBPS Y7, Y8, Y8                            // dp - delta[0]
+	VSUBPS Y7, Y9, Y9
+	VMULPS Y8, Y14, Y8                           // p*(dp - delta[0])
+	VMULPS Y9, Y15, Y9
+	VMULPS Y0, Y8, Y8                            // ds = p*(dp - delta[0])*scale
+	VMULPS Y0, Y9, Y9
+	VPSRLD $16, Y14, Y10                         // upper = p>>16
+	VPSRLD $16, Y15, Y11
+	VPAND Y3, Y10, Y10                           // upper & 1
+	VPAND Y3, Y11, Y11
+	VPADDD Y4, Y10, Y10                          // upper & 1 + 0x7fff
+	VPADDD Y4, Y11, Y11
+	VPADDD Y14, Y10, Y10                         // r = upper & 1 + 0x7fff + p
+	VPADDD Y15, Y11, Y11
+	VCMPPS $3, Y14, Y14, Y12                     // p is NaN ? p : r
+	VBLENDVPS Y12, Y14, Y10, Y10
+	VCMPPS $3, Y15, Y15, Y12
+	VBLENDVPS Y12, Y15, Y11, Y11
+	VPAND Y5, Y10, Y10                           // bf16 = p is NaN ? p : r & upper half
+	VPAND Y5, Y11, Y11
+	VMOVUPS Y10, 192(DI)(AX*4)                   // z = bf16
+	VMOVUPS Y11, 224(DI)(AX*4)
+	VPSRLD $16, Y8, Y10                          // upper = ds>>16
+	VPSRLD $16, Y9, Y11
+	VPAND Y3, Y10, Y10                           // upper & 1
+	VPAND Y3, Y11, Y11
+	VPADDD Y4, Y10, Y10                          // upper & 1 + 0x7fff
+	VPADDD Y4, Y11, Y11
+	VPADDD Y8, Y10, Y10                          // r = upper & 1 + 0x7fff + ds
+	VPADDD Y9, Y11, Y11
+	VCMPPS $3, Y8, Y8, Y12                       // ds is NaN ? ds : r
+	VBLENDVPS Y12, Y8, Y10, Y10
+	VCMPPS $3, Y9, Y9, Y12
+	VBLENDVPS Y12, Y9, Y11, Y11
+	VPAND Y5, Y10, Y10                           // bf16 = ds is NaN ? ds : r & upper half
+	VPAND Y5, Y11, Y11
+	VMOVUPS Y10, 192(DX)(AX*4)                   // dp = bf16
+	VMOVUPS Y11, 224(DX)(AX*4)
+	ADDQ $64, AX
+	SUBQ $64, CX
+	JGE  many2
+
+rest2:
+	ADDQ $48, CX                                 // a full round?
+	JLT  tail2
+
+loop2:
+	VMOVUPS (DI)(AX*4), Y8                       // z
+	VMOVUPS 32(DI)(AX*4), Y9
+	VMULPS Y0, Y8, Y8                            // z*scale
+	VMULPS Y0, Y9, Y9
+	VSUBPS Y6, Y8, Y8                            // z*scale - lse[0]
+	VSUBPS Y6, Y9, Y9
+	VBROADCASTSS constantsAVX2<>+20(SB), Y10     // expMin
+	VMAXPS Y8, Y10, Y8                           // max(z*scale - lse[0], expMin)
+	VMAXPS Y9, Y10, Y9
+	VBROADCASTSS constantsAVX2<>+24(SB), Y10     // expMax
+	VMINPS Y8, Y10, Y8                           // x = min(max(z*scale - lse[0], expMin), expMax)
+	VMINPS Y9, Y10, Y9
+	VBROADCASTSS constantsAVX2<>+28(SB), Y10     // log2(e)
+	VMULPS Y10, Y8, Y11                          // x*log2(e)
+	VMULPS Y10, Y9, Y12
+	VROUNDPS $8, Y11, Y11                        // n = round(x*log2(e))
+	VROUNDPS $8, Y12, Y12
+	VBROADCASTSS constantsAVX2<>+32(SB), Y10     // ln2High
+	VFNMADD231PS Y11, Y10, Y8                    // r = x - n*ln2High
+	VFNMADD231PS Y12, Y10, Y9
+	VBROADCASTSS constantsAVX2<>+36(SB), Y10     // ln2Low
+	VFNMADD231PS Y11, Y10, Y8                    // r = r - n*ln2Low
+	VFNMADD231PS Y12, Y10, Y9
+	VBROADCASTSS constantsAVX2<>+40(SB), Y10     // 1/7!
+	VBROADCASTSS constantsAVX2<>+44(SB), Y13     // 1/6!
+	VMOVAPS Y10, Y14
+	VFMADD213PS Y13, Y8, Y14                     // p = 1/7!*r + 1/6!
+	VMOVAPS Y10, Y15
+	VFMADD213PS Y13, Y9, Y15
+	VBROADCASTSS constantsAVX2<>+48(SB), Y10     // 1/5!
+	VFMADD213PS Y10, Y8, Y14                     // p = p*r + 1/5!
+	VFMADD213PS Y10, Y9, Y15
+	VBROADCASTSS constantsAVX2<>+52(SB), Y10     // 1/4!
+	VFMADD213PS Y10, Y8, Y14                     // p = p*r + 1/4!
+	VFMADD213PS Y10, Y9, Y15
+	VBROADCASTSS constantsAVX2<>+56(SB), Y10     // 1/3!
+	VFMADD213PS Y10, Y8, Y14                     // p = p*r + 1/3!
+	VFMADD213PS Y10, Y9, Y15
+	VFMADD213PS Y2, Y8, Y14                      // p = p*r + 1/2!
+	VFMADD213PS Y2, Y9, Y15
+	VFMADD213PS Y1, Y8, Y14                      // p = p*r + 1
+	VFMADD213PS Y1, Y9, Y15
+	VFMADD213PS Y1, Y8, Y14                      // p = p*r + 1
+	VFMADD213PS Y1, Y9, Y15
+	VCVTPS2DQ Y11, Y8                            // n
+	VPSRAD $1, Y8, Y9                            // half of it
+	VPSUBD Y9, Y8, Y8                            // the other half
+	VPSLLD $23, Y9, Y9                           // onto the exponent of 1
+	VPSLLD $23, Y8, Y8
+	VPADDD Y1, Y9, Y9
+	VPADDD Y1, Y8, Y8
+	VMULPS Y9, Y14, Y14
+	VMULPS Y8, Y14, Y14                          // p = exp
+	VCVTPS2DQ Y12, Y8                            // n
+	VPSRAD $1, Y8, Y9                            // half of it
+	VPSUBD Y9, Y8, Y8                            // the other half
+	VPSLLD $23, Y9, Y9                           // onto the exponent of 1
+	VPSLLD $23, Y8, Y8
+	VPADDD Y1, Y9, Y9
+	VPADDD Y1, Y8, Y8
+	VMULPS Y9, Y15, Y15
+	VMULPS Y8, Y15, Y15
+	VMOVUPS (DX)(AX*4), Y8                       // dp
+	VMOVUPS 32(DX)(AX*4), Y9
+	VSUBPS Y7, Y8, Y8                            // dp - delta[0]
+	VSUBPS Y7, Y9, Y9
+	VMULPS Y8, Y14, Y8                           // p*(dp - delta[0])
+	VMULPS Y9, Y15, Y9
+	VMULPS Y0, Y8, Y8                            // ds = p*(dp - delta[0])*scale
+	VMULPS Y0, Y9, Y9
+	VPSRLD $16, Y14, Y10                         // upper = p>>16
+	VPSRLD $16, Y15, Y11
+	VPAND Y3, Y10, Y10                           // upper & 1
+	VPAND Y3, Y11, Y11
+	VPADDD Y4, Y10, Y10                          // upper & 1 + 0x7fff
+	VPADDD Y4, Y11, Y11
+	VPADDD Y14, Y10, Y10                         // r = upper & 1 + 0x7fff + p
+	VPADDD Y15, Y11, Y11
+	VCMPPS $3, Y14, Y14, Y12                     // p is NaN ? p : r
+	VBLENDVPS Y12, Y14, Y10, Y10
+	VCMPPS $3, Y15, Y15, Y12
+	VBLENDVPS Y12, Y15, Y11, Y11
+	VPAND Y5, Y10, Y10                           // bf16 = p is NaN ? p : r & upper half
+	VPAND Y5, Y11, Y11
+	VMOVUPS Y10, (DI)(AX*4)                      // z = bf16
+	VMOVUPS Y11, 32(DI)(AX*4)
+	VPSRLD $16, Y8, Y10                          // upper = ds>>16
+	VPSRLD $16, Y9, Y11
+	VPAND Y3, Y10, Y10                           // upper & 1
+	VPAND Y3, Y11, Y11
+	VPADDD Y4, Y10, Y10                          // upper & 1 + 0x7fff
+	VPADDD Y4, Y11, Y11
+	VPADDD Y8, Y10, Y10                          // r = upper & 1 + 0x7fff + ds
+	VPADDD Y9, Y11, Y11
+	VCMPPS $3, Y8, Y8, Y12                       // ds is NaN ? ds : r
+	VBLENDVPS Y12, Y8, Y10, Y10
+	VCMPPS $3, Y9, Y9, Y12
+	VBLENDVPS Y12, Y9, Y11, Y11
+	VPAND Y5, Y10, Y10                           // bf16 = ds is NaN ? ds : r & upper half
+	VPAND Y5, Y11, Y11
+	VMOVUPS Y10, (DX)(AX*4)                      // dp = bf16
+	VMOVUPS Y11, 32(DX)(AX*4)
 	ADDQ $16, AX                                 // 16 elements on
 	SUBQ $16, CX
 	JGE  loop2
@@ -2138,133 +2848,552 @@ tail2:
 	NEGQ R15
 	LEAQ (R14)(R15*4), R14
 	VMOVUPS (R14), Y10                           // lanes that exist
-	VMASKMOVPS (DI)(AX*4), Y10, Y5               // z
+	VMASKMOVPS (DI)(AX*4), Y10, Y8               // z
 	VMOVUPS 32(R14), Y10                         // lanes that exist
 	VMASKMOVPS 32(DI)(AX*4), Y10, Y9
-	VBROADCASTSS scale+72(FP), Y10               // scale
-	VMULPS Y10, Y5, Y5                           // z*scale
-	VMULPS Y10, Y9, Y9
-	VSUBPS Y7, Y5, Y5                            // z*scale - top
-	VSUBPS Y7, Y9, Y9
+	VMULPS Y0, Y8, Y8                            // z*scale
+	VMULPS Y0, Y9, Y9
+	VSUBPS Y6, Y8, Y8                            // z*scale - lse[0]
+	VSUBPS Y6, Y9, Y9
 	VBROADCASTSS constantsAVX2<>+20(SB), Y10     // expMin
-	VMAXPS Y5, Y10, Y5                           // max(z*scale - top, expMin)
+	VMAXPS Y8, Y10, Y8                           // max(z*scale - lse[0], expMin)
 	VMAXPS Y9, Y10, Y9
 	VBROADCASTSS constantsAVX2<>+24(SB), Y10     // expMax
-	VMINPS Y5, Y10, Y5                           // x = min(max(z*scale - top, expMin), expMax)
+	VMINPS Y8, Y10, Y8                           // x = min(max(z*scale - lse[0], expMin), expMax)
 	VMINPS Y9, Y10, Y9
 	VBROADCASTSS constantsAVX2<>+28(SB), Y10     // log2(e)
-	VMULPS Y10, Y5, Y11                          // x*log2(e)
+	VMULPS Y10, Y8, Y11                          // x*log2(e)
 	VMULPS Y10, Y9, Y12
 	VROUNDPS $8, Y11, Y11                        // n = round(x*log2(e))
 	VROUNDPS $8, Y12, Y12
 	VBROADCASTSS constantsAVX2<>+32(SB), Y10     // ln2High
-	VFNMADD231PS Y11, Y10, Y5                    // r = x - n*ln2High
+	VFNMADD231PS Y11, Y10, Y8                    // r = x - n*ln2High
 	VFNMADD231PS Y12, Y10, Y9
 	VBROADCASTSS constantsAVX2<>+36(SB), Y10     // ln2Low
-	VFNMADD231PS Y11, Y10, Y5                    // r = r - n*ln2Low
+	VFNMADD231PS Y11, Y10, Y8                    // r = r - n*ln2Low
 	VFNMADD231PS Y12, Y10, Y9
 	VBROADCASTSS constantsAVX2<>+40(SB), Y10     // 1/7!
 	VBROADCASTSS constantsAVX2<>+44(SB), Y13     // 1/6!
 	VMOVAPS Y10, Y14
-	VFMADD213PS Y13, Y5, Y14                     // p = 1/7!*r + 1/6!
+	VFMADD213PS Y13, Y8, Y14                     // p = 1/7!*r + 1/6!
 	VMOVAPS Y10, Y15
 	VFMADD213PS Y13, Y9, Y15
 	VBROADCASTSS constantsAVX2<>+48(SB), Y10     // 1/5!
-	VFMADD213PS Y10, Y5, Y14                     // p = p*r + 1/5!
+	VFMADD213PS Y10, Y8, Y14                     // p = p*r + 1/5!
 	VFMADD213PS Y10, Y9, Y15
-	VFMADD213PS Y1, Y5, Y14                      // p = p*r + 1/4!
-	VFMADD213PS Y1, Y9, Y15
-	VFMADD213PS Y2, Y5, Y14                      // p = p*r + 1/3!
+	VBROADCASTSS constantsAVX2<>+52(SB), Y10     // 1/4!
+	VFMADD213PS Y10, Y8, Y14                     // p = p*r + 1/4!
+	VFMADD213PS Y10, Y9, Y15
+	VBROADCASTSS constantsAVX2<>+56(SB), Y10     // 1/3!
+	VFMADD213PS Y10, Y8, Y14                     // p = p*r + 1/3!
+	VFMADD213PS Y10, Y9, Y15
+	VFMADD213PS Y2, Y8, Y14                      // p = p*r + 1/2!
 	VFMADD213PS Y2, Y9, Y15
-	VFMADD213PS Y3, Y5, Y14                      // p = p*r + 1/2!
-	VFMADD213PS Y3, Y9, Y15
-	VFMADD213PS Y0, Y5, Y14                      // p = p*r + 1
-	VFMADD213PS Y0, Y9, Y15
-	VFMADD213PS Y0, Y5, Y14                      // p = p*r + 1
-	VFMADD213PS Y0, Y9, Y15
-	VCVTPS2DQ Y11, Y5                            // n
-	VPSRAD $1, Y5, Y9                            // half of it
-	VPSUBD Y9, Y5, Y5                            // the other half
+	VFMADD213PS Y1, Y8, Y14                      // p = p*r + 1
+	VFMADD213PS Y1, Y9, Y15
+	VFMADD213PS Y1, Y8, Y14                      // p = p*r + 1
+	VFMADD213PS Y1, Y9, Y15
+	VCVTPS2DQ Y11, Y8                            // n
+	VPSRAD $1, Y8, Y9                            // half of it
+	VPSUBD Y9, Y8, Y8                            // the other half
 	VPSLLD $23, Y9, Y9                           // onto the exponent of 1
-	VPSLLD $23, Y5, Y5
-	VPADDD Y0, Y9, Y9
-	VPADDD Y0, Y5, Y5
+	VPSLLD $23, Y8, Y8
+	VPADDD Y1, Y9, Y9
+	VPADDD Y1, Y8, Y8
 	VMULPS Y9, Y14, Y14
-	VMULPS Y5, Y14, Y14                          // exp = p*2^n
-	VCVTPS2DQ Y12, Y5                            // n
-	VPSRAD $1, Y5, Y9                            // half of it
-	VPSUBD Y9, Y5, Y5                            // the other half
+	VMULPS Y8, Y14, Y14                          // p = exp
+	VCVTPS2DQ Y12, Y8                            // n
+	VPSRAD $1, Y8, Y9                            // half of it
+	VPSUBD Y9, Y8, Y8                            // the other half
 	VPSLLD $23, Y9, Y9                           // onto the exponent of 1
-	VPSLLD $23, Y5, Y5
-	VPADDD Y0, Y9, Y9
-	VPADDD Y0, Y5, Y5
+	VPSLLD $23, Y8, Y8
+	VPADDD Y1, Y9, Y9
+	VPADDD Y1, Y8, Y8
 	VMULPS Y9, Y15, Y15
-	VMULPS Y5, Y15, Y15
-	VMOVUPS (R14), Y5                            // lanes that exist
-	VMASKMOVPS Y14, Y5, (DI)(AX*4)               // z = exp
-	VMOVUPS 32(R14), Y5                          // lanes that exist
-	VMASKMOVPS Y15, Y5, 32(DI)(AX*4)
-	VMOVUPS (R14), Y5                            // lanes that exist
-	VANDPS Y14, Y5, Y5                           // sums += exp
-	VADDPS Y5, Y6, Y6
-	VMOVUPS 32(R14), Y5                          // lanes that exist
-	VANDPS Y15, Y5, Y5
-	VADDPS Y5, Y8, Y8
+	VMULPS Y8, Y15, Y15
+	VMOVUPS (R14), Y10                           // lanes that exist
+	VMASKMOVPS (DX)(AX*4), Y10, Y8               // dp
+	VMOVUPS 32(R14), Y10                         // lanes that exist
+	VMASKMOVPS 32(DX)(AX*4), Y10, Y9
+	VSUBPS Y7, Y8, Y8                            // dp - delta[0]
+	VSUBPS Y7, Y9, Y9
+	VMULPS Y8, Y14, Y8                           // p*(dp - delta[0])
+	VMULPS Y9, Y15, Y9
+	VMULPS Y0, Y8, Y8                            // ds = p*(dp - delta[0])*scale
+	VMULPS Y0, Y9, Y9
+	VPSRLD $16, Y14, Y10                         // upper = p>>16
+	VPSRLD $16, Y15, Y11
+	VPAND Y3, Y10, Y10                           // upper & 1
+	VPAND Y3, Y11, Y11
+	VPADDD Y4, Y10, Y10                          // upper & 1 + 0x7fff
+	VPADDD Y4, Y11, Y11
+	VPADDD Y14, Y10, Y10                         // r = upper & 1 + 0x7fff + p
+	VPADDD Y15, Y11, Y11
+	VCMPPS $3, Y14, Y14, Y12                     // p is NaN ? p : r
+	VBLENDVPS Y12, Y14, Y10, Y10
+	VCMPPS $3, Y15, Y15, Y12
+	VBLENDVPS Y12, Y15, Y11, Y11
+	VPAND Y5, Y10, Y10                           // bf16 = p is NaN ? p : r & upper half
+	VPAND Y5, Y11, Y11
+	VMOVUPS (R14), Y12                           // lanes that exist
+	VMASKMOVPS Y10, Y12, (DI)(AX*4)              // z = bf16
+	VMOVUPS 32(R14), Y12                         // lanes that exist
+	VMASKMOVPS Y11, Y12, 32(DI)(AX*4)
+	VPSRLD $16, Y8, Y10                          // upper = ds>>16
+	VPSRLD $16, Y9, Y11
+	VPAND Y3, Y10, Y10                           // upper & 1
+	VPAND Y3, Y11, Y11
+	VPADDD Y4, Y10, Y10                          // upper & 1 + 0x7fff
+	VPADDD Y4, Y11, Y11
+	VPADDD Y8, Y10, Y10                          // r = upper & 1 + 0x7fff + ds
+	VPADDD Y9, Y11, Y11
+	VCMPPS $3, Y8, Y8, Y12                       // ds is NaN ? ds : r
+	VBLENDVPS Y12, Y8, Y10, Y10
+	VCMPPS $3, Y9, Y9, Y12
+	VBLENDVPS Y12, Y9, Y11, Y11
+	VPAND Y5, Y10, Y10                           // bf16 = ds is NaN ? ds : r & upper half
+	VPAND Y5, Y11, Y11
+	VMOVUPS (R14), Y8                            // lanes that exist
+	VMASKMOVPS Y10, Y8, (DX)(AX*4)               // dp = bf16
+	VMOVUPS 32(R14), Y8                          // lanes that exist
+	VMASKMOVPS Y11, Y8, 32(DX)(AX*4)
 
 done2:
-	MOVQ state_base+48(FP), R10                  // state
-	VBROADCASTSS 4(R10), Y5                      // old sum = state[1]
-	VUCOMISS X7, X4                              // top = old maximum?
-	JNE  3(PC)
-	JPS  2(PC)
-	JMP  equal3
-	VSUBPS Y7, Y4, Y4                            // old maximum - top
-	VBROADCASTSS constantsAVX2<>+20(SB), Y9      // expMin
-	VMAXPS Y4, Y9, Y4                            // max(old maximum - top, expMin)
-	VBROADCASTSS constantsAVX2<>+24(SB), Y9      // expMax
-	VMINPS Y4, Y9, Y4                            // x = min(max(old maximum - top, expMin), expMax)
-	VBROADCASTSS constantsAVX2<>+28(SB), Y9      // log2(e)
-	VMULPS Y9, Y4, Y10                           // x*log2(e)
-	VROUNDPS $8, Y10, Y10                        // n = round(x*log2(e))
-	VBROADCASTSS constantsAVX2<>+32(SB), Y9      // ln2High
-	VFNMADD231PS Y10, Y9, Y4                     // r = x - n*ln2High
-	VBROADCASTSS constantsAVX2<>+36(SB), Y9      // ln2Low
-	VFNMADD231PS Y10, Y9, Y4                     // r = r - n*ln2Low
-	VBROADCASTSS constantsAVX2<>+40(SB), Y9      // 1/7!
-	VBROADCASTSS constantsAVX2<>+44(SB), Y11     // 1/6!
-	VMOVAPS Y9, Y12
-	VFMADD213PS Y11, Y4, Y12                     // p = 1/7!*r + 1/6!
-	VBROADCASTSS constantsAVX2<>+48(SB), Y9      // 1/5!
-	VFMADD213PS Y9, Y4, Y12                      // p = p*r + 1/5!
-	VFMADD213PS Y1, Y4, Y12                      // p = p*r + 1/4!
-	VFMADD213PS Y2, Y4, Y12                      // p = p*r + 1/3!
-	VFMADD213PS Y3, Y4, Y12                      // p = p*r + 1/2!
-	VFMADD213PS Y0, Y4, Y12                      // p = p*r + 1
-	VFMADD213PS Y0, Y4, Y12                      // p = p*r + 1
-	VCVTPS2DQ Y10, Y1                            // n
-	VPSRAD $1, Y1, Y2                            // half of it
-	VPSUBD Y2, Y1, Y1                            // the other half
-	VPSLLD $23, Y2, Y2                           // onto the exponent of 1
-	VPSLLD $23, Y1, Y1
-	VPADDD Y0, Y2, Y2
-	VPADDD Y0, Y1, Y1
-	VMULPS Y2, Y12, Y12
-	VMULPS Y1, Y12, Y12                          // factor = exp
-	VMULPS Y12, Y5, Y0                           // old sum*factor
-	VMOVAPS Y0, Y5                               // old sum = old sum*factor
-	MOVQ o_base+24(FP), DI                       // o
-	MOVQ o_len+32(FP), CX                        // elements left
+	ADDQ SI, DI                                  // the next row
+	ADDQ BX, DX
+	ADDQ $4, R8
+	ADDQ $4, R9
+	DECQ R13
+	JNZ  row
+	VZEROUPPER                                   // for SSE code that follows
+	RET
+
+// func softmaxStepAVX2(z []float32, ldz int, o []float32, d int, state []float32, rows, cols int, scale float32)
+// softmaxStepAVX2 makes each of rows rows of cols scores z, ldz apart, exp(z*scale-top), top the maximum of
+// z*scale and state[0]. The row of o, d long, and the sum state[1] so far are rescaled to it, and state[1]
+// grows by the sum of z. state has 3 a row, the third for top; scale is positive.
+TEXT ·softmaxStepAVX2(SB), NOSPLIT, $0-108
+	VBROADCASTSS constantsAVX2<>+12(SB), Y0      // 1
+	VBROADCASTSS constantsAVX2<>+40(SB), Y1      // 1/7!
+	VBROADCASTSS constantsAVX2<>+44(SB), Y2      // 1/6!
+	VBROADCASTSS constantsAVX2<>+48(SB), Y3      // 1/5!
+	VBROADCASTSS constantsAVX2<>+52(SB), Y4      // 1/4!
+	VBROADCASTSS constantsAVX2<>+56(SB), Y5      // 1/3!
+	VBROADCASTSS constantsAVX2<>+60(SB), Y6      // 1/2!
+	MOVQ z_base+0(FP), DI                        // z
+	MOVQ ldz+24(FP), SI
+	SHLQ $2, SI                                  // bytes between rows
+	MOVQ state_base+64(FP), DX                   // state
+	MOVQ rows+88(FP), BX
+
+row:
+	VBROADCASTSS constantsAVX2<>+4(SB), Y7       // -Inf
+	VMOVAPS Y7, Y8                               // maxima
+	VMOVAPS Y7, Y9
+	MOVQ cols+96(FP), CX                         // elements left
 	XORL AX, AX                                  // elements done
-	SUBQ $16, CX                                 // a full round?
+	SUBQ $64, CX                                 // 4 full rounds?
+	JLT  rest2
+
+many2:
+	VMOVUPS (DI)(AX*4), Y7                       // z
+	VMOVUPS 32(DI)(AX*4), Y10
+	VBROADCASTSS constantsAVX2<>+4(SB), Y11      // -Inf
+	VMAXPS Y7, Y8, Y8                            // maxima = max(maxima, z)
+	VMAXPS Y10, Y9, Y9
+	VMOVUPS 64(DI)(AX*4), Y7                     // z
+	VMOVUPS 96(DI)(AX*4), Y10
+	VBROADCASTSS constantsAVX2<>+4(SB), Y11      // -Inf
+	VMAXPS Y7, Y8, Y8                            // maxima = max(maxima, z)
+	VMAXPS Y10, Y9, Y9
+	VMOVUPS 128(DI)(AX*4), Y7                    // z
+	VMOVUPS 160(DI)(AX*4), Y10
+	VBROADCASTSS constantsAVX2<>+4(SB), Y11      // -Inf
+	VMAXPS Y7, Y8, Y8                            // maxima = max(maxima, z)
+	VMAXPS Y10, Y9, Y9
+	VMOVUPS 192(DI)(AX*4), Y7                    // z
+	VMOVUPS 224(DI)(AX*4), Y10
+	VBROADCASTSS constantsAVX2<>+4(SB), Y11      // -Inf
+	VMAXPS Y7, Y8, Y8                            // maxima = max(maxima, z)
+	VMAXPS Y10, Y9, Y9
+	ADDQ $64, AX
+	SUBQ $64, CX
+	JGE  many2
+
+rest2:
+	ADDQ $48, CX                                 // a full round?
+	JLT  tail2
+
+loop2:
+	VMOVUPS (DI)(AX*4), Y7                       // z
+	VMOVUPS 32(DI)(AX*4), Y10
+	VBROADCASTSS constantsAVX2<>+4(SB), Y11      // -Inf
+	VMAXPS Y7, Y8, Y8                            // maxima = max(maxima, z)
+	VMAXPS Y10, Y9, Y9
+	ADDQ $16, AX                                 // 16 elements on
+	SUBQ $16, CX
+	JGE  loop2
+
+tail2:
+	ADDQ $16, CX                                 // elements left
+	JEQ  done2
+	LEAQ lanesAVX2<>+64(SB), R14                 // mask of the lanes that exist
+	MOVQ CX, R15
+	NEGQ R15
+	LEAQ (R14)(R15*4), R14
+	VMOVUPS (R14), Y11                           // lanes that exist
+	VMASKMOVPS (DI)(AX*4), Y11, Y7               // z
+	VMOVUPS 32(R14), Y11                         // lanes that exist
+	VMASKMOVPS 32(DI)(AX*4), Y11, Y10
+	VBROADCASTSS constantsAVX2<>+4(SB), Y11      // -Inf
+	VMOVUPS (R14), Y12                           // lanes that exist
+	VBLENDVPS Y12, Y7, Y11, Y7                   // z
+	VMOVUPS 32(R14), Y12                         // lanes that exist
+	VBLENDVPS Y12, Y10, Y11, Y10
+	VMAXPS Y7, Y8, Y8                            // maxima = max(maxima, z)
+	VMAXPS Y10, Y9, Y9
+
+done2:
+	VMAXPS Y9, Y8, Y7                            // lanes 8 apart
+	VEXTRACTF128 $1, Y7, X10
+	VMAXPS X10, X7, X7                           // 4 apart
+	VPERMILPS $0x0E, X7, X10
+	VMAXPS X10, X7, X7                           // 2 apart
+	VPERMILPS $0x01, X7, X10
+	VMAXSS X10, X7, X7                           // 1 apart
+	VBROADCASTSS scale+104(FP), Y8               // scale
+	VMULPS Y8, Y7, Y7                            // max*scale
+	VBROADCASTSS (DX), Y8                        // state[0]
+	VMAXPS Y8, Y7, Y7                            // top = max(max*scale, state[0])
+	VMOVSS X7, 8(DX)                             // state[2] = top
+	ADDQ SI, DI                                  // the next row
+	ADDQ $12, DX
+	DECQ BX
+	JNZ  row
+	MOVQ z_base+0(FP), DI                        // z
+	MOVQ ldz+24(FP), SI
+	SHLQ $2, SI                                  // bytes between rows
+	MOVQ o_base+32(FP), DX                       // o
+	MOVQ d+56(FP), BX
+	SHLQ $2, BX                                  // bytes between rows
+	MOVQ state_base+64(FP), R8                   // state
+	MOVQ rows+88(FP), R9
+
+row3:
+	VBROADCASTSS 8(R8), Y7                       // top = state[2]
+	VBROADCASTSS constantsAVX2<>+0(SB), Y8       // 0
+	VMOVAPS Y8, Y9                               // sums
+	VMOVAPS Y8, Y10
+	MOVQ cols+96(FP), CX                         // elements left
+	XORL AX, AX                                  // elements done
+	SUBQ $64, CX                                 // 4 full rounds?
+	JLT  rest4
+
+many4:
+	VMOVUPS (DI)(AX*4), Y8                       // z
+	VMOVUPS 32(DI)(AX*4), Y11
+	VBROADCASTSS scale+104(FP), Y12              // scale
+	VMULPS Y12, Y8, Y8                           // z*scale
+	VMULPS Y12, Y11, Y11
+	VSUBPS Y7, Y8, Y8                            // z*scale - top
+	VSUBPS Y7, Y11, Y11
+	VBROADCASTSS constantsAVX2<>+20(SB), Y12     // expMin
+	VMAXPS Y8, Y12, Y8                           // x = max(z*scale - top, expMin)
+	VMAXPS Y11, Y12, Y11
+	VBROADCASTSS constantsAVX2<>+28(SB), Y12     // log2(e)
+	VMULPS Y12, Y8, Y13                          // x*log2(e)
+	VMULPS Y12, Y11, Y14
+	VROUNDPS $8, Y13, Y13                        // n = round(x*log2(e))
+	VROUNDPS $8, Y14, Y14
+	VBROADCASTSS constantsAVX2<>+32(SB), Y12     // ln2High
+	VFNMADD231PS Y13, Y12, Y8                    // r = x - n*ln2High
+	VFNMADD231PS Y14, Y12, Y11
+	VBROADCASTSS constantsAVX2<>+36(SB), Y12     // ln2Low
+	VFNMADD231PS Y13, Y12, Y8                    // r = r - n*ln2Low
+	VFNMADD231PS Y14, Y12, Y11
+	VMOVAPS Y1, Y12
+	VFMADD213PS Y2, Y8, Y12                      // p = 1/7!*r + 1/6!
+	VMOVAPS Y1, Y15
+	VFMADD213PS Y2, Y11, Y15
+	VFMADD213PS Y3, Y8, Y12                      // p = p*r + 1/5!
+	VFMADD213PS Y3, Y11, Y15
+	VFMADD213PS Y4, Y8, Y12                      // p = p*r + 1/4!
+	VFMADD213PS Y4, Y11, Y15
+	VFMADD213PS Y5, Y8, Y12                      // p = p*r + 1/3!
+	VFMADD213PS Y5, Y11, Y15
+	VFMADD213PS Y6, Y8, Y12                      // p = p*r + 1/2!
+	VFMADD213PS Y6, Y11, Y15
+	VFMADD213PS Y0, Y8, Y12                      // p = p*r + 1
+	VFMADD213PS Y0, Y11, Y15
+	VFMADD213PS Y0, Y8, Y12                      // p = p*r + 1
+	VFMADD213PS Y0, Y11, Y15
+	VCVTPS2DQ Y13, Y8                            // n
+	VPSRAD $1, Y8, Y11                           // half of it
+	VPSUBD Y11, Y8, Y8                           // the other half
+	VPSLLD $23, Y11, Y11                         // onto the exponent of 1
+	VPSLLD $23, Y8, Y8
+	VPADDD Y0, Y11, Y11
+	VPADDD Y0, Y8, Y8
+	VMULPS Y11, Y12, Y12
+	VMULPS Y8, Y12, Y12                          // exp = p*2^n
+	VCVTPS2DQ Y14, Y8                            // n
+	VPSRAD $1, Y8, Y11                           // half of it
+	VPSUBD Y11, Y8, Y8                           // the other half
+	VPSLLD $23, Y11, Y11                         // onto the exponent of 1
+	VPSLLD $23, Y8, Y8
+	VPADDD Y0, Y11, Y11
+	VPADDD Y0, Y8, Y8
+	VMULPS Y11, Y15, Y15
+	VMULPS Y8, Y15, Y15
+	VADDPS Y12, Y9, Y9                           // sums += exp
+	VADDPS Y15, Y10, Y10
+	VMOVUPS Y12, (DI)(AX*4)                      // z = exp
+	VMOVUPS Y15, 32(DI)(AX*4)
+	VMOVUPS 64(DI)(AX*4), Y8                     // z
+	VMOVUPS 96(DI)(AX*4), Y11
+	VBROADCASTSS scale+104(FP), Y12              // scale
+	VMULPS Y12, Y8, Y8                           // z*scale
+	VMULPS Y12, Y11, Y11
+	VSUBPS Y7, Y8, Y8                            // z*scale - top
+	VSUBPS Y7, Y11, Y11
+	VBROADCASTSS constantsAVX2<>+20(SB), Y12     // expMin
+	VMAXPS Y8, Y12, Y8                           // x = max(z*scale - top, expMin)
+	VMAXPS Y11, Y12, Y11
+	VBROADCASTSS constantsAVX2<>+28(SB), Y12     // log2(e)
+	VMULPS Y12, Y8, Y13                          // x*log2(e)
+	VMULPS Y12, Y11, Y14
+	VROUNDPS $8, Y13, Y13                        // n = round(x*log2(e))
+	VROUNDPS $8, Y14, Y14
+	VBROADCASTSS constantsAVX2<>+32(SB), Y12     // ln2High
+	VFNMADD231PS Y13, Y12, Y8                    // r = x - n*ln2High
+	VFNMADD231PS Y14, Y12, Y11
+	VBROADCASTSS constantsAVX2<>+36(SB), Y12     // ln2Low
+	VFNMADD231PS Y13, Y12, Y8                    // r = r - n*ln2Low
+	VFNMADD231PS Y14, Y12, Y11
+	VMOVAPS Y1, Y12
+	VFMADD213PS Y2, Y8, Y12                      // p = 1/7!*r + 1/6!
+	VMOVAPS Y1, Y15
+	VFMADD213PS Y2, Y11, Y15
+	VFMADD213PS Y3, Y8, Y12                      // p = p*r + 1/5!
+	VFMADD213PS Y3, Y11, Y15
+	VFMADD213PS Y4, Y8, Y12                      // p = p*r + 1/4!
+	VFMADD213PS Y4, Y11, Y15
+	VFMADD213PS Y5, Y8, Y12                      // p = p*r + 1/3!
+	VFMADD213PS Y5, Y11, Y15
+	VFMADD213PS Y6, Y8, Y12                      // p = p*r + 1/2!
+	VFMADD213PS Y6, Y11, Y15
+	VFMADD213PS Y0, Y8, Y12                      // p = p*r + 1
+	VFMADD213PS Y0, Y11, Y15
+	VFMADD213PS Y0, Y8, Y12                      // p = p*r + 1
+	VFMADD213PS Y0, Y11, Y15
+	VCVTPS2DQ Y13, Y8                            // n
+	VPSRAD $1, Y8, Y11                           // half of it
+	VPSUBD Y11, Y8, Y8                           // the other half
+	VPSLLD $23, Y11, Y11                         // onto the exponent of 1
+	VPSLLD $23, Y8, Y8
+	VPADDD Y0, Y11, Y11
+	VPADDD Y0, Y8, Y8
+	VMULPS Y11, Y12, Y12
+	VMULPS Y8, Y12, Y12                          // exp = p*2^n
+	VCVTPS2DQ Y14, Y8                            // n
+	VPSRAD $1, Y8, Y11                           // half of it
+	VPSUBD Y11, Y8, Y8                           // the other half
+	VPSLLD $23, Y11, Y11                         // onto the exponent of 1
+	VPSLLD $23, Y8, Y8
+	VPADDD Y0, Y11, Y11
+	VPADDD Y0, Y8, Y8
+	VMULPS Y11, Y15, Y15
+	VMULPS Y8, Y15, Y15
+	VADDPS Y12, Y9, Y9                           // sums += exp
+	VADDPS Y15, Y10, Y10
+	VMOVUPS Y12, 64(DI)(AX*4)                    // z = exp
+	VMOVUPS Y15, 96(DI)(AX*4)
+	VMOVUPS 128(DI)(AX*4), Y8                    // z
+	VMOVUPS 160(DI)(AX*4), Y11
+	VBROADCASTSS scale+104(FP), Y12              // scale
+	VMULPS Y12, Y8, Y8                           // z*scale
+	VMULPS Y12, Y11, Y11
+	VSUBPS Y7, Y8, Y8                            // z*scale - top
+	VSUBPS Y7, Y11, Y11
+	VBROADCASTSS constantsAVX2<>+20(SB), Y12     // expMin
+	VMAXPS Y8, Y12, Y8                           // x = max(z*scale - top, expMin)
+	VMAXPS Y11, Y12, Y11
+	VBROADCASTSS constantsAVX2<>+28(SB), Y12     // log2(e)
+	VMULPS Y12, Y8, Y13                          // x*log2(e)
+	VMULPS Y12, Y11, Y14
+	VROUNDPS $8, Y13, Y13                        // n = round(x*log2(e))
+	VROUNDPS $8, Y14, Y14
+	VBROADCASTSS constantsAVX2<>+32(SB), Y12     // ln2High
+	VFNMADD231PS Y13, Y12, Y8                    // r = x - n*ln2High
+	VFNMADD231PS Y14, Y12, Y11
+	VBROADCASTSS constantsAVX2<>+36(SB), Y12     // ln2Low
+	VFNMADD231PS Y13, Y12, Y8                    // r = r - n*ln2Low
+	VFNMADD231PS Y14, Y12, Y11
+	VMOVAPS Y1, Y12
+	VFMADD213PS Y2, Y8, Y12                      // p = 1/7!*r + 1/6!
+	VMOVAPS Y1, Y15
+	VFMADD213PS Y2, Y11, Y15
+	VFMADD213PS Y3, Y8, Y12                      // p = p*r + 1/5!
+	VFMADD213PS Y3, Y11, Y15
+	VFMADD213PS Y4, Y8, Y12                      // p = p*r + 1/4!
+	VFMADD213PS Y4, Y11, Y15
+	VFMADD213PS Y5, Y8, Y12                      // p = p*r + 1/3!
+	VFMADD213PS Y5, Y11, Y15
+	VFMADD213PS Y6, Y8, Y12                      // p = p*r + 1/2!
+	VFMADD213PS Y6, Y11, Y15
+	VFMADD213PS Y0, Y8, Y12                      // p = p*r + 1
+	VFMADD213PS Y0, Y11, Y15
+	VFMADD213PS Y0, Y8, Y12                      // p = p*r + 1
+	VFMADD213PS Y0, Y11, Y15
+	VCVTPS2DQ Y13, Y8                            // n
+	VPSRAD $1, Y8, Y11                           // half of it
+	VPSUBD Y11, Y8, Y8                           // the other half
+	VPSLLD $23, Y11, Y11                         // onto the exponent of 1
+	VPSLLD $23, Y8, Y8
+	VPADDD Y0, Y11, Y11
+	VPADDD Y0, Y8, Y8
+	VMULPS Y11, Y12, Y12
+	VMULPS Y8, Y12, Y12                          // exp = p*2^n
+	VCVTPS2DQ Y14, Y8                            // n
+	VPSRAD $1, Y8, Y11                           // half of it
+	VPSUBD Y11, Y8, Y8                           // the other half
+	VPSLLD $23, Y11, Y11                         // onto the exponent of 1
+	VPSLLD $23, Y8, Y8
+	VPADDD Y0, Y11, Y11
+	VPADDD Y0, Y8, Y8
+	VMULPS Y11, Y15, Y15
+	VMULPS Y8, Y15, Y15
+	VADDPS Y12, Y9, Y9                           // sums += exp
+	VADDPS Y15, Y10, Y10
+	VMOVUPS Y12, 128(DI)(AX*4)                   // z = exp
+	VMOVUPS Y15, 160(DI)(AX*4)
+	VMOVUPS 192(DI)(AX*4), Y8                    // z
+	VMOVUPS 224(DI)(AX*4), Y11
+	VBROADCASTSS scale+104(FP), Y12              // scale
+	VMULPS Y12, Y8, Y8                           // z*scale
+	VMULPS Y12, Y11, Y11
+	VSUBPS Y7, Y8, Y8                            // z*scale - top
+	VSUBPS Y7, Y11, Y11
+	VBROADCASTSS constantsAVX2<>+20(SB), Y12     // expMin
+	VMAXPS Y8, Y12, Y8                           // x = max(z*scale - top, expMin)
+	VMAXPS Y11, Y12, Y11
+	VBROADCASTSS constantsAVX2<>+28(SB), Y12     // log2(e)
+	VMULPS Y12, Y8, Y13                          // x*log2(e)
+	VMULPS Y12, Y11, Y14
+	VROUNDPS $8, Y13, Y13                        // n = round(x*log2(e))
+	VROUNDPS $8, Y14, Y14
+	VBROADCASTSS constantsAVX2<>+32(SB), Y12     // ln2High
+	VFNMADD231PS Y13, Y12, Y8                    // r = x - n*ln2High
+	VFNMADD231PS Y14, Y12, Y11
+	VBROADCASTSS constantsAVX2<>+36(SB), Y12     // ln2Low
+	VFNMADD231PS Y13, Y12, Y8                    // r = r - n*ln2Low
+	VFNMADD231PS Y14, Y12, Y11
+	VMOVAPS Y1, Y12
+	VFMADD213PS Y2, Y8, Y12                      // p = 1/7!*r + 1/6!
+	VMOVAPS Y1, Y15
+	VFMADD213PS Y2, Y11, Y15
+	VFMADD213PS Y3, Y8, Y12                      // p = p*r + 1/5!
+	VFMADD213PS Y3, Y11, Y15
+	VFMADD213PS Y4, Y8, Y12                      // p = p*r + 1/4!
+	VFMADD213PS Y4, Y11, Y15
+	VFMADD213PS Y5, Y8, Y12                      // p = p*r + 1/3!
+	VFMADD213PS Y5, Y11, Y15
+	VFMADD213PS Y6, Y8, Y12                      // p = p*r + 1/2!
+	VFMADD213PS Y6, Y11, Y15
+	VFMADD213PS Y0, Y8, Y12                      // p = p*r + 1
+	VFMADD213PS Y0, Y11, Y15
+	VFMADD213PS Y0, Y8, Y12                      // p = p*r + 1
+	VFMADD213PS Y0, Y11, Y15
+	VCVTPS2DQ Y13, Y8                            // n
+	VPSRAD $1, Y8, Y11                           // half of it
+	VPSUBD Y11, Y8, Y8                           // the other half
+	VPSLLD $23, Y11, Y11                         // onto the exponent of 1
+	VPSLLD $23, Y8, Y8
+	VPADDD Y0, Y11, Y11
+	VPADDD Y0, Y8, Y8
+	VMULPS Y11, Y12, Y12
+	VMULPS Y8, Y12, Y12                          // exp = p*2^n
+	VCVTPS2DQ Y14, Y8                            // n
+	VPSRAD $1, Y8, Y11                           // half of it
+	VPSUBD Y11, Y8, Y8                           // the other half
+	VPSLLD $23, Y11, Y11                         // onto the exponent of 1
+	VPSLLD $23, Y8, Y8
+	VPADDD Y0, Y11, Y11
+	VPADDD Y0, Y8, Y8
+	VMULPS Y11, Y15, Y15
+	VMULPS Y8, Y15, Y15
+	VADDPS Y12, Y9, Y9                           // sums += exp
+	VADDPS Y15, Y10, Y10
+	VMOVUPS Y12, 192(DI)(AX*4)                   // z = exp
+	VMOVUPS Y15, 224(DI)(AX*4)
+	ADDQ $64, AX
+	SUBQ $64, CX
+	JGE  many4
+
+rest4:
+	ADDQ $48, CX                                 // a full round?
 	JLT  tail4
 
 loop4:
-	VMOVUPS (DI)(AX*4), Y0                       // o
-	VMOVUPS 32(DI)(AX*4), Y1
-	VMULPS Y12, Y0, Y0                           // o*factor
-	VMULPS Y12, Y1, Y1
-	VMOVUPS Y0, (DI)(AX*4)                       // o = o*factor
-	VMOVUPS Y1, 32(DI)(AX*4)
+	VMOVUPS (DI)(AX*4), Y8                       // z
+	VMOVUPS 32(DI)(AX*4), Y11
+	VBROADCASTSS scale+104(FP), Y12              // scale
+	VMULPS Y12, Y8, Y8                           // z*scale
+	VMULPS Y12, Y11, Y11
+	VSUBPS Y7, Y8, Y8                            // z*scale - top
+	VSUBPS Y7, Y11, Y11
+	VBROADCASTSS constantsAVX2<>+20(SB), Y12     // expMin
+	VMAXPS Y8, Y12, Y8                           // x = max(z*scale - top, expMin)
+	VMAXPS Y11, Y12, Y11
+	VBROADCASTSS constantsAVX2<>+28(SB), Y12     // log2(e)
+	VMULPS Y12, Y8, Y13                          // x*log2(e)
+	VMULPS Y12, Y11, Y14
+	VROUNDPS $8, Y13, Y13                        // n = round(x*log2(e))
+	VROUNDPS $8, Y14, Y14
+	VBROADCASTSS constantsAVX2<>+32(SB), Y12     // ln2High
+	VFNMADD231PS Y13, Y12, Y8                    // r = x - n*ln2High
+	VFNMADD231PS Y14, Y12, Y11
+	VBROADCASTSS constantsAVX2<>+36(SB), Y12     // ln2Low
+	VFNMADD231PS Y13, Y12, Y8                    // r = r - n*ln2Low
+	VFNMADD231PS Y14, Y12, Y11
+	VMOVAPS Y1, Y12
+	VFMADD213PS Y2, Y8, Y12                      // p = 1/7!*r + 1/6!
+	VMOVAPS Y1, Y15
+	VFMADD213PS Y2, Y11, Y15
+	VFMADD213PS Y3, Y8, Y12                      // p = p*r + 1/5!
+	VFMADD213PS Y3, Y11, Y15
+	VFMADD213PS Y4, Y8, Y12                      // p = p*r + 1/4!
+	VFMADD213PS Y4, Y11, Y15
+	VFMADD213PS Y5, Y8, Y12                      // p = p*r + 1/3!
+	VFMADD213PS Y5, Y11, Y15
+	VFMADD213PS Y6, Y8, Y12                      // p = p*r + 1/2!
+	VFMADD213PS Y6, Y11, Y15
+	VFMADD213PS Y0, Y8, Y12                      // p = p*r + 1
+	VFMADD213PS Y0, Y11, Y15
+	VFMADD213PS Y0, Y8, Y12                      // p = p*r + 1
+	VFMADD213PS Y0, Y11, Y15
+	VCVTPS2DQ Y13, Y8                            // n
+	VPSRAD $1, Y8, Y11                           // half of it
+	VPSUBD Y11, Y8, Y8                           // the other half
+	VPSLLD $23, Y11, Y11                         // onto the exponent of 1
+	VPSLLD $23, Y8, Y8
+	VPADDD Y0, Y11, Y11
+	VPADDD Y0, Y8, Y8
+	VMULPS Y11, Y12, Y12
+	VMULPS Y8, Y12, Y12                          // exp = p*2^n
+	VCVTPS2DQ Y14, Y8                            // n
+	VPSRAD $1, Y8, Y11                           // half of it
+	VPSUBD Y11, Y8, Y8                           // the other half
+	VPSLLD $23, Y11, Y11                         // onto the exponent of 1
+	VPSLLD $23, Y8, Y8
+	VPADDD Y0, Y11, Y11
+	VPADDD Y0, Y8, Y8
+	VMULPS Y11, Y15, Y15
+	VMULPS Y8, Y15, Y15
+	VADDPS Y12, Y9, Y9                           // sums += exp
+	VADDPS Y15, Y10, Y10
+	VMOVUPS Y12, (DI)(AX*4)                      // z = exp
+	VMOVUPS Y15, 32(DI)(AX*4)
 	ADDQ $16, AX                                 // 16 elements on
 	SUBQ $16, CX
 	JGE  loop4
@@ -2276,32 +3405,860 @@ tail4:
 	MOVQ CX, R15
 	NEGQ R15
 	LEAQ (R14)(R15*4), R14
-	VMOVUPS (R14), Y2                            // lanes that exist
-	VMASKMOVPS (DI)(AX*4), Y2, Y0                // o
-	VMOVUPS 32(R14), Y2                          // lanes that exist
-	VMASKMOVPS 32(DI)(AX*4), Y2, Y1
-	VMULPS Y12, Y0, Y0                           // o*factor
-	VMULPS Y12, Y1, Y1
-	VMOVUPS (R14), Y2                            // lanes that exist
-	VMASKMOVPS Y0, Y2, (DI)(AX*4)                // o = o*factor
-	VMOVUPS 32(R14), Y2                          // lanes that exist
-	VMASKMOVPS Y1, Y2, 32(DI)(AX*4)
+	VMOVUPS (R14), Y12                           // lanes that exist
+	VMASKMOVPS (DI)(AX*4), Y12, Y8               // z
+	VMOVUPS 32(R14), Y12                         // lanes that exist
+	VMASKMOVPS 32(DI)(AX*4), Y12, Y11
+	VBROADCASTSS scale+104(FP), Y12              // scale
+	VMULPS Y12, Y8, Y8                           // z*scale
+	VMULPS Y12, Y11, Y11
+	VSUBPS Y7, Y8, Y8                            // z*scale - top
+	VSUBPS Y7, Y11, Y11
+	VBROADCASTSS constantsAVX2<>+20(SB), Y12     // expMin
+	VMAXPS Y8, Y12, Y8                           // x = max(z*scale - top, expMin)
+	VMAXPS Y11, Y12, Y11
+	VBROADCASTSS constantsAVX2<>+28(SB), Y12     // log2(e)
+	VMULPS Y12, Y8, Y13                          // x*log2(e)
+	VMULPS Y12, Y11, Y14
+	VROUNDPS $8, Y13, Y13                        // n = round(x*log2(e))
+	VROUNDPS $8, Y14, Y14
+	VBROADCASTSS constantsAVX2<>+32(SB), Y12     // ln2High
+	VFNMADD231PS Y13, Y12, Y8                    // r = x - n*ln2High
+	VFNMADD231PS Y14, Y12, Y11
+	VBROADCASTSS constantsAVX2<>+36(SB), Y12     // ln2Low
+	VFNMADD231PS Y13, Y12, Y8                    // r = r - n*ln2Low
+	VFNMADD231PS Y14, Y12, Y11
+	VMOVAPS Y1, Y12
+	VFMADD213PS Y2, Y8, Y12                      // p = 1/7!*r + 1/6!
+	VMOVAPS Y1, Y15
+	VFMADD213PS Y2, Y11, Y15
+	VFMADD213PS Y3, Y8, Y12                      // p = p*r + 1/5!
+	VFMADD213PS Y3, Y11, Y15
+	VFMADD213PS Y4, Y8, Y12                      // p = p*r + 1/4!
+	VFMADD213PS Y4, Y11, Y15
+	VFMADD213PS Y5, Y8, Y12                      // p = p*r + 1/3!
+	VFMADD213PS Y5, Y11, Y15
+	VFMADD213PS Y6, Y8, Y12                      // p = p*r + 1/2!
+	VFMADD213PS Y6, Y11, Y15
+	VFMADD213PS Y0, Y8, Y12                      // p = p*r + 1
+	VFMADD213PS Y0, Y11, Y15
+	VFMADD213PS Y0, Y8, Y12                      // p = p*r + 1
+	VFMADD213PS Y0, Y11, Y15
+	VCVTPS2DQ Y13, Y8                            // n
+	VPSRAD $1, Y8, Y11                           // half of it
+	VPSUBD Y11, Y8, Y8                           // the other half
+	VPSLLD $23, Y11, Y11                         // onto the exponent of 1
+	VPSLLD $23, Y8, Y8
+	VPADDD Y0, Y11, Y11
+	VPADDD Y0, Y8, Y8
+	VMULPS Y11, Y12, Y12
+	VMULPS Y8, Y12, Y12                          // exp = p*2^n
+	VCVTPS2DQ Y14, Y8                            // n
+	VPSRAD $1, Y8, Y11                           // half of it
+	VPSUBD Y11, Y8, Y8                           // the other half
+	VPSLLD $23, Y11, Y11                         // onto the exponent of 1
+	VPSLLD $23, Y8, Y8
+	VPADDD Y0, Y11, Y11
+	VPADDD Y0, Y8, Y8
+	VMULPS Y11, Y15, Y15
+	VMULPS Y8, Y15, Y15
+	VMOVUPS (R14), Y8                            // lanes that exist
+	VANDPS Y12, Y8, Y8                           // sums += exp
+	VADDPS Y8, Y9, Y9
+	VMOVUPS 32(R14), Y8                          // lanes that exist
+	VANDPS Y15, Y8, Y8
+	VADDPS Y8, Y10, Y10
+	VMOVUPS (R14), Y8                            // lanes that exist
+	VMASKMOVPS Y12, Y8, (DI)(AX*4)               // z = exp
+	VMOVUPS 32(R14), Y8                          // lanes that exist
+	VMASKMOVPS Y15, Y8, 32(DI)(AX*4)
 
 done4:
+	VBROADCASTSS (R8), Y8                        // old maximum = state[0]
+	VBROADCASTSS 4(R8), Y11                      // old sum = state[1]
+	VUCOMISS X7, X8                              // top = old maximum?
+	JNE  3(PC)
+	JPS  2(PC)
+	JMP  equal5
+	VSUBPS Y7, Y8, Y8                            // old maximum - top
+	VBROADCASTSS constantsAVX2<>+20(SB), Y12     // expMin
+	VMAXPS Y8, Y12, Y8                           // x = max(old maximum - top, expMin)
+	VBROADCASTSS constantsAVX2<>+28(SB), Y12     // log2(e)
+	VMULPS Y12, Y8, Y13                          // x*log2(e)
+	VROUNDPS $8, Y13, Y13                        // n = round(x*log2(e))
+	VBROADCASTSS constantsAVX2<>+32(SB), Y12     // ln2High
+	VFNMADD231PS Y13, Y12, Y8                    // r = x - n*ln2High
+	VBROADCASTSS constantsAVX2<>+36(SB), Y12     // ln2Low
+	VFNMADD231PS Y13, Y12, Y8                    // r = r - n*ln2Low
+	VMOVAPS Y1, Y12
+	VFMADD213PS Y2, Y8, Y12                      // p = 1/7!*r + 1/6!
+	VFMADD213PS Y3, Y8, Y12                      // p = p*r + 1/5!
+	VFMADD213PS Y4, Y8, Y12                      // p = p*r + 1/4!
+	VFMADD213PS Y5, Y8, Y12                      // p = p*r + 1/3!
+	VFMADD213PS Y6, Y8, Y12                      // p = p*r + 1/2!
+	VFMADD213PS Y0, Y8, Y12                      // p = p*r + 1
+	VFMADD213PS Y0, Y8, Y12                      // p = p*r + 1
+	VCVTPS2DQ Y13, Y8                            // n
+	VPSRAD $1, Y8, Y14                           // half of it
+	VPSUBD Y14, Y8, Y8                           // the other half
+	VPSLLD $23, Y14, Y14                         // onto the exponent of 1
+	VPSLLD $23, Y8, Y8
+	VPADDD Y0, Y14, Y14
+	VPADDD Y0, Y8, Y8
+	VMULPS Y14, Y12, Y12
+	VMULPS Y8, Y12, Y12                          // factor = exp
+	VMULPS Y12, Y11, Y8                          // old sum*factor
+	VMOVAPS Y8, Y11                              // old sum = old sum*factor
+	MOVQ d+56(FP), CX                            // elements left
+	XORL AX, AX                                  // elements done
+	SUBQ $16, CX                                 // a full round?
+	JLT  tail6
 
-equal3:
-	MOVQ state_base+48(FP), R10                  // state
-	VMOVSS X7, (R10)                             // state[0] = top
-	VADDPS Y8, Y6, Y0                            // lanes 8 apart
-	VEXTRACTF128 $1, Y0, X1
-	VADDPS X1, X0, X0                            // 4 apart
-	VPERMILPS $0x0E, X0, X1
-	VADDPS X1, X0, X0                            // 2 apart
-	VPERMILPS $0x01, X0, X1
-	VADDSS X1, X0, X0                            // 1 apart
-	VADDPS Y0, Y5, Y5                            // old sum + sum of sums
-	MOVQ state_base+48(FP), R10                  // state
-	VMOVSS X5, 4(R10)                            // state[1] = old sum + sum of sums
+loop6:
+	VMOVUPS (DX)(AX*4), Y8                       // o
+	VMOVUPS 32(DX)(AX*4), Y13
+	VMULPS Y12, Y8, Y8                           // o*factor
+	VMULPS Y12, Y13, Y13
+	VMOVUPS Y8, (DX)(AX*4)                       // o = o*factor
+	VMOVUPS Y13, 32(DX)(AX*4)
+	ADDQ $16, AX                                 // 16 elements on
+	SUBQ $16, CX
+	JGE  loop6
+
+tail6:
+	ADDQ $16, CX                                 // elements left
+	JEQ  done6
+	LEAQ lanesAVX2<>+64(SB), R14                 // mask of the lanes that exist
+	MOVQ CX, R15
+	NEGQ R15
+	LEAQ (R14)(R15*4), R14
+	VMOVUPS (R14), Y14                           // lanes that exist
+	VMASKMOVPS (DX)(AX*4), Y14, Y8               // o
+	VMOVUPS 32(R14), Y14                         // lanes that exist
+	VMASKMOVPS 32(DX)(AX*4), Y14, Y13
+	VMULPS Y12, Y8, Y8                           // o*factor
+	VMULPS Y12, Y13, Y13
+	VMOVUPS (R14), Y14                           // lanes that exist
+	VMASKMOVPS Y8, Y14, (DX)(AX*4)               // o = o*factor
+	VMOVUPS 32(R14), Y14                         // lanes that exist
+	VMASKMOVPS Y13, Y14, 32(DX)(AX*4)
+
+done6:
+
+equal5:
+	VMOVSS X7, (R8)                              // state[0] = top
+	VADDPS Y10, Y9, Y7                           // lanes 8 apart
+	VEXTRACTF128 $1, Y7, X8
+	VADDPS X8, X7, X7                            // 4 apart
+	VPERMILPS $0x0E, X7, X8
+	VADDPS X8, X7, X7                            // 2 apart
+	VPERMILPS $0x01, X7, X8
+	VADDSS X8, X7, X7                            // 1 apart
+	VADDPS Y7, Y11, Y11                          // old sum + sum of sums
+	VMOVSS X11, 4(R8)                            // state[1] = old sum + sum of sums
+	ADDQ SI, DI                                  // the next row
+	ADDQ BX, DX
+	ADDQ $12, R8
+	DECQ R9
+	JNZ  row3
+	VZEROUPPER                                   // for SSE code that follows
+	RET
+
+// func softmaxStepHalfAVX2(z []float32, ldz int, o []float32, d int, state []float32, rows, cols int, scale float32)
+// softmaxStepHalfAVX2 makes each of rows rows of cols scores z, ldz apart, exp(z*scale-top), top the maximum of
+// z*scale and state[0]. The row of o, d long, and the sum state[1] so far are rescaled to it, and state[1]
+// grows by the sum of z. state has 3 a row, the third for top; scale is positive. It rounds z to bf16.
+TEXT ·softmaxStepHalfAVX2(SB), NOSPLIT, $0-108
+	VBROADCASTSS constantsAVX2<>+12(SB), Y0      // 1
+	VBROADCASTSS constantsAVX2<>+40(SB), Y1      // 1/7!
+	VBROADCASTSS constantsAVX2<>+44(SB), Y2      // 1/6!
+	VBROADCASTSS constantsAVX2<>+48(SB), Y3      // 1/5!
+	VBROADCASTSS constantsAVX2<>+52(SB), Y4      // 1/4!
+	VBROADCASTSS constantsAVX2<>+56(SB), Y5      // 1/3!
+	VBROADCASTSS constantsAVX2<>+60(SB), Y6      // 1/2!
+	MOVQ z_base+0(FP), DI                        // z
+	MOVQ ldz+24(FP), SI
+	SHLQ $2, SI                                  // bytes between rows
+	MOVQ state_base+64(FP), DX                   // state
+	MOVQ rows+88(FP), BX
+
+row:
+	VBROADCASTSS constantsAVX2<>+4(SB), Y7       // -Inf
+	VMOVAPS Y7, Y8                               // maxima
+	VMOVAPS Y7, Y9
+	MOVQ cols+96(FP), CX                         // elements left
+	XORL AX, AX                                  // elements done
+	SUBQ $64, CX                                 // 4 full rounds?
+	JLT  rest2
+
+many2:
+	VMOVUPS (DI)(AX*4), Y7                       // z
+	VMOVUPS 32(DI)(AX*4), Y10
+	VBROADCASTSS constantsAVX2<>+4(SB), Y11      // -Inf
+	VMAXPS Y7, Y8, Y8                            // maxima = max(maxima, z)
+	VMAXPS Y10, Y9, Y9
+	VMOVUPS 64(DI)(AX*4), Y7                     // z
+	VMOVUPS 96(DI)(AX*4), Y10
+	VBROADCASTSS constantsAVX2<>+4(SB), Y11      // -Inf
+	VMAXPS Y7, Y8, Y8                            // maxima = max(maxima, z)
+	VMAXPS Y10, Y9, Y9
+	VMOVUPS 128(DI)(AX*4), Y7                    // z
+	VMOVUPS 160(DI)(AX*4), Y10
+	VBROADCASTSS constantsAVX2<>+4(SB), Y11      // -Inf
+	VMAXPS Y7, Y8, Y8                            // maxima = max(maxima, z)
+	VMAXPS Y10, Y9, Y9
+	VMOVUPS 192(DI)(AX*4), Y7                    // z
+	VMOVUPS 224(DI)(AX*4), Y10
+	VBROADCASTSS constantsAVX2<>+4(SB), Y11      // -Inf
+	VMAXPS Y7, Y8, Y8                            // maxima = max(maxima, z)
+	VMAXPS Y10, Y9, Y9
+	ADDQ $64, AX
+	SUBQ $64, CX
+	JGE  many2
+
+rest2:
+	ADDQ $48, CX                                 // a full round?
+	JLT  tail2
+
+loop2:
+	VMOVUPS (DI)(AX*4), Y7                       // z
+	VMOVUPS 32(DI)(AX*4), Y10
+	VBROADCASTSS constantsAVX2<>+4(SB), Y11      // -Inf
+	VMAXPS Y7, Y8, Y8                            // maxima = max(maxima, z)
+	VMAXPS Y10, Y9, Y9
+	ADDQ $16, AX                                 // 16 elements on
+	SUBQ $16, CX
+	JGE  loop2
+
+tail2:
+	ADDQ $16, CX                                 // elements left
+	JEQ  done2
+	LEAQ lanesAVX2<>+64(SB), R14                 // mask of the lanes that exist
+	MOVQ CX, R15
+	NEGQ R15
+	LEAQ (R14)(R15*4), R14
+	VMOVUPS (R14), Y11                           // lanes that exist
+	VMASKMOVPS (DI)(AX*4), Y11, Y7               // z
+	VMOVUPS 32(R14), Y11                         // lanes that exist
+	VMASKMOVPS 32(DI)(AX*4), Y11, Y10
+	VBROADCASTSS constantsAVX2<>+4(SB), Y11      // -Inf
+	VMOVUPS (R14), Y12                           // lanes that exist
+	VBLENDVPS Y12, Y7, Y11, Y7                   // z
+	VMOVUPS 32(R14), Y12                         // lanes that exist
+	VBLENDVPS Y12, Y10, Y11, Y10
+	VMAXPS Y7, Y8, Y8                            // maxima = max(maxima, z)
+	VMAXPS Y10, Y9, Y9
+
+done2:
+	VMAXPS Y9, Y8, Y7                            // lanes 8 apart
+	VEXTRACTF128 $1, Y7, X10
+	VMAXPS X10, X7, X7                           // 4 apart
+	VPERMILPS $0x0E, X7, X10
+	VMAXPS X10, X7, X7                           // 2 apart
+	VPERMILPS $0x01, X7, X10
+	VMAXSS X10, X7, X7                           // 1 apart
+	VBROADCASTSS scale+104(FP), Y8               // scale
+	VMULPS Y8, Y7, Y7                            // max*scale
+	VBROADCASTSS (DX), Y8                        // state[0]
+	VMAXPS Y8, Y7, Y7                            // top = max(max*scale, state[0])
+	VMOVSS X7, 8(DX)                             // state[2] = top
+	ADDQ SI, DI                                  // the next row
+	ADDQ $12, DX
+	DECQ BX
+	JNZ  row
+	MOVQ z_base+0(FP), DI                        // z
+	MOVQ ldz+24(FP), SI
+	SHLQ $2, SI                                  // bytes between rows
+	MOVQ o_base+32(FP), DX                       // o
+	MOVQ d+56(FP), BX
+	SHLQ $2, BX                                  // bytes between rows
+	MOVQ state_base+64(FP), R8                   // state
+	MOVQ rows+88(FP), R9
+
+row3:
+	VBROADCASTSS 8(R8), Y7                       // top = state[2]
+	VBROADCASTSS constantsAVX2<>+0(SB), Y8       // 0
+	VMOVAPS Y8, Y9                               // sums
+	VMOVAPS Y8, Y10
+	MOVQ cols+96(FP), CX                         // elements left
+	XORL AX, AX                                  // elements done
+	SUBQ $64, CX                                 // 4 full rounds?
+	JLT  rest4
+
+many4:
+	VMOVUPS (DI)(AX*4), Y8                       // z
+	VMOVUPS 32(DI)(AX*4), Y11
+	VBROADCASTSS scale+104(FP), Y12              // scale
+	VMULPS Y12, Y8, Y8                           // z*scale
+	VMULPS Y12, Y11, Y11
+	VSUBPS Y7, Y8, Y8                            // z*scale - top
+	VSUBPS Y7, Y11, Y11
+	VBROADCASTSS constantsAVX2<>+20(SB), Y12     // expMin
+	VMAXPS Y8, Y12, Y8                           // x = max(z*scale - top, expMin)
+	VMAXPS Y11, Y12, Y11
+	VBROADCASTSS constantsAVX2<>+28(SB), Y12     // log2(e)
+	VMULPS Y12, Y8, Y13                          // x*log2(e)
+	VMULPS Y12, Y11, Y14
+	VROUNDPS $8, Y13, Y13                        // n = round(x*log2(e))
+	VROUNDPS $8, Y14, Y14
+	VBROADCASTSS constantsAVX2<>+32(SB), Y12     // ln2High
+	VFNMADD231PS Y13, Y12, Y8                    // r = x - n*ln2High
+	VFNMADD231PS Y14, Y12, Y11
+	VBROADCASTSS constantsAVX2<>+36(SB), Y12     // ln2Low
+	VFNMADD231PS Y13, Y12, Y8                    // r = r - n*ln2Low
+	VFNMADD231PS Y14, Y12, Y11
+	VMOVAPS Y1, Y12
+	VFMADD213PS Y2, Y8, Y12                      // p = 1/7!*r + 1/6!
+	VMOVAPS Y1, Y15
+	VFMADD213PS Y2, Y11, Y15
+	VFMADD213PS Y3, Y8, Y12                      // p = p*r + 1/5!
+	VFMADD213PS Y3, Y11, Y15
+	VFMADD213PS Y4, Y8, Y12                      // p = p*r + 1/4!
+	VFMADD213PS Y4, Y11, Y15
+	VFMADD213PS Y5, Y8, Y12                      // p = p*r + 1/3!
+	VFMADD213PS Y5, Y11, Y15
+	VFMADD213PS Y6, Y8, Y12                      // p = p*r + 1/2!
+	VFMADD213PS Y6, Y11, Y15
+	VFMADD213PS Y0, Y8, Y12                      // p = p*r + 1
+	VFMADD213PS Y0, Y11, Y15
+	VFMADD213PS Y0, Y8, Y12                      // p = p*r + 1
+	VFMADD213PS Y0, Y11, Y15
+	VCVTPS2DQ Y13, Y8                            // n
+	VPSRAD $1, Y8, Y11                           // half of it
+	VPSUBD Y11, Y8, Y8                           // the other half
+	VPSLLD $23, Y11, Y11                         // onto the exponent of 1
+	VPSLLD $23, Y8, Y8
+	VPADDD Y0, Y11, Y11
+	VPADDD Y0, Y8, Y8
+	VMULPS Y11, Y12, Y12
+	VMULPS Y8, Y12, Y12                          // exp = p*2^n
+	VCVTPS2DQ Y14, Y8                            // n
+	VPSRAD $1, Y8, Y11                           // half of it
+	VPSUBD Y11, Y8, Y8                           // the other half
+	VPSLLD $23, Y11, Y11                         // onto the exponent of 1
+	VPSLLD $23, Y8, Y8
+	VPADDD Y0, Y11, Y11
+	VPADDD Y0, Y8, Y8
+	VMULPS Y11, Y15, Y15
+	VMULPS Y8, Y15, Y15
+	VADDPS Y12, Y9, Y9                           // sums += exp
+	VADDPS Y15, Y10, Y10
+	VPSRLD $16, Y12, Y8                          // upper = exp>>16
+	VPSRLD $16, Y15, Y11
+	VBROADCASTSS constantsAVX2<>+64(SB), Y13     // 1
+	VPAND Y13, Y8, Y8                            // upper & 1
+	VPAND Y13, Y11, Y11
+	VBROADCASTSS constantsAVX2<>+68(SB), Y13     // 0x7fff
+	VPADDD Y13, Y8, Y8                           // upper & 1 + 0x7fff
+	VPADDD Y13, Y11, Y11
+	VPADDD Y12, Y8, Y8                           // r = upper & 1 + 0x7fff + exp
+	VPADDD Y15, Y11, Y11
+	VCMPPS $3, Y12, Y12, Y13                     // exp is NaN ? exp : r
+	VBLENDVPS Y13, Y12, Y8, Y8
+	VCMPPS $3, Y15, Y15, Y13
+	VBLENDVPS Y13, Y15, Y11, Y11
+	VBROADCASTSS constantsAVX2<>+72(SB), Y12     // upper half
+	VPAND Y12, Y8, Y8                            // bf16 = exp is NaN ? exp : r & upper half
+	VPAND Y12, Y11, Y11
+	VMOVUPS Y8, (DI)(AX*4)                       // z = bf16
+	VMOVUPS Y11, 32(DI)(AX*4)
+	VMOVUPS 64(DI)(AX*4), Y8                     // z
+	VMOVUPS 96(DI)(AX*4), Y11
+	VBROADCASTSS scale+104(FP), Y12              // scale
+	VMULPS Y12, Y8, Y8                           // z*scale
+	VMULPS Y12, Y11, Y11
+	VSUBPS Y7, Y8, Y8                            // z*scale - top
+	VSUBPS Y7, Y11, Y11
+	VBROADCASTSS constantsAVX2<>+20(SB), Y12     // expMin
+	VMAXPS Y8, Y12, Y8                           // x = max(z*scale - top, expMin)
+	VMAXPS Y11, Y12, Y11
+	VBROADCASTSS constantsAVX2<>+28(SB), Y12     // log2(e)
+	VMULPS Y12, Y8, Y13                          // x*log2(e)
+	VMULPS Y12, Y11, Y14
+	VROUNDPS $8, Y13, Y13                        // n = round(x*log2(e))
+	VROUNDPS $8, Y14, Y14
+	VBROADCASTSS constantsAVX2<>+32(SB), Y12     // ln2High
+	VFNMADD231PS Y13, Y12, Y8                    // r = x - n*ln2High
+	VFNMADD231PS Y14, Y12, Y11
+	VBROADCASTSS constantsAVX2<>+36(SB), Y12     // ln2Low
+	VFNMADD231PS Y13, Y12, Y8                    // r = r - n*ln2Low
+	VFNMADD231PS Y14, Y12, Y11
+	VMOVAPS Y1, Y12
+	VFMADD213PS Y2, Y8, Y12                      // p = 1/7!*r + 1/6!
+	VMOVAPS Y1, Y15
+	VFMADD213PS Y2, Y11, Y15
+	VFMADD213PS Y3, Y8, Y12                      // p = p*r + 1/5!
+	VFMADD213PS Y3, Y11, Y15
+	VFMADD213PS Y4, Y8, Y12                      // p = p*r + 1/4!
+	VFMADD213PS Y4, Y11, Y15
+	VFMADD213PS Y5, Y8, Y12                      // p = p*r + 1/3!
+	VFMADD213PS Y5, Y11, Y15
+	VFMADD213PS Y6, Y8, Y12                      // p = p*r + 1/2!
+	VFMADD213PS Y6, Y11, Y15
+	VFMADD213PS Y0, Y8, Y12                      // p = p*r + 1
+	VFMADD213PS Y0, Y11, Y15
+	VFMADD213PS Y0, Y8, Y12                      // p = p*r + 1
+	VFMADD213PS Y0, Y11, Y15
+	VCVTPS2DQ Y13, Y8                            // n
+	VPSRAD $1, Y8, Y11                           // half of it
+	VPSUBD Y11, Y8, Y8                           // the other half
+	VPSLLD $23, Y11, Y11                         // onto the exponent of 1
+	VPSLLD $23, Y8, Y8
+	VPADDD Y0, Y11, Y11
+	VPADDD Y0, Y8, Y8
+	VMULPS Y11, Y12, Y12
+	VMULPS Y8, Y12, Y12                          // exp = p*2^n
+	VCVTPS2DQ Y14, Y8                            // n
+	VPSRAD $1, Y8, Y11                           // half of it
+	VPSUBD Y11, Y8, Y8                           // the other half
+	VPSLLD $23, Y11, Y11                         // onto the exponent of 1
+	VPSLLD $23, Y8, Y8
+	VPADDD Y0, Y11, Y11
+	VPADDD Y0, Y8, Y8
+	VMULPS Y11, Y15, Y15
+	VMULPS Y8, Y15, Y15
+	VADDPS Y12, Y9, Y9                           // sums += exp
+	VADDPS Y15, Y10, Y10
+	VPSRLD $16, Y12, Y8                          // upper = exp>>16
+	VPSRLD $16, Y15, Y11
+	VBROADCASTSS constantsAVX2<>+64(SB), Y13     // 1
+	VPAND Y13, Y8, Y8                            // upper & 1
+	VPAND Y13, Y11, Y11
+	VBROADCASTSS constantsAVX2<>+68(SB), Y13     // 0x7fff
+	VPADDD Y13, Y8, Y8                           // upper & 1 + 0x7fff
+	VPADDD Y13, Y11, Y11
+	VPADDD Y12, Y8, Y8                           // r = upper & 1 + 0x7fff + exp
+	VPADDD Y15, Y11, Y11
+	VCMPPS $3, Y12, Y12, Y13                     // exp is NaN ? exp : r
+	VBLENDVPS Y13, Y12, Y8, Y8
+	VCMPPS $3, Y15, Y15, Y13
+	VBLENDVPS Y13, Y15, Y11, Y11
+	VBROADCASTSS constantsAVX2<>+72(SB), Y12     // upper half
+	VPAND Y12, Y8, Y8                            // bf16 = exp is NaN ? exp : r & upper half
+	VPAND Y12, Y11, Y11
+	VMOVUPS Y8, 64(DI)(AX*4)                     // z = bf16
+	VMOVUPS Y11, 96(DI)(AX*4)
+	VMOVUPS 128(DI)(AX*4), Y8                    // z
+	VMOVUPS 160(DI)(AX*4), Y11
+	VBROADCASTSS scale+104(FP), Y12              // scale
+	VMULPS Y12, Y8, Y8                           // z*scale
+	VMULPS Y12, Y11, Y11
+	VSUBPS Y7, Y8, Y8                            // z*scale - top
+	VSUBPS Y7, Y11, Y11
+	VBROADCASTSS constantsAVX2<>+20(SB), Y12     // expMin
+	VMAXPS Y8, Y12, Y8                           // x = max(z*scale - top, expMin)
+	VMAXPS Y11, Y12, Y11
+	VBROADCASTSS constantsAVX2<>+28(SB), Y12     // log2(e)
+	VMULPS Y12, Y8, Y13                          // x*log2(e)
+	VMULPS Y12, Y11, Y14
+	VROUNDPS $8, Y13, Y13                        // n = round(x*log2(e))
+	VROUNDPS $8, Y14, Y14
+	VBROADCASTSS constantsAVX2<>+32(SB), Y12     // ln2High
+	VFNMADD231PS Y13, Y12, Y8                    // r = x - n*ln2High
+	VFNMADD231PS Y14, Y12, Y11
+	VBROADCASTSS constantsAVX2<>+36(SB), Y12     // ln2Low
+	VFNMADD231PS Y13, Y12, Y8                    // r = r - n*ln2Low
+	VFNMADD231PS Y14, Y12, Y11
+	VMOVAPS Y1, Y12
+	VFMADD213PS Y2, Y8, Y12                      // p = 1/7!*r + 1/6!
+	VMOVAPS Y1, Y15
+	VFMADD213PS Y2, Y11, Y15
+	VFMADD213PS Y3, Y8, Y12                      // p = p*r + 1/5!
+	VFMADD213PS Y3, Y11, Y15
+	VFMADD213PS Y4, Y8, Y12                      // p = p*r + 1/4!
+	VFMADD213PS Y4, Y11, Y15
+	VFMADD213PS Y5, Y8, Y12                      // p = p*r + 1/3!
+	VFMADD213PS Y5, Y11, Y15
+	VFMADD213PS Y6, Y8, Y12                      // p = p*r + 1/2!
+	VFMADD213PS Y6, Y11, Y15
+	VFMADD213PS Y0, Y8, Y12                      // p = p*r + 1
+	VFMADD213PS Y0, Y11, Y15
+	VFMADD213PS Y0, Y8, Y12                      // p = p*r + 1
+	VFMADD213PS Y0, Y11, Y15
+	VCVTPS2DQ Y13, Y8                            // n
+	VPSRAD $1, Y8, Y11                           // half of it
+	VPSUBD Y11, Y8, Y8                           // the other half
+	VPSLLD $23, Y11, Y11                         // onto the exponent of 1
+	VPSLLD $23, Y8, Y8
+	VPADDD Y0, Y11, Y11
+	VPADDD Y0, Y8, Y8
+	VMULPS Y11, Y12, Y12
+	VMULPS Y8, Y12, Y12                          // exp = p*2^n
+	VCVTPS2DQ Y14, Y8                            // n
+	VPSRAD $1, Y8, Y11                           // half of it
+	VPSUBD Y11, Y8, Y8                           // the other half
+	VPSLLD $23, Y11, Y11                         // onto the exponent of 1
+	VPSLLD $23, Y8, Y8
+	VPADDD Y0, Y11, Y11
+	VPADDD Y0, Y8, Y8
+	VMULPS Y11, Y15, Y15
+	VMULPS Y8, Y15, Y15
+	VADDPS Y12, Y9, Y9                           // sums += exp
+	VADDPS Y15, Y10, Y10
+	VPSRLD $16, Y12, Y8                          // upper = exp>>16
+	VPSRLD $16, Y15, Y11
+	VBROADCASTSS constantsAVX2<>+64(SB), Y13     // 1
+	VPAND Y13, Y8, Y8                            // upper & 1
+	VPAND Y13, Y11, Y11
+	VBROADCASTSS constantsAVX2<>+68(SB), Y13     // 0x7fff
+	VPADDD Y13, Y8, Y8                           // upper & 1 + 0x7fff
+	VPADDD Y13, Y11, Y11
+	VPADDD Y12, Y8, Y8                           // r = upper & 1 + 0x7fff + exp
+	VPADDD Y15, Y11, Y11
+	VCMPPS $3, Y12, Y12, Y13                     // exp is NaN ? exp : r
+	VBLENDVPS Y13, Y12, Y8, Y8
+	VCMPPS $3, Y15, Y15, Y13
+	VBLENDVPS Y13, Y15, Y11, Y11
+	VBROADCASTSS constantsAVX2<>+72(SB), Y12     // upper half
+	VPAND Y12, Y8, Y8                            // bf16 = exp is NaN ? exp : r & upper half
+	VPAND Y12, Y11, Y11
+	VMOVUPS Y8, 128(DI)(AX*4)                    // z = bf16
+	VMOVUPS Y11, 160(DI)(AX*4)
+	VMOVUPS 192(DI)(AX*4), Y8                    // z
+	VMOVUPS 224(DI)(AX*4), Y11
+	VBROADCASTSS scale+104(FP), Y12              // scale
+	VMULPS Y12, Y8, Y8                           // z*scale
+	VMULPS Y12, Y11, Y11
+	VSUBPS Y7, Y8, Y8                            // z*scale - top
+	VSUBPS Y7, Y11, Y11
+	VBROADCASTSS constantsAVX2<>+20(SB), Y12     // expMin
+	VMAXPS Y8, Y12, Y8                           // x = max(z*scale - top, expMin)
+	VMAXPS Y11, Y12, Y11
+	VBROADCASTSS constantsAVX2<>+28(SB), Y12     // log2(e)
+	VMULPS Y12, Y8, Y13                          // x*log2(e)
+	VMULPS Y12, Y11, Y14
+	VROUNDPS $8, Y13, Y13                        // n = round(x*log2(e))
+	VROUNDPS $8, Y14, Y14
+	VBROADCASTSS constantsAVX2<>+32(SB), Y12     // ln2High
+	VFNMADD231PS Y13, Y12, Y8                    // r = x - n*ln2High
+	VFNMADD231PS Y14, Y12, Y11
+	VBROADCASTSS constantsAVX2<>+36(SB), Y12     // ln2Low
+	VFNMADD231PS Y13, Y12, Y8                    // r = r - n*ln2Low
+	VFNMADD231PS Y14, Y12, Y11
+	VMOVAPS Y1, Y12
+	VFMADD213PS Y2, Y8, Y12                      // p = 1/7!*r + 1/6!
+	VMOVAPS Y1, Y15
+	VFMADD213PS Y2, Y11, Y15
+	VFMADD213PS Y3, Y8, Y12                      // p = p*r + 1/5!
+	VFMADD213PS Y3, Y11, Y15
+	VFMADD213PS Y4, Y8, Y12                      // p = p*r + 1/4!
+	VFMADD213PS Y4, Y11, Y15
+	VFMADD213PS Y5, Y8, Y12                      // p = p*r + 1/3!
+	VFMADD213PS Y5, Y11, Y15
+	VFMADD213PS Y6, Y8, Y12                      // p = p*r + 1/2!
+	VFMADD213PS Y6, Y11, Y15
+	VFMADD213PS Y0, Y8, Y12                      // p = p*r + 1
+	VFMADD213PS Y0, Y11, Y15
+	VFMADD213PS Y0, Y8, Y12                      // p = p*r + 1
+	VFMADD213PS Y0, Y11, Y15
+	VCVTPS2DQ Y13, Y8                            // n
+	VPSRAD $1, Y8, Y11                           // half of it
+	VPSUBD Y11, Y8, Y8                           // the other half
+	VPSLLD $23, Y11, Y11                         // onto the exponent of 1
+	VPSLLD $23, Y8, Y8
+	VPADDD Y0, Y11, Y11
+	VPADDD Y0, Y8, Y8
+	VMULPS Y11, Y12, Y12
+	VMULPS Y8, Y12, Y12                          // exp = p*2^n
+	VCVTPS2DQ Y14, Y8                            // n
+	VPSRAD $1, Y8, Y11                           // half of it
+	VPSUBD Y11, Y8, Y8                           // the other half
+	VPSLLD $23, Y11, Y11                         // onto the exponent of 1
+	VPSLLD $23, Y8, Y8
+	VPADDD Y0, Y11, Y11
+	VPADDD Y0, Y8, Y8
+	VMULPS Y11, Y15, Y15
+	VMULPS Y8, Y15, Y15
+	VADDPS Y12, Y9, Y9                           // sums += exp
+	VADDPS Y15, Y10, Y10
+	VPSRLD $16, Y12, Y8                          // upper = exp>>16
+	VPSRLD $16, Y15, Y11
+	VBROADCASTSS constantsAVX2<>+64(SB), Y13     // 1
+	VPAND Y13, Y8, Y8                            // upper & 1
+	VPAND Y13, Y11, Y11
+	VBROADCASTSS constantsAVX2<>+68(SB), Y13     // 0x7fff
+	VPADDD Y13, Y8, Y8                           // upper & 1 + 0x7fff
+	VPADDD Y13, Y11, Y11
+	VPADDD Y12, Y8, Y8                           // r = upper & 1 + 0x7fff + exp
+	VPADDD Y15, Y11, Y11
+	VCMPPS $3, Y12, Y12, Y13                     // exp is NaN ? exp : r
+	VBLENDVPS Y13, Y12, Y8, Y8
+	VCMPPS $3, Y15, Y15, Y13
+	VBLENDVPS Y13, Y15, Y11, Y11
+	VBROADCASTSS constantsAVX2<>+72(SB), Y12     // upper half
+	VPAND Y12, Y8, Y8                            // bf16 = exp is NaN ? exp : r & upper half
+	VPAND Y12, Y11, Y11
+	VMOVUPS Y8, 192(DI)(AX*4)                    // z = bf16
+	VMOVUPS Y11, 224(DI)(AX*4)
+	ADDQ $64, AX
+	SUBQ $64, CX
+	JGE  many4
+
+rest4:
+	ADDQ $48, CX                                 // a full round?
+	JLT  tail4
+
+loop4:
+	VMOVUPS (DI)(AX*4), Y8                       // z
+	VMOVUPS 32(DI)(AX*4), Y11
+	VBROADCASTSS scale+104(FP), Y12              // scale
+	VMULPS Y12, Y8, Y8                           // z*scale
+	VMULPS Y12, Y11, Y11
+	VSUBPS Y7, Y8, Y8                            // z*scale - top
+	VSUBPS Y7, Y11, Y11
+	VBROADCASTSS constantsAVX2<>+20(SB), Y12     // expMin
+	VMAXPS Y8, Y12, Y8                           // x = max(z*scale - top, expMin)
+	VMAXPS Y11, Y12, Y11
+	VBROADCASTSS constantsAVX2<>+28(SB), Y12     // log2(e)
+	VMULPS Y12, Y8, Y13                          // x*log2(e)
+	VMULPS Y12, Y11, Y14
+	VROUNDPS $8, Y13, Y13                        // n = round(x*log2(e))
+	VROUNDPS $8, Y14, Y14
+	VBROADCASTSS constantsAVX2<>+32(SB), Y12     // ln2High
+	VFNMADD231PS Y13, Y12, Y8                    // r = x - n*ln2High
+	VFNMADD231PS Y14, Y12, Y11
+	VBROADCASTSS constantsAVX2<>+36(SB), Y12     // ln2Low
+	VFNMADD231PS Y13, Y12, Y8                    // r = r - n*ln2Low
+	VFNMADD231PS Y14, Y12, Y11
+	VMOVAPS Y1, Y12
+	VFMADD213PS Y2, Y8, Y12                      // p = 1/7!*r + 1/6!
+	VMOVAPS Y1, Y15
+	VFMADD213PS Y2, Y11, Y15
+	VFMADD213PS Y3, Y8, Y12                      // p = p*r + 1/5!
+	VFMADD213PS Y3, Y11, Y15
+	VFMADD213PS Y4, Y8, Y12                      // p = p*r + 1/4!
+	VFMADD213PS Y4, Y11, Y15
+	VFMADD213PS Y5, Y8, Y12                      // p = p*r + 1/3!
+	VFMADD213PS Y5, Y11, Y15
+	VFMADD213PS Y6, Y8, Y12                      // p = p*r + 1/2!
+	VFMADD213PS Y6, Y11, Y15
+	VFMADD213PS Y0, Y8, Y12                      // p = p*r + 1
+	VFMADD213PS Y0, Y11, Y15
+	VFMADD213PS Y0, Y8, Y12                      // p = p*r + 1
+	VFMADD213PS Y0, Y11, Y15
+	VCVTPS2DQ Y13, Y8                            // n
+	VPSRAD $1, Y8, Y11                           // half of it
+	VPSUBD Y11, Y8, Y8                           // the other half
+	VPSLLD $23, Y11, Y11                         // onto the exponent of 1
+	VPSLLD $23, Y8, Y8
+	VPADDD Y0, Y11, Y11
+	VPADDD Y0, Y8, Y8
+	VMULPS Y11, Y12, Y12
+	VMULPS Y8, Y12, Y12                          // exp = p*2^n
+	VCVTPS2DQ Y14, Y8                            // n
+	VPSRAD $1, Y8, Y11                           // half of it
+	VPSUBD Y11, Y8, Y8                           // the other half
+	VPSLLD $23, Y11, Y11                         // onto the exponent of 1
+	VPSLLD $23, Y8, Y8
+	VPADDD Y0, Y11, Y11
+	VPADDD Y0, Y8, Y8
+	VMULPS Y11, Y15, Y15
+	VMULPS Y8, Y15, Y15
+	VADDPS Y12, Y9, Y9                           // sums += exp
+	VADDPS Y15, Y10, Y10
+	VPSRLD $16, Y12, Y8                          // upper = exp>>16
+	VPSRLD $16, Y15, Y11
+	VBROADCASTSS constantsAVX2<>+64(SB), Y13     // 1
+	VPAND Y13, Y8, Y8                            // upper & 1
+	VPAND Y13, Y11, Y11
+	VBROADCASTSS constantsAVX2<>+68(SB), Y13     // 0x7fff
+	VPADDD Y13, Y8, Y8                           // upper & 1 + 0x7fff
+	VPADDD Y13, Y11, Y11
+	VPADDD Y12, Y8, Y8                           // r = upper & 1 + 0x7fff + exp
+	VPADDD Y15, Y11, Y11
+	VCMPPS $3, Y12, Y12, Y13                     // exp is NaN ? exp : r
+	VBLENDVPS Y13, Y12, Y8, Y8
+	VCMPPS $3, Y15, Y15, Y13
+	VBLENDVPS Y13, Y15, Y11, Y11
+	VBROADCASTSS constantsAVX2<>+72(SB), Y12     // upper half
+	VPAND Y12, Y8, Y8                            // bf16 = exp is NaN ? exp : r & upper half
+	VPAND Y12, Y11, Y11
+	VMOVUPS Y8, (DI)(AX*4)                       // z = bf16
+	VMOVUPS Y11, 32(DI)(AX*4)
+	ADDQ $16, AX                                 // 16 elements on
+	SUBQ $16, CX
+	JGE  loop4
+
+tail4:
+	ADDQ $16, CX                                 // elements left
+	JEQ  done4
+	LEAQ lanesAVX2<>+64(SB), R14                 // mask of the lanes that exist
+	MOVQ CX, R15
+	NEGQ R15
+	LEAQ (R14)(R15*4), R14
+	VMOVUPS (R14), Y12                           // lanes that exist
+	VMASKMOVPS (DI)(AX*4), Y12, Y8               // z
+	VMOVUPS 32(R14), Y12                         // lanes that exist
+	VMASKMOVPS 32(DI)(AX*4), Y12, Y11
+	VBROADCASTSS scale+104(FP), Y12              // scale
+	VMULPS Y12, Y8, Y8                           // z*scale
+	VMULPS Y12, Y11, Y11
+	VSUBPS Y7, Y8, Y8                            // z*scale - top
+	VSUBPS Y7, Y11, Y11
+	VBROADCASTSS constantsAVX2<>+20(SB), Y12     // expMin
+	VMAXPS Y8, Y12, Y8                           // x = max(z*scale - top, expMin)
+	VMAXPS Y11, Y12, Y11
+	VBROADCASTSS constantsAVX2<>+28(SB), Y12     // log2(e)
+	VMULPS Y12, Y8, Y13                          // x*log2(e)
+	VMULPS Y12, Y11, Y14
+	VROUNDPS $8, Y13, Y13                        // n = round(x*log2(e))
+	VROUNDPS $8, Y14, Y14
+	VBROADCASTSS constantsAVX2<>+32(SB), Y12     // ln2High
+	VFNMADD231PS Y13, Y12, Y8                    // r = x - n*ln2High
+	VFNMADD231PS Y14, Y12, Y11
+	VBROADCASTSS constantsAVX2<>+36(SB), Y12     // ln2Low
+	VFNMADD231PS Y13, Y12, Y8                    // r = r - n*ln2Low
+	VFNMADD231PS Y14, Y12, Y11
+	VMOVAPS Y1, Y12
+	VFMADD213PS Y2, Y8, Y12                      // p = 1/7!*r + 1/6!
+	VMOVAPS Y1, Y15
+	VFMADD213PS Y2, Y11, Y15
+	VFMADD213PS Y3, Y8, Y12                      // p = p*r + 1/5!
+	VFMADD213PS Y3, Y11, Y15
+	VFMADD213PS Y4, Y8, Y12                      // p = p*r + 1/4!
+	VFMADD213PS Y4, Y11, Y15
+	VFMADD213PS Y5, Y8, Y12                      // p = p*r + 1/3!
+	VFMADD213PS Y5, Y11, Y15
+	VFMADD213PS Y6, Y8, Y12                      // p = p*r + 1/2!
+	VFMADD213PS Y6, Y11, Y15
+	VFMADD213PS Y0, Y8, Y12                      // p = p*r + 1
+	VFMADD213PS Y0, Y11, Y15
+	VFMADD213PS Y0, Y8, Y12                      // p = p*r + 1
+	VFMADD213PS Y0, Y11, Y15
+	VCVTPS2DQ Y13, Y8                            // n
+	VPSRAD $1, Y8, Y11                           // half of it
+	VPSUBD Y11, Y8, Y8                           // the other half
+	VPSLLD $23, Y11, Y11                         // onto the exponent of 1
+	VPSLLD $23, Y8, Y8
+	VPADDD Y0, Y11, Y11
+	VPADDD Y0, Y8, Y8
+	VMULPS Y11, Y12, Y12
+	VMULPS Y8, Y12, Y12                          // exp = p*2^n
+	VCVTPS2DQ Y14, Y8                            // n
+	VPSRAD $1, Y8, Y11                           // half of it
+	VPSUBD Y11, Y8, Y8                           // the other half
+	VPSLLD $23, Y11, Y11                         // onto the exponent of 1
+	VPSLLD $23, Y8, Y8
+	VPADDD Y0, Y11, Y11
+	VPADDD Y0, Y8, Y8
+	VMULPS Y11, Y15, Y15
+	VMULPS Y8, Y15, Y15
+	VMOVUPS (R14), Y8                            // lanes that exist
+	VANDPS Y12, Y8, Y8                           // sums += exp
+	VADDPS Y8, Y9, Y9
+	VMOVUPS 32(R14), Y8                          // lanes that exist
+	VANDPS Y15, Y8, Y8
+	VADDPS Y8, Y10, Y10
+	VPSRLD $16, Y12, Y8                          // upper = exp>>16
+	VPSRLD $16, Y15, Y11
+	VBROADCASTSS constantsAVX2<>+64(SB), Y13     // 1
+	VPAND Y13, Y8, Y8                            // upper & 1
+	VPAND Y13, Y11, Y11
+	VBROADCASTSS constantsAVX2<>+68(SB), Y13     // 0x7fff
+	VPADDD Y13, Y8, Y8                           // upper & 1 + 0x7fff
+	VPADDD Y13, Y11, Y11
+	VPADDD Y12, Y8, Y8                           // r = upper & 1 + 0x7fff + exp
+	VPADDD Y15, Y11, Y11
+	VCMPPS $3, Y12, Y12, Y13                     // exp is NaN ? exp : r
+	VBLENDVPS Y13, Y12, Y8, Y8
+	VCMPPS $3, Y15, Y15, Y13
+	VBLENDVPS Y13, Y15, Y11, Y11
+	VBROADCASTSS constantsAVX2<>+72(SB), Y12     // upper half
+	VPAND Y12, Y8, Y8                            // bf16 = exp is NaN ? exp : r & upper half
+	VPAND Y12, Y11, Y11
+	VMOVUPS (R14), Y12                           // lanes that exist
+	VMASKMOVPS Y8, Y12, (DI)(AX*4)               // z = bf16
+	VMOVUPS 32(R14), Y12                         // lanes that exist
+	VMASKMOVPS Y11, Y12, 32(DI)(AX*4)
+
+done4:
+	VBROADCASTSS (R8), Y8                        // old maximum = state[0]
+	VBROADCASTSS 4(R8), Y11                      // old sum = state[1]
+	VUCOMISS X7, X8                              // top = old maximum?
+	JNE  3(PC)
+	JPS  2(PC)
+	JMP  equal5
+	VSUBPS Y7, Y8, Y8                            // old maximum - top
+	VBROADCASTSS constantsAVX2<>+20(SB), Y12     // expMin
+	VMAXPS Y8, Y12, Y8                           // x = max(old maximum - top, expMin)
+	VBROADCASTSS constantsAVX2<>+28(SB), Y12     // log2(e)
+	VMULPS Y12, Y8, Y13                          // x*log2(e)
+	VROUNDPS $8, Y13, Y13                        // n = round(x*log2(e))
+	VBROADCASTSS constantsAVX2<>+32(SB), Y12     // ln2High
+	VFNMADD231PS Y13, Y12, Y8                    // r = x - n*ln2High
+	VBROADCASTSS constantsAVX2<>+36(SB), Y12     // ln2Low
+	VFNMADD231PS Y13, Y12, Y8                    // r = r - n*ln2Low
+	VMOVAPS Y1, Y12
+	VFMADD213PS Y2, Y8, Y12                      // p = 1/7!*r + 1/6!
+	VFMADD213PS Y3, Y8, Y12                      // p = p*r + 1/5!
+	VFMADD213PS Y4, Y8, Y12                      // p = p*r + 1/4!
+	VFMADD213PS Y5, Y8, Y12                      // p = p*r + 1/3!
+	VFMADD213PS Y6, Y8, Y12                      // p = p*r + 1/2!
+	VFMADD213PS Y0, Y8, Y12                      // p = p*r + 1
+	VFMADD213PS Y0, Y8, Y12                      // p = p*r + 1
+	VCVTPS2DQ Y13, Y8                            // n
+	VPSRAD $1, Y8, Y14                           // half of it
+	VPSUBD Y14, Y8, Y8                           // the other half
+	VPSLLD $23, Y14, Y14                         // onto the exponent of 1
+	VPSLLD $23, Y8, Y8
+	VPADDD Y0, Y14, Y14
+	VPADDD Y0, Y8, Y8
+	VMULPS Y14, Y12, Y12
+	VMULPS Y8, Y12, Y12                          // factor = exp
+	VMULPS Y12, Y11, Y8                          // old sum*factor
+	VMOVAPS Y8, Y11                              // old sum = old sum*factor
+	MOVQ d+56(FP), CX                            // elements left
+	XORL AX, AX                                  // elements done
+	SUBQ $16, CX                                 // a full round?
+	JLT  tail6
+
+loop6:
+	VMOVUPS (DX)(AX*4), Y8                       // o
+	VMOVUPS 32(DX)(AX*4), Y13
+	VMULPS Y12, Y8, Y8                           // o*factor
+	VMULPS Y12, Y13, Y13
+	VMOVUPS Y8, (DX)(AX*4)                       // o = o*factor
+	VMOVUPS Y13, 32(DX)(AX*4)
+	ADDQ $16, AX                                 // 16 elements on
+	SUBQ $16, CX
+	JGE  loop6
+
+tail6:
+	ADDQ $16, CX                                 // elements left
+	JEQ  done6
+	LEAQ lanesAVX2<>+64(SB), R14                 // mask of the lanes that exist
+	MOVQ CX, R15
+	NEGQ R15
+	LEAQ (R14)(R15*4), R14
+	VMOVUPS (R14), Y14                           // lanes that exist
+	VMASKMOVPS (DX)(AX*4), Y14, Y8               // o
+	VMOVUPS 32(R14), Y14                         // lanes that exist
+	VMASKMOVPS 32(DX)(AX*4), Y14, Y13
+	VMULPS Y12, Y8, Y8                           // o*factor
+	VMULPS Y12, Y13, Y13
+	VMOVUPS (R14), Y14                           // lanes that exist
+	VMASKMOVPS Y8, Y14, (DX)(AX*4)               // o = o*factor
+	VMOVUPS 32(R14), Y14                         // lanes that exist
+	VMASKMOVPS Y13, Y14, 32(DX)(AX*4)
+
+done6:
+
+equal5:
+	VMOVSS X7, (R8)                              // state[0] = top
+	VADDPS Y10, Y9, Y7                           // lanes 8 apart
+	VEXTRACTF128 $1, Y7, X8
+	VADDPS X8, X7, X7                            // 4 apart
+	VPERMILPS $0x0E, X7, X8
+	VADDPS X8, X7, X7                            // 2 apart
+	VPERMILPS $0x01, X7, X8
+	VADDSS X8, X7, X7                            // 1 apart
+	VADDPS Y7, Y11, Y11                          // old sum + sum of sums
+	VMOVSS X11, 4(R8)                            // state[1] = old sum + sum of sums
+	ADDQ SI, DI                                  // the next row
+	ADDQ BX, DX
+	ADDQ $12, R8
+	DECQ R9
+	JNZ  row3
 	VZEROUPPER                                   // for SSE code that follows
 	RET
 
@@ -2389,7 +4346,7 @@ done1:
 TEXT ·narrowAVX2(SB), NOSPLIT, $32-48
 	VBROADCASTSS constantsAVX2<>+64(SB), Y0      // 1
 	VBROADCASTSS constantsAVX2<>+68(SB), Y1      // 0x7fff
-	VBROADCASTSS constantsAVX2<>+72(SB), Y2      // quiet
+	VBROADCASTSS constantsAVX2<>+76(SB), Y2      // quiet
 	MOVQ src_base+24(FP), DI                     // src
 	MOVQ dst_base+0(FP), SI                      // dst
 	MOVQ dst_len+8(FP), CX                       // elements left
@@ -2472,7 +4429,7 @@ done1:
 TEXT ·roundAVX2(SB), NOSPLIT, $0-24
 	VBROADCASTSS constantsAVX2<>+64(SB), Y0      // 1
 	VBROADCASTSS constantsAVX2<>+68(SB), Y1      // 0x7fff
-	VBROADCASTSS constantsAVX2<>+72(SB), Y2      // quiet
+	VBROADCASTSS constantsAVX2<>+76(SB), Y2      // quiet
 	MOVQ x_base+0(FP), DI                        // x
 	MOVQ x_len+8(FP), CX                         // elements left
 	XORL AX, AX                                  // elements done
@@ -2662,48 +4619,48 @@ done1:
 // func copyRowsAVX2(dst []float32, ldd int, src []float32, lds, rows, cols int)
 // copyRowsAVX2 is dst[i*ldd+j] = src[i*lds+j] for i < rows and j < cols, both positive.
 TEXT ·copyRowsAVX2(SB), NOSPLIT, $0-80
-	MOVQ src_base+32(FP), SI                     // src
-	MOVQ lds+56(FP), DX
-	SHLQ $2, DX                                  // bytes between rows
 	MOVQ dst_base+0(FP), DI                      // dst
-	MOVQ ldd+24(FP), BX
+	MOVQ ldd+24(FP), SI
+	SHLQ $2, SI                                  // bytes between rows
+	MOVQ src_base+32(FP), DX                     // src
+	MOVQ lds+56(FP), BX
 	SHLQ $2, BX                                  // bytes between rows
 	MOVQ rows+64(FP), R8
 
 row:
-	MOVQ cols+72(FP), CX
+	MOVQ cols+72(FP), CX                         // elements left
 	XORL AX, AX                                  // elements done
 	SUBQ $16, CX                                 // a full round?
-	JLT  tail1
+	JLT  tail2
 
-loop1:
-	VMOVUPS (SI)(AX*4), Y0                       // src
-	VMOVUPS 32(SI)(AX*4), Y1
+loop2:
+	VMOVUPS (DX)(AX*4), Y0                       // src
+	VMOVUPS 32(DX)(AX*4), Y1
 	VMOVUPS Y0, (DI)(AX*4)                       // dst = src
 	VMOVUPS Y1, 32(DI)(AX*4)
 	ADDQ $16, AX                                 // 16 elements on
 	SUBQ $16, CX
-	JGE  loop1
+	JGE  loop2
 
-tail1:
+tail2:
 	ADDQ $16, CX                                 // elements left
-	JEQ  done1
+	JEQ  done2
 	LEAQ lanesAVX2<>+64(SB), R14                 // mask of the lanes that exist
 	MOVQ CX, R15
 	NEGQ R15
 	LEAQ (R14)(R15*4), R14
 	VMOVUPS (R14), Y2                            // lanes that exist
-	VMASKMOVPS (SI)(AX*4), Y2, Y0                // src
+	VMASKMOVPS (DX)(AX*4), Y2, Y0                // src
 	VMOVUPS 32(R14), Y2                          // lanes that exist
-	VMASKMOVPS 32(SI)(AX*4), Y2, Y1
+	VMASKMOVPS 32(DX)(AX*4), Y2, Y1
 	VMOVUPS (R14), Y2                            // lanes that exist
 	VMASKMOVPS Y0, Y2, (DI)(AX*4)                // dst = src
 	VMOVUPS 32(R14), Y2                          // lanes that exist
 	VMASKMOVPS Y1, Y2, 32(DI)(AX*4)
 
-done1:
-	ADDQ BX, DI                                  // the next row
-	ADDQ DX, SI
+done2:
+	ADDQ SI, DI                                  // the next row
+	ADDQ BX, DX
 	DECQ R8
 	JNZ  row
 	VZEROUPPER                                   // for SSE code that follows
@@ -2712,39 +4669,39 @@ done1:
 // func widenRowsAVX2(dst []float32, ldd int, src []uint16, lds, rows, cols int)
 // widenRowsAVX2 is dst[i*ldd+j] = src[i*lds+j] for i < rows and j < cols, both positive.
 TEXT ·widenRowsAVX2(SB), NOSPLIT, $32-80
-	MOVQ src_base+32(FP), SI                     // src
-	MOVQ lds+56(FP), DX
-	SHLQ $1, DX                                  // bytes between rows
 	MOVQ dst_base+0(FP), DI                      // dst
-	MOVQ ldd+24(FP), BX
-	SHLQ $2, BX                                  // bytes between rows
+	MOVQ ldd+24(FP), SI
+	SHLQ $2, SI                                  // bytes between rows
+	MOVQ src_base+32(FP), DX                     // src
+	MOVQ lds+56(FP), BX
+	SHLQ $1, BX                                  // bytes between rows
 	MOVQ rows+64(FP), R8
 
 row:
-	MOVQ cols+72(FP), CX
+	MOVQ cols+72(FP), CX                         // elements left
 	XORL AX, AX                                  // elements done
 	SUBQ $16, CX                                 // a full round?
-	JLT  tail1
+	JLT  tail2
 
-loop1:
-	VPMOVZXWD (SI)(AX*2), Y0                     // src
+loop2:
+	VPMOVZXWD (DX)(AX*2), Y0                     // src
 	VPSLLD $16, Y0, Y0
-	VPMOVZXWD 16(SI)(AX*2), Y1
+	VPMOVZXWD 16(DX)(AX*2), Y1
 	VPSLLD $16, Y1, Y1
 	VMOVUPS Y0, (DI)(AX*4)                       // dst = src
 	VMOVUPS Y1, 32(DI)(AX*4)
 	ADDQ $16, AX                                 // 16 elements on
 	SUBQ $16, CX
-	JGE  loop1
+	JGE  loop2
 
-tail1:
+tail2:
 	ADDQ $16, CX                                 // elements left
-	JEQ  done1
+	JEQ  done2
 	LEAQ lanesAVX2<>+64(SB), R14                 // mask of the lanes that exist
 	MOVQ CX, R15
 	NEGQ R15
 	LEAQ (R14)(R15*4), R14
-	LEAQ (SI)(AX*2), R10                         // src
+	LEAQ (DX)(AX*2), R10                         // src
 	LEAQ tail-32(SP), R11
 	COPYHALF
 	VPMOVZXWD tail-32(SP), Y0                    // src
@@ -2756,9 +4713,9 @@ tail1:
 	VMOVUPS 32(R14), Y2                          // lanes that exist
 	VMASKMOVPS Y1, Y2, 32(DI)(AX*4)
 
-done1:
-	ADDQ BX, DI                                  // the next row
-	ADDQ DX, SI
+done2:
+	ADDQ SI, DI                                  // the next row
+	ADDQ BX, DX
 	DECQ R8
 	JNZ  row
 	VZEROUPPER                                   // for SSE code that follows
@@ -2767,43 +4724,43 @@ done1:
 // func upperRowsAVX2(dst []float32, ldd int, src []float32, lds, rows, cols int)
 // upperRowsAVX2 is copyRows of the upper halves of words.
 TEXT ·upperRowsAVX2(SB), NOSPLIT, $0-80
-	VBROADCASTSS constantsAVX2<>+76(SB), Y0      // upper half
-	MOVQ src_base+32(FP), SI                     // src
-	MOVQ lds+56(FP), DX
-	SHLQ $2, DX                                  // bytes between rows
+	VBROADCASTSS constantsAVX2<>+72(SB), Y0      // upper half
 	MOVQ dst_base+0(FP), DI                      // dst
-	MOVQ ldd+24(FP), BX
+	MOVQ ldd+24(FP), SI
+	SHLQ $2, SI                                  // bytes between rows
+	MOVQ src_base+32(FP), DX                     // src
+	MOVQ lds+56(FP), BX
 	SHLQ $2, BX                                  // bytes between rows
 	MOVQ rows+64(FP), R8
 
 row:
-	MOVQ cols+72(FP), CX
+	MOVQ cols+72(FP), CX                         // elements left
 	XORL AX, AX                                  // elements done
 	SUBQ $16, CX                                 // a full round?
-	JLT  tail1
+	JLT  tail2
 
-loop1:
-	VMOVUPS (SI)(AX*4), Y1                       // src
-	VMOVUPS 32(SI)(AX*4), Y2
+loop2:
+	VMOVUPS (DX)(AX*4), Y1                       // src
+	VMOVUPS 32(DX)(AX*4), Y2
 	VPAND Y0, Y1, Y1                             // src & upper half
 	VPAND Y0, Y2, Y2
 	VMOVUPS Y1, (DI)(AX*4)                       // dst = src & upper half
 	VMOVUPS Y2, 32(DI)(AX*4)
 	ADDQ $16, AX                                 // 16 elements on
 	SUBQ $16, CX
-	JGE  loop1
+	JGE  loop2
 
-tail1:
+tail2:
 	ADDQ $16, CX                                 // elements left
-	JEQ  done1
+	JEQ  done2
 	LEAQ lanesAVX2<>+64(SB), R14                 // mask of the lanes that exist
 	MOVQ CX, R15
 	NEGQ R15
 	LEAQ (R14)(R15*4), R14
 	VMOVUPS (R14), Y3                            // lanes that exist
-	VMASKMOVPS (SI)(AX*4), Y3, Y1                // src
+	VMASKMOVPS (DX)(AX*4), Y3, Y1                // src
 	VMOVUPS 32(R14), Y3                          // lanes that exist
-	VMASKMOVPS 32(SI)(AX*4), Y3, Y2
+	VMASKMOVPS 32(DX)(AX*4), Y3, Y2
 	VPAND Y0, Y1, Y1                             // src & upper half
 	VPAND Y0, Y2, Y2
 	VMOVUPS (R14), Y3                            // lanes that exist
@@ -2811,9 +4768,9 @@ tail1:
 	VMOVUPS 32(R14), Y3                          // lanes that exist
 	VMASKMOVPS Y2, Y3, 32(DI)(AX*4)
 
-done1:
-	ADDQ BX, DI                                  // the next row
-	ADDQ DX, SI
+done2:
+	ADDQ SI, DI                                  // the next row
+	ADDQ BX, DX
 	DECQ R8
 	JNZ  row
 	VZEROUPPER                                   // for SSE code that follows
@@ -2822,42 +4779,42 @@ done1:
 // func lowerRowsAVX2(dst []float32, ldd int, src []float32, lds, rows, cols int)
 // lowerRowsAVX2 is copyRows of the lower halves of words, shifted up.
 TEXT ·lowerRowsAVX2(SB), NOSPLIT, $0-80
-	MOVQ src_base+32(FP), SI                     // src
-	MOVQ lds+56(FP), DX
-	SHLQ $2, DX                                  // bytes between rows
 	MOVQ dst_base+0(FP), DI                      // dst
-	MOVQ ldd+24(FP), BX
+	MOVQ ldd+24(FP), SI
+	SHLQ $2, SI                                  // bytes between rows
+	MOVQ src_base+32(FP), DX                     // src
+	MOVQ lds+56(FP), BX
 	SHLQ $2, BX                                  // bytes between rows
 	MOVQ rows+64(FP), R8
 
 row:
-	MOVQ cols+72(FP), CX
+	MOVQ cols+72(FP), CX                         // elements left
 	XORL AX, AX                                  // elements done
 	SUBQ $16, CX                                 // a full round?
-	JLT  tail1
+	JLT  tail2
 
-loop1:
-	VMOVUPS (SI)(AX*4), Y0                       // src
-	VMOVUPS 32(SI)(AX*4), Y1
+loop2:
+	VMOVUPS (DX)(AX*4), Y0                       // src
+	VMOVUPS 32(DX)(AX*4), Y1
 	VPSLLD $16, Y0, Y0                           // src<<16
 	VPSLLD $16, Y1, Y1
 	VMOVUPS Y0, (DI)(AX*4)                       // dst = src<<16
 	VMOVUPS Y1, 32(DI)(AX*4)
 	ADDQ $16, AX                                 // 16 elements on
 	SUBQ $16, CX
-	JGE  loop1
+	JGE  loop2
 
-tail1:
+tail2:
 	ADDQ $16, CX                                 // elements left
-	JEQ  done1
+	JEQ  done2
 	LEAQ lanesAVX2<>+64(SB), R14                 // mask of the lanes that exist
 	MOVQ CX, R15
 	NEGQ R15
 	LEAQ (R14)(R15*4), R14
 	VMOVUPS (R14), Y2                            // lanes that exist
-	VMASKMOVPS (SI)(AX*4), Y2, Y0                // src
+	VMASKMOVPS (DX)(AX*4), Y2, Y0                // src
 	VMOVUPS 32(R14), Y2                          // lanes that exist
-	VMASKMOVPS 32(SI)(AX*4), Y2, Y1
+	VMASKMOVPS 32(DX)(AX*4), Y2, Y1
 	VPSLLD $16, Y0, Y0                           // src<<16
 	VPSLLD $16, Y1, Y1
 	VMOVUPS (R14), Y2                            // lanes that exist
@@ -2865,9 +4822,9 @@ tail1:
 	VMOVUPS 32(R14), Y2                          // lanes that exist
 	VMASKMOVPS Y1, Y2, 32(DI)(AX*4)
 
-done1:
-	ADDQ BX, DI                                  // the next row
-	ADDQ DX, SI
+done2:
+	ADDQ SI, DI                                  // the next row
+	ADDQ BX, DX
 	DECQ R8
 	JNZ  row
 	VZEROUPPER                                   // for SSE code that follows
@@ -3018,8 +4975,8 @@ DATA constantsAVX2<>+56(SB)/4, $0x3e2aaaab
 DATA constantsAVX2<>+60(SB)/4, $0x3f000000
 DATA constantsAVX2<>+64(SB)/4, $0x00000001
 DATA constantsAVX2<>+68(SB)/4, $0x00007fff
-DATA constantsAVX2<>+72(SB)/4, $0x00000040
-DATA constantsAVX2<>+76(SB)/4, $0xffff0000
+DATA constantsAVX2<>+72(SB)/4, $0xffff0000
+DATA constantsAVX2<>+76(SB)/4, $0x00000040
 GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $80
 
 DATA lanesAVX2<>+0(SB)/8, $0xffffffffffffffff

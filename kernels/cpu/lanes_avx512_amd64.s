@@ -752,9 +752,9 @@ done1:
 TEXT ·expSumAVX512(SB), NOSPLIT, $0-60
 	VBROADCASTSS constantsAVX512<>+0(SB), Z0     // 0
 	VBROADCASTSS top+48(FP), Z1                  // top
-	VBROADCASTSS constantsAVX512<>+12(SB), Z2    // 1
-	VBROADCASTSS constantsAVX512<>+20(SB), Z3    // expMin
-	VBROADCASTSS constantsAVX512<>+24(SB), Z4    // expMax
+	VBROADCASTSS constantsAVX512<>+20(SB), Z2    // expMin
+	VBROADCASTSS constantsAVX512<>+24(SB), Z3    // expMax
+	VBROADCASTSS constantsAVX512<>+12(SB), Z4    // 1
 	VBROADCASTSS constantsAVX512<>+28(SB), Z5    // log2(e)
 	VBROADCASTSS constantsAVX512<>+32(SB), Z6    // ln2High
 	VBROADCASTSS constantsAVX512<>+36(SB), Z7    // ln2Low
@@ -775,8 +775,8 @@ TEXT ·expSumAVX512(SB), NOSPLIT, $0-60
 loop1:
 	VMOVUPS (DI)(AX*4), Z0                       // z
 	VSUBPS Z1, Z0, Z0                            // z - top
-	VMAXPS Z0, Z3, Z0                            // max(z - top, expMin)
-	VMINPS Z0, Z4, Z0                            // x = min(max(z - top, expMin), expMax)
+	VMAXPS Z0, Z2, Z0                            // max(z - top, expMin)
+	VMINPS Z0, Z3, Z0                            // x = min(max(z - top, expMin), expMax)
 	VMULPS Z5, Z0, Z15                           // x*log2(e)
 	VRNDSCALEPS $8, Z15, Z15                     // n = round(x*log2(e))
 	VFNMADD231PS Z15, Z6, Z0                     // r = x - n*ln2High
@@ -787,8 +787,8 @@ loop1:
 	VFMADD213PS Z11, Z0, Z16                     // p = p*r + 1/4!
 	VFMADD213PS Z12, Z0, Z16                     // p = p*r + 1/3!
 	VFMADD213PS Z13, Z0, Z16                     // p = p*r + 1/2!
-	VFMADD213PS Z2, Z0, Z16                      // p = p*r + 1
-	VFMADD213PS Z2, Z0, Z16                      // p = p*r + 1
+	VFMADD213PS Z4, Z0, Z16                      // p = p*r + 1
+	VFMADD213PS Z4, Z0, Z16                      // p = p*r + 1
 	VSCALEFPS Z15, Z16, Z16                      // exp = p*2^n
 	VMOVUPS Z16, (SI)(AX*4)                      // p = exp
 	VADDPS Z16, Z14, Z14                         // sums += exp
@@ -804,8 +804,8 @@ tail1:
 	KMOVW R15, K1
 	VMOVUPS.Z (DI)(AX*4), K1, Z0                 // z
 	VSUBPS Z1, Z0, Z0                            // z - top
-	VMAXPS Z0, Z3, Z0                            // max(z - top, expMin)
-	VMINPS Z0, Z4, Z0                            // x = min(max(z - top, expMin), expMax)
+	VMAXPS Z0, Z2, Z0                            // max(z - top, expMin)
+	VMINPS Z0, Z3, Z0                            // x = min(max(z - top, expMin), expMax)
 	VMULPS Z5, Z0, Z15                           // x*log2(e)
 	VRNDSCALEPS $8, Z15, Z15                     // n = round(x*log2(e))
 	VFNMADD231PS Z15, Z6, Z0                     // r = x - n*ln2High
@@ -816,8 +816,8 @@ tail1:
 	VFMADD213PS Z11, Z0, Z16                     // p = p*r + 1/4!
 	VFMADD213PS Z12, Z0, Z16                     // p = p*r + 1/3!
 	VFMADD213PS Z13, Z0, Z16                     // p = p*r + 1/2!
-	VFMADD213PS Z2, Z0, Z16                      // p = p*r + 1
-	VFMADD213PS Z2, Z0, Z16                      // p = p*r + 1
+	VFMADD213PS Z4, Z0, Z16                      // p = p*r + 1
+	VFMADD213PS Z4, Z0, Z16                      // p = p*r + 1
 	VSCALEFPS Z15, Z16, Z16                      // exp = p*2^n
 	VMOVUPS Z16, K1, (SI)(AX*4)                  // p = exp
 	VADDPS Z16, Z14, K1, Z14                     // sums += exp
@@ -840,9 +840,9 @@ done1:
 TEXT ·expMomentsAVX512(SB), NOSPLIT, $0-40
 	VBROADCASTSS constantsAVX512<>+0(SB), Z0     // 0
 	VBROADCASTSS top+24(FP), Z1                  // top
-	VBROADCASTSS constantsAVX512<>+12(SB), Z2    // 1
-	VBROADCASTSS constantsAVX512<>+20(SB), Z3    // expMin
-	VBROADCASTSS constantsAVX512<>+24(SB), Z4    // expMax
+	VBROADCASTSS constantsAVX512<>+20(SB), Z2    // expMin
+	VBROADCASTSS constantsAVX512<>+24(SB), Z3    // expMax
+	VBROADCASTSS constantsAVX512<>+12(SB), Z4    // 1
 	VBROADCASTSS constantsAVX512<>+28(SB), Z5    // log2(e)
 	VBROADCASTSS constantsAVX512<>+32(SB), Z6    // ln2High
 	VBROADCASTSS constantsAVX512<>+36(SB), Z7    // ln2Low
@@ -863,8 +863,8 @@ TEXT ·expMomentsAVX512(SB), NOSPLIT, $0-40
 loop1:
 	VMOVUPS (DI)(AX*4), Z16                      // z
 	VSUBPS Z1, Z16, Z16                          // d = z - top
-	VMAXPS Z16, Z3, Z17                          // max(d, expMin)
-	VMINPS Z17, Z4, Z17                          // x = min(max(d, expMin), expMax)
+	VMAXPS Z16, Z2, Z17                          // max(d, expMin)
+	VMINPS Z17, Z3, Z17                          // x = min(max(d, expMin), expMax)
 	VMULPS Z5, Z17, Z18                          // x*log2(e)
 	VRNDSCALEPS $8, Z18, Z18                     // n = round(x*log2(e))
 	VFNMADD231PS Z18, Z6, Z17                    // r = x - n*ln2High
@@ -875,8 +875,8 @@ loop1:
 	VFMADD213PS Z11, Z17, Z19                    // p = p*r + 1/4!
 	VFMADD213PS Z12, Z17, Z19                    // p = p*r + 1/3!
 	VFMADD213PS Z13, Z17, Z19                    // p = p*r + 1/2!
-	VFMADD213PS Z2, Z17, Z19                     // p = p*r + 1
-	VFMADD213PS Z2, Z17, Z19                     // p = p*r + 1
+	VFMADD213PS Z4, Z17, Z19                     // p = p*r + 1
+	VFMADD213PS Z4, Z17, Z19                     // p = p*r + 1
 	VSCALEFPS Z18, Z19, Z19                      // exp = p*2^n
 	VADDPS Z19, Z14, Z14                         // sums += exp
 	VMULPS Z16, Z19, Z16                         // exp*d
@@ -895,8 +895,8 @@ tail1:
 	KMOVW R15, K1
 	VMOVUPS.Z (DI)(AX*4), K1, Z16                // z
 	VSUBPS Z1, Z16, Z16                          // d = z - top
-	VMAXPS Z16, Z3, Z17                          // max(d, expMin)
-	VMINPS Z17, Z4, Z17                          // x = min(max(d, expMin), expMax)
+	VMAXPS Z16, Z2, Z17                          // max(d, expMin)
+	VMINPS Z17, Z3, Z17                          // x = min(max(d, expMin), expMax)
 	VMULPS Z5, Z17, Z18                          // x*log2(e)
 	VRNDSCALEPS $8, Z18, Z18                     // n = round(x*log2(e))
 	VFNMADD231PS Z18, Z6, Z17                    // r = x - n*ln2High
@@ -907,8 +907,8 @@ tail1:
 	VFMADD213PS Z11, Z17, Z19                    // p = p*r + 1/4!
 	VFMADD213PS Z12, Z17, Z19                    // p = p*r + 1/3!
 	VFMADD213PS Z13, Z17, Z19                    // p = p*r + 1/2!
-	VFMADD213PS Z2, Z17, Z19                     // p = p*r + 1
-	VFMADD213PS Z2, Z17, Z19                     // p = p*r + 1
+	VFMADD213PS Z4, Z17, Z19                     // p = p*r + 1
+	VFMADD213PS Z4, Z17, Z19                     // p = p*r + 1
 	VSCALEFPS Z18, Z19, Z19                      // exp = p*2^n
 	VADDPS Z19, Z14, K1, Z14                     // sums += exp
 	VMULPS Z16, Z19, Z16                         // exp*d
@@ -944,9 +944,9 @@ TEXT ·logitGradAVX512(SB), NOSPLIT, $0-44
 	VBROADCASTSS constantsAVX512<>+0(SB), Z0     // 0
 	VBROADCASTSS c+32(FP), Z1                    // c
 	VBROADCASTSS lse+24(FP), Z2                  // lse
-	VBROADCASTSS constantsAVX512<>+12(SB), Z3    // 1
-	VBROADCASTSS constantsAVX512<>+20(SB), Z4    // expMin
-	VBROADCASTSS constantsAVX512<>+24(SB), Z5    // expMax
+	VBROADCASTSS constantsAVX512<>+20(SB), Z3    // expMin
+	VBROADCASTSS constantsAVX512<>+24(SB), Z4    // expMax
+	VBROADCASTSS constantsAVX512<>+12(SB), Z5    // 1
 	VBROADCASTSS constantsAVX512<>+28(SB), Z6    // log2(e)
 	VBROADCASTSS constantsAVX512<>+32(SB), Z7    // ln2High
 	VBROADCASTSS constantsAVX512<>+36(SB), Z8    // ln2Low
@@ -969,8 +969,8 @@ TEXT ·logitGradAVX512(SB), NOSPLIT, $0-44
 loop1:
 	VMOVUPS (DI)(AX*4), Z1                       // z
 	VSUBPS Z2, Z1, Z1                            // log p = z - lse
-	VMAXPS Z1, Z4, Z19                           // max(log p, expMin)
-	VMINPS Z19, Z5, Z19                          // x = min(max(log p, expMin), expMax)
+	VMAXPS Z1, Z3, Z19                           // max(log p, expMin)
+	VMINPS Z19, Z4, Z19                          // x = min(max(log p, expMin), expMax)
 	VMULPS Z6, Z19, Z20                          // x*log2(e)
 	VRNDSCALEPS $8, Z20, Z20                     // n = round(x*log2(e))
 	VFNMADD231PS Z20, Z7, Z19                    // r = x - n*ln2High
@@ -981,8 +981,8 @@ loop1:
 	VFMADD213PS Z12, Z19, Z21                    // p = p*r + 1/4!
 	VFMADD213PS Z13, Z19, Z21                    // p = p*r + 1/3!
 	VFMADD213PS Z14, Z19, Z21                    // p = p*r + 1/2!
-	VFMADD213PS Z3, Z19, Z21                     // p = p*r + 1
-	VFMADD213PS Z3, Z19, Z21                     // p = p*r + 1
+	VFMADD213PS Z5, Z19, Z21                     // p = p*r + 1
+	VFMADD213PS Z5, Z19, Z21                     // p = p*r + 1
 	VSCALEFPS Z20, Z21, Z21                      // exp = p*2^n
 	VADDPS Z15, Z1, Z1                           // log p + entropy
 	VMULPS Z16, Z1, Z1                           // (log p + entropy)*h
@@ -1004,8 +1004,8 @@ tail1:
 	KMOVW R15, K1
 	VMOVUPS.Z (DI)(AX*4), K1, Z1                 // z
 	VSUBPS Z2, Z1, Z1                            // log p = z - lse
-	VMAXPS Z1, Z4, Z19                           // max(log p, expMin)
-	VMINPS Z19, Z5, Z19                          // x = min(max(log p, expMin), expMax)
+	VMAXPS Z1, Z3, Z19                           // max(log p, expMin)
+	VMINPS Z19, Z4, Z19                          // x = min(max(log p, expMin), expMax)
 	VMULPS Z6, Z19, Z20                          // x*log2(e)
 	VRNDSCALEPS $8, Z20, Z20                     // n = round(x*log2(e))
 	VFNMADD231PS Z20, Z7, Z19                    // r = x - n*ln2High
@@ -1016,8 +1016,8 @@ tail1:
 	VFMADD213PS Z12, Z19, Z21                    // p = p*r + 1/4!
 	VFMADD213PS Z13, Z19, Z21                    // p = p*r + 1/3!
 	VFMADD213PS Z14, Z19, Z21                    // p = p*r + 1/2!
-	VFMADD213PS Z3, Z19, Z21                     // p = p*r + 1
-	VFMADD213PS Z3, Z19, Z21                     // p = p*r + 1
+	VFMADD213PS Z5, Z19, Z21                     // p = p*r + 1
+	VFMADD213PS Z5, Z19, Z21                     // p = p*r + 1
 	VSCALEFPS Z20, Z21, Z21                      // exp = p*2^n
 	VADDPS Z15, Z1, Z1                           // log p + entropy
 	VMULPS Z16, Z1, Z1                           // (log p + entropy)*h
@@ -1032,181 +1032,171 @@ done1:
 	VZEROUPPER                                   // for SSE code that follows
 	RET
 
-// func scoreGradAVX512(z, dp []float32, lse, delta, scale float32)
-// scoreGradAVX512 makes z p = exp(z*scale-lse), and dp p*(dp-delta)*scale.
-TEXT ·scoreGradAVX512(SB), NOSPLIT, $0-60
-	VBROADCASTSS scale+56(FP), Z0                // scale
-	VBROADCASTSS lse+48(FP), Z1                  // lse
-	VBROADCASTSS constantsAVX512<>+12(SB), Z2    // 1
-	VBROADCASTSS constantsAVX512<>+20(SB), Z3    // expMin
-	VBROADCASTSS constantsAVX512<>+24(SB), Z4    // expMax
-	VBROADCASTSS constantsAVX512<>+28(SB), Z5    // log2(e)
-	VBROADCASTSS constantsAVX512<>+32(SB), Z6    // ln2High
-	VBROADCASTSS constantsAVX512<>+36(SB), Z7    // ln2Low
-	VBROADCASTSS constantsAVX512<>+40(SB), Z8    // 1/7!
-	VBROADCASTSS constantsAVX512<>+44(SB), Z9    // 1/6!
-	VBROADCASTSS constantsAVX512<>+48(SB), Z10   // 1/5!
-	VBROADCASTSS constantsAVX512<>+52(SB), Z11   // 1/4!
-	VBROADCASTSS constantsAVX512<>+56(SB), Z12   // 1/3!
-	VBROADCASTSS constantsAVX512<>+60(SB), Z13   // 1/2!
-	VBROADCASTSS delta+52(FP), Z14               // delta
-	MOVQ z_base+0(FP), DI                        // z
-	MOVQ dp_base+24(FP), SI                      // dp
-	MOVQ z_len+8(FP), CX                         // elements left
-	XORL AX, AX                                  // elements done
-	SUBQ $16, CX                                 // a full round?
-	JLT  tail1
-
-loop1:
-	VMOVUPS (DI)(AX*4), Z15                      // z
-	VMULPS Z0, Z15, Z15                          // z*scale
-	VSUBPS Z1, Z15, Z15                          // z*scale - lse
-	VMAXPS Z15, Z3, Z15                          // max(z*scale - lse, expMin)
-	VMINPS Z15, Z4, Z15                          // x = min(max(z*scale - lse, expMin), expMax)
-	VMULPS Z5, Z15, Z16                          // x*log2(e)
-	VRNDSCALEPS $8, Z16, Z16                     // n = round(x*log2(e))
-	VFNMADD231PS Z16, Z6, Z15                    // r = x - n*ln2High
-	VFNMADD231PS Z16, Z7, Z15                    // r = r - n*ln2Low
-	VMOVAPS Z8, Z17
-	VFMADD213PS Z9, Z15, Z17                     // p = 1/7!*r + 1/6!
-	VFMADD213PS Z10, Z15, Z17                    // p = p*r + 1/5!
-	VFMADD213PS Z11, Z15, Z17                    // p = p*r + 1/4!
-	VFMADD213PS Z12, Z15, Z17                    // p = p*r + 1/3!
-	VFMADD213PS Z13, Z15, Z17                    // p = p*r + 1/2!
-	VFMADD213PS Z2, Z15, Z17                     // p = p*r + 1
-	VFMADD213PS Z2, Z15, Z17                     // p = p*r + 1
-	VSCALEFPS Z16, Z17, Z17                      // exp = p*2^n
-	VMOVUPS Z17, (DI)(AX*4)                      // z = exp
-	VMOVUPS (SI)(AX*4), Z15                      // dp
-	VSUBPS Z14, Z15, Z15                         // dp - delta
-	VMULPS Z15, Z17, Z17                         // exp*(dp - delta)
-	VMULPS Z0, Z17, Z17                          // exp*(dp - delta)*scale
-	VMOVUPS Z17, (SI)(AX*4)                      // dp = exp*(dp - delta)*scale
-	ADDQ $16, AX                                 // 16 elements on
-	SUBQ $16, CX
-	JGE  loop1
-
-tail1:
-	ADDQ $16, CX                                 // elements left
-	JEQ  done1
-	MOVL $-1, R15                                // lanes that exist
-	BZHIL CX, R15, R15
-	KMOVW R15, K1
-	VMOVUPS.Z (DI)(AX*4), K1, Z15                // z
-	VMULPS Z0, Z15, Z15                          // z*scale
-	VSUBPS Z1, Z15, Z15                          // z*scale - lse
-	VMAXPS Z15, Z3, Z15                          // max(z*scale - lse, expMin)
-	VMINPS Z15, Z4, Z15                          // x = min(max(z*scale - lse, expMin), expMax)
-	VMULPS Z5, Z15, Z16                          // x*log2(e)
-	VRNDSCALEPS $8, Z16, Z16                     // n = round(x*log2(e))
-	VFNMADD231PS Z16, Z6, Z15                    // r = x - n*ln2High
-	VFNMADD231PS Z16, Z7, Z15                    // r = r - n*ln2Low
-	VMOVAPS Z8, Z17
-	VFMADD213PS Z9, Z15, Z17                     // p = 1/7!*r + 1/6!
-	VFMADD213PS Z10, Z15, Z17                    // p = p*r + 1/5!
-	VFMADD213PS Z11, Z15, Z17                    // p = p*r + 1/4!
-	VFMADD213PS Z12, Z15, Z17                    // p = p*r + 1/3!
-	VFMADD213PS Z13, Z15, Z17                    // p = p*r + 1/2!
-	VFMADD213PS Z2, Z15, Z17                     // p = p*r + 1
-	VFMADD213PS Z2, Z15, Z17                     // p = p*r + 1
-	VSCALEFPS Z16, Z17, Z17                      // exp = p*2^n
-	VMOVUPS Z17, K1, (DI)(AX*4)                  // z = exp
-	VMOVUPS.Z (SI)(AX*4), K1, Z15                // dp
-	VSUBPS Z14, Z15, Z15                         // dp - delta
-	VMULPS Z15, Z17, Z17                         // exp*(dp - delta)
-	VMULPS Z0, Z17, Z17                          // exp*(dp - delta)*scale
-	VMOVUPS Z17, K1, (SI)(AX*4)                  // dp = exp*(dp - delta)*scale
-
-done1:
-	VZEROUPPER                                   // for SSE code that follows
-	RET
-
-// func softmaxStepAVX512(z, o, state []float32, scale float32)
-// softmaxStepAVX512 makes z exp(z*scale-top), top the maximum of z*scale and state[0]. The output o
-// and the sum state[1] so far are rescaled to it, and state[1] grows by the sum of z.
-TEXT ·softmaxStepAVX512(SB), NOSPLIT, $0-76
-	VBROADCASTSS constantsAVX512<>+4(SB), Z0     // -Inf
-	VBROADCASTSS scale+72(FP), Z1                // scale
-	VBROADCASTSS constantsAVX512<>+0(SB), Z2     // 0
+// func scoreGradAVX512(z, dp []float32, ldz int, lse, delta []float32, rows, cols int, scale float32)
+// scoreGradAVX512 makes each of rows rows of cols scores z, ldz apart as those of dp, p = exp(z*scale-lse), and dp
+// p*(dp-delta)*scale, with lse and delta of the row.
+TEXT ·scoreGradAVX512(SB), NOSPLIT, $0-124
+	VBROADCASTSS scale+120(FP), Z0               // scale
+	VBROADCASTSS constantsAVX512<>+20(SB), Z1    // expMin
+	VBROADCASTSS constantsAVX512<>+24(SB), Z2    // expMax
 	VBROADCASTSS constantsAVX512<>+12(SB), Z3    // 1
-	VBROADCASTSS constantsAVX512<>+20(SB), Z4    // expMin
-	VBROADCASTSS constantsAVX512<>+24(SB), Z5    // expMax
-	VBROADCASTSS constantsAVX512<>+28(SB), Z6    // log2(e)
-	VBROADCASTSS constantsAVX512<>+32(SB), Z7    // ln2High
-	VBROADCASTSS constantsAVX512<>+36(SB), Z8    // ln2Low
-	VBROADCASTSS constantsAVX512<>+40(SB), Z9    // 1/7!
-	VBROADCASTSS constantsAVX512<>+44(SB), Z10   // 1/6!
-	VBROADCASTSS constantsAVX512<>+48(SB), Z11   // 1/5!
-	VBROADCASTSS constantsAVX512<>+52(SB), Z12   // 1/4!
-	VBROADCASTSS constantsAVX512<>+56(SB), Z13   // 1/3!
-	VBROADCASTSS constantsAVX512<>+60(SB), Z14   // 1/2!
-	VMOVAPS Z0, Z15                              // maxima
+	VBROADCASTSS constantsAVX512<>+28(SB), Z4    // log2(e)
+	VBROADCASTSS constantsAVX512<>+32(SB), Z5    // ln2High
+	VBROADCASTSS constantsAVX512<>+36(SB), Z6    // ln2Low
+	VBROADCASTSS constantsAVX512<>+40(SB), Z7    // 1/7!
+	VBROADCASTSS constantsAVX512<>+44(SB), Z8    // 1/6!
+	VBROADCASTSS constantsAVX512<>+48(SB), Z9    // 1/5!
+	VBROADCASTSS constantsAVX512<>+52(SB), Z10   // 1/4!
+	VBROADCASTSS constantsAVX512<>+56(SB), Z11   // 1/3!
+	VBROADCASTSS constantsAVX512<>+60(SB), Z12   // 1/2!
 	MOVQ z_base+0(FP), DI                        // z
-	MOVQ z_len+8(FP), CX                         // elements left
+	MOVQ ldz+48(FP), SI
+	SHLQ $2, SI                                  // bytes between rows
+	MOVQ dp_base+24(FP), DX                      // dp
+	MOVQ ldz+48(FP), BX
+	SHLQ $2, BX                                  // bytes between rows
+	MOVQ lse_base+56(FP), R8                     // lse
+	MOVQ delta_base+80(FP), R9                   // delta
+	MOVQ rows+104(FP), R13
+
+row:
+	VBROADCASTSS (R8), Z13                       // lse[0]
+	VBROADCASTSS (R9), Z14                       // delta[0]
+	MOVQ cols+112(FP), CX                        // elements left
 	XORL AX, AX                                  // elements done
-	SUBQ $16, CX                                 // a full round?
-	JLT  tail1
+	SUBQ $64, CX                                 // 4 full rounds?
+	JLT  rest2
 
-loop1:
-	VMOVUPS (DI)(AX*4), Z16                      // z
-	VMULPS Z1, Z16, Z16                          // z*scale
-	VMAXPS Z16, Z15, Z15                         // maxima = max(maxima, z*scale)
-	ADDQ $16, AX                                 // 16 elements on
-	SUBQ $16, CX
-	JGE  loop1
+many2:
+	VMOVUPS (DI)(AX*4), Z15                      // z
+	VMOVUPS 64(DI)(AX*4), Z16
+	VMOVUPS 128(DI)(AX*4), Z17
+	VMOVUPS 192(DI)(AX*4), Z18
+	VMULPS Z0, Z15, Z15                          // z*scale
+	VMULPS Z0, Z16, Z16
+	VMULPS Z0, Z17, Z17
+	VMULPS Z0, Z18, Z18
+	VSUBPS Z13, Z15, Z15                         // z*scale - lse[0]
+	VSUBPS Z13, Z16, Z16
+	VSUBPS Z13, Z17, Z17
+	VSUBPS Z13, Z18, Z18
+	VMAXPS Z15, Z1, Z15                          // max(z*scale - lse[0], expMin)
+	VMAXPS Z16, Z1, Z16
+	VMAXPS Z17, Z1, Z17
+	VMAXPS Z18, Z1, Z18
+	VMINPS Z15, Z2, Z15                          // x = min(max(z*scale - lse[0], expMin), expMax)
+	VMINPS Z16, Z2, Z16
+	VMINPS Z17, Z2, Z17
+	VMINPS Z18, Z2, Z18
+	VMULPS Z4, Z15, Z19                          // x*log2(e)
+	VMULPS Z4, Z16, Z20
+	VMULPS Z4, Z17, Z21
+	VMULPS Z4, Z18, Z22
+	VRNDSCALEPS $8, Z19, Z19                     // n = round(x*log2(e))
+	VRNDSCALEPS $8, Z20, Z20
+	VRNDSCALEPS $8, Z21, Z21
+	VRNDSCALEPS $8, Z22, Z22
+	VFNMADD231PS Z19, Z5, Z15                    // r = x - n*ln2High
+	VFNMADD231PS Z20, Z5, Z16
+	VFNMADD231PS Z21, Z5, Z17
+	VFNMADD231PS Z22, Z5, Z18
+	VFNMADD231PS Z19, Z6, Z15                    // r = r - n*ln2Low
+	VFNMADD231PS Z20, Z6, Z16
+	VFNMADD231PS Z21, Z6, Z17
+	VFNMADD231PS Z22, Z6, Z18
+	VMOVAPS Z7, Z23
+	VFMADD213PS Z8, Z15, Z23                     // p = 1/7!*r + 1/6!
+	VMOVAPS Z7, Z24
+	VFMADD213PS Z8, Z16, Z24
+	VMOVAPS Z7, Z25
+	VFMADD213PS Z8, Z17, Z25
+	VMOVAPS Z7, Z26
+	VFMADD213PS Z8, Z18, Z26
+	VFMADD213PS Z9, Z15, Z23                     // p = p*r + 1/5!
+	VFMADD213PS Z9, Z16, Z24
+	VFMADD213PS Z9, Z17, Z25
+	VFMADD213PS Z9, Z18, Z26
+	VFMADD213PS Z10, Z15, Z23                    // p = p*r + 1/4!
+	VFMADD213PS Z10, Z16, Z24
+	VFMADD213PS Z10, Z17, Z25
+	VFMADD213PS Z10, Z18, Z26
+	VFMADD213PS Z11, Z15, Z23                    // p = p*r + 1/3!
+	VFMADD213PS Z11, Z16, Z24
+	VFMADD213PS Z11, Z17, Z25
+	VFMADD213PS Z11, Z18, Z26
+	VFMADD213PS Z12, Z15, Z23                    // p = p*r + 1/2!
+	VFMADD213PS Z12, Z16, Z24
+	VFMADD213PS Z12, Z17, Z25
+	VFMADD213PS Z12, Z18, Z26
+	VFMADD213PS Z3, Z15, Z23                     // p = p*r + 1
+	VFMADD213PS Z3, Z16, Z24
+	VFMADD213PS Z3, Z17, Z25
+	VFMADD213PS Z3, Z18, Z26
+	VFMADD213PS Z3, Z15, Z23                     // p = p*r + 1
+	VFMADD213PS Z3, Z16, Z24
+	VFMADD213PS Z3, Z17, Z25
+	VFMADD213PS Z3, Z18, Z26
+	VSCALEFPS Z19, Z23, Z23                      // p = exp
+	VSCALEFPS Z20, Z24, Z24
+	VSCALEFPS Z21, Z25, Z25
+	VSCALEFPS Z22, Z26, Z26
+	VMOVUPS (DX)(AX*4), Z15                      // dp
+	VMOVUPS 64(DX)(AX*4), Z16
+	VMOVUPS 128(DX)(AX*4), Z17
+	VMOVUPS 192(DX)(AX*4), Z18
+	VSUBPS Z14, Z15, Z15                         // dp - delta[0]
+	VSUBPS Z14, Z16, Z16
+	VSUBPS Z14, Z17, Z17
+	VSUBPS Z14, Z18, Z18
+	VMULPS Z15, Z23, Z15                         // p*(dp - delta[0])
+	VMULPS Z16, Z24, Z16
+	VMULPS Z17, Z25, Z17
+	VMULPS Z18, Z26, Z18
+	VMULPS Z0, Z15, Z15                          // ds = p*(dp - delta[0])*scale
+	VMULPS Z0, Z16, Z16
+	VMULPS Z0, Z17, Z17
+	VMULPS Z0, Z18, Z18
+	VMOVUPS Z23, (DI)(AX*4)                      // z = p
+	VMOVUPS Z24, 64(DI)(AX*4)
+	VMOVUPS Z25, 128(DI)(AX*4)
+	VMOVUPS Z26, 192(DI)(AX*4)
+	VMOVUPS Z15, (DX)(AX*4)                      // dp = ds
+	VMOVUPS Z16, 64(DX)(AX*4)
+	VMOVUPS Z17, 128(DX)(AX*4)
+	VMOVUPS Z18, 192(DX)(AX*4)
+	ADDQ $64, AX
+	SUBQ $64, CX
+	JGE  many2
 
-tail1:
-	ADDQ $16, CX                                 // elements left
-	JEQ  done1
-	MOVL $-1, R15                                // lanes that exist
-	BZHIL CX, R15, R15
-	KMOVW R15, K1
-	VMOVUPS.Z (DI)(AX*4), K1, Z16                // z
-	VMULPS Z1, Z16, Z16                          // z*scale
-	VBLENDMPS Z16, Z0, K1, Z16                   // z*scale
-	VMAXPS Z16, Z15, Z15                         // maxima = max(maxima, z*scale)
-
-done1:
-	MOVQ state_base+48(FP), R10                  // state
-	VBROADCASTSS (R10), Z0                       // old maximum = state[0]
-	VEXTRACTF64X4 $1, Z15, Y17                   // max
-	VMAXPS Y17, Y15, Y16                         // lanes 8 apart
-	VEXTRACTF32X4 $1, Y16, X17
-	VMAXPS X17, X16, X16                         // 4 apart
-	VPERMILPS $0x0E, X16, X17
-	VMAXPS X17, X16, X16                         // 2 apart
-	VPERMILPS $0x01, X16, X17
-	VMAXSS X17, X16, X16                         // 1 apart
-	VMAXPS Z0, Z16, Z16                          // max(max, old maximum)
-	VBROADCASTSS X16, Z16                        // top = max(max, old maximum) in all lanes
-	VMOVAPS Z2, Z15                              // sums
-	MOVQ z_base+0(FP), DI                        // z
-	MOVQ z_len+8(FP), CX                         // elements left
-	XORL AX, AX                                  // elements done
-	SUBQ $16, CX                                 // a full round?
+rest2:
+	ADDQ $48, CX                                 // a full round?
 	JLT  tail2
 
 loop2:
-	VMOVUPS (DI)(AX*4), Z2                       // z
-	VMULPS Z1, Z2, Z2                            // z*scale
-	VSUBPS Z16, Z2, Z2                           // z*scale - top
-	VMAXPS Z2, Z4, Z2                            // max(z*scale - top, expMin)
-	VMINPS Z2, Z5, Z2                            // x = min(max(z*scale - top, expMin), expMax)
-	VMULPS Z6, Z2, Z17                           // x*log2(e)
-	VRNDSCALEPS $8, Z17, Z17                     // n = round(x*log2(e))
-	VFNMADD231PS Z17, Z7, Z2                     // r = x - n*ln2High
-	VFNMADD231PS Z17, Z8, Z2                     // r = r - n*ln2Low
-	VMOVAPS Z9, Z18
-	VFMADD213PS Z10, Z2, Z18                     // p = 1/7!*r + 1/6!
-	VFMADD213PS Z11, Z2, Z18                     // p = p*r + 1/5!
-	VFMADD213PS Z12, Z2, Z18                     // p = p*r + 1/4!
-	VFMADD213PS Z13, Z2, Z18                     // p = p*r + 1/3!
-	VFMADD213PS Z14, Z2, Z18                     // p = p*r + 1/2!
-	VFMADD213PS Z3, Z2, Z18                      // p = p*r + 1
-	VFMADD213PS Z3, Z2, Z18                      // p = p*r + 1
-	VSCALEFPS Z17, Z18, Z18                      // exp = p*2^n
-	VMOVUPS Z18, (DI)(AX*4)                      // z = exp
-	VADDPS Z18, Z15, Z15                         // sums += exp
+	VMOVUPS (DI)(AX*4), Z15                      // z
+	VMULPS Z0, Z15, Z15                          // z*scale
+	VSUBPS Z13, Z15, Z15                         // z*scale - lse[0]
+	VMAXPS Z15, Z1, Z15                          // max(z*scale - lse[0], expMin)
+	VMINPS Z15, Z2, Z15                          // x = min(max(z*scale - lse[0], expMin), expMax)
+	VMULPS Z4, Z15, Z16                          // x*log2(e)
+	VRNDSCALEPS $8, Z16, Z16                     // n = round(x*log2(e))
+	VFNMADD231PS Z16, Z5, Z15                    // r = x - n*ln2High
+	VFNMADD231PS Z16, Z6, Z15                    // r = r - n*ln2Low
+	VMOVAPS Z7, Z17
+	VFMADD213PS Z8, Z15, Z17                     // p = 1/7!*r + 1/6!
+	VFMADD213PS Z9, Z15, Z17                     // p = p*r + 1/5!
+	VFMADD213PS Z10, Z15, Z17                    // p = p*r + 1/4!
+	VFMADD213PS Z11, Z15, Z17                    // p = p*r + 1/3!
+	VFMADD213PS Z12, Z15, Z17                    // p = p*r + 1/2!
+	VFMADD213PS Z3, Z15, Z17                     // p = p*r + 1
+	VFMADD213PS Z3, Z15, Z17                     // p = p*r + 1
+	VSCALEFPS Z16, Z17, Z17                      // p = exp
+	VMOVUPS (DX)(AX*4), Z15                      // dp
+	VSUBPS Z14, Z15, Z15                         // dp - delta[0]
+	VMULPS Z15, Z17, Z15                         // p*(dp - delta[0])
+	VMULPS Z0, Z15, Z15                          // ds = p*(dp - delta[0])*scale
+	VMOVUPS Z17, (DI)(AX*4)                      // z = p
+	VMOVUPS Z15, (DX)(AX*4)                      // dp = ds
 	ADDQ $16, AX                                 // 16 elements on
 	SUBQ $16, CX
 	JGE  loop2
@@ -1217,62 +1207,543 @@ tail2:
 	MOVL $-1, R15                                // lanes that exist
 	BZHIL CX, R15, R15
 	KMOVW R15, K1
-	VMOVUPS.Z (DI)(AX*4), K1, Z2                 // z
-	VMULPS Z1, Z2, Z2                            // z*scale
-	VSUBPS Z16, Z2, Z2                           // z*scale - top
-	VMAXPS Z2, Z4, Z2                            // max(z*scale - top, expMin)
-	VMINPS Z2, Z5, Z2                            // x = min(max(z*scale - top, expMin), expMax)
-	VMULPS Z6, Z2, Z17                           // x*log2(e)
-	VRNDSCALEPS $8, Z17, Z17                     // n = round(x*log2(e))
-	VFNMADD231PS Z17, Z7, Z2                     // r = x - n*ln2High
-	VFNMADD231PS Z17, Z8, Z2                     // r = r - n*ln2Low
-	VMOVAPS Z9, Z18
-	VFMADD213PS Z10, Z2, Z18                     // p = 1/7!*r + 1/6!
-	VFMADD213PS Z11, Z2, Z18                     // p = p*r + 1/5!
-	VFMADD213PS Z12, Z2, Z18                     // p = p*r + 1/4!
-	VFMADD213PS Z13, Z2, Z18                     // p = p*r + 1/3!
-	VFMADD213PS Z14, Z2, Z18                     // p = p*r + 1/2!
-	VFMADD213PS Z3, Z2, Z18                      // p = p*r + 1
-	VFMADD213PS Z3, Z2, Z18                      // p = p*r + 1
-	VSCALEFPS Z17, Z18, Z18                      // exp = p*2^n
-	VMOVUPS Z18, K1, (DI)(AX*4)                  // z = exp
-	VADDPS Z18, Z15, K1, Z15                     // sums += exp
+	VMOVUPS.Z (DI)(AX*4), K1, Z15                // z
+	VMULPS Z0, Z15, Z15                          // z*scale
+	VSUBPS Z13, Z15, Z15                         // z*scale - lse[0]
+	VMAXPS Z15, Z1, Z15                          // max(z*scale - lse[0], expMin)
+	VMINPS Z15, Z2, Z15                          // x = min(max(z*scale - lse[0], expMin), expMax)
+	VMULPS Z4, Z15, Z16                          // x*log2(e)
+	VRNDSCALEPS $8, Z16, Z16                     // n = round(x*log2(e))
+	VFNMADD231PS Z16, Z5, Z15                    // r = x - n*ln2High
+	VFNMADD231PS Z16, Z6, Z15                    // r = r - n*ln2Low
+	VMOVAPS Z7, Z17
+	VFMADD213PS Z8, Z15, Z17                     // p = 1/7!*r + 1/6!
+	VFMADD213PS Z9, Z15, Z17                     // p = p*r + 1/5!
+	VFMADD213PS Z10, Z15, Z17                    // p = p*r + 1/4!
+	VFMADD213PS Z11, Z15, Z17                    // p = p*r + 1/3!
+	VFMADD213PS Z12, Z15, Z17                    // p = p*r + 1/2!
+	VFMADD213PS Z3, Z15, Z17                     // p = p*r + 1
+	VFMADD213PS Z3, Z15, Z17                     // p = p*r + 1
+	VSCALEFPS Z16, Z17, Z17                      // p = exp
+	VMOVUPS.Z (DX)(AX*4), K1, Z15                // dp
+	VSUBPS Z14, Z15, Z15                         // dp - delta[0]
+	VMULPS Z15, Z17, Z15                         // p*(dp - delta[0])
+	VMULPS Z0, Z15, Z15                          // ds = p*(dp - delta[0])*scale
+	VMOVUPS Z17, K1, (DI)(AX*4)                  // z = p
+	VMOVUPS Z15, K1, (DX)(AX*4)                  // dp = ds
 
 done2:
-	MOVQ state_base+48(FP), R10                  // state
-	VBROADCASTSS 4(R10), Z1                      // old sum = state[1]
-	VUCOMISS X16, X0                             // top = old maximum?
-	JNE  3(PC)
-	JPS  2(PC)
-	JMP  equal3
-	VSUBPS Z16, Z0, Z0                           // old maximum - top
-	VMAXPS Z0, Z4, Z0                            // max(old maximum - top, expMin)
-	VMINPS Z0, Z5, Z0                            // x = min(max(old maximum - top, expMin), expMax)
-	VMULPS Z6, Z0, Z2                            // x*log2(e)
-	VRNDSCALEPS $8, Z2, Z2                       // n = round(x*log2(e))
-	VFNMADD231PS Z2, Z7, Z0                      // r = x - n*ln2High
-	VFNMADD231PS Z2, Z8, Z0                      // r = r - n*ln2Low
-	VMOVAPS Z9, Z4
-	VFMADD213PS Z10, Z0, Z4                      // p = 1/7!*r + 1/6!
-	VFMADD213PS Z11, Z0, Z4                      // p = p*r + 1/5!
-	VFMADD213PS Z12, Z0, Z4                      // p = p*r + 1/4!
-	VFMADD213PS Z13, Z0, Z4                      // p = p*r + 1/3!
-	VFMADD213PS Z14, Z0, Z4                      // p = p*r + 1/2!
-	VFMADD213PS Z3, Z0, Z4                       // p = p*r + 1
-	VFMADD213PS Z3, Z0, Z4                       // p = p*r + 1
-	VSCALEFPS Z2, Z4, Z4                         // factor = exp
-	VMULPS Z4, Z1, Z0                            // old sum*factor
-	VMOVAPS Z0, Z1                               // old sum = old sum*factor
-	MOVQ o_base+24(FP), DI                       // o
-	MOVQ o_len+32(FP), CX                        // elements left
+	ADDQ SI, DI                                  // the next row
+	ADDQ BX, DX
+	ADDQ $4, R8
+	ADDQ $4, R9
+	DECQ R13
+	JNZ  row
+	VZEROUPPER                                   // for SSE code that follows
+	RET
+
+// func scoreGradHalfAVX512(z, dp []float32, ldz int, lse, delta []float32, rows, cols int, scale float32)
+// scoreGradHalfAVX512 makes each of rows rows of cols scores z, ldz apart as those of dp, p = exp(z*scale-lse), and dp
+// p*(dp-delta)*scale, with lse and delta of the row. It rounds both to bf16.
+TEXT ·scoreGradHalfAVX512(SB), NOSPLIT, $0-124
+	VBROADCASTSS scale+120(FP), Z0               // scale
+	VBROADCASTSS constantsAVX512<>+20(SB), Z1    // expMin
+	VBROADCASTSS constantsAVX512<>+24(SB), Z2    // expMax
+	VBROADCASTSS constantsAVX512<>+12(SB), Z3    // 1
+	VBROADCASTSS constantsAVX512<>+28(SB), Z4    // log2(e)
+	VBROADCASTSS constantsAVX512<>+32(SB), Z5    // ln2High
+	VBROADCASTSS constantsAVX512<>+36(SB), Z6    // ln2Low
+	VBROADCASTSS constantsAVX512<>+40(SB), Z7    // 1/7!
+	VBROADCASTSS constantsAVX512<>+44(SB), Z8    // 1/6!
+	VBROADCASTSS constantsAVX512<>+48(SB), Z9    // 1/5!
+	VBROADCASTSS constantsAVX512<>+52(SB), Z10   // 1/4!
+	VBROADCASTSS constantsAVX512<>+56(SB), Z11   // 1/3!
+	VBROADCASTSS constantsAVX512<>+60(SB), Z12   // 1/2!
+	VBROADCASTSS constantsAVX512<>+64(SB), Z13   // 1
+	VBROADCASTSS constantsAVX512<>+68(SB), Z14   // 0x7fff
+	VBROADCASTSS constantsAVX512<>+72(SB), Z15   // upper half
+	MOVQ z_base+0(FP), DI                        // z
+	MOVQ ldz+48(FP), SI
+	SHLQ $2, SI                                  // bytes between rows
+	MOVQ dp_base+24(FP), DX                      // dp
+	MOVQ ldz+48(FP), BX
+	SHLQ $2, BX                                  // bytes between rows
+	MOVQ lse_base+56(FP), R8                     // lse
+	MOVQ delta_base+80(FP), R9                   // delta
+	MOVQ rows+104(FP), R13
+
+row:
+	VBROADCASTSS (R8), Z16                       // lse[0]
+	VBROADCASTSS (R9), Z17                       // delta[0]
+	MOVQ cols+112(FP), CX                        // elements left
 	XORL AX, AX                                  // elements done
-	SUBQ $16, CX                                 // a full round?
+	SUBQ $64, CX                                 // 4 full rounds?
+	JLT  rest2
+
+many2:
+	VMOVUPS (DI)(AX*4), Z18                      // z
+	VMOVUPS 64(DI)(AX*4), Z19
+	VMOVUPS 128(DI)(AX*4), Z20
+	VMOVUPS 192(DI)(AX*4), Z21
+	VMULPS Z0, Z18, Z18                          // z*scale
+	VMULPS Z0, Z19, Z19
+	VMULPS Z0, Z20, Z20
+	VMULPS Z0, Z21, Z21
+	VSUBPS Z16, Z18, Z18                         // z*scale - lse[0]
+	VSUBPS Z16, Z19, Z19
+	VSUBPS Z16, Z20, Z20
+	VSUBPS Z16, Z21, Z21
+	VMAXPS Z18, Z1, Z18                          // max(z*scale - lse[0], expMin)
+	VMAXPS Z19, Z1, Z19
+	VMAXPS Z20, Z1, Z20
+	VMAXPS Z21, Z1, Z21
+	VMINPS Z18, Z2, Z18                          // x = min(max(z*scale - lse[0], expMin), expMax)
+	VMINPS Z19, Z2, Z19
+	VMINPS Z20, Z2, Z20
+	VMINPS Z21, Z2, Z21
+	VMULPS Z4, Z18, Z22                          // x*log2(e)
+	VMULPS Z4, Z19, Z23
+	VMULPS Z4, Z20, Z24
+	VMULPS Z4, Z21, Z25
+	VRNDSCALEPS $8, Z22, Z22                     // n = round(x*log2(e))
+	VRNDSCALEPS $8, Z23, Z23
+	VRNDSCALEPS $8, Z24, Z24
+	VRNDSCALEPS $8, Z25, Z25
+	VFNMADD231PS Z22, Z5, Z18                    // r = x - n*ln2High
+	VFNMADD231PS Z23, Z5, Z19
+	VFNMADD231PS Z24, Z5, Z20
+	VFNMADD231PS Z25, Z5, Z21
+	VFNMADD231PS Z22, Z6, Z18                    // r = r - n*ln2Low
+	VFNMADD231PS Z23, Z6, Z19
+	VFNMADD231PS Z24, Z6, Z20
+	VFNMADD231PS Z25, Z6, Z21
+	VMOVAPS Z7, Z26
+	VFMADD213PS Z8, Z18, Z26                     // p = 1/7!*r + 1/6!
+	VMOVAPS Z7, Z27
+	VFMADD213PS Z8, Z19, Z27
+	VMOVAPS Z7, Z28
+	VFMADD213PS Z8, Z20, Z28
+	VMOVAPS Z7, Z29
+	VFMADD213PS Z8, Z21, Z29
+	VFMADD213PS Z9, Z18, Z26                     // p = p*r + 1/5!
+	VFMADD213PS Z9, Z19, Z27
+	VFMADD213PS Z9, Z20, Z28
+	VFMADD213PS Z9, Z21, Z29
+	VFMADD213PS Z10, Z18, Z26                    // p = p*r + 1/4!
+	VFMADD213PS Z10, Z19, Z27
+	VFMADD213PS Z10, Z20, Z28
+	VFMADD213PS Z10, Z21, Z29
+	VFMADD213PS Z11, Z18, Z26                    // p = p*r + 1/3!
+	VFMADD213PS Z11, Z19, Z27
+	VFMADD213PS Z11, Z20, Z28
+	VFMADD213PS Z11, Z21, Z29
+	VFMADD213PS Z12, Z18, Z26                    // p = p*r + 1/2!
+	VFMADD213PS Z12, Z19, Z27
+	VFMADD213PS Z12, Z20, Z28
+	VFMADD213PS Z12, Z21, Z29
+	VFMADD213PS Z3, Z18, Z26                     // p = p*r + 1
+	VFMADD213PS Z3, Z19, Z27
+	VFMADD213PS Z3, Z20, Z28
+	VFMADD213PS Z3, Z21, Z29
+	VFMADD213PS Z3, Z18, Z26                     // p = p*r + 1
+	VFMADD213PS Z3, Z19, Z27
+	VFMADD213PS Z3, Z20, Z28
+	VFMADD213PS Z3, Z21, Z29
+	VSCALEFPS Z22, Z26, Z26                      // p = exp
+	VSCALEFPS Z23, Z27, Z27
+	VSCALEFPS Z24, Z28, Z28
+	VSCALEFPS Z25, Z29, Z29
+	VMOVUPS (DX)(AX*4), Z18                      // dp
+	VMOVUPS 64(DX)(AX*4), Z19
+	VMOVUPS 128(DX)(AX*4), Z20
+	VMOVUPS 192(DX)(AX*4), Z21
+	VSUBPS Z17, Z18, Z18                         // dp - delta[0]
+	VSUBPS Z17, Z19, Z19
+	VSUBPS Z17, Z20, Z20
+	VSUBPS Z17, Z21, Z21
+	VMULPS Z18, Z26, Z18                         // p*(dp - delta[0])
+	VMULPS Z19, Z27, Z19
+	VMULPS Z20, Z28, Z20
+	VMULPS Z21, Z29, Z21
+	VMULPS Z0, Z18, Z18                          // ds = p*(dp - delta[0])*scale
+	VMULPS Z0, Z19, Z19
+	VMULPS Z0, Z20, Z20
+	VMULPS Z0, Z21, Z21
+	VPSRLD $16, Z26, Z22                         // upper = p>>16
+	VPSRLD $16, Z27, Z23
+	VPSRLD $16, Z28, Z24
+	VPSRLD $16, Z29, Z25
+	VPANDD Z13, Z22, Z22                         // upper & 1
+	VPANDD Z13, Z23, Z23
+	VPANDD Z13, Z24, Z24
+	VPANDD Z13, Z25, Z25
+	VPADDD Z14, Z22, Z22                         // upper & 1 + 0x7fff
+	VPADDD Z14, Z23, Z23
+	VPADDD Z14, Z24, Z24
+	VPADDD Z14, Z25, Z25
+	VPADDD Z26, Z22, Z22                         // r = upper & 1 + 0x7fff + p
+	VPADDD Z27, Z23, Z23
+	VPADDD Z28, Z24, Z24
+	VPADDD Z29, Z25, Z25
+	VCMPPS $3, Z26, Z26, K2                      // p is NaN ? p : r
+	VBLENDMPS Z26, Z22, K2, Z22
+	VCMPPS $3, Z27, Z27, K2
+	VBLENDMPS Z27, Z23, K2, Z23
+	VCMPPS $3, Z28, Z28, K2
+	VBLENDMPS Z28, Z24, K2, Z24
+	VCMPPS $3, Z29, Z29, K2
+	VBLENDMPS Z29, Z25, K2, Z25
+	VPANDD Z15, Z22, Z22                         // bf16 = p is NaN ? p : r & upper half
+	VPANDD Z15, Z23, Z23
+	VPANDD Z15, Z24, Z24
+	VPANDD Z15, Z25, Z25
+	VMOVUPS Z22, (DI)(AX*4)                      // z = bf16
+	VMOVUPS Z23, 64(DI)(AX*4)
+	VMOVUPS Z24, 128(DI)(AX*4)
+	VMOVUPS Z25, 192(DI)(AX*4)
+	VPSRLD $16, Z18, Z22                         // upper = ds>>16
+	VPSRLD $16, Z19, Z23
+	VPSRLD $16, Z20, Z24
+	VPSRLD $16, Z21, Z25
+	VPANDD Z13, Z22, Z22                         // upper & 1
+	VPANDD Z13, Z23, Z23
+	VPANDD Z13, Z24, Z24
+	VPANDD Z13, Z25, Z25
+	VPADDD Z14, Z22, Z22                         // upper & 1 + 0x7fff
+	VPADDD Z14, Z23, Z23
+	VPADDD Z14, Z24, Z24
+	VPADDD Z14, Z25, Z25
+	VPADDD Z18, Z22, Z22                         // r = upper & 1 + 0x7fff + ds
+	VPADDD Z19, Z23, Z23
+	VPADDD Z20, Z24, Z24
+	VPADDD Z21, Z25, Z25
+	VCMPPS $3, Z18, Z18, K2                      // ds is NaN ? ds : r
+	VBLENDMPS Z18, Z22, K2, Z22
+	VCMPPS $3, Z19, Z19, K2
+	VBLENDMPS Z19, Z23, K2, Z23
+	VCMPPS $3, Z20, Z20, K2
+	VBLENDMPS Z20, Z24, K2, Z24
+	VCMPPS $3, Z21, Z21, K2
+	VBLENDMPS Z21, Z25, K2, Z25
+	VPANDD Z15, Z22, Z22                         // bf16 = ds is NaN ? ds : r & upper half
+	VPANDD Z15, Z23, Z23
+	VPANDD Z15, Z24, Z24
+	VPANDD Z15, Z25, Z25
+	VMOVUPS Z22, (DX)(AX*4)                      // dp = bf16
+	VMOVUPS Z23, 64(DX)(AX*4)
+	VMOVUPS Z24, 128(DX)(AX*4)
+	VMOVUPS Z25, 192(DX)(AX*4)
+	ADDQ $64, AX
+	SUBQ $64, CX
+	JGE  many2
+
+rest2:
+	ADDQ $48, CX                                 // a full round?
+	JLT  tail2
+
+loop2:
+	VMOVUPS (DI)(AX*4), Z18                      // z
+	VMULPS Z0, Z18, Z18                          // z*scale
+	VSUBPS Z16, Z18, Z18                         // z*scale - lse[0]
+	VMAXPS Z18, Z1, Z18                          // max(z*scale - lse[0], expMin)
+	VMINPS Z18, Z2, Z18                          // x = min(max(z*scale - lse[0], expMin), expMax)
+	VMULPS Z4, Z18, Z19                          // x*log2(e)
+	VRNDSCALEPS $8, Z19, Z19                     // n = round(x*log2(e))
+	VFNMADD231PS Z19, Z5, Z18                    // r = x - n*ln2High
+	VFNMADD231PS Z19, Z6, Z18                    // r = r - n*ln2Low
+	VMOVAPS Z7, Z20
+	VFMADD213PS Z8, Z18, Z20                     // p = 1/7!*r + 1/6!
+	VFMADD213PS Z9, Z18, Z20                     // p = p*r + 1/5!
+	VFMADD213PS Z10, Z18, Z20                    // p = p*r + 1/4!
+	VFMADD213PS Z11, Z18, Z20                    // p = p*r + 1/3!
+	VFMADD213PS Z12, Z18, Z20                    // p = p*r + 1/2!
+	VFMADD213PS Z3, Z18, Z20                     // p = p*r + 1
+	VFMADD213PS Z3, Z18, Z20                     // p = p*r + 1
+	VSCALEFPS Z19, Z20, Z20                      // p = exp
+	VMOVUPS (DX)(AX*4), Z18                      // dp
+	VSUBPS Z17, Z18, Z18                         // dp - delta[0]
+	VMULPS Z18, Z20, Z18                         // p*(dp - delta[0])
+	VMULPS Z0, Z18, Z18                          // ds = p*(dp - delta[0])*scale
+	VPSRLD $16, Z20, Z19                         // upper = p>>16
+	VPANDD Z13, Z19, Z19                         // upper & 1
+	VPADDD Z14, Z19, Z19                         // upper & 1 + 0x7fff
+	VPADDD Z20, Z19, Z19                         // r = upper & 1 + 0x7fff + p
+	VCMPPS $3, Z20, Z20, K2                      // p is NaN ? p : r
+	VBLENDMPS Z20, Z19, K2, Z19
+	VPANDD Z15, Z19, Z19                         // bf16 = p is NaN ? p : r & upper half
+	VMOVUPS Z19, (DI)(AX*4)                      // z = bf16
+	VPSRLD $16, Z18, Z19                         // upper = ds>>16
+	VPANDD Z13, Z19, Z19                         // upper & 1
+	VPADDD Z14, Z19, Z19                         // upper & 1 + 0x7fff
+	VPADDD Z18, Z19, Z19                         // r = upper & 1 + 0x7fff + ds
+	VCMPPS $3, Z18, Z18, K2                      // ds is NaN ? ds : r
+	VBLENDMPS Z18, Z19, K2, Z19
+	VPANDD Z15, Z19, Z19                         // bf16 = ds is NaN ? ds : r & upper half
+	VMOVUPS Z19, (DX)(AX*4)                      // dp = bf16
+	ADDQ $16, AX                                 // 16 elements on
+	SUBQ $16, CX
+	JGE  loop2
+
+tail2:
+	ADDQ $16, CX                                 // elements left
+	JEQ  done2
+	MOVL $-1, R15                                // lanes that exist
+	BZHIL CX, R15, R15
+	KMOVW R15, K1
+	VMOVUPS.Z (DI)(AX*4), K1, Z18                // z
+	VMULPS Z0, Z18, Z18                          // z*scale
+	VSUBPS Z16, Z18, Z18                         // z*scale - lse[0]
+	VMAXPS Z18, Z1, Z18                          // max(z*scale - lse[0], expMin)
+	VMINPS Z18, Z2, Z18                          // x = min(max(z*scale - lse[0], expMin), expMax)
+	VMULPS Z4, Z18, Z19                          // x*log2(e)
+	VRNDSCALEPS $8, Z19, Z19                     // n = round(x*log2(e))
+	VFNMADD231PS Z19, Z5, Z18                    // r = x - n*ln2High
+	VFNMADD231PS Z19, Z6, Z18                    // r = r - n*ln2Low
+	VMOVAPS Z7, Z20
+	VFMADD213PS Z8, Z18, Z20                     // p = 1/7!*r + 1/6!
+	VFMADD213PS Z9, Z18, Z20                     // p = p*r + 1/5!
+	VFMADD213PS Z10, Z18, Z20                    // p = p*r + 1/4!
+	VFMADD213PS Z11, Z18, Z20                    // p = p*r + 1/3!
+	VFMADD213PS Z12, Z18, Z20                    // p = p*r + 1/2!
+	VFMADD213PS Z3, Z18, Z20                     // p = p*r + 1
+	VFMADD213PS Z3, Z18, Z20                     // p = p*r + 1
+	VSCALEFPS Z19, Z20, Z20                      // p = exp
+	VMOVUPS.Z (DX)(AX*4), K1, Z18                // dp
+	VSUBPS Z17, Z18, Z18                         // dp - delta[0]
+	VMULPS Z18, Z20, Z18                         // p*(dp - delta[0])
+	VMULPS Z0, Z18, Z18                          // ds = p*(dp - delta[0])*scale
+	VPSRLD $16, Z20, Z19                         // upper = p>>16
+	VPANDD Z13, Z19, Z19                         // upper & 1
+	VPADDD Z14, Z19, Z19                         // upper & 1 + 0x7fff
+	VPADDD Z20, Z19, Z19                         // r = upper & 1 + 0x7fff + p
+	VCMPPS $3, Z20, Z20, K2                      // p is NaN ? p : r
+	VBLENDMPS Z20, Z19, K2, Z19
+	VPANDD Z15, Z19, Z19                         // bf16 = p is NaN ? p : r & upper half
+	VMOVUPS Z19, K1, (DI)(AX*4)                  // z = bf16
+	VPSRLD $16, Z18, Z19                         // upper = ds>>16
+	VPANDD Z13, Z19, Z19                         // upper & 1
+	VPADDD Z14, Z19, Z19                         // upper & 1 + 0x7fff
+	VPADDD Z18, Z19, Z19                         // r = upper & 1 + 0x7fff + ds
+	VCMPPS $3, Z18, Z18, K2                      // ds is NaN ? ds : r
+	VBLENDMPS Z18, Z19, K2, Z19
+	VPANDD Z15, Z19, Z19                         // bf16 = ds is NaN ? ds : r & upper half
+	VMOVUPS Z19, K1, (DX)(AX*4)                  // dp = bf16
+
+done2:
+	ADDQ SI, DI                                  // the next row
+	ADDQ BX, DX
+	ADDQ $4, R8
+	ADDQ $4, R9
+	DECQ R13
+	JNZ  row
+	VZEROUPPER                                   // for SSE code that follows
+	RET
+
+// func softmaxStepAVX512(z []float32, ldz int, o []float32, d int, state []float32, rows, cols int, scale float32)
+// softmaxStepAVX512 makes each of rows rows of cols scores z, ldz apart, exp(z*scale-top), top the maximum of
+// z*scale and state[0]. The row of o, d long, and the sum state[1] so far are rescaled to it, and state[1]
+// grows by the sum of z. state has 3 a row, the third for top; scale is positive.
+TEXT ·softmaxStepAVX512(SB), NOSPLIT, $0-108
+	VBROADCASTSS constantsAVX512<>+4(SB), Z0     // -Inf
+	VBROADCASTSS scale+104(FP), Z1               // scale
+	VBROADCASTSS constantsAVX512<>+0(SB), Z2     // 0
+	VBROADCASTSS constantsAVX512<>+20(SB), Z3    // expMin
+	VBROADCASTSS constantsAVX512<>+12(SB), Z4    // 1
+	VBROADCASTSS constantsAVX512<>+28(SB), Z5    // log2(e)
+	VBROADCASTSS constantsAVX512<>+32(SB), Z6    // ln2High
+	VBROADCASTSS constantsAVX512<>+36(SB), Z7    // ln2Low
+	VBROADCASTSS constantsAVX512<>+40(SB), Z8    // 1/7!
+	VBROADCASTSS constantsAVX512<>+44(SB), Z9    // 1/6!
+	VBROADCASTSS constantsAVX512<>+48(SB), Z10   // 1/5!
+	VBROADCASTSS constantsAVX512<>+52(SB), Z11   // 1/4!
+	VBROADCASTSS constantsAVX512<>+56(SB), Z12   // 1/3!
+	VBROADCASTSS constantsAVX512<>+60(SB), Z13   // 1/2!
+	MOVQ z_base+0(FP), DI                        // z
+	MOVQ ldz+24(FP), SI
+	SHLQ $2, SI                                  // bytes between rows
+	MOVQ state_base+64(FP), DX                   // state
+	MOVQ rows+88(FP), BX
+
+row:
+	VMOVAPS Z0, Z14                              // maxima
+	MOVQ cols+96(FP), CX                         // elements left
+	XORL AX, AX                                  // elements done
+	SUBQ $64, CX                                 // 4 full rounds?
+	JLT  rest2
+
+many2:
+	VMOVUPS (DI)(AX*4), Z15                      // z
+	VMOVUPS 64(DI)(AX*4), Z16
+	VMOVUPS 128(DI)(AX*4), Z17
+	VMOVUPS 192(DI)(AX*4), Z18
+	VMAXPS Z15, Z14, Z14                         // maxima = max(maxima, z)
+	VMAXPS Z16, Z14, Z14
+	VMAXPS Z17, Z14, Z14
+	VMAXPS Z18, Z14, Z14
+	ADDQ $64, AX
+	SUBQ $64, CX
+	JGE  many2
+
+rest2:
+	ADDQ $48, CX                                 // a full round?
+	JLT  tail2
+
+loop2:
+	VMOVUPS (DI)(AX*4), Z15                      // z
+	VMAXPS Z15, Z14, Z14                         // maxima = max(maxima, z)
+	ADDQ $16, AX                                 // 16 elements on
+	SUBQ $16, CX
+	JGE  loop2
+
+tail2:
+	ADDQ $16, CX                                 // elements left
+	JEQ  done2
+	MOVL $-1, R15                                // lanes that exist
+	BZHIL CX, R15, R15
+	KMOVW R15, K1
+	VMOVUPS.Z (DI)(AX*4), K1, Z15                // z
+	VBLENDMPS Z15, Z0, K1, Z15                   // z
+	VMAXPS Z15, Z14, Z14                         // maxima = max(maxima, z)
+
+done2:
+	VEXTRACTF64X4 $1, Z14, Y16                   // max
+	VMAXPS Y16, Y14, Y15                         // lanes 8 apart
+	VEXTRACTF32X4 $1, Y15, X16
+	VMAXPS X16, X15, X15                         // 4 apart
+	VPERMILPS $0x0E, X15, X16
+	VMAXPS X16, X15, X15                         // 2 apart
+	VPERMILPS $0x01, X15, X16
+	VMAXSS X16, X15, X15                         // 1 apart
+	VMULPS Z1, Z15, Z15                          // max*scale
+	VBROADCASTSS (DX), Z14                       // state[0]
+	VMAXPS Z14, Z15, Z15                         // top = max(max*scale, state[0])
+	VMOVSS X15, 8(DX)                            // state[2] = top
+	ADDQ SI, DI                                  // the next row
+	ADDQ $12, DX
+	DECQ BX
+	JNZ  row
+	MOVQ z_base+0(FP), DI                        // z
+	MOVQ ldz+24(FP), SI
+	SHLQ $2, SI                                  // bytes between rows
+	MOVQ o_base+32(FP), DX                       // o
+	MOVQ d+56(FP), BX
+	SHLQ $2, BX                                  // bytes between rows
+	MOVQ state_base+64(FP), R8                   // state
+	MOVQ rows+88(FP), R9
+
+row3:
+	VBROADCASTSS 8(R8), Z0                       // top = state[2]
+	VMOVAPS Z2, Z14                              // sums
+	MOVQ cols+96(FP), CX                         // elements left
+	XORL AX, AX                                  // elements done
+	SUBQ $64, CX                                 // 4 full rounds?
+	JLT  rest4
+
+many4:
+	VMOVUPS (DI)(AX*4), Z15                      // z
+	VMOVUPS 64(DI)(AX*4), Z16
+	VMOVUPS 128(DI)(AX*4), Z17
+	VMOVUPS 192(DI)(AX*4), Z18
+	VMULPS Z1, Z15, Z15                          // z*scale
+	VMULPS Z1, Z16, Z16
+	VMULPS Z1, Z17, Z17
+	VMULPS Z1, Z18, Z18
+	VSUBPS Z0, Z15, Z15                          // z*scale - top
+	VSUBPS Z0, Z16, Z16
+	VSUBPS Z0, Z17, Z17
+	VSUBPS Z0, Z18, Z18
+	VMAXPS Z15, Z3, Z15                          // x = max(z*scale - top, expMin)
+	VMAXPS Z16, Z3, Z16
+	VMAXPS Z17, Z3, Z17
+	VMAXPS Z18, Z3, Z18
+	VMULPS Z5, Z15, Z19                          // x*log2(e)
+	VMULPS Z5, Z16, Z20
+	VMULPS Z5, Z17, Z21
+	VMULPS Z5, Z18, Z22
+	VRNDSCALEPS $8, Z19, Z19                     // n = round(x*log2(e))
+	VRNDSCALEPS $8, Z20, Z20
+	VRNDSCALEPS $8, Z21, Z21
+	VRNDSCALEPS $8, Z22, Z22
+	VFNMADD231PS Z19, Z6, Z15                    // r = x - n*ln2High
+	VFNMADD231PS Z20, Z6, Z16
+	VFNMADD231PS Z21, Z6, Z17
+	VFNMADD231PS Z22, Z6, Z18
+	VFNMADD231PS Z19, Z7, Z15                    // r = r - n*ln2Low
+	VFNMADD231PS Z20, Z7, Z16
+	VFNMADD231PS Z21, Z7, Z17
+	VFNMADD231PS Z22, Z7, Z18
+	VMOVAPS Z8, Z23
+	VFMADD213PS Z9, Z15, Z23                     // p = 1/7!*r + 1/6!
+	VMOVAPS Z8, Z24
+	VFMADD213PS Z9, Z16, Z24
+	VMOVAPS Z8, Z25
+	VFMADD213PS Z9, Z17, Z25
+	VMOVAPS Z8, Z26
+	VFMADD213PS Z9, Z18, Z26
+	VFMADD213PS Z10, Z15, Z23                    // p = p*r + 1/5!
+	VFMADD213PS Z10, Z16, Z24
+	VFMADD213PS Z10, Z17, Z25
+	VFMADD213PS Z10, Z18, Z26
+	VFMADD213PS Z11, Z15, Z23                    // p = p*r + 1/4!
+	VFMADD213PS Z11, Z16, Z24
+	VFMADD213PS Z11, Z17, Z25
+	VFMADD213PS Z11, Z18, Z26
+	VFMADD213PS Z12, Z15, Z23                    // p = p*r + 1/3!
+	VFMADD213PS Z12, Z16, Z24
+	VFMADD213PS Z12, Z17, Z25
+	VFMADD213PS Z12, Z18, Z26
+	VFMADD213PS Z13, Z15, Z23                    // p = p*r + 1/2!
+	VFMADD213PS Z13, Z16, Z24
+	VFMADD213PS Z13, Z17, Z25
+	VFMADD213PS Z13, Z18, Z26
+	VFMADD213PS Z4, Z15, Z23                     // p = p*r + 1
+	VFMADD213PS Z4, Z16, Z24
+	VFMADD213PS Z4, Z17, Z25
+	VFMADD213PS Z4, Z18, Z26
+	VFMADD213PS Z4, Z15, Z23                     // p = p*r + 1
+	VFMADD213PS Z4, Z16, Z24
+	VFMADD213PS Z4, Z17, Z25
+	VFMADD213PS Z4, Z18, Z26
+	VSCALEFPS Z19, Z23, Z23                      // exp = p*2^n
+	VSCALEFPS Z20, Z24, Z24
+	VSCALEFPS Z21, Z25, Z25
+	VSCALEFPS Z22, Z26, Z26
+	VADDPS Z23, Z14, Z14                         // sums += exp
+	VADDPS Z24, Z14, Z14
+	VADDPS Z25, Z14, Z14
+	VADDPS Z26, Z14, Z14
+	VMOVUPS Z23, (DI)(AX*4)                      // z = exp
+	VMOVUPS Z24, 64(DI)(AX*4)
+	VMOVUPS Z25, 128(DI)(AX*4)
+	VMOVUPS Z26, 192(DI)(AX*4)
+	ADDQ $64, AX
+	SUBQ $64, CX
+	JGE  many4
+
+rest4:
+	ADDQ $48, CX                                 // a full round?
 	JLT  tail4
 
 loop4:
-	VMOVUPS (DI)(AX*4), Z0                       // o
-	VMULPS Z4, Z0, Z0                            // o*factor
-	VMOVUPS Z0, (DI)(AX*4)                       // o = o*factor
+	VMOVUPS (DI)(AX*4), Z15                      // z
+	VMULPS Z1, Z15, Z15                          // z*scale
+	VSUBPS Z0, Z15, Z15                          // z*scale - top
+	VMAXPS Z15, Z3, Z15                          // x = max(z*scale - top, expMin)
+	VMULPS Z5, Z15, Z16                          // x*log2(e)
+	VRNDSCALEPS $8, Z16, Z16                     // n = round(x*log2(e))
+	VFNMADD231PS Z16, Z6, Z15                    // r = x - n*ln2High
+	VFNMADD231PS Z16, Z7, Z15                    // r = r - n*ln2Low
+	VMOVAPS Z8, Z17
+	VFMADD213PS Z9, Z15, Z17                     // p = 1/7!*r + 1/6!
+	VFMADD213PS Z10, Z15, Z17                    // p = p*r + 1/5!
+	VFMADD213PS Z11, Z15, Z17                    // p = p*r + 1/4!
+	VFMADD213PS Z12, Z15, Z17                    // p = p*r + 1/3!
+	VFMADD213PS Z13, Z15, Z17                    // p = p*r + 1/2!
+	VFMADD213PS Z4, Z15, Z17                     // p = p*r + 1
+	VFMADD213PS Z4, Z15, Z17                     // p = p*r + 1
+	VSCALEFPS Z16, Z17, Z17                      // exp = p*2^n
+	VADDPS Z17, Z14, Z14                         // sums += exp
+	VMOVUPS Z17, (DI)(AX*4)                      // z = exp
 	ADDQ $16, AX                                 // 16 elements on
 	SUBQ $16, CX
 	JGE  loop4
@@ -1283,26 +1754,441 @@ tail4:
 	MOVL $-1, R15                                // lanes that exist
 	BZHIL CX, R15, R15
 	KMOVW R15, K1
-	VMOVUPS.Z (DI)(AX*4), K1, Z0                 // o
-	VMULPS Z4, Z0, Z0                            // o*factor
-	VMOVUPS Z0, K1, (DI)(AX*4)                   // o = o*factor
+	VMOVUPS.Z (DI)(AX*4), K1, Z15                // z
+	VMULPS Z1, Z15, Z15                          // z*scale
+	VSUBPS Z0, Z15, Z15                          // z*scale - top
+	VMAXPS Z15, Z3, Z15                          // x = max(z*scale - top, expMin)
+	VMULPS Z5, Z15, Z16                          // x*log2(e)
+	VRNDSCALEPS $8, Z16, Z16                     // n = round(x*log2(e))
+	VFNMADD231PS Z16, Z6, Z15                    // r = x - n*ln2High
+	VFNMADD231PS Z16, Z7, Z15                    // r = r - n*ln2Low
+	VMOVAPS Z8, Z17
+	VFMADD213PS Z9, Z15, Z17                     // p = 1/7!*r + 1/6!
+	VFMADD213PS Z10, Z15, Z17                    // p = p*r + 1/5!
+	VFMADD213PS Z11, Z15, Z17                    // p = p*r + 1/4!
+	VFMADD213PS Z12, Z15, Z17                    // p = p*r + 1/3!
+	VFMADD213PS Z13, Z15, Z17                    // p = p*r + 1/2!
+	VFMADD213PS Z4, Z15, Z17                     // p = p*r + 1
+	VFMADD213PS Z4, Z15, Z17                     // p = p*r + 1
+	VSCALEFPS Z16, Z17, Z17                      // exp = p*2^n
+	VADDPS Z17, Z14, K1, Z14                     // sums += exp
+	VMOVUPS Z17, K1, (DI)(AX*4)                  // z = exp
 
 done4:
+	VBROADCASTSS (R8), Z15                       // old maximum = state[0]
+	VBROADCASTSS 4(R8), Z16                      // old sum = state[1]
+	VUCOMISS X0, X15                             // top = old maximum?
+	JNE  3(PC)
+	JPS  2(PC)
+	JMP  equal5
+	VSUBPS Z0, Z15, Z15                          // old maximum - top
+	VMAXPS Z15, Z3, Z15                          // x = max(old maximum - top, expMin)
+	VMULPS Z5, Z15, Z17                          // x*log2(e)
+	VRNDSCALEPS $8, Z17, Z17                     // n = round(x*log2(e))
+	VFNMADD231PS Z17, Z6, Z15                    // r = x - n*ln2High
+	VFNMADD231PS Z17, Z7, Z15                    // r = r - n*ln2Low
+	VMOVAPS Z8, Z18
+	VFMADD213PS Z9, Z15, Z18                     // p = 1/7!*r + 1/6!
+	VFMADD213PS Z10, Z15, Z18                    // p = p*r + 1/5!
+	VFMADD213PS Z11, Z15, Z18                    // p = p*r + 1/4!
+	VFMADD213PS Z12, Z15, Z18                    // p = p*r + 1/3!
+	VFMADD213PS Z13, Z15, Z18                    // p = p*r + 1/2!
+	VFMADD213PS Z4, Z15, Z18                     // p = p*r + 1
+	VFMADD213PS Z4, Z15, Z18                     // p = p*r + 1
+	VSCALEFPS Z17, Z18, Z18                      // factor = exp
+	VMULPS Z18, Z16, Z15                         // old sum*factor
+	VMOVAPS Z15, Z16                             // old sum = old sum*factor
+	MOVQ d+56(FP), CX                            // elements left
+	XORL AX, AX                                  // elements done
+	SUBQ $16, CX                                 // a full round?
+	JLT  tail6
 
-equal3:
-	MOVQ state_base+48(FP), R10                  // state
-	VMOVSS X16, (R10)                            // state[0] = top
-	VEXTRACTF64X4 $1, Z15, Y2                    // sum of sums
-	VADDPS Y2, Y15, Y0                           // lanes 8 apart
-	VEXTRACTF32X4 $1, Y0, X2
-	VADDPS X2, X0, X0                            // 4 apart
-	VPERMILPS $0x0E, X0, X2
-	VADDPS X2, X0, X0                            // 2 apart
-	VPERMILPS $0x01, X0, X2
-	VADDSS X2, X0, X0                            // 1 apart
-	VADDPS Z0, Z1, Z1                            // old sum + sum of sums
-	MOVQ state_base+48(FP), R10                  // state
-	VMOVSS X1, 4(R10)                            // state[1] = old sum + sum of sums
+loop6:
+	VMOVUPS (DX)(AX*4), Z15                      // o
+	VMULPS Z18, Z15, Z15                         // o*factor
+	VMOVUPS Z15, (DX)(AX*4)                      // o = o*factor
+	ADDQ $16, AX                                 // 16 elements on
+	SUBQ $16, CX
+	JGE  loop6
+
+tail6:
+	ADDQ $16, CX                                 // elements left
+	JEQ  done6
+	MOVL $-1, R15                                // lanes that exist
+	BZHIL CX, R15, R15
+	KMOVW R15, K1
+	VMOVUPS.Z (DX)(AX*4), K1, Z15                // o
+	VMULPS Z18, Z15, Z15                         // o*factor
+	VMOVUPS Z15, K1, (DX)(AX*4)                  // o = o*factor
+
+done6:
+
+equal5:
+	VMOVSS X0, (R8)                              // state[0] = top
+	VEXTRACTF64X4 $1, Z14, Y15                   // sum of sums
+	VADDPS Y15, Y14, Y0                          // lanes 8 apart
+	VEXTRACTF32X4 $1, Y0, X15
+	VADDPS X15, X0, X0                           // 4 apart
+	VPERMILPS $0x0E, X0, X15
+	VADDPS X15, X0, X0                           // 2 apart
+	VPERMILPS $0x01, X0, X15
+	VADDSS X15, X0, X0                           // 1 apart
+	VADDPS Z0, Z16, Z16                          // old sum + sum of sums
+	VMOVSS X16, 4(R8)                            // state[1] = old sum + sum of sums
+	ADDQ SI, DI                                  // the next row
+	ADDQ BX, DX
+	ADDQ $12, R8
+	DECQ R9
+	JNZ  row3
+	VZEROUPPER                                   // for SSE code that follows
+	RET
+
+// func softmaxStepHalfAVX512(z []float32, ldz int, o []float32, d int, state []float32, rows, cols int, scale float32)
+// softmaxStepHalfAVX512 makes each of rows rows of cols scores z, ldz apart, exp(z*scale-top), top the maximum of
+// z*scale and state[0]. The row of o, d long, and the sum state[1] so far are rescaled to it, and state[1]
+// grows by the sum of z. state has 3 a row, the third for top; scale is positive. It rounds z to bf16.
+TEXT ·softmaxStepHalfAVX512(SB), NOSPLIT, $0-108
+	VBROADCASTSS constantsAVX512<>+4(SB), Z0     // -Inf
+	VBROADCASTSS scale+104(FP), Z1               // scale
+	VBROADCASTSS constantsAVX512<>+0(SB), Z2     // 0
+	VBROADCASTSS constantsAVX512<>+20(SB), Z3    // expMin
+	VBROADCASTSS constantsAVX512<>+12(SB), Z4    // 1
+	VBROADCASTSS constantsAVX512<>+28(SB), Z5    // log2(e)
+	VBROADCASTSS constantsAVX512<>+32(SB), Z6    // ln2High
+	VBROADCASTSS constantsAVX512<>+36(SB), Z7    // ln2Low
+	VBROADCASTSS constantsAVX512<>+40(SB), Z8    // 1/7!
+	VBROADCASTSS constantsAVX512<>+44(SB), Z9    // 1/6!
+	VBROADCASTSS constantsAVX512<>+48(SB), Z10   // 1/5!
+	VBROADCASTSS constantsAVX512<>+52(SB), Z11   // 1/4!
+	VBROADCASTSS constantsAVX512<>+56(SB), Z12   // 1/3!
+	VBROADCASTSS constantsAVX512<>+60(SB), Z13   // 1/2!
+	VBROADCASTSS constantsAVX512<>+64(SB), Z14   // 1
+	VBROADCASTSS constantsAVX512<>+68(SB), Z15   // 0x7fff
+	VBROADCASTSS constantsAVX512<>+72(SB), Z16   // upper half
+	MOVQ z_base+0(FP), DI                        // z
+	MOVQ ldz+24(FP), SI
+	SHLQ $2, SI                                  // bytes between rows
+	MOVQ state_base+64(FP), DX                   // state
+	MOVQ rows+88(FP), BX
+
+row:
+	VMOVAPS Z0, Z17                              // maxima
+	MOVQ cols+96(FP), CX                         // elements left
+	XORL AX, AX                                  // elements done
+	SUBQ $64, CX                                 // 4 full rounds?
+	JLT  rest2
+
+many2:
+	VMOVUPS (DI)(AX*4), Z18                      // z
+	VMOVUPS 64(DI)(AX*4), Z19
+	VMOVUPS 128(DI)(AX*4), Z20
+	VMOVUPS 192(DI)(AX*4), Z21
+	VMAXPS Z18, Z17, Z17                         // maxima = max(maxima, z)
+	VMAXPS Z19, Z17, Z17
+	VMAXPS Z20, Z17, Z17
+	VMAXPS Z21, Z17, Z17
+	ADDQ $64, AX
+	SUBQ $64, CX
+	JGE  many2
+
+rest2:
+	ADDQ $48, CX                                 // a full round?
+	JLT  tail2
+
+loop2:
+	VMOVUPS (DI)(AX*4), Z18                      // z
+	VMAXPS Z18, Z17, Z17                         // maxima = max(maxima, z)
+	ADDQ $16, AX                                 // 16 elements on
+	SUBQ $16, CX
+	JGE  loop2
+
+tail2:
+	ADDQ $16, CX                                 // elements left
+	JEQ  done2
+	MOVL $-1, R15                                // lanes that exist
+	BZHIL CX, R15, R15
+	KMOVW R15, K1
+	VMOVUPS.Z (DI)(AX*4), K1, Z18                // z
+	VBLENDMPS Z18, Z0, K1, Z18                   // z
+	VMAXPS Z18, Z17, Z17                         // maxima = max(maxima, z)
+
+done2:
+	VEXTRACTF64X4 $1, Z17, Y19                   // max
+	VMAXPS Y19, Y17, Y18                         // lanes 8 apart
+	VEXTRACTF32X4 $1, Y18, X19
+	VMAXPS X19, X18, X18                         // 4 apart
+	VPERMILPS $0x0E, X18, X19
+	VMAXPS X19, X18, X18                         // 2 apart
+	VPERMILPS $0x01, X18, X19
+	VMAXSS X19, X18, X18                         // 1 apart
+	VMULPS Z1, Z18, Z18                          // max*scale
+	VBROADCASTSS (DX), Z17                       // state[0]
+	VMAXPS Z17, Z18, Z18                         // top = max(max*scale, state[0])
+	VMOVSS X18, 8(DX)                            // state[2] = top
+	ADDQ SI, DI                                  // the next row
+	ADDQ $12, DX
+	DECQ BX
+	JNZ  row
+	MOVQ z_base+0(FP), DI                        // z
+	MOVQ ldz+24(FP), SI
+	SHLQ $2, SI                                  // bytes between rows
+	MOVQ o_base+32(FP), DX                       // o
+	MOVQ d+56(FP), BX
+	SHLQ $2, BX                                  // bytes between rows
+	MOVQ state_base+64(FP), R8                   // state
+	MOVQ rows+88(FP), R9
+
+row3:
+	VBROADCASTSS 8(R8), Z0                       // top = state[2]
+	VMOVAPS Z2, Z17                              // sums
+	MOVQ cols+96(FP), CX                         // elements left
+	XORL AX, AX                                  // elements done
+	SUBQ $64, CX                                 // 4 full rounds?
+	JLT  rest4
+
+many4:
+	VMOVUPS (DI)(AX*4), Z18                      // z
+	VMOVUPS 64(DI)(AX*4), Z19
+	VMOVUPS 128(DI)(AX*4), Z20
+	VMOVUPS 192(DI)(AX*4), Z21
+	VMULPS Z1, Z18, Z18                          // z*scale
+	VMULPS Z1, Z19, Z19
+	VMULPS Z1, Z20, Z20
+	VMULPS Z1, Z21, Z21
+	VSUBPS Z0, Z18, Z18                          // z*scale - top
+	VSUBPS Z0, Z19, Z19
+	VSUBPS Z0, Z20, Z20
+	VSUBPS Z0, Z21, Z21
+	VMAXPS Z18, Z3, Z18                          // x = max(z*scale - top, expMin)
+	VMAXPS Z19, Z3, Z19
+	VMAXPS Z20, Z3, Z20
+	VMAXPS Z21, Z3, Z21
+	VMULPS Z5, Z18, Z22                          // x*log2(e)
+	VMULPS Z5, Z19, Z23
+	VMULPS Z5, Z20, Z24
+	VMULPS Z5, Z21, Z25
+	VRNDSCALEPS $8, Z22, Z22                     // n = round(x*log2(e))
+	VRNDSCALEPS $8, Z23, Z23
+	VRNDSCALEPS $8, Z24, Z24
+	VRNDSCALEPS $8, Z25, Z25
+	VFNMADD231PS Z22, Z6, Z18                    // r = x - n*ln2High
+	VFNMADD231PS Z23, Z6, Z19
+	VFNMADD231PS Z24, Z6, Z20
+	VFNMADD231PS Z25, Z6, Z21
+	VFNMADD231PS Z22, Z7, Z18                    // r = r - n*ln2Low
+	VFNMADD231PS Z23, Z7, Z19
+	VFNMADD231PS Z24, Z7, Z20
+	VFNMADD231PS Z25, Z7, Z21
+	VMOVAPS Z8, Z26
+	VFMADD213PS Z9, Z18, Z26                     // p = 1/7!*r + 1/6!
+	VMOVAPS Z8, Z27
+	VFMADD213PS Z9, Z19, Z27
+	VMOVAPS Z8, Z28
+	VFMADD213PS Z9, Z20, Z28
+	VMOVAPS Z8, Z29
+	VFMADD213PS Z9, Z21, Z29
+	VFMADD213PS Z10, Z18, Z26                    // p = p*r + 1/5!
+	VFMADD213PS Z10, Z19, Z27
+	VFMADD213PS Z10, Z20, Z28
+	VFMADD213PS Z10, Z21, Z29
+	VFMADD213PS Z11, Z18, Z26                    // p = p*r + 1/4!
+	VFMADD213PS Z11, Z19, Z27
+	VFMADD213PS Z11, Z20, Z28
+	VFMADD213PS Z11, Z21, Z29
+	VFMADD213PS Z12, Z18, Z26                    // p = p*r + 1/3!
+	VFMADD213PS Z12, Z19, Z27
+	VFMADD213PS Z12, Z20, Z28
+	VFMADD213PS Z12, Z21, Z29
+	VFMADD213PS Z13, Z18, Z26                    // p = p*r + 1/2!
+	VFMADD213PS Z13, Z19, Z27
+	VFMADD213PS Z13, Z20, Z28
+	VFMADD213PS Z13, Z21, Z29
+	VFMADD213PS Z4, Z18, Z26                     // p = p*r + 1
+	VFMADD213PS Z4, Z19, Z27
+	VFMADD213PS Z4, Z20, Z28
+	VFMADD213PS Z4, Z21, Z29
+	VFMADD213PS Z4, Z18, Z26                     // p = p*r + 1
+	VFMADD213PS Z4, Z19, Z27
+	VFMADD213PS Z4, Z20, Z28
+	VFMADD213PS Z4, Z21, Z29
+	VSCALEFPS Z22, Z26, Z26                      // exp = p*2^n
+	VSCALEFPS Z23, Z27, Z27
+	VSCALEFPS Z24, Z28, Z28
+	VSCALEFPS Z25, Z29, Z29
+	VADDPS Z26, Z17, Z17                         // sums += exp
+	VADDPS Z27, Z17, Z17
+	VADDPS Z28, Z17, Z17
+	VADDPS Z29, Z17, Z17
+	VPSRLD $16, Z26, Z18                         // upper = exp>>16
+	VPSRLD $16, Z27, Z19
+	VPSRLD $16, Z28, Z20
+	VPSRLD $16, Z29, Z21
+	VPANDD Z14, Z18, Z18                         // upper & 1
+	VPANDD Z14, Z19, Z19
+	VPANDD Z14, Z20, Z20
+	VPANDD Z14, Z21, Z21
+	VPADDD Z15, Z18, Z18                         // upper & 1 + 0x7fff
+	VPADDD Z15, Z19, Z19
+	VPADDD Z15, Z20, Z20
+	VPADDD Z15, Z21, Z21
+	VPADDD Z26, Z18, Z18                         // r = upper & 1 + 0x7fff + exp
+	VPADDD Z27, Z19, Z19
+	VPADDD Z28, Z20, Z20
+	VPADDD Z29, Z21, Z21
+	VCMPPS $3, Z26, Z26, K2                      // exp is NaN ? exp : r
+	VBLENDMPS Z26, Z18, K2, Z18
+	VCMPPS $3, Z27, Z27, K2
+	VBLENDMPS Z27, Z19, K2, Z19
+	VCMPPS $3, Z28, Z28, K2
+	VBLENDMPS Z28, Z20, K2, Z20
+	VCMPPS $3, Z29, Z29, K2
+	VBLENDMPS Z29, Z21, K2, Z21
+	VPANDD Z16, Z18, Z18                         // bf16 = exp is NaN ? exp : r & upper half
+	VPANDD Z16, Z19, Z19
+	VPANDD Z16, Z20, Z20
+	VPANDD Z16, Z21, Z21
+	VMOVUPS Z18, (DI)(AX*4)                      // z = bf16
+	VMOVUPS Z19, 64(DI)(AX*4)
+	VMOVUPS Z20, 128(DI)(AX*4)
+	VMOVUPS Z21, 192(DI)(AX*4)
+	ADDQ $64, AX
+	SUBQ $64, CX
+	JGE  many4
+
+rest4:
+	ADDQ $48, CX                                 // a full round?
+	JLT  tail4
+
+loop4:
+	VMOVUPS (DI)(AX*4), Z18                      // z
+	VMULPS Z1, Z18, Z18                          // z*scale
+	VSUBPS Z0, Z18, Z18                          // z*scale - top
+	VMAXPS Z18, Z3, Z18                          // x = max(z*scale - top, expMin)
+	VMULPS Z5, Z18, Z19                          // x*log2(e)
+	VRNDSCALEPS $8, Z19, Z19                     // n = round(x*log2(e))
+	VFNMADD231PS Z19, Z6, Z18                    // r = x - n*ln2High
+	VFNMADD231PS Z19, Z7, Z18                    // r = r - n*ln2Low
+	VMOVAPS Z8, Z20
+	VFMADD213PS Z9, Z18, Z20                     // p = 1/7!*r + 1/6!
+	VFMADD213PS Z10, Z18, Z20                    // p = p*r + 1/5!
+	VFMADD213PS Z11, Z18, Z20                    // p = p*r + 1/4!
+	VFMADD213PS Z12, Z18, Z20                    // p = p*r + 1/3!
+	VFMADD213PS Z13, Z18, Z20                    // p = p*r + 1/2!
+	VFMADD213PS Z4, Z18, Z20                     // p = p*r + 1
+	VFMADD213PS Z4, Z18, Z20                     // p = p*r + 1
+	VSCALEFPS Z19, Z20, Z20                      // exp = p*2^n
+	VADDPS Z20, Z17, Z17                         // sums += exp
+	VPSRLD $16, Z20, Z18                         // upper = exp>>16
+	VPANDD Z14, Z18, Z18                         // upper & 1
+	VPADDD Z15, Z18, Z18                         // upper & 1 + 0x7fff
+	VPADDD Z20, Z18, Z18                         // r = upper & 1 + 0x7fff + exp
+	VCMPPS $3, Z20, Z20, K2                      // exp is NaN ? exp : r
+	VBLENDMPS Z20, Z18, K2, Z18
+	VPANDD Z16, Z18, Z18                         // bf16 = exp is NaN ? exp : r & upper half
+	VMOVUPS Z18, (DI)(AX*4)                      // z = bf16
+	ADDQ $16, AX                                 // 16 elements on
+	SUBQ $16, CX
+	JGE  loop4
+
+tail4:
+	ADDQ $16, CX                                 // elements left
+	JEQ  done4
+	MOVL $-1, R15                                // lanes that exist
+	BZHIL CX, R15, R15
+	KMOVW R15, K1
+	VMOVUPS.Z (DI)(AX*4), K1, Z18                // z
+	VMULPS Z1, Z18, Z18                          // z*scale
+	VSUBPS Z0, Z18, Z18                          // z*scale - top
+	VMAXPS Z18, Z3, Z18                          // x = max(z*scale - top, expMin)
+	VMULPS Z5, Z18, Z19                          // x*log2(e)
+	VRNDSCALEPS $8, Z19, Z19                     // n = round(x*log2(e))
+	VFNMADD231PS Z19, Z6, Z18                    // r = x - n*ln2High
+	VFNMADD231PS Z19, Z7, Z18                    // r = r - n*ln2Low
+	VMOVAPS Z8, Z20
+	VFMADD213PS Z9, Z18, Z20                     // p = 1/7!*r + 1/6!
+	VFMADD213PS Z10, Z18, Z20                    // p = p*r + 1/5!
+	VFMADD213PS Z11, Z18, Z20                    // p = p*r + 1/4!
+	VFMADD213PS Z12, Z18, Z20                    // p = p*r + 1/3!
+	VFMADD213PS Z13, Z18, Z20                    // p = p*r + 1/2!
+	VFMADD213PS Z4, Z18, Z20                     // p = p*r + 1
+	VFMADD213PS Z4, Z18, Z20                     // p = p*r + 1
+	VSCALEFPS Z19, Z20, Z20                      // exp = p*2^n
+	VADDPS Z20, Z17, K1, Z17                     // sums += exp
+	VPSRLD $16, Z20, Z18                         // upper = exp>>16
+	VPANDD Z14, Z18, Z18                         // upper & 1
+	VPADDD Z15, Z18, Z18                         // upper & 1 + 0x7fff
+	VPADDD Z20, Z18, Z18                         // r = upper & 1 + 0x7fff + exp
+	VCMPPS $3, Z20, Z20, K2                      // exp is NaN ? exp : r
+	VBLENDMPS Z20, Z18, K2, Z18
+	VPANDD Z16, Z18, Z18                         // bf16 = exp is NaN ? exp : r & upper half
+	VMOVUPS Z18, K1, (DI)(AX*4)                  // z = bf16
+
+done4:
+	VBROADCASTSS (R8), Z18                       // old maximum = state[0]
+	VBROADCASTSS 4(R8), Z19                      // old sum = state[1]
+	VUCOMISS X0, X18                             // top = old maximum?
+	JNE  3(PC)
+	JPS  2(PC)
+	JMP  equal5
+	VSUBPS Z0, Z18, Z18                          // old maximum - top
+	VMAXPS Z18, Z3, Z18                          // x = max(old maximum - top, expMin)
+	VMULPS Z5, Z18, Z20                          // x*log2(e)
+	VRNDSCALEPS $8, Z20, Z20                     // n = round(x*log2(e))
+	VFNMADD231PS Z20, Z6, Z18                    // r = x - n*ln2High
+	VFNMADD231PS Z20, Z7, Z18                    // r = r - n*ln2Low
+	VMOVAPS Z8, Z21
+	VFMADD213PS Z9, Z18, Z21                     // p = 1/7!*r + 1/6!
+	VFMADD213PS Z10, Z18, Z21                    // p = p*r + 1/5!
+	VFMADD213PS Z11, Z18, Z21                    // p = p*r + 1/4!
+	VFMADD213PS Z12, Z18, Z21                    // p = p*r + 1/3!
+	VFMADD213PS Z13, Z18, Z21                    // p = p*r + 1/2!
+	VFMADD213PS Z4, Z18, Z21                     // p = p*r + 1
+	VFMADD213PS Z4, Z18, Z21                     // p = p*r + 1
+	VSCALEFPS Z20, Z21, Z21                      // factor = exp
+	VMULPS Z21, Z19, Z18                         // old sum*factor
+	VMOVAPS Z18, Z19                             // old sum = old sum*factor
+	MOVQ d+56(FP), CX                            // elements left
+	XORL AX, AX                                  // elements done
+	SUBQ $16, CX                                 // a full round?
+	JLT  tail6
+
+loop6:
+	VMOVUPS (DX)(AX*4), Z18                      // o
+	VMULPS Z21, Z18, Z18                         // o*factor
+	VMOVUPS Z18, (DX)(AX*4)                      // o = o*factor
+	ADDQ $16, AX                                 // 16 elements on
+	SUBQ $16, CX
+	JGE  loop6
+
+tail6:
+	ADDQ $16, CX                                 // elements left
+	JEQ  done6
+	MOVL $-1, R15                                // lanes that exist
+	BZHIL CX, R15, R15
+	KMOVW R15, K1
+	VMOVUPS.Z (DX)(AX*4), K1, Z18                // o
+	VMULPS Z21, Z18, Z18                         // o*factor
+	VMOVUPS Z18, K1, (DX)(AX*4)                  // o = o*factor
+
+done6:
+
+equal5:
+	VMOVSS X0, (R8)                              // state[0] = top
+	VEXTRACTF64X4 $1, Z17, Y18                   // sum of sums
+	VADDPS Y18, Y17, Y0                          // lanes 8 apart
+	VEXTRACTF32X4 $1, Y0, X18
+	VADDPS X18, X0, X0                           // 4 apart
+	VPERMILPS $0x0E, X0, X18
+	VADDPS X18, X0, X0                           // 2 apart
+	VPERMILPS $0x01, X0, X18
+	VADDSS X18, X0, X0                           // 1 apart
+	VADDPS Z0, Z19, Z19                          // old sum + sum of sums
+	VMOVSS X19, 4(R8)                            // state[1] = old sum + sum of sums
+	ADDQ SI, DI                                  // the next row
+	ADDQ BX, DX
+	ADDQ $12, R8
+	DECQ R9
+	JNZ  row3
 	VZEROUPPER                                   // for SSE code that follows
 	RET
 
@@ -1367,7 +2253,7 @@ done1:
 TEXT ·narrowAVX512(SB), NOSPLIT, $0-48
 	VBROADCASTSS constantsAVX512<>+64(SB), Z0    // 1
 	VBROADCASTSS constantsAVX512<>+68(SB), Z1    // 0x7fff
-	VBROADCASTSS constantsAVX512<>+72(SB), Z2    // quiet
+	VBROADCASTSS constantsAVX512<>+76(SB), Z2    // quiet
 	MOVQ src_base+24(FP), DI                     // src
 	MOVQ dst_base+0(FP), SI                      // dst
 	MOVQ dst_len+8(FP), CX                       // elements left
@@ -1418,7 +2304,7 @@ done1:
 TEXT ·roundAVX512(SB), NOSPLIT, $0-24
 	VBROADCASTSS constantsAVX512<>+64(SB), Z0    // 1
 	VBROADCASTSS constantsAVX512<>+68(SB), Z1    // 0x7fff
-	VBROADCASTSS constantsAVX512<>+72(SB), Z2    // quiet
+	VBROADCASTSS constantsAVX512<>+76(SB), Z2    // quiet
 	MOVQ x_base+0(FP), DI                        // x
 	MOVQ x_len+8(FP), CX                         // elements left
 	XORL AX, AX                                  // elements done
@@ -1545,39 +2431,39 @@ done1:
 // func copyRowsAVX512(dst []float32, ldd int, src []float32, lds, rows, cols int)
 // copyRowsAVX512 is dst[i*ldd+j] = src[i*lds+j] for i < rows and j < cols, both positive.
 TEXT ·copyRowsAVX512(SB), NOSPLIT, $0-80
-	MOVQ src_base+32(FP), SI                     // src
-	MOVQ lds+56(FP), DX
-	SHLQ $2, DX                                  // bytes between rows
 	MOVQ dst_base+0(FP), DI                      // dst
-	MOVQ ldd+24(FP), BX
+	MOVQ ldd+24(FP), SI
+	SHLQ $2, SI                                  // bytes between rows
+	MOVQ src_base+32(FP), DX                     // src
+	MOVQ lds+56(FP), BX
 	SHLQ $2, BX                                  // bytes between rows
 	MOVQ rows+64(FP), R8
 
 row:
-	MOVQ cols+72(FP), CX
+	MOVQ cols+72(FP), CX                         // elements left
 	XORL AX, AX                                  // elements done
 	SUBQ $16, CX                                 // a full round?
-	JLT  tail1
+	JLT  tail2
 
-loop1:
-	VMOVUPS (SI)(AX*4), Z0                       // src
+loop2:
+	VMOVUPS (DX)(AX*4), Z0                       // src
 	VMOVUPS Z0, (DI)(AX*4)                       // dst = src
 	ADDQ $16, AX                                 // 16 elements on
 	SUBQ $16, CX
-	JGE  loop1
+	JGE  loop2
 
-tail1:
+tail2:
 	ADDQ $16, CX                                 // elements left
-	JEQ  done1
+	JEQ  done2
 	MOVL $-1, R15                                // lanes that exist
 	BZHIL CX, R15, R15
 	KMOVW R15, K1
-	VMOVUPS.Z (SI)(AX*4), K1, Z0                 // src
+	VMOVUPS.Z (DX)(AX*4), K1, Z0                 // src
 	VMOVUPS Z0, K1, (DI)(AX*4)                   // dst = src
 
-done1:
-	ADDQ BX, DI                                  // the next row
-	ADDQ DX, SI
+done2:
+	ADDQ SI, DI                                  // the next row
+	ADDQ BX, DX
 	DECQ R8
 	JNZ  row
 	VZEROUPPER                                   // for SSE code that follows
@@ -1586,42 +2472,42 @@ done1:
 // func widenRowsAVX512(dst []float32, ldd int, src []uint16, lds, rows, cols int)
 // widenRowsAVX512 is dst[i*ldd+j] = src[i*lds+j] for i < rows and j < cols, both positive.
 TEXT ·widenRowsAVX512(SB), NOSPLIT, $0-80
-	MOVQ src_base+32(FP), SI                     // src
-	MOVQ lds+56(FP), DX
-	SHLQ $1, DX                                  // bytes between rows
 	MOVQ dst_base+0(FP), DI                      // dst
-	MOVQ ldd+24(FP), BX
-	SHLQ $2, BX                                  // bytes between rows
+	MOVQ ldd+24(FP), SI
+	SHLQ $2, SI                                  // bytes between rows
+	MOVQ src_base+32(FP), DX                     // src
+	MOVQ lds+56(FP), BX
+	SHLQ $1, BX                                  // bytes between rows
 	MOVQ rows+64(FP), R8
 
 row:
-	MOVQ cols+72(FP), CX
+	MOVQ cols+72(FP), CX                         // elements left
 	XORL AX, AX                                  // elements done
 	SUBQ $16, CX                                 // a full round?
-	JLT  tail1
+	JLT  tail2
 
-loop1:
-	VPMOVZXWD (SI)(AX*2), Z0                     // src
+loop2:
+	VPMOVZXWD (DX)(AX*2), Z0                     // src
 	VPSLLD $16, Z0, Z0
 	VMOVUPS Z0, (DI)(AX*4)                       // dst = src
 	ADDQ $16, AX                                 // 16 elements on
 	SUBQ $16, CX
-	JGE  loop1
+	JGE  loop2
 
-tail1:
+tail2:
 	ADDQ $16, CX                                 // elements left
-	JEQ  done1
+	JEQ  done2
 	MOVL $-1, R15                                // lanes that exist
 	BZHIL CX, R15, R15
 	KMOVW R15, K1
-	VMOVDQU16.Z (SI)(AX*2), K1, Y0               // src
+	VMOVDQU16.Z (DX)(AX*2), K1, Y0               // src
 	VPMOVZXWD Y0, Z0
 	VPSLLD $16, Z0, Z0
 	VMOVUPS Z0, K1, (DI)(AX*4)                   // dst = src
 
-done1:
-	ADDQ BX, DI                                  // the next row
-	ADDQ DX, SI
+done2:
+	ADDQ SI, DI                                  // the next row
+	ADDQ BX, DX
 	DECQ R8
 	JNZ  row
 	VZEROUPPER                                   // for SSE code that follows
@@ -1630,42 +2516,42 @@ done1:
 // func upperRowsAVX512(dst []float32, ldd int, src []float32, lds, rows, cols int)
 // upperRowsAVX512 is copyRows of the upper halves of words.
 TEXT ·upperRowsAVX512(SB), NOSPLIT, $0-80
-	VBROADCASTSS constantsAVX512<>+76(SB), Z0    // upper half
-	MOVQ src_base+32(FP), SI                     // src
-	MOVQ lds+56(FP), DX
-	SHLQ $2, DX                                  // bytes between rows
+	VBROADCASTSS constantsAVX512<>+72(SB), Z0    // upper half
 	MOVQ dst_base+0(FP), DI                      // dst
-	MOVQ ldd+24(FP), BX
+	MOVQ ldd+24(FP), SI
+	SHLQ $2, SI                                  // bytes between rows
+	MOVQ src_base+32(FP), DX                     // src
+	MOVQ lds+56(FP), BX
 	SHLQ $2, BX                                  // bytes between rows
 	MOVQ rows+64(FP), R8
 
 row:
-	MOVQ cols+72(FP), CX
+	MOVQ cols+72(FP), CX                         // elements left
 	XORL AX, AX                                  // elements done
 	SUBQ $16, CX                                 // a full round?
-	JLT  tail1
+	JLT  tail2
 
-loop1:
-	VMOVUPS (SI)(AX*4), Z1                       // src
+loop2:
+	VMOVUPS (DX)(AX*4), Z1                       // src
 	VPANDD Z0, Z1, Z1                            // src & upper half
 	VMOVUPS Z1, (DI)(AX*4)                       // dst = src & upper half
 	ADDQ $16, AX                                 // 16 elements on
 	SUBQ $16, CX
-	JGE  loop1
+	JGE  loop2
 
-tail1:
+tail2:
 	ADDQ $16, CX                                 // elements left
-	JEQ  done1
+	JEQ  done2
 	MOVL $-1, R15                                // lanes that exist
 	BZHIL CX, R15, R15
 	KMOVW R15, K1
-	VMOVUPS.Z (SI)(AX*4), K1, Z1                 // src
+	VMOVUPS.Z (DX)(AX*4), K1, Z1                 // src
 	VPANDD Z0, Z1, Z1                            // src & upper half
 	VMOVUPS Z1, K1, (DI)(AX*4)                   // dst = src & upper half
 
-done1:
-	ADDQ BX, DI                                  // the next row
-	ADDQ DX, SI
+done2:
+	ADDQ SI, DI                                  // the next row
+	ADDQ BX, DX
 	DECQ R8
 	JNZ  row
 	VZEROUPPER                                   // for SSE code that follows
@@ -1674,41 +2560,41 @@ done1:
 // func lowerRowsAVX512(dst []float32, ldd int, src []float32, lds, rows, cols int)
 // lowerRowsAVX512 is copyRows of the lower halves of words, shifted up.
 TEXT ·lowerRowsAVX512(SB), NOSPLIT, $0-80
-	MOVQ src_base+32(FP), SI                     // src
-	MOVQ lds+56(FP), DX
-	SHLQ $2, DX                                  // bytes between rows
 	MOVQ dst_base+0(FP), DI                      // dst
-	MOVQ ldd+24(FP), BX
+	MOVQ ldd+24(FP), SI
+	SHLQ $2, SI                                  // bytes between rows
+	MOVQ src_base+32(FP), DX                     // src
+	MOVQ lds+56(FP), BX
 	SHLQ $2, BX                                  // bytes between rows
 	MOVQ rows+64(FP), R8
 
 row:
-	MOVQ cols+72(FP), CX
+	MOVQ cols+72(FP), CX                         // elements left
 	XORL AX, AX                                  // elements done
 	SUBQ $16, CX                                 // a full round?
-	JLT  tail1
+	JLT  tail2
 
-loop1:
-	VMOVUPS (SI)(AX*4), Z0                       // src
+loop2:
+	VMOVUPS (DX)(AX*4), Z0                       // src
 	VPSLLD $16, Z0, Z0                           // src<<16
 	VMOVUPS Z0, (DI)(AX*4)                       // dst = src<<16
 	ADDQ $16, AX                                 // 16 elements on
 	SUBQ $16, CX
-	JGE  loop1
+	JGE  loop2
 
-tail1:
+tail2:
 	ADDQ $16, CX                                 // elements left
-	JEQ  done1
+	JEQ  done2
 	MOVL $-1, R15                                // lanes that exist
 	BZHIL CX, R15, R15
 	KMOVW R15, K1
-	VMOVUPS.Z (SI)(AX*4), K1, Z0                 // src
+	VMOVUPS.Z (DX)(AX*4), K1, Z0                 // src
 	VPSLLD $16, Z0, Z0                           // src<<16
 	VMOVUPS Z0, K1, (DI)(AX*4)                   // dst = src<<16
 
-done1:
-	ADDQ BX, DI                                  // the next row
-	ADDQ DX, SI
+done2:
+	ADDQ SI, DI                                  // the next row
+	ADDQ BX, DX
 	DECQ R8
 	JNZ  row
 	VZEROUPPER                                   // for SSE code that follows
@@ -1823,6 +2709,6 @@ DATA constantsAVX512<>+56(SB)/4, $0x3e2aaaab
 DATA constantsAVX512<>+60(SB)/4, $0x3f000000
 DATA constantsAVX512<>+64(SB)/4, $0x00000001
 DATA constantsAVX512<>+68(SB)/4, $0x00007fff
-DATA constantsAVX512<>+72(SB)/4, $0x00000040
-DATA constantsAVX512<>+76(SB)/4, $0xffff0000
+DATA constantsAVX512<>+72(SB)/4, $0xffff0000
+DATA constantsAVX512<>+76(SB)/4, $0x00000040
 GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $80

@@ -1983,11 +1983,11 @@ TEXT ·expSumNEON(SB), NOSPLIT, $128-60
 	VEOR V0.B16, V0.B16, V0.B16                  // 0
 	FMOVS top+48(FP), F1                         // top
 	VDUP V1.S[0], V1.S4
-	MOVD $0x3f800000, R26                        // 1
-	VDUP R26, V2.S4
 	MOVD $0xc2d00000, R26                        // expMin
-	VDUP R26, V3.S4
+	VDUP R26, V2.S4
 	MOVD $0x42b20000, R26                        // expMax
+	VDUP R26, V3.S4
+	MOVD $0x3f800000, R26                        // 1
 	VDUP R26, V4.S4
 	MOVD $0x3fb8aa3b, R26                        // log2(e)
 	VDUP R26, V5.S4
@@ -2021,10 +2021,10 @@ loop1:
 	FLDPQ (R0), (F0, F18)                        // z
 	FSUB4S(1, 0, 0)                              // z - top
 	FSUB4S(1, 18, 18)
-	FMAX4S(3, 0, 0)                              // max(z - top, expMin)
-	FMAX4S(3, 18, 18)
-	FMIN4S(4, 0, 0)                              // x = min(max(z - top, expMin), expMax)
-	FMIN4S(4, 18, 18)
+	FMAX4S(2, 0, 0)                              // max(z - top, expMin)
+	FMAX4S(2, 18, 18)
+	FMIN4S(3, 0, 0)                              // x = min(max(z - top, expMin), expMax)
+	FMIN4S(3, 18, 18)
 	FMUL4S(5, 0, 19)                             // x*log2(e)
 	FMUL4S(5, 18, 20)
 	FRINTN4S(19, 19)                             // n = round(x*log2(e))
@@ -2053,21 +2053,21 @@ loop1:
 	VFMLA V0.S4, V23.S4, V21.S4                  // p = p*r + 1/2!
 	VMOV V13.B16, V22.B16
 	VFMLA V18.S4, V24.S4, V22.S4
-	VMOV V2.B16, V23.B16
+	VMOV V4.B16, V23.B16
 	VFMLA V0.S4, V21.S4, V23.S4                  // p = p*r + 1
-	VMOV V2.B16, V24.B16
+	VMOV V4.B16, V24.B16
 	VFMLA V18.S4, V22.S4, V24.S4
-	VMOV V2.B16, V21.B16
+	VMOV V4.B16, V21.B16
 	VFMLA V0.S4, V23.S4, V21.S4                  // p = p*r + 1
-	VMOV V2.B16, V22.B16
+	VMOV V4.B16, V22.B16
 	VFMLA V18.S4, V24.S4, V22.S4
 	FCVTZS4S(19, 0)                              // n
 	HALVE4S(0, 18)                               // half of it
 	VSUB V18.S4, V0.S4, V0.S4                    // the other half
 	VSHL $23, V18.S4, V18.S4                     // onto the exponent of 1
 	VSHL $23, V0.S4, V0.S4
-	VADD V2.S4, V18.S4, V18.S4
-	VADD V2.S4, V0.S4, V0.S4
+	VADD V4.S4, V18.S4, V18.S4
+	VADD V4.S4, V0.S4, V0.S4
 	FMUL4S(18, 21, 21)
 	FMUL4S(0, 21, 21)                            // exp = p*2^n
 	FCVTZS4S(20, 0)                              // n
@@ -2075,8 +2075,8 @@ loop1:
 	VSUB V18.S4, V0.S4, V0.S4                    // the other half
 	VSHL $23, V18.S4, V18.S4                     // onto the exponent of 1
 	VSHL $23, V0.S4, V0.S4
-	VADD V2.S4, V18.S4, V18.S4
-	VADD V2.S4, V0.S4, V0.S4
+	VADD V4.S4, V18.S4, V18.S4
+	VADD V4.S4, V0.S4, V0.S4
 	FMUL4S(18, 22, 22)
 	FMUL4S(0, 22, 22)
 	FSTPQ (F21, F22), (R1)                       // p = exp
@@ -2085,10 +2085,10 @@ loop1:
 	FLDPQ 32(R0), (F0, F18)                      // z
 	FSUB4S(1, 0, 0)                              // z - top
 	FSUB4S(1, 18, 18)
-	FMAX4S(3, 0, 0)                              // max(z - top, expMin)
-	FMAX4S(3, 18, 18)
-	FMIN4S(4, 0, 0)                              // x = min(max(z - top, expMin), expMax)
-	FMIN4S(4, 18, 18)
+	FMAX4S(2, 0, 0)                              // max(z - top, expMin)
+	FMAX4S(2, 18, 18)
+	FMIN4S(3, 0, 0)                              // x = min(max(z - top, expMin), expMax)
+	FMIN4S(3, 18, 18)
 	FMUL4S(5, 0, 19)                             // x*log2(e)
 	FMUL4S(5, 18, 20)
 	FRINTN4S(19, 19)                             // n = round(x*log2(e))
@@ -2117,21 +2117,21 @@ loop1:
 	VFMLA V0.S4, V23.S4, V21.S4                  // p = p*r + 1/2!
 	VMOV V13.B16, V22.B16
 	VFMLA V18.S4, V24.S4, V22.S4
-	VMOV V2.B16, V23.B16
+	VMOV V4.B16, V23.B16
 	VFMLA V0.S4, V21.S4, V23.S4                  // p = p*r + 1
-	VMOV V2.B16, V24.B16
+	VMOV V4.B16, V24.B16
 	VFMLA V18.S4, V22.S4, V24.S4
-	VMOV V2.B16, V21.B16
+	VMOV V4.B16, V21.B16
 	VFMLA V0.S4, V23.S4, V21.S4                  // p = p*r + 1
-	VMOV V2.B16, V22.B16
+	VMOV V4.B16, V22.B16
 	VFMLA V18.S4, V24.S4, V22.S4
 	FCVTZS4S(19, 0)                              // n
 	HALVE4S(0, 18)                               // half of it
 	VSUB V18.S4, V0.S4, V0.S4                    // the other half
 	VSHL $23, V18.S4, V18.S4                     // onto the exponent of 1
 	VSHL $23, V0.S4, V0.S4
-	VADD V2.S4, V18.S4, V18.S4
-	VADD V2.S4, V0.S4, V0.S4
+	VADD V4.S4, V18.S4, V18.S4
+	VADD V4.S4, V0.S4, V0.S4
 	FMUL4S(18, 21, 21)
 	FMUL4S(0, 21, 21)                            // exp = p*2^n
 	FCVTZS4S(20, 0)                              // n
@@ -2139,8 +2139,8 @@ loop1:
 	VSUB V18.S4, V0.S4, V0.S4                    // the other half
 	VSHL $23, V18.S4, V18.S4                     // onto the exponent of 1
 	VSHL $23, V0.S4, V0.S4
-	VADD V2.S4, V18.S4, V18.S4
-	VADD V2.S4, V0.S4, V0.S4
+	VADD V4.S4, V18.S4, V18.S4
+	VADD V4.S4, V0.S4, V0.S4
 	FMUL4S(18, 22, 22)
 	FMUL4S(0, 22, 22)
 	FSTPQ (F21, F22), 32(R1)                     // p = exp
@@ -2167,10 +2167,10 @@ tail1:
 	FLDPQ (R24), (F0, F18)                       // z
 	FSUB4S(1, 0, 0)                              // z - top
 	FSUB4S(1, 18, 18)
-	FMAX4S(3, 0, 0)                              // max(z - top, expMin)
-	FMAX4S(3, 18, 18)
-	FMIN4S(4, 0, 0)                              // x = min(max(z - top, expMin), expMax)
-	FMIN4S(4, 18, 18)
+	FMAX4S(2, 0, 0)                              // max(z - top, expMin)
+	FMAX4S(2, 18, 18)
+	FMIN4S(3, 0, 0)                              // x = min(max(z - top, expMin), expMax)
+	FMIN4S(3, 18, 18)
 	FMUL4S(5, 0, 19)                             // x*log2(e)
 	FMUL4S(5, 18, 20)
 	FRINTN4S(19, 19)                             // n = round(x*log2(e))
@@ -2199,21 +2199,21 @@ tail1:
 	VFMLA V0.S4, V23.S4, V21.S4                  // p = p*r + 1/2!
 	VMOV V13.B16, V22.B16
 	VFMLA V18.S4, V24.S4, V22.S4
-	VMOV V2.B16, V23.B16
+	VMOV V4.B16, V23.B16
 	VFMLA V0.S4, V21.S4, V23.S4                  // p = p*r + 1
-	VMOV V2.B16, V24.B16
+	VMOV V4.B16, V24.B16
 	VFMLA V18.S4, V22.S4, V24.S4
-	VMOV V2.B16, V21.B16
+	VMOV V4.B16, V21.B16
 	VFMLA V0.S4, V23.S4, V21.S4                  // p = p*r + 1
-	VMOV V2.B16, V22.B16
+	VMOV V4.B16, V22.B16
 	VFMLA V18.S4, V24.S4, V22.S4
 	FCVTZS4S(19, 0)                              // n
 	HALVE4S(0, 18)                               // half of it
 	VSUB V18.S4, V0.S4, V0.S4                    // the other half
 	VSHL $23, V18.S4, V18.S4                     // onto the exponent of 1
 	VSHL $23, V0.S4, V0.S4
-	VADD V2.S4, V18.S4, V18.S4
-	VADD V2.S4, V0.S4, V0.S4
+	VADD V4.S4, V18.S4, V18.S4
+	VADD V4.S4, V0.S4, V0.S4
 	FMUL4S(18, 21, 21)
 	FMUL4S(0, 21, 21)                            // exp = p*2^n
 	FCVTZS4S(20, 0)                              // n
@@ -2221,8 +2221,8 @@ tail1:
 	VSUB V18.S4, V0.S4, V0.S4                    // the other half
 	VSHL $23, V18.S4, V18.S4                     // onto the exponent of 1
 	VSHL $23, V0.S4, V0.S4
-	VADD V2.S4, V18.S4, V18.S4
-	VADD V2.S4, V0.S4, V0.S4
+	VADD V4.S4, V18.S4, V18.S4
+	VADD V4.S4, V0.S4, V0.S4
 	FMUL4S(18, 22, 22)
 	FMUL4S(0, 22, 22)
 	FSTPQ (F21, F22), 64(R24)                    // p = exp
@@ -2235,10 +2235,10 @@ tail1:
 	FLDPQ 32(R24), (F0, F18)                     // z
 	FSUB4S(1, 0, 0)                              // z - top
 	FSUB4S(1, 18, 18)
-	FMAX4S(3, 0, 0)                              // max(z - top, expMin)
-	FMAX4S(3, 18, 18)
-	FMIN4S(4, 0, 0)                              // x = min(max(z - top, expMin), expMax)
-	FMIN4S(4, 18, 18)
+	FMAX4S(2, 0, 0)                              // max(z - top, expMin)
+	FMAX4S(2, 18, 18)
+	FMIN4S(3, 0, 0)                              // x = min(max(z - top, expMin), expMax)
+	FMIN4S(3, 18, 18)
 	FMUL4S(5, 0, 19)                             // x*log2(e)
 	FMUL4S(5, 18, 20)
 	FRINTN4S(19, 19)                             // n = round(x*log2(e))
@@ -2267,21 +2267,21 @@ tail1:
 	VFMLA V0.S4, V23.S4, V21.S4                  // p = p*r + 1/2!
 	VMOV V13.B16, V22.B16
 	VFMLA V18.S4, V24.S4, V22.S4
-	VMOV V2.B16, V23.B16
+	VMOV V4.B16, V23.B16
 	VFMLA V0.S4, V21.S4, V23.S4                  // p = p*r + 1
-	VMOV V2.B16, V24.B16
+	VMOV V4.B16, V24.B16
 	VFMLA V18.S4, V22.S4, V24.S4
-	VMOV V2.B16, V21.B16
+	VMOV V4.B16, V21.B16
 	VFMLA V0.S4, V23.S4, V21.S4                  // p = p*r + 1
-	VMOV V2.B16, V22.B16
+	VMOV V4.B16, V22.B16
 	VFMLA V18.S4, V24.S4, V22.S4
 	FCVTZS4S(19, 0)                              // n
 	HALVE4S(0, 18)                               // half of it
 	VSUB V18.S4, V0.S4, V0.S4                    // the other half
 	VSHL $23, V18.S4, V18.S4                     // onto the exponent of 1
 	VSHL $23, V0.S4, V0.S4
-	VADD V2.S4, V18.S4, V18.S4
-	VADD V2.S4, V0.S4, V0.S4
+	VADD V4.S4, V18.S4, V18.S4
+	VADD V4.S4, V0.S4, V0.S4
 	FMUL4S(18, 21, 21)
 	FMUL4S(0, 21, 21)                            // exp = p*2^n
 	FCVTZS4S(20, 0)                              // n
@@ -2289,8 +2289,8 @@ tail1:
 	VSUB V18.S4, V0.S4, V0.S4                    // the other half
 	VSHL $23, V18.S4, V18.S4                     // onto the exponent of 1
 	VSHL $23, V0.S4, V0.S4
-	VADD V2.S4, V18.S4, V18.S4
-	VADD V2.S4, V0.S4, V0.S4
+	VADD V4.S4, V18.S4, V18.S4
+	VADD V4.S4, V0.S4, V0.S4
 	FMUL4S(18, 22, 22)
 	FMUL4S(0, 22, 22)
 	FSTPQ (F21, F22), 96(R24)                    // p = exp
@@ -2321,11 +2321,11 @@ TEXT ·expMomentsNEON(SB), NOSPLIT, $64-40
 	VEOR V0.B16, V0.B16, V0.B16                  // 0
 	FMOVS top+24(FP), F1                         // top
 	VDUP V1.S[0], V1.S4
-	MOVD $0x3f800000, R26                        // 1
-	VDUP R26, V2.S4
 	MOVD $0xc2d00000, R26                        // expMin
-	VDUP R26, V3.S4
+	VDUP R26, V2.S4
 	MOVD $0x42b20000, R26                        // expMax
+	VDUP R26, V3.S4
+	MOVD $0x3f800000, R26                        // 1
 	VDUP R26, V4.S4
 	MOVD $0x3fb8aa3b, R26                        // log2(e)
 	VDUP R26, V5.S4
@@ -2362,10 +2362,10 @@ loop1:
 	FLDPQ (R0), (F22, F23)                       // z
 	FSUB4S(1, 22, 22)                            // d = z - top
 	FSUB4S(1, 23, 23)
-	FMAX4S(3, 22, 24)                            // max(d, expMin)
-	FMAX4S(3, 23, 25)
-	FMIN4S(4, 24, 24)                            // x = min(max(d, expMin), expMax)
-	FMIN4S(4, 25, 25)
+	FMAX4S(2, 22, 24)                            // max(d, expMin)
+	FMAX4S(2, 23, 25)
+	FMIN4S(3, 24, 24)                            // x = min(max(d, expMin), expMax)
+	FMIN4S(3, 25, 25)
 	FMUL4S(5, 24, 26)                            // x*log2(e)
 	FMUL4S(5, 25, 27)
 	FRINTN4S(26, 26)                             // n = round(x*log2(e))
@@ -2394,21 +2394,21 @@ loop1:
 	VFMLA V24.S4, V30.S4, V28.S4                 // p = p*r + 1/2!
 	VMOV V13.B16, V29.B16
 	VFMLA V25.S4, V31.S4, V29.S4
-	VMOV V2.B16, V30.B16
+	VMOV V4.B16, V30.B16
 	VFMLA V24.S4, V28.S4, V30.S4                 // p = p*r + 1
-	VMOV V2.B16, V31.B16
+	VMOV V4.B16, V31.B16
 	VFMLA V25.S4, V29.S4, V31.S4
-	VMOV V2.B16, V28.B16
+	VMOV V4.B16, V28.B16
 	VFMLA V24.S4, V30.S4, V28.S4                 // p = p*r + 1
-	VMOV V2.B16, V29.B16
+	VMOV V4.B16, V29.B16
 	VFMLA V25.S4, V31.S4, V29.S4
 	FCVTZS4S(26, 24)                             // n
 	HALVE4S(24, 25)                              // half of it
 	VSUB V25.S4, V24.S4, V24.S4                  // the other half
 	VSHL $23, V25.S4, V25.S4                     // onto the exponent of 1
 	VSHL $23, V24.S4, V24.S4
-	VADD V2.S4, V25.S4, V25.S4
-	VADD V2.S4, V24.S4, V24.S4
+	VADD V4.S4, V25.S4, V25.S4
+	VADD V4.S4, V24.S4, V24.S4
 	FMUL4S(25, 28, 28)
 	FMUL4S(24, 28, 28)                           // exp = p*2^n
 	FCVTZS4S(27, 24)                             // n
@@ -2416,8 +2416,8 @@ loop1:
 	VSUB V25.S4, V24.S4, V24.S4                  // the other half
 	VSHL $23, V25.S4, V25.S4                     // onto the exponent of 1
 	VSHL $23, V24.S4, V24.S4
-	VADD V2.S4, V25.S4, V25.S4
-	VADD V2.S4, V24.S4, V24.S4
+	VADD V4.S4, V25.S4, V25.S4
+	VADD V4.S4, V24.S4, V24.S4
 	FMUL4S(25, 29, 29)
 	FMUL4S(24, 29, 29)
 	FADD4S(28, 14, 14)                           // sums += exp
@@ -2433,10 +2433,10 @@ loop1:
 	FLDPQ 32(R0), (F22, F23)                     // z
 	FSUB4S(1, 22, 22)                            // d = z - top
 	FSUB4S(1, 23, 23)
-	FMAX4S(3, 22, 24)                            // max(d, expMin)
-	FMAX4S(3, 23, 25)
-	FMIN4S(4, 24, 24)                            // x = min(max(d, expMin), expMax)
-	FMIN4S(4, 25, 25)
+	FMAX4S(2, 22, 24)                            // max(d, expMin)
+	FMAX4S(2, 23, 25)
+	FMIN4S(3, 24, 24)                            // x = min(max(d, expMin), expMax)
+	FMIN4S(3, 25, 25)
 	FMUL4S(5, 24, 26)                            // x*log2(e)
 	FMUL4S(5, 25, 27)
 	FRINTN4S(26, 26)                             // n = round(x*log2(e))
@@ -2465,21 +2465,21 @@ loop1:
 	VFMLA V24.S4, V30.S4, V28.S4                 // p = p*r + 1/2!
 	VMOV V13.B16, V29.B16
 	VFMLA V25.S4, V31.S4, V29.S4
-	VMOV V2.B16, V30.B16
+	VMOV V4.B16, V30.B16
 	VFMLA V24.S4, V28.S4, V30.S4                 // p = p*r + 1
-	VMOV V2.B16, V31.B16
+	VMOV V4.B16, V31.B16
 	VFMLA V25.S4, V29.S4, V31.S4
-	VMOV V2.B16, V28.B16
+	VMOV V4.B16, V28.B16
 	VFMLA V24.S4, V30.S4, V28.S4                 // p = p*r + 1
-	VMOV V2.B16, V29.B16
+	VMOV V4.B16, V29.B16
 	VFMLA V25.S4, V31.S4, V29.S4
 	FCVTZS4S(26, 24)                             // n
 	HALVE4S(24, 25)                              // half of it
 	VSUB V25.S4, V24.S4, V24.S4                  // the other half
 	VSHL $23, V25.S4, V25.S4                     // onto the exponent of 1
 	VSHL $23, V24.S4, V24.S4
-	VADD V2.S4, V25.S4, V25.S4
-	VADD V2.S4, V24.S4, V24.S4
+	VADD V4.S4, V25.S4, V25.S4
+	VADD V4.S4, V24.S4, V24.S4
 	FMUL4S(25, 28, 28)
 	FMUL4S(24, 28, 28)                           // exp = p*2^n
 	FCVTZS4S(27, 24)                             // n
@@ -2487,8 +2487,8 @@ loop1:
 	VSUB V25.S4, V24.S4, V24.S4                  // the other half
 	VSHL $23, V25.S4, V25.S4                     // onto the exponent of 1
 	VSHL $23, V24.S4, V24.S4
-	VADD V2.S4, V25.S4, V25.S4
-	VADD V2.S4, V24.S4, V24.S4
+	VADD V4.S4, V25.S4, V25.S4
+	VADD V4.S4, V24.S4, V24.S4
 	FMUL4S(25, 29, 29)
 	FMUL4S(24, 29, 29)
 	FADD4S(28, 16, 16)                           // sums += exp
@@ -2521,10 +2521,10 @@ tail1:
 	FLDPQ (R24), (F22, F23)                      // z
 	FSUB4S(1, 22, 22)                            // d = z - top
 	FSUB4S(1, 23, 23)
-	FMAX4S(3, 22, 24)                            // max(d, expMin)
-	FMAX4S(3, 23, 25)
-	FMIN4S(4, 24, 24)                            // x = min(max(d, expMin), expMax)
-	FMIN4S(4, 25, 25)
+	FMAX4S(2, 22, 24)                            // max(d, expMin)
+	FMAX4S(2, 23, 25)
+	FMIN4S(3, 24, 24)                            // x = min(max(d, expMin), expMax)
+	FMIN4S(3, 25, 25)
 	FMUL4S(5, 24, 26)                            // x*log2(e)
 	FMUL4S(5, 25, 27)
 	FRINTN4S(26, 26)                             // n = round(x*log2(e))
@@ -2553,21 +2553,21 @@ tail1:
 	VFMLA V24.S4, V30.S4, V28.S4                 // p = p*r + 1/2!
 	VMOV V13.B16, V29.B16
 	VFMLA V25.S4, V31.S4, V29.S4
-	VMOV V2.B16, V30.B16
+	VMOV V4.B16, V30.B16
 	VFMLA V24.S4, V28.S4, V30.S4                 // p = p*r + 1
-	VMOV V2.B16, V31.B16
+	VMOV V4.B16, V31.B16
 	VFMLA V25.S4, V29.S4, V31.S4
-	VMOV V2.B16, V28.B16
+	VMOV V4.B16, V28.B16
 	VFMLA V24.S4, V30.S4, V28.S4                 // p = p*r + 1
-	VMOV V2.B16, V29.B16
+	VMOV V4.B16, V29.B16
 	VFMLA V25.S4, V31.S4, V29.S4
 	FCVTZS4S(26, 24)                             // n
 	HALVE4S(24, 25)                              // half of it
 	VSUB V25.S4, V24.S4, V24.S4                  // the other half
 	VSHL $23, V25.S4, V25.S4                     // onto the exponent of 1
 	VSHL $23, V24.S4, V24.S4
-	VADD V2.S4, V25.S4, V25.S4
-	VADD V2.S4, V24.S4, V24.S4
+	VADD V4.S4, V25.S4, V25.S4
+	VADD V4.S4, V24.S4, V24.S4
 	FMUL4S(25, 28, 28)
 	FMUL4S(24, 28, 28)                           // exp = p*2^n
 	FCVTZS4S(27, 24)                             // n
@@ -2575,8 +2575,8 @@ tail1:
 	VSUB V25.S4, V24.S4, V24.S4                  // the other half
 	VSHL $23, V25.S4, V25.S4                     // onto the exponent of 1
 	VSHL $23, V24.S4, V24.S4
-	VADD V2.S4, V25.S4, V25.S4
-	VADD V2.S4, V24.S4, V24.S4
+	VADD V4.S4, V25.S4, V25.S4
+	VADD V4.S4, V24.S4, V24.S4
 	FMUL4S(25, 29, 29)
 	FMUL4S(24, 29, 29)
 	FMOVQ (R23), F24                             // lanes that exist
@@ -2600,10 +2600,10 @@ tail1:
 	FLDPQ 32(R24), (F22, F23)                    // z
 	FSUB4S(1, 22, 22)                            // d = z - top
 	FSUB4S(1, 23, 23)
-	FMAX4S(3, 22, 24)                            // max(d, expMin)
-	FMAX4S(3, 23, 25)
-	FMIN4S(4, 24, 24)                            // x = min(max(d, expMin), expMax)
-	FMIN4S(4, 25, 25)
+	FMAX4S(2, 22, 24)                            // max(d, expMin)
+	FMAX4S(2, 23, 25)
+	FMIN4S(3, 24, 24)                            // x = min(max(d, expMin), expMax)
+	FMIN4S(3, 25, 25)
 	FMUL4S(5, 24, 26)                            // x*log2(e)
 	FMUL4S(5, 25, 27)
 	FRINTN4S(26, 26)                             // n = round(x*log2(e))
@@ -2632,21 +2632,21 @@ tail1:
 	VFMLA V24.S4, V30.S4, V28.S4                 // p = p*r + 1/2!
 	VMOV V13.B16, V29.B16
 	VFMLA V25.S4, V31.S4, V29.S4
-	VMOV V2.B16, V30.B16
+	VMOV V4.B16, V30.B16
 	VFMLA V24.S4, V28.S4, V30.S4                 // p = p*r + 1
-	VMOV V2.B16, V31.B16
+	VMOV V4.B16, V31.B16
 	VFMLA V25.S4, V29.S4, V31.S4
-	VMOV V2.B16, V28.B16
+	VMOV V4.B16, V28.B16
 	VFMLA V24.S4, V30.S4, V28.S4                 // p = p*r + 1
-	VMOV V2.B16, V29.B16
+	VMOV V4.B16, V29.B16
 	VFMLA V25.S4, V31.S4, V29.S4
 	FCVTZS4S(26, 24)                             // n
 	HALVE4S(24, 25)                              // half of it
 	VSUB V25.S4, V24.S4, V24.S4                  // the other half
 	VSHL $23, V25.S4, V25.S4                     // onto the exponent of 1
 	VSHL $23, V24.S4, V24.S4
-	VADD V2.S4, V25.S4, V25.S4
-	VADD V2.S4, V24.S4, V24.S4
+	VADD V4.S4, V25.S4, V25.S4
+	VADD V4.S4, V24.S4, V24.S4
 	FMUL4S(25, 28, 28)
 	FMUL4S(24, 28, 28)                           // exp = p*2^n
 	FCVTZS4S(27, 24)                             // n
@@ -2654,8 +2654,8 @@ tail1:
 	VSUB V25.S4, V24.S4, V24.S4                  // the other half
 	VSHL $23, V25.S4, V25.S4                     // onto the exponent of 1
 	VSHL $23, V24.S4, V24.S4
-	VADD V2.S4, V25.S4, V25.S4
-	VADD V2.S4, V24.S4, V24.S4
+	VADD V4.S4, V25.S4, V25.S4
+	VADD V4.S4, V24.S4, V24.S4
 	FMUL4S(25, 29, 29)
 	FMUL4S(24, 29, 29)
 	FMOVQ 32(R23), F24                           // lanes that exist
@@ -2704,11 +2704,11 @@ TEXT ·logitGradNEON(SB), NOSPLIT, $64-44
 	VDUP V1.S[0], V1.S4
 	FMOVS lse+24(FP), F2                         // lse
 	VDUP V2.S[0], V2.S4
-	MOVD $0x3f800000, R26                        // 1
-	VDUP R26, V3.S4
 	MOVD $0xc2d00000, R26                        // expMin
-	VDUP R26, V4.S4
+	VDUP R26, V3.S4
 	MOVD $0x42b20000, R26                        // expMax
+	VDUP R26, V4.S4
+	MOVD $0x3f800000, R26                        // 1
 	VDUP R26, V5.S4
 	MOVD $0x3fb8aa3b, R26                        // log2(e)
 	VDUP R26, V6.S4
@@ -2744,10 +2744,10 @@ loop1:
 	FLDPQ (R0), (F1, F19)                        // z
 	FSUB4S(2, 1, 1)                              // log p = z - lse
 	FSUB4S(2, 19, 19)
-	FMAX4S(4, 1, 20)                             // max(log p, expMin)
-	FMAX4S(4, 19, 21)
-	FMIN4S(5, 20, 20)                            // x = min(max(log p, expMin), expMax)
-	FMIN4S(5, 21, 21)
+	FMAX4S(3, 1, 20)                             // max(log p, expMin)
+	FMAX4S(3, 19, 21)
+	FMIN4S(4, 20, 20)                            // x = min(max(log p, expMin), expMax)
+	FMIN4S(4, 21, 21)
 	FMUL4S(6, 20, 22)                            // x*log2(e)
 	FMUL4S(6, 21, 23)
 	FRINTN4S(22, 22)                             // n = round(x*log2(e))
@@ -2776,21 +2776,21 @@ loop1:
 	VFMLA V20.S4, V26.S4, V24.S4                 // p = p*r + 1/2!
 	VMOV V14.B16, V25.B16
 	VFMLA V21.S4, V27.S4, V25.S4
-	VMOV V3.B16, V26.B16
+	VMOV V5.B16, V26.B16
 	VFMLA V20.S4, V24.S4, V26.S4                 // p = p*r + 1
-	VMOV V3.B16, V27.B16
+	VMOV V5.B16, V27.B16
 	VFMLA V21.S4, V25.S4, V27.S4
-	VMOV V3.B16, V24.B16
+	VMOV V5.B16, V24.B16
 	VFMLA V20.S4, V26.S4, V24.S4                 // p = p*r + 1
-	VMOV V3.B16, V25.B16
+	VMOV V5.B16, V25.B16
 	VFMLA V21.S4, V27.S4, V25.S4
 	FCVTZS4S(22, 20)                             // n
 	HALVE4S(20, 21)                              // half of it
 	VSUB V21.S4, V20.S4, V20.S4                  // the other half
 	VSHL $23, V21.S4, V21.S4                     // onto the exponent of 1
 	VSHL $23, V20.S4, V20.S4
-	VADD V3.S4, V21.S4, V21.S4
-	VADD V3.S4, V20.S4, V20.S4
+	VADD V5.S4, V21.S4, V21.S4
+	VADD V5.S4, V20.S4, V20.S4
 	FMUL4S(21, 24, 24)
 	FMUL4S(20, 24, 24)                           // exp = p*2^n
 	FCVTZS4S(23, 20)                             // n
@@ -2798,8 +2798,8 @@ loop1:
 	VSUB V21.S4, V20.S4, V20.S4                  // the other half
 	VSHL $23, V21.S4, V21.S4                     // onto the exponent of 1
 	VSHL $23, V20.S4, V20.S4
-	VADD V3.S4, V21.S4, V21.S4
-	VADD V3.S4, V20.S4, V20.S4
+	VADD V5.S4, V21.S4, V21.S4
+	VADD V5.S4, V20.S4, V20.S4
 	FMUL4S(21, 25, 25)
 	FMUL4S(20, 25, 25)
 	FADD4S(15, 1, 1)                             // log p + entropy
@@ -2820,10 +2820,10 @@ loop1:
 	FLDPQ 32(R0), (F1, F19)                      // z
 	FSUB4S(2, 1, 1)                              // log p = z - lse
 	FSUB4S(2, 19, 19)
-	FMAX4S(4, 1, 20)                             // max(log p, expMin)
-	FMAX4S(4, 19, 21)
-	FMIN4S(5, 20, 20)                            // x = min(max(log p, expMin), expMax)
-	FMIN4S(5, 21, 21)
+	FMAX4S(3, 1, 20)                             // max(log p, expMin)
+	FMAX4S(3, 19, 21)
+	FMIN4S(4, 20, 20)                            // x = min(max(log p, expMin), expMax)
+	FMIN4S(4, 21, 21)
 	FMUL4S(6, 20, 22)                            // x*log2(e)
 	FMUL4S(6, 21, 23)
 	FRINTN4S(22, 22)                             // n = round(x*log2(e))
@@ -2852,21 +2852,21 @@ loop1:
 	VFMLA V20.S4, V26.S4, V24.S4                 // p = p*r + 1/2!
 	VMOV V14.B16, V25.B16
 	VFMLA V21.S4, V27.S4, V25.S4
-	VMOV V3.B16, V26.B16
+	VMOV V5.B16, V26.B16
 	VFMLA V20.S4, V24.S4, V26.S4                 // p = p*r + 1
-	VMOV V3.B16, V27.B16
+	VMOV V5.B16, V27.B16
 	VFMLA V21.S4, V25.S4, V27.S4
-	VMOV V3.B16, V24.B16
+	VMOV V5.B16, V24.B16
 	VFMLA V20.S4, V26.S4, V24.S4                 // p = p*r + 1
-	VMOV V3.B16, V25.B16
+	VMOV V5.B16, V25.B16
 	VFMLA V21.S4, V27.S4, V25.S4
 	FCVTZS4S(22, 20)                             // n
 	HALVE4S(20, 21)                              // half of it
 	VSUB V21.S4, V20.S4, V20.S4                  // the other half
 	VSHL $23, V21.S4, V21.S4                     // onto the exponent of 1
 	VSHL $23, V20.S4, V20.S4
-	VADD V3.S4, V21.S4, V21.S4
-	VADD V3.S4, V20.S4, V20.S4
+	VADD V5.S4, V21.S4, V21.S4
+	VADD V5.S4, V20.S4, V20.S4
 	FMUL4S(21, 24, 24)
 	FMUL4S(20, 24, 24)                           // exp = p*2^n
 	FCVTZS4S(23, 20)                             // n
@@ -2874,8 +2874,8 @@ loop1:
 	VSUB V21.S4, V20.S4, V20.S4                  // the other half
 	VSHL $23, V21.S4, V21.S4                     // onto the exponent of 1
 	VSHL $23, V20.S4, V20.S4
-	VADD V3.S4, V21.S4, V21.S4
-	VADD V3.S4, V20.S4, V20.S4
+	VADD V5.S4, V21.S4, V21.S4
+	VADD V5.S4, V20.S4, V20.S4
 	FMUL4S(21, 25, 25)
 	FMUL4S(20, 25, 25)
 	FADD4S(15, 1, 1)                             // log p + entropy
@@ -2911,10 +2911,10 @@ tail1:
 	FLDPQ (R24), (F1, F19)                       // z
 	FSUB4S(2, 1, 1)                              // log p = z - lse
 	FSUB4S(2, 19, 19)
-	FMAX4S(4, 1, 20)                             // max(log p, expMin)
-	FMAX4S(4, 19, 21)
-	FMIN4S(5, 20, 20)                            // x = min(max(log p, expMin), expMax)
-	FMIN4S(5, 21, 21)
+	FMAX4S(3, 1, 20)                             // max(log p, expMin)
+	FMAX4S(3, 19, 21)
+	FMIN4S(4, 20, 20)                            // x = min(max(log p, expMin), expMax)
+	FMIN4S(4, 21, 21)
 	FMUL4S(6, 20, 22)                            // x*log2(e)
 	FMUL4S(6, 21, 23)
 	FRINTN4S(22, 22)                             // n = round(x*log2(e))
@@ -2943,21 +2943,21 @@ tail1:
 	VFMLA V20.S4, V26.S4, V24.S4                 // p = p*r + 1/2!
 	VMOV V14.B16, V25.B16
 	VFMLA V21.S4, V27.S4, V25.S4
-	VMOV V3.B16, V26.B16
+	VMOV V5.B16, V26.B16
 	VFMLA V20.S4, V24.S4, V26.S4                 // p = p*r + 1
-	VMOV V3.B16, V27.B16
+	VMOV V5.B16, V27.B16
 	VFMLA V21.S4, V25.S4, V27.S4
-	VMOV V3.B16, V24.B16
+	VMOV V5.B16, V24.B16
 	VFMLA V20.S4, V26.S4, V24.S4                 // p = p*r + 1
-	VMOV V3.B16, V25.B16
+	VMOV V5.B16, V25.B16
 	VFMLA V21.S4, V27.S4, V25.S4
 	FCVTZS4S(22, 20)                             // n
 	HALVE4S(20, 21)                              // half of it
 	VSUB V21.S4, V20.S4, V20.S4                  // the other half
 	VSHL $23, V21.S4, V21.S4                     // onto the exponent of 1
 	VSHL $23, V20.S4, V20.S4
-	VADD V3.S4, V21.S4, V21.S4
-	VADD V3.S4, V20.S4, V20.S4
+	VADD V5.S4, V21.S4, V21.S4
+	VADD V5.S4, V20.S4, V20.S4
 	FMUL4S(21, 24, 24)
 	FMUL4S(20, 24, 24)                           // exp = p*2^n
 	FCVTZS4S(23, 20)                             // n
@@ -2965,8 +2965,8 @@ tail1:
 	VSUB V21.S4, V20.S4, V20.S4                  // the other half
 	VSHL $23, V21.S4, V21.S4                     // onto the exponent of 1
 	VSHL $23, V20.S4, V20.S4
-	VADD V3.S4, V21.S4, V21.S4
-	VADD V3.S4, V20.S4, V20.S4
+	VADD V5.S4, V21.S4, V21.S4
+	VADD V5.S4, V20.S4, V20.S4
 	FMUL4S(21, 25, 25)
 	FMUL4S(20, 25, 25)
 	FADD4S(15, 1, 1)                             // log p + entropy
@@ -2987,10 +2987,10 @@ tail1:
 	FLDPQ 32(R24), (F1, F19)                     // z
 	FSUB4S(2, 1, 1)                              // log p = z - lse
 	FSUB4S(2, 19, 19)
-	FMAX4S(4, 1, 20)                             // max(log p, expMin)
-	FMAX4S(4, 19, 21)
-	FMIN4S(5, 20, 20)                            // x = min(max(log p, expMin), expMax)
-	FMIN4S(5, 21, 21)
+	FMAX4S(3, 1, 20)                             // max(log p, expMin)
+	FMAX4S(3, 19, 21)
+	FMIN4S(4, 20, 20)                            // x = min(max(log p, expMin), expMax)
+	FMIN4S(4, 21, 21)
 	FMUL4S(6, 20, 22)                            // x*log2(e)
 	FMUL4S(6, 21, 23)
 	FRINTN4S(22, 22)                             // n = round(x*log2(e))
@@ -3019,21 +3019,21 @@ tail1:
 	VFMLA V20.S4, V26.S4, V24.S4                 // p = p*r + 1/2!
 	VMOV V14.B16, V25.B16
 	VFMLA V21.S4, V27.S4, V25.S4
-	VMOV V3.B16, V26.B16
+	VMOV V5.B16, V26.B16
 	VFMLA V20.S4, V24.S4, V26.S4                 // p = p*r + 1
-	VMOV V3.B16, V27.B16
+	VMOV V5.B16, V27.B16
 	VFMLA V21.S4, V25.S4, V27.S4
-	VMOV V3.B16, V24.B16
+	VMOV V5.B16, V24.B16
 	VFMLA V20.S4, V26.S4, V24.S4                 // p = p*r + 1
-	VMOV V3.B16, V25.B16
+	VMOV V5.B16, V25.B16
 	VFMLA V21.S4, V27.S4, V25.S4
 	FCVTZS4S(22, 20)                             // n
 	HALVE4S(20, 21)                              // half of it
 	VSUB V21.S4, V20.S4, V20.S4                  // the other half
 	VSHL $23, V21.S4, V21.S4                     // onto the exponent of 1
 	VSHL $23, V20.S4, V20.S4
-	VADD V3.S4, V21.S4, V21.S4
-	VADD V3.S4, V20.S4, V20.S4
+	VADD V5.S4, V21.S4, V21.S4
+	VADD V5.S4, V20.S4, V20.S4
 	FMUL4S(21, 24, 24)
 	FMUL4S(20, 24, 24)                           // exp = p*2^n
 	FCVTZS4S(23, 20)                             // n
@@ -3041,8 +3041,8 @@ tail1:
 	VSUB V21.S4, V20.S4, V20.S4                  // the other half
 	VSHL $23, V21.S4, V21.S4                     // onto the exponent of 1
 	VSHL $23, V20.S4, V20.S4
-	VADD V3.S4, V21.S4, V21.S4
-	VADD V3.S4, V20.S4, V20.S4
+	VADD V5.S4, V21.S4, V21.S4
+	VADD V5.S4, V20.S4, V20.S4
 	FMUL4S(21, 25, 25)
 	FMUL4S(20, 25, 25)
 	FADD4S(15, 1, 1)                             // log p + entropy
@@ -3067,152 +3067,164 @@ tail1:
 done1:
 	RET
 
-// func scoreGradNEON(z, dp []float32, lse, delta, scale float32)
-// scoreGradNEON makes z p = exp(z*scale-lse), and dp p*(dp-delta)*scale.
-TEXT ·scoreGradNEON(SB), NOSPLIT, $128-60
-	FMOVS scale+56(FP), F0                       // scale
+// func scoreGradNEON(z, dp []float32, ldz int, lse, delta []float32, rows, cols int, scale float32)
+// scoreGradNEON makes each of rows rows of cols scores z, ldz apart as those of dp, p = exp(z*scale-lse), and dp
+// p*(dp-delta)*scale, with lse and delta of the row.
+TEXT ·scoreGradNEON(SB), NOSPLIT, $128-124
+	FMOVS scale+120(FP), F0                      // scale
 	VDUP V0.S[0], V0.S4
-	FMOVS lse+48(FP), F1                         // lse
-	VDUP V1.S[0], V1.S4
-	MOVD $0x3f800000, R26                        // 1
-	VDUP R26, V2.S4
 	MOVD $0xc2d00000, R26                        // expMin
-	VDUP R26, V3.S4
+	VDUP R26, V1.S4
 	MOVD $0x42b20000, R26                        // expMax
-	VDUP R26, V4.S4
+	VDUP R26, V2.S4
+	MOVD $0x3f800000, R26                        // 1
+	VDUP R26, V3.S4
 	MOVD $0x3fb8aa3b, R26                        // log2(e)
-	VDUP R26, V5.S4
+	VDUP R26, V4.S4
 	MOVD $0x3f317200, R26                        // ln2High
-	VDUP R26, V6.S4
+	VDUP R26, V5.S4
 	MOVD $0x35bfbe8e, R26                        // ln2Low
-	VDUP R26, V7.S4
+	VDUP R26, V6.S4
 	MOVD $0x39500d01, R26                        // 1/7!
-	VDUP R26, V8.S4
+	VDUP R26, V7.S4
 	MOVD $0x3ab60b61, R26                        // 1/6!
-	VDUP R26, V9.S4
+	VDUP R26, V8.S4
 	MOVD $0x3c088889, R26                        // 1/5!
-	VDUP R26, V10.S4
+	VDUP R26, V9.S4
 	MOVD $0x3d2aaaab, R26                        // 1/4!
-	VDUP R26, V11.S4
+	VDUP R26, V10.S4
 	MOVD $0x3e2aaaab, R26                        // 1/3!
-	VDUP R26, V12.S4
+	VDUP R26, V11.S4
 	MOVD $0x3f000000, R26                        // 1/2!
-	VDUP R26, V13.S4
-	FMOVS delta+52(FP), F14                      // delta
-	VDUP V14.S[0], V14.S4
-	MOVD z_len+8(FP), R22                        // elements left
-	MOVD z_base+0(FP), R0                        // z
-	MOVD dp_base+24(FP), R1                      // dp
-	SUBS $16, R22                                // a full round?
-	BLT  tail1
+	VDUP R26, V12.S4
+	MOVD z_base+0(FP), R14                       // z
+	MOVD ldz+48(FP), R19
+	LSL $2, R19                                  // bytes between rows
+	MOVD dp_base+24(FP), R15                     // dp
+	MOVD ldz+48(FP), R20
+	LSL $2, R20                                  // bytes between rows
+	MOVD lse_base+56(FP), R16                    // lse
+	MOVD delta_base+80(FP), R17                  // delta
+	MOVD rows+104(FP), R21
 
-loop1:
+row:
+	FMOVS (R16), F13                             // lse[0]
+	VDUP V13.S[0], V13.S4
+	FMOVS (R17), F14                             // delta[0]
+	VDUP V14.S[0], V14.S4
+	MOVD cols+112(FP), R22                       // elements left
+	MOVD R14, R0                                 // z
+	MOVD R15, R1                                 // dp
+	SUBS $64, R22                                // 4 full rounds?
+	BLT  rest2
+
+many2:
 	FLDPQ (R0), (F15, F16)                       // z
 	FLDPQ 32(R0), (F17, F18)
 	FMUL4S(0, 15, 15)                            // z*scale
 	FMUL4S(0, 16, 16)
 	FMUL4S(0, 17, 17)
 	FMUL4S(0, 18, 18)
-	FSUB4S(1, 15, 15)                            // z*scale - lse
-	FSUB4S(1, 16, 16)
-	FSUB4S(1, 17, 17)
-	FSUB4S(1, 18, 18)
-	FMAX4S(3, 15, 15)                            // max(z*scale - lse, expMin)
-	FMAX4S(3, 16, 16)
-	FMAX4S(3, 17, 17)
-	FMAX4S(3, 18, 18)
-	FMIN4S(4, 15, 15)                            // x = min(max(z*scale - lse, expMin), expMax)
-	FMIN4S(4, 16, 16)
-	FMIN4S(4, 17, 17)
-	FMIN4S(4, 18, 18)
-	FMUL4S(5, 15, 19)                            // x*log2(e)
-	FMUL4S(5, 16, 20)
-	FMUL4S(5, 17, 21)
-	FMUL4S(5, 18, 22)
+	FSUB4S(13, 15, 15)                           // z*scale - lse[0]
+	FSUB4S(13, 16, 16)
+	FSUB4S(13, 17, 17)
+	FSUB4S(13, 18, 18)
+	FMAX4S(1, 15, 15)                            // max(z*scale - lse[0], expMin)
+	FMAX4S(1, 16, 16)
+	FMAX4S(1, 17, 17)
+	FMAX4S(1, 18, 18)
+	FMIN4S(2, 15, 15)                            // x = min(max(z*scale - lse[0], expMin), expMax)
+	FMIN4S(2, 16, 16)
+	FMIN4S(2, 17, 17)
+	FMIN4S(2, 18, 18)
+	FMUL4S(4, 15, 19)                            // x*log2(e)
+	FMUL4S(4, 16, 20)
+	FMUL4S(4, 17, 21)
+	FMUL4S(4, 18, 22)
 	FRINTN4S(19, 19)                             // n = round(x*log2(e))
 	FRINTN4S(20, 20)
 	FRINTN4S(21, 21)
 	FRINTN4S(22, 22)
-	VFMLS V6.S4, V19.S4, V15.S4                  // r = x - n*ln2High
+	VFMLS V5.S4, V19.S4, V15.S4                  // r = x - n*ln2High
+	VFMLS V5.S4, V20.S4, V16.S4
+	VFMLS V5.S4, V21.S4, V17.S4
+	VFMLS V5.S4, V22.S4, V18.S4
+	VFMLS V6.S4, V19.S4, V15.S4                  // r = r - n*ln2Low
 	VFMLS V6.S4, V20.S4, V16.S4
 	VFMLS V6.S4, V21.S4, V17.S4
 	VFMLS V6.S4, V22.S4, V18.S4
-	VFMLS V7.S4, V19.S4, V15.S4                  // r = r - n*ln2Low
-	VFMLS V7.S4, V20.S4, V16.S4
-	VFMLS V7.S4, V21.S4, V17.S4
-	VFMLS V7.S4, V22.S4, V18.S4
-	VMOV V9.B16, V23.B16
-	VFMLA V15.S4, V8.S4, V23.S4                  // p = 1/7!*r + 1/6!
-	VMOV V9.B16, V24.B16
-	VFMLA V16.S4, V8.S4, V24.S4
-	VMOV V9.B16, V25.B16
-	VFMLA V17.S4, V8.S4, V25.S4
-	VMOV V9.B16, V26.B16
-	VFMLA V18.S4, V8.S4, V26.S4
-	VMOV V10.B16, V27.B16
+	VMOV V8.B16, V23.B16
+	VFMLA V15.S4, V7.S4, V23.S4                  // p = 1/7!*r + 1/6!
+	VMOV V8.B16, V24.B16
+	VFMLA V16.S4, V7.S4, V24.S4
+	VMOV V8.B16, V25.B16
+	VFMLA V17.S4, V7.S4, V25.S4
+	VMOV V8.B16, V26.B16
+	VFMLA V18.S4, V7.S4, V26.S4
+	VMOV V9.B16, V27.B16
 	VFMLA V15.S4, V23.S4, V27.S4                 // p = p*r + 1/5!
-	VMOV V10.B16, V28.B16
+	VMOV V9.B16, V28.B16
 	VFMLA V16.S4, V24.S4, V28.S4
-	VMOV V10.B16, V29.B16
+	VMOV V9.B16, V29.B16
 	VFMLA V17.S4, V25.S4, V29.S4
-	VMOV V10.B16, V30.B16
+	VMOV V9.B16, V30.B16
 	VFMLA V18.S4, V26.S4, V30.S4
-	VMOV V11.B16, V23.B16
+	VMOV V10.B16, V23.B16
 	VFMLA V15.S4, V27.S4, V23.S4                 // p = p*r + 1/4!
-	VMOV V11.B16, V24.B16
+	VMOV V10.B16, V24.B16
 	VFMLA V16.S4, V28.S4, V24.S4
-	VMOV V11.B16, V25.B16
+	VMOV V10.B16, V25.B16
 	VFMLA V17.S4, V29.S4, V25.S4
-	VMOV V11.B16, V26.B16
+	VMOV V10.B16, V26.B16
 	VFMLA V18.S4, V30.S4, V26.S4
-	VMOV V12.B16, V27.B16
+	VMOV V11.B16, V27.B16
 	VFMLA V15.S4, V23.S4, V27.S4                 // p = p*r + 1/3!
-	VMOV V12.B16, V28.B16
+	VMOV V11.B16, V28.B16
 	VFMLA V16.S4, V24.S4, V28.S4
-	VMOV V12.B16, V29.B16
+	VMOV V11.B16, V29.B16
 	VFMLA V17.S4, V25.S4, V29.S4
-	VMOV V12.B16, V30.B16
+	VMOV V11.B16, V30.B16
 	VFMLA V18.S4, V26.S4, V30.S4
-	VMOV V13.B16, V23.B16
+	VMOV V12.B16, V23.B16
 	VFMLA V15.S4, V27.S4, V23.S4                 // p = p*r + 1/2!
-	VMOV V13.B16, V24.B16
+	VMOV V12.B16, V24.B16
 	VFMLA V16.S4, V28.S4, V24.S4
-	VMOV V13.B16, V25.B16
+	VMOV V12.B16, V25.B16
 	VFMLA V17.S4, V29.S4, V25.S4
-	VMOV V13.B16, V26.B16
+	VMOV V12.B16, V26.B16
 	VFMLA V18.S4, V30.S4, V26.S4
-	VMOV V2.B16, V27.B16
+	VMOV V3.B16, V27.B16
 	VFMLA V15.S4, V23.S4, V27.S4                 // p = p*r + 1
-	VMOV V2.B16, V28.B16
+	VMOV V3.B16, V28.B16
 	VFMLA V16.S4, V24.S4, V28.S4
-	VMOV V2.B16, V29.B16
+	VMOV V3.B16, V29.B16
 	VFMLA V17.S4, V25.S4, V29.S4
-	VMOV V2.B16, V30.B16
+	VMOV V3.B16, V30.B16
 	VFMLA V18.S4, V26.S4, V30.S4
-	VMOV V2.B16, V23.B16
+	VMOV V3.B16, V23.B16
 	VFMLA V15.S4, V27.S4, V23.S4                 // p = p*r + 1
-	VMOV V2.B16, V24.B16
+	VMOV V3.B16, V24.B16
 	VFMLA V16.S4, V28.S4, V24.S4
-	VMOV V2.B16, V25.B16
+	VMOV V3.B16, V25.B16
 	VFMLA V17.S4, V29.S4, V25.S4
-	VMOV V2.B16, V26.B16
+	VMOV V3.B16, V26.B16
 	VFMLA V18.S4, V30.S4, V26.S4
 	FCVTZS4S(19, 15)                             // n
 	HALVE4S(15, 16)                              // half of it
 	VSUB V16.S4, V15.S4, V15.S4                  // the other half
 	VSHL $23, V16.S4, V16.S4                     // onto the exponent of 1
 	VSHL $23, V15.S4, V15.S4
-	VADD V2.S4, V16.S4, V16.S4
-	VADD V2.S4, V15.S4, V15.S4
+	VADD V3.S4, V16.S4, V16.S4
+	VADD V3.S4, V15.S4, V15.S4
 	FMUL4S(16, 23, 23)
-	FMUL4S(15, 23, 23)                           // exp = p*2^n
+	FMUL4S(15, 23, 23)                           // p = exp
 	FCVTZS4S(20, 15)                             // n
 	HALVE4S(15, 16)                              // half of it
 	VSUB V16.S4, V15.S4, V15.S4                  // the other half
 	VSHL $23, V16.S4, V16.S4                     // onto the exponent of 1
 	VSHL $23, V15.S4, V15.S4
-	VADD V2.S4, V16.S4, V16.S4
-	VADD V2.S4, V15.S4, V15.S4
+	VADD V3.S4, V16.S4, V16.S4
+	VADD V3.S4, V15.S4, V15.S4
 	FMUL4S(16, 24, 24)
 	FMUL4S(15, 24, 24)
 	FCVTZS4S(21, 15)                             // n
@@ -3220,8 +3232,8 @@ loop1:
 	VSUB V16.S4, V15.S4, V15.S4                  // the other half
 	VSHL $23, V16.S4, V16.S4                     // onto the exponent of 1
 	VSHL $23, V15.S4, V15.S4
-	VADD V2.S4, V16.S4, V16.S4
-	VADD V2.S4, V15.S4, V15.S4
+	VADD V3.S4, V16.S4, V16.S4
+	VADD V3.S4, V15.S4, V15.S4
 	FMUL4S(16, 25, 25)
 	FMUL4S(15, 25, 25)
 	FCVTZS4S(22, 15)                             // n
@@ -3229,36 +3241,622 @@ loop1:
 	VSUB V16.S4, V15.S4, V15.S4                  // the other half
 	VSHL $23, V16.S4, V16.S4                     // onto the exponent of 1
 	VSHL $23, V15.S4, V15.S4
-	VADD V2.S4, V16.S4, V16.S4
-	VADD V2.S4, V15.S4, V15.S4
+	VADD V3.S4, V16.S4, V16.S4
+	VADD V3.S4, V15.S4, V15.S4
 	FMUL4S(16, 26, 26)
 	FMUL4S(15, 26, 26)
-	FSTPQ (F23, F24), (R0)                       // z = exp
-	FSTPQ (F25, F26), 32(R0)
 	FLDPQ (R1), (F15, F16)                       // dp
 	FLDPQ 32(R1), (F17, F18)
-	FSUB4S(14, 15, 15)                           // dp - delta
+	FSUB4S(14, 15, 15)                           // dp - delta[0]
 	FSUB4S(14, 16, 16)
 	FSUB4S(14, 17, 17)
 	FSUB4S(14, 18, 18)
-	FMUL4S(15, 23, 23)                           // exp*(dp - delta)
+	FMUL4S(15, 23, 15)                           // p*(dp - delta[0])
+	FMUL4S(16, 24, 16)
+	FMUL4S(17, 25, 17)
+	FMUL4S(18, 26, 18)
+	FMUL4S(0, 15, 15)                            // ds = p*(dp - delta[0])*scale
+	FMUL4S(0, 16, 16)
+	FMUL4S(0, 17, 17)
+	FMUL4S(0, 18, 18)
+	FSTPQ (F23, F24), (R0)                       // z = p
+	FSTPQ (F25, F26), 32(R0)
+	FSTPQ (F15, F16), (R1)                       // dp = ds
+	FSTPQ (F17, F18), 32(R1)
+	FLDPQ 64(R0), (F15, F16)                     // z
+	FLDPQ 96(R0), (F17, F18)
+	FMUL4S(0, 15, 15)                            // z*scale
+	FMUL4S(0, 16, 16)
+	FMUL4S(0, 17, 17)
+	FMUL4S(0, 18, 18)
+	FSUB4S(13, 15, 15)                           // z*scale - lse[0]
+	FSUB4S(13, 16, 16)
+	FSUB4S(13, 17, 17)
+	FSUB4S(13, 18, 18)
+	FMAX4S(1, 15, 15)                            // max(z*scale - lse[0], expMin)
+	FMAX4S(1, 16, 16)
+	FMAX4S(1, 17, 17)
+	FMAX4S(1, 18, 18)
+	FMIN4S(2, 15, 15)                            // x = min(max(z*scale - lse[0], expMin), expMax)
+	FMIN4S(2, 16, 16)
+	FMIN4S(2, 17, 17)
+	FMIN4S(2, 18, 18)
+	FMUL4S(4, 15, 19)                            // x*log2(e)
+	FMUL4S(4, 16, 20)
+	FMUL4S(4, 17, 21)
+	FMUL4S(4, 18, 22)
+	FRINTN4S(19, 19)                             // n = round(x*log2(e))
+	FRINTN4S(20, 20)
+	FRINTN4S(21, 21)
+	FRINTN4S(22, 22)
+	VFMLS V5.S4, V19.S4, V15.S4                  // r = x - n*ln2High
+	VFMLS V5.S4, V20.S4, V16.S4
+	VFMLS V5.S4, V21.S4, V17.S4
+	VFMLS V5.S4, V22.S4, V18.S4
+	VFMLS V6.S4, V19.S4, V15.S4                  // r = r - n*ln2Low
+	VFMLS V6.S4, V20.S4, V16.S4
+	VFMLS V6.S4, V21.S4, V17.S4
+	VFMLS V6.S4, V22.S4, V18.S4
+	VMOV V8.B16, V23.B16
+	VFMLA V15.S4, V7.S4, V23.S4                  // p = 1/7!*r + 1/6!
+	VMOV V8.B16, V24.B16
+	VFMLA V16.S4, V7.S4, V24.S4
+	VMOV V8.B16, V25.B16
+	VFMLA V17.S4, V7.S4, V25.S4
+	VMOV V8.B16, V26.B16
+	VFMLA V18.S4, V7.S4, V26.S4
+	VMOV V9.B16, V27.B16
+	VFMLA V15.S4, V23.S4, V27.S4                 // p = p*r + 1/5!
+	VMOV V9.B16, V28.B16
+	VFMLA V16.S4, V24.S4, V28.S4
+	VMOV V9.B16, V29.B16
+	VFMLA V17.S4, V25.S4, V29.S4
+	VMOV V9.B16, V30.B16
+	VFMLA V18.S4, V26.S4, V30.S4
+	VMOV V10.B16, V23.B16
+	VFMLA V15.S4, V27.S4, V23.S4                 // p = p*r + 1/4!
+	VMOV V10.B16, V24.B16
+	VFMLA V16.S4, V28.S4, V24.S4
+	VMOV V10.B16, V25.B16
+	VFMLA V17.S4, V29.S4, V25.S4
+	VMOV V10.B16, V26.B16
+	VFMLA V18.S4, V30.S4, V26.S4
+	VMOV V11.B16, V27.B16
+	VFMLA V15.S4, V23.S4, V27.S4                 // p = p*r + 1/3!
+	VMOV V11.B16, V28.B16
+	VFMLA V16.S4, V24.S4, V28.S4
+	VMOV V11.B16, V29.B16
+	VFMLA V17.S4, V25.S4, V29.S4
+	VMOV V11.B16, V30.B16
+	VFMLA V18.S4, V26.S4, V30.S4
+	VMOV V12.B16, V23.B16
+	VFMLA V15.S4, V27.S4, V23.S4                 // p = p*r + 1/2!
+	VMOV V12.B16, V24.B16
+	VFMLA V16.S4, V28.S4, V24.S4
+	VMOV V12.B16, V25.B16
+	VFMLA V17.S4, V29.S4, V25.S4
+	VMOV V12.B16, V26.B16
+	VFMLA V18.S4, V30.S4, V26.S4
+	VMOV V3.B16, V27.B16
+	VFMLA V15.S4, V23.S4, V27.S4                 // p = p*r + 1
+	VMOV V3.B16, V28.B16
+	VFMLA V16.S4, V24.S4, V28.S4
+	VMOV V3.B16, V29.B16
+	VFMLA V17.S4, V25.S4, V29.S4
+	VMOV V3.B16, V30.B16
+	VFMLA V18.S4, V26.S4, V30.S4
+	VMOV V3.B16, V23.B16
+	VFMLA V15.S4, V27.S4, V23.S4                 // p = p*r + 1
+	VMOV V3.B16, V24.B16
+	VFMLA V16.S4, V28.S4, V24.S4
+	VMOV V3.B16, V25.B16
+	VFMLA V17.S4, V29.S4, V25.S4
+	VMOV V3.B16, V26.B16
+	VFMLA V18.S4, V30.S4, V26.S4
+	FCVTZS4S(19, 15)                             // n
+	HALVE4S(15, 16)                              // half of it
+	VSUB V16.S4, V15.S4, V15.S4                  // the other half
+	VSHL $23, V16.S4, V16.S4                     // onto the exponent of 1
+	VSHL $23, V15.S4, V15.S4
+	VADD V3.S4, V16.S4, V16.S4
+	VADD V3.S4, V15.S4, V15.S4
+	FMUL4S(16, 23, 23)
+	FMUL4S(15, 23, 23)                           // p = exp
+	FCVTZS4S(20, 15)                             // n
+	HALVE4S(15, 16)                              // half of it
+	VSUB V16.S4, V15.S4, V15.S4                  // the other half
+	VSHL $23, V16.S4, V16.S4                     // onto the exponent of 1
+	VSHL $23, V15.S4, V15.S4
+	VADD V3.S4, V16.S4, V16.S4
+	VADD V3.S4, V15.S4, V15.S4
 	FMUL4S(16, 24, 24)
-	FMUL4S(17, 25, 25)
-	FMUL4S(18, 26, 26)
-	FMUL4S(0, 23, 23)                            // exp*(dp - delta)*scale
-	FMUL4S(0, 24, 24)
-	FMUL4S(0, 25, 25)
-	FMUL4S(0, 26, 26)
-	FSTPQ (F23, F24), (R1)                       // dp = exp*(dp - delta)*scale
-	FSTPQ (F25, F26), 32(R1)
+	FMUL4S(15, 24, 24)
+	FCVTZS4S(21, 15)                             // n
+	HALVE4S(15, 16)                              // half of it
+	VSUB V16.S4, V15.S4, V15.S4                  // the other half
+	VSHL $23, V16.S4, V16.S4                     // onto the exponent of 1
+	VSHL $23, V15.S4, V15.S4
+	VADD V3.S4, V16.S4, V16.S4
+	VADD V3.S4, V15.S4, V15.S4
+	FMUL4S(16, 25, 25)
+	FMUL4S(15, 25, 25)
+	FCVTZS4S(22, 15)                             // n
+	HALVE4S(15, 16)                              // half of it
+	VSUB V16.S4, V15.S4, V15.S4                  // the other half
+	VSHL $23, V16.S4, V16.S4                     // onto the exponent of 1
+	VSHL $23, V15.S4, V15.S4
+	VADD V3.S4, V16.S4, V16.S4
+	VADD V3.S4, V15.S4, V15.S4
+	FMUL4S(16, 26, 26)
+	FMUL4S(15, 26, 26)
+	FLDPQ 64(R1), (F15, F16)                     // dp
+	FLDPQ 96(R1), (F17, F18)
+	FSUB4S(14, 15, 15)                           // dp - delta[0]
+	FSUB4S(14, 16, 16)
+	FSUB4S(14, 17, 17)
+	FSUB4S(14, 18, 18)
+	FMUL4S(15, 23, 15)                           // p*(dp - delta[0])
+	FMUL4S(16, 24, 16)
+	FMUL4S(17, 25, 17)
+	FMUL4S(18, 26, 18)
+	FMUL4S(0, 15, 15)                            // ds = p*(dp - delta[0])*scale
+	FMUL4S(0, 16, 16)
+	FMUL4S(0, 17, 17)
+	FMUL4S(0, 18, 18)
+	FSTPQ (F23, F24), 64(R0)                     // z = p
+	FSTPQ (F25, F26), 96(R0)
+	FSTPQ (F15, F16), 64(R1)                     // dp = ds
+	FSTPQ (F17, F18), 96(R1)
+	FLDPQ 128(R0), (F15, F16)                    // z
+	FLDPQ 160(R0), (F17, F18)
+	FMUL4S(0, 15, 15)                            // z*scale
+	FMUL4S(0, 16, 16)
+	FMUL4S(0, 17, 17)
+	FMUL4S(0, 18, 18)
+	FSUB4S(13, 15, 15)                           // z*scale - lse[0]
+	FSUB4S(13, 16, 16)
+	FSUB4S(13, 17, 17)
+	FSUB4S(13, 18, 18)
+	FMAX4S(1, 15, 15)                            // max(z*scale - lse[0], expMin)
+	FMAX4S(1, 16, 16)
+	FMAX4S(1, 17, 17)
+	FMAX4S(1, 18, 18)
+	FMIN4S(2, 15, 15)                            // x = min(max(z*scale - lse[0], expMin), expMax)
+	FMIN4S(2, 16, 16)
+	FMIN4S(2, 17, 17)
+	FMIN4S(2, 18, 18)
+	FMUL4S(4, 15, 19)                            // x*log2(e)
+	FMUL4S(4, 16, 20)
+	FMUL4S(4, 17, 21)
+	FMUL4S(4, 18, 22)
+	FRINTN4S(19, 19)                             // n = round(x*log2(e))
+	FRINTN4S(20, 20)
+	FRINTN4S(21, 21)
+	FRINTN4S(22, 22)
+	VFMLS V5.S4, V19.S4, V15.S4                  // r = x - n*ln2High
+	VFMLS V5.S4, V20.S4, V16.S4
+	VFMLS V5.S4, V21.S4, V17.S4
+	VFMLS V5.S4, V22.S4, V18.S4
+	VFMLS V6.S4, V19.S4, V15.S4                  // r = r - n*ln2Low
+	VFMLS V6.S4, V20.S4, V16.S4
+	VFMLS V6.S4, V21.S4, V17.S4
+	VFMLS V6.S4, V22.S4, V18.S4
+	VMOV V8.B16, V23.B16
+	VFMLA V15.S4, V7.S4, V23.S4                  // p = 1/7!*r + 1/6!
+	VMOV V8.B16, V24.B16
+	VFMLA V16.S4, V7.S4, V24.S4
+	VMOV V8.B16, V25.B16
+	VFMLA V17.S4, V7.S4, V25.S4
+	VMOV V8.B16, V26.B16
+	VFMLA V18.S4, V7.S4, V26.S4
+	VMOV V9.B16, V27.B16
+	VFMLA V15.S4, V23.S4, V27.S4                 // p = p*r + 1/5!
+	VMOV V9.B16, V28.B16
+	VFMLA V16.S4, V24.S4, V28.S4
+	VMOV V9.B16, V29.B16
+	VFMLA V17.S4, V25.S4, V29.S4
+	VMOV V9.B16, V30.B16
+	VFMLA V18.S4, V26.S4, V30.S4
+	VMOV V10.B16, V23.B16
+	VFMLA V15.S4, V27.S4, V23.S4                 // p = p*r + 1/4!
+	VMOV V10.B16, V24.B16
+	VFMLA V16.S4, V28.S4, V24.S4
+	VMOV V10.B16, V25.B16
+	VFMLA V17.S4, V29.S4, V25.S4
+	VMOV V10.B16, V26.B16
+	VFMLA V18.S4, V30.S4, V26.S4
+	VMOV V11.B16, V27.B16
+	VFMLA V15.S4, V23.S4, V27.S4                 // p = p*r + 1/3!
+	VMOV V11.B16, V28.B16
+	VFMLA V16.S4, V24.S4, V28.S4
+	VMOV V11.B16, V29.B16
+	VFMLA V17.S4, V25.S4, V29.S4
+	VMOV V11.B16, V30.B16
+	VFMLA V18.S4, V26.S4, V30.S4
+	VMOV V12.B16, V23.B16
+	VFMLA V15.S4, V27.S4, V23.S4                 // p = p*r + 1/2!
+	VMOV V12.B16, V24.B16
+	VFMLA V16.S4, V28.S4, V24.S4
+	VMOV V12.B16, V25.B16
+	VFMLA V17.S4, V29.S4, V25.S4
+	VMOV V12.B16, V26.B16
+	VFMLA V18.S4, V30.S4, V26.S4
+	VMOV V3.B16, V27.B16
+	VFMLA V15.S4, V23.S4, V27.S4                 // p = p*r + 1
+	VMOV V3.B16, V28.B16
+	VFMLA V16.S4, V24.S4, V28.S4
+	VMOV V3.B16, V29.B16
+	VFMLA V17.S4, V25.S4, V29.S4
+	VMOV V3.B16, V30.B16
+	VFMLA V18.S4, V26.S4, V30.S4
+	VMOV V3.B16, V23.B16
+	VFMLA V15.S4, V27.S4, V23.S4                 // p = p*r + 1
+	VMOV V3.B16, V24.B16
+	VFMLA V16.S4, V28.S4, V24.S4
+	VMOV V3.B16, V25.B16
+	VFMLA V17.S4, V29.S4, V25.S4
+	VMOV V3.B16, V26.B16
+	VFMLA V18.S4, V30.S4, V26.S4
+	FCVTZS4S(19, 15)                             // n
+	HALVE4S(15, 16)                              // half of it
+	VSUB V16.S4, V15.S4, V15.S4                  // the other half
+	VSHL $23, V16.S4, V16.S4                     // onto the exponent of 1
+	VSHL $23, V15.S4, V15.S4
+	VADD V3.S4, V16.S4, V16.S4
+	VADD V3.S4, V15.S4, V15.S4
+	FMUL4S(16, 23, 23)
+	FMUL4S(15, 23, 23)                           // p = exp
+	FCVTZS4S(20, 15)                             // n
+	HALVE4S(15, 16)                              // half of it
+	VSUB V16.S4, V15.S4, V15.S4                  // the other half
+	VSHL $23, V16.S4, V16.S4                     // onto the exponent of 1
+	VSHL $23, V15.S4, V15.S4
+	VADD V3.S4, V16.S4, V16.S4
+	VADD V3.S4, V15.S4, V15.S4
+	FMUL4S(16, 24, 24)
+	FMUL4S(15, 24, 24)
+	FCVTZS4S(21, 15)                             // n
+	HALVE4S(15, 16)                              // half of it
+	VSUB V16.S4, V15.S4, V15.S4                  // the other half
+	VSHL $23, V16.S4, V16.S4                     // onto the exponent of 1
+	VSHL $23, V15.S4, V15.S4
+	VADD V3.S4, V16.S4, V16.S4
+	VADD V3.S4, V15.S4, V15.S4
+	FMUL4S(16, 25, 25)
+	FMUL4S(15, 25, 25)
+	FCVTZS4S(22, 15)                             // n
+	HALVE4S(15, 16)                              // half of it
+	VSUB V16.S4, V15.S4, V15.S4                  // the other half
+	VSHL $23, V16.S4, V16.S4                     // onto the exponent of 1
+	VSHL $23, V15.S4, V15.S4
+	VADD V3.S4, V16.S4, V16.S4
+	VADD V3.S4, V15.S4, V15.S4
+	FMUL4S(16, 26, 26)
+	FMUL4S(15, 26, 26)
+	FLDPQ 128(R1), (F15, F16)                    // dp
+	FLDPQ 160(R1), (F17, F18)
+	FSUB4S(14, 15, 15)                           // dp - delta[0]
+	FSUB4S(14, 16, 16)
+	FSUB4S(14, 17, 17)
+	FSUB4S(14, 18, 18)
+	FMUL4S(15, 23, 15)                           // p*(dp - delta[0])
+	FMUL4S(16, 24, 16)
+	FMUL4S(17, 25, 17)
+	FMUL4S(18, 26, 18)
+	FMUL4S(0, 15, 15)                            // ds = p*(dp - delta[0])*scale
+	FMUL4S(0, 16, 16)
+	FMUL4S(0, 17, 17)
+	FMUL4S(0, 18, 18)
+	FSTPQ (F23, F24), 128(R0)                    // z = p
+	FSTPQ (F25, F26), 160(R0)
+	FSTPQ (F15, F16), 128(R1)                    // dp = ds
+	FSTPQ (F17, F18), 160(R1)
+	FLDPQ 192(R0), (F15, F16)                    // z
+	FLDPQ 224(R0), (F17, F18)
+	FMUL4S(0, 15, 15)                            // z*scale
+	FMUL4S(0, 16, 16)
+	FMUL4S(0, 17, 17)
+	FMUL4S(0, 18, 18)
+	FSUB4S(13, 15, 15)                           // z*scale - lse[0]
+	FSUB4S(13, 16, 16)
+	FSUB4S(13, 17, 17)
+	FSUB4S(13, 18, 18)
+	FMAX4S(1, 15, 15)                            // max(z*scale - lse[0], expMin)
+	FMAX4S(1, 16, 16)
+	FMAX4S(1, 17, 17)
+	FMAX4S(1, 18, 18)
+	FMIN4S(2, 15, 15)                            // x = min(max(z*scale - lse[0], expMin), expMax)
+	FMIN4S(2, 16, 16)
+	FMIN4S(2, 17, 17)
+	FMIN4S(2, 18, 18)
+	FMUL4S(4, 15, 19)                            // x*log2(e)
+	FMUL4S(4, 16, 20)
+	FMUL4S(4, 17, 21)
+	FMUL4S(4, 18, 22)
+	FRINTN4S(19, 19)                             // n = round(x*log2(e))
+	FRINTN4S(20, 20)
+	FRINTN4S(21, 21)
+	FRINTN4S(22, 22)
+	VFMLS V5.S4, V19.S4, V15.S4                  // r = x - n*ln2High
+	VFMLS V5.S4, V20.S4, V16.S4
+	VFMLS V5.S4, V21.S4, V17.S4
+	VFMLS V5.S4, V22.S4, V18.S4
+	VFMLS V6.S4, V19.S4, V15.S4                  // r = r - n*ln2Low
+	VFMLS V6.S4, V20.S4, V16.S4
+	VFMLS V6.S4, V21.S4, V17.S4
+	VFMLS V6.S4, V22.S4, V18.S4
+	VMOV V8.B16, V23.B16
+	VFMLA V15.S4, V7.S4, V23.S4                  // p = 1/7!*r + 1/6!
+	VMOV V8.B16, V24.B16
+	VFMLA V16.S4, V7.S4, V24.S4
+	VMOV V8.B16, V25.B16
+	VFMLA V17.S4, V7.S4, V25.S4
+	VMOV V8.B16, V26.B16
+	VFMLA V18.S4, V7.S4, V26.S4
+	VMOV V9.B16, V27.B16
+	VFMLA V15.S4, V23.S4, V27.S4                 // p = p*r + 1/5!
+	VMOV V9.B16, V28.B16
+	VFMLA V16.S4, V24.S4, V28.S4
+	VMOV V9.B16, V29.B16
+	VFMLA V17.S4, V25.S4, V29.S4
+	VMOV V9.B16, V30.B16
+	VFMLA V18.S4, V26.S4, V30.S4
+	VMOV V10.B16, V23.B16
+	VFMLA V15.S4, V27.S4, V23.S4                 // p = p*r + 1/4!
+	VMOV V10.B16, V24.B16
+	VFMLA V16.S4, V28.S4, V24.S4
+	VMOV V10.B16, V25.B16
+	VFMLA V17.S4, V29.S4, V25.S4
+	VMOV V10.B16, V26.B16
+	VFMLA V18.S4, V30.S4, V26.S4
+	VMOV V11.B16, V27.B16
+	VFMLA V15.S4, V23.S4, V27.S4                 // p = p*r + 1/3!
+	VMOV V11.B16, V28.B16
+	VFMLA V16.S4, V24.S4, V28.S4
+	VMOV V11.B16, V29.B16
+	VFMLA V17.S4, V25.S4, V29.S4
+	VMOV V11.B16, V30.B16
+	VFMLA V18.S4, V26.S4, V30.S4
+	VMOV V12.B16, V23.B16
+	VFMLA V15.S4, V27.S4, V23.S4                 // p = p*r + 1/2!
+	VMOV V12.B16, V24.B16
+	VFMLA V16.S4, V28.S4, V24.S4
+	VMOV V12.B16, V25.B16
+	VFMLA V17.S4, V29.S4, V25.S4
+	VMOV V12.B16, V26.B16
+	VFMLA V18.S4, V30.S4, V26.S4
+	VMOV V3.B16, V27.B16
+	VFMLA V15.S4, V23.S4, V27.S4                 // p = p*r + 1
+	VMOV V3.B16, V28.B16
+	VFMLA V16.S4, V24.S4, V28.S4
+	VMOV V3.B16, V29.B16
+	VFMLA V17.S4, V25.S4, V29.S4
+	VMOV V3.B16, V30.B16
+	VFMLA V18.S4, V26.S4, V30.S4
+	VMOV V3.B16, V23.B16
+	VFMLA V15.S4, V27.S4, V23.S4                 // p = p*r + 1
+	VMOV V3.B16, V24.B16
+	VFMLA V16.S4, V28.S4, V24.S4
+	VMOV V3.B16, V25.B16
+	VFMLA V17.S4, V29.S4, V25.S4
+	VMOV V3.B16, V26.B16
+	VFMLA V18.S4, V30.S4, V26.S4
+	FCVTZS4S(19, 15)                             // n
+	HALVE4S(15, 16)                              // half of it
+	VSUB V16.S4, V15.S4, V15.S4                  // the other half
+	VSHL $23, V16.S4, V16.S4                     // onto the exponent of 1
+	VSHL $23, V15.S4, V15.S4
+	VADD V3.S4, V16.S4, V16.S4
+	VADD V3.S4, V15.S4, V15.S4
+	FMUL4S(16, 23, 23)
+	FMUL4S(15, 23, 23)                           // p = exp
+	FCVTZS4S(20, 15)                             // n
+	HALVE4S(15, 16)                              // half of it
+	VSUB V16.S4, V15.S4, V15.S4                  // the other half
+	VSHL $23, V16.S4, V16.S4                     // onto the exponent of 1
+	VSHL $23, V15.S4, V15.S4
+	VADD V3.S4, V16.S4, V16.S4
+	VADD V3.S4, V15.S4, V15.S4
+	FMUL4S(16, 24, 24)
+	FMUL4S(15, 24, 24)
+	FCVTZS4S(21, 15)                             // n
+	HALVE4S(15, 16)                              // half of it
+	VSUB V16.S4, V15.S4, V15.S4                  // the other half
+	VSHL $23, V16.S4, V16.S4                     // onto the exponent of 1
+	VSHL $23, V15.S4, V15.S4
+	VADD V3.S4, V16.S4, V16.S4
+	VADD V3.S4, V15.S4, V15.S4
+	FMUL4S(16, 25, 25)
+	FMUL4S(15, 25, 25)
+	FCVTZS4S(22, 15)                             // n
+	HALVE4S(15, 16)                              // half of it
+	VSUB V16.S4, V15.S4, V15.S4                  // the other half
+	VSHL $23, V16.S4, V16.S4                     // onto the exponent of 1
+	VSHL $23, V15.S4, V15.S4
+	VADD V3.S4, V16.S4, V16.S4
+	VADD V3.S4, V15.S4, V15.S4
+	FMUL4S(16, 26, 26)
+	FMUL4S(15, 26, 26)
+	FLDPQ 192(R1), (F15, F16)                    // dp
+	FLDPQ 224(R1), (F17, F18)
+	FSUB4S(14, 15, 15)                           // dp - delta[0]
+	FSUB4S(14, 16, 16)
+	FSUB4S(14, 17, 17)
+	FSUB4S(14, 18, 18)
+	FMUL4S(15, 23, 15)                           // p*(dp - delta[0])
+	FMUL4S(16, 24, 16)
+	FMUL4S(17, 25, 17)
+	FMUL4S(18, 26, 18)
+	FMUL4S(0, 15, 15)                            // ds = p*(dp - delta[0])*scale
+	FMUL4S(0, 16, 16)
+	FMUL4S(0, 17, 17)
+	FMUL4S(0, 18, 18)
+	FSTPQ (F23, F24), 192(R0)                    // z = p
+	FSTPQ (F25, F26), 224(R0)
+	FSTPQ (F15, F16), 192(R1)                    // dp = ds
+	FSTPQ (F17, F18), 224(R1)
+	ADD $256, R0                                 // z: 64 elements on
+	ADD $256, R1                                 // dp: 64 elements on
+	SUBS $64, R22
+	BGE  many2
+
+rest2:
+	ADDS $48, R22                                // a full round?
+	BLT  tail2
+
+loop2:
+	FLDPQ (R0), (F15, F16)                       // z
+	FLDPQ 32(R0), (F17, F18)
+	FMUL4S(0, 15, 15)                            // z*scale
+	FMUL4S(0, 16, 16)
+	FMUL4S(0, 17, 17)
+	FMUL4S(0, 18, 18)
+	FSUB4S(13, 15, 15)                           // z*scale - lse[0]
+	FSUB4S(13, 16, 16)
+	FSUB4S(13, 17, 17)
+	FSUB4S(13, 18, 18)
+	FMAX4S(1, 15, 15)                            // max(z*scale - lse[0], expMin)
+	FMAX4S(1, 16, 16)
+	FMAX4S(1, 17, 17)
+	FMAX4S(1, 18, 18)
+	FMIN4S(2, 15, 15)                            // x = min(max(z*scale - lse[0], expMin), expMax)
+	FMIN4S(2, 16, 16)
+	FMIN4S(2, 17, 17)
+	FMIN4S(2, 18, 18)
+	FMUL4S(4, 15, 19)                            // x*log2(e)
+	FMUL4S(4, 16, 20)
+	FMUL4S(4, 17, 21)
+	FMUL4S(4, 18, 22)
+	FRINTN4S(19, 19)                             // n = round(x*log2(e))
+	FRINTN4S(20, 20)
+	FRINTN4S(21, 21)
+	FRINTN4S(22, 22)
+	VFMLS V5.S4, V19.S4, V15.S4                  // r = x - n*ln2High
+	VFMLS V5.S4, V20.S4, V16.S4
+	VFMLS V5.S4, V21.S4, V17.S4
+	VFMLS V5.S4, V22.S4, V18.S4
+	VFMLS V6.S4, V19.S4, V15.S4                  // r = r - n*ln2Low
+	VFMLS V6.S4, V20.S4, V16.S4
+	VFMLS V6.S4, V21.S4, V17.S4
+	VFMLS V6.S4, V22.S4, V18.S4
+	VMOV V8.B16, V23.B16
+	VFMLA V15.S4, V7.S4, V23.S4                  // p = 1/7!*r + 1/6!
+	VMOV V8.B16, V24.B16
+	VFMLA V16.S4, V7.S4, V24.S4
+	VMOV V8.B16, V25.B16
+	VFMLA V17.S4, V7.S4, V25.S4
+	VMOV V8.B16, V26.B16
+	VFMLA V18.S4, V7.S4, V26.S4
+	VMOV V9.B16, V27.B16
+	VFMLA V15.S4, V23.S4, V27.S4                 // p = p*r + 1/5!
+	VMOV V9.B16, V28.B16
+	VFMLA V16.S4, V24.S4, V28.S4
+	VMOV V9.B16, V29.B16
+	VFMLA V17.S4, V25.S4, V29.S4
+	VMOV V9.B16, V30.B16
+	VFMLA V18.S4, V26.S4, V30.S4
+	VMOV V10.B16, V23.B16
+	VFMLA V15.S4, V27.S4, V23.S4                 // p = p*r + 1/4!
+	VMOV V10.B16, V24.B16
+	VFMLA V16.S4, V28.S4, V24.S4
+	VMOV V10.B16, V25.B16
+	VFMLA V17.S4, V29.S4, V25.S4
+	VMOV V10.B16, V26.B16
+	VFMLA V18.S4, V30.S4, V26.S4
+	VMOV V11.B16, V27.B16
+	VFMLA V15.S4, V23.S4, V27.S4                 // p = p*r + 1/3!
+	VMOV V11.B16, V28.B16
+	VFMLA V16.S4, V24.S4, V28.S4
+	VMOV V11.B16, V29.B16
+	VFMLA V17.S4, V25.S4, V29.S4
+	VMOV V11.B16, V30.B16
+	VFMLA V18.S4, V26.S4, V30.S4
+	VMOV V12.B16, V23.B16
+	VFMLA V15.S4, V27.S4, V23.S4                 // p = p*r + 1/2!
+	VMOV V12.B16, V24.B16
+	VFMLA V16.S4, V28.S4, V24.S4
+	VMOV V12.B16, V25.B16
+	VFMLA V17.S4, V29.S4, V25.S4
+	VMOV V12.B16, V26.B16
+	VFMLA V18.S4, V30.S4, V26.S4
+	VMOV V3.B16, V27.B16
+	VFMLA V15.S4, V23.S4, V27.S4                 // p = p*r + 1
+	VMOV V3.B16, V28.B16
+	VFMLA V16.S4, V24.S4, V28.S4
+	VMOV V3.B16, V29.B16
+	VFMLA V17.S4, V25.S4, V29.S4
+	VMOV V3.B16, V30.B16
+	VFMLA V18.S4, V26.S4, V30.S4
+	VMOV V3.B16, V23.B16
+	VFMLA V15.S4, V27.S4, V23.S4                 // p = p*r + 1
+	VMOV V3.B16, V24.B16
+	VFMLA V16.S4, V28.S4, V24.S4
+	VMOV V3.B16, V25.B16
+	VFMLA V17.S4, V29.S4, V25.S4
+	VMOV V3.B16, V26.B16
+	VFMLA V18.S4, V30.S4, V26.S4
+	FCVTZS4S(19, 15)                             // n
+	HALVE4S(15, 16)                              // half of it
+	VSUB V16.S4, V15.S4, V15.S4                  // the other half
+	VSHL $23, V16.S4, V16.S4                     // onto the exponent of 1
+	VSHL $23, V15.S4, V15.S4
+	VADD V3.S4, V16.S4, V16.S4
+	VADD V3.S4, V15.S4, V15.S4
+	FMUL4S(16, 23, 23)
+	FMUL4S(15, 23, 23)                           // p = exp
+	FCVTZS4S(20, 15)                             // n
+	HALVE4S(15, 16)                              // half of it
+	VSUB V16.S4, V15.S4, V15.S4                  // the other half
+	VSHL $23, V16.S4, V16.S4                     // onto the exponent of 1
+	VSHL $23, V15.S4, V15.S4
+	VADD V3.S4, V16.S4, V16.S4
+	VADD V3.S4, V15.S4, V15.S4
+	FMUL4S(16, 24, 24)
+	FMUL4S(15, 24, 24)
+	FCVTZS4S(21, 15)                             // n
+	HALVE4S(15, 16)                              // half of it
+	VSUB V16.S4, V15.S4, V15.S4                  // the other half
+	VSHL $23, V16.S4, V16.S4                     // onto the exponent of 1
+	VSHL $23, V15.S4, V15.S4
+	VADD V3.S4, V16.S4, V16.S4
+	VADD V3.S4, V15.S4, V15.S4
+	FMUL4S(16, 25, 25)
+	FMUL4S(15, 25, 25)
+	FCVTZS4S(22, 15)                             // n
+	HALVE4S(15, 16)                              // half of it
+	VSUB V16.S4, V15.S4, V15.S4                  // the other half
+	VSHL $23, V16.S4, V16.S4                     // onto the exponent of 1
+	VSHL $23, V15.S4, V15.S4
+	VADD V3.S4, V16.S4, V16.S4
+	VADD V3.S4, V15.S4, V15.S4
+	FMUL4S(16, 26, 26)
+	FMUL4S(15, 26, 26)
+	FLDPQ (R1), (F15, F16)                       // dp
+	FLDPQ 32(R1), (F17, F18)
+	FSUB4S(14, 15, 15)                           // dp - delta[0]
+	FSUB4S(14, 16, 16)
+	FSUB4S(14, 17, 17)
+	FSUB4S(14, 18, 18)
+	FMUL4S(15, 23, 15)                           // p*(dp - delta[0])
+	FMUL4S(16, 24, 16)
+	FMUL4S(17, 25, 17)
+	FMUL4S(18, 26, 18)
+	FMUL4S(0, 15, 15)                            // ds = p*(dp - delta[0])*scale
+	FMUL4S(0, 16, 16)
+	FMUL4S(0, 17, 17)
+	FMUL4S(0, 18, 18)
+	FSTPQ (F23, F24), (R0)                       // z = p
+	FSTPQ (F25, F26), 32(R0)
+	FSTPQ (F15, F16), (R1)                       // dp = ds
+	FSTPQ (F17, F18), 32(R1)
 	ADD $64, R0                                  // z: 16 elements on
 	ADD $64, R1                                  // dp: 16 elements on
 	SUBS $16, R22
-	BGE  loop1
+	BGE  loop2
 
-tail1:
+tail2:
 	ADDS $16, R22                                // elements left
-	BEQ  done1
+	BEQ  done2
 	MOVD $tail-128(SP), R24                      // tails of arrays
 	STP (ZR, ZR), (R24)
 	STP (ZR, ZR), 16(R24)
@@ -3280,106 +3878,106 @@ tail1:
 	FMUL4S(0, 16, 16)
 	FMUL4S(0, 17, 17)
 	FMUL4S(0, 18, 18)
-	FSUB4S(1, 15, 15)                            // z*scale - lse
-	FSUB4S(1, 16, 16)
-	FSUB4S(1, 17, 17)
-	FSUB4S(1, 18, 18)
-	FMAX4S(3, 15, 15)                            // max(z*scale - lse, expMin)
-	FMAX4S(3, 16, 16)
-	FMAX4S(3, 17, 17)
-	FMAX4S(3, 18, 18)
-	FMIN4S(4, 15, 15)                            // x = min(max(z*scale - lse, expMin), expMax)
-	FMIN4S(4, 16, 16)
-	FMIN4S(4, 17, 17)
-	FMIN4S(4, 18, 18)
-	FMUL4S(5, 15, 19)                            // x*log2(e)
-	FMUL4S(5, 16, 20)
-	FMUL4S(5, 17, 21)
-	FMUL4S(5, 18, 22)
+	FSUB4S(13, 15, 15)                           // z*scale - lse[0]
+	FSUB4S(13, 16, 16)
+	FSUB4S(13, 17, 17)
+	FSUB4S(13, 18, 18)
+	FMAX4S(1, 15, 15)                            // max(z*scale - lse[0], expMin)
+	FMAX4S(1, 16, 16)
+	FMAX4S(1, 17, 17)
+	FMAX4S(1, 18, 18)
+	FMIN4S(2, 15, 15)                            // x = min(max(z*scale - lse[0], expMin), expMax)
+	FMIN4S(2, 16, 16)
+	FMIN4S(2, 17, 17)
+	FMIN4S(2, 18, 18)
+	FMUL4S(4, 15, 19)                            // x*log2(e)
+	FMUL4S(4, 16, 20)
+	FMUL4S(4, 17, 21)
+	FMUL4S(4, 18, 22)
 	FRINTN4S(19, 19)                             // n = round(x*log2(e))
 	FRINTN4S(20, 20)
 	FRINTN4S(21, 21)
 	FRINTN4S(22, 22)
-	VFMLS V6.S4, V19.S4, V15.S4                  // r = x - n*ln2High
+	VFMLS V5.S4, V19.S4, V15.S4                  // r = x - n*ln2High
+	VFMLS V5.S4, V20.S4, V16.S4
+	VFMLS V5.S4, V21.S4, V17.S4
+	VFMLS V5.S4, V22.S4, V18.S4
+	VFMLS V6.S4, V19.S4, V15.S4                  // r = r - n*ln2Low
 	VFMLS V6.S4, V20.S4, V16.S4
 	VFMLS V6.S4, V21.S4, V17.S4
 	VFMLS V6.S4, V22.S4, V18.S4
-	VFMLS V7.S4, V19.S4, V15.S4                  // r = r - n*ln2Low
-	VFMLS V7.S4, V20.S4, V16.S4
-	VFMLS V7.S4, V21.S4, V17.S4
-	VFMLS V7.S4, V22.S4, V18.S4
-	VMOV V9.B16, V23.B16
-	VFMLA V15.S4, V8.S4, V23.S4                  // p = 1/7!*r + 1/6!
-	VMOV V9.B16, V24.B16
-	VFMLA V16.S4, V8.S4, V24.S4
-	VMOV V9.B16, V25.B16
-	VFMLA V17.S4, V8.S4, V25.S4
-	VMOV V9.B16, V26.B16
-	VFMLA V18.S4, V8.S4, V26.S4
-	VMOV V10.B16, V27.B16
+	VMOV V8.B16, V23.B16
+	VFMLA V15.S4, V7.S4, V23.S4                  // p = 1/7!*r + 1/6!
+	VMOV V8.B16, V24.B16
+	VFMLA V16.S4, V7.S4, V24.S4
+	VMOV V8.B16, V25.B16
+	VFMLA V17.S4, V7.S4, V25.S4
+	VMOV V8.B16, V26.B16
+	VFMLA V18.S4, V7.S4, V26.S4
+	VMOV V9.B16, V27.B16
 	VFMLA V15.S4, V23.S4, V27.S4                 // p = p*r + 1/5!
-	VMOV V10.B16, V28.B16
+	VMOV V9.B16, V28.B16
 	VFMLA V16.S4, V24.S4, V28.S4
-	VMOV V10.B16, V29.B16
+	VMOV V9.B16, V29.B16
 	VFMLA V17.S4, V25.S4, V29.S4
-	VMOV V10.B16, V30.B16
+	VMOV V9.B16, V30.B16
 	VFMLA V18.S4, V26.S4, V30.S4
-	VMOV V11.B16, V23.B16
+	VMOV V10.B16, V23.B16
 	VFMLA V15.S4, V27.S4, V23.S4                 // p = p*r + 1/4!
-	VMOV V11.B16, V24.B16
+	VMOV V10.B16, V24.B16
 	VFMLA V16.S4, V28.S4, V24.S4
-	VMOV V11.B16, V25.B16
+	VMOV V10.B16, V25.B16
 	VFMLA V17.S4, V29.S4, V25.S4
-	VMOV V11.B16, V26.B16
+	VMOV V10.B16, V26.B16
 	VFMLA V18.S4, V30.S4, V26.S4
-	VMOV V12.B16, V27.B16
+	VMOV V11.B16, V27.B16
 	VFMLA V15.S4, V23.S4, V27.S4                 // p = p*r + 1/3!
-	VMOV V12.B16, V28.B16
+	VMOV V11.B16, V28.B16
 	VFMLA V16.S4, V24.S4, V28.S4
-	VMOV V12.B16, V29.B16
+	VMOV V11.B16, V29.B16
 	VFMLA V17.S4, V25.S4, V29.S4
-	VMOV V12.B16, V30.B16
+	VMOV V11.B16, V30.B16
 	VFMLA V18.S4, V26.S4, V30.S4
-	VMOV V13.B16, V23.B16
+	VMOV V12.B16, V23.B16
 	VFMLA V15.S4, V27.S4, V23.S4                 // p = p*r + 1/2!
-	VMOV V13.B16, V24.B16
+	VMOV V12.B16, V24.B16
 	VFMLA V16.S4, V28.S4, V24.S4
-	VMOV V13.B16, V25.B16
+	VMOV V12.B16, V25.B16
 	VFMLA V17.S4, V29.S4, V25.S4
-	VMOV V13.B16, V26.B16
+	VMOV V12.B16, V26.B16
 	VFMLA V18.S4, V30.S4, V26.S4
-	VMOV V2.B16, V27.B16
+	VMOV V3.B16, V27.B16
 	VFMLA V15.S4, V23.S4, V27.S4                 // p = p*r + 1
-	VMOV V2.B16, V28.B16
+	VMOV V3.B16, V28.B16
 	VFMLA V16.S4, V24.S4, V28.S4
-	VMOV V2.B16, V29.B16
+	VMOV V3.B16, V29.B16
 	VFMLA V17.S4, V25.S4, V29.S4
-	VMOV V2.B16, V30.B16
+	VMOV V3.B16, V30.B16
 	VFMLA V18.S4, V26.S4, V30.S4
-	VMOV V2.B16, V23.B16
+	VMOV V3.B16, V23.B16
 	VFMLA V15.S4, V27.S4, V23.S4                 // p = p*r + 1
-	VMOV V2.B16, V24.B16
+	VMOV V3.B16, V24.B16
 	VFMLA V16.S4, V28.S4, V24.S4
-	VMOV V2.B16, V25.B16
+	VMOV V3.B16, V25.B16
 	VFMLA V17.S4, V29.S4, V25.S4
-	VMOV V2.B16, V26.B16
+	VMOV V3.B16, V26.B16
 	VFMLA V18.S4, V30.S4, V26.S4
 	FCVTZS4S(19, 15)                             // n
 	HALVE4S(15, 16)                              // half of it
 	VSUB V16.S4, V15.S4, V15.S4                  // the other half
 	VSHL $23, V16.S4, V16.S4                     // onto the exponent of 1
 	VSHL $23, V15.S4, V15.S4
-	VADD V2.S4, V16.S4, V16.S4
-	VADD V2.S4, V15.S4, V15.S4
+	VADD V3.S4, V16.S4, V16.S4
+	VADD V3.S4, V15.S4, V15.S4
 	FMUL4S(16, 23, 23)
-	FMUL4S(15, 23, 23)                           // exp = p*2^n
+	FMUL4S(15, 23, 23)                           // p = exp
 	FCVTZS4S(20, 15)                             // n
 	HALVE4S(15, 16)                              // half of it
 	VSUB V16.S4, V15.S4, V15.S4                  // the other half
 	VSHL $23, V16.S4, V16.S4                     // onto the exponent of 1
 	VSHL $23, V15.S4, V15.S4
-	VADD V2.S4, V16.S4, V16.S4
-	VADD V2.S4, V15.S4, V15.S4
+	VADD V3.S4, V16.S4, V16.S4
+	VADD V3.S4, V15.S4, V15.S4
 	FMUL4S(16, 24, 24)
 	FMUL4S(15, 24, 24)
 	FCVTZS4S(21, 15)                             // n
@@ -3387,8 +3985,8 @@ tail1:
 	VSUB V16.S4, V15.S4, V15.S4                  // the other half
 	VSHL $23, V16.S4, V16.S4                     // onto the exponent of 1
 	VSHL $23, V15.S4, V15.S4
-	VADD V2.S4, V16.S4, V16.S4
-	VADD V2.S4, V15.S4, V15.S4
+	VADD V3.S4, V16.S4, V16.S4
+	VADD V3.S4, V15.S4, V15.S4
 	FMUL4S(16, 25, 25)
 	FMUL4S(15, 25, 25)
 	FCVTZS4S(22, 15)                             // n
@@ -3396,28 +3994,28 @@ tail1:
 	VSUB V16.S4, V15.S4, V15.S4                  // the other half
 	VSHL $23, V16.S4, V16.S4                     // onto the exponent of 1
 	VSHL $23, V15.S4, V15.S4
-	VADD V2.S4, V16.S4, V16.S4
-	VADD V2.S4, V15.S4, V15.S4
+	VADD V3.S4, V16.S4, V16.S4
+	VADD V3.S4, V15.S4, V15.S4
 	FMUL4S(16, 26, 26)
 	FMUL4S(15, 26, 26)
-	FSTPQ (F23, F24), (R24)                      // z = exp
-	FSTPQ (F25, F26), 32(R24)
 	FLDPQ 64(R24), (F15, F16)                    // dp
 	FLDPQ 96(R24), (F17, F18)
-	FSUB4S(14, 15, 15)                           // dp - delta
+	FSUB4S(14, 15, 15)                           // dp - delta[0]
 	FSUB4S(14, 16, 16)
 	FSUB4S(14, 17, 17)
 	FSUB4S(14, 18, 18)
-	FMUL4S(15, 23, 23)                           // exp*(dp - delta)
-	FMUL4S(16, 24, 24)
-	FMUL4S(17, 25, 25)
-	FMUL4S(18, 26, 26)
-	FMUL4S(0, 23, 23)                            // exp*(dp - delta)*scale
-	FMUL4S(0, 24, 24)
-	FMUL4S(0, 25, 25)
-	FMUL4S(0, 26, 26)
-	FSTPQ (F23, F24), 64(R24)                    // dp = exp*(dp - delta)*scale
-	FSTPQ (F25, F26), 96(R24)
+	FMUL4S(15, 23, 15)                           // p*(dp - delta[0])
+	FMUL4S(16, 24, 16)
+	FMUL4S(17, 25, 17)
+	FMUL4S(18, 26, 18)
+	FMUL4S(0, 15, 15)                            // ds = p*(dp - delta[0])*scale
+	FMUL4S(0, 16, 16)
+	FMUL4S(0, 17, 17)
+	FMUL4S(0, 18, 18)
+	FSTPQ (F23, F24), (R24)                      // z = p
+	FSTPQ (F25, F26), 32(R24)
+	FSTPQ (F15, F16), 64(R24)                    // dp = ds
+	FSTPQ (F17, F18), 96(R24)
 	ADD $0, R24, R10                             // z
 	MOVD R0, R11
 	COPYFULL
@@ -3425,76 +4023,1092 @@ tail1:
 	MOVD R1, R11
 	COPYFULL
 
-done1:
+done2:
+	ADD R19, R14                                 // the next row
+	ADD R20, R15
+	ADD $4, R16
+	ADD $4, R17
+	SUBS $1, R21
+	BNE  row
 	RET
 
-// func softmaxStepNEON(z, o, state []float32, scale float32)
-// softmaxStepNEON makes z exp(z*scale-top), top the maximum of z*scale and state[0]. The output o
-// and the sum state[1] so far are rescaled to it, and state[1] grows by the sum of z.
-TEXT ·softmaxStepNEON(SB), NOSPLIT, $64-76
-	MOVD $0xff800000, R26                        // -Inf
-	VDUP R26, V0.S4
-	FMOVS scale+72(FP), F1                       // scale
-	VDUP V1.S[0], V1.S4
-	VEOR V2.B16, V2.B16, V2.B16                  // 0
+// func scoreGradHalfNEON(z, dp []float32, ldz int, lse, delta []float32, rows, cols int, scale float32)
+// scoreGradHalfNEON makes each of rows rows of cols scores z, ldz apart as those of dp, p = exp(z*scale-lse), and dp
+// p*(dp-delta)*scale, with lse and delta of the row. It rounds both to bf16.
+TEXT ·scoreGradHalfNEON(SB), NOSPLIT, $128-124
+	FMOVS scale+120(FP), F0                      // scale
+	VDUP V0.S[0], V0.S4
+	MOVD $0xc2d00000, R26                        // expMin
+	VDUP R26, V1.S4
+	MOVD $0x42b20000, R26                        // expMax
+	VDUP R26, V2.S4
 	MOVD $0x3f800000, R26                        // 1
 	VDUP R26, V3.S4
-	MOVD $0xc2d00000, R26                        // expMin
-	VDUP R26, V4.S4
-	MOVD $0x42b20000, R26                        // expMax
-	VDUP R26, V5.S4
 	MOVD $0x3fb8aa3b, R26                        // log2(e)
-	VDUP R26, V6.S4
+	VDUP R26, V4.S4
 	MOVD $0x3f317200, R26                        // ln2High
-	VDUP R26, V7.S4
+	VDUP R26, V5.S4
 	MOVD $0x35bfbe8e, R26                        // ln2Low
-	VDUP R26, V8.S4
+	VDUP R26, V6.S4
 	MOVD $0x39500d01, R26                        // 1/7!
-	VDUP R26, V9.S4
+	VDUP R26, V7.S4
 	MOVD $0x3ab60b61, R26                        // 1/6!
-	VDUP R26, V10.S4
+	VDUP R26, V8.S4
 	MOVD $0x3c088889, R26                        // 1/5!
-	VDUP R26, V11.S4
+	VDUP R26, V9.S4
 	MOVD $0x3d2aaaab, R26                        // 1/4!
-	VDUP R26, V12.S4
+	VDUP R26, V10.S4
 	MOVD $0x3e2aaaab, R26                        // 1/3!
-	VDUP R26, V13.S4
+	VDUP R26, V11.S4
 	MOVD $0x3f000000, R26                        // 1/2!
+	VDUP R26, V12.S4
+	MOVD $0x00000001, R26                        // 1
+	VDUP R26, V13.S4
+	MOVD $0x00007fff, R26                        // 0x7fff
 	VDUP R26, V14.S4
-	VMOV V0.B16, V15.B16                         // maxima
-	VMOV V0.B16, V16.B16
-	VMOV V0.B16, V17.B16
-	VMOV V0.B16, V18.B16
-	MOVD z_len+8(FP), R22                        // elements left
-	MOVD z_base+0(FP), R0                        // z
-	SUBS $16, R22                                // a full round?
-	BLT  tail1
+	MOVD $0xffff0000, R26                        // upper half
+	VDUP R26, V15.S4
+	MOVD z_base+0(FP), R14                       // z
+	MOVD ldz+48(FP), R19
+	LSL $2, R19                                  // bytes between rows
+	MOVD dp_base+24(FP), R15                     // dp
+	MOVD ldz+48(FP), R20
+	LSL $2, R20                                  // bytes between rows
+	MOVD lse_base+56(FP), R16                    // lse
+	MOVD delta_base+80(FP), R17                  // delta
+	MOVD rows+104(FP), R21
 
-loop1:
-	FLDPQ (R0), (F19, F20)                       // z
-	FMUL4S(1, 19, 19)                            // z*scale
-	FMUL4S(1, 20, 20)
-	FCMGT4S(19, 15, 21)                          // maxima = max(maxima, z*scale)
-	VBIF V21.B16, V19.B16, V15.B16
-	FCMGT4S(20, 16, 21)
-	VBIF V21.B16, V20.B16, V16.B16
-	FLDPQ 32(R0), (F19, F20)                     // z
-	FMUL4S(1, 19, 19)                            // z*scale
-	FMUL4S(1, 20, 20)
-	FCMGT4S(19, 17, 21)                          // maxima = max(maxima, z*scale)
-	VBIF V21.B16, V19.B16, V17.B16
-	FCMGT4S(20, 18, 21)
-	VBIF V21.B16, V20.B16, V18.B16
+row:
+	FMOVS (R16), F16                             // lse[0]
+	VDUP V16.S[0], V16.S4
+	FMOVS (R17), F17                             // delta[0]
+	VDUP V17.S[0], V17.S4
+	MOVD cols+112(FP), R22                       // elements left
+	MOVD R14, R0                                 // z
+	MOVD R15, R1                                 // dp
+	SUBS $64, R22                                // 4 full rounds?
+	BLT  rest2
+
+many2:
+	FLDPQ (R0), (F18, F19)                       // z
+	FMUL4S(0, 18, 18)                            // z*scale
+	FMUL4S(0, 19, 19)
+	FSUB4S(16, 18, 18)                           // z*scale - lse[0]
+	FSUB4S(16, 19, 19)
+	FMAX4S(1, 18, 18)                            // max(z*scale - lse[0], expMin)
+	FMAX4S(1, 19, 19)
+	FMIN4S(2, 18, 18)                            // x = min(max(z*scale - lse[0], expMin), expMax)
+	FMIN4S(2, 19, 19)
+	FMUL4S(4, 18, 20)                            // x*log2(e)
+	FMUL4S(4, 19, 21)
+	FRINTN4S(20, 20)                             // n = round(x*log2(e))
+	FRINTN4S(21, 21)
+	VFMLS V5.S4, V20.S4, V18.S4                  // r = x - n*ln2High
+	VFMLS V5.S4, V21.S4, V19.S4
+	VFMLS V6.S4, V20.S4, V18.S4                  // r = r - n*ln2Low
+	VFMLS V6.S4, V21.S4, V19.S4
+	VMOV V8.B16, V22.B16
+	VFMLA V18.S4, V7.S4, V22.S4                  // p = 1/7!*r + 1/6!
+	VMOV V8.B16, V23.B16
+	VFMLA V19.S4, V7.S4, V23.S4
+	VMOV V9.B16, V24.B16
+	VFMLA V18.S4, V22.S4, V24.S4                 // p = p*r + 1/5!
+	VMOV V9.B16, V25.B16
+	VFMLA V19.S4, V23.S4, V25.S4
+	VMOV V10.B16, V22.B16
+	VFMLA V18.S4, V24.S4, V22.S4                 // p = p*r + 1/4!
+	VMOV V10.B16, V23.B16
+	VFMLA V19.S4, V25.S4, V23.S4
+	VMOV V11.B16, V24.B16
+	VFMLA V18.S4, V22.S4, V24.S4                 // p = p*r + 1/3!
+	VMOV V11.B16, V25.B16
+	VFMLA V19.S4, V23.S4, V25.S4
+	VMOV V12.B16, V22.B16
+	VFMLA V18.S4, V24.S4, V22.S4                 // p = p*r + 1/2!
+	VMOV V12.B16, V23.B16
+	VFMLA V19.S4, V25.S4, V23.S4
+	VMOV V3.B16, V24.B16
+	VFMLA V18.S4, V22.S4, V24.S4                 // p = p*r + 1
+	VMOV V3.B16, V25.B16
+	VFMLA V19.S4, V23.S4, V25.S4
+	VMOV V3.B16, V22.B16
+	VFMLA V18.S4, V24.S4, V22.S4                 // p = p*r + 1
+	VMOV V3.B16, V23.B16
+	VFMLA V19.S4, V25.S4, V23.S4
+	FCVTZS4S(20, 18)                             // n
+	HALVE4S(18, 19)                              // half of it
+	VSUB V19.S4, V18.S4, V18.S4                  // the other half
+	VSHL $23, V19.S4, V19.S4                     // onto the exponent of 1
+	VSHL $23, V18.S4, V18.S4
+	VADD V3.S4, V19.S4, V19.S4
+	VADD V3.S4, V18.S4, V18.S4
+	FMUL4S(19, 22, 22)
+	FMUL4S(18, 22, 22)                           // p = exp
+	FCVTZS4S(21, 18)                             // n
+	HALVE4S(18, 19)                              // half of it
+	VSUB V19.S4, V18.S4, V18.S4                  // the other half
+	VSHL $23, V19.S4, V19.S4                     // onto the exponent of 1
+	VSHL $23, V18.S4, V18.S4
+	VADD V3.S4, V19.S4, V19.S4
+	VADD V3.S4, V18.S4, V18.S4
+	FMUL4S(19, 23, 23)
+	FMUL4S(18, 23, 23)
+	FLDPQ (R1), (F18, F19)                       // dp
+	FSUB4S(17, 18, 18)                           // dp - delta[0]
+	FSUB4S(17, 19, 19)
+	FMUL4S(18, 22, 18)                           // p*(dp - delta[0])
+	FMUL4S(19, 23, 19)
+	FMUL4S(0, 18, 18)                            // ds = p*(dp - delta[0])*scale
+	FMUL4S(0, 19, 19)
+	VUSHR $16, V22.S4, V20.S4                    // upper = p>>16
+	VUSHR $16, V23.S4, V21.S4
+	VAND V13.B16, V20.B16, V20.B16               // upper & 1
+	VAND V13.B16, V21.B16, V21.B16
+	VADD V14.S4, V20.S4, V20.S4                  // upper & 1 + 0x7fff
+	VADD V14.S4, V21.S4, V21.S4
+	VADD V22.S4, V20.S4, V20.S4                  // r = upper & 1 + 0x7fff + p
+	VADD V23.S4, V21.S4, V21.S4
+	FCMEQ4S(22, 22, 24)                          // not NaN
+	VBSL V22.B16, V20.B16, V24.B16               // p is NaN ? p : r
+	FCMEQ4S(23, 23, 25)                          // not NaN
+	VBSL V23.B16, V21.B16, V25.B16
+	VAND V15.B16, V24.B16, V24.B16               // bf16 = p is NaN ? p : r & upper half
+	VAND V15.B16, V25.B16, V25.B16
+	FSTPQ (F24, F25), (R0)                       // z = bf16
+	VUSHR $16, V18.S4, V20.S4                    // upper = ds>>16
+	VUSHR $16, V19.S4, V21.S4
+	VAND V13.B16, V20.B16, V20.B16               // upper & 1
+	VAND V13.B16, V21.B16, V21.B16
+	VADD V14.S4, V20.S4, V20.S4                  // upper & 1 + 0x7fff
+	VADD V14.S4, V21.S4, V21.S4
+	VADD V18.S4, V20.S4, V20.S4                  // r = upper & 1 + 0x7fff + ds
+	VADD V19.S4, V21.S4, V21.S4
+	FCMEQ4S(18, 18, 22)                          // not NaN
+	VBSL V18.B16, V20.B16, V22.B16               // ds is NaN ? ds : r
+	FCMEQ4S(19, 19, 23)                          // not NaN
+	VBSL V19.B16, V21.B16, V23.B16
+	VAND V15.B16, V22.B16, V22.B16               // bf16 = ds is NaN ? ds : r & upper half
+	VAND V15.B16, V23.B16, V23.B16
+	FSTPQ (F22, F23), (R1)                       // dp = bf16
+	FLDPQ 32(R0), (F18, F19)                     // z
+	FMUL4S(0, 18, 18)                            // z*scale
+	FMUL4S(0, 19, 19)
+	FSUB4S(16, 18, 18)                           // z*scale - lse[0]
+	FSUB4S(16, 19, 19)
+	FMAX4S(1, 18, 18)                            // max(z*scale - lse[0], expMin)
+	FMAX4S(1, 19, 19)
+	FMIN4S(2, 18, 18)                            // x = min(max(z*scale - lse[0], expMin), expMax)
+	FMIN4S(2, 19, 19)
+	FMUL4S(4, 18, 20)                            // x*log2(e)
+	FMUL4S(4, 19, 21)
+	FRINTN4S(20, 20)                             // n = round(x*log2(e))
+	FRINTN4S(21, 21)
+	VFMLS V5.S4, V20.S4, V18.S4                  // r = x - n*ln2High
+	VFMLS V5.S4, V21.S4, V19.S4
+	VFMLS V6.S4, V20.S4, V18.S4                  // r = r - n*ln2Low
+	VFMLS V6.S4, V21.S4, V19.S4
+	VMOV V8.B16, V22.B16
+	VFMLA V18.S4, V7.S4, V22.S4                  // p = 1/7!*r + 1/6!
+	VMOV V8.B16, V23.B16
+	VFMLA V19.S4, V7.S4, V23.S4
+	VMOV V9.B16, V24.B16
+	VFMLA V18.S4, V22.S4, V24.S4                 // p = p*r + 1/5!
+	VMOV V9.B16, V25.B16
+	VFMLA V19.S4, V23.S4, V25.S4
+	VMOV V10.B16, V22.B16
+	VFMLA V18.S4, V24.S4, V22.S4                 // p = p*r + 1/4!
+	VMOV V10.B16, V23.B16
+	VFMLA V19.S4, V25.S4, V23.S4
+	VMOV V11.B16, V24.B16
+	VFMLA V18.S4, V22.S4, V24.S4                 // p = p*r + 1/3!
+	VMOV V11.B16, V25.B16
+	VFMLA V19.S4, V23.S4, V25.S4
+	VMOV V12.B16, V22.B16
+	VFMLA V18.S4, V24.S4, V22.S4                 // p = p*r + 1/2!
+	VMOV V12.B16, V23.B16
+	VFMLA V19.S4, V25.S4, V23.S4
+	VMOV V3.B16, V24.B16
+	VFMLA V18.S4, V22.S4, V24.S4                 // p = p*r + 1
+	VMOV V3.B16, V25.B16
+	VFMLA V19.S4, V23.S4, V25.S4
+	VMOV V3.B16, V22.B16
+	VFMLA V18.S4, V24.S4, V22.S4                 // p = p*r + 1
+	VMOV V3.B16, V23.B16
+	VFMLA V19.S4, V25.S4, V23.S4
+	FCVTZS4S(20, 18)                             // n
+	HALVE4S(18, 19)                              // half of it
+	VSUB V19.S4, V18.S4, V18.S4                  // the other half
+	VSHL $23, V19.S4, V19.S4                     // onto the exponent of 1
+	VSHL $23, V18.S4, V18.S4
+	VADD V3.S4, V19.S4, V19.S4
+	VADD V3.S4, V18.S4, V18.S4
+	FMUL4S(19, 22, 22)
+	FMUL4S(18, 22, 22)                           // p = exp
+	FCVTZS4S(21, 18)                             // n
+	HALVE4S(18, 19)                              // half of it
+	VSUB V19.S4, V18.S4, V18.S4                  // the other half
+	VSHL $23, V19.S4, V19.S4                     // onto the exponent of 1
+	VSHL $23, V18.S4, V18.S4
+	VADD V3.S4, V19.S4, V19.S4
+	VADD V3.S4, V18.S4, V18.S4
+	FMUL4S(19, 23, 23)
+	FMUL4S(18, 23, 23)
+	FLDPQ 32(R1), (F18, F19)                     // dp
+	FSUB4S(17, 18, 18)                           // dp - delta[0]
+	FSUB4S(17, 19, 19)
+	FMUL4S(18, 22, 18)                           // p*(dp - delta[0])
+	FMUL4S(19, 23, 19)
+	FMUL4S(0, 18, 18)                            // ds = p*(dp - delta[0])*scale
+	FMUL4S(0, 19, 19)
+	VUSHR $16, V22.S4, V20.S4                    // upper = p>>16
+	VUSHR $16, V23.S4, V21.S4
+	VAND V13.B16, V20.B16, V20.B16               // upper & 1
+	VAND V13.B16, V21.B16, V21.B16
+	VADD V14.S4, V20.S4, V20.S4                  // upper & 1 + 0x7fff
+	VADD V14.S4, V21.S4, V21.S4
+	VADD V22.S4, V20.S4, V20.S4                  // r = upper & 1 + 0x7fff + p
+	VADD V23.S4, V21.S4, V21.S4
+	FCMEQ4S(22, 22, 24)                          // not NaN
+	VBSL V22.B16, V20.B16, V24.B16               // p is NaN ? p : r
+	FCMEQ4S(23, 23, 25)                          // not NaN
+	VBSL V23.B16, V21.B16, V25.B16
+	VAND V15.B16, V24.B16, V24.B16               // bf16 = p is NaN ? p : r & upper half
+	VAND V15.B16, V25.B16, V25.B16
+	FSTPQ (F24, F25), 32(R0)                     // z = bf16
+	VUSHR $16, V18.S4, V20.S4                    // upper = ds>>16
+	VUSHR $16, V19.S4, V21.S4
+	VAND V13.B16, V20.B16, V20.B16               // upper & 1
+	VAND V13.B16, V21.B16, V21.B16
+	VADD V14.S4, V20.S4, V20.S4                  // upper & 1 + 0x7fff
+	VADD V14.S4, V21.S4, V21.S4
+	VADD V18.S4, V20.S4, V20.S4                  // r = upper & 1 + 0x7fff + ds
+	VADD V19.S4, V21.S4, V21.S4
+	FCMEQ4S(18, 18, 22)                          // not NaN
+	VBSL V18.B16, V20.B16, V22.B16               // ds is NaN ? ds : r
+	FCMEQ4S(19, 19, 23)                          // not NaN
+	VBSL V19.B16, V21.B16, V23.B16
+	VAND V15.B16, V22.B16, V22.B16               // bf16 = ds is NaN ? ds : r & upper half
+	VAND V15.B16, V23.B16, V23.B16
+	FSTPQ (F22, F23), 32(R1)                     // dp = bf16
+	FLDPQ 64(R0), (F18, F19)                     // z
+	FMUL4S(0, 18, 18)                            // z*scale
+	FMUL4S(0, 19, 19)
+	FSUB4S(16, 18, 18)                           // z*scale - lse[0]
+	FSUB4S(16, 19, 19)
+	FMAX4S(1, 18, 18)                            // max(z*scale - lse[0], expMin)
+	FMAX4S(1, 19, 19)
+	FMIN4S(2, 18, 18)                            // x = min(max(z*scale - lse[0], expMin), expMax)
+	FMIN4S(2, 19, 19)
+	FMUL4S(4, 18, 20)                            // x*log2(e)
+	FMUL4S(4, 19, 21)
+	FRINTN4S(20, 20)                             // n = round(x*log2(e))
+	FRINTN4S(21, 21)
+	VFMLS V5.S4, V20.S4, V18.S4                  // r = x - n*ln2High
+	VFMLS V5.S4, V21.S4, V19.S4
+	VFMLS V6.S4, V20.S4, V18.S4                  // r = r - n*ln2Low
+	VFMLS V6.S4, V21.S4, V19.S4
+	VMOV V8.B16, V22.B16
+	VFMLA V18.S4, V7.S4, V22.S4                  // p = 1/7!*r + 1/6!
+	VMOV V8.B16, V23.B16
+	VFMLA V19.S4, V7.S4, V23.S4
+	VMOV V9.B16, V24.B16
+	VFMLA V18.S4, V22.S4, V24.S4                 // p = p*r + 1/5!
+	VMOV V9.B16, V25.B16
+	VFMLA V19.S4, V23.S4, V25.S4
+	VMOV V10.B16, V22.B16
+	VFMLA V18.S4, V24.S4, V22.S4                 // p = p*r + 1/4!
+	VMOV V10.B16, V23.B16
+	VFMLA V19.S4, V25.S4, V23.S4
+	VMOV V11.B16, V24.B16
+	VFMLA V18.S4, V22.S4, V24.S4                 // p = p*r + 1/3!
+	VMOV V11.B16, V25.B16
+	VFMLA V19.S4, V23.S4, V25.S4
+	VMOV V12.B16, V22.B16
+	VFMLA V18.S4, V24.S4, V22.S4                 // p = p*r + 1/2!
+	VMOV V12.B16, V23.B16
+	VFMLA V19.S4, V25.S4, V23.S4
+	VMOV V3.B16, V24.B16
+	VFMLA V18.S4, V22.S4, V24.S4                 // p = p*r + 1
+	VMOV V3.B16, V25.B16
+	VFMLA V19.S4, V23.S4, V25.S4
+	VMOV V3.B16, V22.B16
+	VFMLA V18.S4, V24.S4, V22.S4                 // p = p*r + 1
+	VMOV V3.B16, V23.B16
+	VFMLA V19.S4, V25.S4, V23.S4
+	FCVTZS4S(20, 18)                             // n
+	HALVE4S(18, 19)                              // half of it
+	VSUB V19.S4, V18.S4, V18.S4                  // the other half
+	VSHL $23, V19.S4, V19.S4                     // onto the exponent of 1
+	VSHL $23, V18.S4, V18.S4
+	VADD V3.S4, V19.S4, V19.S4
+	VADD V3.S4, V18.S4, V18.S4
+	FMUL4S(19, 22, 22)
+	FMUL4S(18, 22, 22)                           // p = exp
+	FCVTZS4S(21, 18)                             // n
+	HALVE4S(18, 19)                              // half of it
+	VSUB V19.S4, V18.S4, V18.S4                  // the other half
+	VSHL $23, V19.S4, V19.S4                     // onto the exponent of 1
+	VSHL $23, V18.S4, V18.S4
+	VADD V3.S4, V19.S4, V19.S4
+	VADD V3.S4, V18.S4, V18.S4
+	FMUL4S(19, 23, 23)
+	FMUL4S(18, 23, 23)
+	FLDPQ 64(R1), (F18, F19)                     // dp
+	FSUB4S(17, 18, 18)                           // dp - delta[0]
+	FSUB4S(17, 19, 19)
+	FMUL4S(18, 22, 18)                           // p*(dp - delta[0])
+	FMUL4S(19, 23, 19)
+	FMUL4S(0, 18, 18)                            // ds = p*(dp - delta[0])*scale
+	FMUL4S(0, 19, 19)
+	VUSHR $16, V22.S4, V20.S4                    // upper = p>>16
+	VUSHR $16, V23.S4, V21.S4
+	VAND V13.B16, V20.B16, V20.B16               // upper & 1
+	VAND V13.B16, V21.B16, V21.B16
+	VADD V14.S4, V20.S4, V20.S4                  // upper & 1 + 0x7fff
+	VADD V14.S4, V21.S4, V21.S4
+	VADD V22.S4, V20.S4, V20.S4                  // r = upper & 1 + 0x7fff + p
+	VADD V23.S4, V21.S4, V21.S4
+	FCMEQ4S(22, 22, 24)                          // not NaN
+	VBSL V22.B16, V20.B16, V24.B16               // p is NaN ? p : r
+	FCMEQ4S(23, 23, 25)                          // not NaN
+	VBSL V23.B16, V21.B16, V25.B16
+	VAND V15.B16, V24.B16, V24.B16               // bf16 = p is NaN ? p : r & upper half
+	VAND V15.B16, V25.B16, V25.B16
+	FSTPQ (F24, F25), 64(R0)                     // z = bf16
+	VUSHR $16, V18.S4, V20.S4                    // upper = ds>>16
+	VUSHR $16, V19.S4, V21.S4
+	VAND V13.B16, V20.B16, V20.B16               // upper & 1
+	VAND V13.B16, V21.B16, V21.B16
+	VADD V14.S4, V20.S4, V20.S4                  // upper & 1 + 0x7fff
+	VADD V14.S4, V21.S4, V21.S4
+	VADD V18.S4, V20.S4, V20.S4                  // r = upper & 1 + 0x7fff + ds
+	VADD V19.S4, V21.S4, V21.S4
+	FCMEQ4S(18, 18, 22)                          // not NaN
+	VBSL V18.B16, V20.B16, V22.B16               // ds is NaN ? ds : r
+	FCMEQ4S(19, 19, 23)                          // not NaN
+	VBSL V19.B16, V21.B16, V23.B16
+	VAND V15.B16, V22.B16, V22.B16               // bf16 = ds is NaN ? ds : r & upper half
+	VAND V15.B16, V23.B16, V23.B16
+	FSTPQ (F22, F23), 64(R1)                     // dp = bf16
+	FLDPQ 96(R0), (F18, F19)                     // z
+	FMUL4S(0, 18, 18)                            // z*scale
+	FMUL4S(0, 19, 19)
+	FSUB4S(16, 18, 18)                           // z*scale - lse[0]
+	FSUB4S(16, 19, 19)
+	FMAX4S(1, 18, 18)                            // max(z*scale - lse[0], expMin)
+	FMAX4S(1, 19, 19)
+	FMIN4S(2, 18, 18)                            // x = min(max(z*scale - lse[0], expMin), expMax)
+	FMIN4S(2, 19, 19)
+	FMUL4S(4, 18, 20)                            // x*log2(e)
+	FMUL4S(4, 19, 21)
+	FRINTN4S(20, 20)                             // n = round(x*log2(e))
+	FRINTN4S(21, 21)
+	VFMLS V5.S4, V20.S4, V18.S4                  // r = x - n*ln2High
+	VFMLS V5.S4, V21.S4, V19.S4
+	VFMLS V6.S4, V20.S4, V18.S4                  // r = r - n*ln2Low
+	VFMLS V6.S4, V21.S4, V19.S4
+	VMOV V8.B16, V22.B16
+	VFMLA V18.S4, V7.S4, V22.S4                  // p = 1/7!*r + 1/6!
+	VMOV V8.B16, V23.B16
+	VFMLA V19.S4, V7.S4, V23.S4
+	VMOV V9.B16, V24.B16
+	VFMLA V18.S4, V22.S4, V24.S4                 // p = p*r + 1/5!
+	VMOV V9.B16, V25.B16
+	VFMLA V19.S4, V23.S4, V25.S4
+	VMOV V10.B16, V22.B16
+	VFMLA V18.S4, V24.S4, V22.S4                 // p = p*r + 1/4!
+	VMOV V10.B16, V23.B16
+	VFMLA V19.S4, V25.S4, V23.S4
+	VMOV V11.B16, V24.B16
+	VFMLA V18.S4, V22.S4, V24.S4                 // p = p*r + 1/3!
+	VMOV V11.B16, V25.B16
+	VFMLA V19.S4, V23.S4, V25.S4
+	VMOV V12.B16, V22.B16
+	VFMLA V18.S4, V24.S4, V22.S4                 // p = p*r + 1/2!
+	VMOV V12.B16, V23.B16
+	VFMLA V19.S4, V25.S4, V23.S4
+	VMOV V3.B16, V24.B16
+	VFMLA V18.S4, V22.S4, V24.S4                 // p = p*r + 1
+	VMOV V3.B16, V25.B16
+	VFMLA V19.S4, V23.S4, V25.S4
+	VMOV V3.B16, V22.B16
+	VFMLA V18.S4, V24.S4, V22.S4                 // p = p*r + 1
+	VMOV V3.B16, V23.B16
+	VFMLA V19.S4, V25.S4, V23.S4
+	FCVTZS4S(20, 18)                             // n
+	HALVE4S(18, 19)                              // half of it
+	VSUB V19.S4, V18.S4, V18.S4                  // the other half
+	VSHL $23, V19.S4, V19.S4                     // onto the exponent of 1
+	VSHL $23, V18.S4, V18.S4
+	VADD V3.S4, V19.S4, V19.S4
+	VADD V3.S4, V18.S4, V18.S4
+	FMUL4S(19, 22, 22)
+	FMUL4S(18, 22, 22)                           // p = exp
+	FCVTZS4S(21, 18)                             // n
+	HALVE4S(18, 19)                              // half of it
+	VSUB V19.S4, V18.S4, V18.S4                  // the other half
+	VSHL $23, V19.S4, V19.S4                     // onto the exponent of 1
+	VSHL $23, V18.S4, V18.S4
+	VADD V3.S4, V19.S4, V19.S4
+	VADD V3.S4, V18.S4, V18.S4
+	FMUL4S(19, 23, 23)
+	FMUL4S(18, 23, 23)
+	FLDPQ 96(R1), (F18, F19)                     // dp
+	FSUB4S(17, 18, 18)                           // dp - delta[0]
+	FSUB4S(17, 19, 19)
+	FMUL4S(18, 22, 18)                           // p*(dp - delta[0])
+	FMUL4S(19, 23, 19)
+	FMUL4S(0, 18, 18)                            // ds = p*(dp - delta[0])*scale
+	FMUL4S(0, 19, 19)
+	VUSHR $16, V22.S4, V20.S4                    // upper = p>>16
+	VUSHR $16, V23.S4, V21.S4
+	VAND V13.B16, V20.B16, V20.B16               // upper & 1
+	VAND V13.B16, V21.B16, V21.B16
+	VADD V14.S4, V20.S4, V20.S4                  // upper & 1 + 0x7fff
+	VADD V14.S4, V21.S4, V21.S4
+	VADD V22.S4, V20.S4, V20.S4                  // r = upper & 1 + 0x7fff + p
+	VADD V23.S4, V21.S4, V21.S4
+	FCMEQ4S(22, 22, 24)                          // not NaN
+	VBSL V22.B16, V20.B16, V24.B16               // p is NaN ? p : r
+	FCMEQ4S(23, 23, 25)                          // not NaN
+	VBSL V23.B16, V21.B16, V25.B16
+	VAND V15.B16, V24.B16, V24.B16               // bf16 = p is NaN ? p : r & upper half
+	VAND V15.B16, V25.B16, V25.B16
+	FSTPQ (F24, F25), 96(R0)                     // z = bf16
+	VUSHR $16, V18.S4, V20.S4                    // upper = ds>>16
+	VUSHR $16, V19.S4, V21.S4
+	VAND V13.B16, V20.B16, V20.B16               // upper & 1
+	VAND V13.B16, V21.B16, V21.B16
+	VADD V14.S4, V20.S4, V20.S4                  // upper & 1 + 0x7fff
+	VADD V14.S4, V21.S4, V21.S4
+	VADD V18.S4, V20.S4, V20.S4                  // r = upper & 1 + 0x7fff + ds
+	VADD V19.S4, V21.S4, V21.S4
+	FCMEQ4S(18, 18, 22)                          // not NaN
+	VBSL V18.B16, V20.B16, V22.B16               // ds is NaN ? ds : r
+	FCMEQ4S(19, 19, 23)                          // not NaN
+	VBSL V19.B16, V21.B16, V23.B16
+	VAND V15.B16, V22.B16, V22.B16               // bf16 = ds is NaN ? ds : r & upper half
+	VAND V15.B16, V23.B16, V23.B16
+	FSTPQ (F22, F23), 96(R1)                     // dp = bf16
+	FLDPQ 128(R0), (F18, F19)                    // z
+	FMUL4S(0, 18, 18)                            // z*scale
+	FMUL4S(0, 19, 19)
+	FSUB4S(16, 18, 18)                           // z*scale - lse[0]
+	FSUB4S(16, 19, 19)
+	FMAX4S(1, 18, 18)                            // max(z*scale - lse[0], expMin)
+	FMAX4S(1, 19, 19)
+	FMIN4S(2, 18, 18)                            // x = min(max(z*scale - lse[0], expMin), expMax)
+	FMIN4S(2, 19, 19)
+	FMUL4S(4, 18, 20)                            // x*log2(e)
+	FMUL4S(4, 19, 21)
+	FRINTN4S(20, 20)                             // n = round(x*log2(e))
+	FRINTN4S(21, 21)
+	VFMLS V5.S4, V20.S4, V18.S4                  // r = x - n*ln2High
+	VFMLS V5.S4, V21.S4, V19.S4
+	VFMLS V6.S4, V20.S4, V18.S4                  // r = r - n*ln2Low
+	VFMLS V6.S4, V21.S4, V19.S4
+	VMOV V8.B16, V22.B16
+	VFMLA V18.S4, V7.S4, V22.S4                  // p = 1/7!*r + 1/6!
+	VMOV V8.B16, V23.B16
+	VFMLA V19.S4, V7.S4, V23.S4
+	VMOV V9.B16, V24.B16
+	VFMLA V18.S4, V22.S4, V24.S4                 // p = p*r + 1/5!
+	VMOV V9.B16, V25.B16
+	VFMLA V19.S4, V23.S4, V25.S4
+	VMOV V10.B16, V22.B16
+	VFMLA V18.S4, V24.S4, V22.S4                 // p = p*r + 1/4!
+	VMOV V10.B16, V23.B16
+	VFMLA V19.S4, V25.S4, V23.S4
+	VMOV V11.B16, V24.B16
+	VFMLA V18.S4, V22.S4, V24.S4                 // p = p*r + 1/3!
+	VMOV V11.B16, V25.B16
+	VFMLA V19.S4, V23.S4, V25.S4
+	VMOV V12.B16, V22.B16
+	VFMLA V18.S4, V24.S4, V22.S4                 // p = p*r + 1/2!
+	VMOV V12.B16, V23.B16
+	VFMLA V19.S4, V25.S4, V23.S4
+	VMOV V3.B16, V24.B16
+	VFMLA V18.S4, V22.S4, V24.S4                 // p = p*r + 1
+	VMOV V3.B16, V25.B16
+	VFMLA V19.S4, V23.S4, V25.S4
+	VMOV V3.B16, V22.B16
+	VFMLA V18.S4, V24.S4, V22.S4                 // p = p*r + 1
+	VMOV V3.B16, V23.B16
+	VFMLA V19.S4, V25.S4, V23.S4
+	FCVTZS4S(20, 18)                             // n
+	HALVE4S(18, 19)                              // half of it
+	VSUB V19.S4, V18.S4, V18.S4                  // the other half
+	VSHL $23, V19.S4, V19.S4                     // onto the exponent of 1
+	VSHL $23, V18.S4, V18.S4
+	VADD V3.S4, V19.S4, V19.S4
+	VADD V3.S4, V18.S4, V18.S4
+	FMUL4S(19, 22, 22)
+	FMUL4S(18, 22, 22)                           // p = exp
+	FCVTZS4S(21, 18)                             // n
+	HALVE4S(18, 19)                              // half of it
+	VSUB V19.S4, V18.S4, V18.S4                  // the other half
+	VSHL $23, V19.S4, V19.S4                     // onto the exponent of 1
+	VSHL $23, V18.S4, V18.S4
+	VADD V3.S4, V19.S4, V19.S4
+	VADD V3.S4, V18.S4, V18.S4
+	FMUL4S(19, 23, 23)
+	FMUL4S(18, 23, 23)
+	FLDPQ 128(R1), (F18, F19)                    // dp
+	FSUB4S(17, 18, 18)                           // dp - delta[0]
+	FSUB4S(17, 19, 19)
+	FMUL4S(18, 22, 18)                           // p*(dp - delta[0])
+	FMUL4S(19, 23, 19)
+	FMUL4S(0, 18, 18)                            // ds = p*(dp - delta[0])*scale
+	FMUL4S(0, 19, 19)
+	VUSHR $16, V22.S4, V20.S4                    // upper = p>>16
+	VUSHR $16, V23.S4, V21.S4
+	VAND V13.B16, V20.B16, V20.B16               // upper & 1
+	VAND V13.B16, V21.B16, V21.B16
+	VADD V14.S4, V20.S4, V20.S4                  // upper & 1 + 0x7fff
+	VADD V14.S4, V21.S4, V21.S4
+	VADD V22.S4, V20.S4, V20.S4                  // r = upper & 1 + 0x7fff + p
+	VADD V23.S4, V21.S4, V21.S4
+	FCMEQ4S(22, 22, 24)                          // not NaN
+	VBSL V22.B16, V20.B16, V24.B16               // p is NaN ? p : r
+	FCMEQ4S(23, 23, 25)                          // not NaN
+	VBSL V23.B16, V21.B16, V25.B16
+	VAND V15.B16, V24.B16, V24.B16               // bf16 = p is NaN ? p : r & upper half
+	VAND V15.B16, V25.B16, V25.B16
+	FSTPQ (F24, F25), 128(R0)                    // z = bf16
+	VUSHR $16, V18.S4, V20.S4                    // upper = ds>>16
+	VUSHR $16, V19.S4, V21.S4
+	VAND V13.B16, V20.B16, V20.B16               // upper & 1
+	VAND V13.B16, V21.B16, V21.B16
+	VADD V14.S4, V20.S4, V20.S4                  // upper & 1 + 0x7fff
+	VADD V14.S4, V21.S4, V21.S4
+	VADD V18.S4, V20.S4, V20.S4                  // r = upper & 1 + 0x7fff + ds
+	VADD V19.S4, V21.S4, V21.S4
+	FCMEQ4S(18, 18, 22)                          // not NaN
+	VBSL V18.B16, V20.B16, V22.B16               // ds is NaN ? ds : r
+	FCMEQ4S(19, 19, 23)                          // not NaN
+	VBSL V19.B16, V21.B16, V23.B16
+	VAND V15.B16, V22.B16, V22.B16               // bf16 = ds is NaN ? ds : r & upper half
+	VAND V15.B16, V23.B16, V23.B16
+	FSTPQ (F22, F23), 128(R1)                    // dp = bf16
+	FLDPQ 160(R0), (F18, F19)                    // z
+	FMUL4S(0, 18, 18)                            // z*scale
+	FMUL4S(0, 19, 19)
+	FSUB4S(16, 18, 18)                           // z*scale - lse[0]
+	FSUB4S(16, 19, 19)
+	FMAX4S(1, 18, 18)                            // max(z*scale - lse[0], expMin)
+	FMAX4S(1, 19, 19)
+	FMIN4S(2, 18, 18)                            // x = min(max(z*scale - lse[0], expMin), expMax)
+	FMIN4S(2, 19, 19)
+	FMUL4S(4, 18, 20)                            // x*log2(e)
+	FMUL4S(4, 19, 21)
+	FRINTN4S(20, 20)                             // n = round(x*log2(e))
+	FRINTN4S(21, 21)
+	VFMLS V5.S4, V20.S4, V18.S4                  // r = x - n*ln2High
+	VFMLS V5.S4, V21.S4, V19.S4
+	VFMLS V6.S4, V20.S4, V18.S4                  // r = r - n*ln2Low
+	VFMLS V6.S4, V21.S4, V19.S4
+	VMOV V8.B16, V22.B16
+	VFMLA V18.S4, V7.S4, V22.S4                  // p = 1/7!*r + 1/6!
+	VMOV V8.B16, V23.B16
+	VFMLA V19.S4, V7.S4, V23.S4
+	VMOV V9.B16, V24.B16
+	VFMLA V18.S4, V22.S4, V24.S4                 // p = p*r + 1/5!
+	VMOV V9.B16, V25.B16
+	VFMLA V19.S4, V23.S4, V25.S4
+	VMOV V10.B16, V22.B16
+	VFMLA V18.S4, V24.S4, V22.S4                 // p = p*r + 1/4!
+	VMOV V10.B16, V23.B16
+	VFMLA V19.S4, V25.S4, V23.S4
+	VMOV V11.B16, V24.B16
+	VFMLA V18.S4, V22.S4, V24.S4                 // p = p*r + 1/3!
+	VMOV V11.B16, V25.B16
+	VFMLA V19.S4, V23.S4, V25.S4
+	VMOV V12.B16, V22.B16
+	VFMLA V18.S4, V24.S4, V22.S4                 // p = p*r + 1/2!
+	VMOV V12.B16, V23.B16
+	VFMLA V19.S4, V25.S4, V23.S4
+	VMOV V3.B16, V24.B16
+	VFMLA V18.S4, V22.S4, V24.S4                 // p = p*r + 1
+	VMOV V3.B16, V25.B16
+	VFMLA V19.S4, V23.S4, V25.S4
+	VMOV V3.B16, V22.B16
+	VFMLA V18.S4, V24.S4, V22.S4                 // p = p*r + 1
+	VMOV V3.B16, V23.B16
+	VFMLA V19.S4, V25.S4, V23.S4
+	FCVTZS4S(20, 18)                             // n
+	HALVE4S(18, 19)                              // half of it
+	VSUB V19.S4, V18.S4, V18.S4                  // the other half
+	VSHL $23, V19.S4, V19.S4                     // onto the exponent of 1
+	VSHL $23, V18.S4, V18.S4
+	VADD V3.S4, V19.S4, V19.S4
+	VADD V3.S4, V18.S4, V18.S4
+	FMUL4S(19, 22, 22)
+	FMUL4S(18, 22, 22)                           // p = exp
+	FCVTZS4S(21, 18)                             // n
+	HALVE4S(18, 19)                              // half of it
+	VSUB V19.S4, V18.S4, V18.S4                  // the other half
+	VSHL $23, V19.S4, V19.S4                     // onto the exponent of 1
+	VSHL $23, V18.S4, V18.S4
+	VADD V3.S4, V19.S4, V19.S4
+	VADD V3.S4, V18.S4, V18.S4
+	FMUL4S(19, 23, 23)
+	FMUL4S(18, 23, 23)
+	FLDPQ 160(R1), (F18, F19)                    // dp
+	FSUB4S(17, 18, 18)                           // dp - delta[0]
+	FSUB4S(17, 19, 19)
+	FMUL4S(18, 22, 18)                           // p*(dp - delta[0])
+	FMUL4S(19, 23, 19)
+	FMUL4S(0, 18, 18)                            // ds = p*(dp - delta[0])*scale
+	FMUL4S(0, 19, 19)
+	VUSHR $16, V22.S4, V20.S4                    // upper = p>>16
+	VUSHR $16, V23.S4, V21.S4
+	VAND V13.B16, V20.B16, V20.B16               // upper & 1
+	VAND V13.B16, V21.B16, V21.B16
+	VADD V14.S4, V20.S4, V20.S4                  // upper & 1 + 0x7fff
+	VADD V14.S4, V21.S4, V21.S4
+	VADD V22.S4, V20.S4, V20.S4                  // r = upper & 1 + 0x7fff + p
+	VADD V23.S4, V21.S4, V21.S4
+	FCMEQ4S(22, 22, 24)                          // not NaN
+	VBSL V22.B16, V20.B16, V24.B16               // p is NaN ? p : r
+	FCMEQ4S(23, 23, 25)                          // not NaN
+	VBSL V23.B16, V21.B16, V25.B16
+	VAND V15.B16, V24.B16, V24.B16               // bf16 = p is NaN ? p : r & upper half
+	VAND V15.B16, V25.B16, V25.B16
+	FSTPQ (F24, F25), 160(R0)                    // z = bf16
+	VUSHR $16, V18.S4, V20.S4                    // upper = ds>>16
+	VUSHR $16, V19.S4, V21.S4
+	VAND V13.B16, V20.B16, V20.B16               // upper & 1
+	VAND V13.B16, V21.B16, V21.B16
+	VADD V14.S4, V20.S4, V20.S4                  // upper & 1 + 0x7fff
+	VADD V14.S4, V21.S4, V21.S4
+	VADD V18.S4, V20.S4, V20.S4                  // r = upper & 1 + 0x7fff + ds
+	VADD V19.S4, V21.S4, V21.S4
+	FCMEQ4S(18, 18, 22)                          // not NaN
+	VBSL V18.B16, V20.B16, V22.B16               // ds is NaN ? ds : r
+	FCMEQ4S(19, 19, 23)                          // not NaN
+	VBSL V19.B16, V21.B16, V23.B16
+	VAND V15.B16, V22.B16, V22.B16               // bf16 = ds is NaN ? ds : r & upper half
+	VAND V15.B16, V23.B16, V23.B16
+	FSTPQ (F22, F23), 160(R1)                    // dp = bf16
+	FLDPQ 192(R0), (F18, F19)                    // z
+	FMUL4S(0, 18, 18)                            // z*scale
+	FMUL4S(0, 19, 19)
+	FSUB4S(16, 18, 18)                           // z*scale - lse[0]
+	FSUB4S(16, 19, 19)
+	FMAX4S(1, 18, 18)                            // max(z*scale - lse[0], expMin)
+	FMAX4S(1, 19, 19)
+	FMIN4S(2, 18, 18)                            // x = min(max(z*scale - lse[0], expMin), expMax)
+	FMIN4S(2, 19, 19)
+	FMUL4S(4, 18, 20)                            // x*log2(e)
+	FMUL4S(4, 19, 21)
+	FRINTN4S(20, 20)                             // n = round(x*log2(e))
+	FRINTN4S(21, 21)
+	VFMLS V5.S4, V20.S4, V18.S4                  // r = x - n*ln2High
+	VFMLS V5.S4, V21.S4, V19.S4
+	VFMLS V6.S4, V20.S4, V18.S4                  // r = r - n*ln2Low
+	VFMLS V6.S4, V21.S4, V19.S4
+	VMOV V8.B16, V22.B16
+	VFMLA V18.S4, V7.S4, V22.S4                  // p = 1/7!*r + 1/6!
+	VMOV V8.B16, V23.B16
+	VFMLA V19.S4, V7.S4, V23.S4
+	VMOV V9.B16, V24.B16
+	VFMLA V18.S4, V22.S4, V24.S4                 // p = p*r + 1/5!
+	VMOV V9.B16, V25.B16
+	VFMLA V19.S4, V23.S4, V25.S4
+	VMOV V10.B16, V22.B16
+	VFMLA V18.S4, V24.S4, V22.S4                 // p = p*r + 1/4!
+	VMOV V10.B16, V23.B16
+	VFMLA V19.S4, V25.S4, V23.S4
+	VMOV V11.B16, V24.B16
+	VFMLA V18.S4, V22.S4, V24.S4                 // p = p*r + 1/3!
+	VMOV V11.B16, V25.B16
+	VFMLA V19.S4, V23.S4, V25.S4
+	VMOV V12.B16, V22.B16
+	VFMLA V18.S4, V24.S4, V22.S4                 // p = p*r + 1/2!
+	VMOV V12.B16, V23.B16
+	VFMLA V19.S4, V25.S4, V23.S4
+	VMOV V3.B16, V24.B16
+	VFMLA V18.S4, V22.S4, V24.S4                 // p = p*r + 1
+	VMOV V3.B16, V25.B16
+	VFMLA V19.S4, V23.S4, V25.S4
+	VMOV V3.B16, V22.B16
+	VFMLA V18.S4, V24.S4, V22.S4                 // p = p*r + 1
+	VMOV V3.B16, V23.B16
+	VFMLA V19.S4, V25.S4, V23.S4
+	FCVTZS4S(20, 18)                             // n
+	HALVE4S(18, 19)                              // half of it
+	VSUB V19.S4, V18.S4, V18.S4                  // the other half
+	VSHL $23, V19.S4, V19.S4                     // onto the exponent of 1
+	VSHL $23, V18.S4, V18.S4
+	VADD V3.S4, V19.S4, V19.S4
+	VADD V3.S4, V18.S4, V18.S4
+	FMUL4S(19, 22, 22)
+	FMUL4S(18, 22, 22)                           // p = exp
+	FCVTZS4S(21, 18)                             // n
+	HALVE4S(18, 19)                              // half of it
+	VSUB V19.S4, V18.S4, V18.S4                  // the other half
+	VSHL $23, V19.S4, V19.S4                     // onto the exponent of 1
+	VSHL $23, V18.S4, V18.S4
+	VADD V3.S4, V19.S4, V19.S4
+	VADD V3.S4, V18.S4, V18.S4
+	FMUL4S(19, 23, 23)
+	FMUL4S(18, 23, 23)
+	FLDPQ 192(R1), (F18, F19)                    // dp
+	FSUB4S(17, 18, 18)                           // dp - delta[0]
+	FSUB4S(17, 19, 19)
+	FMUL4S(18, 22, 18)                           // p*(dp - delta[0])
+	FMUL4S(19, 23, 19)
+	FMUL4S(0, 18, 18)                            // ds = p*(dp - delta[0])*scale
+	FMUL4S(0, 19, 19)
+	VUSHR $16, V22.S4, V20.S4                    // upper = p>>16
+	VUSHR $16, V23.S4, V21.S4
+	VAND V13.B16, V20.B16, V20.B16               // upper & 1
+	VAND V13.B16, V21.B16, V21.B16
+	VADD V14.S4, V20.S4, V20.S4                  // upper & 1 + 0x7fff
+	VADD V14.S4, V21.S4, V21.S4
+	VADD V22.S4, V20.S4, V20.S4                  // r = upper & 1 + 0x7fff + p
+	VADD V23.S4, V21.S4, V21.S4
+	FCMEQ4S(22, 22, 24)                          // not NaN
+	VBSL V22.B16, V20.B16, V24.B16               // p is NaN ? p : r
+	FCMEQ4S(23, 23, 25)                          // not NaN
+	VBSL V23.B16, V21.B16, V25.B16
+	VAND V15.B16, V24.B16, V24.B16               // bf16 = p is NaN ? p : r & upper half
+	VAND V15.B16, V25.B16, V25.B16
+	FSTPQ (F24, F25), 192(R0)                    // z = bf16
+	VUSHR $16, V18.S4, V20.S4                    // upper = ds>>16
+	VUSHR $16, V19.S4, V21.S4
+	VAND V13.B16, V20.B16, V20.B16               // upper & 1
+	VAND V13.B16, V21.B16, V21.B16
+	VADD V14.S4, V20.S4, V20.S4                  // upper & 1 + 0x7fff
+	VADD V14.S4, V21.S4, V21.S4
+	VADD V18.S4, V20.S4, V20.S4                  // r = upper & 1 + 0x7fff + ds
+	VADD V19.S4, V21.S4, V21.S4
+	FCMEQ4S(18, 18, 22)                          // not NaN
+	VBSL V18.B16, V20.B16, V22.B16               // ds is NaN ? ds : r
+	FCMEQ4S(19, 19, 23)                          // not NaN
+	VBSL V19.B16, V21.B16, V23.B16
+	VAND V15.B16, V22.B16, V22.B16               // bf16 = ds is NaN ? ds : r & upper half
+	VAND V15.B16, V23.B16, V23.B16
+	FSTPQ (F22, F23), 192(R1)                    // dp = bf16
+	FLDPQ 224(R0), (F18, F19)                    // z
+	FMUL4S(0, 18, 18)                            // z*scale
+	FMUL4S(0, 19, 19)
+	FSUB4S(16, 18, 18)                           // z*scale - lse[0]
+	FSUB4S(16, 19, 19)
+	FMAX4S(1, 18, 18)                            // max(z*scale - lse[0], expMin)
+	FMAX4S(1, 19, 19)
+	FMIN4S(2, 18, 18)                            // x = min(max(z*scale - lse[0], expMin), expMax)
+	FMIN4S(2, 19, 19)
+	FMUL4S(4, 18, 20)                            // x*log2(e)
+	FMUL4S(4, 19, 21)
+	FRINTN4S(20, 20)                             // n = round(x*log2(e))
+	FRINTN4S(21, 21)
+	VFMLS V5.S4, V20.S4, V18.S4                  // r = x - n*ln2High
+	VFMLS V5.S4, V21.S4, V19.S4
+	VFMLS V6.S4, V20.S4, V18.S4                  // r = r - n*ln2Low
+	VFMLS V6.S4, V21.S4, V19.S4
+	VMOV V8.B16, V22.B16
+	VFMLA V18.S4, V7.S4, V22.S4                  // p = 1/7!*r + 1/6!
+	VMOV V8.B16, V23.B16
+	VFMLA V19.S4, V7.S4, V23.S4
+	VMOV V9.B16, V24.B16
+	VFMLA V18.S4, V22.S4, V24.S4                 // p = p*r + 1/5!
+	VMOV V9.B16, V25.B16
+	VFMLA V19.S4, V23.S4, V25.S4
+	VMOV V10.B16, V22.B16
+	VFMLA V18.S4, V24.S4, V22.S4                 // p = p*r + 1/4!
+	VMOV V10.B16, V23.B16
+	VFMLA V19.S4, V25.S4, V23.S4
+	VMOV V11.B16, V24.B16
+	VFMLA V18.S4, V22.S4, V24.S4                 // p = p*r + 1/3!
+	VMOV V11.B16, V25.B16
+	VFMLA V19.S4, V23.S4, V25.S4
+	VMOV V12.B16, V22.B16
+	VFMLA V18.S4, V24.S4, V22.S4                 // p = p*r + 1/2!
+	VMOV V12.B16, V23.B16
+	VFMLA V19.S4, V25.S4, V23.S4
+	VMOV V3.B16, V24.B16
+	VFMLA V18.S4, V22.S4, V24.S4                 // p = p*r + 1
+	VMOV V3.B16, V25.B16
+	VFMLA V19.S4, V23.S4, V25.S4
+	VMOV V3.B16, V22.B16
+	VFMLA V18.S4, V24.S4, V22.S4                 // p = p*r + 1
+	VMOV V3.B16, V23.B16
+	VFMLA V19.S4, V25.S4, V23.S4
+	FCVTZS4S(20, 18)                             // n
+	HALVE4S(18, 19)                              // half of it
+	VSUB V19.S4, V18.S4, V18.S4                  // the other half
+	VSHL $23, V19.S4, V19.S4                     // onto the exponent of 1
+	VSHL $23, V18.S4, V18.S4
+	VADD V3.S4, V19.S4, V19.S4
+	VADD V3.S4, V18.S4, V18.S4
+	FMUL4S(19, 22, 22)
+	FMUL4S(18, 22, 22)                           // p = exp
+	FCVTZS4S(21, 18)                             // n
+	HALVE4S(18, 19)                              // half of it
+	VSUB V19.S4, V18.S4, V18.S4                  // the other half
+	VSHL $23, V19.S4, V19.S4                     // onto the exponent of 1
+	VSHL $23, V18.S4, V18.S4
+	VADD V3.S4, V19.S4, V19.S4
+	VADD V3.S4, V18.S4, V18.S4
+	FMUL4S(19, 23, 23)
+	FMUL4S(18, 23, 23)
+	FLDPQ 224(R1), (F18, F19)                    // dp
+	FSUB4S(17, 18, 18)                           // dp - delta[0]
+	FSUB4S(17, 19, 19)
+	FMUL4S(18, 22, 18)                           // p*(dp - delta[0])
+	FMUL4S(19, 23, 19)
+	FMUL4S(0, 18, 18)                            // ds = p*(dp - delta[0])*scale
+	FMUL4S(0, 19, 19)
+	VUSHR $16, V22.S4, V20.S4                    // upper = p>>16
+	VUSHR $16, V23.S4, V21.S4
+	VAND V13.B16, V20.B16, V20.B16               // upper & 1
+	VAND V13.B16, V21.B16, V21.B16
+	VADD V14.S4, V20.S4, V20.S4                  // upper & 1 + 0x7fff
+	VADD V14.S4, V21.S4, V21.S4
+	VADD V22.S4, V20.S4, V20.S4                  // r = upper & 1 + 0x7fff + p
+	VADD V23.S4, V21.S4, V21.S4
+	FCMEQ4S(22, 22, 24)                          // not NaN
+	VBSL V22.B16, V20.B16, V24.B16               // p is NaN ? p : r
+	FCMEQ4S(23, 23, 25)                          // not NaN
+	VBSL V23.B16, V21.B16, V25.B16
+	VAND V15.B16, V24.B16, V24.B16               // bf16 = p is NaN ? p : r & upper half
+	VAND V15.B16, V25.B16, V25.B16
+	FSTPQ (F24, F25), 224(R0)                    // z = bf16
+	VUSHR $16, V18.S4, V20.S4                    // upper = ds>>16
+	VUSHR $16, V19.S4, V21.S4
+	VAND V13.B16, V20.B16, V20.B16               // upper & 1
+	VAND V13.B16, V21.B16, V21.B16
+	VADD V14.S4, V20.S4, V20.S4                  // upper & 1 + 0x7fff
+	VADD V14.S4, V21.S4, V21.S4
+	VADD V18.S4, V20.S4, V20.S4                  // r = upper & 1 + 0x7fff + ds
+	VADD V19.S4, V21.S4, V21.S4
+	FCMEQ4S(18, 18, 22)                          // not NaN
+	VBSL V18.B16, V20.B16, V22.B16               // ds is NaN ? ds : r
+	FCMEQ4S(19, 19, 23)                          // not NaN
+	VBSL V19.B16, V21.B16, V23.B16
+	VAND V15.B16, V22.B16, V22.B16               // bf16 = ds is NaN ? ds : r & upper half
+	VAND V15.B16, V23.B16, V23.B16
+	FSTPQ (F22, F23), 224(R1)                    // dp = bf16
+	ADD $256, R0                                 // z: 64 elements on
+	ADD $256, R1                                 // dp: 64 elements on
+	SUBS $64, R22
+	BGE  many2
+
+rest2:
+	ADDS $48, R22                                // a full round?
+	BLT  tail2
+
+loop2:
+	FLDPQ (R0), (F18, F19)                       // z
+	FMUL4S(0, 18, 18)                            // z*scale
+	FMUL4S(0, 19, 19)
+	FSUB4S(16, 18, 18)                           // z*scale - lse[0]
+	FSUB4S(16, 19, 19)
+	FMAX4S(1, 18, 18)                            // max(z*scale - lse[0], expMin)
+	FMAX4S(1, 19, 19)
+	FMIN4S(2, 18, 18)                            // x = min(max(z*scale - lse[0], expMin), expMax)
+	FMIN4S(2, 19, 19)
+	FMUL4S(4, 18, 20)                            // x*log2(e)
+	FMUL4S(4, 19, 21)
+	FRINTN4S(20, 20)                             // n = round(x*log2(e))
+	FRINTN4S(21, 21)
+	VFMLS V5.S4, V20.S4, V18.S4                  // r = x - n*ln2High
+	VFMLS V5.S4, V21.S4, V19.S4
+	VFMLS V6.S4, V20.S4, V18.S4                  // r = r - n*ln2Low
+	VFMLS V6.S4, V21.S4, V19.S4
+	VMOV V8.B16, V22.B16
+	VFMLA V18.S4, V7.S4, V22.S4                  // p = 1/7!*r + 1/6!
+	VMOV V8.B16, V23.B16
+	VFMLA V19.S4, V7.S4, V23.S4
+	VMOV V9.B16, V24.B16
+	VFMLA V18.S4, V22.S4, V24.S4                 // p = p*r + 1/5!
+	VMOV V9.B16, V25.B16
+	VFMLA V19.S4, V23.S4, V25.S4
+	VMOV V10.B16, V22.B16
+	VFMLA V18.S4, V24.S4, V22.S4                 // p = p*r + 1/4!
+	VMOV V10.B16, V23.B16
+	VFMLA V19.S4, V25.S4, V23.S4
+	VMOV V11.B16, V24.B16
+	VFMLA V18.S4, V22.S4, V24.S4                 // p = p*r + 1/3!
+	VMOV V11.B16, V25.B16
+	VFMLA V19.S4, V23.S4, V25.S4
+	VMOV V12.B16, V22.B16
+	VFMLA V18.S4, V24.S4, V22.S4                 // p = p*r + 1/2!
+	VMOV V12.B16, V23.B16
+	VFMLA V19.S4, V25.S4, V23.S4
+	VMOV V3.B16, V24.B16
+	VFMLA V18.S4, V22.S4, V24.S4                 // p = p*r + 1
+	VMOV V3.B16, V25.B16
+	VFMLA V19.S4, V23.S4, V25.S4
+	VMOV V3.B16, V22.B16
+	VFMLA V18.S4, V24.S4, V22.S4                 // p = p*r + 1
+	VMOV V3.B16, V23.B16
+	VFMLA V19.S4, V25.S4, V23.S4
+	FCVTZS4S(20, 18)                             // n
+	HALVE4S(18, 19)                              // half of it
+	VSUB V19.S4, V18.S4, V18.S4                  // the other half
+	VSHL $23, V19.S4, V19.S4                     // onto the exponent of 1
+	VSHL $23, V18.S4, V18.S4
+	VADD V3.S4, V19.S4, V19.S4
+	VADD V3.S4, V18.S4, V18.S4
+	FMUL4S(19, 22, 22)
+	FMUL4S(18, 22, 22)                           // p = exp
+	FCVTZS4S(21, 18)                             // n
+	HALVE4S(18, 19)                              // half of it
+	VSUB V19.S4, V18.S4, V18.S4                  // the other half
+	VSHL $23, V19.S4, V19.S4                     // onto the exponent of 1
+	VSHL $23, V18.S4, V18.S4
+	VADD V3.S4, V19.S4, V19.S4
+	VADD V3.S4, V18.S4, V18.S4
+	FMUL4S(19, 23, 23)
+	FMUL4S(18, 23, 23)
+	FLDPQ (R1), (F18, F19)                       // dp
+	FSUB4S(17, 18, 18)                           // dp - delta[0]
+	FSUB4S(17, 19, 19)
+	FMUL4S(18, 22, 18)                           // p*(dp - delta[0])
+	FMUL4S(19, 23, 19)
+	FMUL4S(0, 18, 18)                            // ds = p*(dp - delta[0])*scale
+	FMUL4S(0, 19, 19)
+	VUSHR $16, V22.S4, V20.S4                    // upper = p>>16
+	VUSHR $16, V23.S4, V21.S4
+	VAND V13.B16, V20.B16, V20.B16               // upper & 1
+	VAND V13.B16, V21.B16, V21.B16
+	VADD V14.S4, V20.S4, V20.S4                  // upper & 1 + 0x7fff
+	VADD V14.S4, V21.S4, V21.S4
+	VADD V22.S4, V20.S4, V20.S4                  // r = upper & 1 + 0x7fff + p
+	VADD V23.S4, V21.S4, V21.S4
+	FCMEQ4S(22, 22, 24)                          // not NaN
+	VBSL V22.B16, V20.B16, V24.B16               // p is NaN ? p : r
+	FCMEQ4S(23, 23, 25)                          // not NaN
+	VBSL V23.B16, V21.B16, V25.B16
+	VAND V15.B16, V24.B16, V24.B16               // bf16 = p is NaN ? p : r & upper half
+	VAND V15.B16, V25.B16, V25.B16
+	FSTPQ (F24, F25), (R0)                       // z = bf16
+	VUSHR $16, V18.S4, V20.S4                    // upper = ds>>16
+	VUSHR $16, V19.S4, V21.S4
+	VAND V13.B16, V20.B16, V20.B16               // upper & 1
+	VAND V13.B16, V21.B16, V21.B16
+	VADD V14.S4, V20.S4, V20.S4                  // upper & 1 + 0x7fff
+	VADD V14.S4, V21.S4, V21.S4
+	VADD V18.S4, V20.S4, V20.S4                  // r = upper & 1 + 0x7fff + ds
+	VADD V19.S4, V21.S4, V21.S4
+	FCMEQ4S(18, 18, 22)                          // not NaN
+	VBSL V18.B16, V20.B16, V22.B16               // ds is NaN ? ds : r
+	FCMEQ4S(19, 19, 23)                          // not NaN
+	VBSL V19.B16, V21.B16, V23.B16
+	VAND V15.B16, V22.B16, V22.B16               // bf16 = ds is NaN ? ds : r & upper half
+	VAND V15.B16, V23.B16, V23.B16
+	FSTPQ (F22, F23), (R1)                       // dp = bf16
+	FLDPQ 32(R0), (F18, F19)                     // z
+	FMUL4S(0, 18, 18)                            // z*scale
+	FMUL4S(0, 19, 19)
+	FSUB4S(16, 18, 18)                           // z*scale - lse[0]
+	FSUB4S(16, 19, 19)
+	FMAX4S(1, 18, 18)                            // max(z*scale - lse[0], expMin)
+	FMAX4S(1, 19, 19)
+	FMIN4S(2, 18, 18)                            // x = min(max(z*scale - lse[0], expMin), expMax)
+	FMIN4S(2, 19, 19)
+	FMUL4S(4, 18, 20)                            // x*log2(e)
+	FMUL4S(4, 19, 21)
+	FRINTN4S(20, 20)                             // n = round(x*log2(e))
+	FRINTN4S(21, 21)
+	VFMLS V5.S4, V20.S4, V18.S4                  // r = x - n*ln2High
+	VFMLS V5.S4, V21.S4, V19.S4
+	VFMLS V6.S4, V20.S4, V18.S4                  // r = r - n*ln2Low
+	VFMLS V6.S4, V21.S4, V19.S4
+	VMOV V8.B16, V22.B16
+	VFMLA V18.S4, V7.S4, V22.S4                  // p = 1/7!*r + 1/6!
+	VMOV V8.B16, V23.B16
+	VFMLA V19.S4, V7.S4, V23.S4
+	VMOV V9.B16, V24.B16
+	VFMLA V18.S4, V22.S4, V24.S4                 // p = p*r + 1/5!
+	VMOV V9.B16, V25.B16
+	VFMLA V19.S4, V23.S4, V25.S4
+	VMOV V10.B16, V22.B16
+	VFMLA V18.S4, V24.S4, V22.S4                 // p = p*r + 1/4!
+	VMOV V10.B16, V23.B16
+	VFMLA V19.S4, V25.S4, V23.S4
+	VMOV V11.B16, V24.B16
+	VFMLA V18.S4, V22.S4, V24.S4                 // p = p*r + 1/3!
+	VMOV V11.B16, V25.B16
+	VFMLA V19.S4, V23.S4, V25.S4
+	VMOV V12.B16, V22.B16
+	VFMLA V18.S4, V24.S4, V22.S4                 // p = p*r + 1/2!
+	VMOV V12.B16, V23.B16
+	VFMLA V19.S4, V25.S4, V23.S4
+	VMOV V3.B16, V24.B16
+	VFMLA V18.S4, V22.S4, V24.S4                 // p = p*r + 1
+	VMOV V3.B16, V25.B16
+	VFMLA V19.S4, V23.S4, V25.S4
+	VMOV V3.B16, V22.B16
+	VFMLA V18.S4, V24.S4, V22.S4                 // p = p*r + 1
+	VMOV V3.B16, V23.B16
+	VFMLA V19.S4, V25.S4, V23.S4
+	FCVTZS4S(20, 18)                             // n
+	HALVE4S(18, 19)                              // half of it
+	VSUB V19.S4, V18.S4, V18.S4                  // the other half
+	VSHL $23, V19.S4, V19.S4                     // onto the exponent of 1
+	VSHL $23, V18.S4, V18.S4
+	VADD V3.S4, V19.S4, V19.S4
+	VADD V3.S4, V18.S4, V18.S4
+	FMUL4S(19, 22, 22)
+	FMUL4S(18, 22, 22)                           // p = exp
+	FCVTZS4S(21, 18)                             // n
+	HALVE4S(18, 19)                              // half of it
+	VSUB V19.S4, V18.S4, V18.S4                  // the other half
+	VSHL $23, V19.S4, V19.S4                     // onto the exponent of 1
+	VSHL $23, V18.S4, V18.S4
+	VADD V3.S4, V19.S4, V19.S4
+	VADD V3.S4, V18.S4, V18.S4
+	FMUL4S(19, 23, 23)
+	FMUL4S(18, 23, 23)
+	FLDPQ 32(R1), (F18, F19)                     // dp
+	FSUB4S(17, 18, 18)                           // dp - delta[0]
+	FSUB4S(17, 19, 19)
+	FMUL4S(18, 22, 18)                           // p*(dp - delta[0])
+	FMUL4S(19, 23, 19)
+	FMUL4S(0, 18, 18)                            // ds = p*(dp - delta[0])*scale
+	FMUL4S(0, 19, 19)
+	VUSHR $16, V22.S4, V20.S4                    // upper = p>>16
+	VUSHR $16, V23.S4, V21.S4
+	VAND V13.B16, V20.B16, V20.B16               // upper & 1
+	VAND V13.B16, V21.B16, V21.B16
+	VADD V14.S4, V20.S4, V20.S4                  // upper & 1 + 0x7fff
+	VADD V14.S4, V21.S4, V21.S4
+	VADD V22.S4, V20.S4, V20.S4                  // r = upper & 1 + 0x7fff + p
+	VADD V23.S4, V21.S4, V21.S4
+	FCMEQ4S(22, 22, 24)                          // not NaN
+	VBSL V22.B16, V20.B16, V24.B16               // p is NaN ? p : r
+	FCMEQ4S(23, 23, 25)                          // not NaN
+	VBSL V23.B16, V21.B16, V25.B16
+	VAND V15.B16, V24.B16, V24.B16               // bf16 = p is NaN ? p : r & upper half
+	VAND V15.B16, V25.B16, V25.B16
+	FSTPQ (F24, F25), 32(R0)                     // z = bf16
+	VUSHR $16, V18.S4, V20.S4                    // upper = ds>>16
+	VUSHR $16, V19.S4, V21.S4
+	VAND V13.B16, V20.B16, V20.B16               // upper & 1
+	VAND V13.B16, V21.B16, V21.B16
+	VADD V14.S4, V20.S4, V20.S4                  // upper & 1 + 0x7fff
+	VADD V14.S4, V21.S4, V21.S4
+	VADD V18.S4, V20.S4, V20.S4                  // r = upper & 1 + 0x7fff + ds
+	VADD V19.S4, V21.S4, V21.S4
+	FCMEQ4S(18, 18, 22)                          // not NaN
+	VBSL V18.B16, V20.B16, V22.B16               // ds is NaN ? ds : r
+	FCMEQ4S(19, 19, 23)                          // not NaN
+	VBSL V19.B16, V21.B16, V23.B16
+	VAND V15.B16, V22.B16, V22.B16               // bf16 = ds is NaN ? ds : r & upper half
+	VAND V15.B16, V23.B16, V23.B16
+	FSTPQ (F22, F23), 32(R1)                     // dp = bf16
 	ADD $64, R0                                  // z: 16 elements on
+	ADD $64, R1                                  // dp: 16 elements on
 	SUBS $16, R22
-	BGE  loop1
+	BGE  loop2
 
-tail1:
+tail2:
 	ADDS $16, R22                                // elements left
-	BEQ  done1
-	MOVD $tail-64(SP), R24                       // tails of arrays
-	MOVD $lanesNEON<>+64(SB), R23                // mask of the lanes that exist
-	SUB R22<<2, R23
+	BEQ  done2
+	MOVD $tail-128(SP), R24                      // tails of arrays
 	STP (ZR, ZR), (R24)
 	STP (ZR, ZR), 16(R24)
 	STP (ZR, ZR), 32(R24)
@@ -3502,195 +5116,337 @@ tail1:
 	MOVD R0, R10                                 // z
 	ADD $0, R24, R11
 	COPYFULL
-	FLDPQ (R24), (F19, F20)                      // z
-	FMUL4S(1, 19, 19)                            // z*scale
-	FMUL4S(1, 20, 20)
-	FMOVQ (R23), F21                             // lanes that exist
-	VBIF V21.B16, V0.B16, V19.B16                // z*scale
-	FMOVQ 16(R23), F21                           // lanes that exist
-	VBIF V21.B16, V0.B16, V20.B16
-	FCMGT4S(19, 15, 21)                          // maxima = max(maxima, z*scale)
-	VBIF V21.B16, V19.B16, V15.B16
-	FCMGT4S(20, 16, 21)
-	VBIF V21.B16, V20.B16, V16.B16
-	FLDPQ 32(R24), (F19, F20)                    // z
-	FMUL4S(1, 19, 19)                            // z*scale
-	FMUL4S(1, 20, 20)
-	FMOVQ 32(R23), F21                           // lanes that exist
-	VBIF V21.B16, V0.B16, V19.B16                // z*scale
-	FMOVQ 48(R23), F21                           // lanes that exist
-	VBIF V21.B16, V0.B16, V20.B16
-	FCMGT4S(19, 17, 21)                          // maxima = max(maxima, z*scale)
-	VBIF V21.B16, V19.B16, V17.B16
-	FCMGT4S(20, 18, 21)
-	VBIF V21.B16, V20.B16, V18.B16
+	STP (ZR, ZR), 64(R24)
+	STP (ZR, ZR), 80(R24)
+	STP (ZR, ZR), 96(R24)
+	STP (ZR, ZR), 112(R24)
+	MOVD R1, R10                                 // dp
+	ADD $64, R24, R11
+	COPYFULL
+	FLDPQ (R24), (F18, F19)                      // z
+	FMUL4S(0, 18, 18)                            // z*scale
+	FMUL4S(0, 19, 19)
+	FSUB4S(16, 18, 18)                           // z*scale - lse[0]
+	FSUB4S(16, 19, 19)
+	FMAX4S(1, 18, 18)                            // max(z*scale - lse[0], expMin)
+	FMAX4S(1, 19, 19)
+	FMIN4S(2, 18, 18)                            // x = min(max(z*scale - lse[0], expMin), expMax)
+	FMIN4S(2, 19, 19)
+	FMUL4S(4, 18, 20)                            // x*log2(e)
+	FMUL4S(4, 19, 21)
+	FRINTN4S(20, 20)                             // n = round(x*log2(e))
+	FRINTN4S(21, 21)
+	VFMLS V5.S4, V20.S4, V18.S4                  // r = x - n*ln2High
+	VFMLS V5.S4, V21.S4, V19.S4
+	VFMLS V6.S4, V20.S4, V18.S4                  // r = r - n*ln2Low
+	VFMLS V6.S4, V21.S4, V19.S4
+	VMOV V8.B16, V22.B16
+	VFMLA V18.S4, V7.S4, V22.S4                  // p = 1/7!*r + 1/6!
+	VMOV V8.B16, V23.B16
+	VFMLA V19.S4, V7.S4, V23.S4
+	VMOV V9.B16, V24.B16
+	VFMLA V18.S4, V22.S4, V24.S4                 // p = p*r + 1/5!
+	VMOV V9.B16, V25.B16
+	VFMLA V19.S4, V23.S4, V25.S4
+	VMOV V10.B16, V22.B16
+	VFMLA V18.S4, V24.S4, V22.S4                 // p = p*r + 1/4!
+	VMOV V10.B16, V23.B16
+	VFMLA V19.S4, V25.S4, V23.S4
+	VMOV V11.B16, V24.B16
+	VFMLA V18.S4, V22.S4, V24.S4                 // p = p*r + 1/3!
+	VMOV V11.B16, V25.B16
+	VFMLA V19.S4, V23.S4, V25.S4
+	VMOV V12.B16, V22.B16
+	VFMLA V18.S4, V24.S4, V22.S4                 // p = p*r + 1/2!
+	VMOV V12.B16, V23.B16
+	VFMLA V19.S4, V25.S4, V23.S4
+	VMOV V3.B16, V24.B16
+	VFMLA V18.S4, V22.S4, V24.S4                 // p = p*r + 1
+	VMOV V3.B16, V25.B16
+	VFMLA V19.S4, V23.S4, V25.S4
+	VMOV V3.B16, V22.B16
+	VFMLA V18.S4, V24.S4, V22.S4                 // p = p*r + 1
+	VMOV V3.B16, V23.B16
+	VFMLA V19.S4, V25.S4, V23.S4
+	FCVTZS4S(20, 18)                             // n
+	HALVE4S(18, 19)                              // half of it
+	VSUB V19.S4, V18.S4, V18.S4                  // the other half
+	VSHL $23, V19.S4, V19.S4                     // onto the exponent of 1
+	VSHL $23, V18.S4, V18.S4
+	VADD V3.S4, V19.S4, V19.S4
+	VADD V3.S4, V18.S4, V18.S4
+	FMUL4S(19, 22, 22)
+	FMUL4S(18, 22, 22)                           // p = exp
+	FCVTZS4S(21, 18)                             // n
+	HALVE4S(18, 19)                              // half of it
+	VSUB V19.S4, V18.S4, V18.S4                  // the other half
+	VSHL $23, V19.S4, V19.S4                     // onto the exponent of 1
+	VSHL $23, V18.S4, V18.S4
+	VADD V3.S4, V19.S4, V19.S4
+	VADD V3.S4, V18.S4, V18.S4
+	FMUL4S(19, 23, 23)
+	FMUL4S(18, 23, 23)
+	FLDPQ 64(R24), (F18, F19)                    // dp
+	FSUB4S(17, 18, 18)                           // dp - delta[0]
+	FSUB4S(17, 19, 19)
+	FMUL4S(18, 22, 18)                           // p*(dp - delta[0])
+	FMUL4S(19, 23, 19)
+	FMUL4S(0, 18, 18)                            // ds = p*(dp - delta[0])*scale
+	FMUL4S(0, 19, 19)
+	VUSHR $16, V22.S4, V20.S4                    // upper = p>>16
+	VUSHR $16, V23.S4, V21.S4
+	VAND V13.B16, V20.B16, V20.B16               // upper & 1
+	VAND V13.B16, V21.B16, V21.B16
+	VADD V14.S4, V20.S4, V20.S4                  // upper & 1 + 0x7fff
+	VADD V14.S4, V21.S4, V21.S4
+	VADD V22.S4, V20.S4, V20.S4                  // r = upper & 1 + 0x7fff + p
+	VADD V23.S4, V21.S4, V21.S4
+	FCMEQ4S(22, 22, 24)                          // not NaN
+	VBSL V22.B16, V20.B16, V24.B16               // p is NaN ? p : r
+	FCMEQ4S(23, 23, 25)                          // not NaN
+	VBSL V23.B16, V21.B16, V25.B16
+	VAND V15.B16, V24.B16, V24.B16               // bf16 = p is NaN ? p : r & upper half
+	VAND V15.B16, V25.B16, V25.B16
+	FSTPQ (F24, F25), (R24)                      // z = bf16
+	VUSHR $16, V18.S4, V20.S4                    // upper = ds>>16
+	VUSHR $16, V19.S4, V21.S4
+	VAND V13.B16, V20.B16, V20.B16               // upper & 1
+	VAND V13.B16, V21.B16, V21.B16
+	VADD V14.S4, V20.S4, V20.S4                  // upper & 1 + 0x7fff
+	VADD V14.S4, V21.S4, V21.S4
+	VADD V18.S4, V20.S4, V20.S4                  // r = upper & 1 + 0x7fff + ds
+	VADD V19.S4, V21.S4, V21.S4
+	FCMEQ4S(18, 18, 22)                          // not NaN
+	VBSL V18.B16, V20.B16, V22.B16               // ds is NaN ? ds : r
+	FCMEQ4S(19, 19, 23)                          // not NaN
+	VBSL V19.B16, V21.B16, V23.B16
+	VAND V15.B16, V22.B16, V22.B16               // bf16 = ds is NaN ? ds : r & upper half
+	VAND V15.B16, V23.B16, V23.B16
+	FSTPQ (F22, F23), 64(R24)                    // dp = bf16
+	FLDPQ 32(R24), (F18, F19)                    // z
+	FMUL4S(0, 18, 18)                            // z*scale
+	FMUL4S(0, 19, 19)
+	FSUB4S(16, 18, 18)                           // z*scale - lse[0]
+	FSUB4S(16, 19, 19)
+	FMAX4S(1, 18, 18)                            // max(z*scale - lse[0], expMin)
+	FMAX4S(1, 19, 19)
+	FMIN4S(2, 18, 18)                            // x = min(max(z*scale - lse[0], expMin), expMax)
+	FMIN4S(2, 19, 19)
+	FMUL4S(4, 18, 20)                            // x*log2(e)
+	FMUL4S(4, 19, 21)
+	FRINTN4S(20, 20)                             // n = round(x*log2(e))
+	FRINTN4S(21, 21)
+	VFMLS V5.S4, V20.S4, V18.S4                  // r = x - n*ln2High
+	VFMLS V5.S4, V21.S4, V19.S4
+	VFMLS V6.S4, V20.S4, V18.S4                  // r = r - n*ln2Low
+	VFMLS V6.S4, V21.S4, V19.S4
+	VMOV V8.B16, V22.B16
+	VFMLA V18.S4, V7.S4, V22.S4                  // p = 1/7!*r + 1/6!
+	VMOV V8.B16, V23.B16
+	VFMLA V19.S4, V7.S4, V23.S4
+	VMOV V9.B16, V24.B16
+	VFMLA V18.S4, V22.S4, V24.S4                 // p = p*r + 1/5!
+	VMOV V9.B16, V25.B16
+	VFMLA V19.S4, V23.S4, V25.S4
+	VMOV V10.B16, V22.B16
+	VFMLA V18.S4, V24.S4, V22.S4                 // p = p*r + 1/4!
+	VMOV V10.B16, V23.B16
+	VFMLA V19.S4, V25.S4, V23.S4
+	VMOV V11.B16, V24.B16
+	VFMLA V18.S4, V22.S4, V24.S4                 // p = p*r + 1/3!
+	VMOV V11.B16, V25.B16
+	VFMLA V19.S4, V23.S4, V25.S4
+	VMOV V12.B16, V22.B16
+	VFMLA V18.S4, V24.S4, V22.S4                 // p = p*r + 1/2!
+	VMOV V12.B16, V23.B16
+	VFMLA V19.S4, V25.S4, V23.S4
+	VMOV V3.B16, V24.B16
+	VFMLA V18.S4, V22.S4, V24.S4                 // p = p*r + 1
+	VMOV V3.B16, V25.B16
+	VFMLA V19.S4, V23.S4, V25.S4
+	VMOV V3.B16, V22.B16
+	VFMLA V18.S4, V24.S4, V22.S4                 // p = p*r + 1
+	VMOV V3.B16, V23.B16
+	VFMLA V19.S4, V25.S4, V23.S4
+	FCVTZS4S(20, 18)                             // n
+	HALVE4S(18, 19)                              // half of it
+	VSUB V19.S4, V18.S4, V18.S4                  // the other half
+	VSHL $23, V19.S4, V19.S4                     // onto the exponent of 1
+	VSHL $23, V18.S4, V18.S4
+	VADD V3.S4, V19.S4, V19.S4
+	VADD V3.S4, V18.S4, V18.S4
+	FMUL4S(19, 22, 22)
+	FMUL4S(18, 22, 22)                           // p = exp
+	FCVTZS4S(21, 18)                             // n
+	HALVE4S(18, 19)                              // half of it
+	VSUB V19.S4, V18.S4, V18.S4                  // the other half
+	VSHL $23, V19.S4, V19.S4                     // onto the exponent of 1
+	VSHL $23, V18.S4, V18.S4
+	VADD V3.S4, V19.S4, V19.S4
+	VADD V3.S4, V18.S4, V18.S4
+	FMUL4S(19, 23, 23)
+	FMUL4S(18, 23, 23)
+	FLDPQ 96(R24), (F18, F19)                    // dp
+	FSUB4S(17, 18, 18)                           // dp - delta[0]
+	FSUB4S(17, 19, 19)
+	FMUL4S(18, 22, 18)                           // p*(dp - delta[0])
+	FMUL4S(19, 23, 19)
+	FMUL4S(0, 18, 18)                            // ds = p*(dp - delta[0])*scale
+	FMUL4S(0, 19, 19)
+	VUSHR $16, V22.S4, V20.S4                    // upper = p>>16
+	VUSHR $16, V23.S4, V21.S4
+	VAND V13.B16, V20.B16, V20.B16               // upper & 1
+	VAND V13.B16, V21.B16, V21.B16
+	VADD V14.S4, V20.S4, V20.S4                  // upper & 1 + 0x7fff
+	VADD V14.S4, V21.S4, V21.S4
+	VADD V22.S4, V20.S4, V20.S4                  // r = upper & 1 + 0x7fff + p
+	VADD V23.S4, V21.S4, V21.S4
+	FCMEQ4S(22, 22, 24)                          // not NaN
+	VBSL V22.B16, V20.B16, V24.B16               // p is NaN ? p : r
+	FCMEQ4S(23, 23, 25)                          // not NaN
+	VBSL V23.B16, V21.B16, V25.B16
+	VAND V15.B16, V24.B16, V24.B16               // bf16 = p is NaN ? p : r & upper half
+	VAND V15.B16, V25.B16, V25.B16
+	FSTPQ (F24, F25), 32(R24)                    // z = bf16
+	VUSHR $16, V18.S4, V20.S4                    // upper = ds>>16
+	VUSHR $16, V19.S4, V21.S4
+	VAND V13.B16, V20.B16, V20.B16               // upper & 1
+	VAND V13.B16, V21.B16, V21.B16
+	VADD V14.S4, V20.S4, V20.S4                  // upper & 1 + 0x7fff
+	VADD V14.S4, V21.S4, V21.S4
+	VADD V18.S4, V20.S4, V20.S4                  // r = upper & 1 + 0x7fff + ds
+	VADD V19.S4, V21.S4, V21.S4
+	FCMEQ4S(18, 18, 22)                          // not NaN
+	VBSL V18.B16, V20.B16, V22.B16               // ds is NaN ? ds : r
+	FCMEQ4S(19, 19, 23)                          // not NaN
+	VBSL V19.B16, V21.B16, V23.B16
+	VAND V15.B16, V22.B16, V22.B16               // bf16 = ds is NaN ? ds : r & upper half
+	VAND V15.B16, V23.B16, V23.B16
+	FSTPQ (F22, F23), 96(R24)                    // dp = bf16
+	ADD $0, R24, R10                             // z
+	MOVD R0, R11
+	COPYFULL
+	ADD $64, R24, R10                            // dp
+	MOVD R1, R11
+	COPYFULL
 
-done1:
-	MOVD state_base+48(FP), R26                  // state
-	FMOVS (R26), F0                              // old maximum = state[0]
-	VDUP V0.S[0], V0.S4
-	FCMGT4S(17, 15, 21)                          // max
-	VBSL V17.B16, V15.B16, V21.B16               // lanes 8 apart
-	VMOV V21.B16, V19.B16
-	FCMGT4S(18, 16, 21)
-	VBSL V18.B16, V16.B16, V21.B16
-	VMOV V21.B16, V20.B16
-	FCMGT4S(20, 19, 21)
-	VBSL V20.B16, V19.B16, V21.B16               // 4 apart
-	VMOV V21.B16, V19.B16
-	VEXT $8, V19.B16, V19.B16, V20.B16
-	FCMGT4S(20, 19, 21)
-	VBSL V20.B16, V19.B16, V21.B16               // 2 apart
-	VMOV V21.B16, V19.B16
-	VDUP V19.S[1], V20.S4
-	FCMGT4S(20, 19, 21)
-	VBSL V20.B16, V19.B16, V21.B16               // 1 apart
-	VMOV V21.B16, V19.B16
-	FCMGT4S(0, 19, 15)
-	VBSL V0.B16, V19.B16, V15.B16                // max(max, old maximum)
-	VDUP V15.S[0], V15.S4                        // top = max(max, old maximum) in all lanes
-	VMOV V2.B16, V16.B16                         // sums
-	VMOV V2.B16, V17.B16
-	VMOV V2.B16, V18.B16
-	VMOV V2.B16, V19.B16
-	MOVD z_len+8(FP), R22                        // elements left
-	MOVD z_base+0(FP), R0                        // z
-	SUBS $16, R22                                // a full round?
+done2:
+	ADD R19, R14                                 // the next row
+	ADD R20, R15
+	ADD $4, R16
+	ADD $4, R17
+	SUBS $1, R21
+	BNE  row
+	RET
+
+// func softmaxStepNEON(z []float32, ldz int, o []float32, d int, state []float32, rows, cols int, scale float32)
+// softmaxStepNEON makes each of rows rows of cols scores z, ldz apart, exp(z*scale-top), top the maximum of
+// z*scale and state[0]. The row of o, d long, and the sum state[1] so far are rescaled to it, and state[1]
+// grows by the sum of z. state has 3 a row, the third for top; scale is positive.
+TEXT ·softmaxStepNEON(SB), NOSPLIT, $64-108
+	MOVD $0xff800000, R26                        // -Inf
+	VDUP R26, V0.S4
+	FMOVS scale+104(FP), F1                      // scale
+	VDUP V1.S[0], V1.S4
+	VEOR V2.B16, V2.B16, V2.B16                  // 0
+	MOVD $0xc2d00000, R26                        // expMin
+	VDUP R26, V3.S4
+	MOVD $0x3f800000, R26                        // 1
+	VDUP R26, V4.S4
+	MOVD $0x3fb8aa3b, R26                        // log2(e)
+	VDUP R26, V5.S4
+	MOVD $0x3f317200, R26                        // ln2High
+	VDUP R26, V6.S4
+	MOVD $0x35bfbe8e, R26                        // ln2Low
+	VDUP R26, V7.S4
+	MOVD $0x39500d01, R26                        // 1/7!
+	VDUP R26, V8.S4
+	MOVD $0x3ab60b61, R26                        // 1/6!
+	VDUP R26, V9.S4
+	MOVD $0x3c088889, R26                        // 1/5!
+	VDUP R26, V10.S4
+	MOVD $0x3d2aaaab, R26                        // 1/4!
+	VDUP R26, V11.S4
+	MOVD $0x3e2aaaab, R26                        // 1/3!
+	VDUP R26, V12.S4
+	MOVD $0x3f000000, R26                        // 1/2!
+	VDUP R26, V13.S4
+	MOVD z_base+0(FP), R14                       // z
+	MOVD ldz+24(FP), R19
+	LSL $2, R19                                  // bytes between rows
+	MOVD state_base+64(FP), R15                  // state
+	MOVD rows+88(FP), R21
+
+row:
+	VMOV V0.B16, V14.B16                         // maxima
+	VMOV V0.B16, V15.B16
+	VMOV V0.B16, V16.B16
+	VMOV V0.B16, V17.B16
+	MOVD cols+96(FP), R22                        // elements left
+	MOVD R14, R0                                 // z
+	SUBS $64, R22                                // 4 full rounds?
+	BLT  rest2
+
+many2:
+	FLDPQ (R0), (F18, F19)                       // z
+	FCMGT4S(18, 14, 20)                          // maxima = max(maxima, z)
+	VBIF V20.B16, V18.B16, V14.B16
+	FCMGT4S(19, 15, 20)
+	VBIF V20.B16, V19.B16, V15.B16
+	FLDPQ 32(R0), (F18, F19)                     // z
+	FCMGT4S(18, 16, 20)                          // maxima = max(maxima, z)
+	VBIF V20.B16, V18.B16, V16.B16
+	FCMGT4S(19, 17, 20)
+	VBIF V20.B16, V19.B16, V17.B16
+	FLDPQ 64(R0), (F18, F19)                     // z
+	FCMGT4S(18, 14, 20)                          // maxima = max(maxima, z)
+	VBIF V20.B16, V18.B16, V14.B16
+	FCMGT4S(19, 15, 20)
+	VBIF V20.B16, V19.B16, V15.B16
+	FLDPQ 96(R0), (F18, F19)                     // z
+	FCMGT4S(18, 16, 20)                          // maxima = max(maxima, z)
+	VBIF V20.B16, V18.B16, V16.B16
+	FCMGT4S(19, 17, 20)
+	VBIF V20.B16, V19.B16, V17.B16
+	FLDPQ 128(R0), (F18, F19)                    // z
+	FCMGT4S(18, 14, 20)                          // maxima = max(maxima, z)
+	VBIF V20.B16, V18.B16, V14.B16
+	FCMGT4S(19, 15, 20)
+	VBIF V20.B16, V19.B16, V15.B16
+	FLDPQ 160(R0), (F18, F19)                    // z
+	FCMGT4S(18, 16, 20)                          // maxima = max(maxima, z)
+	VBIF V20.B16, V18.B16, V16.B16
+	FCMGT4S(19, 17, 20)
+	VBIF V20.B16, V19.B16, V17.B16
+	FLDPQ 192(R0), (F18, F19)                    // z
+	FCMGT4S(18, 14, 20)                          // maxima = max(maxima, z)
+	VBIF V20.B16, V18.B16, V14.B16
+	FCMGT4S(19, 15, 20)
+	VBIF V20.B16, V19.B16, V15.B16
+	FLDPQ 224(R0), (F18, F19)                    // z
+	FCMGT4S(18, 16, 20)                          // maxima = max(maxima, z)
+	VBIF V20.B16, V18.B16, V16.B16
+	FCMGT4S(19, 17, 20)
+	VBIF V20.B16, V19.B16, V17.B16
+	ADD $256, R0                                 // z: 64 elements on
+	SUBS $64, R22
+	BGE  many2
+
+rest2:
+	ADDS $48, R22                                // a full round?
 	BLT  tail2
 
 loop2:
-	FLDPQ (R0), (F2, F20)                        // z
-	FMUL4S(1, 2, 2)                              // z*scale
-	FMUL4S(1, 20, 20)
-	FSUB4S(15, 2, 2)                             // z*scale - top
-	FSUB4S(15, 20, 20)
-	FMAX4S(4, 2, 2)                              // max(z*scale - top, expMin)
-	FMAX4S(4, 20, 20)
-	FMIN4S(5, 2, 2)                              // x = min(max(z*scale - top, expMin), expMax)
-	FMIN4S(5, 20, 20)
-	FMUL4S(6, 2, 21)                             // x*log2(e)
-	FMUL4S(6, 20, 22)
-	FRINTN4S(21, 21)                             // n = round(x*log2(e))
-	FRINTN4S(22, 22)
-	VFMLS V7.S4, V21.S4, V2.S4                   // r = x - n*ln2High
-	VFMLS V7.S4, V22.S4, V20.S4
-	VFMLS V8.S4, V21.S4, V2.S4                   // r = r - n*ln2Low
-	VFMLS V8.S4, V22.S4, V20.S4
-	VMOV V10.B16, V23.B16
-	VFMLA V2.S4, V9.S4, V23.S4                   // p = 1/7!*r + 1/6!
-	VMOV V10.B16, V24.B16
-	VFMLA V20.S4, V9.S4, V24.S4
-	VMOV V11.B16, V25.B16
-	VFMLA V2.S4, V23.S4, V25.S4                  // p = p*r + 1/5!
-	VMOV V11.B16, V26.B16
-	VFMLA V20.S4, V24.S4, V26.S4
-	VMOV V12.B16, V23.B16
-	VFMLA V2.S4, V25.S4, V23.S4                  // p = p*r + 1/4!
-	VMOV V12.B16, V24.B16
-	VFMLA V20.S4, V26.S4, V24.S4
-	VMOV V13.B16, V25.B16
-	VFMLA V2.S4, V23.S4, V25.S4                  // p = p*r + 1/3!
-	VMOV V13.B16, V26.B16
-	VFMLA V20.S4, V24.S4, V26.S4
-	VMOV V14.B16, V23.B16
-	VFMLA V2.S4, V25.S4, V23.S4                  // p = p*r + 1/2!
-	VMOV V14.B16, V24.B16
-	VFMLA V20.S4, V26.S4, V24.S4
-	VMOV V3.B16, V25.B16
-	VFMLA V2.S4, V23.S4, V25.S4                  // p = p*r + 1
-	VMOV V3.B16, V26.B16
-	VFMLA V20.S4, V24.S4, V26.S4
-	VMOV V3.B16, V23.B16
-	VFMLA V2.S4, V25.S4, V23.S4                  // p = p*r + 1
-	VMOV V3.B16, V24.B16
-	VFMLA V20.S4, V26.S4, V24.S4
-	FCVTZS4S(21, 2)                              // n
-	HALVE4S(2, 20)                               // half of it
-	VSUB V20.S4, V2.S4, V2.S4                    // the other half
-	VSHL $23, V20.S4, V20.S4                     // onto the exponent of 1
-	VSHL $23, V2.S4, V2.S4
-	VADD V3.S4, V20.S4, V20.S4
-	VADD V3.S4, V2.S4, V2.S4
-	FMUL4S(20, 23, 23)
-	FMUL4S(2, 23, 23)                            // exp = p*2^n
-	FCVTZS4S(22, 2)                              // n
-	HALVE4S(2, 20)                               // half of it
-	VSUB V20.S4, V2.S4, V2.S4                    // the other half
-	VSHL $23, V20.S4, V20.S4                     // onto the exponent of 1
-	VSHL $23, V2.S4, V2.S4
-	VADD V3.S4, V20.S4, V20.S4
-	VADD V3.S4, V2.S4, V2.S4
-	FMUL4S(20, 24, 24)
-	FMUL4S(2, 24, 24)
-	FSTPQ (F23, F24), (R0)                       // z = exp
-	FADD4S(23, 16, 16)                           // sums += exp
-	FADD4S(24, 17, 17)
-	FLDPQ 32(R0), (F2, F20)                      // z
-	FMUL4S(1, 2, 2)                              // z*scale
-	FMUL4S(1, 20, 20)
-	FSUB4S(15, 2, 2)                             // z*scale - top
-	FSUB4S(15, 20, 20)
-	FMAX4S(4, 2, 2)                              // max(z*scale - top, expMin)
-	FMAX4S(4, 20, 20)
-	FMIN4S(5, 2, 2)                              // x = min(max(z*scale - top, expMin), expMax)
-	FMIN4S(5, 20, 20)
-	FMUL4S(6, 2, 21)                             // x*log2(e)
-	FMUL4S(6, 20, 22)
-	FRINTN4S(21, 21)                             // n = round(x*log2(e))
-	FRINTN4S(22, 22)
-	VFMLS V7.S4, V21.S4, V2.S4                   // r = x - n*ln2High
-	VFMLS V7.S4, V22.S4, V20.S4
-	VFMLS V8.S4, V21.S4, V2.S4                   // r = r - n*ln2Low
-	VFMLS V8.S4, V22.S4, V20.S4
-	VMOV V10.B16, V23.B16
-	VFMLA V2.S4, V9.S4, V23.S4                   // p = 1/7!*r + 1/6!
-	VMOV V10.B16, V24.B16
-	VFMLA V20.S4, V9.S4, V24.S4
-	VMOV V11.B16, V25.B16
-	VFMLA V2.S4, V23.S4, V25.S4                  // p = p*r + 1/5!
-	VMOV V11.B16, V26.B16
-	VFMLA V20.S4, V24.S4, V26.S4
-	VMOV V12.B16, V23.B16
-	VFMLA V2.S4, V25.S4, V23.S4                  // p = p*r + 1/4!
-	VMOV V12.B16, V24.B16
-	VFMLA V20.S4, V26.S4, V24.S4
-	VMOV V13.B16, V25.B16
-	VFMLA V2.S4, V23.S4, V25.S4                  // p = p*r + 1/3!
-	VMOV V13.B16, V26.B16
-	VFMLA V20.S4, V24.S4, V26.S4
-	VMOV V14.B16, V23.B16
-	VFMLA V2.S4, V25.S4, V23.S4                  // p = p*r + 1/2!
-	VMOV V14.B16, V24.B16
-	VFMLA V20.S4, V26.S4, V24.S4
-	VMOV V3.B16, V25.B16
-	VFMLA V2.S4, V23.S4, V25.S4                  // p = p*r + 1
-	VMOV V3.B16, V26.B16
-	VFMLA V20.S4, V24.S4, V26.S4
-	VMOV V3.B16, V23.B16
-	VFMLA V2.S4, V25.S4, V23.S4                  // p = p*r + 1
-	VMOV V3.B16, V24.B16
-	VFMLA V20.S4, V26.S4, V24.S4
-	FCVTZS4S(21, 2)                              // n
-	HALVE4S(2, 20)                               // half of it
-	VSUB V20.S4, V2.S4, V2.S4                    // the other half
-	VSHL $23, V20.S4, V20.S4                     // onto the exponent of 1
-	VSHL $23, V2.S4, V2.S4
-	VADD V3.S4, V20.S4, V20.S4
-	VADD V3.S4, V2.S4, V2.S4
-	FMUL4S(20, 23, 23)
-	FMUL4S(2, 23, 23)                            // exp = p*2^n
-	FCVTZS4S(22, 2)                              // n
-	HALVE4S(2, 20)                               // half of it
-	VSUB V20.S4, V2.S4, V2.S4                    // the other half
-	VSHL $23, V20.S4, V20.S4                     // onto the exponent of 1
-	VSHL $23, V2.S4, V2.S4
-	VADD V3.S4, V20.S4, V20.S4
-	VADD V3.S4, V2.S4, V2.S4
-	FMUL4S(20, 24, 24)
-	FMUL4S(2, 24, 24)
-	FSTPQ (F23, F24), 32(R0)                     // z = exp
-	FADD4S(23, 18, 18)                           // sums += exp
-	FADD4S(24, 19, 19)
+	FLDPQ (R0), (F18, F19)                       // z
+	FCMGT4S(18, 14, 20)                          // maxima = max(maxima, z)
+	VBIF V20.B16, V18.B16, V14.B16
+	FCMGT4S(19, 15, 20)
+	VBIF V20.B16, V19.B16, V15.B16
+	FLDPQ 32(R0), (F18, F19)                     // z
+	FCMGT4S(18, 16, 20)                          // maxima = max(maxima, z)
+	VBIF V20.B16, V18.B16, V16.B16
+	FCMGT4S(19, 17, 20)
+	VBIF V20.B16, V19.B16, V17.B16
 	ADD $64, R0                                  // z: 16 elements on
 	SUBS $16, R22
 	BGE  loop2
@@ -3708,209 +5464,940 @@ tail2:
 	MOVD R0, R10                                 // z
 	ADD $0, R24, R11
 	COPYFULL
-	FLDPQ (R24), (F2, F20)                       // z
-	FMUL4S(1, 2, 2)                              // z*scale
-	FMUL4S(1, 20, 20)
-	FSUB4S(15, 2, 2)                             // z*scale - top
-	FSUB4S(15, 20, 20)
-	FMAX4S(4, 2, 2)                              // max(z*scale - top, expMin)
-	FMAX4S(4, 20, 20)
-	FMIN4S(5, 2, 2)                              // x = min(max(z*scale - top, expMin), expMax)
-	FMIN4S(5, 20, 20)
-	FMUL4S(6, 2, 21)                             // x*log2(e)
-	FMUL4S(6, 20, 22)
-	FRINTN4S(21, 21)                             // n = round(x*log2(e))
-	FRINTN4S(22, 22)
-	VFMLS V7.S4, V21.S4, V2.S4                   // r = x - n*ln2High
-	VFMLS V7.S4, V22.S4, V20.S4
-	VFMLS V8.S4, V21.S4, V2.S4                   // r = r - n*ln2Low
-	VFMLS V8.S4, V22.S4, V20.S4
-	VMOV V10.B16, V23.B16
-	VFMLA V2.S4, V9.S4, V23.S4                   // p = 1/7!*r + 1/6!
-	VMOV V10.B16, V24.B16
-	VFMLA V20.S4, V9.S4, V24.S4
-	VMOV V11.B16, V25.B16
-	VFMLA V2.S4, V23.S4, V25.S4                  // p = p*r + 1/5!
-	VMOV V11.B16, V26.B16
-	VFMLA V20.S4, V24.S4, V26.S4
-	VMOV V12.B16, V23.B16
-	VFMLA V2.S4, V25.S4, V23.S4                  // p = p*r + 1/4!
-	VMOV V12.B16, V24.B16
-	VFMLA V20.S4, V26.S4, V24.S4
-	VMOV V13.B16, V25.B16
-	VFMLA V2.S4, V23.S4, V25.S4                  // p = p*r + 1/3!
-	VMOV V13.B16, V26.B16
-	VFMLA V20.S4, V24.S4, V26.S4
-	VMOV V14.B16, V23.B16
-	VFMLA V2.S4, V25.S4, V23.S4                  // p = p*r + 1/2!
-	VMOV V14.B16, V24.B16
-	VFMLA V20.S4, V26.S4, V24.S4
-	VMOV V3.B16, V25.B16
-	VFMLA V2.S4, V23.S4, V25.S4                  // p = p*r + 1
-	VMOV V3.B16, V26.B16
-	VFMLA V20.S4, V24.S4, V26.S4
-	VMOV V3.B16, V23.B16
-	VFMLA V2.S4, V25.S4, V23.S4                  // p = p*r + 1
-	VMOV V3.B16, V24.B16
-	VFMLA V20.S4, V26.S4, V24.S4
-	FCVTZS4S(21, 2)                              // n
-	HALVE4S(2, 20)                               // half of it
-	VSUB V20.S4, V2.S4, V2.S4                    // the other half
-	VSHL $23, V20.S4, V20.S4                     // onto the exponent of 1
-	VSHL $23, V2.S4, V2.S4
-	VADD V3.S4, V20.S4, V20.S4
-	VADD V3.S4, V2.S4, V2.S4
-	FMUL4S(20, 23, 23)
-	FMUL4S(2, 23, 23)                            // exp = p*2^n
-	FCVTZS4S(22, 2)                              // n
-	HALVE4S(2, 20)                               // half of it
-	VSUB V20.S4, V2.S4, V2.S4                    // the other half
-	VSHL $23, V20.S4, V20.S4                     // onto the exponent of 1
-	VSHL $23, V2.S4, V2.S4
-	VADD V3.S4, V20.S4, V20.S4
-	VADD V3.S4, V2.S4, V2.S4
-	FMUL4S(20, 24, 24)
-	FMUL4S(2, 24, 24)
-	FSTPQ (F23, F24), (R24)                      // z = exp
-	FMOVQ (R23), F2                              // lanes that exist
-	VAND V23.B16, V2.B16, V2.B16                 // sums += exp
-	FADD4S(2, 16, 16)
-	FMOVQ 16(R23), F2                            // lanes that exist
-	VAND V24.B16, V2.B16, V2.B16
-	FADD4S(2, 17, 17)
-	FLDPQ 32(R24), (F2, F20)                     // z
-	FMUL4S(1, 2, 2)                              // z*scale
-	FMUL4S(1, 20, 20)
-	FSUB4S(15, 2, 2)                             // z*scale - top
-	FSUB4S(15, 20, 20)
-	FMAX4S(4, 2, 2)                              // max(z*scale - top, expMin)
-	FMAX4S(4, 20, 20)
-	FMIN4S(5, 2, 2)                              // x = min(max(z*scale - top, expMin), expMax)
-	FMIN4S(5, 20, 20)
-	FMUL4S(6, 2, 21)                             // x*log2(e)
-	FMUL4S(6, 20, 22)
-	FRINTN4S(21, 21)                             // n = round(x*log2(e))
-	FRINTN4S(22, 22)
-	VFMLS V7.S4, V21.S4, V2.S4                   // r = x - n*ln2High
-	VFMLS V7.S4, V22.S4, V20.S4
-	VFMLS V8.S4, V21.S4, V2.S4                   // r = r - n*ln2Low
-	VFMLS V8.S4, V22.S4, V20.S4
-	VMOV V10.B16, V23.B16
-	VFMLA V2.S4, V9.S4, V23.S4                   // p = 1/7!*r + 1/6!
-	VMOV V10.B16, V24.B16
-	VFMLA V20.S4, V9.S4, V24.S4
-	VMOV V11.B16, V25.B16
-	VFMLA V2.S4, V23.S4, V25.S4                  // p = p*r + 1/5!
-	VMOV V11.B16, V26.B16
-	VFMLA V20.S4, V24.S4, V26.S4
-	VMOV V12.B16, V23.B16
-	VFMLA V2.S4, V25.S4, V23.S4                  // p = p*r + 1/4!
-	VMOV V12.B16, V24.B16
-	VFMLA V20.S4, V26.S4, V24.S4
-	VMOV V13.B16, V25.B16
-	VFMLA V2.S4, V23.S4, V25.S4                  // p = p*r + 1/3!
-	VMOV V13.B16, V26.B16
-	VFMLA V20.S4, V24.S4, V26.S4
-	VMOV V14.B16, V23.B16
-	VFMLA V2.S4, V25.S4, V23.S4                  // p = p*r + 1/2!
-	VMOV V14.B16, V24.B16
-	VFMLA V20.S4, V26.S4, V24.S4
-	VMOV V3.B16, V25.B16
-	VFMLA V2.S4, V23.S4, V25.S4                  // p = p*r + 1
-	VMOV V3.B16, V26.B16
-	VFMLA V20.S4, V24.S4, V26.S4
-	VMOV V3.B16, V23.B16
-	VFMLA V2.S4, V25.S4, V23.S4                  // p = p*r + 1
-	VMOV V3.B16, V24.B16
-	VFMLA V20.S4, V26.S4, V24.S4
-	FCVTZS4S(21, 2)                              // n
-	HALVE4S(2, 20)                               // half of it
-	VSUB V20.S4, V2.S4, V2.S4                    // the other half
-	VSHL $23, V20.S4, V20.S4                     // onto the exponent of 1
-	VSHL $23, V2.S4, V2.S4
-	VADD V3.S4, V20.S4, V20.S4
-	VADD V3.S4, V2.S4, V2.S4
-	FMUL4S(20, 23, 23)
-	FMUL4S(2, 23, 23)                            // exp = p*2^n
-	FCVTZS4S(22, 2)                              // n
-	HALVE4S(2, 20)                               // half of it
-	VSUB V20.S4, V2.S4, V2.S4                    // the other half
-	VSHL $23, V20.S4, V20.S4                     // onto the exponent of 1
-	VSHL $23, V2.S4, V2.S4
-	VADD V3.S4, V20.S4, V20.S4
-	VADD V3.S4, V2.S4, V2.S4
-	FMUL4S(20, 24, 24)
-	FMUL4S(2, 24, 24)
-	FSTPQ (F23, F24), 32(R24)                    // z = exp
-	FMOVQ 32(R23), F2                            // lanes that exist
-	VAND V23.B16, V2.B16, V2.B16                 // sums += exp
-	FADD4S(2, 18, 18)
-	FMOVQ 48(R23), F2                            // lanes that exist
-	VAND V24.B16, V2.B16, V2.B16
-	FADD4S(2, 19, 19)
-	ADD $0, R24, R10                             // z
-	MOVD R0, R11
-	COPYFULL
+	FLDPQ (R24), (F18, F19)                      // z
+	FMOVQ (R23), F20                             // lanes that exist
+	VBIF V20.B16, V0.B16, V18.B16                // z
+	FMOVQ 16(R23), F20                           // lanes that exist
+	VBIF V20.B16, V0.B16, V19.B16
+	FCMGT4S(18, 14, 20)                          // maxima = max(maxima, z)
+	VBIF V20.B16, V18.B16, V14.B16
+	FCMGT4S(19, 15, 20)
+	VBIF V20.B16, V19.B16, V15.B16
+	FLDPQ 32(R24), (F18, F19)                    // z
+	FMOVQ 32(R23), F20                           // lanes that exist
+	VBIF V20.B16, V0.B16, V18.B16                // z
+	FMOVQ 48(R23), F20                           // lanes that exist
+	VBIF V20.B16, V0.B16, V19.B16
+	FCMGT4S(18, 16, 20)                          // maxima = max(maxima, z)
+	VBIF V20.B16, V18.B16, V16.B16
+	FCMGT4S(19, 17, 20)
+	VBIF V20.B16, V19.B16, V17.B16
 
 done2:
-	MOVD state_base+48(FP), R26                  // state
-	FMOVS 4(R26), F1                             // old sum = state[1]
-	VDUP V1.S[0], V1.S4
-	FCMPS F15, F0                                // top = old maximum?
-	BEQ  equal3
-	FSUB4S(15, 0, 0)                             // old maximum - top
-	FMAX4S(4, 0, 0)                              // max(old maximum - top, expMin)
-	FMIN4S(5, 0, 0)                              // x = min(max(old maximum - top, expMin), expMax)
-	FMUL4S(6, 0, 2)                              // x*log2(e)
-	FRINTN4S(2, 2)                               // n = round(x*log2(e))
-	VFMLS V7.S4, V2.S4, V0.S4                    // r = x - n*ln2High
-	VFMLS V8.S4, V2.S4, V0.S4                    // r = r - n*ln2Low
-	VMOV V10.B16, V4.B16
-	VFMLA V0.S4, V9.S4, V4.S4                    // p = 1/7!*r + 1/6!
-	VMOV V11.B16, V5.B16
-	VFMLA V0.S4, V4.S4, V5.S4                    // p = p*r + 1/5!
-	VMOV V12.B16, V4.B16
-	VFMLA V0.S4, V5.S4, V4.S4                    // p = p*r + 1/4!
-	VMOV V13.B16, V5.B16
-	VFMLA V0.S4, V4.S4, V5.S4                    // p = p*r + 1/3!
-	VMOV V14.B16, V4.B16
-	VFMLA V0.S4, V5.S4, V4.S4                    // p = p*r + 1/2!
-	VMOV V3.B16, V5.B16
-	VFMLA V0.S4, V4.S4, V5.S4                    // p = p*r + 1
-	VMOV V3.B16, V4.B16
-	VFMLA V0.S4, V5.S4, V4.S4                    // p = p*r + 1
-	FCVTZS4S(2, 0)                               // n
-	HALVE4S(0, 5)                                // half of it
-	VSUB V5.S4, V0.S4, V0.S4                     // the other half
-	VSHL $23, V5.S4, V5.S4                       // onto the exponent of 1
-	VSHL $23, V0.S4, V0.S4
-	VADD V3.S4, V5.S4, V5.S4
-	VADD V3.S4, V0.S4, V0.S4
-	FMUL4S(5, 4, 4)
-	FMUL4S(0, 4, 4)                              // factor = exp
-	FMUL4S(4, 1, 0)                              // old sum*factor
-	VMOV V0.B16, V1.B16                          // old sum = old sum*factor
-	MOVD o_len+32(FP), R22                       // elements left
-	MOVD o_base+24(FP), R0                       // o
-	SUBS $16, R22                                // a full round?
+	FCMGT4S(16, 14, 20)                          // max
+	VBSL V16.B16, V14.B16, V20.B16               // lanes 8 apart
+	VMOV V20.B16, V18.B16
+	FCMGT4S(17, 15, 20)
+	VBSL V17.B16, V15.B16, V20.B16
+	VMOV V20.B16, V19.B16
+	FCMGT4S(19, 18, 20)
+	VBSL V19.B16, V18.B16, V20.B16               // 4 apart
+	VMOV V20.B16, V18.B16
+	VEXT $8, V18.B16, V18.B16, V19.B16
+	FCMGT4S(19, 18, 20)
+	VBSL V19.B16, V18.B16, V20.B16               // 2 apart
+	VMOV V20.B16, V18.B16
+	VDUP V18.S[1], V19.S4
+	FCMGT4S(19, 18, 20)
+	VBSL V19.B16, V18.B16, V20.B16               // 1 apart
+	VMOV V20.B16, V18.B16
+	FMUL4S(1, 18, 18)                            // max*scale
+	FMOVS (R15), F14                             // state[0]
+	VDUP V14.S[0], V14.S4
+	FCMGT4S(14, 18, 15)
+	VBSL V14.B16, V18.B16, V15.B16               // top = max(max*scale, state[0])
+	FMOVS F15, 8(R15)                            // state[2] = top
+	ADD R19, R14                                 // the next row
+	ADD $12, R15
+	SUBS $1, R21
+	BNE  row
+	MOVD z_base+0(FP), R14                       // z
+	MOVD ldz+24(FP), R19
+	LSL $2, R19                                  // bytes between rows
+	MOVD o_base+32(FP), R15                      // o
+	MOVD d+56(FP), R20
+	LSL $2, R20                                  // bytes between rows
+	MOVD state_base+64(FP), R16                  // state
+	MOVD rows+88(FP), R21
+
+row3:
+	FMOVS 8(R16), F0                             // top = state[2]
+	VDUP V0.S[0], V0.S4
+	VMOV V2.B16, V14.B16                         // sums
+	VMOV V2.B16, V15.B16
+	VMOV V2.B16, V16.B16
+	VMOV V2.B16, V17.B16
+	MOVD cols+96(FP), R22                        // elements left
+	MOVD R14, R0                                 // z
+	SUBS $64, R22                                // 4 full rounds?
+	BLT  rest4
+
+many4:
+	FLDPQ (R0), (F18, F19)                       // z
+	FMUL4S(1, 18, 18)                            // z*scale
+	FMUL4S(1, 19, 19)
+	FSUB4S(0, 18, 18)                            // z*scale - top
+	FSUB4S(0, 19, 19)
+	FMAX4S(3, 18, 18)                            // x = max(z*scale - top, expMin)
+	FMAX4S(3, 19, 19)
+	FMUL4S(5, 18, 20)                            // x*log2(e)
+	FMUL4S(5, 19, 21)
+	FRINTN4S(20, 20)                             // n = round(x*log2(e))
+	FRINTN4S(21, 21)
+	VFMLS V6.S4, V20.S4, V18.S4                  // r = x - n*ln2High
+	VFMLS V6.S4, V21.S4, V19.S4
+	VFMLS V7.S4, V20.S4, V18.S4                  // r = r - n*ln2Low
+	VFMLS V7.S4, V21.S4, V19.S4
+	VMOV V9.B16, V22.B16
+	VFMLA V18.S4, V8.S4, V22.S4                  // p = 1/7!*r + 1/6!
+	VMOV V9.B16, V23.B16
+	VFMLA V19.S4, V8.S4, V23.S4
+	VMOV V10.B16, V24.B16
+	VFMLA V18.S4, V22.S4, V24.S4                 // p = p*r + 1/5!
+	VMOV V10.B16, V25.B16
+	VFMLA V19.S4, V23.S4, V25.S4
+	VMOV V11.B16, V22.B16
+	VFMLA V18.S4, V24.S4, V22.S4                 // p = p*r + 1/4!
+	VMOV V11.B16, V23.B16
+	VFMLA V19.S4, V25.S4, V23.S4
+	VMOV V12.B16, V24.B16
+	VFMLA V18.S4, V22.S4, V24.S4                 // p = p*r + 1/3!
+	VMOV V12.B16, V25.B16
+	VFMLA V19.S4, V23.S4, V25.S4
+	VMOV V13.B16, V22.B16
+	VFMLA V18.S4, V24.S4, V22.S4                 // p = p*r + 1/2!
+	VMOV V13.B16, V23.B16
+	VFMLA V19.S4, V25.S4, V23.S4
+	VMOV V4.B16, V24.B16
+	VFMLA V18.S4, V22.S4, V24.S4                 // p = p*r + 1
+	VMOV V4.B16, V25.B16
+	VFMLA V19.S4, V23.S4, V25.S4
+	VMOV V4.B16, V22.B16
+	VFMLA V18.S4, V24.S4, V22.S4                 // p = p*r + 1
+	VMOV V4.B16, V23.B16
+	VFMLA V19.S4, V25.S4, V23.S4
+	FCVTZS4S(20, 18)                             // n
+	HALVE4S(18, 19)                              // half of it
+	VSUB V19.S4, V18.S4, V18.S4                  // the other half
+	VSHL $23, V19.S4, V19.S4                     // onto the exponent of 1
+	VSHL $23, V18.S4, V18.S4
+	VADD V4.S4, V19.S4, V19.S4
+	VADD V4.S4, V18.S4, V18.S4
+	FMUL4S(19, 22, 22)
+	FMUL4S(18, 22, 22)                           // exp = p*2^n
+	FCVTZS4S(21, 18)                             // n
+	HALVE4S(18, 19)                              // half of it
+	VSUB V19.S4, V18.S4, V18.S4                  // the other half
+	VSHL $23, V19.S4, V19.S4                     // onto the exponent of 1
+	VSHL $23, V18.S4, V18.S4
+	VADD V4.S4, V19.S4, V19.S4
+	VADD V4.S4, V18.S4, V18.S4
+	FMUL4S(19, 23, 23)
+	FMUL4S(18, 23, 23)
+	FADD4S(22, 14, 14)                           // sums += exp
+	FADD4S(23, 15, 15)
+	FSTPQ (F22, F23), (R0)                       // z = exp
+	FLDPQ 32(R0), (F18, F19)                     // z
+	FMUL4S(1, 18, 18)                            // z*scale
+	FMUL4S(1, 19, 19)
+	FSUB4S(0, 18, 18)                            // z*scale - top
+	FSUB4S(0, 19, 19)
+	FMAX4S(3, 18, 18)                            // x = max(z*scale - top, expMin)
+	FMAX4S(3, 19, 19)
+	FMUL4S(5, 18, 20)                            // x*log2(e)
+	FMUL4S(5, 19, 21)
+	FRINTN4S(20, 20)                             // n = round(x*log2(e))
+	FRINTN4S(21, 21)
+	VFMLS V6.S4, V20.S4, V18.S4                  // r = x - n*ln2High
+	VFMLS V6.S4, V21.S4, V19.S4
+	VFMLS V7.S4, V20.S4, V18.S4                  // r = r - n*ln2Low
+	VFMLS V7.S4, V21.S4, V19.S4
+	VMOV V9.B16, V22.B16
+	VFMLA V18.S4, V8.S4, V22.S4                  // p = 1/7!*r + 1/6!
+	VMOV V9.B16, V23.B16
+	VFMLA V19.S4, V8.S4, V23.S4
+	VMOV V10.B16, V24.B16
+	VFMLA V18.S4, V22.S4, V24.S4                 // p = p*r + 1/5!
+	VMOV V10.B16, V25.B16
+	VFMLA V19.S4, V23.S4, V25.S4
+	VMOV V11.B16, V22.B16
+	VFMLA V18.S4, V24.S4, V22.S4                 // p = p*r + 1/4!
+	VMOV V11.B16, V23.B16
+	VFMLA V19.S4, V25.S4, V23.S4
+	VMOV V12.B16, V24.B16
+	VFMLA V18.S4, V22.S4, V24.S4                 // p = p*r + 1/3!
+	VMOV V12.B16, V25.B16
+	VFMLA V19.S4, V23.S4, V25.S4
+	VMOV V13.B16, V22.B16
+	VFMLA V18.S4, V24.S4, V22.S4                 // p = p*r + 1/2!
+	VMOV V13.B16, V23.B16
+	VFMLA V19.S4, V25.S4, V23.S4
+	VMOV V4.B16, V24.B16
+	VFMLA V18.S4, V22.S4, V24.S4                 // p = p*r + 1
+	VMOV V4.B16, V25.B16
+	VFMLA V19.S4, V23.S4, V25.S4
+	VMOV V4.B16, V22.B16
+	VFMLA V18.S4, V24.S4, V22.S4                 // p = p*r + 1
+	VMOV V4.B16, V23.B16
+	VFMLA V19.S4, V25.S4, V23.S4
+	FCVTZS4S(20, 18)                             // n
+	HALVE4S(18, 19)                              // half of it
+	VSUB V19.S4, V18.S4, V18.S4                  // the other half
+	VSHL $23, V19.S4, V19.S4                     // onto the exponent of 1
+	VSHL $23, V18.S4, V18.S4
+	VADD V4.S4, V19.S4, V19.S4
+	VADD V4.S4, V18.S4, V18.S4
+	FMUL4S(19, 22, 22)
+	FMUL4S(18, 22, 22)                           // exp = p*2^n
+	FCVTZS4S(21, 18)                             // n
+	HALVE4S(18, 19)                              // half of it
+	VSUB V19.S4, V18.S4, V18.S4                  // the other half
+	VSHL $23, V19.S4, V19.S4                     // onto the exponent of 1
+	VSHL $23, V18.S4, V18.S4
+	VADD V4.S4, V19.S4, V19.S4
+	VADD V4.S4, V18.S4, V18.S4
+	FMUL4S(19, 23, 23)
+	FMUL4S(18, 23, 23)
+	FADD4S(22, 16, 16)                           // sums += exp
+	FADD4S(23, 17, 17)
+	FSTPQ (F22, F23), 32(R0)                     // z = exp
+	FLDPQ 64(R0), (F18, F19)                     // z
+	FMUL4S(1, 18, 18)                            // z*scale
+	FMUL4S(1, 19, 19)
+	FSUB4S(0, 18, 18)                            // z*scale - top
+	FSUB4S(0, 19, 19)
+	FMAX4S(3, 18, 18)                            // x = max(z*scale - top, expMin)
+	FMAX4S(3, 19, 19)
+	FMUL4S(5, 18, 20)                            // x*log2(e)
+	FMUL4S(5, 19, 21)
+	FRINTN4S(20, 20)                             // n = round(x*log2(e))
+	FRINTN4S(21, 21)
+	VFMLS V6.S4, V20.S4, V18.S4                  // r = x - n*ln2High
+	VFMLS V6.S4, V21.S4, V19.S4
+	VFMLS V7.S4, V20.S4, V18.S4                  // r = r - n*ln2Low
+	VFMLS V7.S4, V21.S4, V19.S4
+	VMOV V9.B16, V22.B16
+	VFMLA V18.S4, V8.S4, V22.S4                  // p = 1/7!*r + 1/6!
+	VMOV V9.B16, V23.B16
+	VFMLA V19.S4, V8.S4, V23.S4
+	VMOV V10.B16, V24.B16
+	VFMLA V18.S4, V22.S4, V24.S4                 // p = p*r + 1/5!
+	VMOV V10.B16, V25.B16
+	VFMLA V19.S4, V23.S4, V25.S4
+	VMOV V11.B16, V22.B16
+	VFMLA V18.S4, V24.S4, V22.S4                 // p = p*r + 1/4!
+	VMOV V11.B16, V23.B16
+	VFMLA V19.S4, V25.S4, V23.S4
+	VMOV V12.B16, V24.B16
+	VFMLA V18.S4, V22.S4, V24.S4                 // p = p*r + 1/3!
+	VMOV V12.B16, V25.B16
+	VFMLA V19.S4, V23.S4, V25.S4
+	VMOV V13.B16, V22.B16
+	VFMLA V18.S4, V24.S4, V22.S4                 // p = p*r + 1/2!
+	VMOV V13.B16, V23.B16
+	VFMLA V19.S4, V25.S4, V23.S4
+	VMOV V4.B16, V24.B16
+	VFMLA V18.S4, V22.S4, V24.S4                 // p = p*r + 1
+	VMOV V4.B16, V25.B16
+	VFMLA V19.S4, V23.S4, V25.S4
+	VMOV V4.B16, V22.B16
+	VFMLA V18.S4, V24.S4, V22.S4                 // p = p*r + 1
+	VMOV V4.B16, V23.B16
+	VFMLA V19.S4, V25.S4, V23.S4
+	FCVTZS4S(20, 18)                             // n
+	HALVE4S(18, 19)                              // half of it
+	VSUB V19.S4, V18.S4, V18.S4                  // the other half
+	VSHL $23, V19.S4, V19.S4                     // onto the exponent of 1
+	VSHL $23, V18.S4, V18.S4
+	VADD V4.S4, V19.S4, V19.S4
+	VADD V4.S4, V18.S4, V18.S4
+	FMUL4S(19, 22, 22)
+	FMUL4S(18, 22, 22)                           // exp = p*2^n
+	FCVTZS4S(21, 18)                             // n
+	HALVE4S(18, 19)                              // half of it
+	VSUB V19.S4, V18.S4, V18.S4                  // the other half
+	VSHL $23, V19.S4, V19.S4                     // onto the exponent of 1
+	VSHL $23, V18.S4, V18.S4
+	VADD V4.S4, V19.S4, V19.S4
+	VADD V4.S4, V18.S4, V18.S4
+	FMUL4S(19, 23, 23)
+	FMUL4S(18, 23, 23)
+	FADD4S(22, 14, 14)                           // sums += exp
+	FADD4S(23, 15, 15)
+	FSTPQ (F22, F23), 64(R0)                     // z = exp
+	FLDPQ 96(R0), (F18, F19)                     // z
+	FMUL4S(1, 18, 18)                            // z*scale
+	FMUL4S(1, 19, 19)
+	FSUB4S(0, 18, 18)                            // z*scale - top
+	FSUB4S(0, 19, 19)
+	FMAX4S(3, 18, 18)                            // x = max(z*scale - top, expMin)
+	FMAX4S(3, 19, 19)
+	FMUL4S(5, 18, 20)                            // x*log2(e)
+	FMUL4S(5, 19, 21)
+	FRINTN4S(20, 20)                             // n = round(x*log2(e))
+	FRINTN4S(21, 21)
+	VFMLS V6.S4, V20.S4, V18.S4                  // r = x - n*ln2High
+	VFMLS V6.S4, V21.S4, V19.S4
+	VFMLS V7.S4, V20.S4, V18.S4                  // r = r - n*ln2Low
+	VFMLS V7.S4, V21.S4, V19.S4
+	VMOV V9.B16, V22.B16
+	VFMLA V18.S4, V8.S4, V22.S4                  // p = 1/7!*r + 1/6!
+	VMOV V9.B16, V23.B16
+	VFMLA V19.S4, V8.S4, V23.S4
+	VMOV V10.B16, V24.B16
+	VFMLA V18.S4, V22.S4, V24.S4                 // p = p*r + 1/5!
+	VMOV V10.B16, V25.B16
+	VFMLA V19.S4, V23.S4, V25.S4
+	VMOV V11.B16, V22.B16
+	VFMLA V18.S4, V24.S4, V22.S4                 // p = p*r + 1/4!
+	VMOV V11.B16, V23.B16
+	VFMLA V19.S4, V25.S4, V23.S4
+	VMOV V12.B16, V24.B16
+	VFMLA V18.S4, V22.S4, V24.S4                 // p = p*r + 1/3!
+	VMOV V12.B16, V25.B16
+	VFMLA V19.S4, V23.S4, V25.S4
+	VMOV V13.B16, V22.B16
+	VFMLA V18.S4, V24.S4, V22.S4                 // p = p*r + 1/2!
+	VMOV V13.B16, V23.B16
+	VFMLA V19.S4, V25.S4, V23.S4
+	VMOV V4.B16, V24.B16
+	VFMLA V18.S4, V22.S4, V24.S4                 // p = p*r + 1
+	VMOV V4.B16, V25.B16
+	VFMLA V19.S4, V23.S4, V25.S4
+	VMOV V4.B16, V22.B16
+	VFMLA V18.S4, V24.S4, V22.S4                 // p = p*r + 1
+	VMOV V4.B16, V23.B16
+	VFMLA V19.S4, V25.S4, V23.S4
+	FCVTZS4S(20, 18)                             // n
+	HALVE4S(18, 19)                              // half of it
+	VSUB V19.S4, V18.S4, V18.S4                  // the other half
+	VSHL $23, V19.S4, V19.S4                     // onto the exponent of 1
+	VSHL $23, V18.S4, V18.S4
+	VADD V4.S4, V19.S4, V19.S4
+	VADD V4.S4, V18.S4, V18.S4
+	FMUL4S(19, 22, 22)
+	FMUL4S(18, 22, 22)                           // exp = p*2^n
+	FCVTZS4S(21, 18)                             // n
+	HALVE4S(18, 19)                              // half of it
+	VSUB V19.S4, V18.S4, V18.S4                  // the other half
+	VSHL $23, V19.S4, V19.S4                     // onto the exponent of 1
+	VSHL $23, V18.S4, V18.S4
+	VADD V4.S4, V19.S4, V19.S4
+	VADD V4.S4, V18.S4, V18.S4
+	FMUL4S(19, 23, 23)
+	FMUL4S(18, 23, 23)
+	FADD4S(22, 16, 16)                           // sums += exp
+	FADD4S(23, 17, 17)
+	FSTPQ (F22, F23), 96(R0)                     // z = exp
+	FLDPQ 128(R0), (F18, F19)                    // z
+	FMUL4S(1, 18, 18)                            // z*scale
+	FMUL4S(1, 19, 19)
+	FSUB4S(0, 18, 18)                            // z*scale - top
+	FSUB4S(0, 19, 19)
+	FMAX4S(3, 18, 18)                            // x = max(z*scale - top, expMin)
+	FMAX4S(3, 19, 19)
+	FMUL4S(5, 18, 20)                            // x*log2(e)
+	FMUL4S(5, 19, 21)
+	FRINTN4S(20, 20)                             // n = round(x*log2(e))
+	FRINTN4S(21, 21)
+	VFMLS V6.S4, V20.S4, V18.S4                  // r = x - n*ln2High
+	VFMLS V6.S4, V21.S4, V19.S4
+	VFMLS V7.S4, V20.S4, V18.S4                  // r = r - n*ln2Low
+	VFMLS V7.S4, V21.S4, V19.S4
+	VMOV V9.B16, V22.B16
+	VFMLA V18.S4, V8.S4, V22.S4                  // p = 1/7!*r + 1/6!
+	VMOV V9.B16, V23.B16
+	VFMLA V19.S4, V8.S4, V23.S4
+	VMOV V10.B16, V24.B16
+	VFMLA V18.S4, V22.S4, V24.S4                 // p = p*r + 1/5!
+	VMOV V10.B16, V25.B16
+	VFMLA V19.S4, V23.S4, V25.S4
+	VMOV V11.B16, V22.B16
+	VFMLA V18.S4, V24.S4, V22.S4                 // p = p*r + 1/4!
+	VMOV V11.B16, V23.B16
+	VFMLA V19.S4, V25.S4, V23.S4
+	VMOV V12.B16, V24.B16
+	VFMLA V18.S4, V22.S4, V24.S4                 // p = p*r + 1/3!
+	VMOV V12.B16, V25.B16
+	VFMLA V19.S4, V23.S4, V25.S4
+	VMOV V13.B16, V22.B16
+	VFMLA V18.S4, V24.S4, V22.S4                 // p = p*r + 1/2!
+	VMOV V13.B16, V23.B16
+	VFMLA V19.S4, V25.S4, V23.S4
+	VMOV V4.B16, V24.B16
+	VFMLA V18.S4, V22.S4, V24.S4                 // p = p*r + 1
+	VMOV V4.B16, V25.B16
+	VFMLA V19.S4, V23.S4, V25.S4
+	VMOV V4.B16, V22.B16
+	VFMLA V18.S4, V24.S4, V22.S4                 // p = p*r + 1
+	VMOV V4.B16, V23.B16
+	VFMLA V19.S4, V25.S4, V23.S4
+	FCVTZS4S(20, 18)                             // n
+	HALVE4S(18, 19)                              // half of it
+	VSUB V19.S4, V18.S4, V18.S4                  // the other half
+	VSHL $23, V19.S4, V19.S4                     // onto the exponent of 1
+	VSHL $23, V18.S4, V18.S4
+	VADD V4.S4, V19.S4, V19.S4
+	VADD V4.S4, V18.S4, V18.S4
+	FMUL4S(19, 22, 22)
+	FMUL4S(18, 22, 22)                           // exp = p*2^n
+	FCVTZS4S(21, 18)                             // n
+	HALVE4S(18, 19)                              // half of it
+	VSUB V19.S4, V18.S4, V18.S4                  // the other half
+	VSHL $23, V19.S4, V19.S4                     // onto the exponent of 1
+	VSHL $23, V18.S4, V18.S4
+	VADD V4.S4, V19.S4, V19.S4
+	VADD V4.S4, V18.S4, V18.S4
+	FMUL4S(19, 23, 23)
+	FMUL4S(18, 23, 23)
+	FADD4S(22, 14, 14)                           // sums += exp
+	FADD4S(23, 15, 15)
+	FSTPQ (F22, F23), 128(R0)                    // z = exp
+	FLDPQ 160(R0), (F18, F19)                    // z
+	FMUL4S(1, 18, 18)                            // z*scale
+	FMUL4S(1, 19, 19)
+	FSUB4S(0, 18, 18)                            // z*scale - top
+	FSUB4S(0, 19, 19)
+	FMAX4S(3, 18, 18)                            // x = max(z*scale - top, expMin)
+	FMAX4S(3, 19, 19)
+	FMUL4S(5, 18, 20)                            // x*log2(e)
+	FMUL4S(5, 19, 21)
+	FRINTN4S(20, 20)                             // n = round(x*log2(e))
+	FRINTN4S(21, 21)
+	VFMLS V6.S4, V20.S4, V18.S4                  // r = x - n*ln2High
+	VFMLS V6.S4, V21.S4, V19.S4
+	VFMLS V7.S4, V20.S4, V18.S4                  // r = r - n*ln2Low
+	VFMLS V7.S4, V21.S4, V19.S4
+	VMOV V9.B16, V22.B16
+	VFMLA V18.S4, V8.S4, V22.S4                  // p = 1/7!*r + 1/6!
+	VMOV V9.B16, V23.B16
+	VFMLA V19.S4, V8.S4, V23.S4
+	VMOV V10.B16, V24.B16
+	VFMLA V18.S4, V22.S4, V24.S4                 // p = p*r + 1/5!
+	VMOV V10.B16, V25.B16
+	VFMLA V19.S4, V23.S4, V25.S4
+	VMOV V11.B16, V22.B16
+	VFMLA V18.S4, V24.S4, V22.S4                 // p = p*r + 1/4!
+	VMOV V11.B16, V23.B16
+	VFMLA V19.S4, V25.S4, V23.S4
+	VMOV V12.B16, V24.B16
+	VFMLA V18.S4, V22.S4, V24.S4                 // p = p*r + 1/3!
+	VMOV V12.B16, V25.B16
+	VFMLA V19.S4, V23.S4, V25.S4
+	VMOV V13.B16, V22.B16
+	VFMLA V18.S4, V24.S4, V22.S4                 // p = p*r + 1/2!
+	VMOV V13.B16, V23.B16
+	VFMLA V19.S4, V25.S4, V23.S4
+	VMOV V4.B16, V24.B16
+	VFMLA V18.S4, V22.S4, V24.S4                 // p = p*r + 1
+	VMOV V4.B16, V25.B16
+	VFMLA V19.S4, V23.S4, V25.S4
+	VMOV V4.B16, V22.B16
+	VFMLA V18.S4, V24.S4, V22.S4                 // p = p*r + 1
+	VMOV V4.B16, V23.B16
+	VFMLA V19.S4, V25.S4, V23.S4
+	FCVTZS4S(20, 18)                             // n
+	HALVE4S(18, 19)                              // half of it
+	VSUB V19.S4, V18.S4, V18.S4                  // the other half
+	VSHL $23, V19.S4, V19.S4                     // onto the exponent of 1
+	VSHL $23, V18.S4, V18.S4
+	VADD V4.S4, V19.S4, V19.S4
+	VADD V4.S4, V18.S4, V18.S4
+	FMUL4S(19, 22, 22)
+	FMUL4S(18, 22, 22)                           // exp = p*2^n
+	FCVTZS4S(21, 18)                             // n
+	HALVE4S(18, 19)                              // half of it
+	VSUB V19.S4, V18.S4, V18.S4                  // the other half
+	VSHL $23, V19.S4, V19.S4                     // onto the exponent of 1
+	VSHL $23, V18.S4, V18.S4
+	VADD V4.S4, V19.S4, V19.S4
+	VADD V4.S4, V18.S4, V18.S4
+	FMUL4S(19, 23, 23)
+	FMUL4S(18, 23, 23)
+	FADD4S(22, 16, 16)                           // sums += exp
+	FADD4S(23, 17, 17)
+	FSTPQ (F22, F23), 160(R0)                    // z = exp
+	FLDPQ 192(R0), (F18, F19)                    // z
+	FMUL4S(1, 18, 18)                            // z*scale
+	FMUL4S(1, 19, 19)
+	FSUB4S(0, 18, 18)                            // z*scale - top
+	FSUB4S(0, 19, 19)
+	FMAX4S(3, 18, 18)                            // x = max(z*scale - top, expMin)
+	FMAX4S(3, 19, 19)
+	FMUL4S(5, 18, 20)                            // x*log2(e)
+	FMUL4S(5, 19, 21)
+	FRINTN4S(20, 20)                             // n = round(x*log2(e))
+	FRINTN4S(21, 21)
+	VFMLS V6.S4, V20.S4, V18.S4                  // r = x - n*ln2High
+	VFMLS V6.S4, V21.S4, V19.S4
+	VFMLS V7.S4, V20.S4, V18.S4                  // r = r - n*ln2Low
+	VFMLS V7.S4, V21.S4, V19.S4
+	VMOV V9.B16, V22.B16
+	VFMLA V18.S4, V8.S4, V22.S4                  // p = 1/7!*r + 1/6!
+	VMOV V9.B16, V23.B16
+	VFMLA V19.S4, V8.S4, V23.S4
+	VMOV V10.B16, V24.B16
+	VFMLA V18.S4, V22.S4, V24.S4                 // p = p*r + 1/5!
+	VMOV V10.B16, V25.B16
+	VFMLA V19.S4, V23.S4, V25.S4
+	VMOV V11.B16, V22.B16
+	VFMLA V18.S4, V24.S4, V22.S4                 // p = p*r + 1/4!
+	VMOV V11.B16, V23.B16
+	VFMLA V19.S4, V25.S4, V23.S4
+	VMOV V12.B16, V24.B16
+	VFMLA V18.S4, V22.S4, V24.S4                 // p = p*r + 1/3!
+	VMOV V12.B16, V25.B16
+	VFMLA V19.S4, V23.S4, V25.S4
+	VMOV V13.B16, V22.B16
+	VFMLA V18.S4, V24.S4, V22.S4                 // p = p*r + 1/2!
+	VMOV V13.B16, V23.B16
+	VFMLA V19.S4, V25.S4, V23.S4
+	VMOV V4.B16, V24.B16
+	VFMLA V18.S4, V22.S4, V24.S4                 // p = p*r + 1
+	VMOV V4.B16, V25.B16
+	VFMLA V19.S4, V23.S4, V25.S4
+	VMOV V4.B16, V22.B16
+	VFMLA V18.S4, V24.S4, V22.S4                 // p = p*r + 1
+	VMOV V4.B16, V23.B16
+	VFMLA V19.S4, V25.S4, V23.S4
+	FCVTZS4S(20, 18)                             // n
+	HALVE4S(18, 19)                              // half of it
+	VSUB V19.S4, V18.S4, V18.S4                  // the other half
+	VSHL $23, V19.S4, V19.S4                     // onto the exponent of 1
+	VSHL $23, V18.S4, V18.S4
+	VADD V4.S4, V19.S4, V19.S4
+	VADD V4.S4, V18.S4, V18.S4
+	FMUL4S(19, 22, 22)
+	FMUL4S(18, 22, 22)                           // exp = p*2^n
+	FCVTZS4S(21, 18)                             // n
+	HALVE4S(18, 19)                              // half of it
+	VSUB V19.S4, V18.S4, V18.S4                  // the other half
+	VSHL $23, V19.S4, V19.S4                     // onto the exponent of 1
+	VSHL $23, V18.S4, V18.S4
+	VADD V4.S4, V19.S4, V19.S4
+	VADD V4.S4, V18.S4, V18.S4
+	FMUL4S(19, 23, 23)
+	FMUL4S(18, 23, 23)
+	FADD4S(22, 14, 14)                           // sums += exp
+	FADD4S(23, 15, 15)
+	FSTPQ (F22, F23), 192(R0)                    // z = exp
+	FLDPQ 224(R0), (F18, F19)                    // z
+	FMUL4S(1, 18, 18)                            // z*scale
+	FMUL4S(1, 19, 19)
+	FSUB4S(0, 18, 18)                            // z*scale - top
+	FSUB4S(0, 19, 19)
+	FMAX4S(3, 18, 18)                            // x = max(z*scale - top, expMin)
+	FMAX4S(3, 19, 19)
+	FMUL4S(5, 18, 20)                            // x*log2(e)
+	FMUL4S(5, 19, 21)
+	FRINTN4S(20, 20)                             // n = round(x*log2(e))
+	FRINTN4S(21, 21)
+	VFMLS V6.S4, V20.S4, V18.S4                  // r = x - n*ln2High
+	VFMLS V6.S4, V21.S4, V19.S4
+	VFMLS V7.S4, V20.S4, V18.S4                  // r = r - n*ln2Low
+	VFMLS V7.S4, V21.S4, V19.S4
+	VMOV V9.B16, V22.B16
+	VFMLA V18.S4, V8.S4, V22.S4                  // p = 1/7!*r + 1/6!
+	VMOV V9.B16, V23.B16
+	VFMLA V19.S4, V8.S4, V23.S4
+	VMOV V10.B16, V24.B16
+	VFMLA V18.S4, V22.S4, V24.S4                 // p = p*r + 1/5!
+	VMOV V10.B16, V25.B16
+	VFMLA V19.S4, V23.S4, V25.S4
+	VMOV V11.B16, V22.B16
+	VFMLA V18.S4, V24.S4, V22.S4                 // p = p*r + 1/4!
+	VMOV V11.B16, V23.B16
+	VFMLA V19.S4, V25.S4, V23.S4
+	VMOV V12.B16, V24.B16
+	VFMLA V18.S4, V22.S4, V24.S4                 // p = p*r + 1/3!
+	VMOV V12.B16, V25.B16
+	VFMLA V19.S4, V23.S4, V25.S4
+	VMOV V13.B16, V22.B16
+	VFMLA V18.S4, V24.S4, V22.S4                 // p = p*r + 1/2!
+	VMOV V13.B16, V23.B16
+	VFMLA V19.S4, V25.S4, V23.S4
+	VMOV V4.B16, V24.B16
+	VFMLA V18.S4, V22.S4, V24.S4                 // p = p*r + 1
+	VMOV V4.B16, V25.B16
+	VFMLA V19.S4, V23.S4, V25.S4
+	VMOV V4.B16, V22.B16
+	VFMLA V18.S4, V24.S4, V22.S4                 // p = p*r + 1
+	VMOV V4.B16, V23.B16
+	VFMLA V19.S4, V25.S4, V23.S4
+	FCVTZS4S(20, 18)                             // n
+	HALVE4S(18, 19)                              // half of it
+	VSUB V19.S4, V18.S4, V18.S4                  // the other half
+	VSHL $23, V19.S4, V19.S4                     // onto the exponent of 1
+	VSHL $23, V18.S4, V18.S4
+	VADD V4.S4, V19.S4, V19.S4
+	VADD V4.S4, V18.S4, V18.S4
+	FMUL4S(19, 22, 22)
+	FMUL4S(18, 22, 22)                           // exp = p*2^n
+	FCVTZS4S(21, 18)                             // n
+	HALVE4S(18, 19)                              // half of it
+	VSUB V19.S4, V18.S4, V18.S4                  // the other half
+	VSHL $23, V19.S4, V19.S4                     // onto the exponent of 1
+	VSHL $23, V18.S4, V18.S4
+	VADD V4.S4, V19.S4, V19.S4
+	VADD V4.S4, V18.S4, V18.S4
+	FMUL4S(19, 23, 23)
+	FMUL4S(18, 23, 23)
+	FADD4S(22, 16, 16)                           // sums += exp
+	FADD4S(23, 17, 17)
+	FSTPQ (F22, F23), 224(R0)                    // z = exp
+	ADD $256, R0                                 // z: 64 elements on
+	SUBS $64, R22
+	BGE  many4
+
+rest4:
+	ADDS $48, R22                                // a full round?
 	BLT  tail4
 
 loop4:
-	FLDPQ (R0), (F0, F2)                         // o
-	FMUL4S(4, 0, 0)                              // o*factor
-	FMUL4S(4, 2, 2)
-	FSTPQ (F0, F2), (R0)                         // o = o*factor
-	FLDPQ 32(R0), (F0, F2)                       // o
-	FMUL4S(4, 0, 0)                              // o*factor
-	FMUL4S(4, 2, 2)
-	FSTPQ (F0, F2), 32(R0)                       // o = o*factor
-	ADD $64, R0                                  // o: 16 elements on
+	FLDPQ (R0), (F18, F19)                       // z
+	FMUL4S(1, 18, 18)                            // z*scale
+	FMUL4S(1, 19, 19)
+	FSUB4S(0, 18, 18)                            // z*scale - top
+	FSUB4S(0, 19, 19)
+	FMAX4S(3, 18, 18)                            // x = max(z*scale - top, expMin)
+	FMAX4S(3, 19, 19)
+	FMUL4S(5, 18, 20)                            // x*log2(e)
+	FMUL4S(5, 19, 21)
+	FRINTN4S(20, 20)                             // n = round(x*log2(e))
+	FRINTN4S(21, 21)
+	VFMLS V6.S4, V20.S4, V18.S4                  // r = x - n*ln2High
+	VFMLS V6.S4, V21.S4, V19.S4
+	VFMLS V7.S4, V20.S4, V18.S4                  // r = r - n*ln2Low
+	VFMLS V7.S4, V21.S4, V19.S4
+	VMOV V9.B16, V22.B16
+	VFMLA V18.S4, V8.S4, V22.S4                  // p = 1/7!*r + 1/6!
+	VMOV V9.B16, V23.B16
+	VFMLA V19.S4, V8.S4, V23.S4
+	VMOV V10.B16, V24.B16
+	VFMLA V18.S4, V22.S4, V24.S4                 // p = p*r + 1/5!
+	VMOV V10.B16, V25.B16
+	VFMLA V19.S4, V23.S4, V25.S4
+	VMOV V11.B16, V22.B16
+	VFMLA V18.S4, V24.S4, V22.S4                 // p = p*r + 1/4!
+	VMOV V11.B16, V23.B16
+	VFMLA V19.S4, V25.S4, V23.S4
+	VMOV V12.B16, V24.B16
+	VFMLA V18.S4, V22.S4, V24.S4                 // p = p*r + 1/3!
+	VMOV V12.B16, V25.B16
+	VFMLA V19.S4, V23.S4, V25.S4
+	VMOV V13.B16, V22.B16
+	VFMLA V18.S4, V24.S4, V22.S4                 // p = p*r + 1/2!
+	VMOV V13.B16, V23.B16
+	VFMLA V19.S4, V25.S4, V23.S4
+	VMOV V4.B16, V24.B16
+	VFMLA V18.S4, V22.S4, V24.S4                 // p = p*r + 1
+	VMOV V4.B16, V25.B16
+	VFMLA V19.S4, V23.S4, V25.S4
+	VMOV V4.B16, V22.B16
+	VFMLA V18.S4, V24.S4, V22.S4                 // p = p*r + 1
+	VMOV V4.B16, V23.B16
+	VFMLA V19.S4, V25.S4, V23.S4
+	FCVTZS4S(20, 18)                             // n
+	HALVE4S(18, 19)                              // half of it
+	VSUB V19.S4, V18.S4, V18.S4                  // the other half
+	VSHL $23, V19.S4, V19.S4                     // onto the exponent of 1
+	VSHL $23, V18.S4, V18.S4
+	VADD V4.S4, V19.S4, V19.S4
+	VADD V4.S4, V18.S4, V18.S4
+	FMUL4S(19, 22, 22)
+	FMUL4S(18, 22, 22)                           // exp = p*2^n
+	FCVTZS4S(21, 18)                             // n
+	HALVE4S(18, 19)                              // half of it
+	VSUB V19.S4, V18.S4, V18.S4                  // the other half
+	VSHL $23, V19.S4, V19.S4                     // onto the exponent of 1
+	VSHL $23, V18.S4, V18.S4
+	VADD V4.S4, V19.S4, V19.S4
+	VADD V4.S4, V18.S4, V18.S4
+	FMUL4S(19, 23, 23)
+	FMUL4S(18, 23, 23)
+	FADD4S(22, 14, 14)                           // sums += exp
+	FADD4S(23, 15, 15)
+	FSTPQ (F22, F23), (R0)                       // z = exp
+	FLDPQ 32(R0), (F18, F19)                     // z
+	FMUL4S(1, 18, 18)                            // z*scale
+	FMUL4S(1, 19, 19)
+	FSUB4S(0, 18, 18)                            // z*scale - top
+	FSUB4S(0, 19, 19)
+	FMAX4S(3, 18, 18)                            // x = max(z*scale - top, expMin)
+	FMAX4S(3, 19, 19)
+	FMUL4S(5, 18, 20)                            // x*log2(e)
+	FMUL4S(5, 19, 21)
+	FRINTN4S(20, 20)                             // n = round(x*log2(e))
+	FRINTN4S(21, 21)
+	VFMLS V6.S4, V20.S4, V18.S4                  // r = x - n*ln2High
+	VFMLS V6.S4, V21.S4, V19.S4
+	VFMLS V7.S4, V20.S4, V18.S4                  // r = r - n*ln2Low
+	VFMLS V7.S4, V21.S4, V19.S4
+	VMOV V9.B16, V22.B16
+	VFMLA V18.S4, V8.S4, V22.S4                  // p = 1/7!*r + 1/6!
+	VMOV V9.B16, V23.B16
+	VFMLA V19.S4, V8.S4, V23.S4
+	VMOV V10.B16, V24.B16
+	VFMLA V18.S4, V22.S4, V24.S4                 // p = p*r + 1/5!
+	VMOV V10.B16, V25.B16
+	VFMLA V19.S4, V23.S4, V25.S4
+	VMOV V11.B16, V22.B16
+	VFMLA V18.S4, V24.S4, V22.S4                 // p = p*r + 1/4!
+	VMOV V11.B16, V23.B16
+	VFMLA V19.S4, V25.S4, V23.S4
+	VMOV V12.B16, V24.B16
+	VFMLA V18.S4, V22.S4, V24.S4                 // p = p*r + 1/3!
+	VMOV V12.B16, V25.B16
+	VFMLA V19.S4, V23.S4, V25.S4
+	VMOV V13.B16, V22.B16
+	VFMLA V18.S4, V24.S4, V22.S4                 // p = p*r + 1/2!
+	VMOV V13.B16, V23.B16
+	VFMLA V19.S4, V25.S4, V23.S4
+	VMOV V4.B16, V24.B16
+	VFMLA V18.S4, V22.S4, V24.S4                 // p = p*r + 1
+	VMOV V4.B16, V25.B16
+	VFMLA V19.S4, V23.S4, V25.S4
+	VMOV V4.B16, V22.B16
+	VFMLA V18.S4, V24.S4, V22.S4                 // p = p*r + 1
+	VMOV V4.B16, V23.B16
+	VFMLA V19.S4, V25.S4, V23.S4
+	FCVTZS4S(20, 18)                             // n
+	HALVE4S(18, 19)                              // half of it
+	VSUB V19.S4, V18.S4, V18.S4                  // the other half
+	VSHL $23, V19.S4, V19.S4                     // onto the exponent of 1
+	VSHL $23, V18.S4, V18.S4
+	VADD V4.S4, V19.S4, V19.S4
+	VADD V4.S4, V18.S4, V18.S4
+	FMUL4S(19, 22, 22)
+	FMUL4S(18, 22, 22)                           // exp = p*2^n
+	FCVTZS4S(21, 18)                             // n
+	HALVE4S(18, 19)                              // half of it
+	VSUB V19.S4, V18.S4, V18.S4                  // the other half
+	VSHL $23, V19.S4, V19.S4                     // onto the exponent of 1
+	VSHL $23, V18.S4, V18.S4
+	VADD V4.S4, V19.S4, V19.S4
+	VADD V4.S4, V18.S4, V18.S4
+	FMUL4S(19, 23, 23)
+	FMUL4S(18, 23, 23)
+	FADD4S(22, 16, 16)                           // sums += exp
+	FADD4S(23, 17, 17)
+	FSTPQ (F22, F23), 32(R0)                     // z = exp
+	ADD $64, R0                                  // z: 16 elements on
 	SUBS $16, R22
 	BGE  loop4
 
 tail4:
 	ADDS $16, R22                                // elements left
 	BEQ  done4
+	MOVD $tail-64(SP), R24                       // tails of arrays
+	MOVD $lanesNEON<>+64(SB), R23                // mask of the lanes that exist
+	SUB R22<<2, R23
+	STP (ZR, ZR), (R24)
+	STP (ZR, ZR), 16(R24)
+	STP (ZR, ZR), 32(R24)
+	STP (ZR, ZR), 48(R24)
+	MOVD R0, R10                                 // z
+	ADD $0, R24, R11
+	COPYFULL
+	FLDPQ (R24), (F18, F19)                      // z
+	FMUL4S(1, 18, 18)                            // z*scale
+	FMUL4S(1, 19, 19)
+	FSUB4S(0, 18, 18)                            // z*scale - top
+	FSUB4S(0, 19, 19)
+	FMAX4S(3, 18, 18)                            // x = max(z*scale - top, expMin)
+	FMAX4S(3, 19, 19)
+	FMUL4S(5, 18, 20)                            // x*log2(e)
+	FMUL4S(5, 19, 21)
+	FRINTN4S(20, 20)                             // n = round(x*log2(e))
+	FRINTN4S(21, 21)
+	VFMLS V6.S4, V20.S4, V18.S4                  // r = x - n*ln2High
+	VFMLS V6.S4, V21.S4, V19.S4
+	VFMLS V7.S4, V20.S4, V18.S4                  // r = r - n*ln2Low
+	VFMLS V7.S4, V21.S4, V19.S4
+	VMOV V9.B16, V22.B16
+	VFMLA V18.S4, V8.S4, V22.S4                  // p = 1/7!*r + 1/6!
+	VMOV V9.B16, V23.B16
+	VFMLA V19.S4, V8.S4, V23.S4
+	VMOV V10.B16, V24.B16
+	VFMLA V18.S4, V22.S4, V24.S4                 // p = p*r + 1/5!
+	VMOV V10.B16, V25.B16
+	VFMLA V19.S4, V23.S4, V25.S4
+	VMOV V11.B16, V22.B16
+	VFMLA V18.S4, V24.S4, V22.S4                 // p = p*r + 1/4!
+	VMOV V11.B16, V23.B16
+	VFMLA V19.S4, V25.S4, V23.S4
+	VMOV V12.B16, V24.B16
+	VFMLA V18.S4, V22.S4, V24.S4                 // p = p*r + 1/3!
+	VMOV V12.B16, V25.B16
+	VFMLA V19.S4, V23.S4, V25.S4
+	VMOV V13.B16, V22.B16
+	VFMLA V18.S4, V24.S4, V22.S4                 // p = p*r + 1/2!
+	VMOV V13.B16, V23.B16
+	VFMLA V19.S4, V25.S4, V23.S4
+	VMOV V4.B16, V24.B16
+	VFMLA V18.S4, V22.S4, V24.S4                 // p = p*r + 1
+	VMOV V4.B16, V25.B16
+	VFMLA V19.S4, V23.S4, V25.S4
+	VMOV V4.B16, V22.B16
+	VFMLA V18.S4, V24.S4, V22.S4                 // p = p*r + 1
+	VMOV V4.B16, V23.B16
+	VFMLA V19.S4, V25.S4, V23.S4
+	FCVTZS4S(20, 18)                             // n
+	HALVE4S(18, 19)                              // half of it
+	VSUB V19.S4, V18.S4, V18.S4                  // the other half
+	VSHL $23, V19.S4, V19.S4                     // onto the exponent of 1
+	VSHL $23, V18.S4, V18.S4
+	VADD V4.S4, V19.S4, V19.S4
+	VADD V4.S4, V18.S4, V18.S4
+	FMUL4S(19, 22, 22)
+	FMUL4S(18, 22, 22)                           // exp = p*2^n
+	FCVTZS4S(21, 18)                             // n
+	HALVE4S(18, 19)                              // half of it
+	VSUB V19.S4, V18.S4, V18.S4                  // the other half
+	VSHL $23, V19.S4, V19.S4                     // onto the exponent of 1
+	VSHL $23, V18.S4, V18.S4
+	VADD V4.S4, V19.S4, V19.S4
+	VADD V4.S4, V18.S4, V18.S4
+	FMUL4S(19, 23, 23)
+	FMUL4S(18, 23, 23)
+	FMOVQ (R23), F18                             // lanes that exist
+	VAND V22.B16, V18.B16, V18.B16               // sums += exp
+	FADD4S(18, 14, 14)
+	FMOVQ 16(R23), F18                           // lanes that exist
+	VAND V23.B16, V18.B16, V18.B16
+	FADD4S(18, 15, 15)
+	FSTPQ (F22, F23), (R24)                      // z = exp
+	FLDPQ 32(R24), (F18, F19)                    // z
+	FMUL4S(1, 18, 18)                            // z*scale
+	FMUL4S(1, 19, 19)
+	FSUB4S(0, 18, 18)                            // z*scale - top
+	FSUB4S(0, 19, 19)
+	FMAX4S(3, 18, 18)                            // x = max(z*scale - top, expMin)
+	FMAX4S(3, 19, 19)
+	FMUL4S(5, 18, 20)                            // x*log2(e)
+	FMUL4S(5, 19, 21)
+	FRINTN4S(20, 20)                             // n = round(x*log2(e))
+	FRINTN4S(21, 21)
+	VFMLS V6.S4, V20.S4, V18.S4                  // r = x - n*ln2High
+	VFMLS V6.S4, V21.S4, V19.S4
+	VFMLS V7.S4, V20.S4, V18.S4                  // r = r - n*ln2Low
+	VFMLS V7.S4, V21.S4, V19.S4
+	VMOV V9.B16, V22.B16
+	VFMLA V18.S4, V8.S4, V22.S4                  // p = 1/7!*r + 1/6!
+	VMOV V9.B16, V23.B16
+	VFMLA V19.S4, V8.S4, V23.S4
+	VMOV V10.B16, V24.B16
+	VFMLA V18.S4, V22.S4, V24.S4                 // p = p*r + 1/5!
+	VMOV V10.B16, V25.B16
+	VFMLA V19.S4, V23.S4, V25.S4
+	VMOV V11.B16, V22.B16
+	VFMLA V18.S4, V24.S4, V22.S4                 // p = p*r + 1/4!
+	VMOV V11.B16, V23.B16
+	VFMLA V19.S4, V25.S4, V23.S4
+	VMOV V12.B16, V24.B16
+	VFMLA V18.S4, V22.S4, V24.S4                 // p = p*r + 1/3!
+	VMOV V12.B16, V25.B16
+	VFMLA V19.S4, V23.S4, V25.S4
+	VMOV V13.B16, V22.B16
+	VFMLA V18.S4, V24.S4, V22.S4                 // p = p*r + 1/2!
+	VMOV V13.B16, V23.B16
+	VFMLA V19.S4, V25.S4, V23.S4
+	VMOV V4.B16, V24.B16
+	VFMLA V18.S4, V22.S4, V24.S4                 // p = p*r + 1
+	VMOV V4.B16, V25.B16
+	VFMLA V19.S4, V23.S4, V25.S4
+	VMOV V4.B16, V22.B16
+	VFMLA V18.S4, V24.S4, V22.S4                 // p = p*r + 1
+	VMOV V4.B16, V23.B16
+	VFMLA V19.S4, V25.S4, V23.S4
+	FCVTZS4S(20, 18)                             // n
+	HALVE4S(18, 19)                              // half of it
+	VSUB V19.S4, V18.S4, V18.S4                  // the other half
+	VSHL $23, V19.S4, V19.S4                     // onto the exponent of 1
+	VSHL $23, V18.S4, V18.S4
+	VADD V4.S4, V19.S4, V19.S4
+	VADD V4.S4, V18.S4, V18.S4
+	FMUL4S(19, 22, 22)
+	FMUL4S(18, 22, 22)                           // exp = p*2^n
+	FCVTZS4S(21, 18)                             // n
+	HALVE4S(18, 19)                              // half of it
+	VSUB V19.S4, V18.S4, V18.S4                  // the other half
+	VSHL $23, V19.S4, V19.S4                     // onto the exponent of 1
+	VSHL $23, V18.S4, V18.S4
+	VADD V4.S4, V19.S4, V19.S4
+	VADD V4.S4, V18.S4, V18.S4
+	FMUL4S(19, 23, 23)
+	FMUL4S(18, 23, 23)
+	FMOVQ 32(R23), F18                           // lanes that exist
+	VAND V22.B16, V18.B16, V18.B16               // sums += exp
+	FADD4S(18, 16, 16)
+	FMOVQ 48(R23), F18                           // lanes that exist
+	VAND V23.B16, V18.B16, V18.B16
+	FADD4S(18, 17, 17)
+	FSTPQ (F22, F23), 32(R24)                    // z = exp
+	ADD $0, R24, R10                             // z
+	MOVD R0, R11
+	COPYFULL
+
+done4:
+	FMOVS (R16), F18                             // old maximum = state[0]
+	VDUP V18.S[0], V18.S4
+	FMOVS 4(R16), F19                            // old sum = state[1]
+	VDUP V19.S[0], V19.S4
+	FCMPS F0, F18                                // top = old maximum?
+	BEQ  equal5
+	FSUB4S(0, 18, 18)                            // old maximum - top
+	FMAX4S(3, 18, 18)                            // x = max(old maximum - top, expMin)
+	FMUL4S(5, 18, 20)                            // x*log2(e)
+	FRINTN4S(20, 20)                             // n = round(x*log2(e))
+	VFMLS V6.S4, V20.S4, V18.S4                  // r = x - n*ln2High
+	VFMLS V7.S4, V20.S4, V18.S4                  // r = r - n*ln2Low
+	VMOV V9.B16, V21.B16
+	VFMLA V18.S4, V8.S4, V21.S4                  // p = 1/7!*r + 1/6!
+	VMOV V10.B16, V22.B16
+	VFMLA V18.S4, V21.S4, V22.S4                 // p = p*r + 1/5!
+	VMOV V11.B16, V21.B16
+	VFMLA V18.S4, V22.S4, V21.S4                 // p = p*r + 1/4!
+	VMOV V12.B16, V22.B16
+	VFMLA V18.S4, V21.S4, V22.S4                 // p = p*r + 1/3!
+	VMOV V13.B16, V21.B16
+	VFMLA V18.S4, V22.S4, V21.S4                 // p = p*r + 1/2!
+	VMOV V4.B16, V22.B16
+	VFMLA V18.S4, V21.S4, V22.S4                 // p = p*r + 1
+	VMOV V4.B16, V21.B16
+	VFMLA V18.S4, V22.S4, V21.S4                 // p = p*r + 1
+	FCVTZS4S(20, 18)                             // n
+	HALVE4S(18, 22)                              // half of it
+	VSUB V22.S4, V18.S4, V18.S4                  // the other half
+	VSHL $23, V22.S4, V22.S4                     // onto the exponent of 1
+	VSHL $23, V18.S4, V18.S4
+	VADD V4.S4, V22.S4, V22.S4
+	VADD V4.S4, V18.S4, V18.S4
+	FMUL4S(22, 21, 21)
+	FMUL4S(18, 21, 21)                           // factor = exp
+	FMUL4S(21, 19, 18)                           // old sum*factor
+	VMOV V18.B16, V19.B16                        // old sum = old sum*factor
+	MOVD d+56(FP), R22                           // elements left
+	MOVD R15, R0                                 // o
+	SUBS $16, R22                                // a full round?
+	BLT  tail6
+
+loop6:
+	FLDPQ (R0), (F18, F20)                       // o
+	FMUL4S(21, 18, 18)                           // o*factor
+	FMUL4S(21, 20, 20)
+	FSTPQ (F18, F20), (R0)                       // o = o*factor
+	FLDPQ 32(R0), (F18, F20)                     // o
+	FMUL4S(21, 18, 18)                           // o*factor
+	FMUL4S(21, 20, 20)
+	FSTPQ (F18, F20), 32(R0)                     // o = o*factor
+	ADD $64, R0                                  // o: 16 elements on
+	SUBS $16, R22
+	BGE  loop6
+
+tail6:
+	ADDS $16, R22                                // elements left
+	BEQ  done6
 	MOVD $tail-64(SP), R24                       // tails of arrays
 	STP (ZR, ZR), (R24)
 	STP (ZR, ZR), 16(R24)
@@ -3919,33 +6406,1309 @@ tail4:
 	MOVD R0, R10                                 // o
 	ADD $0, R24, R11
 	COPYFULL
-	FLDPQ (R24), (F0, F2)                        // o
-	FMUL4S(4, 0, 0)                              // o*factor
-	FMUL4S(4, 2, 2)
-	FSTPQ (F0, F2), (R24)                        // o = o*factor
-	FLDPQ 32(R24), (F0, F2)                      // o
-	FMUL4S(4, 0, 0)                              // o*factor
-	FMUL4S(4, 2, 2)
-	FSTPQ (F0, F2), 32(R24)                      // o = o*factor
+	FLDPQ (R24), (F18, F20)                      // o
+	FMUL4S(21, 18, 18)                           // o*factor
+	FMUL4S(21, 20, 20)
+	FSTPQ (F18, F20), (R24)                      // o = o*factor
+	FLDPQ 32(R24), (F18, F20)                    // o
+	FMUL4S(21, 18, 18)                           // o*factor
+	FMUL4S(21, 20, 20)
+	FSTPQ (F18, F20), 32(R24)                    // o = o*factor
 	ADD $0, R24, R10                             // o
 	MOVD R0, R11
 	COPYFULL
 
-done4:
+done6:
 
-equal3:
-	MOVD state_base+48(FP), R26                  // state
-	FMOVS F15, (R26)                             // state[0] = top
-	FADD4S(18, 16, 0)                            // lanes 8 apart
-	FADD4S(19, 17, 2)
-	FADD4S(2, 0, 0)                              // 4 apart
-	VEXT $8, V0.B16, V0.B16, V2.B16
-	FADD4S(2, 0, 0)                              // 2 apart
-	VDUP V0.S[1], V2.S4
-	FADD4S(2, 0, 0)                              // 1 apart
-	FADD4S(0, 1, 1)                              // old sum + sum of sums
-	MOVD state_base+48(FP), R26                  // state
-	FMOVS F1, 4(R26)                             // state[1] = old sum + sum of sums
+equal5:
+	FMOVS F0, (R16)                              // state[0] = top
+	FADD4S(16, 14, 0)                            // lanes 8 apart
+	FADD4S(17, 15, 18)
+	FADD4S(18, 0, 0)                             // 4 apart
+	VEXT $8, V0.B16, V0.B16, V18.B16
+	FADD4S(18, 0, 0)                             // 2 apart
+	VDUP V0.S[1], V18.S4
+	FADD4S(18, 0, 0)                             // 1 apart
+	FADD4S(0, 19, 19)                            // old sum + sum of sums
+	FMOVS F19, 4(R16)                            // state[1] = old sum + sum of sums
+	ADD R19, R14                                 // the next row
+	ADD R20, R15
+	ADD $12, R16
+	SUBS $1, R21
+	BNE  row3
+	RET
+
+// func softmaxStepHalfNEON(z []float32, ldz int, o []float32, d int, state []float32, rows, cols int, scale float32)
+// softmaxStepHalfNEON makes each of rows rows of cols scores z, ldz apart, exp(z*scale-top), top the maximum of
+// z*scale and state[0]. The row of o, d long, and the sum state[1] so far are rescaled to it, and state[1]
+// grows by the sum of z. state has 3 a row, the third for top; scale is positive. It rounds z to bf16.
+TEXT ·softmaxStepHalfNEON(SB), NOSPLIT, $64-108
+	MOVD $0xff800000, R26                        // -Inf
+	VDUP R26, V0.S4
+	FMOVS scale+104(FP), F1                      // scale
+	VDUP V1.S[0], V1.S4
+	VEOR V2.B16, V2.B16, V2.B16                  // 0
+	MOVD $0xc2d00000, R26                        // expMin
+	VDUP R26, V3.S4
+	MOVD $0x3f800000, R26                        // 1
+	VDUP R26, V4.S4
+	MOVD $0x3fb8aa3b, R26                        // log2(e)
+	VDUP R26, V5.S4
+	MOVD $0x3f317200, R26                        // ln2High
+	VDUP R26, V6.S4
+	MOVD $0x35bfbe8e, R26                        // ln2Low
+	VDUP R26, V7.S4
+	MOVD $0x39500d01, R26                        // 1/7!
+	VDUP R26, V8.S4
+	MOVD $0x3ab60b61, R26                        // 1/6!
+	VDUP R26, V9.S4
+	MOVD $0x3c088889, R26                        // 1/5!
+	VDUP R26, V10.S4
+	MOVD $0x3d2aaaab, R26                        // 1/4!
+	VDUP R26, V11.S4
+	MOVD $0x3e2aaaab, R26                        // 1/3!
+	VDUP R26, V12.S4
+	MOVD $0x3f000000, R26                        // 1/2!
+	VDUP R26, V13.S4
+	MOVD $0x00000001, R26                        // 1
+	VDUP R26, V14.S4
+	MOVD $0x00007fff, R26                        // 0x7fff
+	VDUP R26, V15.S4
+	MOVD $0xffff0000, R26                        // upper half
+	VDUP R26, V16.S4
+	MOVD z_base+0(FP), R14                       // z
+	MOVD ldz+24(FP), R19
+	LSL $2, R19                                  // bytes between rows
+	MOVD state_base+64(FP), R15                  // state
+	MOVD rows+88(FP), R21
+
+row:
+	VMOV V0.B16, V17.B16                         // maxima
+	VMOV V0.B16, V18.B16
+	VMOV V0.B16, V19.B16
+	VMOV V0.B16, V20.B16
+	MOVD cols+96(FP), R22                        // elements left
+	MOVD R14, R0                                 // z
+	SUBS $64, R22                                // 4 full rounds?
+	BLT  rest2
+
+many2:
+	FLDPQ (R0), (F21, F22)                       // z
+	FCMGT4S(21, 17, 23)                          // maxima = max(maxima, z)
+	VBIF V23.B16, V21.B16, V17.B16
+	FCMGT4S(22, 18, 23)
+	VBIF V23.B16, V22.B16, V18.B16
+	FLDPQ 32(R0), (F21, F22)                     // z
+	FCMGT4S(21, 19, 23)                          // maxima = max(maxima, z)
+	VBIF V23.B16, V21.B16, V19.B16
+	FCMGT4S(22, 20, 23)
+	VBIF V23.B16, V22.B16, V20.B16
+	FLDPQ 64(R0), (F21, F22)                     // z
+	FCMGT4S(21, 17, 23)                          // maxima = max(maxima, z)
+	VBIF V23.B16, V21.B16, V17.B16
+	FCMGT4S(22, 18, 23)
+	VBIF V23.B16, V22.B16, V18.B16
+	FLDPQ 96(R0), (F21, F22)                     // z
+	FCMGT4S(21, 19, 23)                          // maxima = max(maxima, z)
+	VBIF V23.B16, V21.B16, V19.B16
+	FCMGT4S(22, 20, 23)
+	VBIF V23.B16, V22.B16, V20.B16
+	FLDPQ 128(R0), (F21, F22)                    // z
+	FCMGT4S(21, 17, 23)                          // maxima = max(maxima, z)
+	VBIF V23.B16, V21.B16, V17.B16
+	FCMGT4S(22, 18, 23)
+	VBIF V23.B16, V22.B16, V18.B16
+	FLDPQ 160(R0), (F21, F22)                    // z
+	FCMGT4S(21, 19, 23)                          // maxima = max(maxima, z)
+	VBIF V23.B16, V21.B16, V19.B16
+	FCMGT4S(22, 20, 23)
+	VBIF V23.B16, V22.B16, V20.B16
+	FLDPQ 192(R0), (F21, F22)                    // z
+	FCMGT4S(21, 17, 23)                          // maxima = max(maxima, z)
+	VBIF V23.B16, V21.B16, V17.B16
+	FCMGT4S(22, 18, 23)
+	VBIF V23.B16, V22.B16, V18.B16
+	FLDPQ 224(R0), (F21, F22)                    // z
+	FCMGT4S(21, 19, 23)                          // maxima = max(maxima, z)
+	VBIF V23.B16, V21.B16, V19.B16
+	FCMGT4S(22, 20, 23)
+	VBIF V23.B16, V22.B16, V20.B16
+	ADD $256, R0                                 // z: 64 elements on
+	SUBS $64, R22
+	BGE  many2
+
+rest2:
+	ADDS $48, R22                                // a full round?
+	BLT  tail2
+
+loop2:
+	FLDPQ (R0), (F21, F22)                       // z
+	FCMGT4S(21, 17, 23)                          // maxima = max(maxima, z)
+	VBIF V23.B16, V21.B16, V17.B16
+	FCMGT4S(22, 18, 23)
+	VBIF V23.B16, V22.B16, V18.B16
+	FLDPQ 32(R0), (F21, F22)                     // z
+	FCMGT4S(21, 19, 23)                          // maxima = max(maxima, z)
+	VBIF V23.B16, V21.B16, V19.B16
+	FCMGT4S(22, 20, 23)
+	VBIF V23.B16, V22.B16, V20.B16
+	ADD $64, R0                                  // z: 16 elements on
+	SUBS $16, R22
+	BGE  loop2
+
+tail2:
+	ADDS $16, R22                                // elements left
+	BEQ  done2
+	MOVD $tail-64(SP), R24                       // tails of arrays
+	MOVD $lanesNEON<>+64(SB), R23                // mask of the lanes that exist
+	SUB R22<<2, R23
+	STP (ZR, ZR), (R24)
+	STP (ZR, ZR), 16(R24)
+	STP (ZR, ZR), 32(R24)
+	STP (ZR, ZR), 48(R24)
+	MOVD R0, R10                                 // z
+	ADD $0, R24, R11
+	COPYFULL
+	FLDPQ (R24), (F21, F22)                      // z
+	FMOVQ (R23), F23                             // lanes that exist
+	VBIF V23.B16, V0.B16, V21.B16                // z
+	FMOVQ 16(R23), F23                           // lanes that exist
+	VBIF V23.B16, V0.B16, V22.B16
+	FCMGT4S(21, 17, 23)                          // maxima = max(maxima, z)
+	VBIF V23.B16, V21.B16, V17.B16
+	FCMGT4S(22, 18, 23)
+	VBIF V23.B16, V22.B16, V18.B16
+	FLDPQ 32(R24), (F21, F22)                    // z
+	FMOVQ 32(R23), F23                           // lanes that exist
+	VBIF V23.B16, V0.B16, V21.B16                // z
+	FMOVQ 48(R23), F23                           // lanes that exist
+	VBIF V23.B16, V0.B16, V22.B16
+	FCMGT4S(21, 19, 23)                          // maxima = max(maxima, z)
+	VBIF V23.B16, V21.B16, V19.B16
+	FCMGT4S(22, 20, 23)
+	VBIF V23.B16, V22.B16, V20.B16
+
+done2:
+	FCMGT4S(19, 17, 23)                          // max
+	VBSL V19.B16, V17.B16, V23.B16               // lanes 8 apart
+	VMOV V23.B16, V21.B16
+	FCMGT4S(20, 18, 23)
+	VBSL V20.B16, V18.B16, V23.B16
+	VMOV V23.B16, V22.B16
+	FCMGT4S(22, 21, 23)
+	VBSL V22.B16, V21.B16, V23.B16               // 4 apart
+	VMOV V23.B16, V21.B16
+	VEXT $8, V21.B16, V21.B16, V22.B16
+	FCMGT4S(22, 21, 23)
+	VBSL V22.B16, V21.B16, V23.B16               // 2 apart
+	VMOV V23.B16, V21.B16
+	VDUP V21.S[1], V22.S4
+	FCMGT4S(22, 21, 23)
+	VBSL V22.B16, V21.B16, V23.B16               // 1 apart
+	VMOV V23.B16, V21.B16
+	FMUL4S(1, 21, 21)                            // max*scale
+	FMOVS (R15), F17                             // state[0]
+	VDUP V17.S[0], V17.S4
+	FCMGT4S(17, 21, 18)
+	VBSL V17.B16, V21.B16, V18.B16               // top = max(max*scale, state[0])
+	FMOVS F18, 8(R15)                            // state[2] = top
+	ADD R19, R14                                 // the next row
+	ADD $12, R15
+	SUBS $1, R21
+	BNE  row
+	MOVD z_base+0(FP), R14                       // z
+	MOVD ldz+24(FP), R19
+	LSL $2, R19                                  // bytes between rows
+	MOVD o_base+32(FP), R15                      // o
+	MOVD d+56(FP), R20
+	LSL $2, R20                                  // bytes between rows
+	MOVD state_base+64(FP), R16                  // state
+	MOVD rows+88(FP), R21
+
+row3:
+	FMOVS 8(R16), F0                             // top = state[2]
+	VDUP V0.S[0], V0.S4
+	VMOV V2.B16, V17.B16                         // sums
+	VMOV V2.B16, V18.B16
+	VMOV V2.B16, V19.B16
+	VMOV V2.B16, V20.B16
+	MOVD cols+96(FP), R22                        // elements left
+	MOVD R14, R0                                 // z
+	SUBS $64, R22                                // 4 full rounds?
+	BLT  rest4
+
+many4:
+	FLDPQ (R0), (F21, F22)                       // z
+	FMUL4S(1, 21, 21)                            // z*scale
+	FMUL4S(1, 22, 22)
+	FSUB4S(0, 21, 21)                            // z*scale - top
+	FSUB4S(0, 22, 22)
+	FMAX4S(3, 21, 21)                            // x = max(z*scale - top, expMin)
+	FMAX4S(3, 22, 22)
+	FMUL4S(5, 21, 23)                            // x*log2(e)
+	FMUL4S(5, 22, 24)
+	FRINTN4S(23, 23)                             // n = round(x*log2(e))
+	FRINTN4S(24, 24)
+	VFMLS V6.S4, V23.S4, V21.S4                  // r = x - n*ln2High
+	VFMLS V6.S4, V24.S4, V22.S4
+	VFMLS V7.S4, V23.S4, V21.S4                  // r = r - n*ln2Low
+	VFMLS V7.S4, V24.S4, V22.S4
+	VMOV V9.B16, V25.B16
+	VFMLA V21.S4, V8.S4, V25.S4                  // p = 1/7!*r + 1/6!
+	VMOV V9.B16, V26.B16
+	VFMLA V22.S4, V8.S4, V26.S4
+	VMOV V10.B16, V27.B16
+	VFMLA V21.S4, V25.S4, V27.S4                 // p = p*r + 1/5!
+	VMOV V10.B16, V28.B16
+	VFMLA V22.S4, V26.S4, V28.S4
+	VMOV V11.B16, V25.B16
+	VFMLA V21.S4, V27.S4, V25.S4                 // p = p*r + 1/4!
+	VMOV V11.B16, V26.B16
+	VFMLA V22.S4, V28.S4, V26.S4
+	VMOV V12.B16, V27.B16
+	VFMLA V21.S4, V25.S4, V27.S4                 // p = p*r + 1/3!
+	VMOV V12.B16, V28.B16
+	VFMLA V22.S4, V26.S4, V28.S4
+	VMOV V13.B16, V25.B16
+	VFMLA V21.S4, V27.S4, V25.S4                 // p = p*r + 1/2!
+	VMOV V13.B16, V26.B16
+	VFMLA V22.S4, V28.S4, V26.S4
+	VMOV V4.B16, V27.B16
+	VFMLA V21.S4, V25.S4, V27.S4                 // p = p*r + 1
+	VMOV V4.B16, V28.B16
+	VFMLA V22.S4, V26.S4, V28.S4
+	VMOV V4.B16, V25.B16
+	VFMLA V21.S4, V27.S4, V25.S4                 // p = p*r + 1
+	VMOV V4.B16, V26.B16
+	VFMLA V22.S4, V28.S4, V26.S4
+	FCVTZS4S(23, 21)                             // n
+	HALVE4S(21, 22)                              // half of it
+	VSUB V22.S4, V21.S4, V21.S4                  // the other half
+	VSHL $23, V22.S4, V22.S4                     // onto the exponent of 1
+	VSHL $23, V21.S4, V21.S4
+	VADD V4.S4, V22.S4, V22.S4
+	VADD V4.S4, V21.S4, V21.S4
+	FMUL4S(22, 25, 25)
+	FMUL4S(21, 25, 25)                           // exp = p*2^n
+	FCVTZS4S(24, 21)                             // n
+	HALVE4S(21, 22)                              // half of it
+	VSUB V22.S4, V21.S4, V21.S4                  // the other half
+	VSHL $23, V22.S4, V22.S4                     // onto the exponent of 1
+	VSHL $23, V21.S4, V21.S4
+	VADD V4.S4, V22.S4, V22.S4
+	VADD V4.S4, V21.S4, V21.S4
+	FMUL4S(22, 26, 26)
+	FMUL4S(21, 26, 26)
+	FADD4S(25, 17, 17)                           // sums += exp
+	FADD4S(26, 18, 18)
+	VUSHR $16, V25.S4, V21.S4                    // upper = exp>>16
+	VUSHR $16, V26.S4, V22.S4
+	VAND V14.B16, V21.B16, V21.B16               // upper & 1
+	VAND V14.B16, V22.B16, V22.B16
+	VADD V15.S4, V21.S4, V21.S4                  // upper & 1 + 0x7fff
+	VADD V15.S4, V22.S4, V22.S4
+	VADD V25.S4, V21.S4, V21.S4                  // r = upper & 1 + 0x7fff + exp
+	VADD V26.S4, V22.S4, V22.S4
+	FCMEQ4S(25, 25, 23)                          // not NaN
+	VBSL V25.B16, V21.B16, V23.B16               // exp is NaN ? exp : r
+	FCMEQ4S(26, 26, 24)                          // not NaN
+	VBSL V26.B16, V22.B16, V24.B16
+	VAND V16.B16, V23.B16, V23.B16               // bf16 = exp is NaN ? exp : r & upper half
+	VAND V16.B16, V24.B16, V24.B16
+	FSTPQ (F23, F24), (R0)                       // z = bf16
+	FLDPQ 32(R0), (F21, F22)                     // z
+	FMUL4S(1, 21, 21)                            // z*scale
+	FMUL4S(1, 22, 22)
+	FSUB4S(0, 21, 21)                            // z*scale - top
+	FSUB4S(0, 22, 22)
+	FMAX4S(3, 21, 21)                            // x = max(z*scale - top, expMin)
+	FMAX4S(3, 22, 22)
+	FMUL4S(5, 21, 23)                            // x*log2(e)
+	FMUL4S(5, 22, 24)
+	FRINTN4S(23, 23)                             // n = round(x*log2(e))
+	FRINTN4S(24, 24)
+	VFMLS V6.S4, V23.S4, V21.S4                  // r = x - n*ln2High
+	VFMLS V6.S4, V24.S4, V22.S4
+	VFMLS V7.S4, V23.S4, V21.S4                  // r = r - n*ln2Low
+	VFMLS V7.S4, V24.S4, V22.S4
+	VMOV V9.B16, V25.B16
+	VFMLA V21.S4, V8.S4, V25.S4                  // p = 1/7!*r + 1/6!
+	VMOV V9.B16, V26.B16
+	VFMLA V22.S4, V8.S4, V26.S4
+	VMOV V10.B16, V27.B16
+	VFMLA V21.S4, V25.S4, V27.S4                 // p = p*r + 1/5!
+	VMOV V10.B16, V28.B16
+	VFMLA V22.S4, V26.S4, V28.S4
+	VMOV V11.B16, V25.B16
+	VFMLA V21.S4, V27.S4, V25.S4                 // p = p*r + 1/4!
+	VMOV V11.B16, V26.B16
+	VFMLA V22.S4, V28.S4, V26.S4
+	VMOV V12.B16, V27.B16
+	VFMLA V21.S4, V25.S4, V27.S4                 // p = p*r + 1/3!
+	VMOV V12.B16, V28.B16
+	VFMLA V22.S4, V26.S4, V28.S4
+	VMOV V13.B16, V25.B16
+	VFMLA V21.S4, V27.S4, V25.S4                 // p = p*r + 1/2!
+	VMOV V13.B16, V26.B16
+	VFMLA V22.S4, V28.S4, V26.S4
+	VMOV V4.B16, V27.B16
+	VFMLA V21.S4, V25.S4, V27.S4                 // p = p*r + 1
+	VMOV V4.B16, V28.B16
+	VFMLA V22.S4, V26.S4, V28.S4
+	VMOV V4.B16, V25.B16
+	VFMLA V21.S4, V27.S4, V25.S4                 // p = p*r + 1
+	VMOV V4.B16, V26.B16
+	VFMLA V22.S4, V28.S4, V26.S4
+	FCVTZS4S(23, 21)                             // n
+	HALVE4S(21, 22)                              // half of it
+	VSUB V22.S4, V21.S4, V21.S4                  // the other half
+	VSHL $23, V22.S4, V22.S4                     // onto the exponent of 1
+	VSHL $23, V21.S4, V21.S4
+	VADD V4.S4, V22.S4, V22.S4
+	VADD V4.S4, V21.S4, V21.S4
+	FMUL4S(22, 25, 25)
+	FMUL4S(21, 25, 25)                           // exp = p*2^n
+	FCVTZS4S(24, 21)                             // n
+	HALVE4S(21, 22)                              // half of it
+	VSUB V22.S4, V21.S4, V21.S4                  // the other half
+	VSHL $23, V22.S4, V22.S4                     // onto the exponent of 1
+	VSHL $23, V21.S4, V21.S4
+	VADD V4.S4, V22.S4, V22.S4
+	VADD V4.S4, V21.S4, V21.S4
+	FMUL4S(22, 26, 26)
+	FMUL4S(21, 26, 26)
+	FADD4S(25, 19, 19)                           // sums += exp
+	FADD4S(26, 20, 20)
+	VUSHR $16, V25.S4, V21.S4                    // upper = exp>>16
+	VUSHR $16, V26.S4, V22.S4
+	VAND V14.B16, V21.B16, V21.B16               // upper & 1
+	VAND V14.B16, V22.B16, V22.B16
+	VADD V15.S4, V21.S4, V21.S4                  // upper & 1 + 0x7fff
+	VADD V15.S4, V22.S4, V22.S4
+	VADD V25.S4, V21.S4, V21.S4                  // r = upper & 1 + 0x7fff + exp
+	VADD V26.S4, V22.S4, V22.S4
+	FCMEQ4S(25, 25, 23)                          // not NaN
+	VBSL V25.B16, V21.B16, V23.B16               // exp is NaN ? exp : r
+	FCMEQ4S(26, 26, 24)                          // not NaN
+	VBSL V26.B16, V22.B16, V24.B16
+	VAND V16.B16, V23.B16, V23.B16               // bf16 = exp is NaN ? exp : r & upper half
+	VAND V16.B16, V24.B16, V24.B16
+	FSTPQ (F23, F24), 32(R0)                     // z = bf16
+	FLDPQ 64(R0), (F21, F22)                     // z
+	FMUL4S(1, 21, 21)                            // z*scale
+	FMUL4S(1, 22, 22)
+	FSUB4S(0, 21, 21)                            // z*scale - top
+	FSUB4S(0, 22, 22)
+	FMAX4S(3, 21, 21)                            // x = max(z*scale - top, expMin)
+	FMAX4S(3, 22, 22)
+	FMUL4S(5, 21, 23)                            // x*log2(e)
+	FMUL4S(5, 22, 24)
+	FRINTN4S(23, 23)                             // n = round(x*log2(e))
+	FRINTN4S(24, 24)
+	VFMLS V6.S4, V23.S4, V21.S4                  // r = x - n*ln2High
+	VFMLS V6.S4, V24.S4, V22.S4
+	VFMLS V7.S4, V23.S4, V21.S4                  // r = r - n*ln2Low
+	VFMLS V7.S4, V24.S4, V22.S4
+	VMOV V9.B16, V25.B16
+	VFMLA V21.S4, V8.S4, V25.S4                  // p = 1/7!*r + 1/6!
+	VMOV V9.B16, V26.B16
+	VFMLA V22.S4, V8.S4, V26.S4
+	VMOV V10.B16, V27.B16
+	VFMLA V21.S4, V25.S4, V27.S4                 // p = p*r + 1/5!
+	VMOV V10.B16, V28.B16
+	VFMLA V22.S4, V26.S4, V28.S4
+	VMOV V11.B16, V25.B16
+	VFMLA V21.S4, V27.S4, V25.S4                 // p = p*r + 1/4!
+	VMOV V11.B16, V26.B16
+	VFMLA V22.S4, V28.S4, V26.S4
+	VMOV V12.B16, V27.B16
+	VFMLA V21.S4, V25.S4, V27.S4                 // p = p*r + 1/3!
+	VMOV V12.B16, V28.B16
+	VFMLA V22.S4, V26.S4, V28.S4
+	VMOV V13.B16, V25.B16
+	VFMLA V21.S4, V27.S4, V25.S4                 // p = p*r + 1/2!
+	VMOV V13.B16, V26.B16
+	VFMLA V22.S4, V28.S4, V26.S4
+	VMOV V4.B16, V27.B16
+	VFMLA V21.S4, V25.S4, V27.S4                 // p = p*r + 1
+	VMOV V4.B16, V28.B16
+	VFMLA V22.S4, V26.S4, V28.S4
+	VMOV V4.B16, V25.B16
+	VFMLA V21.S4, V27.S4, V25.S4                 // p = p*r + 1
+	VMOV V4.B16, V26.B16
+	VFMLA V22.S4, V28.S4, V26.S4
+	FCVTZS4S(23, 21)                             // n
+	HALVE4S(21, 22)                              // half of it
+	VSUB V22.S4, V21.S4, V21.S4                  // the other half
+	VSHL $23, V22.S4, V22.S4                     // onto the exponent of 1
+	VSHL $23, V21.S4, V21.S4
+	VADD V4.S4, V22.S4, V22.S4
+	VADD V4.S4, V21.S4, V21.S4
+	FMUL4S(22, 25, 25)
+	FMUL4S(21, 25, 25)                           // exp = p*2^n
+	FCVTZS4S(24, 21)                             // n
+	HALVE4S(21, 22)                              // half of it
+	VSUB V22.S4, V21.S4, V21.S4                  // the other half
+	VSHL $23, V22.S4, V22.S4                     // onto the exponent of 1
+	VSHL $23, V21.S4, V21.S4
+	VADD V4.S4, V22.S4, V22.S4
+	VADD V4.S4, V21.S4, V21.S4
+	FMUL4S(22, 26, 26)
+	FMUL4S(21, 26, 26)
+	FADD4S(25, 17, 17)                           // sums += exp
+	FADD4S(26, 18, 18)
+	VUSHR $16, V25.S4, V21.S4                    // upper = exp>>16
+	VUSHR $16, V26.S4, V22.S4
+	VAND V14.B16, V21.B16, V21.B16               // upper & 1
+	VAND V14.B16, V22.B16, V22.B16
+	VADD V15.S4, V21.S4, V21.S4                  // upper & 1 + 0x7fff
+	VADD V15.S4, V22.S4, V22.S4
+	VADD V25.S4, V21.S4, V21.S4                  // r = upper & 1 + 0x7fff + exp
+	VADD V26.S4, V22.S4, V22.S4
+	FCMEQ4S(25, 25, 23)                          // not NaN
+	VBSL V25.B16, V21.B16, V23.B16               // exp is NaN ? exp : r
+	FCMEQ4S(26, 26, 24)                          // not NaN
+	VBSL V26.B16, V22.B16, V24.B16
+	VAND V16.B16, V23.B16, V23.B16               // bf16 = exp is NaN ? exp : r & upper half
+	VAND V16.B16, V24.B16, V24.B16
+	FSTPQ (F23, F24), 64(R0)                     // z = bf16
+	FLDPQ 96(R0), (F21, F22)                     // z
+	FMUL4S(1, 21, 21)                            // z*scale
+	FMUL4S(1, 22, 22)
+	FSUB4S(0, 21, 21)                            // z*scale - top
+	FSUB4S(0, 22, 22)
+	FMAX4S(3, 21, 21)                            // x = max(z*scale - top, expMin)
+	FMAX4S(3, 22, 22)
+	FMUL4S(5, 21, 23)                            // x*log2(e)
+	FMUL4S(5, 22, 24)
+	FRINTN4S(23, 23)                             // n = round(x*log2(e))
+	FRINTN4S(24, 24)
+	VFMLS V6.S4, V23.S4, V21.S4                  // r = x - n*ln2High
+	VFMLS V6.S4, V24.S4, V22.S4
+	VFMLS V7.S4, V23.S4, V21.S4                  // r = r - n*ln2Low
+	VFMLS V7.S4, V24.S4, V22.S4
+	VMOV V9.B16, V25.B16
+	VFMLA V21.S4, V8.S4, V25.S4                  // p = 1/7!*r + 1/6!
+	VMOV V9.B16, V26.B16
+	VFMLA V22.S4, V8.S4, V26.S4
+	VMOV V10.B16, V27.B16
+	VFMLA V21.S4, V25.S4, V27.S4                 // p = p*r + 1/5!
+	VMOV V10.B16, V28.B16
+	VFMLA V22.S4, V26.S4, V28.S4
+	VMOV V11.B16, V25.B16
+	VFMLA V21.S4, V27.S4, V25.S4                 // p = p*r + 1/4!
+	VMOV V11.B16, V26.B16
+	VFMLA V22.S4, V28.S4, V26.S4
+	VMOV V12.B16, V27.B16
+	VFMLA V21.S4, V25.S4, V27.S4                 // p = p*r + 1/3!
+	VMOV V12.B16, V28.B16
+	VFMLA V22.S4, V26.S4, V28.S4
+	VMOV V13.B16, V25.B16
+	VFMLA V21.S4, V27.S4, V25.S4                 // p = p*r + 1/2!
+	VMOV V13.B16, V26.B16
+	VFMLA V22.S4, V28.S4, V26.S4
+	VMOV V4.B16, V27.B16
+	VFMLA V21.S4, V25.S4, V27.S4                 // p = p*r + 1
+	VMOV V4.B16, V28.B16
+	VFMLA V22.S4, V26.S4, V28.S4
+	VMOV V4.B16, V25.B16
+	VFMLA V21.S4, V27.S4, V25.S4                 // p = p*r + 1
+	VMOV V4.B16, V26.B16
+	VFMLA V22.S4, V28.S4, V26.S4
+	FCVTZS4S(23, 21)                             // n
+	HALVE4S(21, 22)                              // half of it
+	VSUB V22.S4, V21.S4, V21.S4                  // the other half
+	VSHL $23, V22.S4, V22.S4                     // onto the exponent of 1
+	VSHL $23, V21.S4, V21.S4
+	VADD V4.S4, V22.S4, V22.S4
+	VADD V4.S4, V21.S4, V21.S4
+	FMUL4S(22, 25, 25)
+	FMUL4S(21, 25, 25)                           // exp = p*2^n
+	FCVTZS4S(24, 21)                             // n
+	HALVE4S(21, 22)                              // half of it
+	VSUB V22.S4, V21.S4, V21.S4                  // the other half
+	VSHL $23, V22.S4, V22.S4                     // onto the exponent of 1
+	VSHL $23, V21.S4, V21.S4
+	VADD V4.S4, V22.S4, V22.S4
+	VADD V4.S4, V21.S4, V21.S4
+	FMUL4S(22, 26, 26)
+	FMUL4S(21, 26, 26)
+	FADD4S(25, 19, 19)                           // sums += exp
+	FADD4S(26, 20, 20)
+	VUSHR $16, V25.S4, V21.S4                    // upper = exp>>16
+	VUSHR $16, V26.S4, V22.S4
+	VAND V14.B16, V21.B16, V21.B16               // upper & 1
+	VAND V14.B16, V22.B16, V22.B16
+	VADD V15.S4, V21.S4, V21.S4                  // upper & 1 + 0x7fff
+	VADD V15.S4, V22.S4, V22.S4
+	VADD V25.S4, V21.S4, V21.S4                  // r = upper & 1 + 0x7fff + exp
+	VADD V26.S4, V22.S4, V22.S4
+	FCMEQ4S(25, 25, 23)                          // not NaN
+	VBSL V25.B16, V21.B16, V23.B16               // exp is NaN ? exp : r
+	FCMEQ4S(26, 26, 24)                          // not NaN
+	VBSL V26.B16, V22.B16, V24.B16
+	VAND V16.B16, V23.B16, V23.B16               // bf16 = exp is NaN ? exp : r & upper half
+	VAND V16.B16, V24.B16, V24.B16
+	FSTPQ (F23, F24), 96(R0)                     // z = bf16
+	FLDPQ 128(R0), (F21, F22)                    // z
+	FMUL4S(1, 21, 21)                            // z*scale
+	FMUL4S(1, 22, 22)
+	FSUB4S(0, 21, 21)                            // z*scale - top
+	FSUB4S(0, 22, 22)
+	FMAX4S(3, 21, 21)                            // x = max(z*scale - top, expMin)
+	FMAX4S(3, 22, 22)
+	FMUL4S(5, 21, 23)                            // x*log2(e)
+	FMUL4S(5, 22, 24)
+	FRINTN4S(23, 23)                             // n = round(x*log2(e))
+	FRINTN4S(24, 24)
+	VFMLS V6.S4, V23.S4, V21.S4                  // r = x - n*ln2High
+	VFMLS V6.S4, V24.S4, V22.S4
+	VFMLS V7.S4, V23.S4, V21.S4                  // r = r - n*ln2Low
+	VFMLS V7.S4, V24.S4, V22.S4
+	VMOV V9.B16, V25.B16
+	VFMLA V21.S4, V8.S4, V25.S4                  // p = 1/7!*r + 1/6!
+	VMOV V9.B16, V26.B16
+	VFMLA V22.S4, V8.S4, V26.S4
+	VMOV V10.B16, V27.B16
+	VFMLA V21.S4, V25.S4, V27.S4                 // p = p*r + 1/5!
+	VMOV V10.B16, V28.B16
+	VFMLA V22.S4, V26.S4, V28.S4
+	VMOV V11.B16, V25.B16
+	VFMLA V21.S4, V27.S4, V25.S4                 // p = p*r + 1/4!
+	VMOV V11.B16, V26.B16
+	VFMLA V22.S4, V28.S4, V26.S4
+	VMOV V12.B16, V27.B16
+	VFMLA V21.S4, V25.S4, V27.S4                 // p = p*r + 1/3!
+	VMOV V12.B16, V28.B16
+	VFMLA V22.S4, V26.S4, V28.S4
+	VMOV V13.B16, V25.B16
+	VFMLA V21.S4, V27.S4, V25.S4                 // p = p*r + 1/2!
+	VMOV V13.B16, V26.B16
+	VFMLA V22.S4, V28.S4, V26.S4
+	VMOV V4.B16, V27.B16
+	VFMLA V21.S4, V25.S4, V27.S4                 // p = p*r + 1
+	VMOV V4.B16, V28.B16
+	VFMLA V22.S4, V26.S4, V28.S4
+	VMOV V4.B16, V25.B16
+	VFMLA V21.S4, V27.S4, V25.S4                 // p = p*r + 1
+	VMOV V4.B16, V26.B16
+	VFMLA V22.S4, V28.S4, V26.S4
+	FCVTZS4S(23, 21)                             // n
+	HALVE4S(21, 22)                              // half of it
+	VSUB V22.S4, V21.S4, V21.S4                  // the other half
+	VSHL $23, V22.S4, V22.S4                     // onto the exponent of 1
+	VSHL $23, V21.S4, V21.S4
+	VADD V4.S4, V22.S4, V22.S4
+	VADD V4.S4, V21.S4, V21.S4
+	FMUL4S(22, 25, 25)
+	FMUL4S(21, 25, 25)                           // exp = p*2^n
+	FCVTZS4S(24, 21)                             // n
+	HALVE4S(21, 22)                              // half of it
+	VSUB V22.S4, V21.S4, V21.S4                  // the other half
+	VSHL $23, V22.S4, V22.S4                     // onto the exponent of 1
+	VSHL $23, V21.S4, V21.S4
+	VADD V4.S4, V22.S4, V22.S4
+	VADD V4.S4, V21.S4, V21.S4
+	FMUL4S(22, 26, 26)
+	FMUL4S(21, 26, 26)
+	FADD4S(25, 17, 17)                           // sums += exp
+	FADD4S(26, 18, 18)
+	VUSHR $16, V25.S4, V21.S4                    // upper = exp>>16
+	VUSHR $16, V26.S4, V22.S4
+	VAND V14.B16, V21.B16, V21.B16               // upper & 1
+	VAND V14.B16, V22.B16, V22.B16
+	VADD V15.S4, V21.S4, V21.S4                  // upper & 1 + 0x7fff
+	VADD V15.S4, V22.S4, V22.S4
+	VADD V25.S4, V21.S4, V21.S4                  // r = upper & 1 + 0x7fff + exp
+	VADD V26.S4, V22.S4, V22.S4
+	FCMEQ4S(25, 25, 23)                          // not NaN
+	VBSL V25.B16, V21.B16, V23.B16               // exp is NaN ? exp : r
+	FCMEQ4S(26, 26, 24)                          // not NaN
+	VBSL V26.B16, V22.B16, V24.B16
+	VAND V16.B16, V23.B16, V23.B16               // bf16 = exp is NaN ? exp : r & upper half
+	VAND V16.B16, V24.B16, V24.B16
+	FSTPQ (F23, F24), 128(R0)                    // z = bf16
+	FLDPQ 160(R0), (F21, F22)                    // z
+	FMUL4S(1, 21, 21)                            // z*scale
+	FMUL4S(1, 22, 22)
+	FSUB4S(0, 21, 21)                            // z*scale - top
+	FSUB4S(0, 22, 22)
+	FMAX4S(3, 21, 21)                            // x = max(z*scale - top, expMin)
+	FMAX4S(3, 22, 22)
+	FMUL4S(5, 21, 23)                            // x*log2(e)
+	FMUL4S(5, 22, 24)
+	FRINTN4S(23, 23)                             // n = round(x*log2(e))
+	FRINTN4S(24, 24)
+	VFMLS V6.S4, V23.S4, V21.S4                  // r = x - n*ln2High
+	VFMLS V6.S4, V24.S4, V22.S4
+	VFMLS V7.S4, V23.S4, V21.S4                  // r = r - n*ln2Low
+	VFMLS V7.S4, V24.S4, V22.S4
+	VMOV V9.B16, V25.B16
+	VFMLA V21.S4, V8.S4, V25.S4                  // p = 1/7!*r + 1/6!
+	VMOV V9.B16, V26.B16
+	VFMLA V22.S4, V8.S4, V26.S4
+	VMOV V10.B16, V27.B16
+	VFMLA V21.S4, V25.S4, V27.S4                 // p = p*r + 1/5!
+	VMOV V10.B16, V28.B16
+	VFMLA V22.S4, V26.S4, V28.S4
+	VMOV V11.B16, V25.B16
+	VFMLA V21.S4, V27.S4, V25.S4                 // p = p*r + 1/4!
+	VMOV V11.B16, V26.B16
+	VFMLA V22.S4, V28.S4, V26.S4
+	VMOV V12.B16, V27.B16
+	VFMLA V21.S4, V25.S4, V27.S4                 // p = p*r + 1/3!
+	VMOV V12.B16, V28.B16
+	VFMLA V22.S4, V26.S4, V28.S4
+	VMOV V13.B16, V25.B16
+	VFMLA V21.S4, V27.S4, V25.S4                 // p = p*r + 1/2!
+	VMOV V13.B16, V26.B16
+	VFMLA V22.S4, V28.S4, V26.S4
+	VMOV V4.B16, V27.B16
+	VFMLA V21.S4, V25.S4, V27.S4                 // p = p*r + 1
+	VMOV V4.B16, V28.B16
+	VFMLA V22.S4, V26.S4, V28.S4
+	VMOV V4.B16, V25.B16
+	VFMLA V21.S4, V27.S4, V25.S4                 // p = p*r + 1
+	VMOV V4.B16, V26.B16
+	VFMLA V22.S4, V28.S4, V26.S4
+	FCVTZS4S(23, 21)                             // n
+	HALVE4S(21, 22)                              // half of it
+	VSUB V22.S4, V21.S4, V21.S4                  // the other half
+	VSHL $23, V22.S4, V22.S4                     // onto the exponent of 1
+	VSHL $23, V21.S4, V21.S4
+	VADD V4.S4, V22.S4, V22.S4
+	VADD V4.S4, V21.S4, V21.S4
+	FMUL4S(22, 25, 25)
+	FMUL4S(21, 25, 25)                           // exp = p*2^n
+	FCVTZS4S(24, 21)                             // n
+	HALVE4S(21, 22)                              // half of it
+	VSUB V22.S4, V21.S4, V21.S4                  // the other half
+	VSHL $23, V22.S4, V22.S4                     // onto the exponent of 1
+	VSHL $23, V21.S4, V21.S4
+	VADD V4.S4, V22.S4, V22.S4
+	VADD V4.S4, V21.S4, V21.S4
+	FMUL4S(22, 26, 26)
+	FMUL4S(21, 26, 26)
+	FADD4S(25, 19, 19)                           // sums += exp
+	FADD4S(26, 20, 20)
+	VUSHR $16, V25.S4, V21.S4                    // upper = exp>>16
+	VUSHR $16, V26.S4, V22.S4
+	VAND V14.B16, V21.B16, V21.B16               // upper & 1
+	VAND V14.B16, V22.B16, V22.B16
+	VADD V15.S4, V21.S4, V21.S4                  // upper & 1 + 0x7fff
+	VADD V15.S4, V22.S4, V22.S4
+	VADD V25.S4, V21.S4, V21.S4                  // r = upper & 1 + 0x7fff + exp
+	VADD V26.S4, V22.S4, V22.S4
+	FCMEQ4S(25, 25, 23)                          // not NaN
+	VBSL V25.B16, V21.B16, V23.B16               // exp is NaN ? exp : r
+	FCMEQ4S(26, 26, 24)                          // not NaN
+	VBSL V26.B16, V22.B16, V24.B16
+	VAND V16.B16, V23.B16, V23.B16               // bf16 = exp is NaN ? exp : r & upper half
+	VAND V16.B16, V24.B16, V24.B16
+	FSTPQ (F23, F24), 160(R0)                    // z = bf16
+	FLDPQ 192(R0), (F21, F22)                    // z
+	FMUL4S(1, 21, 21)                            // z*scale
+	FMUL4S(1, 22, 22)
+	FSUB4S(0, 21, 21)                            // z*scale - top
+	FSUB4S(0, 22, 22)
+	FMAX4S(3, 21, 21)                            // x = max(z*scale - top, expMin)
+	FMAX4S(3, 22, 22)
+	FMUL4S(5, 21, 23)                            // x*log2(e)
+	FMUL4S(5, 22, 24)
+	FRINTN4S(23, 23)                             // n = round(x*log2(e))
+	FRINTN4S(24, 24)
+	VFMLS V6.S4, V23.S4, V21.S4                  // r = x - n*ln2High
+	VFMLS V6.S4, V24.S4, V22.S4
+	VFMLS V7.S4, V23.S4, V21.S4                  // r = r - n*ln2Low
+	VFMLS V7.S4, V24.S4, V22.S4
+	VMOV V9.B16, V25.B16
+	VFMLA V21.S4, V8.S4, V25.S4                  // p = 1/7!*r + 1/6!
+	VMOV V9.B16, V26.B16
+	VFMLA V22.S4, V8.S4, V26.S4
+	VMOV V10.B16, V27.B16
+	VFMLA V21.S4, V25.S4, V27.S4                 // p = p*r + 1/5!
+	VMOV V10.B16, V28.B16
+	VFMLA V22.S4, V26.S4, V28.S4
+	VMOV V11.B16, V25.B16
+	VFMLA V21.S4, V27.S4, V25.S4                 // p = p*r + 1/4!
+	VMOV V11.B16, V26.B16
+	VFMLA V22.S4, V28.S4, V26.S4
+	VMOV V12.B16, V27.B16
+	VFMLA V21.S4, V25.S4, V27.S4                 // p = p*r + 1/3!
+	VMOV V12.B16, V28.B16
+	VFMLA V22.S4, V26.S4, V28.S4
+	VMOV V13.B16, V25.B16
+	VFMLA V21.S4, V27.S4, V25.S4                 // p = p*r + 1/2!
+	VMOV V13.B16, V26.B16
+	VFMLA V22.S4, V28.S4, V26.S4
+	VMOV V4.B16, V27.B16
+	VFMLA V21.S4, V25.S4, V27.S4                 // p = p*r + 1
+	VMOV V4.B16, V28.B16
+	VFMLA V22.S4, V26.S4, V28.S4
+	VMOV V4.B16, V25.B16
+	VFMLA V21.S4, V27.S4, V25.S4                 // p = p*r + 1
+	VMOV V4.B16, V26.B16
+	VFMLA V22.S4, V28.S4, V26.S4
+	FCVTZS4S(23, 21)                             // n
+	HALVE4S(21, 22)                              // half of it
+	VSUB V22.S4, V21.S4, V21.S4                  // the other half
+	VSHL $23, V22.S4, V22.S4                     // onto the exponent of 1
+	VSHL $23, V21.S4, V21.S4
+	VADD V4.S4, V22.S4, V22.S4
+	VADD V4.S4, V21.S4, V21.S4
+	FMUL4S(22, 25, 25)
+	FMUL4S(21, 25, 25)                           // exp = p*2^n
+	FCVTZS4S(24, 21)                             // n
+	HALVE4S(21, 22)                              // half of it
+	VSUB V22.S4, V21.S4, V21.S4                  // the other half
+	VSHL $23, V22.S4, V22.S4                     // onto the exponent of 1
+	VSHL $23, V21.S4, V21.S4
+	VADD V4.S4, V22.S4, V22.S4
+	VADD V4.S4, V21.S4, V21.S4
+	FMUL4S(22, 26, 26)
+	FMUL4S(21, 26, 26)
+	FADD4S(25, 17, 17)                           // sums += exp
+	FADD4S(26, 18, 18)
+	VUSHR $16, V25.S4, V21.S4                    // upper = exp>>16
+	VUSHR $16, V26.S4, V22.S4
+	VAND V14.B16, V21.B16, V21.B16               // upper & 1
+	VAND V14.B16, V22.B16, V22.B16
+	VADD V15.S4, V21.S4, V21.S4                  // upper & 1 + 0x7fff
+	VADD V15.S4, V22.S4, V22.S4
+	VADD V25.S4, V21.S4, V21.S4                  // r = upper & 1 + 0x7fff + exp
+	VADD V26.S4, V22.S4, V22.S4
+	FCMEQ4S(25, 25, 23)                          // not NaN
+	VBSL V25.B16, V21.B16, V23.B16               // exp is NaN ? exp : r
+	FCMEQ4S(26, 26, 24)                          // not NaN
+	VBSL V26.B16, V22.B16, V24.B16
+	VAND V16.B16, V23.B16, V23.B16               // bf16 = exp is NaN ? exp : r & upper half
+	VAND V16.B16, V24.B16, V24.B16
+	FSTPQ (F23, F24), 192(R0)                    // z = bf16
+	FLDPQ 224(R0), (F21, F22)                    // z
+	FMUL4S(1, 21, 21)                            // z*scale
+	FMUL4S(1, 22, 22)
+	FSUB4S(0, 21, 21)                            // z*scale - top
+	FSUB4S(0, 22, 22)
+	FMAX4S(3, 21, 21)                            // x = max(z*scale - top, expMin)
+	FMAX4S(3, 22, 22)
+	FMUL4S(5, 21, 23)                            // x*log2(e)
+	FMUL4S(5, 22, 24)
+	FRINTN4S(23, 23)                             // n = round(x*log2(e))
+	FRINTN4S(24, 24)
+	VFMLS V6.S4, V23.S4, V21.S4                  // r = x - n*ln2High
+	VFMLS V6.S4, V24.S4, V22.S4
+	VFMLS V7.S4, V23.S4, V21.S4                  // r = r - n*ln2Low
+	VFMLS V7.S4, V24.S4, V22.S4
+	VMOV V9.B16, V25.B16
+	VFMLA V21.S4, V8.S4, V25.S4                  // p = 1/7!*r + 1/6!
+	VMOV V9.B16, V26.B16
+	VFMLA V22.S4, V8.S4, V26.S4
+	VMOV V10.B16, V27.B16
+	VFMLA V21.S4, V25.S4, V27.S4                 // p = p*r + 1/5!
+	VMOV V10.B16, V28.B16
+	VFMLA V22.S4, V26.S4, V28.S4
+	VMOV V11.B16, V25.B16
+	VFMLA V21.S4, V27.S4, V25.S4                 // p = p*r + 1/4!
+	VMOV V11.B16, V26.B16
+	VFMLA V22.S4, V28.S4, V26.S4
+	VMOV V12.B16, V27.B16
+	VFMLA V21.S4, V25.S4, V27.S4                 // p = p*r + 1/3!
+	VMOV V12.B16, V28.B16
+	VFMLA V22.S4, V26.S4, V28.S4
+	VMOV V13.B16, V25.B16
+	VFMLA V21.S4, V27.S4, V25.S4                 // p = p*r + 1/2!
+	VMOV V13.B16, V26.B16
+	VFMLA V22.S4, V28.S4, V26.S4
+	VMOV V4.B16, V27.B16
+	VFMLA V21.S4, V25.S4, V27.S4                 // p = p*r + 1
+	VMOV V4.B16, V28.B16
+	VFMLA V22.S4, V26.S4, V28.S4
+	VMOV V4.B16, V25.B16
+	VFMLA V21.S4, V27.S4, V25.S4                 // p = p*r + 1
+	VMOV V4.B16, V26.B16
+	VFMLA V22.S4, V28.S4, V26.S4
+	FCVTZS4S(23, 21)                             // n
+	HALVE4S(21, 22)                              // half of it
+	VSUB V22.S4, V21.S4, V21.S4                  // the other half
+	VSHL $23, V22.S4, V22.S4                     // onto the exponent of 1
+	VSHL $23, V21.S4, V21.S4
+	VADD V4.S4, V22.S4, V22.S4
+	VADD V4.S4, V21.S4, V21.S4
+	FMUL4S(22, 25, 25)
+	FMUL4S(21, 25, 25)                           // exp = p*2^n
+	FCVTZS4S(24, 21)                             // n
+	HALVE4S(21, 22)                              // half of it
+	VSUB V22.S4, V21.S4, V21.S4                  // the other half
+	VSHL $23, V22.S4, V22.S4                     // onto the exponent of 1
+	VSHL $23, V21.S4, V21.S4
+	VADD V4.S4, V22.S4, V22.S4
+	VADD V4.S4, V21.S4, V21.S4
+	FMUL4S(22, 26, 26)
+	FMUL4S(21, 26, 26)
+	FADD4S(25, 19, 19)                           // sums += exp
+	FADD4S(26, 20, 20)
+	VUSHR $16, V25.S4, V21.S4                    // upper = exp>>16
+	VUSHR $16, V26.S4, V22.S4
+	VAND V14.B16, V21.B16, V21.B16               // upper & 1
+	VAND V14.B16, V22.B16, V22.B16
+	VADD V15.S4, V21.S4, V21.S4                  // upper & 1 + 0x7fff
+	VADD V15.S4, V22.S4, V22.S4
+	VADD V25.S4, V21.S4, V21.S4                  // r = upper & 1 + 0x7fff + exp
+	VADD V26.S4, V22.S4, V22.S4
+	FCMEQ4S(25, 25, 23)                          // not NaN
+	VBSL V25.B16, V21.B16, V23.B16               // exp is NaN ? exp : r
+	FCMEQ4S(26, 26, 24)                          // not NaN
+	VBSL V26.B16, V22.B16, V24.B16
+	VAND V16.B16, V23.B16, V23.B16               // bf16 = exp is NaN ? exp : r & upper half
+	VAND V16.B16, V24.B16, V24.B16
+	FSTPQ (F23, F24), 224(R0)                    // z = bf16
+	ADD $256, R0                                 // z: 64 elements on
+	SUBS $64, R22
+	BGE  many4
+
+rest4:
+	ADDS $48, R22                                // a full round?
+	BLT  tail4
+
+loop4:
+	FLDPQ (R0), (F21, F22)                       // z
+	FMUL4S(1, 21, 21)                            // z*scale
+	FMUL4S(1, 22, 22)
+	FSUB4S(0, 21, 21)                            // z*scale - top
+	FSUB4S(0, 22, 22)
+	FMAX4S(3, 21, 21)                            // x = max(z*scale - top, expMin)
+	FMAX4S(3, 22, 22)
+	FMUL4S(5, 21, 23)                            // x*log2(e)
+	FMUL4S(5, 22, 24)
+	FRINTN4S(23, 23)                             // n = round(x*log2(e))
+	FRINTN4S(24, 24)
+	VFMLS V6.S4, V23.S4, V21.S4                  // r = x - n*ln2High
+	VFMLS V6.S4, V24.S4, V22.S4
+	VFMLS V7.S4, V23.S4, V21.S4                  // r = r - n*ln2Low
+	VFMLS V7.S4, V24.S4, V22.S4
+	VMOV V9.B16, V25.B16
+	VFMLA V21.S4, V8.S4, V25.S4                  // p = 1/7!*r + 1/6!
+	VMOV V9.B16, V26.B16
+	VFMLA V22.S4, V8.S4, V26.S4
+	VMOV V10.B16, V27.B16
+	VFMLA V21.S4, V25.S4, V27.S4                 // p = p*r + 1/5!
+	VMOV V10.B16, V28.B16
+	VFMLA V22.S4, V26.S4, V28.S4
+	VMOV V11.B16, V25.B16
+	VFMLA V21.S4, V27.S4, V25.S4                 // p = p*r + 1/4!
+	VMOV V11.B16, V26.B16
+	VFMLA V22.S4, V28.S4, V26.S4
+	VMOV V12.B16, V27.B16
+	VFMLA V21.S4, V25.S4, V27.S4                 // p = p*r + 1/3!
+	VMOV V12.B16, V28.B16
+	VFMLA V22.S4, V26.S4, V28.S4
+	VMOV V13.B16, V25.B16
+	VFMLA V21.S4, V27.S4, V25.S4                 // p = p*r + 1/2!
+	VMOV V13.B16, V26.B16
+	VFMLA V22.S4, V28.S4, V26.S4
+	VMOV V4.B16, V27.B16
+	VFMLA V21.S4, V25.S4, V27.S4                 // p = p*r + 1
+	VMOV V4.B16, V28.B16
+	VFMLA V22.S4, V26.S4, V28.S4
+	VMOV V4.B16, V25.B16
+	VFMLA V21.S4, V27.S4, V25.S4                 // p = p*r + 1
+	VMOV V4.B16, V26.B16
+	VFMLA V22.S4, V28.S4, V26.S4
+	FCVTZS4S(23, 21)                             // n
+	HALVE4S(21, 22)                              // half of it
+	VSUB V22.S4, V21.S4, V21.S4                  // the other half
+	VSHL $23, V22.S4, V22.S4                     // onto the exponent of 1
+	VSHL $23, V21.S4, V21.S4
+	VADD V4.S4, V22.S4, V22.S4
+	VADD V4.S4, V21.S4, V21.S4
+	FMUL4S(22, 25, 25)
+	FMUL4S(21, 25, 25)                           // exp = p*2^n
+	FCVTZS4S(24, 21)                             // n
+	HALVE4S(21, 22)                              // half of it
+	VSUB V22.S4, V21.S4, V21.S4                  // the other half
+	VSHL $23, V22.S4, V22.S4                     // onto the exponent of 1
+	VSHL $23, V21.S4, V21.S4
+	VADD V4.S4, V22.S4, V22.S4
+	VADD V4.S4, V21.S4, V21.S4
+	FMUL4S(22, 26, 26)
+	FMUL4S(21, 26, 26)
+	FADD4S(25, 17, 17)                           // sums += exp
+	FADD4S(26, 18, 18)
+	VUSHR $16, V25.S4, V21.S4                    // upper = exp>>16
+	VUSHR $16, V26.S4, V22.S4
+	VAND V14.B16, V21.B16, V21.B16               // upper & 1
+	VAND V14.B16, V22.B16, V22.B16
+	VADD V15.S4, V21.S4, V21.S4                  // upper & 1 + 0x7fff
+	VADD V15.S4, V22.S4, V22.S4
+	VADD V25.S4, V21.S4, V21.S4                  // r = upper & 1 + 0x7fff + exp
+	VADD V26.S4, V22.S4, V22.S4
+	FCMEQ4S(25, 25, 23)                          // not NaN
+	VBSL V25.B16, V21.B16, V23.B16               // exp is NaN ? exp : r
+	FCMEQ4S(26, 26, 24)                          // not NaN
+	VBSL V26.B16, V22.B16, V24.B16
+	VAND V16.B16, V23.B16, V23.B16               // bf16 = exp is NaN ? exp : r & upper half
+	VAND V16.B16, V24.B16, V24.B16
+	FSTPQ (F23, F24), (R0)                       // z = bf16
+	FLDPQ 32(R0), (F21, F22)                     // z
+	FMUL4S(1, 21, 21)                            // z*scale
+	FMUL4S(1, 22, 22)
+	FSUB4S(0, 21, 21)                            // z*scale - top
+	FSUB4S(0, 22, 22)
+	FMAX4S(3, 21, 21)                            // x = max(z*scale - top, expMin)
+	FMAX4S(3, 22, 22)
+	FMUL4S(5, 21, 23)                            // x*log2(e)
+	FMUL4S(5, 22, 24)
+	FRINTN4S(23, 23)                             // n = round(x*log2(e))
+	FRINTN4S(24, 24)
+	VFMLS V6.S4, V23.S4, V21.S4                  // r = x - n*ln2High
+	VFMLS V6.S4, V24.S4, V22.S4
+	VFMLS V7.S4, V23.S4, V21.S4                  // r = r - n*ln2Low
+	VFMLS V7.S4, V24.S4, V22.S4
+	VMOV V9.B16, V25.B16
+	VFMLA V21.S4, V8.S4, V25.S4                  // p = 1/7!*r + 1/6!
+	VMOV V9.B16, V26.B16
+	VFMLA V22.S4, V8.S4, V26.S4
+	VMOV V10.B16, V27.B16
+	VFMLA V21.S4, V25.S4, V27.S4                 // p = p*r + 1/5!
+	VMOV V10.B16, V28.B16
+	VFMLA V22.S4, V26.S4, V28.S4
+	VMOV V11.B16, V25.B16
+	VFMLA V21.S4, V27.S4, V25.S4                 // p = p*r + 1/4!
+	VMOV V11.B16, V26.B16
+	VFMLA V22.S4, V28.S4, V26.S4
+	VMOV V12.B16, V27.B16
+	VFMLA V21.S4, V25.S4, V27.S4                 // p = p*r + 1/3!
+	VMOV V12.B16, V28.B16
+	VFMLA V22.S4, V26.S4, V28.S4
+	VMOV V13.B16, V25.B16
+	VFMLA V21.S4, V27.S4, V25.S4                 // p = p*r + 1/2!
+	VMOV V13.B16, V26.B16
+	VFMLA V22.S4, V28.S4, V26.S4
+	VMOV V4.B16, V27.B16
+	VFMLA V21.S4, V25.S4, V27.S4                 // p = p*r + 1
+	VMOV V4.B16, V28.B16
+	VFMLA V22.S4, V26.S4, V28.S4
+	VMOV V4.B16, V25.B16
+	VFMLA V21.S4, V27.S4, V25.S4                 // p = p*r + 1
+	VMOV V4.B16, V26.B16
+	VFMLA V22.S4, V28.S4, V26.S4
+	FCVTZS4S(23, 21)                             // n
+	HALVE4S(21, 22)                              // half of it
+	VSUB V22.S4, V21.S4, V21.S4                  // the other half
+	VSHL $23, V22.S4, V22.S4                     // onto the exponent of 1
+	VSHL $23, V21.S4, V21.S4
+	VADD V4.S4, V22.S4, V22.S4
+	VADD V4.S4, V21.S4, V21.S4
+	FMUL4S(22, 25, 25)
+	FMUL4S(21, 25, 25)                           // exp = p*2^n
+	FCVTZS4S(24, 21)                             // n
+	HALVE4S(21, 22)                              // half of it
+	VSUB V22.S4, V21.S4, V21.S4                  // the other half
+	VSHL $23, V22.S4, V22.S4                     // onto the exponent of 1
+	VSHL $23, V21.S4, V21.S4
+	VADD V4.S4, V22.S4, V22.S4
+	VADD V4.S4, V21.S4, V21.S4
+	FMUL4S(22, 26, 26)
+	FMUL4S(21, 26, 26)
+	FADD4S(25, 19, 19)                           // sums += exp
+	FADD4S(26, 20, 20)
+	VUSHR $16, V25.S4, V21.S4                    // upper = exp>>16
+	VUSHR $16, V26.S4, V22.S4
+	VAND V14.B16, V21.B16, V21.B16               // upper & 1
+	VAND V14.B16, V22.B16, V22.B16
+	VADD V15.S4, V21.S4, V21.S4                  // upper & 1 + 0x7fff
+	VADD V15.S4, V22.S4, V22.S4
+	VADD V25.S4, V21.S4, V21.S4                  // r = upper & 1 + 0x7fff + exp
+	VADD V26.S4, V22.S4, V22.S4
+	FCMEQ4S(25, 25, 23)                          // not NaN
+	VBSL V25.B16, V21.B16, V23.B16               // exp is NaN ? exp : r
+	FCMEQ4S(26, 26, 24)                          // not NaN
+	VBSL V26.B16, V22.B16, V24.B16
+	VAND V16.B16, V23.B16, V23.B16               // bf16 = exp is NaN ? exp : r & upper half
+	VAND V16.B16, V24.B16, V24.B16
+	FSTPQ (F23, F24), 32(R0)                     // z = bf16
+	ADD $64, R0                                  // z: 16 elements on
+	SUBS $16, R22
+	BGE  loop4
+
+tail4:
+	ADDS $16, R22                                // elements left
+	BEQ  done4
+	MOVD $tail-64(SP), R24                       // tails of arrays
+	MOVD $lanesNEON<>+64(SB), R23                // mask of the lanes that exist
+	SUB R22<<2, R23
+	STP (ZR, ZR), (R24)
+	STP (ZR, ZR), 16(R24)
+	STP (ZR, ZR), 32(R24)
+	STP (ZR, ZR), 48(R24)
+	MOVD R0, R10                                 // z
+	ADD $0, R24, R11
+	COPYFULL
+	FLDPQ (R24), (F21, F22)                      // z
+	FMUL4S(1, 21, 21)                            // z*scale
+	FMUL4S(1, 22, 22)
+	FSUB4S(0, 21, 21)                            // z*scale - top
+	FSUB4S(0, 22, 22)
+	FMAX4S(3, 21, 21)                            // x = max(z*scale - top, expMin)
+	FMAX4S(3, 22, 22)
+	FMUL4S(5, 21, 23)                            // x*log2(e)
+	FMUL4S(5, 22, 24)
+	FRINTN4S(23, 23)                             // n = round(x*log2(e))
+	FRINTN4S(24, 24)
+	VFMLS V6.S4, V23.S4, V21.S4                  // r = x - n*ln2High
+	VFMLS V6.S4, V24.S4, V22.S4
+	VFMLS V7.S4, V23.S4, V21.S4                  // r = r - n*ln2Low
+	VFMLS V7.S4, V24.S4, V22.S4
+	VMOV V9.B16, V25.B16
+	VFMLA V21.S4, V8.S4, V25.S4                  // p = 1/7!*r + 1/6!
+	VMOV V9.B16, V26.B16
+	VFMLA V22.S4, V8.S4, V26.S4
+	VMOV V10.B16, V27.B16
+	VFMLA V21.S4, V25.S4, V27.S4                 // p = p*r + 1/5!
+	VMOV V10.B16, V28.B16
+	VFMLA V22.S4, V26.S4, V28.S4
+	VMOV V11.B16, V25.B16
+	VFMLA V21.S4, V27.S4, V25.S4                 // p = p*r + 1/4!
+	VMOV V11.B16, V26.B16
+	VFMLA V22.S4, V28.S4, V26.S4
+	VMOV V12.B16, V27.B16
+	VFMLA V21.S4, V25.S4, V27.S4                 // p = p*r + 1/3!
+	VMOV V12.B16, V28.B16
+	VFMLA V22.S4, V26.S4, V28.S4
+	VMOV V13.B16, V25.B16
+	VFMLA V21.S4, V27.S4, V25.S4                 // p = p*r + 1/2!
+	VMOV V13.B16, V26.B16
+	VFMLA V22.S4, V28.S4, V26.S4
+	VMOV V4.B16, V27.B16
+	VFMLA V21.S4, V25.S4, V27.S4                 // p = p*r + 1
+	VMOV V4.B16, V28.B16
+	VFMLA V22.S4, V26.S4, V28.S4
+	VMOV V4.B16, V25.B16
+	VFMLA V21.S4, V27.S4, V25.S4                 // p = p*r + 1
+	VMOV V4.B16, V26.B16
+	VFMLA V22.S4, V28.S4, V26.S4
+	FCVTZS4S(23, 21)                             // n
+	HALVE4S(21, 22)                              // half of it
+	VSUB V22.S4, V21.S4, V21.S4                  // the other half
+	VSHL $23, V22.S4, V22.S4                     // onto the exponent of 1
+	VSHL $23, V21.S4, V21.S4
+	VADD V4.S4, V22.S4, V22.S4
+	VADD V4.S4, V21.S4, V21.S4
+	FMUL4S(22, 25, 25)
+	FMUL4S(21, 25, 25)                           // exp = p*2^n
+	FCVTZS4S(24, 21)                             // n
+	HALVE4S(21, 22)                              // half of it
+	VSUB V22.S4, V21.S4, V21.S4                  // the other half
+	VSHL $23, V22.S4, V22.S4                     // onto the exponent of 1
+	VSHL $23, V21.S4, V21.S4
+	VADD V4.S4, V22.S4, V22.S4
+	VADD V4.S4, V21.S4, V21.S4
+	FMUL4S(22, 26, 26)
+	FMUL4S(21, 26, 26)
+	FMOVQ (R23), F21                             // lanes that exist
+	VAND V25.B16, V21.B16, V21.B16               // sums += exp
+	FADD4S(21, 17, 17)
+	FMOVQ 16(R23), F21                           // lanes that exist
+	VAND V26.B16, V21.B16, V21.B16
+	FADD4S(21, 18, 18)
+	VUSHR $16, V25.S4, V21.S4                    // upper = exp>>16
+	VUSHR $16, V26.S4, V22.S4
+	VAND V14.B16, V21.B16, V21.B16               // upper & 1
+	VAND V14.B16, V22.B16, V22.B16
+	VADD V15.S4, V21.S4, V21.S4                  // upper & 1 + 0x7fff
+	VADD V15.S4, V22.S4, V22.S4
+	VADD V25.S4, V21.S4, V21.S4                  // r = upper & 1 + 0x7fff + exp
+	VADD V26.S4, V22.S4, V22.S4
+	FCMEQ4S(25, 25, 23)                          // not NaN
+	VBSL V25.B16, V21.B16, V23.B16               // exp is NaN ? exp : r
+	FCMEQ4S(26, 26, 24)                          // not NaN
+	VBSL V26.B16, V22.B16, V24.B16
+	VAND V16.B16, V23.B16, V23.B16               // bf16 = exp is NaN ? exp : r & upper half
+	VAND V16.B16, V24.B16, V24.B16
+	FSTPQ (F23, F24), (R24)                      // z = bf16
+	FLDPQ 32(R24), (F21, F22)                    // z
+	FMUL4S(1, 21, 21)                            // z*scale
+	FMUL4S(1, 22, 22)
+	FSUB4S(0, 21, 21)                            // z*scale - top
+	FSUB4S(0, 22, 22)
+	FMAX4S(3, 21, 21)                            // x = max(z*scale - top, expMin)
+	FMAX4S(3, 22, 22)
+	FMUL4S(5, 21, 23)                            // x*log2(e)
+	FMUL4S(5, 22, 24)
+	FRINTN4S(23, 23)                             // n = round(x*log2(e))
+	FRINTN4S(24, 24)
+	VFMLS V6.S4, V23.S4, V21.S4                  // r = x - n*ln2High
+	VFMLS V6.S4, V24.S4, V22.S4
+	VFMLS V7.S4, V23.S4, V21.S4                  // r = r - n*ln2Low
+	VFMLS V7.S4, V24.S4, V22.S4
+	VMOV V9.B16, V25.B16
+	VFMLA V21.S4, V8.S4, V25.S4                  // p = 1/7!*r + 1/6!
+	VMOV V9.B16, V26.B16
+	VFMLA V22.S4, V8.S4, V26.S4
+	VMOV V10.B16, V27.B16
+	VFMLA V21.S4, V25.S4, V27.S4                 // p = p*r + 1/5!
+	VMOV V10.B16, V28.B16
+	VFMLA V22.S4, V26.S4, V28.S4
+	VMOV V11.B16, V25.B16
+	VFMLA V21.S4, V27.S4, V25.S4                 // p = p*r + 1/4!
+	VMOV V11.B16, V26.B16
+	VFMLA V22.S4, V28.S4, V26.S4
+	VMOV V12.B16, V27.B16
+	VFMLA V21.S4, V25.S4, V27.S4                 // p = p*r + 1/3!
+	VMOV V12.B16, V28.B16
+	VFMLA V22.S4, V26.S4, V28.S4
+	VMOV V13.B16, V25.B16
+	VFMLA V21.S4, V27.S4, V25.S4                 // p = p*r + 1/2!
+	VMOV V13.B16, V26.B16
+	VFMLA V22.S4, V28.S4, V26.S4
+	VMOV V4.B16, V27.B16
+	VFMLA V21.S4, V25.S4, V27.S4                 // p = p*r + 1
+	VMOV V4.B16, V28.B16
+	VFMLA V22.S4, V26.S4, V28.S4
+	VMOV V4.B16, V25.B16
+	VFMLA V21.S4, V27.S4, V25.S4                 // p = p*r + 1
+	VMOV V4.B16, V26.B16
+	VFMLA V22.S4, V28.S4, V26.S4
+	FCVTZS4S(23, 21)                             // n
+	HALVE4S(21, 22)                              // half of it
+	VSUB V22.S4, V21.S4, V21.S4                  // the other half
+	VSHL $23, V22.S4, V22.S4                     // onto the exponent of 1
+	VSHL $23, V21.S4, V21.S4
+	VADD V4.S4, V22.S4, V22.S4
+	VADD V4.S4, V21.S4, V21.S4
+	FMUL4S(22, 25, 25)
+	FMUL4S(21, 25, 25)                           // exp = p*2^n
+	FCVTZS4S(24, 21)                             // n
+	HALVE4S(21, 22)                              // half of it
+	VSUB V22.S4, V21.S4, V21.S4                  // the other half
+	VSHL $23, V22.S4, V22.S4                     // onto the exponent of 1
+	VSHL $23, V21.S4, V21.S4
+	VADD V4.S4, V22.S4, V22.S4
+	VADD V4.S4, V21.S4, V21.S4
+	FMUL4S(22, 26, 26)
+	FMUL4S(21, 26, 26)
+	FMOVQ 32(R23), F21                           // lanes that exist
+	VAND V25.B16, V21.B16, V21.B16               // sums += exp
+	FADD4S(21, 19, 19)
+	FMOVQ 48(R23), F21                           // lanes that exist
+	VAND V26.B16, V21.B16, V21.B16
+	FADD4S(21, 20, 20)
+	VUSHR $16, V25.S4, V21.S4                    // upper = exp>>16
+	VUSHR $16, V26.S4, V22.S4
+	VAND V14.B16, V21.B16, V21.B16               // upper & 1
+	VAND V14.B16, V22.B16, V22.B16
+	VADD V15.S4, V21.S4, V21.S4                  // upper & 1 + 0x7fff
+	VADD V15.S4, V22.S4, V22.S4
+	VADD V25.S4, V21.S4, V21.S4                  // r = upper & 1 + 0x7fff + exp
+	VADD V26.S4, V22.S4, V22.S4
+	FCMEQ4S(25, 25, 23)                          // not NaN
+	VBSL V25.B16, V21.B16, V23.B16               // exp is NaN ? exp : r
+	FCMEQ4S(26, 26, 24)                          // not NaN
+	VBSL V26.B16, V22.B16, V24.B16
+	VAND V16.B16, V23.B16, V23.B16               // bf16 = exp is NaN ? exp : r & upper half
+	VAND V16.B16, V24.B16, V24.B16
+	FSTPQ (F23, F24), 32(R24)                    // z = bf16
+	ADD $0, R24, R10                             // z
+	MOVD R0, R11
+	COPYFULL
+
+done4:
+	FMOVS (R16), F21                             // old maximum = state[0]
+	VDUP V21.S[0], V21.S4
+	FMOVS 4(R16), F22                            // old sum = state[1]
+	VDUP V22.S[0], V22.S4
+	FCMPS F0, F21                                // top = old maximum?
+	BEQ  equal5
+	FSUB4S(0, 21, 21)                            // old maximum - top
+	FMAX4S(3, 21, 21)                            // x = max(old maximum - top, expMin)
+	FMUL4S(5, 21, 23)                            // x*log2(e)
+	FRINTN4S(23, 23)                             // n = round(x*log2(e))
+	VFMLS V6.S4, V23.S4, V21.S4                  // r = x - n*ln2High
+	VFMLS V7.S4, V23.S4, V21.S4                  // r = r - n*ln2Low
+	VMOV V9.B16, V24.B16
+	VFMLA V21.S4, V8.S4, V24.S4                  // p = 1/7!*r + 1/6!
+	VMOV V10.B16, V25.B16
+	VFMLA V21.S4, V24.S4, V25.S4                 // p = p*r + 1/5!
+	VMOV V11.B16, V24.B16
+	VFMLA V21.S4, V25.S4, V24.S4                 // p = p*r + 1/4!
+	VMOV V12.B16, V25.B16
+	VFMLA V21.S4, V24.S4, V25.S4                 // p = p*r + 1/3!
+	VMOV V13.B16, V24.B16
+	VFMLA V21.S4, V25.S4, V24.S4                 // p = p*r + 1/2!
+	VMOV V4.B16, V25.B16
+	VFMLA V21.S4, V24.S4, V25.S4                 // p = p*r + 1
+	VMOV V4.B16, V24.B16
+	VFMLA V21.S4, V25.S4, V24.S4                 // p = p*r + 1
+	FCVTZS4S(23, 21)                             // n
+	HALVE4S(21, 25)                              // half of it
+	VSUB V25.S4, V21.S4, V21.S4                  // the other half
+	VSHL $23, V25.S4, V25.S4                     // onto the exponent of 1
+	VSHL $23, V21.S4, V21.S4
+	VADD V4.S4, V25.S4, V25.S4
+	VADD V4.S4, V21.S4, V21.S4
+	FMUL4S(25, 24, 24)
+	FMUL4S(21, 24, 24)                           // factor = exp
+	FMUL4S(24, 22, 21)                           // old sum*factor
+	VMOV V21.B16, V22.B16                        // old sum = old sum*factor
+	MOVD d+56(FP), R22                           // elements left
+	MOVD R15, R0                                 // o
+	SUBS $16, R22                                // a full round?
+	BLT  tail6
+
+loop6:
+	FLDPQ (R0), (F21, F23)                       // o
+	FMUL4S(24, 21, 21)                           // o*factor
+	FMUL4S(24, 23, 23)
+	FSTPQ (F21, F23), (R0)                       // o = o*factor
+	FLDPQ 32(R0), (F21, F23)                     // o
+	FMUL4S(24, 21, 21)                           // o*factor
+	FMUL4S(24, 23, 23)
+	FSTPQ (F21, F23), 32(R0)                     // o = o*factor
+	ADD $64, R0                                  // o: 16 elements on
+	SUBS $16, R22
+	BGE  loop6
+
+tail6:
+	ADDS $16, R22                                // elements left
+	BEQ  done6
+	MOVD $tail-64(SP), R24                       // tails of arrays
+	STP (ZR, ZR), (R24)
+	STP (ZR, ZR), 16(R24)
+	STP (ZR, ZR), 32(R24)
+	STP (ZR, ZR), 48(R24)
+	MOVD R0, R10                                 // o
+	ADD $0, R24, R11
+	COPYFULL
+	FLDPQ (R24), (F21, F23)                      // o
+	FMUL4S(24, 21, 21)                           // o*factor
+	FMUL4S(24, 23, 23)
+	FSTPQ (F21, F23), (R24)                      // o = o*factor
+	FLDPQ 32(R24), (F21, F23)                    // o
+	FMUL4S(24, 21, 21)                           // o*factor
+	FMUL4S(24, 23, 23)
+	FSTPQ (F21, F23), 32(R24)                    // o = o*factor
+	ADD $0, R24, R10                             // o
+	MOVD R0, R11
+	COPYFULL
+
+done6:
+
+equal5:
+	FMOVS F0, (R16)                              // state[0] = top
+	FADD4S(19, 17, 0)                            // lanes 8 apart
+	FADD4S(20, 18, 21)
+	FADD4S(21, 0, 0)                             // 4 apart
+	VEXT $8, V0.B16, V0.B16, V21.B16
+	FADD4S(21, 0, 0)                             // 2 apart
+	VDUP V0.S[1], V21.S4
+	FADD4S(21, 0, 0)                             // 1 apart
+	FADD4S(0, 22, 22)                            // old sum + sum of sums
+	FMOVS F22, 4(R16)                            // state[1] = old sum + sum of sums
+	ADD R19, R14                                 // the next row
+	ADD R20, R15
+	ADD $12, R16
+	SUBS $1, R21
+	BNE  row3
 	RET
 
 // func widenNEON(dst []float32, src []uint16)
@@ -4449,22 +8212,22 @@ done1:
 // func copyRowsNEON(dst []float32, ldd int, src []float32, lds, rows, cols int)
 // copyRowsNEON is dst[i*ldd+j] = src[i*lds+j] for i < rows and j < cols, both positive.
 TEXT ·copyRowsNEON(SB), NOSPLIT, $128-80
-	MOVD src_base+32(FP), R14                    // src
-	MOVD lds+56(FP), R19
+	MOVD dst_base+0(FP), R14                     // dst
+	MOVD ldd+24(FP), R19
 	LSL $2, R19                                  // bytes between rows
-	MOVD dst_base+0(FP), R15                     // dst
-	MOVD ldd+24(FP), R20
+	MOVD src_base+32(FP), R15                    // src
+	MOVD lds+56(FP), R20
 	LSL $2, R20                                  // bytes between rows
 	MOVD rows+64(FP), R21
 
 row:
-	MOVD cols+72(FP), R22
-	MOVD R14, R0
-	MOVD R15, R1
+	MOVD cols+72(FP), R22                        // elements left
+	MOVD R15, R0                                 // src
+	MOVD R14, R1                                 // dst
 	SUBS $16, R22                                // a full round?
-	BLT  tail1
+	BLT  tail2
 
-loop1:
+loop2:
 	FLDPQ (R0), (F0, F1)                         // src
 	FLDPQ 32(R0), (F2, F3)
 	FSTPQ (F0, F1), (R1)                         // dst = src
@@ -4472,11 +8235,11 @@ loop1:
 	ADD $64, R0                                  // src: 16 elements on
 	ADD $64, R1                                  // dst: 16 elements on
 	SUBS $16, R22
-	BGE  loop1
+	BGE  loop2
 
-tail1:
+tail2:
 	ADDS $16, R22                                // elements left
-	BEQ  done1
+	BEQ  done2
 	MOVD $tail-128(SP), R24                      // tails of arrays
 	STP (ZR, ZR), (R24)
 	STP (ZR, ZR), 16(R24)
@@ -4493,7 +8256,7 @@ tail1:
 	MOVD R1, R11
 	COPYFULL
 
-done1:
+done2:
 	ADD R19, R14                                 // the next row
 	ADD R20, R15
 	SUBS $1, R21
@@ -4503,22 +8266,22 @@ done1:
 // func widenRowsNEON(dst []float32, ldd int, src []uint16, lds, rows, cols int)
 // widenRowsNEON is dst[i*ldd+j] = src[i*lds+j] for i < rows and j < cols, both positive.
 TEXT ·widenRowsNEON(SB), NOSPLIT, $128-80
-	MOVD src_base+32(FP), R14                    // src
-	MOVD lds+56(FP), R19
-	LSL $1, R19                                  // bytes between rows
-	MOVD dst_base+0(FP), R15                     // dst
-	MOVD ldd+24(FP), R20
-	LSL $2, R20                                  // bytes between rows
+	MOVD dst_base+0(FP), R14                     // dst
+	MOVD ldd+24(FP), R19
+	LSL $2, R19                                  // bytes between rows
+	MOVD src_base+32(FP), R15                    // src
+	MOVD lds+56(FP), R20
+	LSL $1, R20                                  // bytes between rows
 	MOVD rows+64(FP), R21
 
 row:
-	MOVD cols+72(FP), R22
-	MOVD R14, R0
-	MOVD R15, R1
+	MOVD cols+72(FP), R22                        // elements left
+	MOVD R15, R0                                 // src
+	MOVD R14, R1                                 // dst
 	SUBS $16, R22                                // a full round?
-	BLT  tail1
+	BLT  tail2
 
-loop1:
+loop2:
 	FMOVD (R0), F0                               // src
 	SHLL4S(0, 0)
 	FMOVD 8(R0), F1
@@ -4532,11 +8295,11 @@ loop1:
 	ADD $32, R0                                  // src: 16 elements on
 	ADD $64, R1                                  // dst: 16 elements on
 	SUBS $16, R22
-	BGE  loop1
+	BGE  loop2
 
-tail1:
+tail2:
 	ADDS $16, R22                                // elements left
-	BEQ  done1
+	BEQ  done2
 	MOVD $tail-128(SP), R24                      // tails of arrays
 	STP (ZR, ZR), (R24)
 	STP (ZR, ZR), 16(R24)
@@ -4557,7 +8320,7 @@ tail1:
 	MOVD R1, R11
 	COPYFULL
 
-done1:
+done2:
 	ADD R19, R14                                 // the next row
 	ADD R20, R15
 	SUBS $1, R21
@@ -4569,22 +8332,22 @@ done1:
 TEXT ·upperRowsNEON(SB), NOSPLIT, $128-80
 	MOVD $0xffff0000, R26                        // upper half
 	VDUP R26, V0.S4
-	MOVD src_base+32(FP), R14                    // src
-	MOVD lds+56(FP), R19
+	MOVD dst_base+0(FP), R14                     // dst
+	MOVD ldd+24(FP), R19
 	LSL $2, R19                                  // bytes between rows
-	MOVD dst_base+0(FP), R15                     // dst
-	MOVD ldd+24(FP), R20
+	MOVD src_base+32(FP), R15                    // src
+	MOVD lds+56(FP), R20
 	LSL $2, R20                                  // bytes between rows
 	MOVD rows+64(FP), R21
 
 row:
-	MOVD cols+72(FP), R22
-	MOVD R14, R0
-	MOVD R15, R1
+	MOVD cols+72(FP), R22                        // elements left
+	MOVD R15, R0                                 // src
+	MOVD R14, R1                                 // dst
 	SUBS $16, R22                                // a full round?
-	BLT  tail1
+	BLT  tail2
 
-loop1:
+loop2:
 	FLDPQ (R0), (F1, F2)                         // src
 	FLDPQ 32(R0), (F3, F4)
 	VAND V0.B16, V1.B16, V1.B16                  // src & upper half
@@ -4596,11 +8359,11 @@ loop1:
 	ADD $64, R0                                  // src: 16 elements on
 	ADD $64, R1                                  // dst: 16 elements on
 	SUBS $16, R22
-	BGE  loop1
+	BGE  loop2
 
-tail1:
+tail2:
 	ADDS $16, R22                                // elements left
-	BEQ  done1
+	BEQ  done2
 	MOVD $tail-128(SP), R24                      // tails of arrays
 	STP (ZR, ZR), (R24)
 	STP (ZR, ZR), 16(R24)
@@ -4621,7 +8384,7 @@ tail1:
 	MOVD R1, R11
 	COPYFULL
 
-done1:
+done2:
 	ADD R19, R14                                 // the next row
 	ADD R20, R15
 	SUBS $1, R21
@@ -4631,22 +8394,22 @@ done1:
 // func lowerRowsNEON(dst []float32, ldd int, src []float32, lds, rows, cols int)
 // lowerRowsNEON is copyRows of the lower halves of words, shifted up.
 TEXT ·lowerRowsNEON(SB), NOSPLIT, $128-80
-	MOVD src_base+32(FP), R14                    // src
-	MOVD lds+56(FP), R19
+	MOVD dst_base+0(FP), R14                     // dst
+	MOVD ldd+24(FP), R19
 	LSL $2, R19                                  // bytes between rows
-	MOVD dst_base+0(FP), R15                     // dst
-	MOVD ldd+24(FP), R20
+	MOVD src_base+32(FP), R15                    // src
+	MOVD lds+56(FP), R20
 	LSL $2, R20                                  // bytes between rows
 	MOVD rows+64(FP), R21
 
 row:
-	MOVD cols+72(FP), R22
-	MOVD R14, R0
-	MOVD R15, R1
+	MOVD cols+72(FP), R22                        // elements left
+	MOVD R15, R0                                 // src
+	MOVD R14, R1                                 // dst
 	SUBS $16, R22                                // a full round?
-	BLT  tail1
+	BLT  tail2
 
-loop1:
+loop2:
 	FLDPQ (R0), (F0, F1)                         // src
 	FLDPQ 32(R0), (F2, F3)
 	VSHL $16, V0.S4, V0.S4                       // src<<16
@@ -4658,11 +8421,11 @@ loop1:
 	ADD $64, R0                                  // src: 16 elements on
 	ADD $64, R1                                  // dst: 16 elements on
 	SUBS $16, R22
-	BGE  loop1
+	BGE  loop2
 
-tail1:
+tail2:
 	ADDS $16, R22                                // elements left
-	BEQ  done1
+	BEQ  done2
 	MOVD $tail-128(SP), R24                      // tails of arrays
 	STP (ZR, ZR), (R24)
 	STP (ZR, ZR), 16(R24)
@@ -4683,7 +8446,7 @@ tail1:
 	MOVD R1, R11
 	COPYFULL
 
-done1:
+done2:
 	ADD R19, R14                                 // the next row
 	ADD R20, R15
 	SUBS $1, R21

@@ -60,14 +60,31 @@ func (isa) logitGrad(z []float32, lse, inv, c, h, entropy float32) {
 	logitGradGeneric(z, lse, inv, c, h, entropy)
 }
 
-// scoreGrad makes z p = exp(z*scale-lse), and dp p*(dp-delta)*scale.
-func (isa) scoreGrad(z, dp []float32, lse, delta, scale float32) {
-	scoreGradGeneric(z, dp, lse, delta, scale)
+// scoreGrad makes each of rows rows of cols scores z, ldz apart as those of dp, p = exp(z*scale-lse), and dp
+// p*(dp-delta)*scale, with lse and delta of the row.
+func (isa) scoreGrad(z, dp []float32, ldz int, lse, delta []float32, rows, cols int, scale float32) {
+	scoreGradGeneric(z, dp, ldz, lse, delta, rows, cols, scale)
 }
 
-// softmaxStep makes z exp(z*scale-top), top the maximum of z*scale and state[0]. The output o
-// and the sum state[1] so far are rescaled to it, and state[1] grows by the sum of z.
-func (isa) softmaxStep(z, o, state []float32, scale float32) { softmaxStepGeneric(z, o, state, scale) }
+// scoreGradHalf makes each of rows rows of cols scores z, ldz apart as those of dp, p = exp(z*scale-lse), and dp
+// p*(dp-delta)*scale, with lse and delta of the row. It rounds both to bf16.
+func (isa) scoreGradHalf(z, dp []float32, ldz int, lse, delta []float32, rows, cols int, scale float32) {
+	scoreGradHalfGeneric(z, dp, ldz, lse, delta, rows, cols, scale)
+}
+
+// softmaxStep makes each of rows rows of cols scores z, ldz apart, exp(z*scale-top), top the maximum of
+// z*scale and state[0]. The row of o, d long, and the sum state[1] so far are rescaled to it, and state[1]
+// grows by the sum of z. state has 3 a row, the third for top; scale is positive.
+func (isa) softmaxStep(z []float32, ldz int, o []float32, d int, state []float32, rows, cols int, scale float32) {
+	softmaxStepGeneric(z, ldz, o, d, state, rows, cols, scale)
+}
+
+// softmaxStepHalf makes each of rows rows of cols scores z, ldz apart, exp(z*scale-top), top the maximum of
+// z*scale and state[0]. The row of o, d long, and the sum state[1] so far are rescaled to it, and state[1]
+// grows by the sum of z. state has 3 a row, the third for top; scale is positive. It rounds z to bf16.
+func (isa) softmaxStepHalf(z []float32, ldz int, o []float32, d int, state []float32, rows, cols int, scale float32) {
+	softmaxStepHalfGeneric(z, ldz, o, d, state, rows, cols, scale)
+}
 
 // widen is dst = src.
 func (isa) widen(dst []float32, src []uint16) { widenGeneric(dst, src) }

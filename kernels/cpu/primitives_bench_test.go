@@ -16,7 +16,7 @@ func BenchmarkPrimitives(b *testing.B) {
 			o.x[5][i] = v * v
 		}
 		zero := make([]float32, n)
-		x, y, z, state := o.x[0], o.x[1], o.x[2], make([]float32, 2)
+		x, y, z, state := o.x[0], o.x[1], o.x[2], make([]float32, 3)
 		f := mat{f: x, rows: n / 32, cols: 32, stride: 32}
 		h := mat{h: o.half, half: true, rows: n / 32, cols: 32, stride: 32}
 		for _, c := range []struct {
@@ -40,7 +40,7 @@ func BenchmarkPrimitives(b *testing.B) {
 			{"expMoments", func(s isa) { s.expMoments(x, 2) }},
 			{"softmax", func(s isa) { // of 64 scores, n the length of the output
 				copy(z[:64], x)
-				s.softmax(z[:64], o.x[3], state, 64, .1)
+				s.softmax(z[:64], o.x[3], len(o.x[3]), state, 1, 64, 64, .1, false)
 			}},
 			{"widen", func(s isa) { s.widen(z, o.half) }},
 			{"narrow", func(s isa) { s.narrow(o.bits, x) }},

@@ -99,6 +99,25 @@ type primitive struct {
 	want [2]uint64 // hash of the results, as is and with denormals flushed
 }
 
+// scoreGrad runs f on a row of scores.
+func (o *operands) scoreGrad(f func(z, dp []float32, ldz int, lse, delta []float32, rows, cols int, scale float32)) {
+	f(o.x[0], o.x[1], o.n, []float32{4}, []float32{o.c}, 1, o.n, .3)
+}
+
+// softmax is a step of the online softmax of a row of up to 64 scores.
+func (o *operands) softmax(s isa, half bool) {
+	z := make([]float32, 64)
+	seen := copy(z, o.x[0])
+	for i, v := range z { // a NaN among the scores makes the row one, whatever the maximum
+		if v != v {
+			z[i] = 0
+		}
+	}
+	state := []float32{o.c, 2, 0}
+	s.softmax(z, o.x[1], len(o.x[1]), state, 1, seen, 64, .25, half)
+	o.out = append(z, state[:2]...)
+}
+
 var primitives = []primitive{
 	{"add", 0, func(s isa, o *operands) { s.add(o.x[0], o.x[1], o.x[2]) }, [2]uint64{0xb8add9599174328e, 0x7e6a3069a04eb4aa}},
 	{"mul", 0, func(s isa, o *operands) { s.mul(o.x[0], o.x[1], o.x[2]) }, [2]uint64{0x2862c3396cf472d, 0xb09c95a469d68bb3}},
@@ -132,19 +151,10 @@ var primitives = []primitive{
 		o.out = []float32{sum, moment}
 	}, [2]uint64{0x6e656205145878aa, 0x6e656205145878aa}},
 	{"logitGrad", -1, func(s isa, o *operands) { s.logitGrad(o.x[0], o.a, o.c, .5, .25, 2) }, [2]uint64{0x8192305b995cdf9c, 0x8dcba8af4ac1f74}},
-	{"scoreGrad", 4, func(s isa, o *operands) { s.scoreGrad(o.x[0], o.x[1], 4, o.c, .3) }, [2]uint64{0xf1c871a49d930cc, 0xf1c871a49d930cc}},
-	{"softmax", -1, func(s isa, o *operands) {
-		z := make([]float32, 64)
-		seen := copy(z, o.x[0])
-		for i, v := range z { // a NaN among the scores makes the row one, whatever the maximum
-			if v != v {
-				z[i] = 0
-			}
-		}
-		state := []float32{o.c, 2}
-		s.softmax(z, o.x[1], state, seen, .25)
-		o.out = append(z, state...)
-	}, [2]uint64{0xc1df5c731e425d06, 0x6210d783cda66a52}},
+	{"scoreGrad", 4, func(s isa, o *operands) { o.scoreGrad(s.scoreGrad) }, [2]uint64{0xf1c871a49d930cc, 0xf1c871a49d930cc}},
+	{"scoreGradHalf", -1, func(s isa, o *operands) { o.scoreGrad(s.scoreGradHalf) }, [2]uint64{0x88a58a8c98d09b4f, 0x88a58a8c98d09b4f}},
+	{"softmaxHalf", -1, func(s isa, o *operands) { o.softmax(s, true) }, [2]uint64{0x9f6a821fe4960d88, 0x1c92fad3f3d2e824}},
+	{"softmax", -1, func(s isa, o *operands) { o.softmax(s, false) }, [2]uint64{0xc1df5c731e425d06, 0x6210d783cda66a52}},
 	{"widen", 0, func(s isa, o *operands) { s.widen(o.x[0], o.half) }, [2]uint64{0x593137a2943406e5, 0x593137a2943406e5}},
 	{"narrow", 0, func(s isa, o *operands) { s.narrow(o.bits, o.x[0]) }, [2]uint64{0xc7340563b8dc6647, 0xc7340563b8dc6647}},
 	{"round", 0, func(s isa, o *operands) {

@@ -108,6 +108,7 @@ func Run(t *testing.T, open func(workers int) (kernels.Backend, error), opts Opt
 		{"SwiGLU", s.swiGLU},
 		{"Attend", s.attend},
 		{"AttendBits", s.attendBits},
+		{"AttendDeep", s.attendDeep},
 		{"LogProb", s.logProb},
 		{"Sample", s.sample},
 		{"AdamW", s.adamW},

@@ -11,6 +11,15 @@ func (k *kernel) rounded(v *value) *value {
 	return k.ifNaN(v, k.or(up, k.bits(0x40, "quiet")), r).as("bf16")
 }
 
+// copyRows is rows of cols elements of src, as f makes them, to those of dst.
+func (k *kernel) copyRows(f func(v *value) *value) {
+	k.rows([]line{k.apart("dst", "ldd"), k.apart("src", "lds")}, func() {
+		k.each("cols", func() { k.store("dst", f(k.load("src"))) })
+	})
+}
+
+func same(v *value) *value { return v }
+
 var converts = []*kernel{
 	describe("widen(dst []float32, src []uint16)", "is dst = src", func(k *kernel) {
 		k.stream("dst", "src", func() { k.store("dst", k.load("src")) })
@@ -32,19 +41,19 @@ var converts = []*kernel{
 	}),
 	loose(describe("copyRows(dst []float32, ldd int, src []float32, lds, rows, cols int)",
 		"is dst[i*ldd+j] = src[i*lds+j] for i < rows and j < cols, both positive", func(k *kernel) {
-			k.rows(func() { k.store("dst", k.load("src")) })
+			k.copyRows(same)
 		})),
 	loose(describe("widenRows(dst []float32, ldd int, src []uint16, lds, rows, cols int)",
 		"is dst[i*ldd+j] = src[i*lds+j] for i < rows and j < cols, both positive", func(k *kernel) {
-			k.rows(func() { k.store("dst", k.load("src")) })
+			k.copyRows(same)
 		})),
 	loose(describe("upperRows(dst []float32, ldd int, src []float32, lds, rows, cols int)",
 		"is copyRows of the upper halves of words", func(k *kernel) {
-			k.rows(func() { k.store("dst", k.and(k.load("src"), k.bits(0xffff0000, "upper half"))) })
+			k.copyRows(func(v *value) *value { return k.and(v, k.bits(0xffff0000, "upper half")) })
 		})),
 	loose(describe("lowerRows(dst []float32, ldd int, src []float32, lds, rows, cols int)",
 		"is copyRows of the lower halves of words, shifted up", func(k *kernel) {
-			k.rows(func() { k.store("dst", k.shiftLeft(k.load("src"), 16)) })
+			k.copyRows(func(v *value) *value { return k.shiftLeft(v, 16) })
 		})),
 	special("transpose", describe("transpose4(dst []float32, ldd int, src []float32, lds, cols int)",
 		"is dst[k*ldd+r] = src[r*lds+k] for r < 16 and k < cols, a positive multiple of 4", nil)),

@@ -38,7 +38,6 @@ const (
 	opTree     // sum of the lanes of an accumulator: those 8 apart, then 4, 2 and 1
 	opTreeMax
 	opTree64
-	opSpread // lane 0 of a in all lanes
 	opPeek   // the f32 at imm bytes of a slice, in all lanes
 	opPoke   // stores lane 0 there
 	opReturn // lane 0 is the result
@@ -107,18 +106,27 @@ type instr struct {
 	param *param
 	body  []*instr
 	loop  *loop
-	end   int // of body
+	lines []line // of opRows
+	end   int    // of body
+}
+
+// A line says how far apart the rows of a slice lie: as many elements as an int argument says, or n.
+type line struct {
+	slice *param
+	apart *param
+	n     int
 }
 
 // A loop runs over count elements, 16 at a time.
 type loop struct {
-	count  *param // a slice, whose length counts, or an int
-	halves bool   // half the length
-	arrays []*array
-	masks  bool   // the lanes beyond the end are told apart other than by load and store
-	rows   bool   // it is inside opRows
-	many   int    // full rounds that a first loop takes together, if not 0
-	ahead  *array // what that loop prefetches
+	count   *param // a slice, whose length counts, or an int
+	halves  bool   // half the length
+	arrays  []*array
+	masks   bool   // the lanes beyond the end are told apart other than by load and store
+	rows    bool   // it is inside opRows, and its arrays are rows
+	many    int    // full rounds that a first loop takes together, if not 0
+	ahead   *array // what that loop prefetches, if not nil
+	abreast bool   // they go through the body together, as far as there are registers
 }
 
 // A kernel is a primitive: a signature and its instructions.
@@ -131,6 +139,7 @@ type kernel struct {
 	body     []*instr
 	into     *[]*instr // where instructions go
 	loop     *loop
+	lines    []line // of the opRows that is being described
 	uniforms []*value
 	special  string // "transpose" and "peak" are written per machine
 }
@@ -285,7 +294,6 @@ func (k *kernel) squareTo(acc, v *value) {
 func (k *kernel) tree(acc *value) *value    { return k.function(opTree, 0, "sum of "+acc.text, acc) }
 func (k *kernel) treeMax(acc *value) *value { return k.function(opTreeMax, 0, "max", acc) }
 func (k *kernel) tree64(acc *value) *value  { return k.function(opTree64, 0, "sum of "+acc.text, acc) }
-func (k *kernel) spread(v *value) *value    { return k.function(opSpread, 0, v.text+" in all lanes", v) }
 
 // peek is element i of a slice, in all lanes; poke stores there.
 func (k *kernel) peek(slice string, i int) *value {
@@ -366,23 +374,35 @@ func (k *kernel) stream(count, ahead string, body func()) {
 	})
 }
 
+// blocks is each where count is often a multiple of 64.
+func (k *kernel) blocks(count string, body func()) {
+	k.over(&loop{count: k.param(count), many: 4, abreast: true}, body)
+}
+
 // pairs runs body over half the length of a slice.
 func (k *kernel) pairs(count string, body func()) {
 	k.over(&loop{count: k.param(count), halves: true}, body)
 }
 
 func (k *kernel) over(l *loop, body func()) {
-	k.loop = l
+	k.loop, l.rows = l, k.lines != nil
 	k.inside(&instr{op: opLoop, loop: l}, body)
 	k.loop = nil
 }
 
-// rows runs body over cols elements in each of rows rows of dst and src, which lie ldd and lds apart.
-func (k *kernel) rows(body func()) {
-	k.inside(&instr{op: opRows}, func() {
-		k.over(&loop{count: k.param("cols"), rows: true}, body)
-	})
+// rows runs body for each of rows rows of the slices in lines.
+func (k *kernel) rows(lines []line, body func()) {
+	k.lines = lines
+	k.inside(&instr{op: opRows, lines: lines}, body)
+	k.lines = nil
 }
+
+// apart is rows of a slice that lie as far apart as an int argument says; every is rows of n elements.
+func (k *kernel) apart(slice, step string) line {
+	return line{slice: k.param(slice), apart: k.param(step)}
+}
+
+func (k *kernel) every(n int, slice string) line { return line{slice: k.param(slice), n: n} }
 
 // unlessEqual skips body where lane 0 of a equals that of b.
 func (k *kernel) unlessEqual(a, b *value, body func()) {

@@ -45,6 +45,7 @@ type emitter struct {
 	note   string // comment of the next line
 	labels int
 	base   map[*array]string // registers that point to arrays
+	row    map[*param]string // and to the rows of slices, inside opRows
 	slot   map[*array]int    // and places in the frame of the tails of arrays
 }
 
@@ -175,20 +176,28 @@ func (k *kernel) number() {
 				in.dst.born, in.dst.last = pos, pos
 			}
 			walk(in.body)
-			if in.op == opLoop {
+			if in.op == opLoop || in.op == opRows {
 				pos++
 				in.end = pos
-				for _, b := range in.body {
-					for _, v := range b.src {
-						if v.born < in.pos {
-							v.last = pos
-						}
+				in.each(func(v *value) {
+					if v.born < in.pos {
+						v.last = pos
 					}
-				}
+				})
 			}
 		}
 	}
 	walk(k.body)
+}
+
+// each calls f for the operands of the body of in.
+func (in *instr) each(f func(v *value)) {
+	for _, b := range in.body {
+		for _, v := range b.src {
+			f(v)
+		}
+		b.each(f)
+	}
 }
 
 func (e *emitter) list(list []*instr) {
@@ -198,6 +207,8 @@ func (e *emitter) list(list []*instr) {
 			e.loop(in)
 		case opRows:
 			e.m.rows(e, in, func() { e.list(in.body) })
+			e.row = nil
+			e.end(in)
 		case opUnlessEqual:
 			label := e.newLabel("equal")
 			e.note = in.text
@@ -215,11 +226,15 @@ func (e *emitter) list(list []*instr) {
 func (e *emitter) loop(in *instr) {
 	e.m.loop(e, in.loop, func(rounds int) {
 		e.tail = rounds == 0
-		for e.round = range max(1, rounds) {
-			for first := 0; first < e.m.parts(); first += e.group {
+		steps, parts := max(1, rounds), e.m.parts()
+		if in.loop.abreast && !e.tail {
+			steps, parts = 1, steps*parts
+		}
+		for e.round = range steps {
+			for first := 0; first < parts; first += e.group {
 				var group []int
-				for p := range e.group {
-					group = append(group, first+p)
+				for p := first; p < min(first+e.group, parts); p++ {
+					group = append(group, p)
 				}
 				for _, b := range in.body {
 					e.single(b, group)
@@ -228,13 +243,16 @@ func (e *emitter) loop(in *instr) {
 		}
 		e.tail, e.round = false, 0
 	})
-	for _, b := range in.body {
-		for _, v := range b.src {
-			if v.last == in.end {
-				e.drop(v)
-			}
+	e.end(in)
+}
+
+// end takes back the registers of what lived to the end of in.
+func (e *emitter) end(in *instr) {
+	in.each(func(v *value) {
+		if v.last == in.end {
+			e.drop(v)
 		}
-	}
+	})
 }
 
 // single emits one instruction, in a loop for the parts in group.
@@ -321,7 +339,7 @@ func (e *emitter) instruction(in *instr, group []int) {
 		e.m.memory(e, in, group, in.dst.regs)
 	case opStore:
 		e.m.memory(e, in, group, in.src[0].regs)
-	case opStart, opStart64, opTree, opTreeMax, opTree64, opSpread, opPeek, opPoke, opReturn, opReturn64, opAssign:
+	case opStart, opStart64, opTree, opTreeMax, opTree64, opPeek, opPoke, opReturn, opReturn64, opAssign:
 		e.m.whole(e, in)
 	default:
 		if group == nil {
@@ -330,11 +348,11 @@ func (e *emitter) instruction(in *instr, group []int) {
 		for i, p := range group {
 			s := make([]int, len(in.src))
 			for j, v := range in.src {
-				s[j] = v.register(i, p)
+				s[j] = v.register(i, p%e.m.parts())
 			}
 			d := -1
 			if in.dst != nil {
-				d = in.dst.register(i, p)
+				d = in.dst.register(i, p%e.m.parts())
 			}
 			if in.op == opPresent && !e.tail {
 				if d != s[0] {

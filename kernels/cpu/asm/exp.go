@@ -4,8 +4,17 @@ package main
 
 // exp is e^x as expf of the package cpu computes it, step by step.
 func (k *kernel) exp(x *value) *value {
+	return k.expWithin(k.lower(k.raise(x, k.bits(0xc2d00000, "expMin")), k.bits(0x42b20000, "expMax")).as("x"))
+}
+
+// expOfNegative is exp for x ≤ 0.
+func (k *kernel) expOfNegative(x *value) *value {
+	return k.expWithin(k.raise(x, k.bits(0xc2d00000, "expMin")).as("x"))
+}
+
+// expWithin is exp for expMin ≤ x ≤ expMax.
+func (k *kernel) expWithin(x *value) *value {
 	one := k.one()
-	x = k.lower(k.raise(x, k.bits(0xc2d00000, "expMin")), k.bits(0x42b20000, "expMax")).as("x")
 	n := k.nearest(k.mul(x, k.bits(0x3fb8aa3b, "log2(e)"))).as("n")
 	x = k.fnma(n, k.bits(0x3f317200, "ln2High"), x).as("r")
 	x = k.fnma(n, k.bits(0x35bfbe8e, "ln2Low"), x).as("r")
@@ -69,35 +78,75 @@ var exps = []*kernel{
 			k.store("z", k.mul(k.mul(p, k.sub(minus, t)), k.arg("inv")))
 		})
 	}),
-	describe("scoreGrad(z, dp []float32, lse, delta, scale float32)", "makes z p = exp(z*scale-lse), and dp p*(dp-delta)*scale", func(k *kernel) {
-		k.each("z", func() {
-			p := k.exp(k.sub(k.mul(k.load("z"), k.arg("scale")), k.arg("lse")))
-			k.store("z", p)
-			k.store("dp", k.mul(k.mul(p, k.sub(k.load("dp"), k.arg("delta"))), k.arg("scale")))
-		})
-	}),
-	loose(describe("softmaxStep(z, o, state []float32, scale float32)", `makes z exp(z*scale-top), top the maximum of z*scale and state[0]. The output o
-and the sum state[1] so far are rescaled to it, and state[1] grows by the sum of z`, func(k *kernel) {
-		least := k.bits(0xff800000, "-Inf")
-		m := k.maxima(least)
-		k.each("z", func() { k.maxTo(m, k.present(k.mul(k.load("z"), k.arg("scale")), least)) })
-		was := k.peek("state", 0).as("old maximum")
-		top := k.spread(k.max(k.treeMax(m), was)).as("top")
-		s := k.sums("sums")
-		k.each("z", func() {
-			p := k.exp(k.sub(k.mul(k.load("z"), k.arg("scale")), top))
-			k.store("z", p)
-			k.sumTo(s, p)
-		})
-		sum := k.peek("state", 1).as("old sum")
-		k.unlessEqual(top, was, func() {
-			f := k.exp(k.sub(was, top)).as("factor")
-			k.assign(sum, k.mul(sum, f))
-			k.each("o", func() { k.store("o", k.mul(k.load("o"), f)) })
-		})
-		k.poke("state", 0, top)
-		k.poke("state", 1, k.add(sum, k.tree(s)))
-	})),
+	scoreGrad(""), scoreGrad("Half"),
+	softmaxStep(""), softmaxStep("Half"),
+}
+
+// softmaxStep is a step of the online softmax. It takes the maxima of all rows before the first exponential: a
+// tree of 16 lanes is a long chain, and those of different rows do not wait for each other.
+func softmaxStep(suffix string) *kernel {
+	return loose(describe("softmaxStep"+suffix+"(z []float32, ldz int, o []float32, d int, state []float32, rows, cols int, scale float32)",
+		`makes each of rows rows of cols scores z, ldz apart, exp(z*scale-top), top the maximum of
+z*scale and state[0]. The row of o, d long, and the sum state[1] so far are rescaled to it, and state[1]
+grows by the sum of z. state has 3 a row, the third for top; scale is positive`+alsoRounds(suffix, "z"), func(k *kernel) {
+			least := k.bits(0xff800000, "-Inf")
+			z, state := k.apart("z", "ldz"), k.every(3, "state")
+			k.rows([]line{z, state}, func() {
+				m := k.maxima(least)
+				k.blocks("cols", func() { k.maxTo(m, k.present(k.load("z"), least)) })
+				k.poke("state", 2, k.max(k.mul(k.treeMax(m), k.arg("scale")), k.peek("state", 0)).as("top"))
+			})
+			k.rows([]line{z, k.apart("o", "d"), state}, func() {
+				top, s := k.peek("state", 2).as("top"), k.sums("sums")
+				k.blocks("cols", func() {
+					p := k.expOfNegative(k.sub(k.mul(k.load("z"), k.arg("scale")), top))
+					k.sumTo(s, p)
+					k.storeAs(suffix, "z", p)
+				})
+				was, sum := k.peek("state", 0).as("old maximum"), k.peek("state", 1).as("old sum")
+				k.unlessEqual(top, was, func() {
+					f := k.expOfNegative(k.sub(was, top)).as("factor")
+					k.assign(sum, k.mul(sum, f))
+					k.each("d", func() { k.store("o", k.mul(k.load("o"), f)) })
+				})
+				k.poke("state", 0, top)
+				k.poke("state", 1, k.add(sum, k.tree(s)))
+			})
+		}))
+}
+
+// scoreGrad is the way back.
+func scoreGrad(suffix string) *kernel {
+	return loose(describe("scoreGrad"+suffix+"(z, dp []float32, ldz int, lse, delta []float32, rows, cols int, scale float32)",
+		`makes each of rows rows of cols scores z, ldz apart as those of dp, p = exp(z*scale-lse), and dp
+p*(dp-delta)*scale, with lse and delta of the row`+alsoRounds(suffix, "both"), func(k *kernel) {
+			k.rows([]line{k.apart("z", "ldz"), k.apart("dp", "ldz"), k.every(1, "lse"), k.every(1, "delta")}, func() {
+				lse, delta := k.peek("lse", 0), k.peek("delta", 0)
+				k.blocks("cols", func() {
+					p := k.exp(k.sub(k.mul(k.load("z"), k.arg("scale")), lse)).as("p")
+					ds := k.mul(k.mul(p, k.sub(k.load("dp"), delta)), k.arg("scale")).as("ds")
+					k.storeAs(suffix, "z", p)
+					k.storeAs(suffix, "dp", ds)
+				})
+			})
+		}))
+}
+
+func alsoRounds(suffix, what string) string {
+	if suffix == "" {
+		return ""
+	}
+	return ". It rounds " + what + " to bf16"
+}
+
+// storeAs is store, in a kernel of the suffix Half rounded to the nearest bf16, ties to even.
+func (k *kernel) storeAs(suffix, slice string, v *value) {
+	if suffix == "Half" {
+		odd := k.and(k.shiftRight(v, 16).as("upper"), k.bits(1, "1"))
+		r := k.addInt(k.addInt(odd, k.bits(0x7fff, "0x7fff")), v).as("r")
+		v = k.and(k.ifNaN(v, v, r), k.bits(0xffff0000, "upper half")).as("bf16")
+	}
+	k.store(slice, v)
 }
 
 func loose(k *kernel) *kernel {

@@ -49,9 +49,7 @@ func (neon) prologue(e *emitter) {
 }
 
 func (m neon) loop(e *emitter, l *loop, body func(rounds int)) {
-	if !l.rows {
-		m.pointers(e, l)
-	}
+	m.pointers(e, l)
 	e.labels++
 	n := e.labels
 	advance := func(rounds int) {
@@ -64,7 +62,7 @@ func (m neon) loop(e *emitter, l *loop, body func(rounds int)) {
 		e.line("BLT  rest%d", n)
 		m.label(e, fmt.Sprintf("many%d", n))
 		body(l.many)
-		for off := 0; off < 16*l.many*l.ahead.param.elem(); off += 64 {
+		for off := 0; l.ahead != nil && off < 16*l.many*l.ahead.param.elem(); off += 64 {
 			e.line("PRFM %d(%s), PLDL1KEEP", 4096+off, e.base[l.ahead])
 		}
 		advance(l.many)
@@ -122,6 +120,14 @@ func (neon) copier(a *array) string {
 // pointers loads where the arrays of a loop are and how many elements they have.
 func (m neon) pointers(e *emitter, l *loop) {
 	e.base = map[*array]string{}
+	if l.rows {
+		e.noted("elements left", "MOVD %s+%d(FP), R22", l.count.name, l.count.off)
+		for i, a := range l.arrays {
+			e.base[a] = fmt.Sprintf("R%d", i)
+			e.noted(a.param.name, "MOVD %s, %s", e.row[a.param], e.base[a])
+		}
+		return
+	}
 	e.noted("elements left", "MOVD %s_len+%d(FP), R22", l.count.name, l.count.off+8)
 	if l.halves {
 		e.noted("pairs", "LSR $1, R22")
@@ -137,31 +143,29 @@ func (m neon) pointers(e *emitter, l *loop) {
 }
 
 func (m neon) rows(e *emitter, in *instr, body func()) {
-	l := in.body[0].loop
-	e.base = map[*array]string{}
-	var next [2]string
-	for i, a := range l.arrays {
-		ld := "ldd"
-		if a.in {
-			ld = "lds"
+	e.row = map[*param]string{}
+	var next []string
+	for i, l := range in.lines {
+		row, step := fmt.Sprintf("R%d", 14+i), fmt.Sprintf("$%d", l.n*l.slice.elem())
+		e.row[l.slice] = row
+		e.noted(l.slice.name, "MOVD %s_base+%d(FP), %s", l.slice.name, l.slice.off, row)
+		if l.apart != nil {
+			step = fmt.Sprintf("R%d", 19+i)
+			e.line("MOVD %s+%d(FP), %s", l.apart.name, l.apart.off, step)
+			e.noted("bytes between rows", "LSL $%d, %s", l.slice.elem()/2, step)
 		}
-		r, row, step := fmt.Sprintf("R%d", i), fmt.Sprintf("R%d", 14+i), fmt.Sprintf("R%d", 19+i)
-		e.base[a] = r
-		e.noted(a.param.name, "MOVD %s_base+%d(FP), %s", a.param.name, a.param.off, row)
-		e.line("MOVD %s+%d(FP), %s", ld, e.k.param(ld).off, step)
-		e.noted("bytes between rows", "LSL $%d, %s", a.param.elem()/2, step)
-		next[i] = fmt.Sprintf("ADD %s, %s", step, row)
+		next = append(next, fmt.Sprintf("ADD %s, %s", step, row))
 	}
 	e.line("MOVD rows+%d(FP), R21", e.k.param("rows").off)
-	m.label(e, "row")
-	e.line("MOVD cols+%d(FP), R22", e.k.param("cols").off)
-	e.line("MOVD R14, R0")
-	e.line("MOVD R15, R1")
+	row := e.newLabel("row")
+	m.label(e, row)
 	body()
-	e.noted("the next row", "%s", next[0])
-	e.line("%s", next[1])
+	e.note = "the next row"
+	for _, n := range next {
+		e.line("%s", n)
+	}
 	e.line("SUBS $1, R21")
-	e.line("BNE  row")
+	e.line("BNE  %s", row)
 }
 
 func (neon) unlessEqual(e *emitter, a, b int, label string) {

@@ -44,17 +44,18 @@ func (m neon) whole(e *emitter, in *instr) {
 			e.noted("2 apart", "FADD2D(%d, %d, %d)", t[0], d[0], d[0])
 			e.noted("1 apart", "FADDP2D(%d, %d)", d[0], d[0])
 		})
-	case opSpread:
-		e.line("VDUP V%d.S[0], V%d.S4", s[0][0], d[0])
 	case opPeek, opPoke:
-		note := e.note
-		e.noted(in.param.name, "MOVD %s_base+%d(FP), R26", in.param.name, in.param.off)
-		e.note = note
+		base, inRow := e.row[in.param]
+		if note := e.note; !inRow {
+			base = "R26"
+			e.noted(in.param.name, "MOVD %s_base+%d(FP), %s", in.param.name, in.param.off, base)
+			e.note = note
+		}
 		if in.op == opPoke {
-			e.line("FMOVS F%d, %s", s[0][0], at(in.imm, "R26"))
+			e.line("FMOVS F%d, %s", s[0][0], at(in.imm, base))
 			return
 		}
-		e.line("FMOVS %s, F%d", at(in.imm, "R26"), d[0])
+		e.line("FMOVS %s, F%d", at(in.imm, base), d[0])
 		e.line("VDUP V%d.S[0], V%d.S4", d[0], d[0])
 	case opReturn:
 		e.line("FMOVS F%d, %s+%d(FP)", s[0][0], in.param.name, in.param.off)

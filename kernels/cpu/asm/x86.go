@@ -13,7 +13,7 @@ type x86 struct {
 }
 
 // pool is the registers for pointers.
-var pool = []string{"DI", "SI", "DX", "BX", "R8", "R9"}
+var pool = []string{"DI", "SI", "DX", "BX", "R8", "R9", "R13"}
 
 func (m *x86) suffix() string {
 	if m.wide {
@@ -29,7 +29,12 @@ func (m *x86) parts() int {
 	return 2
 }
 
-func (m *x86) groups() []int { return []int{m.parts()} }
+func (m *x86) groups() []int {
+	if m.wide {
+		return []int{4, 2, 1}
+	}
+	return []int{2}
+}
 
 func (m *x86) registers() (r []int) {
 	n := 16

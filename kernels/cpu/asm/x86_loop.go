@@ -83,9 +83,7 @@ func (m *x86) prologue(e *emitter) {
 }
 
 func (m *x86) loop(e *emitter, l *loop, body func(rounds int)) {
-	if !l.rows {
-		m.pointers(e, l)
-	}
+	m.pointers(e, l)
 	e.labels++
 	n := e.labels
 	e.noted("elements done", "XORL AX, AX")
@@ -94,7 +92,7 @@ func (m *x86) loop(e *emitter, l *loop, body func(rounds int)) {
 		e.line("JLT  rest%d", n)
 		m.label(e, fmt.Sprintf("many%d", n))
 		body(l.many)
-		for off := 0; off < 16*l.many*l.ahead.param.elem(); off += 64 {
+		for off := 0; l.ahead != nil && off < 16*l.many*l.ahead.param.elem(); off += 64 {
 			e.line("PREFETCHT0 %d(%s)(AX*%d)", 4096+off, e.base[l.ahead], l.ahead.param.elem())
 		}
 		e.line("ADDQ $%d, AX", 16*l.many)
@@ -144,6 +142,13 @@ func (m *x86) loop(e *emitter, l *loop, body func(rounds int)) {
 // pointers loads where the arrays of a loop are and how many elements they have.
 func (m *x86) pointers(e *emitter, l *loop) {
 	e.base = map[*array]string{}
+	if l.rows {
+		for _, a := range l.arrays {
+			e.base[a] = e.row[a.param]
+		}
+		e.noted("elements left", "MOVQ %s+%d(FP), CX", l.count.name, l.count.off)
+		return
+	}
 	name := map[*param]string{}
 	for _, a := range l.arrays {
 		if name[a.param] == "" {
@@ -168,26 +173,35 @@ func (m *x86) pointers(e *emitter, l *loop) {
 }
 
 func (m *x86) rows(e *emitter, in *instr, body func()) {
-	l := in.body[0].loop
-	e.base = map[*array]string{}
-	for _, a := range l.arrays {
-		r, ld, step := "DI", "ldd", "BX"
-		if a.in {
-			r, ld, step = "SI", "lds", "DX"
-		}
-		e.base[a] = r
-		e.noted(a.param.name, "MOVQ %s_base+%d(FP), %s", a.param.name, a.param.off, r)
-		e.line("MOVQ %s+%d(FP), %s", ld, e.k.param(ld).off, step)
-		e.noted("bytes between rows", "SHLQ $%d, %s", a.param.elem()/2, step)
+	free := pool
+	take := func() (r string) {
+		r, free = free[0], free[1:]
+		return r
 	}
-	e.line("MOVQ rows+%d(FP), R8", e.k.param("rows").off)
-	m.label(e, "row")
-	e.line("MOVQ cols+%d(FP), CX", e.k.param("cols").off)
+	e.row = map[*param]string{}
+	var next []string
+	for _, l := range in.lines {
+		r, step := take(), fmt.Sprintf("$%d", l.n*l.slice.elem())
+		e.row[l.slice] = r
+		e.noted(l.slice.name, "MOVQ %s_base+%d(FP), %s", l.slice.name, l.slice.off, r)
+		if l.apart != nil {
+			step = take()
+			e.line("MOVQ %s+%d(FP), %s", l.apart.name, l.apart.off, step)
+			e.noted("bytes between rows", "SHLQ $%d, %s", l.slice.elem()/2, step)
+		}
+		next = append(next, fmt.Sprintf("ADDQ %s, %s", step, r))
+	}
+	count := take()
+	e.line("MOVQ rows+%d(FP), %s", e.k.param("rows").off, count)
+	row := e.newLabel("row")
+	m.label(e, row)
 	body()
-	e.noted("the next row", "ADDQ BX, DI")
-	e.line("ADDQ DX, SI")
-	e.line("DECQ R8")
-	e.line("JNZ  row")
+	e.note = "the next row"
+	for _, n := range next {
+		e.line("%s", n)
+	}
+	e.line("DECQ %s", count)
+	e.line("JNZ  %s", row)
 }
 
 func (m *x86) unlessEqual(e *emitter, a, b int, label string) {

@@ -30,16 +30,17 @@ func (m *x86) whole(e *emitter, in *instr) {
 		m.tree(e, "VMAX", d[0], s[0])
 	case opTree64:
 		m.tree64(e, d[0], s[0])
-	case opSpread:
-		e.line("VBROADCASTSS X%d, %s", s[0][0], m.reg(d[0]))
 	case opPeek, opPoke:
-		note := e.note
-		e.noted(in.param.name, "MOVQ %s_base+%d(FP), R10", in.param.name, in.param.off)
-		e.note = note
+		base, inRow := e.row[in.param]
+		if note := e.note; !inRow {
+			base = "R10"
+			e.noted(in.param.name, "MOVQ %s_base+%d(FP), %s", in.param.name, in.param.off, base)
+			e.note = note
+		}
 		if in.op == opPeek {
-			e.line("VBROADCASTSS %s, %s", at(in.imm, "R10"), m.reg(d[0]))
+			e.line("VBROADCASTSS %s, %s", at(in.imm, base), m.reg(d[0]))
 		} else {
-			e.line("VMOVSS X%d, %s", s[0][0], at(in.imm, "R10"))
+			e.line("VMOVSS X%d, %s", s[0][0], at(in.imm, base))
 		}
 	case opReturn:
 		e.line("VMOVSS X%d, %s+%d(FP)", s[0][0], in.param.name, in.param.off)

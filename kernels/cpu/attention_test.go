@@ -1,0 +1,89 @@
+package cpu
+
+import (
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"spell/kernels"
+	"spell/tensor"
+)
+
+// TestAttendScratch checks that a worker's memory does not grow with the length of a sequence, neither
+// forward nor backward: nothing of the size of all pairs is ever held.
+func TestAttendScratch(t *testing.T) {
+	if testing.Short() {
+		t.Skip("a minute under emulation")
+	}
+	held := func(rows int) int {
+		b, err := New(Options{Workers: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer b.Close()
+		arena, err := b.Alloc("attention", 16*rows*8*4+1<<16)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer arena.Free()
+		m := func(cols int) tensor.Mat {
+			x := arena.New(tensor.F32, rows, cols)
+			b.Zero(x)
+			return x
+		}
+		q, k, v, o, do, dq, dk, dv, lse := m(8), m(8), m(8), m(8), m(8), m(8), m(8), m(8), m(1)
+		a := &kernels.Attention{Heads: 1, KVHeads: 1, Dim: 8, Scale: 1,
+			Queries: []kernels.Query{{Len: int32(rows), Spans: []kernels.Span{{Len: int32(rows)}}}}}
+		b.Attend(o, lse, q, k, v, a)
+		b.AttendGrad(dq, dk, dv, do, o, lse, q, k, v, a)
+		return len(b.pool.workers[0].mem)
+	}
+	if short, long := held(1920), held(3840); long > short {
+		t.Errorf("a worker holds %d floats for 3,840 rows, %d for 1,920", long, short)
+	}
+}
+
+// TestSoftmaxRows checks that rows taken together get the bits that each gets alone, and that nothing
+// beyond the columns and rows given is touched.
+func TestSoftmaxRows(t *testing.T) {
+	const B, rows, n, d = kernels.KeyBlock, 5, 61, 24
+	rng := rand.New(rand.NewPCG(7, 8))
+	random := func(n int) []float32 {
+		x := make([]float32, n)
+		for i := range x {
+			x[i] = float32(rng.NormFloat64())
+		}
+		return x
+	}
+	for _, s := range append(assembly(), generic) {
+		for _, half := range []bool{false, true} {
+			for _, seen := range []int{1, 15, 16, 33, 61} {
+				z, o, state := random((rows+1)*B), random((rows+1)*d), random(3*(rows+1))
+				for r := range rows + 1 {
+					state[3*r+2] = 0
+				}
+				z1, o1, state1 := slices.Clone(z), slices.Clone(o), slices.Clone(state)
+				s.softmax(z, o, d, state, rows, seen, n, .5, half)
+				for r := range rows {
+					s.softmax(z1[r*B:], o1[r*d:], d, state1[3*r:], 1, seen, n, .5, half)
+				}
+				for r := range rows + 1 { // the third is room for the step
+					state[3*r+2], state1[3*r+2] = 0, 0
+				}
+				if !slices.Equal(z, z1) || !slices.Equal(o, o1) || !slices.Equal(state, state1) {
+					t.Errorf("softmax, %v, %d keys, half %v: rows together differ from rows alone", s, seen, half)
+				}
+				p, ds, lse, delta := random((rows+1)*B), random((rows+1)*B), random(rows), random(rows)
+				p1, ds1 := slices.Clone(p), slices.Clone(ds)
+				last := slices.Concat(p[rows*B:], ds[rows*B:])
+				s.softmaxGrad(p, ds, lse, delta, rows, seen, n, .5, half, half)
+				for r := range rows {
+					s.softmaxGrad(p1[r*B:], ds1[r*B:], lse[r:], delta[r:], 1, seen, n, .5, half, half)
+				}
+				if !slices.Equal(p, p1) || !slices.Equal(ds, ds1) || !slices.Equal(last, slices.Concat(p[rows*B:], ds[rows*B:])) {
+					t.Errorf("softmaxGrad, %v, %d keys, half %v: rows together differ from rows alone", s, seen, half)
+				}
+			}
+		}
+	}
+}
