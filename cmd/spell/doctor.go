@@ -2,7 +2,6 @@ package main
 
 import (
 	"bufio"
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -10,9 +9,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
-	"sync"
 	"text/tabwriter"
-	"time"
 
 	"github.com/klauspost/cpuid/v2"
 	"github.com/spf13/cobra"
@@ -33,6 +30,8 @@ type diagnosis struct {
 	PeakAll         float64  `json:"peak_gflops_all_workers"`
 	ReadOne         float64  `json:"read_gb_per_s_one_worker"` // 10⁹ bytes
 	ReadAll         float64  `json:"read_gb_per_s_all_workers"`
+	UpdateOne       float64  `json:"update_gb_per_s_one_worker"` // read and written in place, each byte counted twice
+	UpdateAll       float64  `json:"update_gb_per_s_all_workers"`
 	Memory          int64    `json:"memory_bytes"`
 	Available       int64    `json:"memory_available_bytes"`
 	GPU             string   `json:"gpu"`
@@ -84,7 +83,16 @@ func diagnose(e *engine) (*diagnosis, error) {
 		d.PeakOne, d.PeakAll = p.PeakFMA(1), p.PeakFMA(d.Workers)
 	}
 	d.Memory, d.Available = memory()
-	d.ReadOne, d.ReadAll = readBandwidth(d.Workers, d.Available)
+	if m, ok := b.(interface {
+		Bandwidth(workers, size int) (read, update float64)
+	}); ok {
+		size := 512 << 20
+		if d.Available > 0 {
+			size = int(min(int64(size), d.Available/4))
+		}
+		d.ReadOne, d.UpdateOne = m.Bandwidth(1, size)
+		d.ReadAll, d.UpdateAll = m.Bandwidth(d.Workers, size)
+	}
 	return d, nil
 }
 
@@ -140,37 +148,6 @@ func memory() (total, available int64) {
 	return total, available
 }
 
-// readBandwidth is how fast one worker, and all together, read memory beyond the caches, in
-// 10⁹ bytes a second: the best of two passes.
-//
-// bytes.IndexByte is the fastest reader the standard library has on every processor; it goes to
-// the end because the byte it looks for is not there.
-func readBandwidth(workers int, available int64) (one, all float64) {
-	size := 256 << 20
-	if available > 0 {
-		size = int(min(int64(size), available/4))
-	}
-	memory := make([]byte, size)
-	for i := 0; i < len(memory); i += 4096 {
-		memory[i] = 1 // a page never written would be read from the cache
-	}
-	rate := func(n int) float64 {
-		best := 0.0
-		for range 2 {
-			start := time.Now()
-			var group sync.WaitGroup
-			for i := range n {
-				part := memory[i*size/n : (i+1)*size/n]
-				group.Go(func() { bytes.IndexByte(part, 2) })
-			}
-			group.Wait()
-			best = max(best, float64(size)/time.Since(start).Seconds()/1e9)
-		}
-		return best
-	}
-	return rate(1), rate(workers)
-}
-
 // print writes the diagnosis as lines of a name and a value.
 func (d *diagnosis) print(out io.Writer) error {
 	known := func(ok bool, s string) string {
@@ -181,7 +158,7 @@ func (d *diagnosis) print(out io.Writer) error {
 	}
 	rates := func(one, all float64, unit string) string {
 		if one == 0 {
-			return "not measured: these kernels have no assembly on this processor"
+			return "not measured" // plain Go, a GPU, or too little memory
 		}
 		return fmt.Sprintf("%.1f %s with one worker, %.1f with %d", one, unit, all, d.Workers)
 	}
@@ -194,6 +171,7 @@ func (d *diagnosis) print(out io.Writer) error {
 		{"kernels", fmt.Sprintf("%s, workers: %d", d.Kernels, d.Workers)},
 		{"peak f32", rates(d.PeakOne, d.PeakAll, "GFLOP/s")},
 		{"memory reads", rates(d.ReadOne, d.ReadAll, "GB/s")},
+		{"memory updates", rates(d.UpdateOne, d.UpdateAll, "GB/s")},
 		{"memory", known(d.Memory > 0, fmt.Sprintf("%.1f GiB, %.1f GiB available", float64(d.Memory)/(1<<30), float64(d.Available)/(1<<30)))},
 		{"GPU", d.GPU},
 		{"system", d.System},

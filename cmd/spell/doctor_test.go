@@ -34,7 +34,7 @@ func TestDoctor(t *testing.T) {
 	}
 
 	text := succeed(t, "", "doctor", "--workers", "2")
-	for _, line := range []string{"processor", "cores", "instruction sets", "kernels", "peak f32", "memory reads", "memory", "GPU", "Go"} {
+	for _, line := range []string{"processor", "cores", "instruction sets", "kernels", "peak f32", "memory reads", "memory updates", "memory", "GPU", "Go"} {
 		if !strings.Contains("\n"+text, "\n"+line+"  ") {
 			t.Errorf("no line %q in\n%s", line, text)
 		}

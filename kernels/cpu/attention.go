@@ -283,5 +283,5 @@ func values(w *worker, m *mat, b keyBlock, col, d int) ([]float32, int) {
 	return v, d
 }
 
-// logSum is top + log(sum).
+// logSum is top + log(sum), rounded once from f64: half an ulp.
 func logSum(top, sum float32) float32 { return float32(float64(top) + math.Log(float64(sum))) }

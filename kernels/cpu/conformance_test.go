@@ -23,4 +23,13 @@ func TestConformance(t *testing.T) {
 			}, suite)
 		})
 	}
+	t.Run("past the caches", func(t *testing.T) {
+		kerneltest.Run(t, func(workers int) (kernels.Backend, error) {
+			b, err := New(Options{Workers: workers})
+			if err == nil {
+				b.pastBytes = 0
+			}
+			return b, err
+		}, kerneltest.Options{Workers: []int{3}, Quick: true})
+	})
 }

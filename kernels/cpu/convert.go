@@ -1,5 +1,22 @@
 package cpu
 
+import (
+	"unsafe"
+
+	"spell/tensor"
+)
+
+// flow is dst = src for data that no cache should keep: its lines are written to memory without
+// being read from there first. Another worker sees them when the task has ended, with the atomic
+// addition that counts it.
+func (s isa) flow(dst, src []float32) {
+	if uintptr(unsafe.Pointer(unsafe.SliceData(dst)))%tensor.Align != 0 {
+		copy(dst, src)
+		return
+	}
+	s.flowLines(dst, src)
+}
+
 // load copies rows [i, i+rows) and columns [j, j+cols) of m, widened, to dst, rows of ldd.
 func (s isa) load(dst []float32, ldd int, m *mat, i, rows, j, cols int) {
 	if rows <= 0 || cols <= 0 {
@@ -24,4 +41,13 @@ func (s isa) transpose(dst []float32, ldd int, src []float32, lds, cols int) {
 	if whole < cols {
 		transpose4Generic(dst[whole*ldd:], ldd, src[whole:], lds, cols-whole)
 	}
+}
+
+// rotate is rotateRuns where there is something to rotate; cs is of even length, x a multiple of it.
+func (s isa) rotate(y, x, cs []float32, sign float32) {
+	if len(x) == 0 || len(cs) == 0 {
+		return
+	}
+	_ = y[len(x)-1]
+	s.rotateRuns(y, x[:len(x)/len(cs)*len(cs)], cs, sign)
 }

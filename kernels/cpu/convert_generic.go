@@ -17,6 +17,12 @@ func widenGeneric(dst []float32, src []uint16) {
 	}
 }
 
+// flowLinesGeneric is dst = src.
+func flowLinesGeneric(dst, src []float32) { copy(dst, src) }
+
+// touchGeneric is x = x.
+func touchGeneric(x []float32) { copy(x, x) }
+
 // narrowGeneric is dst = src rounded to the nearest, ties to even.
 func narrowGeneric(dst []uint16, src []float32) {
 	src = src[:len(dst)]

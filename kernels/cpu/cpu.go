@@ -20,6 +20,13 @@
 // peak, large products with packed weights 94 %, the rest being the first pass over each panel and
 // over C; copying operands costs dX 3 to 6 % and dW, which copies both, 6 to 10 %. One row reads
 // packed weights at the speed of memory.
+//
+// Operations on rows run at the speed of memory where they leave the caches: BenchmarkMemory races them
+// against plain traffic over the same matrices. They prefetch across pages, and write past the caches
+// what is too large for them.
+//
+// Packed copies of weights follow the weights: pack.go says how. A build with the tag invariants compares
+// them at every use.
 package cpu
 
 import (
@@ -45,8 +52,9 @@ type Backend struct {
 	arenas map[*tensor.Arena]*arenaState
 	calls  calls
 
-	dots     bool // bf16 is multiplied as it is: isa.dotLayout
-	packPart int  // elements of an operand that are packed at once for a product
+	dots      bool // bf16 is multiplied as it is: isa.dotLayout
+	packPart  int  // elements of an operand that are packed at once for a product
+	pastBytes int  // size of a call's operands from which no cache holds what it writes for the next
 }
 
 // calls holds the arguments of the running operation, one slot a kind, so that starting one
@@ -64,6 +72,7 @@ type calls struct {
 	rope         ropeCall
 	swiglu       swigluCall
 	adamw        adamwCall
+	refreshes    []refresh
 	squares      squaresCall
 	attend       attendCall
 	attendGrad   attendGradCall
@@ -94,7 +103,7 @@ func New(opts Options) (*Backend, error) {
 	if n == 0 {
 		n = runtime.GOMAXPROCS(0)
 	}
-	return &Backend{isa: s, pool: newPool(n, s), arenas: map[*tensor.Arena]*arenaState{}, dots: pairs, packPart: 1 << 23}, nil
+	return &Backend{isa: s, pool: newPool(n, s), arenas: map[*tensor.Arena]*arenaState{}, dots: pairs, packPart: 1 << 23, pastBytes: 64 << 20}, nil
 }
 
 // Name is "cpu (avx512)", with the name of the instruction set in use.

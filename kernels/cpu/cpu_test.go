@@ -372,21 +372,8 @@ func TestNoAllocation(t *testing.T) {
 	}
 }
 
-// TestExp checks expf against math.Exp on a walk over its whole range: at most 2 ulp.
+// TestExp checks where expf ends; TestAccuracy measures it between.
 func TestExp(t *testing.T) {
-	worst := 0.0
-	for x := float32(-110); x < 90; x += 0.000731 {
-		got, want := float64(expf(x)), math.Exp(float64(x))
-		if want > math.MaxFloat32 {
-			continue
-		}
-		ulp := math.Max(math.Abs(want)*math.Pow(2, -23), math.SmallestNonzeroFloat32)
-		worst = max(worst, math.Abs(got-want)/ulp)
-	}
-	t.Logf("worst error %.3f of the value's 2⁻²³", worst)
-	if worst > 1 { // half to one ulp
-		t.Errorf("expf is off by %.2f × 2⁻²³", worst)
-	}
 	for x, want := range map[float32]float32{float32(math.Inf(-1)): 0, float32(math.Inf(1)): float32(math.Inf(1)), 0: 1, 100: float32(math.Inf(1)), -200: 0} {
 		if got := expf(x); got != want {
 			t.Errorf("expf(%g) = %g, want %g", x, got, want)

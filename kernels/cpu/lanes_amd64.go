@@ -29,10 +29,10 @@ func divideAVX512(x []float32, a float32)
 func divideAVX2(x []float32, a float32)
 
 //go:noescape
-func scaleMulAVX512(y, x, w []float32, a float32)
+func scaleMulAVX512(y, x, w, next []float32, a float32)
 
 //go:noescape
-func scaleMulAVX2(y, x, w []float32, a float32)
+func scaleMulAVX2(y, x, w, next []float32, a float32)
 
 //go:noescape
 func mulAddAVX512(z, x, y []float32, a float32)
@@ -41,16 +41,28 @@ func mulAddAVX512(z, x, y []float32, a float32)
 func mulAddAVX2(z, x, y []float32, a float32)
 
 //go:noescape
-func normGradAVX512(dx, g, x []float32, a, c float32)
+func scaleMulHalfAVX512(y []uint16, x, w, next []float32, a float32)
 
 //go:noescape
-func normGradAVX2(dx, g, x []float32, a, c float32)
+func scaleMulHalfAVX2(y []uint16, x, w, next []float32, a float32)
 
 //go:noescape
-func rotateAVX512(y, x, cs []float32, sign float32)
+func normSumsAVX512(x, dy, w, next []float32) (squares, inner float32)
 
 //go:noescape
-func rotateAVX2(y, x, cs []float32, sign float32)
+func normSumsAVX2(x, dy, w, next []float32) (squares, inner float32)
+
+//go:noescape
+func normGradAVX512(dx, dy, w, x []float32, a, c float32)
+
+//go:noescape
+func normGradAVX2(dx, dy, w, x []float32, a, c float32)
+
+//go:noescape
+func rotateRunsAVX512(y, x, cs []float32, sign float32)
+
+//go:noescape
+func rotateRunsAVX2(y, x, cs []float32, sign float32)
 
 //go:noescape
 func dotAVX512(x, y []float32) float32
@@ -95,6 +107,12 @@ func expSumAVX512(p, z []float32, top float32) float32
 func expSumAVX2(p, z []float32, top float32) float32
 
 //go:noescape
+func rankAVX512(b []uint16, z []float32, top float32)
+
+//go:noescape
+func rankAVX2(b []uint16, z []float32, top float32)
+
+//go:noescape
 func expMomentsAVX512(z []float32, top float32) (sum, moment float32)
 
 //go:noescape
@@ -135,6 +153,12 @@ func widenAVX512(dst []float32, src []uint16)
 
 //go:noescape
 func widenAVX2(dst []float32, src []uint16)
+
+//go:noescape
+func flowLinesAVX512(dst, src []float32)
+
+//go:noescape
+func flowLinesAVX2(dst, src []float32)
 
 //go:noescape
 func narrowAVX512(dst []uint16, src []float32)
@@ -189,6 +213,12 @@ func transpose4AVX512(dst []float32, ldd int, src []float32, lds, cols int)
 
 //go:noescape
 func transpose4AVX2(dst []float32, ldd int, src []float32, lds, cols int)
+
+//go:noescape
+func touchAVX512(x []float32)
+
+//go:noescape
+func touchAVX2(x []float32)
 
 //go:noescape
 func peakStepAVX512(n int)
@@ -246,16 +276,16 @@ func (s isa) divide(x []float32, a float32) {
 	}
 }
 
-// scaleMul is y = x * a * w.
-func (s isa) scaleMul(y, x, w []float32, a float32) {
-	x, w = x[:len(y)], w[:len(y)]
+// scaleMul is y = x * a * w; next is prefetched.
+func (s isa) scaleMul(y, x, w, next []float32, a float32) {
+	x, w, next = x[:len(y)], w[:len(y)], next[:len(y)]
 	switch s {
 	case avx512:
-		scaleMulAVX512(y, x, w, a)
+		scaleMulAVX512(y, x, w, next, a)
 	case avx2:
-		scaleMulAVX2(y, x, w, a)
+		scaleMulAVX2(y, x, w, next, a)
 	default:
-		scaleMulGeneric(y, x, w, a)
+		scaleMulGeneric(y, x, w, next, a)
 	}
 }
 
@@ -272,30 +302,54 @@ func (s isa) mulAdd(z, x, y []float32, a float32) {
 	}
 }
 
-// normGrad is dx += a*g - x*c.
-func (s isa) normGrad(dx, g, x []float32, a, c float32) {
-	g, x = g[:len(dx)], x[:len(dx)]
+// scaleMulHalf is scaleMul, rounded to bf16.
+func (s isa) scaleMulHalf(y []uint16, x, w, next []float32, a float32) {
+	x, w, next = x[:len(y)], w[:len(y)], next[:len(y)]
 	switch s {
 	case avx512:
-		normGradAVX512(dx, g, x, a, c)
+		scaleMulHalfAVX512(y, x, w, next, a)
 	case avx2:
-		normGradAVX2(dx, g, x, a, c)
+		scaleMulHalfAVX2(y, x, w, next, a)
 	default:
-		normGradGeneric(dx, g, x, a, c)
+		scaleMulHalfGeneric(y, x, w, next, a)
 	}
 }
 
-// rotate turns the pairs (x[j], x[j+d/2]) by the angles of cs, the sines times sign: 1, or
-// -1 to rotate back. y may be x.
-func (s isa) rotate(y, x, cs []float32, sign float32) {
-	x, cs = x[:len(y)], cs[:len(y)]
+// normSums is Σ x² and Σ dy*w*x, each in 16 lanes; next is prefetched.
+func (s isa) normSums(x, dy, w, next []float32) (squares, inner float32) {
+	dy, w, next = dy[:len(x)], w[:len(x)], next[:len(x)]
 	switch s {
 	case avx512:
-		rotateAVX512(y, x, cs, sign)
+		return normSumsAVX512(x, dy, w, next)
 	case avx2:
-		rotateAVX2(y, x, cs, sign)
+		return normSumsAVX2(x, dy, w, next)
+	}
+	return normSumsGeneric(x, dy, w, next)
+}
+
+// normGrad is dx += a*(dy*w) - x*c.
+func (s isa) normGrad(dx, dy, w, x []float32, a, c float32) {
+	dy, w, x = dy[:len(dx)], w[:len(dx)], x[:len(dx)]
+	switch s {
+	case avx512:
+		normGradAVX512(dx, dy, w, x, a, c)
+	case avx2:
+		normGradAVX2(dx, dy, w, x, a, c)
 	default:
-		rotateGeneric(y, x, cs, sign)
+		normGradGeneric(dx, dy, w, x, a, c)
+	}
+}
+
+// rotateRuns turns the pairs (x[j], x[j+d/2]) of every run of d elements of x, d the length of cs, by
+// the angles of cs, the sines times sign: 1, or -1 to rotate back. y may be x.
+func (s isa) rotateRuns(y, x, cs []float32, sign float32) {
+	switch s {
+	case avx512:
+		rotateRunsAVX512(y, x, cs, sign)
+	case avx2:
+		rotateRunsAVX2(y, x, cs, sign)
+	default:
+		rotateRunsGeneric(y, x, cs, sign)
 	}
 }
 
@@ -382,6 +436,19 @@ func (s isa) expSum(p, z []float32, top float32) float32 {
 		return expSumAVX2(p, z, top)
 	}
 	return expSumGeneric(p, z, top)
+}
+
+// rank is the nearest integer to 32*(top-z), 1023 at most and where that is NaN; z is top at most.
+func (s isa) rank(b []uint16, z []float32, top float32) {
+	z = z[:len(b)]
+	switch s {
+	case avx512:
+		rankAVX512(b, z, top)
+	case avx2:
+		rankAVX2(b, z, top)
+	default:
+		rankGeneric(b, z, top)
+	}
 }
 
 // expMoments is the sums of exp(z-top) and of exp(z-top)*(z-top), where 0*-Inf is nothing.
@@ -471,6 +538,19 @@ func (s isa) widen(dst []float32, src []uint16) {
 		widenAVX2(dst, src)
 	default:
 		widenGeneric(dst, src)
+	}
+}
+
+// flowLines is dst = src past the caches, if there are stores for it; dst starts a cache line.
+func (s isa) flowLines(dst, src []float32) {
+	src = src[:len(dst)]
+	switch s {
+	case avx512:
+		flowLinesAVX512(dst, src)
+	case avx2:
+		flowLinesAVX2(dst, src)
+	default:
+		flowLinesGeneric(dst, src)
 	}
 }
 
@@ -582,6 +662,18 @@ func (s isa) transpose4(dst []float32, ldd int, src []float32, lds, cols int) {
 		transpose4AVX2(dst, ldd, src, lds, cols)
 	default:
 		transpose4Generic(dst, ldd, src, lds, cols)
+	}
+}
+
+// touch reads x and writes it as it is.
+func (s isa) touch(x []float32) {
+	switch s {
+	case avx512:
+		touchAVX512(x)
+	case avx2:
+		touchAVX2(x)
+	default:
+		touchGeneric(x)
 	}
 }
 

@@ -17,16 +17,22 @@ func scaleNEON(x []float32, a float32)
 func divideNEON(x []float32, a float32)
 
 //go:noescape
-func scaleMulNEON(y, x, w []float32, a float32)
+func scaleMulNEON(y, x, w, next []float32, a float32)
 
 //go:noescape
 func mulAddNEON(z, x, y []float32, a float32)
 
 //go:noescape
-func normGradNEON(dx, g, x []float32, a, c float32)
+func scaleMulHalfNEON(y []uint16, x, w, next []float32, a float32)
 
 //go:noescape
-func rotateNEON(y, x, cs []float32, sign float32)
+func normSumsNEON(x, dy, w, next []float32) (squares, inner float32)
+
+//go:noescape
+func normGradNEON(dx, dy, w, x []float32, a, c float32)
+
+//go:noescape
+func rotateRunsNEON(y, x, cs []float32, sign float32)
 
 //go:noescape
 func dotNEON(x, y []float32) float32
@@ -50,6 +56,9 @@ func swigluGradNEON(dg, du, dy, g, u []float32)
 func expSumNEON(p, z []float32, top float32) float32
 
 //go:noescape
+func rankNEON(b []uint16, z []float32, top float32)
+
+//go:noescape
 func expMomentsNEON(z []float32, top float32) (sum, moment float32)
 
 //go:noescape
@@ -69,6 +78,9 @@ func softmaxStepHalfNEON(z []float32, ldz int, o []float32, d int, state []float
 
 //go:noescape
 func widenNEON(dst []float32, src []uint16)
+
+//go:noescape
+func flowLinesNEON(dst, src []float32)
 
 //go:noescape
 func narrowNEON(dst []uint16, src []float32)
@@ -96,6 +108,9 @@ func lowerRowsNEON(dst []float32, ldd int, src []float32, lds, rows, cols int)
 
 //go:noescape
 func transpose4NEON(dst []float32, ldd int, src []float32, lds, cols int)
+
+//go:noescape
+func touchNEON(x []float32)
 
 //go:noescape
 func peakStepNEON(n int)
@@ -142,14 +157,14 @@ func (s isa) divide(x []float32, a float32) {
 	}
 }
 
-// scaleMul is y = x * a * w.
-func (s isa) scaleMul(y, x, w []float32, a float32) {
-	x, w = x[:len(y)], w[:len(y)]
+// scaleMul is y = x * a * w; next is prefetched.
+func (s isa) scaleMul(y, x, w, next []float32, a float32) {
+	x, w, next = x[:len(y)], w[:len(y)], next[:len(y)]
 	switch s {
 	case neon:
-		scaleMulNEON(y, x, w, a)
+		scaleMulNEON(y, x, w, next, a)
 	default:
-		scaleMulGeneric(y, x, w, a)
+		scaleMulGeneric(y, x, w, next, a)
 	}
 }
 
@@ -164,26 +179,46 @@ func (s isa) mulAdd(z, x, y []float32, a float32) {
 	}
 }
 
-// normGrad is dx += a*g - x*c.
-func (s isa) normGrad(dx, g, x []float32, a, c float32) {
-	g, x = g[:len(dx)], x[:len(dx)]
+// scaleMulHalf is scaleMul, rounded to bf16.
+func (s isa) scaleMulHalf(y []uint16, x, w, next []float32, a float32) {
+	x, w, next = x[:len(y)], w[:len(y)], next[:len(y)]
 	switch s {
 	case neon:
-		normGradNEON(dx, g, x, a, c)
+		scaleMulHalfNEON(y, x, w, next, a)
 	default:
-		normGradGeneric(dx, g, x, a, c)
+		scaleMulHalfGeneric(y, x, w, next, a)
 	}
 }
 
-// rotate turns the pairs (x[j], x[j+d/2]) by the angles of cs, the sines times sign: 1, or
-// -1 to rotate back. y may be x.
-func (s isa) rotate(y, x, cs []float32, sign float32) {
-	x, cs = x[:len(y)], cs[:len(y)]
+// normSums is Σ x² and Σ dy*w*x, each in 16 lanes; next is prefetched.
+func (s isa) normSums(x, dy, w, next []float32) (squares, inner float32) {
+	dy, w, next = dy[:len(x)], w[:len(x)], next[:len(x)]
 	switch s {
 	case neon:
-		rotateNEON(y, x, cs, sign)
+		return normSumsNEON(x, dy, w, next)
+	}
+	return normSumsGeneric(x, dy, w, next)
+}
+
+// normGrad is dx += a*(dy*w) - x*c.
+func (s isa) normGrad(dx, dy, w, x []float32, a, c float32) {
+	dy, w, x = dy[:len(dx)], w[:len(dx)], x[:len(dx)]
+	switch s {
+	case neon:
+		normGradNEON(dx, dy, w, x, a, c)
 	default:
-		rotateGeneric(y, x, cs, sign)
+		normGradGeneric(dx, dy, w, x, a, c)
+	}
+}
+
+// rotateRuns turns the pairs (x[j], x[j+d/2]) of every run of d elements of x, d the length of cs, by
+// the angles of cs, the sines times sign: 1, or -1 to rotate back. y may be x.
+func (s isa) rotateRuns(y, x, cs []float32, sign float32) {
+	switch s {
+	case neon:
+		rotateRunsNEON(y, x, cs, sign)
+	default:
+		rotateRunsGeneric(y, x, cs, sign)
 	}
 }
 
@@ -256,6 +291,17 @@ func (s isa) expSum(p, z []float32, top float32) float32 {
 		return expSumNEON(p, z, top)
 	}
 	return expSumGeneric(p, z, top)
+}
+
+// rank is the nearest integer to 32*(top-z), 1023 at most and where that is NaN; z is top at most.
+func (s isa) rank(b []uint16, z []float32, top float32) {
+	z = z[:len(b)]
+	switch s {
+	case neon:
+		rankNEON(b, z, top)
+	default:
+		rankGeneric(b, z, top)
+	}
 }
 
 // expMoments is the sums of exp(z-top) and of exp(z-top)*(z-top), where 0*-Inf is nothing.
@@ -331,6 +377,17 @@ func (s isa) widen(dst []float32, src []uint16) {
 		widenNEON(dst, src)
 	default:
 		widenGeneric(dst, src)
+	}
+}
+
+// flowLines is dst = src past the caches, if there are stores for it; dst starts a cache line.
+func (s isa) flowLines(dst, src []float32) {
+	src = src[:len(dst)]
+	switch s {
+	case neon:
+		flowLinesNEON(dst, src)
+	default:
+		flowLinesGeneric(dst, src)
 	}
 }
 
@@ -424,6 +481,16 @@ func (s isa) transpose4(dst []float32, ldd int, src []float32, lds, cols int) {
 		transpose4NEON(dst, ldd, src, lds, cols)
 	default:
 		transpose4Generic(dst, ldd, src, lds, cols)
+	}
+}
+
+// touch reads x and writes it as it is.
+func (s isa) touch(x []float32) {
+	switch s {
+	case neon:
+		touchNEON(x)
+	default:
+		touchGeneric(x)
 	}
 }
 

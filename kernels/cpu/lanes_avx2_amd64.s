@@ -222,29 +222,31 @@ done1:
 	VZEROUPPER                                   // for SSE code that follows
 	RET
 
-// func scaleMulAVX2(y, x, w []float32, a float32)
-// scaleMulAVX2 is y = x * a * w.
-TEXT ·scaleMulAVX2(SB), NOSPLIT, $0-76
-	VBROADCASTSS a+72(FP), Y0                    // a
-	MOVQ x_base+24(FP), DI                       // x
-	MOVQ w_base+48(FP), SI                       // w
-	MOVQ y_base+0(FP), DX                        // y
+// func scaleMulAVX2(y, x, w, next []float32, a float32)
+// scaleMulAVX2 is y = x * a * w; next is prefetched.
+TEXT ·scaleMulAVX2(SB), NOSPLIT, $0-100
+	VBROADCASTSS a+96(FP), Y0                    // a
+	MOVQ next_base+72(FP), DI                    // next
+	MOVQ x_base+24(FP), SI                       // x
+	MOVQ w_base+48(FP), DX                       // w
+	MOVQ y_base+0(FP), BX                        // y
 	MOVQ y_len+8(FP), CX                         // elements left
 	XORL AX, AX                                  // elements done
 	SUBQ $16, CX                                 // a full round?
 	JLT  tail1
 
 loop1:
-	VMOVUPS (DI)(AX*4), Y1                       // x
-	VMOVUPS 32(DI)(AX*4), Y2
+	PREFETCHT0 (DI)(AX*4)
+	VMOVUPS (SI)(AX*4), Y1                       // x
+	VMOVUPS 32(SI)(AX*4), Y2
 	VMULPS Y0, Y1, Y1                            // x*a
 	VMULPS Y0, Y2, Y2
-	VMOVUPS (SI)(AX*4), Y3                       // w
-	VMOVUPS 32(SI)(AX*4), Y4
+	VMOVUPS (DX)(AX*4), Y3                       // w
+	VMOVUPS 32(DX)(AX*4), Y4
 	VMULPS Y3, Y1, Y1                            // x*a*w
 	VMULPS Y4, Y2, Y2
-	VMOVUPS Y1, (DX)(AX*4)                       // y = x*a*w
-	VMOVUPS Y2, 32(DX)(AX*4)
+	VMOVUPS Y1, (BX)(AX*4)                       // y = x*a*w
+	VMOVUPS Y2, 32(BX)(AX*4)
 	ADDQ $16, AX                                 // 16 elements on
 	SUBQ $16, CX
 	JGE  loop1
@@ -257,21 +259,21 @@ tail1:
 	NEGQ R15
 	LEAQ (R14)(R15*4), R14
 	VMOVUPS (R14), Y3                            // lanes that exist
-	VMASKMOVPS (DI)(AX*4), Y3, Y1                // x
+	VMASKMOVPS (SI)(AX*4), Y3, Y1                // x
 	VMOVUPS 32(R14), Y3                          // lanes that exist
-	VMASKMOVPS 32(DI)(AX*4), Y3, Y2
+	VMASKMOVPS 32(SI)(AX*4), Y3, Y2
 	VMULPS Y0, Y1, Y1                            // x*a
 	VMULPS Y0, Y2, Y2
 	VMOVUPS (R14), Y5                            // lanes that exist
-	VMASKMOVPS (SI)(AX*4), Y5, Y3                // w
+	VMASKMOVPS (DX)(AX*4), Y5, Y3                // w
 	VMOVUPS 32(R14), Y5                          // lanes that exist
-	VMASKMOVPS 32(SI)(AX*4), Y5, Y4
+	VMASKMOVPS 32(DX)(AX*4), Y5, Y4
 	VMULPS Y3, Y1, Y1                            // x*a*w
 	VMULPS Y4, Y2, Y2
 	VMOVUPS (R14), Y3                            // lanes that exist
-	VMASKMOVPS Y1, Y3, (DX)(AX*4)                // y = x*a*w
+	VMASKMOVPS Y1, Y3, (BX)(AX*4)                // y = x*a*w
 	VMOVUPS 32(R14), Y3                          // lanes that exist
-	VMASKMOVPS Y2, Y3, 32(DX)(AX*4)
+	VMASKMOVPS Y2, Y3, 32(BX)(AX*4)
 
 done1:
 	VZEROUPPER                                   // for SSE code that follows
@@ -342,36 +344,241 @@ done1:
 	VZEROUPPER                                   // for SSE code that follows
 	RET
 
-// func normGradAVX2(dx, g, x []float32, a, c float32)
-// normGradAVX2 is dx += a*g - x*c.
-TEXT ·normGradAVX2(SB), NOSPLIT, $0-80
-	VBROADCASTSS a+72(FP), Y0                    // a
-	VBROADCASTSS c+76(FP), Y1                    // c
-	MOVQ g_base+24(FP), DI                       // g
-	MOVQ x_base+48(FP), SI                       // x
-	MOVQ dx_base+0(FP), DX                       // dx
+// func scaleMulHalfAVX2(y []uint16, x, w, next []float32, a float32)
+// scaleMulHalfAVX2 is scaleMul, rounded to bf16.
+TEXT ·scaleMulHalfAVX2(SB), NOSPLIT, $32-100
+	VBROADCASTSS a+96(FP), Y0                    // a
+	VBROADCASTSS constantsAVX2<>+0(SB), Y1       // 1
+	VBROADCASTSS constantsAVX2<>+4(SB), Y2       // 0x7fff
+	VBROADCASTSS constantsAVX2<>+8(SB), Y3       // quiet
+	MOVQ next_base+72(FP), DI                    // next
+	MOVQ x_base+24(FP), SI                       // x
+	MOVQ w_base+48(FP), DX                       // w
+	MOVQ y_base+0(FP), BX                        // y
+	MOVQ y_len+8(FP), CX                         // elements left
+	XORL AX, AX                                  // elements done
+	SUBQ $16, CX                                 // a full round?
+	JLT  tail1
+
+loop1:
+	PREFETCHT0 (DI)(AX*4)
+	VMOVUPS (SI)(AX*4), Y4                       // x
+	VMOVUPS 32(SI)(AX*4), Y5
+	VMULPS Y0, Y4, Y4                            // x*a
+	VMULPS Y0, Y5, Y5
+	VMOVUPS (DX)(AX*4), Y6                       // w
+	VMOVUPS 32(DX)(AX*4), Y7
+	VMULPS Y6, Y4, Y4                            // x*a*w
+	VMULPS Y7, Y5, Y5
+	VPSRLD $16, Y4, Y6                           // upper = x*a*w>>16
+	VPSRLD $16, Y5, Y7
+	VPAND Y1, Y6, Y8                             // upper & 1
+	VPAND Y1, Y7, Y9
+	VPADDD Y2, Y8, Y8                            // upper & 1 + 0x7fff
+	VPADDD Y2, Y9, Y9
+	VPADDD Y4, Y8, Y8                            // upper & 1 + 0x7fff + x*a*w
+	VPADDD Y5, Y9, Y9
+	VPSRLD $16, Y8, Y8                           // r = (upper & 1 + 0x7fff + x*a*w)>>16
+	VPSRLD $16, Y9, Y9
+	VPOR Y3, Y6, Y6                              // upper | quiet
+	VPOR Y3, Y7, Y7
+	VCMPPS $3, Y4, Y4, Y10                       // bf16 = x*a*w is NaN ? upper | quiet : r
+	VBLENDVPS Y10, Y6, Y8, Y4
+	VCMPPS $3, Y5, Y5, Y10
+	VBLENDVPS Y10, Y7, Y9, Y5
+	VEXTRACTF128 $1, Y4, X6                      // y = bf16
+	VPACKUSDW X6, X4, X6
+	VMOVUPS X6, (BX)(AX*2)
+	VEXTRACTF128 $1, Y5, X6
+	VPACKUSDW X6, X5, X6
+	VMOVUPS X6, 16(BX)(AX*2)
+	ADDQ $16, AX                                 // 16 elements on
+	SUBQ $16, CX
+	JGE  loop1
+
+tail1:
+	ADDQ $16, CX                                 // elements left
+	JEQ  done1
+	LEAQ lanesAVX2<>+64(SB), R14                 // mask of the lanes that exist
+	MOVQ CX, R15
+	NEGQ R15
+	LEAQ (R14)(R15*4), R14
+	VMOVUPS (R14), Y6                            // lanes that exist
+	VMASKMOVPS (SI)(AX*4), Y6, Y4                // x
+	VMOVUPS 32(R14), Y6                          // lanes that exist
+	VMASKMOVPS 32(SI)(AX*4), Y6, Y5
+	VMULPS Y0, Y4, Y4                            // x*a
+	VMULPS Y0, Y5, Y5
+	VMOVUPS (R14), Y8                            // lanes that exist
+	VMASKMOVPS (DX)(AX*4), Y8, Y6                // w
+	VMOVUPS 32(R14), Y8                          // lanes that exist
+	VMASKMOVPS 32(DX)(AX*4), Y8, Y7
+	VMULPS Y6, Y4, Y4                            // x*a*w
+	VMULPS Y7, Y5, Y5
+	VPSRLD $16, Y4, Y6                           // upper = x*a*w>>16
+	VPSRLD $16, Y5, Y7
+	VPAND Y1, Y6, Y8                             // upper & 1
+	VPAND Y1, Y7, Y9
+	VPADDD Y2, Y8, Y8                            // upper & 1 + 0x7fff
+	VPADDD Y2, Y9, Y9
+	VPADDD Y4, Y8, Y8                            // upper & 1 + 0x7fff + x*a*w
+	VPADDD Y5, Y9, Y9
+	VPSRLD $16, Y8, Y8                           // r = (upper & 1 + 0x7fff + x*a*w)>>16
+	VPSRLD $16, Y9, Y9
+	VPOR Y3, Y6, Y6                              // upper | quiet
+	VPOR Y3, Y7, Y7
+	VCMPPS $3, Y4, Y4, Y10                       // bf16 = x*a*w is NaN ? upper | quiet : r
+	VBLENDVPS Y10, Y6, Y8, Y4
+	VCMPPS $3, Y5, Y5, Y10
+	VBLENDVPS Y10, Y7, Y9, Y5
+	VEXTRACTF128 $1, Y4, X6                      // y = bf16
+	VPACKUSDW X6, X4, X6
+	VMOVUPS X6, tail-32(SP)
+	VEXTRACTF128 $1, Y5, X6
+	VPACKUSDW X6, X5, X6
+	VMOVUPS X6, tail-16(SP)
+	LEAQ tail-32(SP), R10                        // y
+	LEAQ (BX)(AX*2), R11
+	COPYHALF
+
+done1:
+	VZEROUPPER                                   // for SSE code that follows
+	RET
+
+// func normSumsAVX2(x, dy, w, next []float32) (squares, inner float32)
+// normSumsAVX2 is Σ x² and Σ dy*w*x, each in 16 lanes; next is prefetched.
+TEXT ·normSumsAVX2(SB), NOSPLIT, $0-104
+	VBROADCASTSS constantsAVX2<>+12(SB), Y0      // 0
+	VMOVAPS Y0, Y1                               // squares
+	VMOVAPS Y0, Y2
+	VMOVAPS Y0, Y3                               // inner
+	VMOVAPS Y0, Y4
+	MOVQ x_base+0(FP), DI                        // x
+	MOVQ dy_base+24(FP), SI                      // dy
+	MOVQ next_base+72(FP), DX                    // next
+	MOVQ w_base+48(FP), BX                       // w
+	MOVQ x_len+8(FP), CX                         // elements left
+	XORL AX, AX                                  // elements done
+	SUBQ $16, CX                                 // a full round?
+	JLT  tail1
+
+loop1:
+	PREFETCHT0 2048(DI)(AX*4)
+	PREFETCHT0 2048(SI)(AX*4)
+	PREFETCHT0 (DX)(AX*4)
+	VMOVUPS (DI)(AX*4), Y0                       // x
+	VMOVUPS 32(DI)(AX*4), Y5
+	VMOVUPS (SI)(AX*4), Y6                       // dy
+	VMOVUPS 32(SI)(AX*4), Y7
+	VMOVUPS (BX)(AX*4), Y8                       // w
+	VMOVUPS 32(BX)(AX*4), Y9
+	VMULPS Y8, Y6, Y6                            // g = dy*w
+	VMULPS Y9, Y7, Y7
+	VMULPS Y0, Y0, Y8                            // x*x
+	VMULPS Y5, Y5, Y9
+	VADDPS Y8, Y1, Y1                            // squares += x*x
+	VADDPS Y9, Y2, Y2
+	VMULPS Y0, Y6, Y6                            // g*x
+	VMULPS Y5, Y7, Y7
+	VADDPS Y6, Y3, Y3                            // inner += g*x
+	VADDPS Y7, Y4, Y4
+	ADDQ $16, AX                                 // 16 elements on
+	SUBQ $16, CX
+	JGE  loop1
+
+tail1:
+	ADDQ $16, CX                                 // elements left
+	JEQ  done1
+	LEAQ lanesAVX2<>+64(SB), R14                 // mask of the lanes that exist
+	MOVQ CX, R15
+	NEGQ R15
+	LEAQ (R14)(R15*4), R14
+	VMOVUPS (R14), Y6                            // lanes that exist
+	VMASKMOVPS (DI)(AX*4), Y6, Y0                // x
+	VMOVUPS 32(R14), Y6                          // lanes that exist
+	VMASKMOVPS 32(DI)(AX*4), Y6, Y5
+	VMOVUPS (R14), Y8                            // lanes that exist
+	VMASKMOVPS (SI)(AX*4), Y8, Y6                // dy
+	VMOVUPS 32(R14), Y8                          // lanes that exist
+	VMASKMOVPS 32(SI)(AX*4), Y8, Y7
+	VMOVUPS (R14), Y10                           // lanes that exist
+	VMASKMOVPS (BX)(AX*4), Y10, Y8               // w
+	VMOVUPS 32(R14), Y10                         // lanes that exist
+	VMASKMOVPS 32(BX)(AX*4), Y10, Y9
+	VMULPS Y8, Y6, Y6                            // g = dy*w
+	VMULPS Y9, Y7, Y7
+	VMULPS Y0, Y0, Y8                            // x*x
+	VMULPS Y5, Y5, Y9
+	VMOVUPS (R14), Y10                           // lanes that exist
+	VANDPS Y8, Y10, Y10                          // squares += x*x
+	VADDPS Y10, Y1, Y1
+	VMOVUPS 32(R14), Y10                         // lanes that exist
+	VANDPS Y9, Y10, Y10
+	VADDPS Y10, Y2, Y2
+	VMULPS Y0, Y6, Y6                            // g*x
+	VMULPS Y5, Y7, Y7
+	VMOVUPS (R14), Y0                            // lanes that exist
+	VANDPS Y6, Y0, Y0                            // inner += g*x
+	VADDPS Y0, Y3, Y3
+	VMOVUPS 32(R14), Y0                          // lanes that exist
+	VANDPS Y7, Y0, Y0
+	VADDPS Y0, Y4, Y4
+
+done1:
+	VADDPS Y2, Y1, Y0                            // lanes 8 apart
+	VEXTRACTF128 $1, Y0, X5
+	VADDPS X5, X0, X0                            // 4 apart
+	VPERMILPS $0x0E, X0, X5
+	VADDPS X5, X0, X0                            // 2 apart
+	VPERMILPS $0x01, X0, X5
+	VADDSS X5, X0, X0                            // 1 apart
+	VMOVSS X0, squares+96(FP)                    // sum of squares
+	VADDPS Y4, Y3, Y0                            // lanes 8 apart
+	VEXTRACTF128 $1, Y0, X1
+	VADDPS X1, X0, X0                            // 4 apart
+	VPERMILPS $0x0E, X0, X1
+	VADDPS X1, X0, X0                            // 2 apart
+	VPERMILPS $0x01, X0, X1
+	VADDSS X1, X0, X0                            // 1 apart
+	VMOVSS X0, inner+100(FP)                     // sum of inner
+	VZEROUPPER                                   // for SSE code that follows
+	RET
+
+// func normGradAVX2(dx, dy, w, x []float32, a, c float32)
+// normGradAVX2 is dx += a*(dy*w) - x*c.
+TEXT ·normGradAVX2(SB), NOSPLIT, $0-104
+	VBROADCASTSS a+96(FP), Y0                    // a
+	VBROADCASTSS c+100(FP), Y1                   // c
+	MOVQ dy_base+24(FP), DI                      // dy
+	MOVQ w_base+48(FP), SI                       // w
+	MOVQ x_base+72(FP), DX                       // x
+	MOVQ dx_base+0(FP), BX                       // dx
 	MOVQ dx_len+8(FP), CX                        // elements left
 	XORL AX, AX                                  // elements done
 	SUBQ $16, CX                                 // a full round?
 	JLT  tail1
 
 loop1:
-	VMOVUPS (DI)(AX*4), Y2                       // g
+	VMOVUPS (DI)(AX*4), Y2                       // dy
 	VMOVUPS 32(DI)(AX*4), Y3
+	VMOVUPS (SI)(AX*4), Y4                       // w
+	VMOVUPS 32(SI)(AX*4), Y5
+	VMULPS Y4, Y2, Y2                            // g = dy*w
+	VMULPS Y5, Y3, Y3
 	VMULPS Y2, Y0, Y2                            // a*g
 	VMULPS Y3, Y0, Y3
-	VMOVUPS (SI)(AX*4), Y4                       // x
-	VMOVUPS 32(SI)(AX*4), Y5
+	VMOVUPS (DX)(AX*4), Y4                       // x
+	VMOVUPS 32(DX)(AX*4), Y5
 	VMULPS Y1, Y4, Y4                            // x*c
 	VMULPS Y1, Y5, Y5
 	VSUBPS Y4, Y2, Y2                            // a*g - x*c
 	VSUBPS Y5, Y3, Y3
-	VMOVUPS (DX)(AX*4), Y4                       // dx
-	VMOVUPS 32(DX)(AX*4), Y5
+	VMOVUPS (BX)(AX*4), Y4                       // dx
+	VMOVUPS 32(BX)(AX*4), Y5
 	VADDPS Y2, Y4, Y4                            // dx + a*g - x*c
 	VADDPS Y3, Y5, Y5
-	VMOVUPS Y4, (DX)(AX*4)                       // dx = dx + a*g - x*c
-	VMOVUPS Y5, 32(DX)(AX*4)
+	VMOVUPS Y4, (BX)(AX*4)                       // dx = dx + a*g - x*c
+	VMOVUPS Y5, 32(BX)(AX*4)
 	ADDQ $16, AX                                 // 16 elements on
 	SUBQ $16, CX
 	JGE  loop1
@@ -384,52 +591,64 @@ tail1:
 	NEGQ R15
 	LEAQ (R14)(R15*4), R14
 	VMOVUPS (R14), Y4                            // lanes that exist
-	VMASKMOVPS (DI)(AX*4), Y4, Y2                // g
+	VMASKMOVPS (DI)(AX*4), Y4, Y2                // dy
 	VMOVUPS 32(R14), Y4                          // lanes that exist
 	VMASKMOVPS 32(DI)(AX*4), Y4, Y3
+	VMOVUPS (R14), Y6                            // lanes that exist
+	VMASKMOVPS (SI)(AX*4), Y6, Y4                // w
+	VMOVUPS 32(R14), Y6                          // lanes that exist
+	VMASKMOVPS 32(SI)(AX*4), Y6, Y5
+	VMULPS Y4, Y2, Y2                            // g = dy*w
+	VMULPS Y5, Y3, Y3
 	VMULPS Y2, Y0, Y2                            // a*g
 	VMULPS Y3, Y0, Y3
 	VMOVUPS (R14), Y6                            // lanes that exist
-	VMASKMOVPS (SI)(AX*4), Y6, Y4                // x
+	VMASKMOVPS (DX)(AX*4), Y6, Y4                // x
 	VMOVUPS 32(R14), Y6                          // lanes that exist
-	VMASKMOVPS 32(SI)(AX*4), Y6, Y5
+	VMASKMOVPS 32(DX)(AX*4), Y6, Y5
 	VMULPS Y1, Y4, Y4                            // x*c
 	VMULPS Y1, Y5, Y5
 	VSUBPS Y4, Y2, Y2                            // a*g - x*c
 	VSUBPS Y5, Y3, Y3
 	VMOVUPS (R14), Y6                            // lanes that exist
-	VMASKMOVPS (DX)(AX*4), Y6, Y4                // dx
+	VMASKMOVPS (BX)(AX*4), Y6, Y4                // dx
 	VMOVUPS 32(R14), Y6                          // lanes that exist
-	VMASKMOVPS 32(DX)(AX*4), Y6, Y5
+	VMASKMOVPS 32(BX)(AX*4), Y6, Y5
 	VADDPS Y2, Y4, Y4                            // dx + a*g - x*c
 	VADDPS Y3, Y5, Y5
 	VMOVUPS (R14), Y2                            // lanes that exist
-	VMASKMOVPS Y4, Y2, (DX)(AX*4)                // dx = dx + a*g - x*c
+	VMASKMOVPS Y4, Y2, (BX)(AX*4)                // dx = dx + a*g - x*c
 	VMOVUPS 32(R14), Y2                          // lanes that exist
-	VMASKMOVPS Y5, Y2, 32(DX)(AX*4)
+	VMASKMOVPS Y5, Y2, 32(BX)(AX*4)
 
 done1:
 	VZEROUPPER                                   // for SSE code that follows
 	RET
 
-// func rotateAVX2(y, x, cs []float32, sign float32)
-// rotateAVX2 turns the pairs (x[j], x[j+d/2]) by the angles of cs, the sines times sign: 1, or
-// -1 to rotate back. y may be x.
-TEXT ·rotateAVX2(SB), NOSPLIT, $0-76
+// func rotateRunsAVX2(y, x, cs []float32, sign float32)
+// rotateRunsAVX2 turns the pairs (x[j], x[j+d/2]) of every run of d elements of x, d the length of cs, by
+// the angles of cs, the sines times sign: 1, or -1 to rotate back. y may be x.
+TEXT ·rotateRunsAVX2(SB), NOSPLIT, $0-76
 	VBROADCASTSS sign+72(FP), Y0                 // sign
 	MOVQ x_base+24(FP), DI                       // x
 	MOVQ cs_base+48(FP), SI                      // cs
 	MOVQ y_base+0(FP), DX                        // y
-	MOVQ y_len+8(FP), CX                         // elements left
+	MOVQ cs_len+56(FP), CX                       // elements left
 	SHRQ $1, CX                                  // pairs
 	LEAQ (DI)(CX*4), BX                          // second half of x
 	LEAQ (SI)(CX*4), R8                          // second half of cs
 	LEAQ (DX)(CX*4), R9                          // second half of y
+	MOVQ x_len+32(FP), R10                       // elements left in all runs
+	MOVQ cs_len+56(FP), R11                      // elements of a run
+
+run:
 	XORL AX, AX                                  // elements done
 	SUBQ $16, CX                                 // a full round?
 	JLT  tail1
 
 loop1:
+	PREFETCHT0 2048(DI)(AX*4)
+	PREFETCHT0 2048(BX)(AX*4)
 	VMOVUPS (DI)(AX*4), Y1                       // p = x
 	VMOVUPS 32(DI)(AX*4), Y2
 	VMOVUPS (BX)(AX*4), Y3                       // q = x
@@ -507,13 +726,21 @@ tail1:
 	VMASKMOVPS Y4, Y1, 32(R9)(AX*4)
 
 done1:
+	LEAQ (DI)(R11*4), DI                         // the next run
+	LEAQ (BX)(R11*4), BX
+	LEAQ (DX)(R11*4), DX
+	LEAQ (R9)(R11*4), R9
+	MOVQ R11, CX
+	SHRQ $1, CX
+	SUBQ R11, R10
+	JG   run
 	VZEROUPPER                                   // for SSE code that follows
 	RET
 
 // func dotAVX2(x, y []float32) float32
 // dotAVX2 is Σ x*y in 16 lanes.
 TEXT ·dotAVX2(SB), NOSPLIT, $0-52
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0       // 0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y0      // 0
 	VMOVAPS Y0, Y1                               // sums
 	VMOVAPS Y0, Y2
 	MOVQ x_base+0(FP), DI                        // x
@@ -524,6 +751,7 @@ TEXT ·dotAVX2(SB), NOSPLIT, $0-52
 	JLT  tail1
 
 loop1:
+	PREFETCHT0 2048(DI)(AX*4)
 	VMOVUPS (DI)(AX*4), Y0                       // x
 	VMOVUPS 32(DI)(AX*4), Y3
 	VMOVUPS (SI)(AX*4), Y4                       // y
@@ -586,6 +814,7 @@ TEXT ·sumSquaresAVX2(SB), NOSPLIT, $0-32
 	JLT  tail1
 
 loop1:
+	PREFETCHT0 2048(DI)(AX*4)
 	VMOVUPS (DI)(AX*4), Y4                       // x
 	VMOVUPS 32(DI)(AX*4), Y5
 	VEXTRACTF128 $1, Y4, X7                      // sums += x² in f64
@@ -639,9 +868,9 @@ done1:
 // func maxAVX2(x []float32) float32
 // maxAVX2 is the largest element, NaN where there is one, -Inf of none.
 TEXT ·maxAVX2(SB), NOSPLIT, $0-28
-	VBROADCASTSS constantsAVX2<>+4(SB), Y0       // -Inf
-	VBROADCASTSS constantsAVX2<>+0(SB), Y1       // 0
-	VBROADCASTSS constantsAVX2<>+8(SB), Y2       // NaN
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0      // -Inf
+	VBROADCASTSS constantsAVX2<>+12(SB), Y1      // 0
+	VBROADCASTSS constantsAVX2<>+20(SB), Y2      // NaN
 	VMOVAPS Y0, Y3                               // maxima
 	VMOVAPS Y0, Y4
 	VMOVAPS Y1, Y5                               // NaNs
@@ -720,18 +949,22 @@ TEXT ·adamwAVX2(SB), NOSPLIT, $0-104
 	VBROADCASTSS adamStep_eps(R12), Y5           // eps
 	VBROADCASTSS adamStep_rate(R12), Y6          // rate
 	VBROADCASTSS adamStep_decay(R12), Y7         // decay
-	MOVQ g_base+72(FP), DI                       // g
+	MOVQ p_base+0(FP), DI                        // p
 	MOVQ m_base+24(FP), SI                       // m
 	MOVQ v_base+48(FP), DX                       // v
-	MOVQ p_base+0(FP), BX                        // p
+	MOVQ g_base+72(FP), BX                       // g
 	MOVQ p_len+8(FP), CX                         // elements left
 	XORL AX, AX                                  // elements done
 	SUBQ $16, CX                                 // a full round?
 	JLT  tail1
 
 loop1:
-	VMOVUPS (DI)(AX*4), Y8                       // g
-	VMOVUPS 32(DI)(AX*4), Y9
+	PREFETCHT0 2048(DI)(AX*4)
+	PREFETCHT0 2048(SI)(AX*4)
+	PREFETCHT0 2048(DX)(AX*4)
+	PREFETCHT0 2048(BX)(AX*4)
+	VMOVUPS (BX)(AX*4), Y8                       // g
+	VMOVUPS 32(BX)(AX*4), Y9
 	VBROADCASTSS adamStep_grad(R12), Y10         // grad
 	VMULPS Y10, Y8, Y8                           // d = g*grad
 	VMULPS Y10, Y9, Y9
@@ -767,16 +1000,16 @@ loop1:
 	VMULPS Y11, Y6, Y11
 	VDIVPS Y12, Y10, Y10                         // step = rate*m/root
 	VDIVPS Y13, Y11, Y11
-	VMOVUPS (BX)(AX*4), Y8                       // p
-	VMOVUPS 32(BX)(AX*4), Y9
+	VMOVUPS (DI)(AX*4), Y8                       // p
+	VMOVUPS 32(DI)(AX*4), Y9
 	VMULPS Y8, Y7, Y12                           // decay*p
 	VMULPS Y9, Y7, Y13
 	VADDPS Y12, Y10, Y10                         // step + decay*p
 	VADDPS Y13, Y11, Y11
 	VSUBPS Y10, Y8, Y8                           // p - (step + decay*p)
 	VSUBPS Y11, Y9, Y9
-	VMOVUPS Y8, (BX)(AX*4)                       // p = p - (step + decay*p)
-	VMOVUPS Y9, 32(BX)(AX*4)
+	VMOVUPS Y8, (DI)(AX*4)                       // p = p - (step + decay*p)
+	VMOVUPS Y9, 32(DI)(AX*4)
 	ADDQ $16, AX                                 // 16 elements on
 	SUBQ $16, CX
 	JGE  loop1
@@ -789,9 +1022,9 @@ tail1:
 	NEGQ R15
 	LEAQ (R14)(R15*4), R14
 	VMOVUPS (R14), Y10                           // lanes that exist
-	VMASKMOVPS (DI)(AX*4), Y10, Y8               // g
+	VMASKMOVPS (BX)(AX*4), Y10, Y8               // g
 	VMOVUPS 32(R14), Y10                         // lanes that exist
-	VMASKMOVPS 32(DI)(AX*4), Y10, Y9
+	VMASKMOVPS 32(BX)(AX*4), Y10, Y9
 	VBROADCASTSS adamStep_grad(R12), Y10         // grad
 	VMULPS Y10, Y8, Y8                           // d = g*grad
 	VMULPS Y10, Y9, Y9
@@ -836,9 +1069,9 @@ tail1:
 	VDIVPS Y12, Y10, Y10                         // step = rate*m/root
 	VDIVPS Y13, Y11, Y11
 	VMOVUPS (R14), Y12                           // lanes that exist
-	VMASKMOVPS (BX)(AX*4), Y12, Y8               // p
+	VMASKMOVPS (DI)(AX*4), Y12, Y8               // p
 	VMOVUPS 32(R14), Y12                         // lanes that exist
-	VMASKMOVPS 32(BX)(AX*4), Y12, Y9
+	VMASKMOVPS 32(DI)(AX*4), Y12, Y9
 	VMULPS Y8, Y7, Y12                           // decay*p
 	VMULPS Y9, Y7, Y13
 	VADDPS Y12, Y10, Y10                         // step + decay*p
@@ -846,9 +1079,9 @@ tail1:
 	VSUBPS Y10, Y8, Y8                           // p - (step + decay*p)
 	VSUBPS Y11, Y9, Y9
 	VMOVUPS (R14), Y10                           // lanes that exist
-	VMASKMOVPS Y8, Y10, (BX)(AX*4)               // p = p - (step + decay*p)
+	VMASKMOVPS Y8, Y10, (DI)(AX*4)               // p = p - (step + decay*p)
 	VMOVUPS 32(R14), Y10                         // lanes that exist
-	VMASKMOVPS Y9, Y10, 32(BX)(AX*4)
+	VMASKMOVPS Y9, Y10, 32(DI)(AX*4)
 
 done1:
 	VZEROUPPER                                   // for SSE code that follows
@@ -857,14 +1090,14 @@ done1:
 // func swigluAVX2(y, g, u []float32)
 // swigluAVX2 is y = g/(1+exp(-g)) * u.
 TEXT ·swigluAVX2(SB), NOSPLIT, $0-72
-	VBROADCASTSS constantsAVX2<>+12(SB), Y0      // 1
-	VBROADCASTSS constantsAVX2<>+36(SB), Y1      // ln2Low
-	VBROADCASTSS constantsAVX2<>+40(SB), Y2      // 1/7!
-	VBROADCASTSS constantsAVX2<>+44(SB), Y3      // 1/6!
-	VBROADCASTSS constantsAVX2<>+48(SB), Y4      // 1/5!
-	VBROADCASTSS constantsAVX2<>+52(SB), Y5      // 1/4!
-	VBROADCASTSS constantsAVX2<>+56(SB), Y6      // 1/3!
-	VBROADCASTSS constantsAVX2<>+60(SB), Y7      // 1/2!
+	VBROADCASTSS constantsAVX2<>+24(SB), Y0      // 1
+	VBROADCASTSS constantsAVX2<>+48(SB), Y1      // ln2Low
+	VBROADCASTSS constantsAVX2<>+52(SB), Y2      // 1/7!
+	VBROADCASTSS constantsAVX2<>+56(SB), Y3      // 1/6!
+	VBROADCASTSS constantsAVX2<>+60(SB), Y4      // 1/5!
+	VBROADCASTSS constantsAVX2<>+64(SB), Y5      // 1/4!
+	VBROADCASTSS constantsAVX2<>+68(SB), Y6      // 1/3!
+	VBROADCASTSS constantsAVX2<>+72(SB), Y7      // 1/2!
 	MOVQ g_base+24(FP), DI                       // g
 	MOVQ u_base+48(FP), SI                       // u
 	MOVQ y_base+0(FP), DX                        // y
@@ -874,23 +1107,25 @@ TEXT ·swigluAVX2(SB), NOSPLIT, $0-72
 	JLT  tail1
 
 loop1:
+	PREFETCHT0 2048(DI)(AX*4)
+	PREFETCHT0 2048(SI)(AX*4)
 	VMOVUPS (DI)(AX*4), Y8                       // g
 	VMOVUPS 32(DI)(AX*4), Y9
-	VBROADCASTSS constantsAVX2<>+16(SB), Y10     // sign
+	VBROADCASTSS constantsAVX2<>+28(SB), Y10     // sign
 	VPXOR Y10, Y8, Y11                           // -g = g ^ sign
 	VPXOR Y10, Y9, Y12
-	VBROADCASTSS constantsAVX2<>+20(SB), Y10     // expMin
+	VBROADCASTSS constantsAVX2<>+32(SB), Y10     // expMin
 	VMAXPS Y11, Y10, Y11                         // max(-g, expMin)
 	VMAXPS Y12, Y10, Y12
-	VBROADCASTSS constantsAVX2<>+24(SB), Y10     // expMax
+	VBROADCASTSS constantsAVX2<>+36(SB), Y10     // expMax
 	VMINPS Y11, Y10, Y11                         // x = min(max(-g, expMin), expMax)
 	VMINPS Y12, Y10, Y12
-	VBROADCASTSS constantsAVX2<>+28(SB), Y10     // log2(e)
+	VBROADCASTSS constantsAVX2<>+40(SB), Y10     // log2(e)
 	VMULPS Y10, Y11, Y13                         // x*log2(e)
 	VMULPS Y10, Y12, Y14
 	VROUNDPS $8, Y13, Y13                        // n = round(x*log2(e))
 	VROUNDPS $8, Y14, Y14
-	VBROADCASTSS constantsAVX2<>+32(SB), Y10     // ln2High
+	VBROADCASTSS constantsAVX2<>+44(SB), Y10     // ln2High
 	VFNMADD231PS Y13, Y10, Y11                   // r = x - n*ln2High
 	VFNMADD231PS Y14, Y10, Y12
 	VFNMADD231PS Y13, Y1, Y11                    // r = r - n*ln2Low
@@ -954,21 +1189,21 @@ tail1:
 	VMASKMOVPS (DI)(AX*4), Y10, Y8               // g
 	VMOVUPS 32(R14), Y10                         // lanes that exist
 	VMASKMOVPS 32(DI)(AX*4), Y10, Y9
-	VBROADCASTSS constantsAVX2<>+16(SB), Y10     // sign
+	VBROADCASTSS constantsAVX2<>+28(SB), Y10     // sign
 	VPXOR Y10, Y8, Y11                           // -g = g ^ sign
 	VPXOR Y10, Y9, Y12
-	VBROADCASTSS constantsAVX2<>+20(SB), Y10     // expMin
+	VBROADCASTSS constantsAVX2<>+32(SB), Y10     // expMin
 	VMAXPS Y11, Y10, Y11                         // max(-g, expMin)
 	VMAXPS Y12, Y10, Y12
-	VBROADCASTSS constantsAVX2<>+24(SB), Y10     // expMax
+	VBROADCASTSS constantsAVX2<>+36(SB), Y10     // expMax
 	VMINPS Y11, Y10, Y11                         // x = min(max(-g, expMin), expMax)
 	VMINPS Y12, Y10, Y12
-	VBROADCASTSS constantsAVX2<>+28(SB), Y10     // log2(e)
+	VBROADCASTSS constantsAVX2<>+40(SB), Y10     // log2(e)
 	VMULPS Y10, Y11, Y13                         // x*log2(e)
 	VMULPS Y10, Y12, Y14
 	VROUNDPS $8, Y13, Y13                        // n = round(x*log2(e))
 	VROUNDPS $8, Y14, Y14
-	VBROADCASTSS constantsAVX2<>+32(SB), Y10     // ln2High
+	VBROADCASTSS constantsAVX2<>+44(SB), Y10     // ln2High
 	VFNMADD231PS Y13, Y10, Y11                   // r = x - n*ln2High
 	VFNMADD231PS Y14, Y10, Y12
 	VFNMADD231PS Y13, Y1, Y11                    // r = r - n*ln2Low
@@ -1029,17 +1264,17 @@ done1:
 // func swigluGradAVX2(dg, du, dy, g, u []float32)
 // swigluGradAVX2 is, with s = 1/(1+exp(-g)), dg = dy*u*s*(1+g*(1-s)) and du = dy*g*s.
 TEXT ·swigluGradAVX2(SB), NOSPLIT, $0-120
-	VBROADCASTSS constantsAVX2<>+12(SB), Y0      // 1
-	VBROADCASTSS constantsAVX2<>+40(SB), Y1      // 1/7!
-	VBROADCASTSS constantsAVX2<>+44(SB), Y2      // 1/6!
-	VBROADCASTSS constantsAVX2<>+48(SB), Y3      // 1/5!
-	VBROADCASTSS constantsAVX2<>+52(SB), Y4      // 1/4!
-	VBROADCASTSS constantsAVX2<>+56(SB), Y5      // 1/3!
-	VBROADCASTSS constantsAVX2<>+60(SB), Y6      // 1/2!
-	MOVQ g_base+72(FP), DI                       // g
-	MOVQ dy_base+48(FP), SI                      // dy
-	MOVQ du_base+24(FP), DX                      // du
-	MOVQ u_base+96(FP), BX                       // u
+	VBROADCASTSS constantsAVX2<>+24(SB), Y0      // 1
+	VBROADCASTSS constantsAVX2<>+52(SB), Y1      // 1/7!
+	VBROADCASTSS constantsAVX2<>+56(SB), Y2      // 1/6!
+	VBROADCASTSS constantsAVX2<>+60(SB), Y3      // 1/5!
+	VBROADCASTSS constantsAVX2<>+64(SB), Y4      // 1/4!
+	VBROADCASTSS constantsAVX2<>+68(SB), Y5      // 1/3!
+	VBROADCASTSS constantsAVX2<>+72(SB), Y6      // 1/2!
+	MOVQ dy_base+48(FP), DI                      // dy
+	MOVQ g_base+72(FP), SI                       // g
+	MOVQ u_base+96(FP), DX                       // u
+	MOVQ du_base+24(FP), BX                      // du
 	MOVQ dg_base+0(FP), R8                       // dg
 	MOVQ dg_len+8(FP), CX                        // elements left
 	XORL AX, AX                                  // elements done
@@ -1047,26 +1282,29 @@ TEXT ·swigluGradAVX2(SB), NOSPLIT, $0-120
 	JLT  tail1
 
 loop1:
-	VMOVUPS (DI)(AX*4), Y7                       // g
-	VMOVUPS 32(DI)(AX*4), Y8
-	VBROADCASTSS constantsAVX2<>+16(SB), Y9      // sign
+	PREFETCHT0 2048(DI)(AX*4)
+	PREFETCHT0 2048(SI)(AX*4)
+	PREFETCHT0 2048(DX)(AX*4)
+	VMOVUPS (SI)(AX*4), Y7                       // g
+	VMOVUPS 32(SI)(AX*4), Y8
+	VBROADCASTSS constantsAVX2<>+28(SB), Y9      // sign
 	VPXOR Y9, Y7, Y10                            // -g = g ^ sign
 	VPXOR Y9, Y8, Y11
-	VBROADCASTSS constantsAVX2<>+20(SB), Y9      // expMin
+	VBROADCASTSS constantsAVX2<>+32(SB), Y9      // expMin
 	VMAXPS Y10, Y9, Y10                          // max(-g, expMin)
 	VMAXPS Y11, Y9, Y11
-	VBROADCASTSS constantsAVX2<>+24(SB), Y9      // expMax
+	VBROADCASTSS constantsAVX2<>+36(SB), Y9      // expMax
 	VMINPS Y10, Y9, Y10                          // x = min(max(-g, expMin), expMax)
 	VMINPS Y11, Y9, Y11
-	VBROADCASTSS constantsAVX2<>+28(SB), Y9      // log2(e)
+	VBROADCASTSS constantsAVX2<>+40(SB), Y9      // log2(e)
 	VMULPS Y9, Y10, Y12                          // x*log2(e)
 	VMULPS Y9, Y11, Y13
 	VROUNDPS $8, Y12, Y12                        // n = round(x*log2(e))
 	VROUNDPS $8, Y13, Y13
-	VBROADCASTSS constantsAVX2<>+32(SB), Y9      // ln2High
+	VBROADCASTSS constantsAVX2<>+44(SB), Y9      // ln2High
 	VFNMADD231PS Y12, Y9, Y10                    // r = x - n*ln2High
 	VFNMADD231PS Y13, Y9, Y11
-	VBROADCASTSS constantsAVX2<>+36(SB), Y9      // ln2Low
+	VBROADCASTSS constantsAVX2<>+48(SB), Y9      // ln2Low
 	VFNMADD231PS Y12, Y9, Y10                    // r = r - n*ln2Low
 	VFNMADD231PS Y13, Y9, Y11
 	VMOVAPS Y1, Y9
@@ -1107,22 +1345,22 @@ loop1:
 	VADDPS Y14, Y0, Y14
 	VDIVPS Y9, Y0, Y9                            // s = 1/(1+exp(-g))
 	VDIVPS Y14, Y0, Y14
-	VMOVUPS (SI)(AX*4), Y10                      // dy
-	VMOVUPS 32(SI)(AX*4), Y11
+	VMOVUPS (DI)(AX*4), Y10                      // dy
+	VMOVUPS 32(DI)(AX*4), Y11
 	VMULPS Y9, Y10, Y10                          // ds = dy*s
 	VMULPS Y14, Y11, Y11
 	VMULPS Y7, Y10, Y12                          // ds*g
 	VMULPS Y8, Y11, Y13
-	VMOVUPS Y12, (DX)(AX*4)                      // du = ds*g
-	VMOVUPS Y13, 32(DX)(AX*4)
+	VMOVUPS Y12, (BX)(AX*4)                      // du = ds*g
+	VMOVUPS Y13, 32(BX)(AX*4)
 	VSUBPS Y9, Y0, Y9                            // 1 - s
 	VSUBPS Y14, Y0, Y14
 	VMULPS Y9, Y7, Y7                            // g*(1 - s)
 	VMULPS Y14, Y8, Y8
 	VADDPS Y7, Y0, Y7                            // 1 + g*(1 - s)
 	VADDPS Y8, Y0, Y8
-	VMOVUPS (BX)(AX*4), Y9                       // u
-	VMOVUPS 32(BX)(AX*4), Y12
+	VMOVUPS (DX)(AX*4), Y9                       // u
+	VMOVUPS 32(DX)(AX*4), Y12
 	VMULPS Y9, Y10, Y10                          // ds*u
 	VMULPS Y12, Y11, Y11
 	VMULPS Y7, Y10, Y10                          // ds*u*(1 + g*(1 - s))
@@ -1141,27 +1379,27 @@ tail1:
 	NEGQ R15
 	LEAQ (R14)(R15*4), R14
 	VMOVUPS (R14), Y9                            // lanes that exist
-	VMASKMOVPS (DI)(AX*4), Y9, Y7                // g
+	VMASKMOVPS (SI)(AX*4), Y9, Y7                // g
 	VMOVUPS 32(R14), Y9                          // lanes that exist
-	VMASKMOVPS 32(DI)(AX*4), Y9, Y8
-	VBROADCASTSS constantsAVX2<>+16(SB), Y9      // sign
+	VMASKMOVPS 32(SI)(AX*4), Y9, Y8
+	VBROADCASTSS constantsAVX2<>+28(SB), Y9      // sign
 	VPXOR Y9, Y7, Y10                            // -g = g ^ sign
 	VPXOR Y9, Y8, Y11
-	VBROADCASTSS constantsAVX2<>+20(SB), Y9      // expMin
+	VBROADCASTSS constantsAVX2<>+32(SB), Y9      // expMin
 	VMAXPS Y10, Y9, Y10                          // max(-g, expMin)
 	VMAXPS Y11, Y9, Y11
-	VBROADCASTSS constantsAVX2<>+24(SB), Y9      // expMax
+	VBROADCASTSS constantsAVX2<>+36(SB), Y9      // expMax
 	VMINPS Y10, Y9, Y10                          // x = min(max(-g, expMin), expMax)
 	VMINPS Y11, Y9, Y11
-	VBROADCASTSS constantsAVX2<>+28(SB), Y9      // log2(e)
+	VBROADCASTSS constantsAVX2<>+40(SB), Y9      // log2(e)
 	VMULPS Y9, Y10, Y12                          // x*log2(e)
 	VMULPS Y9, Y11, Y13
 	VROUNDPS $8, Y12, Y12                        // n = round(x*log2(e))
 	VROUNDPS $8, Y13, Y13
-	VBROADCASTSS constantsAVX2<>+32(SB), Y9      // ln2High
+	VBROADCASTSS constantsAVX2<>+44(SB), Y9      // ln2High
 	VFNMADD231PS Y12, Y9, Y10                    // r = x - n*ln2High
 	VFNMADD231PS Y13, Y9, Y11
-	VBROADCASTSS constantsAVX2<>+36(SB), Y9      // ln2Low
+	VBROADCASTSS constantsAVX2<>+48(SB), Y9      // ln2Low
 	VFNMADD231PS Y12, Y9, Y10                    // r = r - n*ln2Low
 	VFNMADD231PS Y13, Y9, Y11
 	VMOVAPS Y1, Y9
@@ -1203,17 +1441,17 @@ tail1:
 	VDIVPS Y9, Y0, Y9                            // s = 1/(1+exp(-g))
 	VDIVPS Y14, Y0, Y14
 	VMOVUPS (R14), Y12                           // lanes that exist
-	VMASKMOVPS (SI)(AX*4), Y12, Y10              // dy
+	VMASKMOVPS (DI)(AX*4), Y12, Y10              // dy
 	VMOVUPS 32(R14), Y12                         // lanes that exist
-	VMASKMOVPS 32(SI)(AX*4), Y12, Y11
+	VMASKMOVPS 32(DI)(AX*4), Y12, Y11
 	VMULPS Y9, Y10, Y10                          // ds = dy*s
 	VMULPS Y14, Y11, Y11
 	VMULPS Y7, Y10, Y12                          // ds*g
 	VMULPS Y8, Y11, Y13
 	VMOVUPS (R14), Y15                           // lanes that exist
-	VMASKMOVPS Y12, Y15, (DX)(AX*4)              // du = ds*g
+	VMASKMOVPS Y12, Y15, (BX)(AX*4)              // du = ds*g
 	VMOVUPS 32(R14), Y15                         // lanes that exist
-	VMASKMOVPS Y13, Y15, 32(DX)(AX*4)
+	VMASKMOVPS Y13, Y15, 32(BX)(AX*4)
 	VSUBPS Y9, Y0, Y9                            // 1 - s
 	VSUBPS Y14, Y0, Y14
 	VMULPS Y9, Y7, Y7                            // g*(1 - s)
@@ -1221,9 +1459,9 @@ tail1:
 	VADDPS Y7, Y0, Y7                            // 1 + g*(1 - s)
 	VADDPS Y8, Y0, Y8
 	VMOVUPS (R14), Y13                           // lanes that exist
-	VMASKMOVPS (BX)(AX*4), Y13, Y9               // u
+	VMASKMOVPS (DX)(AX*4), Y13, Y9               // u
 	VMOVUPS 32(R14), Y13                         // lanes that exist
-	VMASKMOVPS 32(BX)(AX*4), Y13, Y12
+	VMASKMOVPS 32(DX)(AX*4), Y13, Y12
 	VMULPS Y9, Y10, Y10                          // ds*u
 	VMULPS Y12, Y11, Y11
 	VMULPS Y7, Y10, Y10                          // ds*u*(1 + g*(1 - s))
@@ -1240,15 +1478,15 @@ done1:
 // func expSumAVX2(p, z []float32, top float32) float32
 // expSumAVX2 is p = exp(z-top), and the sum of p.
 TEXT ·expSumAVX2(SB), NOSPLIT, $0-60
-	VBROADCASTSS constantsAVX2<>+12(SB), Y0      // 1
-	VBROADCASTSS constantsAVX2<>+36(SB), Y1      // ln2Low
-	VBROADCASTSS constantsAVX2<>+40(SB), Y2      // 1/7!
-	VBROADCASTSS constantsAVX2<>+44(SB), Y3      // 1/6!
-	VBROADCASTSS constantsAVX2<>+48(SB), Y4      // 1/5!
-	VBROADCASTSS constantsAVX2<>+52(SB), Y5      // 1/4!
-	VBROADCASTSS constantsAVX2<>+56(SB), Y6      // 1/3!
-	VBROADCASTSS constantsAVX2<>+60(SB), Y7      // 1/2!
-	VBROADCASTSS constantsAVX2<>+0(SB), Y8       // 0
+	VBROADCASTSS constantsAVX2<>+24(SB), Y0      // 1
+	VBROADCASTSS constantsAVX2<>+48(SB), Y1      // ln2Low
+	VBROADCASTSS constantsAVX2<>+52(SB), Y2      // 1/7!
+	VBROADCASTSS constantsAVX2<>+56(SB), Y3      // 1/6!
+	VBROADCASTSS constantsAVX2<>+60(SB), Y4      // 1/5!
+	VBROADCASTSS constantsAVX2<>+64(SB), Y5      // 1/4!
+	VBROADCASTSS constantsAVX2<>+68(SB), Y6      // 1/3!
+	VBROADCASTSS constantsAVX2<>+72(SB), Y7      // 1/2!
+	VBROADCASTSS constantsAVX2<>+12(SB), Y8      // 0
 	VMOVAPS Y8, Y9                               // sums
 	VMOVAPS Y8, Y10
 	MOVQ z_base+24(FP), DI                       // z
@@ -1264,18 +1502,18 @@ loop1:
 	VBROADCASTSS top+48(FP), Y12                 // top
 	VSUBPS Y12, Y8, Y8                           // z - top
 	VSUBPS Y12, Y11, Y11
-	VBROADCASTSS constantsAVX2<>+20(SB), Y12     // expMin
+	VBROADCASTSS constantsAVX2<>+32(SB), Y12     // expMin
 	VMAXPS Y8, Y12, Y8                           // max(z - top, expMin)
 	VMAXPS Y11, Y12, Y11
-	VBROADCASTSS constantsAVX2<>+24(SB), Y12     // expMax
+	VBROADCASTSS constantsAVX2<>+36(SB), Y12     // expMax
 	VMINPS Y8, Y12, Y8                           // x = min(max(z - top, expMin), expMax)
 	VMINPS Y11, Y12, Y11
-	VBROADCASTSS constantsAVX2<>+28(SB), Y12     // log2(e)
+	VBROADCASTSS constantsAVX2<>+40(SB), Y12     // log2(e)
 	VMULPS Y12, Y8, Y13                          // x*log2(e)
 	VMULPS Y12, Y11, Y14
 	VROUNDPS $8, Y13, Y13                        // n = round(x*log2(e))
 	VROUNDPS $8, Y14, Y14
-	VBROADCASTSS constantsAVX2<>+32(SB), Y12     // ln2High
+	VBROADCASTSS constantsAVX2<>+44(SB), Y12     // ln2High
 	VFNMADD231PS Y13, Y12, Y8                    // r = x - n*ln2High
 	VFNMADD231PS Y14, Y12, Y11
 	VFNMADD231PS Y13, Y1, Y8                     // r = r - n*ln2Low
@@ -1336,18 +1574,18 @@ tail1:
 	VBROADCASTSS top+48(FP), Y12                 // top
 	VSUBPS Y12, Y8, Y8                           // z - top
 	VSUBPS Y12, Y11, Y11
-	VBROADCASTSS constantsAVX2<>+20(SB), Y12     // expMin
+	VBROADCASTSS constantsAVX2<>+32(SB), Y12     // expMin
 	VMAXPS Y8, Y12, Y8                           // max(z - top, expMin)
 	VMAXPS Y11, Y12, Y11
-	VBROADCASTSS constantsAVX2<>+24(SB), Y12     // expMax
+	VBROADCASTSS constantsAVX2<>+36(SB), Y12     // expMax
 	VMINPS Y8, Y12, Y8                           // x = min(max(z - top, expMin), expMax)
 	VMINPS Y11, Y12, Y11
-	VBROADCASTSS constantsAVX2<>+28(SB), Y12     // log2(e)
+	VBROADCASTSS constantsAVX2<>+40(SB), Y12     // log2(e)
 	VMULPS Y12, Y8, Y13                          // x*log2(e)
 	VMULPS Y12, Y11, Y14
 	VROUNDPS $8, Y13, Y13                        // n = round(x*log2(e))
 	VROUNDPS $8, Y14, Y14
-	VBROADCASTSS constantsAVX2<>+32(SB), Y12     // ln2High
+	VBROADCASTSS constantsAVX2<>+44(SB), Y12     // ln2High
 	VFNMADD231PS Y13, Y12, Y8                    // r = x - n*ln2High
 	VFNMADD231PS Y14, Y12, Y11
 	VFNMADD231PS Y13, Y1, Y8                     // r = r - n*ln2Low
@@ -1409,11 +1647,84 @@ done1:
 	VZEROUPPER                                   // for SSE code that follows
 	RET
 
+// func rankAVX2(b []uint16, z []float32, top float32)
+// rankAVX2 is the nearest integer to 32*(top-z), 1023 at most and where that is NaN; z is top at most.
+TEXT ·rankAVX2(SB), NOSPLIT, $32-52
+	VBROADCASTSS top+48(FP), Y0                  // top
+	VBROADCASTSS constantsAVX2<>+76(SB), Y1      // 32
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2      // -1023
+	VBROADCASTSS constantsAVX2<>+84(SB), Y3      // 2^23
+	VBROADCASTSS constantsAVX2<>+88(SB), Y4      // 1023
+	MOVQ z_base+24(FP), DI                       // z
+	MOVQ b_base+0(FP), SI                        // b
+	MOVQ b_len+8(FP), CX                         // elements left
+	XORL AX, AX                                  // elements done
+	SUBQ $16, CX                                 // a full round?
+	JLT  tail1
+
+loop1:
+	VMOVUPS (DI)(AX*4), Y5                       // z
+	VMOVUPS 32(DI)(AX*4), Y6
+	VSUBPS Y0, Y5, Y5                            // z - top
+	VSUBPS Y0, Y6, Y6
+	VMULPS Y1, Y5, Y5                            // d = (z - top)*32
+	VMULPS Y1, Y6, Y6
+	VMAXPS Y2, Y5, Y5                            // d = max(d, -1023)
+	VMAXPS Y2, Y6, Y6
+	VSUBPS Y5, Y3, Y5                            // n = 2^23 - d
+	VSUBPS Y6, Y3, Y6
+	VPAND Y4, Y5, Y5                             // n & 1023
+	VPAND Y4, Y6, Y6
+	VEXTRACTF128 $1, Y5, X7                      // b = n & 1023
+	VPACKUSDW X7, X5, X7
+	VMOVUPS X7, (SI)(AX*2)
+	VEXTRACTF128 $1, Y6, X7
+	VPACKUSDW X7, X6, X7
+	VMOVUPS X7, 16(SI)(AX*2)
+	ADDQ $16, AX                                 // 16 elements on
+	SUBQ $16, CX
+	JGE  loop1
+
+tail1:
+	ADDQ $16, CX                                 // elements left
+	JEQ  done1
+	LEAQ lanesAVX2<>+64(SB), R14                 // mask of the lanes that exist
+	MOVQ CX, R15
+	NEGQ R15
+	LEAQ (R14)(R15*4), R14
+	VMOVUPS (R14), Y7                            // lanes that exist
+	VMASKMOVPS (DI)(AX*4), Y7, Y5                // z
+	VMOVUPS 32(R14), Y7                          // lanes that exist
+	VMASKMOVPS 32(DI)(AX*4), Y7, Y6
+	VSUBPS Y0, Y5, Y5                            // z - top
+	VSUBPS Y0, Y6, Y6
+	VMULPS Y1, Y5, Y5                            // d = (z - top)*32
+	VMULPS Y1, Y6, Y6
+	VMAXPS Y2, Y5, Y5                            // d = max(d, -1023)
+	VMAXPS Y2, Y6, Y6
+	VSUBPS Y5, Y3, Y5                            // n = 2^23 - d
+	VSUBPS Y6, Y3, Y6
+	VPAND Y4, Y5, Y5                             // n & 1023
+	VPAND Y4, Y6, Y6
+	VEXTRACTF128 $1, Y5, X7                      // b = n & 1023
+	VPACKUSDW X7, X5, X7
+	VMOVUPS X7, tail-32(SP)
+	VEXTRACTF128 $1, Y6, X7
+	VPACKUSDW X7, X6, X7
+	VMOVUPS X7, tail-16(SP)
+	LEAQ tail-32(SP), R10                        // b
+	LEAQ (SI)(AX*2), R11
+	COPYHALF
+
+done1:
+	VZEROUPPER                                   // for SSE code that follows
+	RET
+
 // func expMomentsAVX2(z []float32, top float32) (sum, moment float32)
 // expMomentsAVX2 is the sums of exp(z-top) and of exp(z-top)*(z-top), where 0*-Inf is nothing.
 TEXT ·expMomentsAVX2(SB), NOSPLIT, $0-40
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0       // 0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y1      // 1
+	VBROADCASTSS constantsAVX2<>+12(SB), Y0      // 0
+	VBROADCASTSS constantsAVX2<>+24(SB), Y1      // 1
 	VMOVAPS Y0, Y2                               // sums
 	VMOVAPS Y0, Y3
 	VMOVAPS Y0, Y4                               // moments
@@ -1430,39 +1741,39 @@ loop1:
 	VBROADCASTSS top+24(FP), Y8                  // top
 	VSUBPS Y8, Y6, Y6                            // d = z - top
 	VSUBPS Y8, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+20(SB), Y8      // expMin
+	VBROADCASTSS constantsAVX2<>+32(SB), Y8      // expMin
 	VMAXPS Y6, Y8, Y9                            // max(d, expMin)
 	VMAXPS Y7, Y8, Y10
-	VBROADCASTSS constantsAVX2<>+24(SB), Y8      // expMax
+	VBROADCASTSS constantsAVX2<>+36(SB), Y8      // expMax
 	VMINPS Y9, Y8, Y9                            // x = min(max(d, expMin), expMax)
 	VMINPS Y10, Y8, Y10
-	VBROADCASTSS constantsAVX2<>+28(SB), Y8      // log2(e)
+	VBROADCASTSS constantsAVX2<>+40(SB), Y8      // log2(e)
 	VMULPS Y8, Y9, Y11                           // x*log2(e)
 	VMULPS Y8, Y10, Y12
 	VROUNDPS $8, Y11, Y11                        // n = round(x*log2(e))
 	VROUNDPS $8, Y12, Y12
-	VBROADCASTSS constantsAVX2<>+32(SB), Y8      // ln2High
+	VBROADCASTSS constantsAVX2<>+44(SB), Y8      // ln2High
 	VFNMADD231PS Y11, Y8, Y9                     // r = x - n*ln2High
 	VFNMADD231PS Y12, Y8, Y10
-	VBROADCASTSS constantsAVX2<>+36(SB), Y8      // ln2Low
+	VBROADCASTSS constantsAVX2<>+48(SB), Y8      // ln2Low
 	VFNMADD231PS Y11, Y8, Y9                     // r = r - n*ln2Low
 	VFNMADD231PS Y12, Y8, Y10
-	VBROADCASTSS constantsAVX2<>+40(SB), Y8      // 1/7!
-	VBROADCASTSS constantsAVX2<>+44(SB), Y13     // 1/6!
+	VBROADCASTSS constantsAVX2<>+52(SB), Y8      // 1/7!
+	VBROADCASTSS constantsAVX2<>+56(SB), Y13     // 1/6!
 	VMOVAPS Y8, Y14
 	VFMADD213PS Y13, Y9, Y14                     // p = 1/7!*r + 1/6!
 	VMOVAPS Y8, Y15
 	VFMADD213PS Y13, Y10, Y15
-	VBROADCASTSS constantsAVX2<>+48(SB), Y8      // 1/5!
+	VBROADCASTSS constantsAVX2<>+60(SB), Y8      // 1/5!
 	VFMADD213PS Y8, Y9, Y14                      // p = p*r + 1/5!
 	VFMADD213PS Y8, Y10, Y15
-	VBROADCASTSS constantsAVX2<>+52(SB), Y8      // 1/4!
+	VBROADCASTSS constantsAVX2<>+64(SB), Y8      // 1/4!
 	VFMADD213PS Y8, Y9, Y14                      // p = p*r + 1/4!
 	VFMADD213PS Y8, Y10, Y15
-	VBROADCASTSS constantsAVX2<>+56(SB), Y8      // 1/3!
+	VBROADCASTSS constantsAVX2<>+68(SB), Y8      // 1/3!
 	VFMADD213PS Y8, Y9, Y14                      // p = p*r + 1/3!
 	VFMADD213PS Y8, Y10, Y15
-	VBROADCASTSS constantsAVX2<>+60(SB), Y8      // 1/2!
+	VBROADCASTSS constantsAVX2<>+72(SB), Y8      // 1/2!
 	VFMADD213PS Y8, Y9, Y14                      // p = p*r + 1/2!
 	VFMADD213PS Y8, Y10, Y15
 	VFMADD213PS Y1, Y9, Y14                      // p = p*r + 1
@@ -1515,39 +1826,39 @@ tail1:
 	VBROADCASTSS top+24(FP), Y8                  // top
 	VSUBPS Y8, Y6, Y6                            // d = z - top
 	VSUBPS Y8, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+20(SB), Y8      // expMin
+	VBROADCASTSS constantsAVX2<>+32(SB), Y8      // expMin
 	VMAXPS Y6, Y8, Y9                            // max(d, expMin)
 	VMAXPS Y7, Y8, Y10
-	VBROADCASTSS constantsAVX2<>+24(SB), Y8      // expMax
+	VBROADCASTSS constantsAVX2<>+36(SB), Y8      // expMax
 	VMINPS Y9, Y8, Y9                            // x = min(max(d, expMin), expMax)
 	VMINPS Y10, Y8, Y10
-	VBROADCASTSS constantsAVX2<>+28(SB), Y8      // log2(e)
+	VBROADCASTSS constantsAVX2<>+40(SB), Y8      // log2(e)
 	VMULPS Y8, Y9, Y11                           // x*log2(e)
 	VMULPS Y8, Y10, Y12
 	VROUNDPS $8, Y11, Y11                        // n = round(x*log2(e))
 	VROUNDPS $8, Y12, Y12
-	VBROADCASTSS constantsAVX2<>+32(SB), Y8      // ln2High
+	VBROADCASTSS constantsAVX2<>+44(SB), Y8      // ln2High
 	VFNMADD231PS Y11, Y8, Y9                     // r = x - n*ln2High
 	VFNMADD231PS Y12, Y8, Y10
-	VBROADCASTSS constantsAVX2<>+36(SB), Y8      // ln2Low
+	VBROADCASTSS constantsAVX2<>+48(SB), Y8      // ln2Low
 	VFNMADD231PS Y11, Y8, Y9                     // r = r - n*ln2Low
 	VFNMADD231PS Y12, Y8, Y10
-	VBROADCASTSS constantsAVX2<>+40(SB), Y8      // 1/7!
-	VBROADCASTSS constantsAVX2<>+44(SB), Y13     // 1/6!
+	VBROADCASTSS constantsAVX2<>+52(SB), Y8      // 1/7!
+	VBROADCASTSS constantsAVX2<>+56(SB), Y13     // 1/6!
 	VMOVAPS Y8, Y14
 	VFMADD213PS Y13, Y9, Y14                     // p = 1/7!*r + 1/6!
 	VMOVAPS Y8, Y15
 	VFMADD213PS Y13, Y10, Y15
-	VBROADCASTSS constantsAVX2<>+48(SB), Y8      // 1/5!
+	VBROADCASTSS constantsAVX2<>+60(SB), Y8      // 1/5!
 	VFMADD213PS Y8, Y9, Y14                      // p = p*r + 1/5!
 	VFMADD213PS Y8, Y10, Y15
-	VBROADCASTSS constantsAVX2<>+52(SB), Y8      // 1/4!
+	VBROADCASTSS constantsAVX2<>+64(SB), Y8      // 1/4!
 	VFMADD213PS Y8, Y9, Y14                      // p = p*r + 1/4!
 	VFMADD213PS Y8, Y10, Y15
-	VBROADCASTSS constantsAVX2<>+56(SB), Y8      // 1/3!
+	VBROADCASTSS constantsAVX2<>+68(SB), Y8      // 1/3!
 	VFMADD213PS Y8, Y9, Y14                      // p = p*r + 1/3!
 	VFMADD213PS Y8, Y10, Y15
-	VBROADCASTSS constantsAVX2<>+60(SB), Y8      // 1/2!
+	VBROADCASTSS constantsAVX2<>+72(SB), Y8      // 1/2!
 	VFMADD213PS Y8, Y9, Y14                      // p = p*r + 1/2!
 	VFMADD213PS Y8, Y10, Y15
 	VFMADD213PS Y1, Y9, Y14                      // p = p*r + 1
@@ -1614,8 +1925,8 @@ done1:
 // func logitGradAVX2(z []float32, lse, inv, c, h, entropy float32)
 // logitGradAVX2 makes z inv*(-c*p - h*p*(log p + entropy)), p = exp(z-lse).
 TEXT ·logitGradAVX2(SB), NOSPLIT, $0-44
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0       // 0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y1      // 1
+	VBROADCASTSS constantsAVX2<>+12(SB), Y0      // 0
+	VBROADCASTSS constantsAVX2<>+24(SB), Y1      // 1
 	VBROADCASTSS entropy+40(FP), Y2              // entropy
 	VBROADCASTSS h+36(FP), Y3                    // h
 	VBROADCASTSS inv+28(FP), Y4                  // inv
@@ -1633,39 +1944,39 @@ loop1:
 	VBROADCASTSS lse+24(FP), Y8                  // lse
 	VSUBPS Y8, Y5, Y5                            // log p = z - lse
 	VSUBPS Y8, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+20(SB), Y8      // expMin
+	VBROADCASTSS constantsAVX2<>+32(SB), Y8      // expMin
 	VMAXPS Y5, Y8, Y9                            // max(log p, expMin)
 	VMAXPS Y7, Y8, Y10
-	VBROADCASTSS constantsAVX2<>+24(SB), Y8      // expMax
+	VBROADCASTSS constantsAVX2<>+36(SB), Y8      // expMax
 	VMINPS Y9, Y8, Y9                            // x = min(max(log p, expMin), expMax)
 	VMINPS Y10, Y8, Y10
-	VBROADCASTSS constantsAVX2<>+28(SB), Y8      // log2(e)
+	VBROADCASTSS constantsAVX2<>+40(SB), Y8      // log2(e)
 	VMULPS Y8, Y9, Y11                           // x*log2(e)
 	VMULPS Y8, Y10, Y12
 	VROUNDPS $8, Y11, Y11                        // n = round(x*log2(e))
 	VROUNDPS $8, Y12, Y12
-	VBROADCASTSS constantsAVX2<>+32(SB), Y8      // ln2High
+	VBROADCASTSS constantsAVX2<>+44(SB), Y8      // ln2High
 	VFNMADD231PS Y11, Y8, Y9                     // r = x - n*ln2High
 	VFNMADD231PS Y12, Y8, Y10
-	VBROADCASTSS constantsAVX2<>+36(SB), Y8      // ln2Low
+	VBROADCASTSS constantsAVX2<>+48(SB), Y8      // ln2Low
 	VFNMADD231PS Y11, Y8, Y9                     // r = r - n*ln2Low
 	VFNMADD231PS Y12, Y8, Y10
-	VBROADCASTSS constantsAVX2<>+40(SB), Y8      // 1/7!
-	VBROADCASTSS constantsAVX2<>+44(SB), Y13     // 1/6!
+	VBROADCASTSS constantsAVX2<>+52(SB), Y8      // 1/7!
+	VBROADCASTSS constantsAVX2<>+56(SB), Y13     // 1/6!
 	VMOVAPS Y8, Y14
 	VFMADD213PS Y13, Y9, Y14                     // p = 1/7!*r + 1/6!
 	VMOVAPS Y8, Y15
 	VFMADD213PS Y13, Y10, Y15
-	VBROADCASTSS constantsAVX2<>+48(SB), Y8      // 1/5!
+	VBROADCASTSS constantsAVX2<>+60(SB), Y8      // 1/5!
 	VFMADD213PS Y8, Y9, Y14                      // p = p*r + 1/5!
 	VFMADD213PS Y8, Y10, Y15
-	VBROADCASTSS constantsAVX2<>+52(SB), Y8      // 1/4!
+	VBROADCASTSS constantsAVX2<>+64(SB), Y8      // 1/4!
 	VFMADD213PS Y8, Y9, Y14                      // p = p*r + 1/4!
 	VFMADD213PS Y8, Y10, Y15
-	VBROADCASTSS constantsAVX2<>+56(SB), Y8      // 1/3!
+	VBROADCASTSS constantsAVX2<>+68(SB), Y8      // 1/3!
 	VFMADD213PS Y8, Y9, Y14                      // p = p*r + 1/3!
 	VFMADD213PS Y8, Y10, Y15
-	VBROADCASTSS constantsAVX2<>+60(SB), Y8      // 1/2!
+	VBROADCASTSS constantsAVX2<>+72(SB), Y8      // 1/2!
 	VFMADD213PS Y8, Y9, Y14                      // p = p*r + 1/2!
 	VFMADD213PS Y8, Y10, Y15
 	VFMADD213PS Y1, Y9, Y14                      // p = p*r + 1
@@ -1724,39 +2035,39 @@ tail1:
 	VBROADCASTSS lse+24(FP), Y8                  // lse
 	VSUBPS Y8, Y5, Y5                            // log p = z - lse
 	VSUBPS Y8, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+20(SB), Y8      // expMin
+	VBROADCASTSS constantsAVX2<>+32(SB), Y8      // expMin
 	VMAXPS Y5, Y8, Y9                            // max(log p, expMin)
 	VMAXPS Y7, Y8, Y10
-	VBROADCASTSS constantsAVX2<>+24(SB), Y8      // expMax
+	VBROADCASTSS constantsAVX2<>+36(SB), Y8      // expMax
 	VMINPS Y9, Y8, Y9                            // x = min(max(log p, expMin), expMax)
 	VMINPS Y10, Y8, Y10
-	VBROADCASTSS constantsAVX2<>+28(SB), Y8      // log2(e)
+	VBROADCASTSS constantsAVX2<>+40(SB), Y8      // log2(e)
 	VMULPS Y8, Y9, Y11                           // x*log2(e)
 	VMULPS Y8, Y10, Y12
 	VROUNDPS $8, Y11, Y11                        // n = round(x*log2(e))
 	VROUNDPS $8, Y12, Y12
-	VBROADCASTSS constantsAVX2<>+32(SB), Y8      // ln2High
+	VBROADCASTSS constantsAVX2<>+44(SB), Y8      // ln2High
 	VFNMADD231PS Y11, Y8, Y9                     // r = x - n*ln2High
 	VFNMADD231PS Y12, Y8, Y10
-	VBROADCASTSS constantsAVX2<>+36(SB), Y8      // ln2Low
+	VBROADCASTSS constantsAVX2<>+48(SB), Y8      // ln2Low
 	VFNMADD231PS Y11, Y8, Y9                     // r = r - n*ln2Low
 	VFNMADD231PS Y12, Y8, Y10
-	VBROADCASTSS constantsAVX2<>+40(SB), Y8      // 1/7!
-	VBROADCASTSS constantsAVX2<>+44(SB), Y13     // 1/6!
+	VBROADCASTSS constantsAVX2<>+52(SB), Y8      // 1/7!
+	VBROADCASTSS constantsAVX2<>+56(SB), Y13     // 1/6!
 	VMOVAPS Y8, Y14
 	VFMADD213PS Y13, Y9, Y14                     // p = 1/7!*r + 1/6!
 	VMOVAPS Y8, Y15
 	VFMADD213PS Y13, Y10, Y15
-	VBROADCASTSS constantsAVX2<>+48(SB), Y8      // 1/5!
+	VBROADCASTSS constantsAVX2<>+60(SB), Y8      // 1/5!
 	VFMADD213PS Y8, Y9, Y14                      // p = p*r + 1/5!
 	VFMADD213PS Y8, Y10, Y15
-	VBROADCASTSS constantsAVX2<>+52(SB), Y8      // 1/4!
+	VBROADCASTSS constantsAVX2<>+64(SB), Y8      // 1/4!
 	VFMADD213PS Y8, Y9, Y14                      // p = p*r + 1/4!
 	VFMADD213PS Y8, Y10, Y15
-	VBROADCASTSS constantsAVX2<>+56(SB), Y8      // 1/3!
+	VBROADCASTSS constantsAVX2<>+68(SB), Y8      // 1/3!
 	VFMADD213PS Y8, Y9, Y14                      // p = p*r + 1/3!
 	VFMADD213PS Y8, Y10, Y15
-	VBROADCASTSS constantsAVX2<>+60(SB), Y8      // 1/2!
+	VBROADCASTSS constantsAVX2<>+72(SB), Y8      // 1/2!
 	VFMADD213PS Y8, Y9, Y14                      // p = p*r + 1/2!
 	VFMADD213PS Y8, Y10, Y15
 	VFMADD213PS Y1, Y9, Y14                      // p = p*r + 1
@@ -1809,13 +2120,13 @@ done1:
 // p*(dp-delta)*scale, with lse and delta of the row.
 TEXT ·scoreGradAVX2(SB), NOSPLIT, $0-124
 	VBROADCASTSS scale+120(FP), Y0               // scale
-	VBROADCASTSS constantsAVX2<>+12(SB), Y1      // 1
-	VBROADCASTSS constantsAVX2<>+40(SB), Y2      // 1/7!
-	VBROADCASTSS constantsAVX2<>+44(SB), Y3      // 1/6!
-	VBROADCASTSS constantsAVX2<>+48(SB), Y4      // 1/5!
-	VBROADCASTSS constantsAVX2<>+52(SB), Y5      // 1/4!
-	VBROADCASTSS constantsAVX2<>+56(SB), Y6      // 1/3!
-	VBROADCASTSS constantsAVX2<>+60(SB), Y7      // 1/2!
+	VBROADCASTSS constantsAVX2<>+24(SB), Y1      // 1
+	VBROADCASTSS constantsAVX2<>+52(SB), Y2      // 1/7!
+	VBROADCASTSS constantsAVX2<>+56(SB), Y3      // 1/6!
+	VBROADCASTSS constantsAVX2<>+60(SB), Y4      // 1/5!
+	VBROADCASTSS constantsAVX2<>+64(SB), Y5      // 1/4!
+	VBROADCASTSS constantsAVX2<>+68(SB), Y6      // 1/3!
+	VBROADCASTSS constantsAVX2<>+72(SB), Y7      // 1/2!
 	MOVQ z_base+0(FP), DI                        // z
 	MOVQ ldz+48(FP), SI
 	SHLQ $2, SI                                  // bytes between rows
@@ -1841,21 +2152,21 @@ many2:
 	VMULPS Y0, Y11, Y11
 	VSUBPS Y8, Y10, Y10                          // z*scale - lse[0]
 	VSUBPS Y8, Y11, Y11
-	VBROADCASTSS constantsAVX2<>+20(SB), Y12     // expMin
+	VBROADCASTSS constantsAVX2<>+32(SB), Y12     // expMin
 	VMAXPS Y10, Y12, Y10                         // max(z*scale - lse[0], expMin)
 	VMAXPS Y11, Y12, Y11
-	VBROADCASTSS constantsAVX2<>+24(SB), Y12     // expMax
+	VBROADCASTSS constantsAVX2<>+36(SB), Y12     // expMax
 	VMINPS Y10, Y12, Y10                         // x = min(max(z*scale - lse[0], expMin), expMax)
 	VMINPS Y11, Y12, Y11
-	VBROADCASTSS constantsAVX2<>+28(SB), Y12     // log2(e)
+	VBROADCASTSS constantsAVX2<>+40(SB), Y12     // log2(e)
 	VMULPS Y12, Y10, Y13                         // x*log2(e)
 	VMULPS Y12, Y11, Y14
 	VROUNDPS $8, Y13, Y13                        // n = round(x*log2(e))
 	VROUNDPS $8, Y14, Y14
-	VBROADCASTSS constantsAVX2<>+32(SB), Y12     // ln2High
+	VBROADCASTSS constantsAVX2<>+44(SB), Y12     // ln2High
 	VFNMADD231PS Y13, Y12, Y10                   // r = x - n*ln2High
 	VFNMADD231PS Y14, Y12, Y11
-	VBROADCASTSS constantsAVX2<>+36(SB), Y12     // ln2Low
+	VBROADCASTSS constantsAVX2<>+48(SB), Y12     // ln2Low
 	VFNMADD231PS Y13, Y12, Y10                   // r = r - n*ln2Low
 	VFNMADD231PS Y14, Y12, Y11
 	VMOVAPS Y2, Y12
@@ -1910,21 +2221,21 @@ many2:
 	VMULPS Y0, Y11, Y11
 	VSUBPS Y8, Y10, Y10                          // z*scale - lse[0]
 	VSUBPS Y8, Y11, Y11
-	VBROADCASTSS constantsAVX2<>+20(SB), Y12     // expMin
+	VBROADCASTSS constantsAVX2<>+32(SB), Y12     // expMin
 	VMAXPS Y10, Y12, Y10                         // max(z*scale - lse[0], expMin)
 	VMAXPS Y11, Y12, Y11
-	VBROADCASTSS constantsAVX2<>+24(SB), Y12     // expMax
+	VBROADCASTSS constantsAVX2<>+36(SB), Y12     // expMax
 	VMINPS Y10, Y12, Y10                         // x = min(max(z*scale - lse[0], expMin), expMax)
 	VMINPS Y11, Y12, Y11
-	VBROADCASTSS constantsAVX2<>+28(SB), Y12     // log2(e)
+	VBROADCASTSS constantsAVX2<>+40(SB), Y12     // log2(e)
 	VMULPS Y12, Y10, Y13                         // x*log2(e)
 	VMULPS Y12, Y11, Y14
 	VROUNDPS $8, Y13, Y13                        // n = round(x*log2(e))
 	VROUNDPS $8, Y14, Y14
-	VBROADCASTSS constantsAVX2<>+32(SB), Y12     // ln2High
+	VBROADCASTSS constantsAVX2<>+44(SB), Y12     // ln2High
 	VFNMADD231PS Y13, Y12, Y10                   // r = x - n*ln2High
 	VFNMADD231PS Y14, Y12, Y11
-	VBROADCASTSS constantsAVX2<>+36(SB), Y12     // ln2Low
+	VBROADCASTSS constantsAVX2<>+48(SB), Y12     // ln2Low
 	VFNMADD231PS Y13, Y12, Y10                   // r = r - n*ln2Low
 	VFNMADD231PS Y14, Y12, Y11
 	VMOVAPS Y2, Y12
@@ -1979,21 +2290,21 @@ many2:
 	VMULPS Y0, Y11, Y11
 	VSUBPS Y8, Y10, Y10                          // z*scale - lse[0]
 	VSUBPS Y8, Y11, Y11
-	VBROADCASTSS constantsAVX2<>+20(SB), Y12     // expMin
+	VBROADCASTSS constantsAVX2<>+32(SB), Y12     // expMin
 	VMAXPS Y10, Y12, Y10                         // max(z*scale - lse[0], expMin)
 	VMAXPS Y11, Y12, Y11
-	VBROADCASTSS constantsAVX2<>+24(SB), Y12     // expMax
+	VBROADCASTSS constantsAVX2<>+36(SB), Y12     // expMax
 	VMINPS Y10, Y12, Y10                         // x = min(max(z*scale - lse[0], expMin), expMax)
 	VMINPS Y11, Y12, Y11
-	VBROADCASTSS constantsAVX2<>+28(SB), Y12     // log2(e)
+	VBROADCASTSS constantsAVX2<>+40(SB), Y12     // log2(e)
 	VMULPS Y12, Y10, Y13                         // x*log2(e)
 	VMULPS Y12, Y11, Y14
 	VROUNDPS $8, Y13, Y13                        // n = round(x*log2(e))
 	VROUNDPS $8, Y14, Y14
-	VBROADCASTSS constantsAVX2<>+32(SB), Y12     // ln2High
+	VBROADCASTSS constantsAVX2<>+44(SB), Y12     // ln2High
 	VFNMADD231PS Y13, Y12, Y10                   // r = x - n*ln2High
 	VFNMADD231PS Y14, Y12, Y11
-	VBROADCASTSS constantsAVX2<>+36(SB), Y12     // ln2Low
+	VBROADCASTSS constantsAVX2<>+48(SB), Y12     // ln2Low
 	VFNMADD231PS Y13, Y12, Y10                   // r = r - n*ln2Low
 	VFNMADD231PS Y14, Y12, Y11
 	VMOVAPS Y2, Y12
@@ -2048,21 +2359,21 @@ many2:
 	VMULPS Y0, Y11, Y11
 	VSUBPS Y8, Y10, Y10                          // z*scale - lse[0]
 	VSUBPS Y8, Y11, Y11
-	VBROADCASTSS constantsAVX2<>+20(SB), Y12     // expMin
+	VBROADCASTSS constantsAVX2<>+32(SB), Y12     // expMin
 	VMAXPS Y10, Y12, Y10                         // max(z*scale - lse[0], expMin)
 	VMAXPS Y11, Y12, Y11
-	VBROADCASTSS constantsAVX2<>+24(SB), Y12     // expMax
+	VBROADCASTSS constantsAVX2<>+36(SB), Y12     // expMax
 	VMINPS Y10, Y12, Y10                         // x = min(max(z*scale - lse[0], expMin), expMax)
 	VMINPS Y11, Y12, Y11
-	VBROADCASTSS constantsAVX2<>+28(SB), Y12     // log2(e)
+	VBROADCASTSS constantsAVX2<>+40(SB), Y12     // log2(e)
 	VMULPS Y12, Y10, Y13                         // x*log2(e)
 	VMULPS Y12, Y11, Y14
 	VROUNDPS $8, Y13, Y13                        // n = round(x*log2(e))
 	VROUNDPS $8, Y14, Y14
-	VBROADCASTSS constantsAVX2<>+32(SB), Y12     // ln2High
+	VBROADCASTSS constantsAVX2<>+44(SB), Y12     // ln2High
 	VFNMADD231PS Y13, Y12, Y10                   // r = x - n*ln2High
 	VFNMADD231PS Y14, Y12, Y11
-	VBROADCASTSS constantsAVX2<>+36(SB), Y12     // ln2Low
+	VBROADCASTSS constantsAVX2<>+48(SB), Y12     // ln2Low
 	VFNMADD231PS Y13, Y12, Y10                   // r = r - n*ln2Low
 	VFNMADD231PS Y14, Y12, Y11
 	VMOVAPS Y2, Y12
@@ -2126,21 +2437,21 @@ loop2:
 	VMULPS Y0, Y11, Y11
 	VSUBPS Y8, Y10, Y10                          // z*scale - lse[0]
 	VSUBPS Y8, Y11, Y11
-	VBROADCASTSS constantsAVX2<>+20(SB), Y12     // expMin
+	VBROADCASTSS constantsAVX2<>+32(SB), Y12     // expMin
 	VMAXPS Y10, Y12, Y10                         // max(z*scale - lse[0], expMin)
 	VMAXPS Y11, Y12, Y11
-	VBROADCASTSS constantsAVX2<>+24(SB), Y12     // expMax
+	VBROADCASTSS constantsAVX2<>+36(SB), Y12     // expMax
 	VMINPS Y10, Y12, Y10                         // x = min(max(z*scale - lse[0], expMin), expMax)
 	VMINPS Y11, Y12, Y11
-	VBROADCASTSS constantsAVX2<>+28(SB), Y12     // log2(e)
+	VBROADCASTSS constantsAVX2<>+40(SB), Y12     // log2(e)
 	VMULPS Y12, Y10, Y13                         // x*log2(e)
 	VMULPS Y12, Y11, Y14
 	VROUNDPS $8, Y13, Y13                        // n = round(x*log2(e))
 	VROUNDPS $8, Y14, Y14
-	VBROADCASTSS constantsAVX2<>+32(SB), Y12     // ln2High
+	VBROADCASTSS constantsAVX2<>+44(SB), Y12     // ln2High
 	VFNMADD231PS Y13, Y12, Y10                   // r = x - n*ln2High
 	VFNMADD231PS Y14, Y12, Y11
-	VBROADCASTSS constantsAVX2<>+36(SB), Y12     // ln2Low
+	VBROADCASTSS constantsAVX2<>+48(SB), Y12     // ln2Low
 	VFNMADD231PS Y13, Y12, Y10                   // r = r - n*ln2Low
 	VFNMADD231PS Y14, Y12, Y11
 	VMOVAPS Y2, Y12
@@ -2208,21 +2519,21 @@ tail2:
 	VMULPS Y0, Y11, Y11
 	VSUBPS Y8, Y10, Y10                          // z*scale - lse[0]
 	VSUBPS Y8, Y11, Y11
-	VBROADCASTSS constantsAVX2<>+20(SB), Y12     // expMin
+	VBROADCASTSS constantsAVX2<>+32(SB), Y12     // expMin
 	VMAXPS Y10, Y12, Y10                         // max(z*scale - lse[0], expMin)
 	VMAXPS Y11, Y12, Y11
-	VBROADCASTSS constantsAVX2<>+24(SB), Y12     // expMax
+	VBROADCASTSS constantsAVX2<>+36(SB), Y12     // expMax
 	VMINPS Y10, Y12, Y10                         // x = min(max(z*scale - lse[0], expMin), expMax)
 	VMINPS Y11, Y12, Y11
-	VBROADCASTSS constantsAVX2<>+28(SB), Y12     // log2(e)
+	VBROADCASTSS constantsAVX2<>+40(SB), Y12     // log2(e)
 	VMULPS Y12, Y10, Y13                         // x*log2(e)
 	VMULPS Y12, Y11, Y14
 	VROUNDPS $8, Y13, Y13                        // n = round(x*log2(e))
 	VROUNDPS $8, Y14, Y14
-	VBROADCASTSS constantsAVX2<>+32(SB), Y12     // ln2High
+	VBROADCASTSS constantsAVX2<>+44(SB), Y12     // ln2High
 	VFNMADD231PS Y13, Y12, Y10                   // r = x - n*ln2High
 	VFNMADD231PS Y14, Y12, Y11
-	VBROADCASTSS constantsAVX2<>+36(SB), Y12     // ln2Low
+	VBROADCASTSS constantsAVX2<>+48(SB), Y12     // ln2Low
 	VFNMADD231PS Y13, Y12, Y10                   // r = r - n*ln2Low
 	VFNMADD231PS Y14, Y12, Y11
 	VMOVAPS Y2, Y12
@@ -2293,11 +2604,11 @@ done2:
 // p*(dp-delta)*scale, with lse and delta of the row. It rounds both to bf16.
 TEXT ·scoreGradHalfAVX2(SB), NOSPLIT, $0-124
 	VBROADCASTSS scale+120(FP), Y0               // scale
-	VBROADCASTSS constantsAVX2<>+12(SB), Y1      // 1
-	VBROADCASTSS constantsAVX2<>+60(SB), Y2      // 1/2!
-	VBROADCASTSS constantsAVX2<>+64(SB), Y3      // 1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y4      // 0x7fff
-	VBROADCASTSS constantsAVX2<>+72(SB), Y5      // upper half
+	VBROADCASTSS constantsAVX2<>+24(SB), Y1      // 1
+	VBROADCASTSS constantsAVX2<>+72(SB), Y2      // 1/2!
+	VBROADCASTSS constantsAVX2<>+0(SB), Y3       // 1
+	VBROADCASTSS constantsAVX2<>+4(SB), Y4       // 0x7fff
+	VBROADCASTSS constantsAVX2<>+92(SB), Y5      // upper half
 	MOVQ z_base+0(FP), DI                        // z
 	MOVQ ldz+48(FP), SI
 	SHLQ $2, SI                                  // bytes between rows
@@ -2323,36 +2634,36 @@ many2:
 	VMULPS Y0, Y9, Y9
 	VSUBPS Y6, Y8, Y8                            // z*scale - lse[0]
 	VSUBPS Y6, Y9, Y9
-	VBROADCASTSS constantsAVX2<>+20(SB), Y10     // expMin
+	VBROADCASTSS constantsAVX2<>+32(SB), Y10     // expMin
 	VMAXPS Y8, Y10, Y8                           // max(z*scale - lse[0], expMin)
 	VMAXPS Y9, Y10, Y9
-	VBROADCASTSS constantsAVX2<>+24(SB), Y10     // expMax
+	VBROADCASTSS constantsAVX2<>+36(SB), Y10     // expMax
 	VMINPS Y8, Y10, Y8                           // x = min(max(z*scale - lse[0], expMin), expMax)
 	VMINPS Y9, Y10, Y9
-	VBROADCASTSS constantsAVX2<>+28(SB), Y10     // log2(e)
+	VBROADCASTSS constantsAVX2<>+40(SB), Y10     // log2(e)
 	VMULPS Y10, Y8, Y11                          // x*log2(e)
 	VMULPS Y10, Y9, Y12
 	VROUNDPS $8, Y11, Y11                        // n = round(x*log2(e))
 	VROUNDPS $8, Y12, Y12
-	VBROADCASTSS constantsAVX2<>+32(SB), Y10     // ln2High
+	VBROADCASTSS constantsAVX2<>+44(SB), Y10     // ln2High
 	VFNMADD231PS Y11, Y10, Y8                    // r = x - n*ln2High
 	VFNMADD231PS Y12, Y10, Y9
-	VBROADCASTSS constantsAVX2<>+36(SB), Y10     // ln2Low
+	VBROADCASTSS constantsAVX2<>+48(SB), Y10     // ln2Low
 	VFNMADD231PS Y11, Y10, Y8                    // r = r - n*ln2Low
 	VFNMADD231PS Y12, Y10, Y9
-	VBROADCASTSS constantsAVX2<>+40(SB), Y10     // 1/7!
-	VBROADCASTSS constantsAVX2<>+44(SB), Y13     // 1/6!
+	VBROADCASTSS constantsAVX2<>+52(SB), Y10     // 1/7!
+	VBROADCASTSS constantsAVX2<>+56(SB), Y13     // 1/6!
 	VMOVAPS Y10, Y14
 	VFMADD213PS Y13, Y8, Y14                     // p = 1/7!*r + 1/6!
 	VMOVAPS Y10, Y15
 	VFMADD213PS Y13, Y9, Y15
-	VBROADCASTSS constantsAVX2<>+48(SB), Y10     // 1/5!
+	VBROADCASTSS constantsAVX2<>+60(SB), Y10     // 1/5!
 	VFMADD213PS Y10, Y8, Y14                     // p = p*r + 1/5!
 	VFMADD213PS Y10, Y9, Y15
-	VBROADCASTSS constantsAVX2<>+52(SB), Y10     // 1/4!
+	VBROADCASTSS constantsAVX2<>+64(SB), Y10     // 1/4!
 	VFMADD213PS Y10, Y8, Y14                     // p = p*r + 1/4!
 	VFMADD213PS Y10, Y9, Y15
-	VBROADCASTSS constantsAVX2<>+56(SB), Y10     // 1/3!
+	VBROADCASTSS constantsAVX2<>+68(SB), Y10     // 1/3!
 	VFMADD213PS Y10, Y8, Y14                     // p = p*r + 1/3!
 	VFMADD213PS Y10, Y9, Y15
 	VFMADD213PS Y2, Y8, Y14                      // p = p*r + 1/2!
@@ -2425,36 +2736,36 @@ many2:
 	VMULPS Y0, Y9, Y9
 	VSUBPS Y6, Y8, Y8                            // z*scale - lse[0]
 	VSUBPS Y6, Y9, Y9
-	VBROADCASTSS constantsAVX2<>+20(SB), Y10     // expMin
+	VBROADCASTSS constantsAVX2<>+32(SB), Y10     // expMin
 	VMAXPS Y8, Y10, Y8                           // max(z*scale - lse[0], expMin)
 	VMAXPS Y9, Y10, Y9
-	VBROADCASTSS constantsAVX2<>+24(SB), Y10     // expMax
+	VBROADCASTSS constantsAVX2<>+36(SB), Y10     // expMax
 	VMINPS Y8, Y10, Y8                           // x = min(max(z*scale - lse[0], expMin), expMax)
 	VMINPS Y9, Y10, Y9
-	VBROADCASTSS constantsAVX2<>+28(SB), Y10     // log2(e)
+	VBROADCASTSS constantsAVX2<>+40(SB), Y10     // log2(e)
 	VMULPS Y10, Y8, Y11                          // x*log2(e)
 	VMULPS Y10, Y9, Y12
 	VROUNDPS $8, Y11, Y11                        // n = round(x*log2(e))
 	VROUNDPS $8, Y12, Y12
-	VBROADCASTSS constantsAVX2<>+32(SB), Y10     // ln2High
+	VBROADCASTSS constantsAVX2<>+44(SB), Y10     // ln2High
 	VFNMADD231PS Y11, Y10, Y8                    // r = x - n*ln2High
 	VFNMADD231PS Y12, Y10, Y9
-	VBROADCASTSS constantsAVX2<>+36(SB), Y10     // ln2Low
+	VBROADCASTSS constantsAVX2<>+48(SB), Y10     // ln2Low
 	VFNMADD231PS Y11, Y10, Y8                    // r = r - n*ln2Low
 	VFNMADD231PS Y12, Y10, Y9
-	VBROADCASTSS constantsAVX2<>+40(SB), Y10     // 1/7!
-	VBROADCASTSS constantsAVX2<>+44(SB), Y13     // 1/6!
+	VBROADCASTSS constantsAVX2<>+52(SB), Y10     // 1/7!
+	VBROADCASTSS constantsAVX2<>+56(SB), Y13     // 1/6!
 	VMOVAPS Y10, Y14
 	VFMADD213PS Y13, Y8, Y14                     // p = 1/7!*r + 1/6!
 	VMOVAPS Y10, Y15
 	VFMADD213PS Y13, Y9, Y15
-	VBROADCASTSS constantsAVX2<>+48(SB), Y10     // 1/5!
+	VBROADCASTSS constantsAVX2<>+60(SB), Y10     // 1/5!
 	VFMADD213PS Y10, Y8, Y14                     // p = p*r + 1/5!
 	VFMADD213PS Y10, Y9, Y15
-	VBROADCASTSS constantsAVX2<>+52(SB), Y10     // 1/4!
+	VBROADCASTSS constantsAVX2<>+64(SB), Y10     // 1/4!
 	VFMADD213PS Y10, Y8, Y14                     // p = p*r + 1/4!
 	VFMADD213PS Y10, Y9, Y15
-	VBROADCASTSS constantsAVX2<>+56(SB), Y10     // 1/3!
+	VBROADCASTSS constantsAVX2<>+68(SB), Y10     // 1/3!
 	VFMADD213PS Y10, Y8, Y14                     // p = p*r + 1/3!
 	VFMADD213PS Y10, Y9, Y15
 	VFMADD213PS Y2, Y8, Y14                      // p = p*r + 1/2!
@@ -2527,36 +2838,36 @@ many2:
 	VMULPS Y0, Y9, Y9
 	VSUBPS Y6, Y8, Y8                            // z*scale - lse[0]
 	VSUBPS Y6, Y9, Y9
-	VBROADCASTSS constantsAVX2<>+20(SB), Y10     // expMin
+	VBROADCASTSS constantsAVX2<>+32(SB), Y10     // expMin
 	VMAXPS Y8, Y10, Y8                           // max(z*scale - lse[0], expMin)
 	VMAXPS Y9, Y10, Y9
-	VBROADCASTSS constantsAVX2<>+24(SB), Y10     // expMax
+	VBROADCASTSS constantsAVX2<>+36(SB), Y10     // expMax
 	VMINPS Y8, Y10, Y8                           // x = min(max(z*scale - lse[0], expMin), expMax)
 	VMINPS Y9, Y10, Y9
-	VBROADCASTSS constantsAVX2<>+28(SB), Y10     // log2(e)
+	VBROADCASTSS constantsAVX2<>+40(SB), Y10     // log2(e)
 	VMULPS Y10, Y8, Y11                          // x*log2(e)
 	VMULPS Y10, Y9, Y12
 	VROUNDPS $8, Y11, Y11                        // n = round(x*log2(e))
 	VROUNDPS $8, Y12, Y12
-	VBROADCASTSS constantsAVX2<>+32(SB), Y10     // ln2High
+	VBROADCASTSS constantsAVX2<>+44(SB), Y10     // ln2High
 	VFNMADD231PS Y11, Y10, Y8                    // r = x - n*ln2High
 	VFNMADD231PS Y12, Y10, Y9
-	VBROADCASTSS constantsAVX2<>+36(SB), Y10     // ln2Low
+	VBROADCASTSS constantsAVX2<>+48(SB), Y10     // ln2Low
 	VFNMADD231PS Y11, Y10, Y8                    // r = r - n*ln2Low
 	VFNMADD231PS Y12, Y10, Y9
-	VBROADCASTSS constantsAVX2<>+40(SB), Y10     // 1/7!
-	VBROADCASTSS constantsAVX2<>+44(SB), Y13     // 1/6!
+	VBROADCASTSS constantsAVX2<>+52(SB), Y10     // 1/7!
+	VBROADCASTSS constantsAVX2<>+56(SB), Y13     // 1/6!
 	VMOVAPS Y10, Y14
 	VFMADD213PS Y13, Y8, Y14                     // p = 1/7!*r + 1/6!
 	VMOVAPS Y10, Y15
 	VFMADD213PS Y13, Y9, Y15
-	VBROADCASTSS constantsAVX2<>+48(SB), Y10     // 1/5!
+	VBROADCASTSS constantsAVX2<>+60(SB), Y10     // 1/5!
 	VFMADD213PS Y10, Y8, Y14                     // p = p*r + 1/5!
 	VFMADD213PS Y10, Y9, Y15
-	VBROADCASTSS constantsAVX2<>+52(SB), Y10     // 1/4!
+	VBROADCASTSS constantsAVX2<>+64(SB), Y10     // 1/4!
 	VFMADD213PS Y10, Y8, Y14                     // p = p*r + 1/4!
 	VFMADD213PS Y10, Y9, Y15
-	VBROADCASTSS constantsAVX2<>+56(SB), Y10     // 1/3!
+	VBROADCASTSS constantsAVX2<>+68(SB), Y10     // 1/3!
 	VFMADD213PS Y10, Y8, Y14                     // p = p*r + 1/3!
 	VFMADD213PS Y10, Y9, Y15
 	VFMADD213PS Y2, Y8, Y14                      // p = p*r + 1/2!
@@ -2629,36 +2940,36 @@ many2:
 	VMULPS Y0, Y9, Y9
 	VSUBPS Y6, Y8, Y8                            // z*scale - lse[0]
 	VSUBPS Y6, Y9, Y9
-	VBROADCASTSS constantsAVX2<>+20(SB), Y10     // expMin
+	VBROADCASTSS constantsAVX2<>+32(SB), Y10     // expMin
 	VMAXPS Y8, Y10, Y8                           // max(z*scale - lse[0], expMin)
 	VMAXPS Y9, Y10, Y9
-	VBROADCASTSS constantsAVX2<>+24(SB), Y10     // expMax
+	VBROADCASTSS constantsAVX2<>+36(SB), Y10     // expMax
 	VMINPS Y8, Y10, Y8                           // x = min(max(z*scale - lse[0], expMin), expMax)
 	VMINPS Y9, Y10, Y9
-	VBROADCASTSS constantsAVX2<>+28(SB), Y10     // log2(e)
+	VBROADCASTSS constantsAVX2<>+40(SB), Y10     // log2(e)
 	VMULPS Y10, Y8, Y11                          // x*log2(e)
 	VMULPS Y10, Y9, Y12
 	VROUNDPS $8, Y11, Y11                        // n = round(x*log2(e))
 	VROUNDPS $8, Y12, Y12
-	VBROADCASTSS constantsAVX2<>+32(SB), Y10     // ln2High
+	VBROADCASTSS constantsAVX2<>+44(SB), Y10     // ln2High
 	VFNMADD231PS Y11, Y10, Y8                    // r = x - n*ln2High
 	VFNMADD231PS Y12, Y10, Y9
-	VBROADCASTSS constantsAVX2<>+36(SB), Y10     // ln2Low
+	VBROADCASTSS constantsAVX2<>+48(SB), Y10     // ln2Low
 	VFNMADD231PS Y11, Y10, Y8                    // r = r - n*ln2Low
 	VFNMADD231PS Y12, Y10, Y9
-	VBROADCASTSS constantsAVX2<>+40(SB), Y10     // 1/7!
-	VBROADCASTSS constantsAVX2<>+44(SB), Y13     // 1/6!
+	VBROADCASTSS constantsAVX2<>+52(SB), Y10     // 1/7!
+	VBROADCASTSS constantsAVX2<>+56(SB), Y13     // 1/6!
 	VMOVAPS Y10, Y14
 	VFMADD213PS Y13, Y8, Y14                     // p = 1/7!*r + 1/6!
 	VMOVAPS Y10, Y15
 	VFMADD213PS Y13, Y9, Y15
-	VBROADCASTSS constantsAVX2<>+48(SB), Y10     // 1/5!
+	VBROADCASTSS constantsAVX2<>+60(SB), Y10     // 1/5!
 	VFMADD213PS Y10, Y8, Y14                     // p = p*r + 1/5!
 	VFMADD213PS Y10, Y9, Y15
-	VBROADCASTSS constantsAVX2<>+52(SB), Y10     // 1/4!
+	VBROADCASTSS constantsAVX2<>+64(SB), Y10     // 1/4!
 	VFMADD213PS Y10, Y8, Y14                     // p = p*r + 1/4!
 	VFMADD213PS Y10, Y9, Y15
-	VBROADCASTSS constantsAVX2<>+56(SB), Y10     // 1/3!
+	VBROADCASTSS constantsAVX2<>+68(SB), Y10     // 1/3!
 	VFMADD213PS Y10, Y8, Y14                     // p = p*r + 1/3!
 	VFMADD213PS Y10, Y9, Y15
 	VFMADD213PS Y2, Y8, Y14                      // p = p*r + 1/2!
@@ -2740,36 +3051,36 @@ loop2:
 	VMULPS Y0, Y9, Y9
 	VSUBPS Y6, Y8, Y8                            // z*scale - lse[0]
 	VSUBPS Y6, Y9, Y9
-	VBROADCASTSS constantsAVX2<>+20(SB), Y10     // expMin
+	VBROADCASTSS constantsAVX2<>+32(SB), Y10     // expMin
 	VMAXPS Y8, Y10, Y8                           // max(z*scale - lse[0], expMin)
 	VMAXPS Y9, Y10, Y9
-	VBROADCASTSS constantsAVX2<>+24(SB), Y10     // expMax
+	VBROADCASTSS constantsAVX2<>+36(SB), Y10     // expMax
 	VMINPS Y8, Y10, Y8                           // x = min(max(z*scale - lse[0], expMin), expMax)
 	VMINPS Y9, Y10, Y9
-	VBROADCASTSS constantsAVX2<>+28(SB), Y10     // log2(e)
+	VBROADCASTSS constantsAVX2<>+40(SB), Y10     // log2(e)
 	VMULPS Y10, Y8, Y11                          // x*log2(e)
 	VMULPS Y10, Y9, Y12
 	VROUNDPS $8, Y11, Y11                        // n = round(x*log2(e))
 	VROUNDPS $8, Y12, Y12
-	VBROADCASTSS constantsAVX2<>+32(SB), Y10     // ln2High
+	VBROADCASTSS constantsAVX2<>+44(SB), Y10     // ln2High
 	VFNMADD231PS Y11, Y10, Y8                    // r = x - n*ln2High
 	VFNMADD231PS Y12, Y10, Y9
-	VBROADCASTSS constantsAVX2<>+36(SB), Y10     // ln2Low
+	VBROADCASTSS constantsAVX2<>+48(SB), Y10     // ln2Low
 	VFNMADD231PS Y11, Y10, Y8                    // r = r - n*ln2Low
 	VFNMADD231PS Y12, Y10, Y9
-	VBROADCASTSS constantsAVX2<>+40(SB), Y10     // 1/7!
-	VBROADCASTSS constantsAVX2<>+44(SB), Y13     // 1/6!
+	VBROADCASTSS constantsAVX2<>+52(SB), Y10     // 1/7!
+	VBROADCASTSS constantsAVX2<>+56(SB), Y13     // 1/6!
 	VMOVAPS Y10, Y14
 	VFMADD213PS Y13, Y8, Y14                     // p = 1/7!*r + 1/6!
 	VMOVAPS Y10, Y15
 	VFMADD213PS Y13, Y9, Y15
-	VBROADCASTSS constantsAVX2<>+48(SB), Y10     // 1/5!
+	VBROADCASTSS constantsAVX2<>+60(SB), Y10     // 1/5!
 	VFMADD213PS Y10, Y8, Y14                     // p = p*r + 1/5!
 	VFMADD213PS Y10, Y9, Y15
-	VBROADCASTSS constantsAVX2<>+52(SB), Y10     // 1/4!
+	VBROADCASTSS constantsAVX2<>+64(SB), Y10     // 1/4!
 	VFMADD213PS Y10, Y8, Y14                     // p = p*r + 1/4!
 	VFMADD213PS Y10, Y9, Y15
-	VBROADCASTSS constantsAVX2<>+56(SB), Y10     // 1/3!
+	VBROADCASTSS constantsAVX2<>+68(SB), Y10     // 1/3!
 	VFMADD213PS Y10, Y8, Y14                     // p = p*r + 1/3!
 	VFMADD213PS Y10, Y9, Y15
 	VFMADD213PS Y2, Y8, Y14                      // p = p*r + 1/2!
@@ -2855,36 +3166,36 @@ tail2:
 	VMULPS Y0, Y9, Y9
 	VSUBPS Y6, Y8, Y8                            // z*scale - lse[0]
 	VSUBPS Y6, Y9, Y9
-	VBROADCASTSS constantsAVX2<>+20(SB), Y10     // expMin
+	VBROADCASTSS constantsAVX2<>+32(SB), Y10     // expMin
 	VMAXPS Y8, Y10, Y8                           // max(z*scale - lse[0], expMin)
 	VMAXPS Y9, Y10, Y9
-	VBROADCASTSS constantsAVX2<>+24(SB), Y10     // expMax
+	VBROADCASTSS constantsAVX2<>+36(SB), Y10     // expMax
 	VMINPS Y8, Y10, Y8                           // x = min(max(z*scale - lse[0], expMin), expMax)
 	VMINPS Y9, Y10, Y9
-	VBROADCASTSS constantsAVX2<>+28(SB), Y10     // log2(e)
+	VBROADCASTSS constantsAVX2<>+40(SB), Y10     // log2(e)
 	VMULPS Y10, Y8, Y11                          // x*log2(e)
 	VMULPS Y10, Y9, Y12
 	VROUNDPS $8, Y11, Y11                        // n = round(x*log2(e))
 	VROUNDPS $8, Y12, Y12
-	VBROADCASTSS constantsAVX2<>+32(SB), Y10     // ln2High
+	VBROADCASTSS constantsAVX2<>+44(SB), Y10     // ln2High
 	VFNMADD231PS Y11, Y10, Y8                    // r = x - n*ln2High
 	VFNMADD231PS Y12, Y10, Y9
-	VBROADCASTSS constantsAVX2<>+36(SB), Y10     // ln2Low
+	VBROADCASTSS constantsAVX2<>+48(SB), Y10     // ln2Low
 	VFNMADD231PS Y11, Y10, Y8                    // r = r - n*ln2Low
 	VFNMADD231PS Y12, Y10, Y9
-	VBROADCASTSS constantsAVX2<>+40(SB), Y10     // 1/7!
-	VBROADCASTSS constantsAVX2<>+44(SB), Y13     // 1/6!
+	VBROADCASTSS constantsAVX2<>+52(SB), Y10     // 1/7!
+	VBROADCASTSS constantsAVX2<>+56(SB), Y13     // 1/6!
 	VMOVAPS Y10, Y14
 	VFMADD213PS Y13, Y8, Y14                     // p = 1/7!*r + 1/6!
 	VMOVAPS Y10, Y15
 	VFMADD213PS Y13, Y9, Y15
-	VBROADCASTSS constantsAVX2<>+48(SB), Y10     // 1/5!
+	VBROADCASTSS constantsAVX2<>+60(SB), Y10     // 1/5!
 	VFMADD213PS Y10, Y8, Y14                     // p = p*r + 1/5!
 	VFMADD213PS Y10, Y9, Y15
-	VBROADCASTSS constantsAVX2<>+52(SB), Y10     // 1/4!
+	VBROADCASTSS constantsAVX2<>+64(SB), Y10     // 1/4!
 	VFMADD213PS Y10, Y8, Y14                     // p = p*r + 1/4!
 	VFMADD213PS Y10, Y9, Y15
-	VBROADCASTSS constantsAVX2<>+56(SB), Y10     // 1/3!
+	VBROADCASTSS constantsAVX2<>+68(SB), Y10     // 1/3!
 	VFMADD213PS Y10, Y8, Y14                     // p = p*r + 1/3!
 	VFMADD213PS Y10, Y9, Y15
 	VFMADD213PS Y2, Y8, Y14                      // p = p*r + 1/2!
@@ -2973,13 +3284,13 @@ done2:
 // z*scale and state[0]. The row of o, d long, and the sum state[1] so far are rescaled to it, and state[1]
 // grows by the sum of z. state has 3 a row, the third for top; scale is positive.
 TEXT ·softmaxStepAVX2(SB), NOSPLIT, $0-108
-	VBROADCASTSS constantsAVX2<>+12(SB), Y0      // 1
-	VBROADCASTSS constantsAVX2<>+40(SB), Y1      // 1/7!
-	VBROADCASTSS constantsAVX2<>+44(SB), Y2      // 1/6!
-	VBROADCASTSS constantsAVX2<>+48(SB), Y3      // 1/5!
-	VBROADCASTSS constantsAVX2<>+52(SB), Y4      // 1/4!
-	VBROADCASTSS constantsAVX2<>+56(SB), Y5      // 1/3!
-	VBROADCASTSS constantsAVX2<>+60(SB), Y6      // 1/2!
+	VBROADCASTSS constantsAVX2<>+24(SB), Y0      // 1
+	VBROADCASTSS constantsAVX2<>+52(SB), Y1      // 1/7!
+	VBROADCASTSS constantsAVX2<>+56(SB), Y2      // 1/6!
+	VBROADCASTSS constantsAVX2<>+60(SB), Y3      // 1/5!
+	VBROADCASTSS constantsAVX2<>+64(SB), Y4      // 1/4!
+	VBROADCASTSS constantsAVX2<>+68(SB), Y5      // 1/3!
+	VBROADCASTSS constantsAVX2<>+72(SB), Y6      // 1/2!
 	MOVQ z_base+0(FP), DI                        // z
 	MOVQ ldz+24(FP), SI
 	SHLQ $2, SI                                  // bytes between rows
@@ -2987,7 +3298,7 @@ TEXT ·softmaxStepAVX2(SB), NOSPLIT, $0-108
 	MOVQ rows+88(FP), BX
 
 row:
-	VBROADCASTSS constantsAVX2<>+4(SB), Y7       // -Inf
+	VBROADCASTSS constantsAVX2<>+16(SB), Y7      // -Inf
 	VMOVAPS Y7, Y8                               // maxima
 	VMOVAPS Y7, Y9
 	MOVQ cols+96(FP), CX                         // elements left
@@ -2998,22 +3309,22 @@ row:
 many2:
 	VMOVUPS (DI)(AX*4), Y7                       // z
 	VMOVUPS 32(DI)(AX*4), Y10
-	VBROADCASTSS constantsAVX2<>+4(SB), Y11      // -Inf
+	VBROADCASTSS constantsAVX2<>+16(SB), Y11     // -Inf
 	VMAXPS Y7, Y8, Y8                            // maxima = max(maxima, z)
 	VMAXPS Y10, Y9, Y9
 	VMOVUPS 64(DI)(AX*4), Y7                     // z
 	VMOVUPS 96(DI)(AX*4), Y10
-	VBROADCASTSS constantsAVX2<>+4(SB), Y11      // -Inf
+	VBROADCASTSS constantsAVX2<>+16(SB), Y11     // -Inf
 	VMAXPS Y7, Y8, Y8                            // maxima = max(maxima, z)
 	VMAXPS Y10, Y9, Y9
 	VMOVUPS 128(DI)(AX*4), Y7                    // z
 	VMOVUPS 160(DI)(AX*4), Y10
-	VBROADCASTSS constantsAVX2<>+4(SB), Y11      // -Inf
+	VBROADCASTSS constantsAVX2<>+16(SB), Y11     // -Inf
 	VMAXPS Y7, Y8, Y8                            // maxima = max(maxima, z)
 	VMAXPS Y10, Y9, Y9
 	VMOVUPS 192(DI)(AX*4), Y7                    // z
 	VMOVUPS 224(DI)(AX*4), Y10
-	VBROADCASTSS constantsAVX2<>+4(SB), Y11      // -Inf
+	VBROADCASTSS constantsAVX2<>+16(SB), Y11     // -Inf
 	VMAXPS Y7, Y8, Y8                            // maxima = max(maxima, z)
 	VMAXPS Y10, Y9, Y9
 	ADDQ $64, AX
@@ -3027,7 +3338,7 @@ rest2:
 loop2:
 	VMOVUPS (DI)(AX*4), Y7                       // z
 	VMOVUPS 32(DI)(AX*4), Y10
-	VBROADCASTSS constantsAVX2<>+4(SB), Y11      // -Inf
+	VBROADCASTSS constantsAVX2<>+16(SB), Y11     // -Inf
 	VMAXPS Y7, Y8, Y8                            // maxima = max(maxima, z)
 	VMAXPS Y10, Y9, Y9
 	ADDQ $16, AX                                 // 16 elements on
@@ -3045,7 +3356,7 @@ tail2:
 	VMASKMOVPS (DI)(AX*4), Y11, Y7               // z
 	VMOVUPS 32(R14), Y11                         // lanes that exist
 	VMASKMOVPS 32(DI)(AX*4), Y11, Y10
-	VBROADCASTSS constantsAVX2<>+4(SB), Y11      // -Inf
+	VBROADCASTSS constantsAVX2<>+16(SB), Y11     // -Inf
 	VMOVUPS (R14), Y12                           // lanes that exist
 	VBLENDVPS Y12, Y7, Y11, Y7                   // z
 	VMOVUPS 32(R14), Y12                         // lanes that exist
@@ -3081,7 +3392,7 @@ done2:
 
 row3:
 	VBROADCASTSS 8(R8), Y7                       // top = state[2]
-	VBROADCASTSS constantsAVX2<>+0(SB), Y8       // 0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y8      // 0
 	VMOVAPS Y8, Y9                               // sums
 	VMOVAPS Y8, Y10
 	MOVQ cols+96(FP), CX                         // elements left
@@ -3097,18 +3408,18 @@ many4:
 	VMULPS Y12, Y11, Y11
 	VSUBPS Y7, Y8, Y8                            // z*scale - top
 	VSUBPS Y7, Y11, Y11
-	VBROADCASTSS constantsAVX2<>+20(SB), Y12     // expMin
+	VBROADCASTSS constantsAVX2<>+32(SB), Y12     // expMin
 	VMAXPS Y8, Y12, Y8                           // x = max(z*scale - top, expMin)
 	VMAXPS Y11, Y12, Y11
-	VBROADCASTSS constantsAVX2<>+28(SB), Y12     // log2(e)
+	VBROADCASTSS constantsAVX2<>+40(SB), Y12     // log2(e)
 	VMULPS Y12, Y8, Y13                          // x*log2(e)
 	VMULPS Y12, Y11, Y14
 	VROUNDPS $8, Y13, Y13                        // n = round(x*log2(e))
 	VROUNDPS $8, Y14, Y14
-	VBROADCASTSS constantsAVX2<>+32(SB), Y12     // ln2High
+	VBROADCASTSS constantsAVX2<>+44(SB), Y12     // ln2High
 	VFNMADD231PS Y13, Y12, Y8                    // r = x - n*ln2High
 	VFNMADD231PS Y14, Y12, Y11
-	VBROADCASTSS constantsAVX2<>+36(SB), Y12     // ln2Low
+	VBROADCASTSS constantsAVX2<>+48(SB), Y12     // ln2Low
 	VFNMADD231PS Y13, Y12, Y8                    // r = r - n*ln2Low
 	VFNMADD231PS Y14, Y12, Y11
 	VMOVAPS Y1, Y12
@@ -3156,18 +3467,18 @@ many4:
 	VMULPS Y12, Y11, Y11
 	VSUBPS Y7, Y8, Y8                            // z*scale - top
 	VSUBPS Y7, Y11, Y11
-	VBROADCASTSS constantsAVX2<>+20(SB), Y12     // expMin
+	VBROADCASTSS constantsAVX2<>+32(SB), Y12     // expMin
 	VMAXPS Y8, Y12, Y8                           // x = max(z*scale - top, expMin)
 	VMAXPS Y11, Y12, Y11
-	VBROADCASTSS constantsAVX2<>+28(SB), Y12     // log2(e)
+	VBROADCASTSS constantsAVX2<>+40(SB), Y12     // log2(e)
 	VMULPS Y12, Y8, Y13                          // x*log2(e)
 	VMULPS Y12, Y11, Y14
 	VROUNDPS $8, Y13, Y13                        // n = round(x*log2(e))
 	VROUNDPS $8, Y14, Y14
-	VBROADCASTSS constantsAVX2<>+32(SB), Y12     // ln2High
+	VBROADCASTSS constantsAVX2<>+44(SB), Y12     // ln2High
 	VFNMADD231PS Y13, Y12, Y8                    // r = x - n*ln2High
 	VFNMADD231PS Y14, Y12, Y11
-	VBROADCASTSS constantsAVX2<>+36(SB), Y12     // ln2Low
+	VBROADCASTSS constantsAVX2<>+48(SB), Y12     // ln2Low
 	VFNMADD231PS Y13, Y12, Y8                    // r = r - n*ln2Low
 	VFNMADD231PS Y14, Y12, Y11
 	VMOVAPS Y1, Y12
@@ -3215,18 +3526,18 @@ many4:
 	VMULPS Y12, Y11, Y11
 	VSUBPS Y7, Y8, Y8                            // z*scale - top
 	VSUBPS Y7, Y11, Y11
-	VBROADCASTSS constantsAVX2<>+20(SB), Y12     // expMin
+	VBROADCASTSS constantsAVX2<>+32(SB), Y12     // expMin
 	VMAXPS Y8, Y12, Y8                           // x = max(z*scale - top, expMin)
 	VMAXPS Y11, Y12, Y11
-	VBROADCASTSS constantsAVX2<>+28(SB), Y12     // log2(e)
+	VBROADCASTSS constantsAVX2<>+40(SB), Y12     // log2(e)
 	VMULPS Y12, Y8, Y13                          // x*log2(e)
 	VMULPS Y12, Y11, Y14
 	VROUNDPS $8, Y13, Y13                        // n = round(x*log2(e))
 	VROUNDPS $8, Y14, Y14
-	VBROADCASTSS constantsAVX2<>+32(SB), Y12     // ln2High
+	VBROADCASTSS constantsAVX2<>+44(SB), Y12     // ln2High
 	VFNMADD231PS Y13, Y12, Y8                    // r = x - n*ln2High
 	VFNMADD231PS Y14, Y12, Y11
-	VBROADCASTSS constantsAVX2<>+36(SB), Y12     // ln2Low
+	VBROADCASTSS constantsAVX2<>+48(SB), Y12     // ln2Low
 	VFNMADD231PS Y13, Y12, Y8                    // r = r - n*ln2Low
 	VFNMADD231PS Y14, Y12, Y11
 	VMOVAPS Y1, Y12
@@ -3274,18 +3585,18 @@ many4:
 	VMULPS Y12, Y11, Y11
 	VSUBPS Y7, Y8, Y8                            // z*scale - top
 	VSUBPS Y7, Y11, Y11
-	VBROADCASTSS constantsAVX2<>+20(SB), Y12     // expMin
+	VBROADCASTSS constantsAVX2<>+32(SB), Y12     // expMin
 	VMAXPS Y8, Y12, Y8                           // x = max(z*scale - top, expMin)
 	VMAXPS Y11, Y12, Y11
-	VBROADCASTSS constantsAVX2<>+28(SB), Y12     // log2(e)
+	VBROADCASTSS constantsAVX2<>+40(SB), Y12     // log2(e)
 	VMULPS Y12, Y8, Y13                          // x*log2(e)
 	VMULPS Y12, Y11, Y14
 	VROUNDPS $8, Y13, Y13                        // n = round(x*log2(e))
 	VROUNDPS $8, Y14, Y14
-	VBROADCASTSS constantsAVX2<>+32(SB), Y12     // ln2High
+	VBROADCASTSS constantsAVX2<>+44(SB), Y12     // ln2High
 	VFNMADD231PS Y13, Y12, Y8                    // r = x - n*ln2High
 	VFNMADD231PS Y14, Y12, Y11
-	VBROADCASTSS constantsAVX2<>+36(SB), Y12     // ln2Low
+	VBROADCASTSS constantsAVX2<>+48(SB), Y12     // ln2Low
 	VFNMADD231PS Y13, Y12, Y8                    // r = r - n*ln2Low
 	VFNMADD231PS Y14, Y12, Y11
 	VMOVAPS Y1, Y12
@@ -3342,18 +3653,18 @@ loop4:
 	VMULPS Y12, Y11, Y11
 	VSUBPS Y7, Y8, Y8                            // z*scale - top
 	VSUBPS Y7, Y11, Y11
-	VBROADCASTSS constantsAVX2<>+20(SB), Y12     // expMin
+	VBROADCASTSS constantsAVX2<>+32(SB), Y12     // expMin
 	VMAXPS Y8, Y12, Y8                           // x = max(z*scale - top, expMin)
 	VMAXPS Y11, Y12, Y11
-	VBROADCASTSS constantsAVX2<>+28(SB), Y12     // log2(e)
+	VBROADCASTSS constantsAVX2<>+40(SB), Y12     // log2(e)
 	VMULPS Y12, Y8, Y13                          // x*log2(e)
 	VMULPS Y12, Y11, Y14
 	VROUNDPS $8, Y13, Y13                        // n = round(x*log2(e))
 	VROUNDPS $8, Y14, Y14
-	VBROADCASTSS constantsAVX2<>+32(SB), Y12     // ln2High
+	VBROADCASTSS constantsAVX2<>+44(SB), Y12     // ln2High
 	VFNMADD231PS Y13, Y12, Y8                    // r = x - n*ln2High
 	VFNMADD231PS Y14, Y12, Y11
-	VBROADCASTSS constantsAVX2<>+36(SB), Y12     // ln2Low
+	VBROADCASTSS constantsAVX2<>+48(SB), Y12     // ln2Low
 	VFNMADD231PS Y13, Y12, Y8                    // r = r - n*ln2Low
 	VFNMADD231PS Y14, Y12, Y11
 	VMOVAPS Y1, Y12
@@ -3414,18 +3725,18 @@ tail4:
 	VMULPS Y12, Y11, Y11
 	VSUBPS Y7, Y8, Y8                            // z*scale - top
 	VSUBPS Y7, Y11, Y11
-	VBROADCASTSS constantsAVX2<>+20(SB), Y12     // expMin
+	VBROADCASTSS constantsAVX2<>+32(SB), Y12     // expMin
 	VMAXPS Y8, Y12, Y8                           // x = max(z*scale - top, expMin)
 	VMAXPS Y11, Y12, Y11
-	VBROADCASTSS constantsAVX2<>+28(SB), Y12     // log2(e)
+	VBROADCASTSS constantsAVX2<>+40(SB), Y12     // log2(e)
 	VMULPS Y12, Y8, Y13                          // x*log2(e)
 	VMULPS Y12, Y11, Y14
 	VROUNDPS $8, Y13, Y13                        // n = round(x*log2(e))
 	VROUNDPS $8, Y14, Y14
-	VBROADCASTSS constantsAVX2<>+32(SB), Y12     // ln2High
+	VBROADCASTSS constantsAVX2<>+44(SB), Y12     // ln2High
 	VFNMADD231PS Y13, Y12, Y8                    // r = x - n*ln2High
 	VFNMADD231PS Y14, Y12, Y11
-	VBROADCASTSS constantsAVX2<>+36(SB), Y12     // ln2Low
+	VBROADCASTSS constantsAVX2<>+48(SB), Y12     // ln2Low
 	VFNMADD231PS Y13, Y12, Y8                    // r = r - n*ln2Low
 	VFNMADD231PS Y14, Y12, Y11
 	VMOVAPS Y1, Y12
@@ -3481,14 +3792,14 @@ done4:
 	JPS  2(PC)
 	JMP  equal5
 	VSUBPS Y7, Y8, Y8                            // old maximum - top
-	VBROADCASTSS constantsAVX2<>+20(SB), Y12     // expMin
+	VBROADCASTSS constantsAVX2<>+32(SB), Y12     // expMin
 	VMAXPS Y8, Y12, Y8                           // x = max(old maximum - top, expMin)
-	VBROADCASTSS constantsAVX2<>+28(SB), Y12     // log2(e)
+	VBROADCASTSS constantsAVX2<>+40(SB), Y12     // log2(e)
 	VMULPS Y12, Y8, Y13                          // x*log2(e)
 	VROUNDPS $8, Y13, Y13                        // n = round(x*log2(e))
-	VBROADCASTSS constantsAVX2<>+32(SB), Y12     // ln2High
+	VBROADCASTSS constantsAVX2<>+44(SB), Y12     // ln2High
 	VFNMADD231PS Y13, Y12, Y8                    // r = x - n*ln2High
-	VBROADCASTSS constantsAVX2<>+36(SB), Y12     // ln2Low
+	VBROADCASTSS constantsAVX2<>+48(SB), Y12     // ln2Low
 	VFNMADD231PS Y13, Y12, Y8                    // r = r - n*ln2Low
 	VMOVAPS Y1, Y12
 	VFMADD213PS Y2, Y8, Y12                      // p = 1/7!*r + 1/6!
@@ -3569,13 +3880,13 @@ equal5:
 // z*scale and state[0]. The row of o, d long, and the sum state[1] so far are rescaled to it, and state[1]
 // grows by the sum of z. state has 3 a row, the third for top; scale is positive. It rounds z to bf16.
 TEXT ·softmaxStepHalfAVX2(SB), NOSPLIT, $0-108
-	VBROADCASTSS constantsAVX2<>+12(SB), Y0      // 1
-	VBROADCASTSS constantsAVX2<>+40(SB), Y1      // 1/7!
-	VBROADCASTSS constantsAVX2<>+44(SB), Y2      // 1/6!
-	VBROADCASTSS constantsAVX2<>+48(SB), Y3      // 1/5!
-	VBROADCASTSS constantsAVX2<>+52(SB), Y4      // 1/4!
-	VBROADCASTSS constantsAVX2<>+56(SB), Y5      // 1/3!
-	VBROADCASTSS constantsAVX2<>+60(SB), Y6      // 1/2!
+	VBROADCASTSS constantsAVX2<>+24(SB), Y0      // 1
+	VBROADCASTSS constantsAVX2<>+52(SB), Y1      // 1/7!
+	VBROADCASTSS constantsAVX2<>+56(SB), Y2      // 1/6!
+	VBROADCASTSS constantsAVX2<>+60(SB), Y3      // 1/5!
+	VBROADCASTSS constantsAVX2<>+64(SB), Y4      // 1/4!
+	VBROADCASTSS constantsAVX2<>+68(SB), Y5      // 1/3!
+	VBROADCASTSS constantsAVX2<>+72(SB), Y6      // 1/2!
 	MOVQ z_base+0(FP), DI                        // z
 	MOVQ ldz+24(FP), SI
 	SHLQ $2, SI                                  // bytes between rows
@@ -3583,7 +3894,7 @@ TEXT ·softmaxStepHalfAVX2(SB), NOSPLIT, $0-108
 	MOVQ rows+88(FP), BX
 
 row:
-	VBROADCASTSS constantsAVX2<>+4(SB), Y7       // -Inf
+	VBROADCASTSS constantsAVX2<>+16(SB), Y7      // -Inf
 	VMOVAPS Y7, Y8                               // maxima
 	VMOVAPS Y7, Y9
 	MOVQ cols+96(FP), CX                         // elements left
@@ -3594,22 +3905,22 @@ row:
 many2:
 	VMOVUPS (DI)(AX*4), Y7                       // z
 	VMOVUPS 32(DI)(AX*4), Y10
-	VBROADCASTSS constantsAVX2<>+4(SB), Y11      // -Inf
+	VBROADCASTSS constantsAVX2<>+16(SB), Y11     // -Inf
 	VMAXPS Y7, Y8, Y8                            // maxima = max(maxima, z)
 	VMAXPS Y10, Y9, Y9
 	VMOVUPS 64(DI)(AX*4), Y7                     // z
 	VMOVUPS 96(DI)(AX*4), Y10
-	VBROADCASTSS constantsAVX2<>+4(SB), Y11      // -Inf
+	VBROADCASTSS constantsAVX2<>+16(SB), Y11     // -Inf
 	VMAXPS Y7, Y8, Y8                            // maxima = max(maxima, z)
 	VMAXPS Y10, Y9, Y9
 	VMOVUPS 128(DI)(AX*4), Y7                    // z
 	VMOVUPS 160(DI)(AX*4), Y10
-	VBROADCASTSS constantsAVX2<>+4(SB), Y11      // -Inf
+	VBROADCASTSS constantsAVX2<>+16(SB), Y11     // -Inf
 	VMAXPS Y7, Y8, Y8                            // maxima = max(maxima, z)
 	VMAXPS Y10, Y9, Y9
 	VMOVUPS 192(DI)(AX*4), Y7                    // z
 	VMOVUPS 224(DI)(AX*4), Y10
-	VBROADCASTSS constantsAVX2<>+4(SB), Y11      // -Inf
+	VBROADCASTSS constantsAVX2<>+16(SB), Y11     // -Inf
 	VMAXPS Y7, Y8, Y8                            // maxima = max(maxima, z)
 	VMAXPS Y10, Y9, Y9
 	ADDQ $64, AX
@@ -3623,7 +3934,7 @@ rest2:
 loop2:
 	VMOVUPS (DI)(AX*4), Y7                       // z
 	VMOVUPS 32(DI)(AX*4), Y10
-	VBROADCASTSS constantsAVX2<>+4(SB), Y11      // -Inf
+	VBROADCASTSS constantsAVX2<>+16(SB), Y11     // -Inf
 	VMAXPS Y7, Y8, Y8                            // maxima = max(maxima, z)
 	VMAXPS Y10, Y9, Y9
 	ADDQ $16, AX                                 // 16 elements on
@@ -3641,7 +3952,7 @@ tail2:
 	VMASKMOVPS (DI)(AX*4), Y11, Y7               // z
 	VMOVUPS 32(R14), Y11                         // lanes that exist
 	VMASKMOVPS 32(DI)(AX*4), Y11, Y10
-	VBROADCASTSS constantsAVX2<>+4(SB), Y11      // -Inf
+	VBROADCASTSS constantsAVX2<>+16(SB), Y11     // -Inf
 	VMOVUPS (R14), Y12                           // lanes that exist
 	VBLENDVPS Y12, Y7, Y11, Y7                   // z
 	VMOVUPS 32(R14), Y12                         // lanes that exist
@@ -3677,7 +3988,7 @@ done2:
 
 row3:
 	VBROADCASTSS 8(R8), Y7                       // top = state[2]
-	VBROADCASTSS constantsAVX2<>+0(SB), Y8       // 0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y8      // 0
 	VMOVAPS Y8, Y9                               // sums
 	VMOVAPS Y8, Y10
 	MOVQ cols+96(FP), CX                         // elements left
@@ -3693,18 +4004,18 @@ many4:
 	VMULPS Y12, Y11, Y11
 	VSUBPS Y7, Y8, Y8                            // z*scale - top
 	VSUBPS Y7, Y11, Y11
-	VBROADCASTSS constantsAVX2<>+20(SB), Y12     // expMin
+	VBROADCASTSS constantsAVX2<>+32(SB), Y12     // expMin
 	VMAXPS Y8, Y12, Y8                           // x = max(z*scale - top, expMin)
 	VMAXPS Y11, Y12, Y11
-	VBROADCASTSS constantsAVX2<>+28(SB), Y12     // log2(e)
+	VBROADCASTSS constantsAVX2<>+40(SB), Y12     // log2(e)
 	VMULPS Y12, Y8, Y13                          // x*log2(e)
 	VMULPS Y12, Y11, Y14
 	VROUNDPS $8, Y13, Y13                        // n = round(x*log2(e))
 	VROUNDPS $8, Y14, Y14
-	VBROADCASTSS constantsAVX2<>+32(SB), Y12     // ln2High
+	VBROADCASTSS constantsAVX2<>+44(SB), Y12     // ln2High
 	VFNMADD231PS Y13, Y12, Y8                    // r = x - n*ln2High
 	VFNMADD231PS Y14, Y12, Y11
-	VBROADCASTSS constantsAVX2<>+36(SB), Y12     // ln2Low
+	VBROADCASTSS constantsAVX2<>+48(SB), Y12     // ln2Low
 	VFNMADD231PS Y13, Y12, Y8                    // r = r - n*ln2Low
 	VFNMADD231PS Y14, Y12, Y11
 	VMOVAPS Y1, Y12
@@ -3745,10 +4056,10 @@ many4:
 	VADDPS Y15, Y10, Y10
 	VPSRLD $16, Y12, Y8                          // upper = exp>>16
 	VPSRLD $16, Y15, Y11
-	VBROADCASTSS constantsAVX2<>+64(SB), Y13     // 1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y13      // 1
 	VPAND Y13, Y8, Y8                            // upper & 1
 	VPAND Y13, Y11, Y11
-	VBROADCASTSS constantsAVX2<>+68(SB), Y13     // 0x7fff
+	VBROADCASTSS constantsAVX2<>+4(SB), Y13      // 0x7fff
 	VPADDD Y13, Y8, Y8                           // upper & 1 + 0x7fff
 	VPADDD Y13, Y11, Y11
 	VPADDD Y12, Y8, Y8                           // r = upper & 1 + 0x7fff + exp
@@ -3757,7 +4068,7 @@ many4:
 	VBLENDVPS Y13, Y12, Y8, Y8
 	VCMPPS $3, Y15, Y15, Y13
 	VBLENDVPS Y13, Y15, Y11, Y11
-	VBROADCASTSS constantsAVX2<>+72(SB), Y12     // upper half
+	VBROADCASTSS constantsAVX2<>+92(SB), Y12     // upper half
 	VPAND Y12, Y8, Y8                            // bf16 = exp is NaN ? exp : r & upper half
 	VPAND Y12, Y11, Y11
 	VMOVUPS Y8, (DI)(AX*4)                       // z = bf16
@@ -3769,18 +4080,18 @@ many4:
 	VMULPS Y12, Y11, Y11
 	VSUBPS Y7, Y8, Y8                            // z*scale - top
 	VSUBPS Y7, Y11, Y11
-	VBROADCASTSS constantsAVX2<>+20(SB), Y12     // expMin
+	VBROADCASTSS constantsAVX2<>+32(SB), Y12     // expMin
 	VMAXPS Y8, Y12, Y8                           // x = max(z*scale - top, expMin)
 	VMAXPS Y11, Y12, Y11
-	VBROADCASTSS constantsAVX2<>+28(SB), Y12     // log2(e)
+	VBROADCASTSS constantsAVX2<>+40(SB), Y12     // log2(e)
 	VMULPS Y12, Y8, Y13                          // x*log2(e)
 	VMULPS Y12, Y11, Y14
 	VROUNDPS $8, Y13, Y13                        // n = round(x*log2(e))
 	VROUNDPS $8, Y14, Y14
-	VBROADCASTSS constantsAVX2<>+32(SB), Y12     // ln2High
+	VBROADCASTSS constantsAVX2<>+44(SB), Y12     // ln2High
 	VFNMADD231PS Y13, Y12, Y8                    // r = x - n*ln2High
 	VFNMADD231PS Y14, Y12, Y11
-	VBROADCASTSS constantsAVX2<>+36(SB), Y12     // ln2Low
+	VBROADCASTSS constantsAVX2<>+48(SB), Y12     // ln2Low
 	VFNMADD231PS Y13, Y12, Y8                    // r = r - n*ln2Low
 	VFNMADD231PS Y14, Y12, Y11
 	VMOVAPS Y1, Y12
@@ -3821,10 +4132,10 @@ many4:
 	VADDPS Y15, Y10, Y10
 	VPSRLD $16, Y12, Y8                          // upper = exp>>16
 	VPSRLD $16, Y15, Y11
-	VBROADCASTSS constantsAVX2<>+64(SB), Y13     // 1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y13      // 1
 	VPAND Y13, Y8, Y8                            // upper & 1
 	VPAND Y13, Y11, Y11
-	VBROADCASTSS constantsAVX2<>+68(SB), Y13     // 0x7fff
+	VBROADCASTSS constantsAVX2<>+4(SB), Y13      // 0x7fff
 	VPADDD Y13, Y8, Y8                           // upper & 1 + 0x7fff
 	VPADDD Y13, Y11, Y11
 	VPADDD Y12, Y8, Y8                           // r = upper & 1 + 0x7fff + exp
@@ -3833,7 +4144,7 @@ many4:
 	VBLENDVPS Y13, Y12, Y8, Y8
 	VCMPPS $3, Y15, Y15, Y13
 	VBLENDVPS Y13, Y15, Y11, Y11
-	VBROADCASTSS constantsAVX2<>+72(SB), Y12     // upper half
+	VBROADCASTSS constantsAVX2<>+92(SB), Y12     // upper half
 	VPAND Y12, Y8, Y8                            // bf16 = exp is NaN ? exp : r & upper half
 	VPAND Y12, Y11, Y11
 	VMOVUPS Y8, 64(DI)(AX*4)                     // z = bf16
@@ -3845,18 +4156,18 @@ many4:
 	VMULPS Y12, Y11, Y11
 	VSUBPS Y7, Y8, Y8                            // z*scale - top
 	VSUBPS Y7, Y11, Y11
-	VBROADCASTSS constantsAVX2<>+20(SB), Y12     // expMin
+	VBROADCASTSS constantsAVX2<>+32(SB), Y12     // expMin
 	VMAXPS Y8, Y12, Y8                           // x = max(z*scale - top, expMin)
 	VMAXPS Y11, Y12, Y11
-	VBROADCASTSS constantsAVX2<>+28(SB), Y12     // log2(e)
+	VBROADCASTSS constantsAVX2<>+40(SB), Y12     // log2(e)
 	VMULPS Y12, Y8, Y13                          // x*log2(e)
 	VMULPS Y12, Y11, Y14
 	VROUNDPS $8, Y13, Y13                        // n = round(x*log2(e))
 	VROUNDPS $8, Y14, Y14
-	VBROADCASTSS constantsAVX2<>+32(SB), Y12     // ln2High
+	VBROADCASTSS constantsAVX2<>+44(SB), Y12     // ln2High
 	VFNMADD231PS Y13, Y12, Y8                    // r = x - n*ln2High
 	VFNMADD231PS Y14, Y12, Y11
-	VBROADCASTSS constantsAVX2<>+36(SB), Y12     // ln2Low
+	VBROADCASTSS constantsAVX2<>+48(SB), Y12     // ln2Low
 	VFNMADD231PS Y13, Y12, Y8                    // r = r - n*ln2Low
 	VFNMADD231PS Y14, Y12, Y11
 	VMOVAPS Y1, Y12
@@ -3897,10 +4208,10 @@ many4:
 	VADDPS Y15, Y10, Y10
 	VPSRLD $16, Y12, Y8                          // upper = exp>>16
 	VPSRLD $16, Y15, Y11
-	VBROADCASTSS constantsAVX2<>+64(SB), Y13     // 1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y13      // 1
 	VPAND Y13, Y8, Y8                            // upper & 1
 	VPAND Y13, Y11, Y11
-	VBROADCASTSS constantsAVX2<>+68(SB), Y13     // 0x7fff
+	VBROADCASTSS constantsAVX2<>+4(SB), Y13      // 0x7fff
 	VPADDD Y13, Y8, Y8                           // upper & 1 + 0x7fff
 	VPADDD Y13, Y11, Y11
 	VPADDD Y12, Y8, Y8                           // r = upper & 1 + 0x7fff + exp
@@ -3909,7 +4220,7 @@ many4:
 	VBLENDVPS Y13, Y12, Y8, Y8
 	VCMPPS $3, Y15, Y15, Y13
 	VBLENDVPS Y13, Y15, Y11, Y11
-	VBROADCASTSS constantsAVX2<>+72(SB), Y12     // upper half
+	VBROADCASTSS constantsAVX2<>+92(SB), Y12     // upper half
 	VPAND Y12, Y8, Y8                            // bf16 = exp is NaN ? exp : r & upper half
 	VPAND Y12, Y11, Y11
 	VMOVUPS Y8, 128(DI)(AX*4)                    // z = bf16
@@ -3921,18 +4232,18 @@ many4:
 	VMULPS Y12, Y11, Y11
 	VSUBPS Y7, Y8, Y8                            // z*scale - top
 	VSUBPS Y7, Y11, Y11
-	VBROADCASTSS constantsAVX2<>+20(SB), Y12     // expMin
+	VBROADCASTSS constantsAVX2<>+32(SB), Y12     // expMin
 	VMAXPS Y8, Y12, Y8                           // x = max(z*scale - top, expMin)
 	VMAXPS Y11, Y12, Y11
-	VBROADCASTSS constantsAVX2<>+28(SB), Y12     // log2(e)
+	VBROADCASTSS constantsAVX2<>+40(SB), Y12     // log2(e)
 	VMULPS Y12, Y8, Y13                          // x*log2(e)
 	VMULPS Y12, Y11, Y14
 	VROUNDPS $8, Y13, Y13                        // n = round(x*log2(e))
 	VROUNDPS $8, Y14, Y14
-	VBROADCASTSS constantsAVX2<>+32(SB), Y12     // ln2High
+	VBROADCASTSS constantsAVX2<>+44(SB), Y12     // ln2High
 	VFNMADD231PS Y13, Y12, Y8                    // r = x - n*ln2High
 	VFNMADD231PS Y14, Y12, Y11
-	VBROADCASTSS constantsAVX2<>+36(SB), Y12     // ln2Low
+	VBROADCASTSS constantsAVX2<>+48(SB), Y12     // ln2Low
 	VFNMADD231PS Y13, Y12, Y8                    // r = r - n*ln2Low
 	VFNMADD231PS Y14, Y12, Y11
 	VMOVAPS Y1, Y12
@@ -3973,10 +4284,10 @@ many4:
 	VADDPS Y15, Y10, Y10
 	VPSRLD $16, Y12, Y8                          // upper = exp>>16
 	VPSRLD $16, Y15, Y11
-	VBROADCASTSS constantsAVX2<>+64(SB), Y13     // 1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y13      // 1
 	VPAND Y13, Y8, Y8                            // upper & 1
 	VPAND Y13, Y11, Y11
-	VBROADCASTSS constantsAVX2<>+68(SB), Y13     // 0x7fff
+	VBROADCASTSS constantsAVX2<>+4(SB), Y13      // 0x7fff
 	VPADDD Y13, Y8, Y8                           // upper & 1 + 0x7fff
 	VPADDD Y13, Y11, Y11
 	VPADDD Y12, Y8, Y8                           // r = upper & 1 + 0x7fff + exp
@@ -3985,7 +4296,7 @@ many4:
 	VBLENDVPS Y13, Y12, Y8, Y8
 	VCMPPS $3, Y15, Y15, Y13
 	VBLENDVPS Y13, Y15, Y11, Y11
-	VBROADCASTSS constantsAVX2<>+72(SB), Y12     // upper half
+	VBROADCASTSS constantsAVX2<>+92(SB), Y12     // upper half
 	VPAND Y12, Y8, Y8                            // bf16 = exp is NaN ? exp : r & upper half
 	VPAND Y12, Y11, Y11
 	VMOVUPS Y8, 192(DI)(AX*4)                    // z = bf16
@@ -4006,18 +4317,18 @@ loop4:
 	VMULPS Y12, Y11, Y11
 	VSUBPS Y7, Y8, Y8                            // z*scale - top
 	VSUBPS Y7, Y11, Y11
-	VBROADCASTSS constantsAVX2<>+20(SB), Y12     // expMin
+	VBROADCASTSS constantsAVX2<>+32(SB), Y12     // expMin
 	VMAXPS Y8, Y12, Y8                           // x = max(z*scale - top, expMin)
 	VMAXPS Y11, Y12, Y11
-	VBROADCASTSS constantsAVX2<>+28(SB), Y12     // log2(e)
+	VBROADCASTSS constantsAVX2<>+40(SB), Y12     // log2(e)
 	VMULPS Y12, Y8, Y13                          // x*log2(e)
 	VMULPS Y12, Y11, Y14
 	VROUNDPS $8, Y13, Y13                        // n = round(x*log2(e))
 	VROUNDPS $8, Y14, Y14
-	VBROADCASTSS constantsAVX2<>+32(SB), Y12     // ln2High
+	VBROADCASTSS constantsAVX2<>+44(SB), Y12     // ln2High
 	VFNMADD231PS Y13, Y12, Y8                    // r = x - n*ln2High
 	VFNMADD231PS Y14, Y12, Y11
-	VBROADCASTSS constantsAVX2<>+36(SB), Y12     // ln2Low
+	VBROADCASTSS constantsAVX2<>+48(SB), Y12     // ln2Low
 	VFNMADD231PS Y13, Y12, Y8                    // r = r - n*ln2Low
 	VFNMADD231PS Y14, Y12, Y11
 	VMOVAPS Y1, Y12
@@ -4058,10 +4369,10 @@ loop4:
 	VADDPS Y15, Y10, Y10
 	VPSRLD $16, Y12, Y8                          // upper = exp>>16
 	VPSRLD $16, Y15, Y11
-	VBROADCASTSS constantsAVX2<>+64(SB), Y13     // 1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y13      // 1
 	VPAND Y13, Y8, Y8                            // upper & 1
 	VPAND Y13, Y11, Y11
-	VBROADCASTSS constantsAVX2<>+68(SB), Y13     // 0x7fff
+	VBROADCASTSS constantsAVX2<>+4(SB), Y13      // 0x7fff
 	VPADDD Y13, Y8, Y8                           // upper & 1 + 0x7fff
 	VPADDD Y13, Y11, Y11
 	VPADDD Y12, Y8, Y8                           // r = upper & 1 + 0x7fff + exp
@@ -4070,7 +4381,7 @@ loop4:
 	VBLENDVPS Y13, Y12, Y8, Y8
 	VCMPPS $3, Y15, Y15, Y13
 	VBLENDVPS Y13, Y15, Y11, Y11
-	VBROADCASTSS constantsAVX2<>+72(SB), Y12     // upper half
+	VBROADCASTSS constantsAVX2<>+92(SB), Y12     // upper half
 	VPAND Y12, Y8, Y8                            // bf16 = exp is NaN ? exp : r & upper half
 	VPAND Y12, Y11, Y11
 	VMOVUPS Y8, (DI)(AX*4)                       // z = bf16
@@ -4095,18 +4406,18 @@ tail4:
 	VMULPS Y12, Y11, Y11
 	VSUBPS Y7, Y8, Y8                            // z*scale - top
 	VSUBPS Y7, Y11, Y11
-	VBROADCASTSS constantsAVX2<>+20(SB), Y12     // expMin
+	VBROADCASTSS constantsAVX2<>+32(SB), Y12     // expMin
 	VMAXPS Y8, Y12, Y8                           // x = max(z*scale - top, expMin)
 	VMAXPS Y11, Y12, Y11
-	VBROADCASTSS constantsAVX2<>+28(SB), Y12     // log2(e)
+	VBROADCASTSS constantsAVX2<>+40(SB), Y12     // log2(e)
 	VMULPS Y12, Y8, Y13                          // x*log2(e)
 	VMULPS Y12, Y11, Y14
 	VROUNDPS $8, Y13, Y13                        // n = round(x*log2(e))
 	VROUNDPS $8, Y14, Y14
-	VBROADCASTSS constantsAVX2<>+32(SB), Y12     // ln2High
+	VBROADCASTSS constantsAVX2<>+44(SB), Y12     // ln2High
 	VFNMADD231PS Y13, Y12, Y8                    // r = x - n*ln2High
 	VFNMADD231PS Y14, Y12, Y11
-	VBROADCASTSS constantsAVX2<>+36(SB), Y12     // ln2Low
+	VBROADCASTSS constantsAVX2<>+48(SB), Y12     // ln2Low
 	VFNMADD231PS Y13, Y12, Y8                    // r = r - n*ln2Low
 	VFNMADD231PS Y14, Y12, Y11
 	VMOVAPS Y1, Y12
@@ -4151,10 +4462,10 @@ tail4:
 	VADDPS Y8, Y10, Y10
 	VPSRLD $16, Y12, Y8                          // upper = exp>>16
 	VPSRLD $16, Y15, Y11
-	VBROADCASTSS constantsAVX2<>+64(SB), Y13     // 1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y13      // 1
 	VPAND Y13, Y8, Y8                            // upper & 1
 	VPAND Y13, Y11, Y11
-	VBROADCASTSS constantsAVX2<>+68(SB), Y13     // 0x7fff
+	VBROADCASTSS constantsAVX2<>+4(SB), Y13      // 0x7fff
 	VPADDD Y13, Y8, Y8                           // upper & 1 + 0x7fff
 	VPADDD Y13, Y11, Y11
 	VPADDD Y12, Y8, Y8                           // r = upper & 1 + 0x7fff + exp
@@ -4163,7 +4474,7 @@ tail4:
 	VBLENDVPS Y13, Y12, Y8, Y8
 	VCMPPS $3, Y15, Y15, Y13
 	VBLENDVPS Y13, Y15, Y11, Y11
-	VBROADCASTSS constantsAVX2<>+72(SB), Y12     // upper half
+	VBROADCASTSS constantsAVX2<>+92(SB), Y12     // upper half
 	VPAND Y12, Y8, Y8                            // bf16 = exp is NaN ? exp : r & upper half
 	VPAND Y12, Y11, Y11
 	VMOVUPS (R14), Y12                           // lanes that exist
@@ -4179,14 +4490,14 @@ done4:
 	JPS  2(PC)
 	JMP  equal5
 	VSUBPS Y7, Y8, Y8                            // old maximum - top
-	VBROADCASTSS constantsAVX2<>+20(SB), Y12     // expMin
+	VBROADCASTSS constantsAVX2<>+32(SB), Y12     // expMin
 	VMAXPS Y8, Y12, Y8                           // x = max(old maximum - top, expMin)
-	VBROADCASTSS constantsAVX2<>+28(SB), Y12     // log2(e)
+	VBROADCASTSS constantsAVX2<>+40(SB), Y12     // log2(e)
 	VMULPS Y12, Y8, Y13                          // x*log2(e)
 	VROUNDPS $8, Y13, Y13                        // n = round(x*log2(e))
-	VBROADCASTSS constantsAVX2<>+32(SB), Y12     // ln2High
+	VBROADCASTSS constantsAVX2<>+44(SB), Y12     // ln2High
 	VFNMADD231PS Y13, Y12, Y8                    // r = x - n*ln2High
-	VBROADCASTSS constantsAVX2<>+36(SB), Y12     // ln2Low
+	VBROADCASTSS constantsAVX2<>+48(SB), Y12     // ln2Low
 	VFNMADD231PS Y13, Y12, Y8                    // r = r - n*ln2Low
 	VMOVAPS Y1, Y12
 	VFMADD213PS Y2, Y8, Y12                      // p = 1/7!*r + 1/6!
@@ -4341,12 +4652,9 @@ done1:
 	VZEROUPPER                                   // for SSE code that follows
 	RET
 
-// func narrowAVX2(dst []uint16, src []float32)
-// narrowAVX2 is dst = src rounded to the nearest, ties to even.
-TEXT ·narrowAVX2(SB), NOSPLIT, $32-48
-	VBROADCASTSS constantsAVX2<>+64(SB), Y0      // 1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y1      // 0x7fff
-	VBROADCASTSS constantsAVX2<>+76(SB), Y2      // quiet
+// func flowLinesAVX2(dst, src []float32)
+// flowLinesAVX2 is dst = src past the caches, if there are stores for it; dst starts a cache line.
+TEXT ·flowLinesAVX2(SB), NOSPLIT, $0-48
 	MOVQ src_base+24(FP), DI                     // src
 	MOVQ dst_base+0(FP), SI                      // dst
 	MOVQ dst_len+8(FP), CX                       // elements left
@@ -4355,6 +4663,50 @@ TEXT ·narrowAVX2(SB), NOSPLIT, $32-48
 	JLT  tail1
 
 loop1:
+	PREFETCHT0 2048(DI)(AX*4)
+	VMOVUPS (DI)(AX*4), Y0                       // src
+	VMOVUPS 32(DI)(AX*4), Y1
+	VMOVNTPS Y0, (SI)(AX*4)                      // dst = src
+	VMOVNTPS Y1, 32(SI)(AX*4)
+	ADDQ $16, AX                                 // 16 elements on
+	SUBQ $16, CX
+	JGE  loop1
+
+tail1:
+	ADDQ $16, CX                                 // elements left
+	JEQ  done1
+	LEAQ lanesAVX2<>+64(SB), R14                 // mask of the lanes that exist
+	MOVQ CX, R15
+	NEGQ R15
+	LEAQ (R14)(R15*4), R14
+	VMOVUPS (R14), Y2                            // lanes that exist
+	VMASKMOVPS (DI)(AX*4), Y2, Y0                // src
+	VMOVUPS 32(R14), Y2                          // lanes that exist
+	VMASKMOVPS 32(DI)(AX*4), Y2, Y1
+	VMOVUPS (R14), Y2                            // lanes that exist
+	VMASKMOVPS Y0, Y2, (SI)(AX*4)                // dst = src
+	VMOVUPS 32(R14), Y2                          // lanes that exist
+	VMASKMOVPS Y1, Y2, 32(SI)(AX*4)
+
+done1:
+	VZEROUPPER                                   // for SSE code that follows
+	RET
+
+// func narrowAVX2(dst []uint16, src []float32)
+// narrowAVX2 is dst = src rounded to the nearest, ties to even.
+TEXT ·narrowAVX2(SB), NOSPLIT, $32-48
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0       // 1
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1       // 0x7fff
+	VBROADCASTSS constantsAVX2<>+8(SB), Y2       // quiet
+	MOVQ src_base+24(FP), DI                     // src
+	MOVQ dst_base+0(FP), SI                      // dst
+	MOVQ dst_len+8(FP), CX                       // elements left
+	XORL AX, AX                                  // elements done
+	SUBQ $16, CX                                 // a full round?
+	JLT  tail1
+
+loop1:
+	PREFETCHT0 2048(DI)(AX*4)
 	VMOVUPS (DI)(AX*4), Y3                       // src
 	VMOVUPS 32(DI)(AX*4), Y4
 	VPSRLD $16, Y3, Y5                           // upper = src>>16
@@ -4427,9 +4779,9 @@ done1:
 // func roundAVX2(x []float32)
 // roundAVX2 rounds x to the nearest bf16, in f32.
 TEXT ·roundAVX2(SB), NOSPLIT, $0-24
-	VBROADCASTSS constantsAVX2<>+64(SB), Y0      // 1
-	VBROADCASTSS constantsAVX2<>+68(SB), Y1      // 0x7fff
-	VBROADCASTSS constantsAVX2<>+76(SB), Y2      // quiet
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0       // 1
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1       // 0x7fff
+	VBROADCASTSS constantsAVX2<>+8(SB), Y2       // quiet
 	MOVQ x_base+0(FP), DI                        // x
 	MOVQ x_len+8(FP), CX                         // elements left
 	XORL AX, AX                                  // elements done
@@ -4724,7 +5076,7 @@ done2:
 // func upperRowsAVX2(dst []float32, ldd int, src []float32, lds, rows, cols int)
 // upperRowsAVX2 is copyRows of the upper halves of words.
 TEXT ·upperRowsAVX2(SB), NOSPLIT, $0-80
-	VBROADCASTSS constantsAVX2<>+72(SB), Y0      // upper half
+	VBROADCASTSS constantsAVX2<>+92(SB), Y0      // upper half
 	MOVQ dst_base+0(FP), DI                      // dst
 	MOVQ ldd+24(FP), SI
 	SHLQ $2, SI                                  // bytes between rows
@@ -4898,6 +5250,45 @@ loop:
 	VZEROUPPER                                   // for SSE code that follows
 	RET
 
+// func touchAVX2(x []float32)
+// touchAVX2 reads x and writes it as it is.
+TEXT ·touchAVX2(SB), NOSPLIT, $0-24
+	MOVQ x_base+0(FP), DI                        // x
+	MOVQ x_len+8(FP), CX                         // elements left
+	XORL AX, AX                                  // elements done
+	SUBQ $16, CX                                 // a full round?
+	JLT  tail1
+
+loop1:
+	PREFETCHT0 2048(DI)(AX*4)
+	VMOVUPS (DI)(AX*4), Y0                       // x
+	VMOVUPS 32(DI)(AX*4), Y1
+	VMOVUPS Y0, (DI)(AX*4)                       // store
+	VMOVUPS Y1, 32(DI)(AX*4)
+	ADDQ $16, AX                                 // 16 elements on
+	SUBQ $16, CX
+	JGE  loop1
+
+tail1:
+	ADDQ $16, CX                                 // elements left
+	JEQ  done1
+	LEAQ lanesAVX2<>+64(SB), R14                 // mask of the lanes that exist
+	MOVQ CX, R15
+	NEGQ R15
+	LEAQ (R14)(R15*4), R14
+	VMOVUPS (R14), Y2                            // lanes that exist
+	VMASKMOVPS (DI)(AX*4), Y2, Y0                // x
+	VMOVUPS 32(R14), Y2                          // lanes that exist
+	VMASKMOVPS 32(DI)(AX*4), Y2, Y1
+	VMOVUPS (R14), Y2                            // lanes that exist
+	VMASKMOVPS Y0, Y2, (DI)(AX*4)                // store
+	VMOVUPS 32(R14), Y2                          // lanes that exist
+	VMASKMOVPS Y1, Y2, 32(DI)(AX*4)
+
+done1:
+	VZEROUPPER                                   // for SSE code that follows
+	RET
+
 // func peakStepAVX2(n int)
 // peakStepAVX2 does n steps of 24*16 independent fused multiply-adds on registers.
 TEXT ·peakStepAVX2(SB), NOSPLIT, $0-8
@@ -4957,27 +5348,31 @@ loop:
 	VZEROUPPER                                   // for SSE code that follows
 	RET
 
-DATA constantsAVX2<>+0(SB)/4, $0x00000000
-DATA constantsAVX2<>+4(SB)/4, $0xff800000
-DATA constantsAVX2<>+8(SB)/4, $0x7fc00000
-DATA constantsAVX2<>+12(SB)/4, $0x3f800000
-DATA constantsAVX2<>+16(SB)/4, $0x80000000
-DATA constantsAVX2<>+20(SB)/4, $0xc2d00000
-DATA constantsAVX2<>+24(SB)/4, $0x42b20000
-DATA constantsAVX2<>+28(SB)/4, $0x3fb8aa3b
-DATA constantsAVX2<>+32(SB)/4, $0x3f317200
-DATA constantsAVX2<>+36(SB)/4, $0x35bfbe8e
-DATA constantsAVX2<>+40(SB)/4, $0x39500d01
-DATA constantsAVX2<>+44(SB)/4, $0x3ab60b61
-DATA constantsAVX2<>+48(SB)/4, $0x3c088889
-DATA constantsAVX2<>+52(SB)/4, $0x3d2aaaab
-DATA constantsAVX2<>+56(SB)/4, $0x3e2aaaab
-DATA constantsAVX2<>+60(SB)/4, $0x3f000000
-DATA constantsAVX2<>+64(SB)/4, $0x00000001
-DATA constantsAVX2<>+68(SB)/4, $0x00007fff
-DATA constantsAVX2<>+72(SB)/4, $0xffff0000
-DATA constantsAVX2<>+76(SB)/4, $0x00000040
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $80
+DATA constantsAVX2<>+0(SB)/4, $0x00000001
+DATA constantsAVX2<>+4(SB)/4, $0x00007fff
+DATA constantsAVX2<>+8(SB)/4, $0x00000040
+DATA constantsAVX2<>+12(SB)/4, $0x00000000
+DATA constantsAVX2<>+16(SB)/4, $0xff800000
+DATA constantsAVX2<>+20(SB)/4, $0x7fc00000
+DATA constantsAVX2<>+24(SB)/4, $0x3f800000
+DATA constantsAVX2<>+28(SB)/4, $0x80000000
+DATA constantsAVX2<>+32(SB)/4, $0xc2d00000
+DATA constantsAVX2<>+36(SB)/4, $0x42b20000
+DATA constantsAVX2<>+40(SB)/4, $0x3fb8aa3b
+DATA constantsAVX2<>+44(SB)/4, $0x3f317200
+DATA constantsAVX2<>+48(SB)/4, $0x35bfbe8e
+DATA constantsAVX2<>+52(SB)/4, $0x39500d01
+DATA constantsAVX2<>+56(SB)/4, $0x3ab60b61
+DATA constantsAVX2<>+60(SB)/4, $0x3c088889
+DATA constantsAVX2<>+64(SB)/4, $0x3d2aaaab
+DATA constantsAVX2<>+68(SB)/4, $0x3e2aaaab
+DATA constantsAVX2<>+72(SB)/4, $0x3f000000
+DATA constantsAVX2<>+76(SB)/4, $0x42000000
+DATA constantsAVX2<>+80(SB)/4, $0xc47fc000
+DATA constantsAVX2<>+84(SB)/4, $0x4b000000
+DATA constantsAVX2<>+88(SB)/4, $0x000003ff
+DATA constantsAVX2<>+92(SB)/4, $0xffff0000
+GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $96
 
 DATA lanesAVX2<>+0(SB)/8, $0xffffffffffffffff
 DATA lanesAVX2<>+8(SB)/8, $0xffffffffffffffff

@@ -143,24 +143,26 @@ done1:
 	VZEROUPPER                                   // for SSE code that follows
 	RET
 
-// func scaleMulAVX512(y, x, w []float32, a float32)
-// scaleMulAVX512 is y = x * a * w.
-TEXT ·scaleMulAVX512(SB), NOSPLIT, $0-76
-	VBROADCASTSS a+72(FP), Z0                    // a
-	MOVQ x_base+24(FP), DI                       // x
-	MOVQ w_base+48(FP), SI                       // w
-	MOVQ y_base+0(FP), DX                        // y
+// func scaleMulAVX512(y, x, w, next []float32, a float32)
+// scaleMulAVX512 is y = x * a * w; next is prefetched.
+TEXT ·scaleMulAVX512(SB), NOSPLIT, $0-100
+	VBROADCASTSS a+96(FP), Z0                    // a
+	MOVQ next_base+72(FP), DI                    // next
+	MOVQ x_base+24(FP), SI                       // x
+	MOVQ w_base+48(FP), DX                       // w
+	MOVQ y_base+0(FP), BX                        // y
 	MOVQ y_len+8(FP), CX                         // elements left
 	XORL AX, AX                                  // elements done
 	SUBQ $16, CX                                 // a full round?
 	JLT  tail1
 
 loop1:
-	VMOVUPS (DI)(AX*4), Z1                       // x
+	PREFETCHT0 (DI)(AX*4)
+	VMOVUPS (SI)(AX*4), Z1                       // x
 	VMULPS Z0, Z1, Z1                            // x*a
-	VMOVUPS (SI)(AX*4), Z2                       // w
+	VMOVUPS (DX)(AX*4), Z2                       // w
 	VMULPS Z2, Z1, Z1                            // x*a*w
-	VMOVUPS Z1, (DX)(AX*4)                       // y = x*a*w
+	VMOVUPS Z1, (BX)(AX*4)                       // y = x*a*w
 	ADDQ $16, AX                                 // 16 elements on
 	SUBQ $16, CX
 	JGE  loop1
@@ -171,11 +173,11 @@ tail1:
 	MOVL $-1, R15                                // lanes that exist
 	BZHIL CX, R15, R15
 	KMOVW R15, K1
-	VMOVUPS.Z (DI)(AX*4), K1, Z1                 // x
+	VMOVUPS.Z (SI)(AX*4), K1, Z1                 // x
 	VMULPS Z0, Z1, Z1                            // x*a
-	VMOVUPS.Z (SI)(AX*4), K1, Z2                 // w
+	VMOVUPS.Z (DX)(AX*4), K1, Z2                 // w
 	VMULPS Z2, Z1, Z1                            // x*a*w
-	VMOVUPS Z1, K1, (DX)(AX*4)                   // y = x*a*w
+	VMOVUPS Z1, K1, (BX)(AX*4)                   // y = x*a*w
 
 done1:
 	VZEROUPPER                                   // for SSE code that follows
@@ -223,28 +225,38 @@ done1:
 	VZEROUPPER                                   // for SSE code that follows
 	RET
 
-// func normGradAVX512(dx, g, x []float32, a, c float32)
-// normGradAVX512 is dx += a*g - x*c.
-TEXT ·normGradAVX512(SB), NOSPLIT, $0-80
-	VBROADCASTSS a+72(FP), Z0                    // a
-	VBROADCASTSS c+76(FP), Z1                    // c
-	MOVQ g_base+24(FP), DI                       // g
-	MOVQ x_base+48(FP), SI                       // x
-	MOVQ dx_base+0(FP), DX                       // dx
-	MOVQ dx_len+8(FP), CX                        // elements left
+// func scaleMulHalfAVX512(y []uint16, x, w, next []float32, a float32)
+// scaleMulHalfAVX512 is scaleMul, rounded to bf16.
+TEXT ·scaleMulHalfAVX512(SB), NOSPLIT, $0-100
+	VBROADCASTSS a+96(FP), Z0                    // a
+	VBROADCASTSS constantsAVX512<>+0(SB), Z1     // 1
+	VBROADCASTSS constantsAVX512<>+4(SB), Z2     // 0x7fff
+	VBROADCASTSS constantsAVX512<>+8(SB), Z3     // quiet
+	MOVQ next_base+72(FP), DI                    // next
+	MOVQ x_base+24(FP), SI                       // x
+	MOVQ w_base+48(FP), DX                       // w
+	MOVQ y_base+0(FP), BX                        // y
+	MOVQ y_len+8(FP), CX                         // elements left
 	XORL AX, AX                                  // elements done
 	SUBQ $16, CX                                 // a full round?
 	JLT  tail1
 
 loop1:
-	VMOVUPS (DI)(AX*4), Z2                       // g
-	VMULPS Z2, Z0, Z2                            // a*g
-	VMOVUPS (SI)(AX*4), Z3                       // x
-	VMULPS Z1, Z3, Z3                            // x*c
-	VSUBPS Z3, Z2, Z2                            // a*g - x*c
-	VMOVUPS (DX)(AX*4), Z3                       // dx
-	VADDPS Z2, Z3, Z3                            // dx + a*g - x*c
-	VMOVUPS Z3, (DX)(AX*4)                       // dx = dx + a*g - x*c
+	PREFETCHT0 (DI)(AX*4)
+	VMOVUPS (SI)(AX*4), Z4                       // x
+	VMULPS Z0, Z4, Z4                            // x*a
+	VMOVUPS (DX)(AX*4), Z5                       // w
+	VMULPS Z5, Z4, Z4                            // x*a*w
+	VPSRLD $16, Z4, Z5                           // upper = x*a*w>>16
+	VPANDD Z1, Z5, Z6                            // upper & 1
+	VPADDD Z2, Z6, Z6                            // upper & 1 + 0x7fff
+	VPADDD Z4, Z6, Z6                            // upper & 1 + 0x7fff + x*a*w
+	VPSRLD $16, Z6, Z6                           // r = (upper & 1 + 0x7fff + x*a*w)>>16
+	VPORD Z3, Z5, Z5                             // upper | quiet
+	VCMPPS $3, Z4, Z4, K2                        // bf16 = x*a*w is NaN ? upper | quiet : r
+	VBLENDMPS Z5, Z6, K2, Z4
+	VPMOVDW Z4, Y5                               // y = bf16
+	VMOVDQU16 Y5, (BX)(AX*2)
 	ADDQ $16, AX                                 // 16 elements on
 	SUBQ $16, CX
 	JGE  loop1
@@ -255,37 +267,167 @@ tail1:
 	MOVL $-1, R15                                // lanes that exist
 	BZHIL CX, R15, R15
 	KMOVW R15, K1
-	VMOVUPS.Z (DI)(AX*4), K1, Z2                 // g
-	VMULPS Z2, Z0, Z2                            // a*g
-	VMOVUPS.Z (SI)(AX*4), K1, Z3                 // x
-	VMULPS Z1, Z3, Z3                            // x*c
-	VSUBPS Z3, Z2, Z2                            // a*g - x*c
-	VMOVUPS.Z (DX)(AX*4), K1, Z3                 // dx
-	VADDPS Z2, Z3, Z3                            // dx + a*g - x*c
-	VMOVUPS Z3, K1, (DX)(AX*4)                   // dx = dx + a*g - x*c
+	VMOVUPS.Z (SI)(AX*4), K1, Z4                 // x
+	VMULPS Z0, Z4, Z4                            // x*a
+	VMOVUPS.Z (DX)(AX*4), K1, Z5                 // w
+	VMULPS Z5, Z4, Z4                            // x*a*w
+	VPSRLD $16, Z4, Z5                           // upper = x*a*w>>16
+	VPANDD Z1, Z5, Z6                            // upper & 1
+	VPADDD Z2, Z6, Z6                            // upper & 1 + 0x7fff
+	VPADDD Z4, Z6, Z6                            // upper & 1 + 0x7fff + x*a*w
+	VPSRLD $16, Z6, Z6                           // r = (upper & 1 + 0x7fff + x*a*w)>>16
+	VPORD Z3, Z5, Z5                             // upper | quiet
+	VCMPPS $3, Z4, Z4, K2                        // bf16 = x*a*w is NaN ? upper | quiet : r
+	VBLENDMPS Z5, Z6, K2, Z4
+	VPMOVDW Z4, Y5                               // y = bf16
+	VMOVDQU16 Y5, K1, (BX)(AX*2)
 
 done1:
 	VZEROUPPER                                   // for SSE code that follows
 	RET
 
-// func rotateAVX512(y, x, cs []float32, sign float32)
-// rotateAVX512 turns the pairs (x[j], x[j+d/2]) by the angles of cs, the sines times sign: 1, or
-// -1 to rotate back. y may be x.
-TEXT ·rotateAVX512(SB), NOSPLIT, $0-76
-	VBROADCASTSS sign+72(FP), Z0                 // sign
-	MOVQ x_base+24(FP), DI                       // x
-	MOVQ cs_base+48(FP), SI                      // cs
-	MOVQ y_base+0(FP), DX                        // y
-	MOVQ y_len+8(FP), CX                         // elements left
-	SHRQ $1, CX                                  // pairs
-	LEAQ (DI)(CX*4), BX                          // second half of x
-	LEAQ (SI)(CX*4), R8                          // second half of cs
-	LEAQ (DX)(CX*4), R9                          // second half of y
+// func normSumsAVX512(x, dy, w, next []float32) (squares, inner float32)
+// normSumsAVX512 is Σ x² and Σ dy*w*x, each in 16 lanes; next is prefetched.
+TEXT ·normSumsAVX512(SB), NOSPLIT, $0-104
+	VBROADCASTSS constantsAVX512<>+12(SB), Z0    // 0
+	VMOVAPS Z0, Z1                               // squares
+	VMOVAPS Z0, Z2                               // inner
+	MOVQ x_base+0(FP), DI                        // x
+	MOVQ dy_base+24(FP), SI                      // dy
+	MOVQ next_base+72(FP), DX                    // next
+	MOVQ w_base+48(FP), BX                       // w
+	MOVQ x_len+8(FP), CX                         // elements left
 	XORL AX, AX                                  // elements done
 	SUBQ $16, CX                                 // a full round?
 	JLT  tail1
 
 loop1:
+	PREFETCHT0 2048(DI)(AX*4)
+	PREFETCHT0 2048(SI)(AX*4)
+	PREFETCHT0 (DX)(AX*4)
+	VMOVUPS (DI)(AX*4), Z0                       // x
+	VMOVUPS (SI)(AX*4), Z3                       // dy
+	VMOVUPS (BX)(AX*4), Z4                       // w
+	VMULPS Z4, Z3, Z3                            // g = dy*w
+	VMULPS Z0, Z0, Z4                            // x*x
+	VADDPS Z4, Z1, Z1                            // squares += x*x
+	VMULPS Z0, Z3, Z3                            // g*x
+	VADDPS Z3, Z2, Z2                            // inner += g*x
+	ADDQ $16, AX                                 // 16 elements on
+	SUBQ $16, CX
+	JGE  loop1
+
+tail1:
+	ADDQ $16, CX                                 // elements left
+	JEQ  done1
+	MOVL $-1, R15                                // lanes that exist
+	BZHIL CX, R15, R15
+	KMOVW R15, K1
+	VMOVUPS.Z (DI)(AX*4), K1, Z0                 // x
+	VMOVUPS.Z (SI)(AX*4), K1, Z3                 // dy
+	VMOVUPS.Z (BX)(AX*4), K1, Z4                 // w
+	VMULPS Z4, Z3, Z3                            // g = dy*w
+	VMULPS Z0, Z0, Z4                            // x*x
+	VADDPS Z4, Z1, K1, Z1                        // squares += x*x
+	VMULPS Z0, Z3, Z3                            // g*x
+	VADDPS Z3, Z2, K1, Z2                        // inner += g*x
+
+done1:
+	VEXTRACTF64X4 $1, Z1, Y3                     // sum of squares
+	VADDPS Y3, Y1, Y0                            // lanes 8 apart
+	VEXTRACTF32X4 $1, Y0, X3
+	VADDPS X3, X0, X0                            // 4 apart
+	VPERMILPS $0x0E, X0, X3
+	VADDPS X3, X0, X0                            // 2 apart
+	VPERMILPS $0x01, X0, X3
+	VADDSS X3, X0, X0                            // 1 apart
+	VMOVSS X0, squares+96(FP)                    // sum of squares
+	VEXTRACTF64X4 $1, Z2, Y1                     // sum of inner
+	VADDPS Y1, Y2, Y0                            // lanes 8 apart
+	VEXTRACTF32X4 $1, Y0, X1
+	VADDPS X1, X0, X0                            // 4 apart
+	VPERMILPS $0x0E, X0, X1
+	VADDPS X1, X0, X0                            // 2 apart
+	VPERMILPS $0x01, X0, X1
+	VADDSS X1, X0, X0                            // 1 apart
+	VMOVSS X0, inner+100(FP)                     // sum of inner
+	VZEROUPPER                                   // for SSE code that follows
+	RET
+
+// func normGradAVX512(dx, dy, w, x []float32, a, c float32)
+// normGradAVX512 is dx += a*(dy*w) - x*c.
+TEXT ·normGradAVX512(SB), NOSPLIT, $0-104
+	VBROADCASTSS a+96(FP), Z0                    // a
+	VBROADCASTSS c+100(FP), Z1                   // c
+	MOVQ dy_base+24(FP), DI                      // dy
+	MOVQ w_base+48(FP), SI                       // w
+	MOVQ x_base+72(FP), DX                       // x
+	MOVQ dx_base+0(FP), BX                       // dx
+	MOVQ dx_len+8(FP), CX                        // elements left
+	XORL AX, AX                                  // elements done
+	SUBQ $16, CX                                 // a full round?
+	JLT  tail1
+
+loop1:
+	VMOVUPS (DI)(AX*4), Z2                       // dy
+	VMOVUPS (SI)(AX*4), Z3                       // w
+	VMULPS Z3, Z2, Z2                            // g = dy*w
+	VMULPS Z2, Z0, Z2                            // a*g
+	VMOVUPS (DX)(AX*4), Z3                       // x
+	VMULPS Z1, Z3, Z3                            // x*c
+	VSUBPS Z3, Z2, Z2                            // a*g - x*c
+	VMOVUPS (BX)(AX*4), Z3                       // dx
+	VADDPS Z2, Z3, Z3                            // dx + a*g - x*c
+	VMOVUPS Z3, (BX)(AX*4)                       // dx = dx + a*g - x*c
+	ADDQ $16, AX                                 // 16 elements on
+	SUBQ $16, CX
+	JGE  loop1
+
+tail1:
+	ADDQ $16, CX                                 // elements left
+	JEQ  done1
+	MOVL $-1, R15                                // lanes that exist
+	BZHIL CX, R15, R15
+	KMOVW R15, K1
+	VMOVUPS.Z (DI)(AX*4), K1, Z2                 // dy
+	VMOVUPS.Z (SI)(AX*4), K1, Z3                 // w
+	VMULPS Z3, Z2, Z2                            // g = dy*w
+	VMULPS Z2, Z0, Z2                            // a*g
+	VMOVUPS.Z (DX)(AX*4), K1, Z3                 // x
+	VMULPS Z1, Z3, Z3                            // x*c
+	VSUBPS Z3, Z2, Z2                            // a*g - x*c
+	VMOVUPS.Z (BX)(AX*4), K1, Z3                 // dx
+	VADDPS Z2, Z3, Z3                            // dx + a*g - x*c
+	VMOVUPS Z3, K1, (BX)(AX*4)                   // dx = dx + a*g - x*c
+
+done1:
+	VZEROUPPER                                   // for SSE code that follows
+	RET
+
+// func rotateRunsAVX512(y, x, cs []float32, sign float32)
+// rotateRunsAVX512 turns the pairs (x[j], x[j+d/2]) of every run of d elements of x, d the length of cs, by
+// the angles of cs, the sines times sign: 1, or -1 to rotate back. y may be x.
+TEXT ·rotateRunsAVX512(SB), NOSPLIT, $0-76
+	VBROADCASTSS sign+72(FP), Z0                 // sign
+	MOVQ x_base+24(FP), DI                       // x
+	MOVQ cs_base+48(FP), SI                      // cs
+	MOVQ y_base+0(FP), DX                        // y
+	MOVQ cs_len+56(FP), CX                       // elements left
+	SHRQ $1, CX                                  // pairs
+	LEAQ (DI)(CX*4), BX                          // second half of x
+	LEAQ (SI)(CX*4), R8                          // second half of cs
+	LEAQ (DX)(CX*4), R9                          // second half of y
+	MOVQ x_len+32(FP), R10                       // elements left in all runs
+	MOVQ cs_len+56(FP), R11                      // elements of a run
+
+run:
+	XORL AX, AX                                  // elements done
+	SUBQ $16, CX                                 // a full round?
+	JLT  tail1
+
+loop1:
+	PREFETCHT0 2048(DI)(AX*4)
+	PREFETCHT0 2048(BX)(AX*4)
 	VMOVUPS (DI)(AX*4), Z1                       // p = x
 	VMOVUPS (BX)(AX*4), Z2                       // q = x
 	VMOVUPS (SI)(AX*4), Z3                       // cos = cs
@@ -324,13 +466,21 @@ tail1:
 	VMOVUPS Z2, K1, (R9)(AX*4)                   // y = q*cos + p*sin
 
 done1:
+	LEAQ (DI)(R11*4), DI                         // the next run
+	LEAQ (BX)(R11*4), BX
+	LEAQ (DX)(R11*4), DX
+	LEAQ (R9)(R11*4), R9
+	MOVQ R11, CX
+	SHRQ $1, CX
+	SUBQ R11, R10
+	JG   run
 	VZEROUPPER                                   // for SSE code that follows
 	RET
 
 // func dotAVX512(x, y []float32) float32
 // dotAVX512 is Σ x*y in 16 lanes.
 TEXT ·dotAVX512(SB), NOSPLIT, $0-52
-	VBROADCASTSS constantsAVX512<>+0(SB), Z0     // 0
+	VBROADCASTSS constantsAVX512<>+12(SB), Z0    // 0
 	VMOVAPS Z0, Z1                               // sums
 	MOVQ x_base+0(FP), DI                        // x
 	MOVQ y_base+24(FP), SI                       // y
@@ -340,6 +490,7 @@ TEXT ·dotAVX512(SB), NOSPLIT, $0-52
 	JLT  tail1
 
 loop1:
+	PREFETCHT0 2048(DI)(AX*4)
 	VMOVUPS (DI)(AX*4), Z0                       // x
 	VMOVUPS (SI)(AX*4), Z2                       // y
 	VMULPS Z2, Z0, Z0                            // x*y
@@ -384,6 +535,7 @@ TEXT ·sumSquaresAVX512(SB), NOSPLIT, $0-32
 	JLT  tail1
 
 loop1:
+	PREFETCHT0 2048(DI)(AX*4)
 	VMOVUPS (DI)(AX*4), Z2                       // x
 	VEXTRACTF64X4 $1, Z2, Y4                     // sums += x² in f64
 	VCVTPS2PD Y2, Z3
@@ -422,9 +574,9 @@ done1:
 // func maxAVX512(x []float32) float32
 // maxAVX512 is the largest element, NaN where there is one, -Inf of none.
 TEXT ·maxAVX512(SB), NOSPLIT, $0-28
-	VBROADCASTSS constantsAVX512<>+4(SB), Z0     // -Inf
-	VBROADCASTSS constantsAVX512<>+0(SB), Z1     // 0
-	VBROADCASTSS constantsAVX512<>+8(SB), Z2     // NaN
+	VBROADCASTSS constantsAVX512<>+16(SB), Z0    // -Inf
+	VBROADCASTSS constantsAVX512<>+12(SB), Z1    // 0
+	VBROADCASTSS constantsAVX512<>+20(SB), Z2    // NaN
 	VMOVAPS Z0, Z3                               // maxima
 	VMOVAPS Z1, Z4                               // NaNs
 	MOVQ x_base+0(FP), DI                        // x
@@ -490,17 +642,21 @@ TEXT ·adamwAVX512(SB), NOSPLIT, $0-104
 	VBROADCASTSS adamStep_eps(R12), Z6           // eps
 	VBROADCASTSS adamStep_rate(R12), Z7          // rate
 	VBROADCASTSS adamStep_decay(R12), Z8         // decay
-	MOVQ g_base+72(FP), DI                       // g
+	MOVQ p_base+0(FP), DI                        // p
 	MOVQ m_base+24(FP), SI                       // m
 	MOVQ v_base+48(FP), DX                       // v
-	MOVQ p_base+0(FP), BX                        // p
+	MOVQ g_base+72(FP), BX                       // g
 	MOVQ p_len+8(FP), CX                         // elements left
 	XORL AX, AX                                  // elements done
 	SUBQ $16, CX                                 // a full round?
 	JLT  tail1
 
 loop1:
-	VMOVUPS (DI)(AX*4), Z9                       // g
+	PREFETCHT0 2048(DI)(AX*4)
+	PREFETCHT0 2048(SI)(AX*4)
+	PREFETCHT0 2048(DX)(AX*4)
+	PREFETCHT0 2048(BX)(AX*4)
+	VMOVUPS (BX)(AX*4), Z9                       // g
 	VMULPS Z0, Z9, Z9                            // d = g*grad
 	VMOVUPS (SI)(AX*4), Z10                      // m
 	VMULPS Z10, Z1, Z10                          // beta1*m
@@ -518,11 +674,11 @@ loop1:
 	VADDPS Z6, Z11, Z11                          // root = sqrt(v)*root + eps
 	VMULPS Z10, Z7, Z10                          // rate*m
 	VDIVPS Z11, Z10, Z10                         // step = rate*m/root
-	VMOVUPS (BX)(AX*4), Z9                       // p
+	VMOVUPS (DI)(AX*4), Z9                       // p
 	VMULPS Z9, Z8, Z11                           // decay*p
 	VADDPS Z11, Z10, Z10                         // step + decay*p
 	VSUBPS Z10, Z9, Z9                           // p - (step + decay*p)
-	VMOVUPS Z9, (BX)(AX*4)                       // p = p - (step + decay*p)
+	VMOVUPS Z9, (DI)(AX*4)                       // p = p - (step + decay*p)
 	ADDQ $16, AX                                 // 16 elements on
 	SUBQ $16, CX
 	JGE  loop1
@@ -533,7 +689,7 @@ tail1:
 	MOVL $-1, R15                                // lanes that exist
 	BZHIL CX, R15, R15
 	KMOVW R15, K1
-	VMOVUPS.Z (DI)(AX*4), K1, Z9                 // g
+	VMOVUPS.Z (BX)(AX*4), K1, Z9                 // g
 	VMULPS Z0, Z9, Z9                            // d = g*grad
 	VMOVUPS.Z (SI)(AX*4), K1, Z10                // m
 	VMULPS Z10, Z1, Z10                          // beta1*m
@@ -551,11 +707,11 @@ tail1:
 	VADDPS Z6, Z11, Z11                          // root = sqrt(v)*root + eps
 	VMULPS Z10, Z7, Z10                          // rate*m
 	VDIVPS Z11, Z10, Z10                         // step = rate*m/root
-	VMOVUPS.Z (BX)(AX*4), K1, Z9                 // p
+	VMOVUPS.Z (DI)(AX*4), K1, Z9                 // p
 	VMULPS Z9, Z8, Z11                           // decay*p
 	VADDPS Z11, Z10, Z10                         // step + decay*p
 	VSUBPS Z10, Z9, Z9                           // p - (step + decay*p)
-	VMOVUPS Z9, K1, (BX)(AX*4)                   // p = p - (step + decay*p)
+	VMOVUPS Z9, K1, (DI)(AX*4)                   // p = p - (step + decay*p)
 
 done1:
 	VZEROUPPER                                   // for SSE code that follows
@@ -564,19 +720,19 @@ done1:
 // func swigluAVX512(y, g, u []float32)
 // swigluAVX512 is y = g/(1+exp(-g)) * u.
 TEXT ·swigluAVX512(SB), NOSPLIT, $0-72
-	VBROADCASTSS constantsAVX512<>+12(SB), Z0    // 1
-	VBROADCASTSS constantsAVX512<>+16(SB), Z1    // sign
-	VBROADCASTSS constantsAVX512<>+20(SB), Z2    // expMin
-	VBROADCASTSS constantsAVX512<>+24(SB), Z3    // expMax
-	VBROADCASTSS constantsAVX512<>+28(SB), Z4    // log2(e)
-	VBROADCASTSS constantsAVX512<>+32(SB), Z5    // ln2High
-	VBROADCASTSS constantsAVX512<>+36(SB), Z6    // ln2Low
-	VBROADCASTSS constantsAVX512<>+40(SB), Z7    // 1/7!
-	VBROADCASTSS constantsAVX512<>+44(SB), Z8    // 1/6!
-	VBROADCASTSS constantsAVX512<>+48(SB), Z9    // 1/5!
-	VBROADCASTSS constantsAVX512<>+52(SB), Z10   // 1/4!
-	VBROADCASTSS constantsAVX512<>+56(SB), Z11   // 1/3!
-	VBROADCASTSS constantsAVX512<>+60(SB), Z12   // 1/2!
+	VBROADCASTSS constantsAVX512<>+24(SB), Z0    // 1
+	VBROADCASTSS constantsAVX512<>+28(SB), Z1    // sign
+	VBROADCASTSS constantsAVX512<>+32(SB), Z2    // expMin
+	VBROADCASTSS constantsAVX512<>+36(SB), Z3    // expMax
+	VBROADCASTSS constantsAVX512<>+40(SB), Z4    // log2(e)
+	VBROADCASTSS constantsAVX512<>+44(SB), Z5    // ln2High
+	VBROADCASTSS constantsAVX512<>+48(SB), Z6    // ln2Low
+	VBROADCASTSS constantsAVX512<>+52(SB), Z7    // 1/7!
+	VBROADCASTSS constantsAVX512<>+56(SB), Z8    // 1/6!
+	VBROADCASTSS constantsAVX512<>+60(SB), Z9    // 1/5!
+	VBROADCASTSS constantsAVX512<>+64(SB), Z10   // 1/4!
+	VBROADCASTSS constantsAVX512<>+68(SB), Z11   // 1/3!
+	VBROADCASTSS constantsAVX512<>+72(SB), Z12   // 1/2!
 	MOVQ g_base+24(FP), DI                       // g
 	MOVQ u_base+48(FP), SI                       // u
 	MOVQ y_base+0(FP), DX                        // y
@@ -586,6 +742,8 @@ TEXT ·swigluAVX512(SB), NOSPLIT, $0-72
 	JLT  tail1
 
 loop1:
+	PREFETCHT0 2048(DI)(AX*4)
+	PREFETCHT0 2048(SI)(AX*4)
 	VMOVUPS (DI)(AX*4), Z13                      // g
 	VPXORD Z1, Z13, Z14                          // -g = g ^ sign
 	VMAXPS Z14, Z2, Z14                          // max(-g, expMin)
@@ -648,23 +806,23 @@ done1:
 // func swigluGradAVX512(dg, du, dy, g, u []float32)
 // swigluGradAVX512 is, with s = 1/(1+exp(-g)), dg = dy*u*s*(1+g*(1-s)) and du = dy*g*s.
 TEXT ·swigluGradAVX512(SB), NOSPLIT, $0-120
-	VBROADCASTSS constantsAVX512<>+12(SB), Z0    // 1
-	VBROADCASTSS constantsAVX512<>+16(SB), Z1    // sign
-	VBROADCASTSS constantsAVX512<>+20(SB), Z2    // expMin
-	VBROADCASTSS constantsAVX512<>+24(SB), Z3    // expMax
-	VBROADCASTSS constantsAVX512<>+28(SB), Z4    // log2(e)
-	VBROADCASTSS constantsAVX512<>+32(SB), Z5    // ln2High
-	VBROADCASTSS constantsAVX512<>+36(SB), Z6    // ln2Low
-	VBROADCASTSS constantsAVX512<>+40(SB), Z7    // 1/7!
-	VBROADCASTSS constantsAVX512<>+44(SB), Z8    // 1/6!
-	VBROADCASTSS constantsAVX512<>+48(SB), Z9    // 1/5!
-	VBROADCASTSS constantsAVX512<>+52(SB), Z10   // 1/4!
-	VBROADCASTSS constantsAVX512<>+56(SB), Z11   // 1/3!
-	VBROADCASTSS constantsAVX512<>+60(SB), Z12   // 1/2!
-	MOVQ g_base+72(FP), DI                       // g
-	MOVQ dy_base+48(FP), SI                      // dy
-	MOVQ du_base+24(FP), DX                      // du
-	MOVQ u_base+96(FP), BX                       // u
+	VBROADCASTSS constantsAVX512<>+24(SB), Z0    // 1
+	VBROADCASTSS constantsAVX512<>+28(SB), Z1    // sign
+	VBROADCASTSS constantsAVX512<>+32(SB), Z2    // expMin
+	VBROADCASTSS constantsAVX512<>+36(SB), Z3    // expMax
+	VBROADCASTSS constantsAVX512<>+40(SB), Z4    // log2(e)
+	VBROADCASTSS constantsAVX512<>+44(SB), Z5    // ln2High
+	VBROADCASTSS constantsAVX512<>+48(SB), Z6    // ln2Low
+	VBROADCASTSS constantsAVX512<>+52(SB), Z7    // 1/7!
+	VBROADCASTSS constantsAVX512<>+56(SB), Z8    // 1/6!
+	VBROADCASTSS constantsAVX512<>+60(SB), Z9    // 1/5!
+	VBROADCASTSS constantsAVX512<>+64(SB), Z10   // 1/4!
+	VBROADCASTSS constantsAVX512<>+68(SB), Z11   // 1/3!
+	VBROADCASTSS constantsAVX512<>+72(SB), Z12   // 1/2!
+	MOVQ dy_base+48(FP), DI                      // dy
+	MOVQ g_base+72(FP), SI                       // g
+	MOVQ u_base+96(FP), DX                       // u
+	MOVQ du_base+24(FP), BX                      // du
 	MOVQ dg_base+0(FP), R8                       // dg
 	MOVQ dg_len+8(FP), CX                        // elements left
 	XORL AX, AX                                  // elements done
@@ -672,7 +830,10 @@ TEXT ·swigluGradAVX512(SB), NOSPLIT, $0-120
 	JLT  tail1
 
 loop1:
-	VMOVUPS (DI)(AX*4), Z13                      // g
+	PREFETCHT0 2048(DI)(AX*4)
+	PREFETCHT0 2048(SI)(AX*4)
+	PREFETCHT0 2048(DX)(AX*4)
+	VMOVUPS (SI)(AX*4), Z13                      // g
 	VPXORD Z1, Z13, Z14                          // -g = g ^ sign
 	VMAXPS Z14, Z2, Z14                          // max(-g, expMin)
 	VMINPS Z14, Z3, Z14                          // x = min(max(-g, expMin), expMax)
@@ -691,14 +852,14 @@ loop1:
 	VSCALEFPS Z15, Z16, Z16                      // exp = p*2^n
 	VADDPS Z16, Z0, Z16                          // (1+exp(-g)) = 1 + exp
 	VDIVPS Z16, Z0, Z16                          // s = 1/(1+exp(-g))
-	VMOVUPS (SI)(AX*4), Z14                      // dy
+	VMOVUPS (DI)(AX*4), Z14                      // dy
 	VMULPS Z16, Z14, Z14                         // ds = dy*s
 	VMULPS Z13, Z14, Z15                         // ds*g
-	VMOVUPS Z15, (DX)(AX*4)                      // du = ds*g
+	VMOVUPS Z15, (BX)(AX*4)                      // du = ds*g
 	VSUBPS Z16, Z0, Z16                          // 1 - s
 	VMULPS Z16, Z13, Z13                         // g*(1 - s)
 	VADDPS Z13, Z0, Z13                          // 1 + g*(1 - s)
-	VMOVUPS (BX)(AX*4), Z15                      // u
+	VMOVUPS (DX)(AX*4), Z15                      // u
 	VMULPS Z15, Z14, Z14                         // ds*u
 	VMULPS Z13, Z14, Z14                         // ds*u*(1 + g*(1 - s))
 	VMOVUPS Z14, (R8)(AX*4)                      // dg = ds*u*(1 + g*(1 - s))
@@ -712,7 +873,7 @@ tail1:
 	MOVL $-1, R15                                // lanes that exist
 	BZHIL CX, R15, R15
 	KMOVW R15, K1
-	VMOVUPS.Z (DI)(AX*4), K1, Z13                // g
+	VMOVUPS.Z (SI)(AX*4), K1, Z13                // g
 	VPXORD Z1, Z13, Z14                          // -g = g ^ sign
 	VMAXPS Z14, Z2, Z14                          // max(-g, expMin)
 	VMINPS Z14, Z3, Z14                          // x = min(max(-g, expMin), expMax)
@@ -731,14 +892,14 @@ tail1:
 	VSCALEFPS Z15, Z16, Z16                      // exp = p*2^n
 	VADDPS Z16, Z0, Z16                          // (1+exp(-g)) = 1 + exp
 	VDIVPS Z16, Z0, Z16                          // s = 1/(1+exp(-g))
-	VMOVUPS.Z (SI)(AX*4), K1, Z14                // dy
+	VMOVUPS.Z (DI)(AX*4), K1, Z14                // dy
 	VMULPS Z16, Z14, Z14                         // ds = dy*s
 	VMULPS Z13, Z14, Z15                         // ds*g
-	VMOVUPS Z15, K1, (DX)(AX*4)                  // du = ds*g
+	VMOVUPS Z15, K1, (BX)(AX*4)                  // du = ds*g
 	VSUBPS Z16, Z0, Z16                          // 1 - s
 	VMULPS Z16, Z13, Z13                         // g*(1 - s)
 	VADDPS Z13, Z0, Z13                          // 1 + g*(1 - s)
-	VMOVUPS.Z (BX)(AX*4), K1, Z15                // u
+	VMOVUPS.Z (DX)(AX*4), K1, Z15                // u
 	VMULPS Z15, Z14, Z14                         // ds*u
 	VMULPS Z13, Z14, Z14                         // ds*u*(1 + g*(1 - s))
 	VMOVUPS Z14, K1, (R8)(AX*4)                  // dg = ds*u*(1 + g*(1 - s))
@@ -750,20 +911,20 @@ done1:
 // func expSumAVX512(p, z []float32, top float32) float32
 // expSumAVX512 is p = exp(z-top), and the sum of p.
 TEXT ·expSumAVX512(SB), NOSPLIT, $0-60
-	VBROADCASTSS constantsAVX512<>+0(SB), Z0     // 0
+	VBROADCASTSS constantsAVX512<>+12(SB), Z0    // 0
 	VBROADCASTSS top+48(FP), Z1                  // top
-	VBROADCASTSS constantsAVX512<>+20(SB), Z2    // expMin
-	VBROADCASTSS constantsAVX512<>+24(SB), Z3    // expMax
-	VBROADCASTSS constantsAVX512<>+12(SB), Z4    // 1
-	VBROADCASTSS constantsAVX512<>+28(SB), Z5    // log2(e)
-	VBROADCASTSS constantsAVX512<>+32(SB), Z6    // ln2High
-	VBROADCASTSS constantsAVX512<>+36(SB), Z7    // ln2Low
-	VBROADCASTSS constantsAVX512<>+40(SB), Z8    // 1/7!
-	VBROADCASTSS constantsAVX512<>+44(SB), Z9    // 1/6!
-	VBROADCASTSS constantsAVX512<>+48(SB), Z10   // 1/5!
-	VBROADCASTSS constantsAVX512<>+52(SB), Z11   // 1/4!
-	VBROADCASTSS constantsAVX512<>+56(SB), Z12   // 1/3!
-	VBROADCASTSS constantsAVX512<>+60(SB), Z13   // 1/2!
+	VBROADCASTSS constantsAVX512<>+32(SB), Z2    // expMin
+	VBROADCASTSS constantsAVX512<>+36(SB), Z3    // expMax
+	VBROADCASTSS constantsAVX512<>+24(SB), Z4    // 1
+	VBROADCASTSS constantsAVX512<>+40(SB), Z5    // log2(e)
+	VBROADCASTSS constantsAVX512<>+44(SB), Z6    // ln2High
+	VBROADCASTSS constantsAVX512<>+48(SB), Z7    // ln2Low
+	VBROADCASTSS constantsAVX512<>+52(SB), Z8    // 1/7!
+	VBROADCASTSS constantsAVX512<>+56(SB), Z9    // 1/6!
+	VBROADCASTSS constantsAVX512<>+60(SB), Z10   // 1/5!
+	VBROADCASTSS constantsAVX512<>+64(SB), Z11   // 1/4!
+	VBROADCASTSS constantsAVX512<>+68(SB), Z12   // 1/3!
+	VBROADCASTSS constantsAVX512<>+72(SB), Z13   // 1/2!
 	VMOVAPS Z0, Z14                              // sums
 	MOVQ z_base+24(FP), DI                       // z
 	MOVQ p_base+0(FP), SI                        // p
@@ -835,23 +996,70 @@ done1:
 	VZEROUPPER                                   // for SSE code that follows
 	RET
 
+// func rankAVX512(b []uint16, z []float32, top float32)
+// rankAVX512 is the nearest integer to 32*(top-z), 1023 at most and where that is NaN; z is top at most.
+TEXT ·rankAVX512(SB), NOSPLIT, $0-52
+	VBROADCASTSS top+48(FP), Z0                  // top
+	VBROADCASTSS constantsAVX512<>+76(SB), Z1    // 32
+	VBROADCASTSS constantsAVX512<>+80(SB), Z2    // -1023
+	VBROADCASTSS constantsAVX512<>+84(SB), Z3    // 2^23
+	VBROADCASTSS constantsAVX512<>+88(SB), Z4    // 1023
+	MOVQ z_base+24(FP), DI                       // z
+	MOVQ b_base+0(FP), SI                        // b
+	MOVQ b_len+8(FP), CX                         // elements left
+	XORL AX, AX                                  // elements done
+	SUBQ $16, CX                                 // a full round?
+	JLT  tail1
+
+loop1:
+	VMOVUPS (DI)(AX*4), Z5                       // z
+	VSUBPS Z0, Z5, Z5                            // z - top
+	VMULPS Z1, Z5, Z5                            // d = (z - top)*32
+	VMAXPS Z2, Z5, Z5                            // d = max(d, -1023)
+	VSUBPS Z5, Z3, Z5                            // n = 2^23 - d
+	VPANDD Z4, Z5, Z5                            // n & 1023
+	VPMOVDW Z5, Y6                               // b = n & 1023
+	VMOVDQU16 Y6, (SI)(AX*2)
+	ADDQ $16, AX                                 // 16 elements on
+	SUBQ $16, CX
+	JGE  loop1
+
+tail1:
+	ADDQ $16, CX                                 // elements left
+	JEQ  done1
+	MOVL $-1, R15                                // lanes that exist
+	BZHIL CX, R15, R15
+	KMOVW R15, K1
+	VMOVUPS.Z (DI)(AX*4), K1, Z5                 // z
+	VSUBPS Z0, Z5, Z5                            // z - top
+	VMULPS Z1, Z5, Z5                            // d = (z - top)*32
+	VMAXPS Z2, Z5, Z5                            // d = max(d, -1023)
+	VSUBPS Z5, Z3, Z5                            // n = 2^23 - d
+	VPANDD Z4, Z5, Z5                            // n & 1023
+	VPMOVDW Z5, Y6                               // b = n & 1023
+	VMOVDQU16 Y6, K1, (SI)(AX*2)
+
+done1:
+	VZEROUPPER                                   // for SSE code that follows
+	RET
+
 // func expMomentsAVX512(z []float32, top float32) (sum, moment float32)
 // expMomentsAVX512 is the sums of exp(z-top) and of exp(z-top)*(z-top), where 0*-Inf is nothing.
 TEXT ·expMomentsAVX512(SB), NOSPLIT, $0-40
-	VBROADCASTSS constantsAVX512<>+0(SB), Z0     // 0
+	VBROADCASTSS constantsAVX512<>+12(SB), Z0    // 0
 	VBROADCASTSS top+24(FP), Z1                  // top
-	VBROADCASTSS constantsAVX512<>+20(SB), Z2    // expMin
-	VBROADCASTSS constantsAVX512<>+24(SB), Z3    // expMax
-	VBROADCASTSS constantsAVX512<>+12(SB), Z4    // 1
-	VBROADCASTSS constantsAVX512<>+28(SB), Z5    // log2(e)
-	VBROADCASTSS constantsAVX512<>+32(SB), Z6    // ln2High
-	VBROADCASTSS constantsAVX512<>+36(SB), Z7    // ln2Low
-	VBROADCASTSS constantsAVX512<>+40(SB), Z8    // 1/7!
-	VBROADCASTSS constantsAVX512<>+44(SB), Z9    // 1/6!
-	VBROADCASTSS constantsAVX512<>+48(SB), Z10   // 1/5!
-	VBROADCASTSS constantsAVX512<>+52(SB), Z11   // 1/4!
-	VBROADCASTSS constantsAVX512<>+56(SB), Z12   // 1/3!
-	VBROADCASTSS constantsAVX512<>+60(SB), Z13   // 1/2!
+	VBROADCASTSS constantsAVX512<>+32(SB), Z2    // expMin
+	VBROADCASTSS constantsAVX512<>+36(SB), Z3    // expMax
+	VBROADCASTSS constantsAVX512<>+24(SB), Z4    // 1
+	VBROADCASTSS constantsAVX512<>+40(SB), Z5    // log2(e)
+	VBROADCASTSS constantsAVX512<>+44(SB), Z6    // ln2High
+	VBROADCASTSS constantsAVX512<>+48(SB), Z7    // ln2Low
+	VBROADCASTSS constantsAVX512<>+52(SB), Z8    // 1/7!
+	VBROADCASTSS constantsAVX512<>+56(SB), Z9    // 1/6!
+	VBROADCASTSS constantsAVX512<>+60(SB), Z10   // 1/5!
+	VBROADCASTSS constantsAVX512<>+64(SB), Z11   // 1/4!
+	VBROADCASTSS constantsAVX512<>+68(SB), Z12   // 1/3!
+	VBROADCASTSS constantsAVX512<>+72(SB), Z13   // 1/2!
 	VMOVAPS Z0, Z14                              // sums
 	VMOVAPS Z0, Z15                              // moments
 	MOVQ z_base+0(FP), DI                        // z
@@ -941,21 +1149,21 @@ done1:
 // func logitGradAVX512(z []float32, lse, inv, c, h, entropy float32)
 // logitGradAVX512 makes z inv*(-c*p - h*p*(log p + entropy)), p = exp(z-lse).
 TEXT ·logitGradAVX512(SB), NOSPLIT, $0-44
-	VBROADCASTSS constantsAVX512<>+0(SB), Z0     // 0
+	VBROADCASTSS constantsAVX512<>+12(SB), Z0    // 0
 	VBROADCASTSS c+32(FP), Z1                    // c
 	VBROADCASTSS lse+24(FP), Z2                  // lse
-	VBROADCASTSS constantsAVX512<>+20(SB), Z3    // expMin
-	VBROADCASTSS constantsAVX512<>+24(SB), Z4    // expMax
-	VBROADCASTSS constantsAVX512<>+12(SB), Z5    // 1
-	VBROADCASTSS constantsAVX512<>+28(SB), Z6    // log2(e)
-	VBROADCASTSS constantsAVX512<>+32(SB), Z7    // ln2High
-	VBROADCASTSS constantsAVX512<>+36(SB), Z8    // ln2Low
-	VBROADCASTSS constantsAVX512<>+40(SB), Z9    // 1/7!
-	VBROADCASTSS constantsAVX512<>+44(SB), Z10   // 1/6!
-	VBROADCASTSS constantsAVX512<>+48(SB), Z11   // 1/5!
-	VBROADCASTSS constantsAVX512<>+52(SB), Z12   // 1/4!
-	VBROADCASTSS constantsAVX512<>+56(SB), Z13   // 1/3!
-	VBROADCASTSS constantsAVX512<>+60(SB), Z14   // 1/2!
+	VBROADCASTSS constantsAVX512<>+32(SB), Z3    // expMin
+	VBROADCASTSS constantsAVX512<>+36(SB), Z4    // expMax
+	VBROADCASTSS constantsAVX512<>+24(SB), Z5    // 1
+	VBROADCASTSS constantsAVX512<>+40(SB), Z6    // log2(e)
+	VBROADCASTSS constantsAVX512<>+44(SB), Z7    // ln2High
+	VBROADCASTSS constantsAVX512<>+48(SB), Z8    // ln2Low
+	VBROADCASTSS constantsAVX512<>+52(SB), Z9    // 1/7!
+	VBROADCASTSS constantsAVX512<>+56(SB), Z10   // 1/6!
+	VBROADCASTSS constantsAVX512<>+60(SB), Z11   // 1/5!
+	VBROADCASTSS constantsAVX512<>+64(SB), Z12   // 1/4!
+	VBROADCASTSS constantsAVX512<>+68(SB), Z13   // 1/3!
+	VBROADCASTSS constantsAVX512<>+72(SB), Z14   // 1/2!
 	VBROADCASTSS entropy+40(FP), Z15             // entropy
 	VBROADCASTSS h+36(FP), Z16                   // h
 	VBROADCASTSS inv+28(FP), Z17                 // inv
@@ -1037,18 +1245,18 @@ done1:
 // p*(dp-delta)*scale, with lse and delta of the row.
 TEXT ·scoreGradAVX512(SB), NOSPLIT, $0-124
 	VBROADCASTSS scale+120(FP), Z0               // scale
-	VBROADCASTSS constantsAVX512<>+20(SB), Z1    // expMin
-	VBROADCASTSS constantsAVX512<>+24(SB), Z2    // expMax
-	VBROADCASTSS constantsAVX512<>+12(SB), Z3    // 1
-	VBROADCASTSS constantsAVX512<>+28(SB), Z4    // log2(e)
-	VBROADCASTSS constantsAVX512<>+32(SB), Z5    // ln2High
-	VBROADCASTSS constantsAVX512<>+36(SB), Z6    // ln2Low
-	VBROADCASTSS constantsAVX512<>+40(SB), Z7    // 1/7!
-	VBROADCASTSS constantsAVX512<>+44(SB), Z8    // 1/6!
-	VBROADCASTSS constantsAVX512<>+48(SB), Z9    // 1/5!
-	VBROADCASTSS constantsAVX512<>+52(SB), Z10   // 1/4!
-	VBROADCASTSS constantsAVX512<>+56(SB), Z11   // 1/3!
-	VBROADCASTSS constantsAVX512<>+60(SB), Z12   // 1/2!
+	VBROADCASTSS constantsAVX512<>+32(SB), Z1    // expMin
+	VBROADCASTSS constantsAVX512<>+36(SB), Z2    // expMax
+	VBROADCASTSS constantsAVX512<>+24(SB), Z3    // 1
+	VBROADCASTSS constantsAVX512<>+40(SB), Z4    // log2(e)
+	VBROADCASTSS constantsAVX512<>+44(SB), Z5    // ln2High
+	VBROADCASTSS constantsAVX512<>+48(SB), Z6    // ln2Low
+	VBROADCASTSS constantsAVX512<>+52(SB), Z7    // 1/7!
+	VBROADCASTSS constantsAVX512<>+56(SB), Z8    // 1/6!
+	VBROADCASTSS constantsAVX512<>+60(SB), Z9    // 1/5!
+	VBROADCASTSS constantsAVX512<>+64(SB), Z10   // 1/4!
+	VBROADCASTSS constantsAVX512<>+68(SB), Z11   // 1/3!
+	VBROADCASTSS constantsAVX512<>+72(SB), Z12   // 1/2!
 	MOVQ z_base+0(FP), DI                        // z
 	MOVQ ldz+48(FP), SI
 	SHLQ $2, SI                                  // bytes between rows
@@ -1247,21 +1455,21 @@ done2:
 // p*(dp-delta)*scale, with lse and delta of the row. It rounds both to bf16.
 TEXT ·scoreGradHalfAVX512(SB), NOSPLIT, $0-124
 	VBROADCASTSS scale+120(FP), Z0               // scale
-	VBROADCASTSS constantsAVX512<>+20(SB), Z1    // expMin
-	VBROADCASTSS constantsAVX512<>+24(SB), Z2    // expMax
-	VBROADCASTSS constantsAVX512<>+12(SB), Z3    // 1
-	VBROADCASTSS constantsAVX512<>+28(SB), Z4    // log2(e)
-	VBROADCASTSS constantsAVX512<>+32(SB), Z5    // ln2High
-	VBROADCASTSS constantsAVX512<>+36(SB), Z6    // ln2Low
-	VBROADCASTSS constantsAVX512<>+40(SB), Z7    // 1/7!
-	VBROADCASTSS constantsAVX512<>+44(SB), Z8    // 1/6!
-	VBROADCASTSS constantsAVX512<>+48(SB), Z9    // 1/5!
-	VBROADCASTSS constantsAVX512<>+52(SB), Z10   // 1/4!
-	VBROADCASTSS constantsAVX512<>+56(SB), Z11   // 1/3!
-	VBROADCASTSS constantsAVX512<>+60(SB), Z12   // 1/2!
-	VBROADCASTSS constantsAVX512<>+64(SB), Z13   // 1
-	VBROADCASTSS constantsAVX512<>+68(SB), Z14   // 0x7fff
-	VBROADCASTSS constantsAVX512<>+72(SB), Z15   // upper half
+	VBROADCASTSS constantsAVX512<>+32(SB), Z1    // expMin
+	VBROADCASTSS constantsAVX512<>+36(SB), Z2    // expMax
+	VBROADCASTSS constantsAVX512<>+24(SB), Z3    // 1
+	VBROADCASTSS constantsAVX512<>+40(SB), Z4    // log2(e)
+	VBROADCASTSS constantsAVX512<>+44(SB), Z5    // ln2High
+	VBROADCASTSS constantsAVX512<>+48(SB), Z6    // ln2Low
+	VBROADCASTSS constantsAVX512<>+52(SB), Z7    // 1/7!
+	VBROADCASTSS constantsAVX512<>+56(SB), Z8    // 1/6!
+	VBROADCASTSS constantsAVX512<>+60(SB), Z9    // 1/5!
+	VBROADCASTSS constantsAVX512<>+64(SB), Z10   // 1/4!
+	VBROADCASTSS constantsAVX512<>+68(SB), Z11   // 1/3!
+	VBROADCASTSS constantsAVX512<>+72(SB), Z12   // 1/2!
+	VBROADCASTSS constantsAVX512<>+0(SB), Z13    // 1
+	VBROADCASTSS constantsAVX512<>+4(SB), Z14    // 0x7fff
+	VBROADCASTSS constantsAVX512<>+92(SB), Z15   // upper half
 	MOVQ z_base+0(FP), DI                        // z
 	MOVQ ldz+48(FP), SI
 	SHLQ $2, SI                                  // bytes between rows
@@ -1544,20 +1752,20 @@ done2:
 // z*scale and state[0]. The row of o, d long, and the sum state[1] so far are rescaled to it, and state[1]
 // grows by the sum of z. state has 3 a row, the third for top; scale is positive.
 TEXT ·softmaxStepAVX512(SB), NOSPLIT, $0-108
-	VBROADCASTSS constantsAVX512<>+4(SB), Z0     // -Inf
+	VBROADCASTSS constantsAVX512<>+16(SB), Z0    // -Inf
 	VBROADCASTSS scale+104(FP), Z1               // scale
-	VBROADCASTSS constantsAVX512<>+0(SB), Z2     // 0
-	VBROADCASTSS constantsAVX512<>+20(SB), Z3    // expMin
-	VBROADCASTSS constantsAVX512<>+12(SB), Z4    // 1
-	VBROADCASTSS constantsAVX512<>+28(SB), Z5    // log2(e)
-	VBROADCASTSS constantsAVX512<>+32(SB), Z6    // ln2High
-	VBROADCASTSS constantsAVX512<>+36(SB), Z7    // ln2Low
-	VBROADCASTSS constantsAVX512<>+40(SB), Z8    // 1/7!
-	VBROADCASTSS constantsAVX512<>+44(SB), Z9    // 1/6!
-	VBROADCASTSS constantsAVX512<>+48(SB), Z10   // 1/5!
-	VBROADCASTSS constantsAVX512<>+52(SB), Z11   // 1/4!
-	VBROADCASTSS constantsAVX512<>+56(SB), Z12   // 1/3!
-	VBROADCASTSS constantsAVX512<>+60(SB), Z13   // 1/2!
+	VBROADCASTSS constantsAVX512<>+12(SB), Z2    // 0
+	VBROADCASTSS constantsAVX512<>+32(SB), Z3    // expMin
+	VBROADCASTSS constantsAVX512<>+24(SB), Z4    // 1
+	VBROADCASTSS constantsAVX512<>+40(SB), Z5    // log2(e)
+	VBROADCASTSS constantsAVX512<>+44(SB), Z6    // ln2High
+	VBROADCASTSS constantsAVX512<>+48(SB), Z7    // ln2Low
+	VBROADCASTSS constantsAVX512<>+52(SB), Z8    // 1/7!
+	VBROADCASTSS constantsAVX512<>+56(SB), Z9    // 1/6!
+	VBROADCASTSS constantsAVX512<>+60(SB), Z10   // 1/5!
+	VBROADCASTSS constantsAVX512<>+64(SB), Z11   // 1/4!
+	VBROADCASTSS constantsAVX512<>+68(SB), Z12   // 1/3!
+	VBROADCASTSS constantsAVX512<>+72(SB), Z13   // 1/2!
 	MOVQ z_base+0(FP), DI                        // z
 	MOVQ ldz+24(FP), SI
 	SHLQ $2, SI                                  // bytes between rows
@@ -1848,23 +2056,23 @@ equal5:
 // z*scale and state[0]. The row of o, d long, and the sum state[1] so far are rescaled to it, and state[1]
 // grows by the sum of z. state has 3 a row, the third for top; scale is positive. It rounds z to bf16.
 TEXT ·softmaxStepHalfAVX512(SB), NOSPLIT, $0-108
-	VBROADCASTSS constantsAVX512<>+4(SB), Z0     // -Inf
+	VBROADCASTSS constantsAVX512<>+16(SB), Z0    // -Inf
 	VBROADCASTSS scale+104(FP), Z1               // scale
-	VBROADCASTSS constantsAVX512<>+0(SB), Z2     // 0
-	VBROADCASTSS constantsAVX512<>+20(SB), Z3    // expMin
-	VBROADCASTSS constantsAVX512<>+12(SB), Z4    // 1
-	VBROADCASTSS constantsAVX512<>+28(SB), Z5    // log2(e)
-	VBROADCASTSS constantsAVX512<>+32(SB), Z6    // ln2High
-	VBROADCASTSS constantsAVX512<>+36(SB), Z7    // ln2Low
-	VBROADCASTSS constantsAVX512<>+40(SB), Z8    // 1/7!
-	VBROADCASTSS constantsAVX512<>+44(SB), Z9    // 1/6!
-	VBROADCASTSS constantsAVX512<>+48(SB), Z10   // 1/5!
-	VBROADCASTSS constantsAVX512<>+52(SB), Z11   // 1/4!
-	VBROADCASTSS constantsAVX512<>+56(SB), Z12   // 1/3!
-	VBROADCASTSS constantsAVX512<>+60(SB), Z13   // 1/2!
-	VBROADCASTSS constantsAVX512<>+64(SB), Z14   // 1
-	VBROADCASTSS constantsAVX512<>+68(SB), Z15   // 0x7fff
-	VBROADCASTSS constantsAVX512<>+72(SB), Z16   // upper half
+	VBROADCASTSS constantsAVX512<>+12(SB), Z2    // 0
+	VBROADCASTSS constantsAVX512<>+32(SB), Z3    // expMin
+	VBROADCASTSS constantsAVX512<>+24(SB), Z4    // 1
+	VBROADCASTSS constantsAVX512<>+40(SB), Z5    // log2(e)
+	VBROADCASTSS constantsAVX512<>+44(SB), Z6    // ln2High
+	VBROADCASTSS constantsAVX512<>+48(SB), Z7    // ln2Low
+	VBROADCASTSS constantsAVX512<>+52(SB), Z8    // 1/7!
+	VBROADCASTSS constantsAVX512<>+56(SB), Z9    // 1/6!
+	VBROADCASTSS constantsAVX512<>+60(SB), Z10   // 1/5!
+	VBROADCASTSS constantsAVX512<>+64(SB), Z11   // 1/4!
+	VBROADCASTSS constantsAVX512<>+68(SB), Z12   // 1/3!
+	VBROADCASTSS constantsAVX512<>+72(SB), Z13   // 1/2!
+	VBROADCASTSS constantsAVX512<>+0(SB), Z14    // 1
+	VBROADCASTSS constantsAVX512<>+4(SB), Z15    // 0x7fff
+	VBROADCASTSS constantsAVX512<>+92(SB), Z16   // upper half
 	MOVQ z_base+0(FP), DI                        // z
 	MOVQ ldz+24(FP), SI
 	SHLQ $2, SI                                  // bytes between rows
@@ -2248,12 +2456,9 @@ done1:
 	VZEROUPPER                                   // for SSE code that follows
 	RET
 
-// func narrowAVX512(dst []uint16, src []float32)
-// narrowAVX512 is dst = src rounded to the nearest, ties to even.
-TEXT ·narrowAVX512(SB), NOSPLIT, $0-48
-	VBROADCASTSS constantsAVX512<>+64(SB), Z0    // 1
-	VBROADCASTSS constantsAVX512<>+68(SB), Z1    // 0x7fff
-	VBROADCASTSS constantsAVX512<>+76(SB), Z2    // quiet
+// func flowLinesAVX512(dst, src []float32)
+// flowLinesAVX512 is dst = src past the caches, if there are stores for it; dst starts a cache line.
+TEXT ·flowLinesAVX512(SB), NOSPLIT, $0-48
 	MOVQ src_base+24(FP), DI                     // src
 	MOVQ dst_base+0(FP), SI                      // dst
 	MOVQ dst_len+8(FP), CX                       // elements left
@@ -2262,6 +2467,41 @@ TEXT ·narrowAVX512(SB), NOSPLIT, $0-48
 	JLT  tail1
 
 loop1:
+	PREFETCHT0 2048(DI)(AX*4)
+	VMOVUPS (DI)(AX*4), Z0                       // src
+	VMOVNTPS Z0, (SI)(AX*4)                      // dst = src
+	ADDQ $16, AX                                 // 16 elements on
+	SUBQ $16, CX
+	JGE  loop1
+
+tail1:
+	ADDQ $16, CX                                 // elements left
+	JEQ  done1
+	MOVL $-1, R15                                // lanes that exist
+	BZHIL CX, R15, R15
+	KMOVW R15, K1
+	VMOVUPS.Z (DI)(AX*4), K1, Z0                 // src
+	VMOVUPS Z0, K1, (SI)(AX*4)                   // dst = src
+
+done1:
+	VZEROUPPER                                   // for SSE code that follows
+	RET
+
+// func narrowAVX512(dst []uint16, src []float32)
+// narrowAVX512 is dst = src rounded to the nearest, ties to even.
+TEXT ·narrowAVX512(SB), NOSPLIT, $0-48
+	VBROADCASTSS constantsAVX512<>+0(SB), Z0     // 1
+	VBROADCASTSS constantsAVX512<>+4(SB), Z1     // 0x7fff
+	VBROADCASTSS constantsAVX512<>+8(SB), Z2     // quiet
+	MOVQ src_base+24(FP), DI                     // src
+	MOVQ dst_base+0(FP), SI                      // dst
+	MOVQ dst_len+8(FP), CX                       // elements left
+	XORL AX, AX                                  // elements done
+	SUBQ $16, CX                                 // a full round?
+	JLT  tail1
+
+loop1:
+	PREFETCHT0 2048(DI)(AX*4)
 	VMOVUPS (DI)(AX*4), Z3                       // src
 	VPSRLD $16, Z3, Z4                           // upper = src>>16
 	VPANDD Z0, Z4, Z5                            // upper & 1
@@ -2302,9 +2542,9 @@ done1:
 // func roundAVX512(x []float32)
 // roundAVX512 rounds x to the nearest bf16, in f32.
 TEXT ·roundAVX512(SB), NOSPLIT, $0-24
-	VBROADCASTSS constantsAVX512<>+64(SB), Z0    // 1
-	VBROADCASTSS constantsAVX512<>+68(SB), Z1    // 0x7fff
-	VBROADCASTSS constantsAVX512<>+76(SB), Z2    // quiet
+	VBROADCASTSS constantsAVX512<>+0(SB), Z0     // 1
+	VBROADCASTSS constantsAVX512<>+4(SB), Z1     // 0x7fff
+	VBROADCASTSS constantsAVX512<>+8(SB), Z2     // quiet
 	MOVQ x_base+0(FP), DI                        // x
 	MOVQ x_len+8(FP), CX                         // elements left
 	XORL AX, AX                                  // elements done
@@ -2516,7 +2756,7 @@ done2:
 // func upperRowsAVX512(dst []float32, ldd int, src []float32, lds, rows, cols int)
 // upperRowsAVX512 is copyRows of the upper halves of words.
 TEXT ·upperRowsAVX512(SB), NOSPLIT, $0-80
-	VBROADCASTSS constantsAVX512<>+72(SB), Z0    // upper half
+	VBROADCASTSS constantsAVX512<>+92(SB), Z0    // upper half
 	MOVQ dst_base+0(FP), DI                      // dst
 	MOVQ ldd+24(FP), SI
 	SHLQ $2, SI                                  // bytes between rows
@@ -2656,6 +2896,36 @@ loop:
 	VZEROUPPER                                   // for SSE code that follows
 	RET
 
+// func touchAVX512(x []float32)
+// touchAVX512 reads x and writes it as it is.
+TEXT ·touchAVX512(SB), NOSPLIT, $0-24
+	MOVQ x_base+0(FP), DI                        // x
+	MOVQ x_len+8(FP), CX                         // elements left
+	XORL AX, AX                                  // elements done
+	SUBQ $16, CX                                 // a full round?
+	JLT  tail1
+
+loop1:
+	PREFETCHT0 2048(DI)(AX*4)
+	VMOVUPS (DI)(AX*4), Z0                       // x
+	VMOVUPS Z0, (DI)(AX*4)                       // store
+	ADDQ $16, AX                                 // 16 elements on
+	SUBQ $16, CX
+	JGE  loop1
+
+tail1:
+	ADDQ $16, CX                                 // elements left
+	JEQ  done1
+	MOVL $-1, R15                                // lanes that exist
+	BZHIL CX, R15, R15
+	KMOVW R15, K1
+	VMOVUPS.Z (DI)(AX*4), K1, Z0                 // x
+	VMOVUPS Z0, K1, (DI)(AX*4)                   // store
+
+done1:
+	VZEROUPPER                                   // for SSE code that follows
+	RET
+
 // func peakStepAVX512(n int)
 // peakStepAVX512 does n steps of 24*16 independent fused multiply-adds on registers.
 TEXT ·peakStepAVX512(SB), NOSPLIT, $0-8
@@ -2691,24 +2961,28 @@ loop:
 	VZEROUPPER                                   // for SSE code that follows
 	RET
 
-DATA constantsAVX512<>+0(SB)/4, $0x00000000
-DATA constantsAVX512<>+4(SB)/4, $0xff800000
-DATA constantsAVX512<>+8(SB)/4, $0x7fc00000
-DATA constantsAVX512<>+12(SB)/4, $0x3f800000
-DATA constantsAVX512<>+16(SB)/4, $0x80000000
-DATA constantsAVX512<>+20(SB)/4, $0xc2d00000
-DATA constantsAVX512<>+24(SB)/4, $0x42b20000
-DATA constantsAVX512<>+28(SB)/4, $0x3fb8aa3b
-DATA constantsAVX512<>+32(SB)/4, $0x3f317200
-DATA constantsAVX512<>+36(SB)/4, $0x35bfbe8e
-DATA constantsAVX512<>+40(SB)/4, $0x39500d01
-DATA constantsAVX512<>+44(SB)/4, $0x3ab60b61
-DATA constantsAVX512<>+48(SB)/4, $0x3c088889
-DATA constantsAVX512<>+52(SB)/4, $0x3d2aaaab
-DATA constantsAVX512<>+56(SB)/4, $0x3e2aaaab
-DATA constantsAVX512<>+60(SB)/4, $0x3f000000
-DATA constantsAVX512<>+64(SB)/4, $0x00000001
-DATA constantsAVX512<>+68(SB)/4, $0x00007fff
-DATA constantsAVX512<>+72(SB)/4, $0xffff0000
-DATA constantsAVX512<>+76(SB)/4, $0x00000040
-GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $80
+DATA constantsAVX512<>+0(SB)/4, $0x00000001
+DATA constantsAVX512<>+4(SB)/4, $0x00007fff
+DATA constantsAVX512<>+8(SB)/4, $0x00000040
+DATA constantsAVX512<>+12(SB)/4, $0x00000000
+DATA constantsAVX512<>+16(SB)/4, $0xff800000
+DATA constantsAVX512<>+20(SB)/4, $0x7fc00000
+DATA constantsAVX512<>+24(SB)/4, $0x3f800000
+DATA constantsAVX512<>+28(SB)/4, $0x80000000
+DATA constantsAVX512<>+32(SB)/4, $0xc2d00000
+DATA constantsAVX512<>+36(SB)/4, $0x42b20000
+DATA constantsAVX512<>+40(SB)/4, $0x3fb8aa3b
+DATA constantsAVX512<>+44(SB)/4, $0x3f317200
+DATA constantsAVX512<>+48(SB)/4, $0x35bfbe8e
+DATA constantsAVX512<>+52(SB)/4, $0x39500d01
+DATA constantsAVX512<>+56(SB)/4, $0x3ab60b61
+DATA constantsAVX512<>+60(SB)/4, $0x3c088889
+DATA constantsAVX512<>+64(SB)/4, $0x3d2aaaab
+DATA constantsAVX512<>+68(SB)/4, $0x3e2aaaab
+DATA constantsAVX512<>+72(SB)/4, $0x3f000000
+DATA constantsAVX512<>+76(SB)/4, $0x42000000
+DATA constantsAVX512<>+80(SB)/4, $0xc47fc000
+DATA constantsAVX512<>+84(SB)/4, $0x4b000000
+DATA constantsAVX512<>+88(SB)/4, $0x000003ff
+DATA constantsAVX512<>+92(SB)/4, $0xffff0000
+GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $96

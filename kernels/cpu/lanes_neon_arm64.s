@@ -285,73 +285,76 @@ tail1:
 done1:
 	RET
 
-// func scaleMulNEON(y, x, w []float32, a float32)
-// scaleMulNEON is y = x * a * w.
-TEXT ·scaleMulNEON(SB), NOSPLIT, $192-76
-	FMOVS a+72(FP), F0                           // a
+// func scaleMulNEON(y, x, w, next []float32, a float32)
+// scaleMulNEON is y = x * a * w; next is prefetched.
+TEXT ·scaleMulNEON(SB), NOSPLIT, $256-100
+	FMOVS a+96(FP), F0                           // a
 	VDUP V0.S[0], V0.S4
 	MOVD y_len+8(FP), R22                        // elements left
-	MOVD x_base+24(FP), R0                       // x
-	MOVD w_base+48(FP), R1                       // w
-	MOVD y_base+0(FP), R2                        // y
+	MOVD next_base+72(FP), R0                    // next
+	MOVD x_base+24(FP), R1                       // x
+	MOVD w_base+48(FP), R2                       // w
+	MOVD y_base+0(FP), R3                        // y
 	SUBS $16, R22                                // a full round?
 	BLT  tail1
 
 loop1:
-	FLDPQ (R0), (F1, F2)                         // x
-	FLDPQ 32(R0), (F3, F4)
+	PRFM (R0), PLDL1KEEP
+	FLDPQ (R1), (F1, F2)                         // x
+	FLDPQ 32(R1), (F3, F4)
 	FMUL4S(0, 1, 1)                              // x*a
 	FMUL4S(0, 2, 2)
 	FMUL4S(0, 3, 3)
 	FMUL4S(0, 4, 4)
-	FLDPQ (R1), (F5, F6)                         // w
-	FLDPQ 32(R1), (F7, F8)
+	FLDPQ (R2), (F5, F6)                         // w
+	FLDPQ 32(R2), (F7, F8)
 	FMUL4S(5, 1, 1)                              // x*a*w
 	FMUL4S(6, 2, 2)
 	FMUL4S(7, 3, 3)
 	FMUL4S(8, 4, 4)
-	FSTPQ (F1, F2), (R2)                         // y = x*a*w
-	FSTPQ (F3, F4), 32(R2)
-	ADD $64, R0                                  // x: 16 elements on
-	ADD $64, R1                                  // w: 16 elements on
-	ADD $64, R2                                  // y: 16 elements on
+	FSTPQ (F1, F2), (R3)                         // y = x*a*w
+	FSTPQ (F3, F4), 32(R3)
+	ADD $64, R0                                  // next: 16 elements on
+	ADD $64, R1                                  // x: 16 elements on
+	ADD $64, R2                                  // w: 16 elements on
+	ADD $64, R3                                  // y: 16 elements on
 	SUBS $16, R22
 	BGE  loop1
 
 tail1:
 	ADDS $16, R22                                // elements left
 	BEQ  done1
-	MOVD $tail-192(SP), R24                      // tails of arrays
-	STP (ZR, ZR), (R24)
-	STP (ZR, ZR), 16(R24)
-	STP (ZR, ZR), 32(R24)
-	STP (ZR, ZR), 48(R24)
-	MOVD R0, R10                                 // x
-	ADD $0, R24, R11
-	COPYFULL
+	MOVD $tail-256(SP), R24                      // tails of arrays
 	STP (ZR, ZR), 64(R24)
 	STP (ZR, ZR), 80(R24)
 	STP (ZR, ZR), 96(R24)
 	STP (ZR, ZR), 112(R24)
-	MOVD R1, R10                                 // w
+	MOVD R1, R10                                 // x
 	ADD $64, R24, R11
 	COPYFULL
-	FLDPQ (R24), (F1, F2)                        // x
-	FLDPQ 32(R24), (F3, F4)
+	STP (ZR, ZR), 128(R24)
+	STP (ZR, ZR), 144(R24)
+	STP (ZR, ZR), 160(R24)
+	STP (ZR, ZR), 176(R24)
+	MOVD R2, R10                                 // w
+	ADD $128, R24, R11
+	COPYFULL
+	FLDPQ 64(R24), (F1, F2)                      // x
+	FLDPQ 96(R24), (F3, F4)
 	FMUL4S(0, 1, 1)                              // x*a
 	FMUL4S(0, 2, 2)
 	FMUL4S(0, 3, 3)
 	FMUL4S(0, 4, 4)
-	FLDPQ 64(R24), (F5, F6)                      // w
-	FLDPQ 96(R24), (F7, F8)
+	FLDPQ 128(R24), (F5, F6)                     // w
+	FLDPQ 160(R24), (F7, F8)
 	FMUL4S(5, 1, 1)                              // x*a*w
 	FMUL4S(6, 2, 2)
 	FMUL4S(7, 3, 3)
 	FMUL4S(8, 4, 4)
-	FSTPQ (F1, F2), 128(R24)                     // y = x*a*w
-	FSTPQ (F3, F4), 160(R24)
-	ADD $128, R24, R10                           // y
-	MOVD R2, R11
+	FSTPQ (F1, F2), 192(R24)                     // y = x*a*w
+	FSTPQ (F3, F4), 224(R24)
+	ADD $192, R24, R10                           // y
+	MOVD R3, R11
 	COPYFULL
 
 done1:
@@ -448,62 +451,90 @@ tail1:
 done1:
 	RET
 
-// func normGradNEON(dx, g, x []float32, a, c float32)
-// normGradNEON is dx += a*g - x*c.
-TEXT ·normGradNEON(SB), NOSPLIT, $192-80
-	FMOVS a+72(FP), F0                           // a
+// func scaleMulHalfNEON(y []uint16, x, w, next []float32, a float32)
+// scaleMulHalfNEON is scaleMul, rounded to bf16.
+TEXT ·scaleMulHalfNEON(SB), NOSPLIT, $256-100
+	FMOVS a+96(FP), F0                           // a
 	VDUP V0.S[0], V0.S4
-	FMOVS c+76(FP), F1                           // c
-	VDUP V1.S[0], V1.S4
-	MOVD dx_len+8(FP), R22                       // elements left
-	MOVD g_base+24(FP), R0                       // g
-	MOVD x_base+48(FP), R1                       // x
-	MOVD dx_base+0(FP), R2                       // dx
+	MOVD $0x00000001, R26                        // 1
+	VDUP R26, V1.S4
+	MOVD $0x00007fff, R26                        // 0x7fff
+	VDUP R26, V2.S4
+	MOVD $0x00000040, R26                        // quiet
+	VDUP R26, V3.S4
+	MOVD y_len+8(FP), R22                        // elements left
+	MOVD next_base+72(FP), R0                    // next
+	MOVD x_base+24(FP), R1                       // x
+	MOVD w_base+48(FP), R2                       // w
+	MOVD y_base+0(FP), R3                        // y
 	SUBS $16, R22                                // a full round?
 	BLT  tail1
 
 loop1:
-	FLDPQ (R0), (F2, F3)                         // g
-	FLDPQ 32(R0), (F4, F5)
-	FMUL4S(2, 0, 2)                              // a*g
-	FMUL4S(3, 0, 3)
-	FMUL4S(4, 0, 4)
-	FMUL4S(5, 0, 5)
-	FLDPQ (R1), (F6, F7)                         // x
-	FLDPQ 32(R1), (F8, F9)
-	FMUL4S(1, 6, 6)                              // x*c
-	FMUL4S(1, 7, 7)
-	FMUL4S(1, 8, 8)
-	FMUL4S(1, 9, 9)
-	FSUB4S(6, 2, 2)                              // a*g - x*c
-	FSUB4S(7, 3, 3)
-	FSUB4S(8, 4, 4)
-	FSUB4S(9, 5, 5)
-	FLDPQ (R2), (F6, F7)                         // dx
-	FLDPQ 32(R2), (F8, F9)
-	FADD4S(2, 6, 6)                              // dx + a*g - x*c
-	FADD4S(3, 7, 7)
-	FADD4S(4, 8, 8)
-	FADD4S(5, 9, 9)
-	FSTPQ (F6, F7), (R2)                         // dx = dx + a*g - x*c
-	FSTPQ (F8, F9), 32(R2)
-	ADD $64, R0                                  // g: 16 elements on
+	PRFM (R0), PLDL1KEEP
+	FLDPQ (R1), (F4, F5)                         // x
+	FLDPQ 32(R1), (F6, F7)
+	FMUL4S(0, 4, 4)                              // x*a
+	FMUL4S(0, 5, 5)
+	FMUL4S(0, 6, 6)
+	FMUL4S(0, 7, 7)
+	FLDPQ (R2), (F8, F9)                         // w
+	FLDPQ 32(R2), (F10, F11)
+	FMUL4S(8, 4, 4)                              // x*a*w
+	FMUL4S(9, 5, 5)
+	FMUL4S(10, 6, 6)
+	FMUL4S(11, 7, 7)
+	VUSHR $16, V4.S4, V8.S4                      // upper = x*a*w>>16
+	VUSHR $16, V5.S4, V9.S4
+	VUSHR $16, V6.S4, V10.S4
+	VUSHR $16, V7.S4, V11.S4
+	VAND V1.B16, V8.B16, V12.B16                 // upper & 1
+	VAND V1.B16, V9.B16, V13.B16
+	VAND V1.B16, V10.B16, V14.B16
+	VAND V1.B16, V11.B16, V15.B16
+	VADD V2.S4, V12.S4, V12.S4                   // upper & 1 + 0x7fff
+	VADD V2.S4, V13.S4, V13.S4
+	VADD V2.S4, V14.S4, V14.S4
+	VADD V2.S4, V15.S4, V15.S4
+	VADD V4.S4, V12.S4, V12.S4                   // upper & 1 + 0x7fff + x*a*w
+	VADD V5.S4, V13.S4, V13.S4
+	VADD V6.S4, V14.S4, V14.S4
+	VADD V7.S4, V15.S4, V15.S4
+	VUSHR $16, V12.S4, V12.S4                    // r = (upper & 1 + 0x7fff + x*a*w)>>16
+	VUSHR $16, V13.S4, V13.S4
+	VUSHR $16, V14.S4, V14.S4
+	VUSHR $16, V15.S4, V15.S4
+	VORR V3.B16, V8.B16, V8.B16                  // upper | quiet
+	VORR V3.B16, V9.B16, V9.B16
+	VORR V3.B16, V10.B16, V10.B16
+	VORR V3.B16, V11.B16, V11.B16
+	FCMEQ4S(4, 4, 16)                            // not NaN
+	VBSL V8.B16, V12.B16, V16.B16                // bf16 = x*a*w is NaN ? upper | quiet : r
+	FCMEQ4S(5, 5, 17)                            // not NaN
+	VBSL V9.B16, V13.B16, V17.B16
+	FCMEQ4S(6, 6, 18)                            // not NaN
+	VBSL V10.B16, V14.B16, V18.B16
+	FCMEQ4S(7, 7, 19)                            // not NaN
+	VBSL V11.B16, V15.B16, V19.B16
+	XTN4H(16, 4)                                 // y = bf16
+	FMOVD F4, (R3)
+	XTN4H(17, 4)
+	FMOVD F4, 8(R3)
+	XTN4H(18, 4)
+	FMOVD F4, 16(R3)
+	XTN4H(19, 4)
+	FMOVD F4, 24(R3)
+	ADD $64, R0                                  // next: 16 elements on
 	ADD $64, R1                                  // x: 16 elements on
-	ADD $64, R2                                  // dx: 16 elements on
+	ADD $64, R2                                  // w: 16 elements on
+	ADD $32, R3                                  // y: 16 elements on
 	SUBS $16, R22
 	BGE  loop1
 
 tail1:
 	ADDS $16, R22                                // elements left
 	BEQ  done1
-	MOVD $tail-192(SP), R24                      // tails of arrays
-	STP (ZR, ZR), (R24)
-	STP (ZR, ZR), 16(R24)
-	STP (ZR, ZR), 32(R24)
-	STP (ZR, ZR), 48(R24)
-	MOVD R0, R10                                 // g
-	ADD $0, R24, R11
-	COPYFULL
+	MOVD $tail-256(SP), R24                      // tails of arrays
 	STP (ZR, ZR), 64(R24)
 	STP (ZR, ZR), 80(R24)
 	STP (ZR, ZR), 96(R24)
@@ -515,17 +546,244 @@ tail1:
 	STP (ZR, ZR), 144(R24)
 	STP (ZR, ZR), 160(R24)
 	STP (ZR, ZR), 176(R24)
-	MOVD R2, R10                                 // dx
+	MOVD R2, R10                                 // w
 	ADD $128, R24, R11
 	COPYFULL
-	FLDPQ (R24), (F2, F3)                        // g
-	FLDPQ 32(R24), (F4, F5)
+	FLDPQ 64(R24), (F4, F5)                      // x
+	FLDPQ 96(R24), (F6, F7)
+	FMUL4S(0, 4, 4)                              // x*a
+	FMUL4S(0, 5, 5)
+	FMUL4S(0, 6, 6)
+	FMUL4S(0, 7, 7)
+	FLDPQ 128(R24), (F8, F9)                     // w
+	FLDPQ 160(R24), (F10, F11)
+	FMUL4S(8, 4, 4)                              // x*a*w
+	FMUL4S(9, 5, 5)
+	FMUL4S(10, 6, 6)
+	FMUL4S(11, 7, 7)
+	VUSHR $16, V4.S4, V8.S4                      // upper = x*a*w>>16
+	VUSHR $16, V5.S4, V9.S4
+	VUSHR $16, V6.S4, V10.S4
+	VUSHR $16, V7.S4, V11.S4
+	VAND V1.B16, V8.B16, V12.B16                 // upper & 1
+	VAND V1.B16, V9.B16, V13.B16
+	VAND V1.B16, V10.B16, V14.B16
+	VAND V1.B16, V11.B16, V15.B16
+	VADD V2.S4, V12.S4, V12.S4                   // upper & 1 + 0x7fff
+	VADD V2.S4, V13.S4, V13.S4
+	VADD V2.S4, V14.S4, V14.S4
+	VADD V2.S4, V15.S4, V15.S4
+	VADD V4.S4, V12.S4, V12.S4                   // upper & 1 + 0x7fff + x*a*w
+	VADD V5.S4, V13.S4, V13.S4
+	VADD V6.S4, V14.S4, V14.S4
+	VADD V7.S4, V15.S4, V15.S4
+	VUSHR $16, V12.S4, V12.S4                    // r = (upper & 1 + 0x7fff + x*a*w)>>16
+	VUSHR $16, V13.S4, V13.S4
+	VUSHR $16, V14.S4, V14.S4
+	VUSHR $16, V15.S4, V15.S4
+	VORR V3.B16, V8.B16, V8.B16                  // upper | quiet
+	VORR V3.B16, V9.B16, V9.B16
+	VORR V3.B16, V10.B16, V10.B16
+	VORR V3.B16, V11.B16, V11.B16
+	FCMEQ4S(4, 4, 16)                            // not NaN
+	VBSL V8.B16, V12.B16, V16.B16                // bf16 = x*a*w is NaN ? upper | quiet : r
+	FCMEQ4S(5, 5, 17)                            // not NaN
+	VBSL V9.B16, V13.B16, V17.B16
+	FCMEQ4S(6, 6, 18)                            // not NaN
+	VBSL V10.B16, V14.B16, V18.B16
+	FCMEQ4S(7, 7, 19)                            // not NaN
+	VBSL V11.B16, V15.B16, V19.B16
+	XTN4H(16, 4)                                 // y = bf16
+	FMOVD F4, 192(R24)
+	XTN4H(17, 4)
+	FMOVD F4, 200(R24)
+	XTN4H(18, 4)
+	FMOVD F4, 208(R24)
+	XTN4H(19, 4)
+	FMOVD F4, 216(R24)
+	ADD $192, R24, R10                           // y
+	MOVD R3, R11
+	COPYHALF
+
+done1:
+	RET
+
+// func normSumsNEON(x, dy, w, next []float32) (squares, inner float32)
+// normSumsNEON is Σ x² and Σ dy*w*x, each in 16 lanes; next is prefetched.
+TEXT ·normSumsNEON(SB), NOSPLIT, $256-104
+	VEOR V0.B16, V0.B16, V0.B16                  // 0
+	VMOV V0.B16, V1.B16                          // squares
+	VMOV V0.B16, V2.B16
+	VMOV V0.B16, V3.B16
+	VMOV V0.B16, V4.B16
+	VMOV V0.B16, V5.B16                          // inner
+	VMOV V0.B16, V6.B16
+	VMOV V0.B16, V7.B16
+	VMOV V0.B16, V8.B16
+	MOVD x_len+8(FP), R22                        // elements left
+	MOVD x_base+0(FP), R0                        // x
+	MOVD dy_base+24(FP), R1                      // dy
+	MOVD next_base+72(FP), R2                    // next
+	MOVD w_base+48(FP), R3                       // w
+	SUBS $16, R22                                // a full round?
+	BLT  tail1
+
+loop1:
+	PRFM 2048(R0), PLDL1KEEP
+	PRFM 2048(R1), PLDL1KEEP
+	PRFM (R2), PLDL1KEEP
+	FLDPQ (R0), (F0, F9)                         // x
+	FLDPQ 32(R0), (F10, F11)
+	FLDPQ (R1), (F12, F13)                       // dy
+	FLDPQ 32(R1), (F14, F15)
+	FLDPQ (R3), (F16, F17)                       // w
+	FLDPQ 32(R3), (F18, F19)
+	FMUL4S(16, 12, 12)                           // g = dy*w
+	FMUL4S(17, 13, 13)
+	FMUL4S(18, 14, 14)
+	FMUL4S(19, 15, 15)
+	FMUL4S(0, 0, 16)                             // x*x
+	FMUL4S(9, 9, 17)
+	FMUL4S(10, 10, 18)
+	FMUL4S(11, 11, 19)
+	FADD4S(16, 1, 1)                             // squares += x*x
+	FADD4S(17, 2, 2)
+	FADD4S(18, 3, 3)
+	FADD4S(19, 4, 4)
+	FMUL4S(0, 12, 12)                            // g*x
+	FMUL4S(9, 13, 13)
+	FMUL4S(10, 14, 14)
+	FMUL4S(11, 15, 15)
+	FADD4S(12, 5, 5)                             // inner += g*x
+	FADD4S(13, 6, 6)
+	FADD4S(14, 7, 7)
+	FADD4S(15, 8, 8)
+	ADD $64, R0                                  // x: 16 elements on
+	ADD $64, R1                                  // dy: 16 elements on
+	ADD $64, R2                                  // next: 16 elements on
+	ADD $64, R3                                  // w: 16 elements on
+	SUBS $16, R22
+	BGE  loop1
+
+tail1:
+	ADDS $16, R22                                // elements left
+	BEQ  done1
+	MOVD $tail-256(SP), R24                      // tails of arrays
+	MOVD $lanesNEON<>+64(SB), R23                // mask of the lanes that exist
+	SUB R22<<2, R23
+	STP (ZR, ZR), (R24)
+	STP (ZR, ZR), 16(R24)
+	STP (ZR, ZR), 32(R24)
+	STP (ZR, ZR), 48(R24)
+	MOVD R0, R10                                 // x
+	ADD $0, R24, R11
+	COPYFULL
+	STP (ZR, ZR), 64(R24)
+	STP (ZR, ZR), 80(R24)
+	STP (ZR, ZR), 96(R24)
+	STP (ZR, ZR), 112(R24)
+	MOVD R1, R10                                 // dy
+	ADD $64, R24, R11
+	COPYFULL
+	STP (ZR, ZR), 192(R24)
+	STP (ZR, ZR), 208(R24)
+	STP (ZR, ZR), 224(R24)
+	STP (ZR, ZR), 240(R24)
+	MOVD R3, R10                                 // w
+	ADD $192, R24, R11
+	COPYFULL
+	FLDPQ (R24), (F0, F9)                        // x
+	FLDPQ 32(R24), (F10, F11)
+	FLDPQ 64(R24), (F12, F13)                    // dy
+	FLDPQ 96(R24), (F14, F15)
+	FLDPQ 192(R24), (F16, F17)                   // w
+	FLDPQ 224(R24), (F18, F19)
+	FMUL4S(16, 12, 12)                           // g = dy*w
+	FMUL4S(17, 13, 13)
+	FMUL4S(18, 14, 14)
+	FMUL4S(19, 15, 15)
+	FMUL4S(0, 0, 16)                             // x*x
+	FMUL4S(9, 9, 17)
+	FMUL4S(10, 10, 18)
+	FMUL4S(11, 11, 19)
+	FMOVQ (R23), F20                             // lanes that exist
+	VAND V16.B16, V20.B16, V20.B16               // squares += x*x
+	FADD4S(20, 1, 1)
+	FMOVQ 16(R23), F20                           // lanes that exist
+	VAND V17.B16, V20.B16, V20.B16
+	FADD4S(20, 2, 2)
+	FMOVQ 32(R23), F20                           // lanes that exist
+	VAND V18.B16, V20.B16, V20.B16
+	FADD4S(20, 3, 3)
+	FMOVQ 48(R23), F20                           // lanes that exist
+	VAND V19.B16, V20.B16, V20.B16
+	FADD4S(20, 4, 4)
+	FMUL4S(0, 12, 12)                            // g*x
+	FMUL4S(9, 13, 13)
+	FMUL4S(10, 14, 14)
+	FMUL4S(11, 15, 15)
+	FMOVQ (R23), F0                              // lanes that exist
+	VAND V12.B16, V0.B16, V0.B16                 // inner += g*x
+	FADD4S(0, 5, 5)
+	FMOVQ 16(R23), F0                            // lanes that exist
+	VAND V13.B16, V0.B16, V0.B16
+	FADD4S(0, 6, 6)
+	FMOVQ 32(R23), F0                            // lanes that exist
+	VAND V14.B16, V0.B16, V0.B16
+	FADD4S(0, 7, 7)
+	FMOVQ 48(R23), F0                            // lanes that exist
+	VAND V15.B16, V0.B16, V0.B16
+	FADD4S(0, 8, 8)
+
+done1:
+	FADD4S(3, 1, 0)                              // lanes 8 apart
+	FADD4S(4, 2, 9)
+	FADD4S(9, 0, 0)                              // 4 apart
+	VEXT $8, V0.B16, V0.B16, V9.B16
+	FADD4S(9, 0, 0)                              // 2 apart
+	VDUP V0.S[1], V9.S4
+	FADD4S(9, 0, 0)                              // 1 apart
+	FMOVS F0, squares+96(FP)                     // sum of squares
+	FADD4S(7, 5, 0)                              // lanes 8 apart
+	FADD4S(8, 6, 1)
+	FADD4S(1, 0, 0)                              // 4 apart
+	VEXT $8, V0.B16, V0.B16, V1.B16
+	FADD4S(1, 0, 0)                              // 2 apart
+	VDUP V0.S[1], V1.S4
+	FADD4S(1, 0, 0)                              // 1 apart
+	FMOVS F0, inner+100(FP)                      // sum of inner
+	RET
+
+// func normGradNEON(dx, dy, w, x []float32, a, c float32)
+// normGradNEON is dx += a*(dy*w) - x*c.
+TEXT ·normGradNEON(SB), NOSPLIT, $256-104
+	FMOVS a+96(FP), F0                           // a
+	VDUP V0.S[0], V0.S4
+	FMOVS c+100(FP), F1                          // c
+	VDUP V1.S[0], V1.S4
+	MOVD dx_len+8(FP), R22                       // elements left
+	MOVD dy_base+24(FP), R0                      // dy
+	MOVD w_base+48(FP), R1                       // w
+	MOVD x_base+72(FP), R2                       // x
+	MOVD dx_base+0(FP), R3                       // dx
+	SUBS $16, R22                                // a full round?
+	BLT  tail1
+
+loop1:
+	FLDPQ (R0), (F2, F3)                         // dy
+	FLDPQ 32(R0), (F4, F5)
+	FLDPQ (R1), (F6, F7)                         // w
+	FLDPQ 32(R1), (F8, F9)
+	FMUL4S(6, 2, 2)                              // g = dy*w
+	FMUL4S(7, 3, 3)
+	FMUL4S(8, 4, 4)
+	FMUL4S(9, 5, 5)
 	FMUL4S(2, 0, 2)                              // a*g
 	FMUL4S(3, 0, 3)
 	FMUL4S(4, 0, 4)
 	FMUL4S(5, 0, 5)
-	FLDPQ 64(R24), (F6, F7)                      // x
-	FLDPQ 96(R24), (F8, F9)
+	FLDPQ (R2), (F6, F7)                         // x
+	FLDPQ 32(R2), (F8, F9)
 	FMUL4S(1, 6, 6)                              // x*c
 	FMUL4S(1, 7, 7)
 	FMUL4S(1, 8, 8)
@@ -534,28 +792,102 @@ tail1:
 	FSUB4S(7, 3, 3)
 	FSUB4S(8, 4, 4)
 	FSUB4S(9, 5, 5)
-	FLDPQ 128(R24), (F6, F7)                     // dx
-	FLDPQ 160(R24), (F8, F9)
+	FLDPQ (R3), (F6, F7)                         // dx
+	FLDPQ 32(R3), (F8, F9)
 	FADD4S(2, 6, 6)                              // dx + a*g - x*c
 	FADD4S(3, 7, 7)
 	FADD4S(4, 8, 8)
 	FADD4S(5, 9, 9)
-	FSTPQ (F6, F7), 128(R24)                     // dx = dx + a*g - x*c
-	FSTPQ (F8, F9), 160(R24)
-	ADD $128, R24, R10                           // dx
-	MOVD R2, R11
+	FSTPQ (F6, F7), (R3)                         // dx = dx + a*g - x*c
+	FSTPQ (F8, F9), 32(R3)
+	ADD $64, R0                                  // dy: 16 elements on
+	ADD $64, R1                                  // w: 16 elements on
+	ADD $64, R2                                  // x: 16 elements on
+	ADD $64, R3                                  // dx: 16 elements on
+	SUBS $16, R22
+	BGE  loop1
+
+tail1:
+	ADDS $16, R22                                // elements left
+	BEQ  done1
+	MOVD $tail-256(SP), R24                      // tails of arrays
+	STP (ZR, ZR), (R24)
+	STP (ZR, ZR), 16(R24)
+	STP (ZR, ZR), 32(R24)
+	STP (ZR, ZR), 48(R24)
+	MOVD R0, R10                                 // dy
+	ADD $0, R24, R11
+	COPYFULL
+	STP (ZR, ZR), 64(R24)
+	STP (ZR, ZR), 80(R24)
+	STP (ZR, ZR), 96(R24)
+	STP (ZR, ZR), 112(R24)
+	MOVD R1, R10                                 // w
+	ADD $64, R24, R11
+	COPYFULL
+	STP (ZR, ZR), 128(R24)
+	STP (ZR, ZR), 144(R24)
+	STP (ZR, ZR), 160(R24)
+	STP (ZR, ZR), 176(R24)
+	MOVD R2, R10                                 // x
+	ADD $128, R24, R11
+	COPYFULL
+	STP (ZR, ZR), 192(R24)
+	STP (ZR, ZR), 208(R24)
+	STP (ZR, ZR), 224(R24)
+	STP (ZR, ZR), 240(R24)
+	MOVD R3, R10                                 // dx
+	ADD $192, R24, R11
+	COPYFULL
+	FLDPQ (R24), (F2, F3)                        // dy
+	FLDPQ 32(R24), (F4, F5)
+	FLDPQ 64(R24), (F6, F7)                      // w
+	FLDPQ 96(R24), (F8, F9)
+	FMUL4S(6, 2, 2)                              // g = dy*w
+	FMUL4S(7, 3, 3)
+	FMUL4S(8, 4, 4)
+	FMUL4S(9, 5, 5)
+	FMUL4S(2, 0, 2)                              // a*g
+	FMUL4S(3, 0, 3)
+	FMUL4S(4, 0, 4)
+	FMUL4S(5, 0, 5)
+	FLDPQ 128(R24), (F6, F7)                     // x
+	FLDPQ 160(R24), (F8, F9)
+	FMUL4S(1, 6, 6)                              // x*c
+	FMUL4S(1, 7, 7)
+	FMUL4S(1, 8, 8)
+	FMUL4S(1, 9, 9)
+	FSUB4S(6, 2, 2)                              // a*g - x*c
+	FSUB4S(7, 3, 3)
+	FSUB4S(8, 4, 4)
+	FSUB4S(9, 5, 5)
+	FLDPQ 192(R24), (F6, F7)                     // dx
+	FLDPQ 224(R24), (F8, F9)
+	FADD4S(2, 6, 6)                              // dx + a*g - x*c
+	FADD4S(3, 7, 7)
+	FADD4S(4, 8, 8)
+	FADD4S(5, 9, 9)
+	FSTPQ (F6, F7), 192(R24)                     // dx = dx + a*g - x*c
+	FSTPQ (F8, F9), 224(R24)
+	ADD $192, R24, R10                           // dx
+	MOVD R3, R11
 	COPYFULL
 
 done1:
 	RET
 
-// func rotateNEON(y, x, cs []float32, sign float32)
-// rotateNEON turns the pairs (x[j], x[j+d/2]) by the angles of cs, the sines times sign: 1, or
-// -1 to rotate back. y may be x.
-TEXT ·rotateNEON(SB), NOSPLIT, $384-76
+// func rotateRunsNEON(y, x, cs []float32, sign float32)
+// rotateRunsNEON turns the pairs (x[j], x[j+d/2]) of every run of d elements of x, d the length of cs, by
+// the angles of cs, the sines times sign: 1, or -1 to rotate back. y may be x.
+TEXT ·rotateRunsNEON(SB), NOSPLIT, $384-76
 	FMOVS sign+72(FP), F0                        // sign
 	VDUP V0.S[0], V0.S4
-	MOVD y_len+8(FP), R22                        // elements left
+	MOVD ZR, R19                                 // bytes of the runs done
+	MOVD x_len+32(FP), R20                       // elements left in all runs
+	MOVD cs_len+56(FP), R21                      // elements of a run
+
+run:
+	MOVD cs_len+56(FP), R22                      // elements left
 	LSR $1, R22                                  // pairs
 	MOVD x_base+24(FP), R0                       // x
 	MOVD x_base+24(FP), R1                       // x
@@ -566,10 +898,16 @@ TEXT ·rotateNEON(SB), NOSPLIT, $384-76
 	MOVD y_base+0(FP), R4                        // y
 	MOVD y_base+0(FP), R5                        // y
 	ADD R22<<2, R5                               // its second half
+	ADD R19, R0
+	ADD R19, R1
+	ADD R19, R4
+	ADD R19, R5
 	SUBS $16, R22                                // a full round?
 	BLT  tail1
 
 loop1:
+	PRFM 2048(R0), PLDL1KEEP
+	PRFM 2048(R1), PLDL1KEEP
 	FLDPQ (R0), (F1, F2)                         // p = x
 	FLDPQ 32(R0), (F3, F4)
 	FLDPQ (R1), (F5, F6)                         // q = x
@@ -699,6 +1037,9 @@ tail1:
 	COPYFULL
 
 done1:
+	ADD R21<<2, R19                              // the next run
+	SUBS R21, R20
+	BGT  run
 	RET
 
 // func dotNEON(x, y []float32) float32
@@ -716,6 +1057,7 @@ TEXT ·dotNEON(SB), NOSPLIT, $128-52
 	BLT  tail1
 
 loop1:
+	PRFM 2048(R0), PLDL1KEEP
 	FLDPQ (R0), (F0, F5)                         // x
 	FLDPQ 32(R0), (F6, F7)
 	FLDPQ (R1), (F8, F9)                         // y
@@ -802,6 +1144,7 @@ TEXT ·sumSquaresNEON(SB), NOSPLIT, $64-32
 	BLT  tail1
 
 loop1:
+	PRFM 2048(R0), PLDL1KEEP
 	FLDPQ (R0), (F8, F9)                         // x
 	FLDPQ 32(R0), (F10, F11)
 	FCVTL2D(8, 12)                               // sums += x² in f64
@@ -1003,16 +1346,20 @@ TEXT ·adamwNEON(SB), NOSPLIT, $256-104
 	FMOVS adamStep_decay(R25), F8                // decay
 	VDUP V8.S[0], V8.S4
 	MOVD p_len+8(FP), R22                        // elements left
-	MOVD g_base+72(FP), R0                       // g
+	MOVD p_base+0(FP), R0                        // p
 	MOVD m_base+24(FP), R1                       // m
 	MOVD v_base+48(FP), R2                       // v
-	MOVD p_base+0(FP), R3                        // p
+	MOVD g_base+72(FP), R3                       // g
 	SUBS $16, R22                                // a full round?
 	BLT  tail1
 
 loop1:
-	FLDPQ (R0), (F9, F10)                        // g
-	FLDPQ 32(R0), (F11, F12)
+	PRFM 2048(R0), PLDL1KEEP
+	PRFM 2048(R1), PLDL1KEEP
+	PRFM 2048(R2), PLDL1KEEP
+	PRFM 2048(R3), PLDL1KEEP
+	FLDPQ (R3), (F9, F10)                        // g
+	FLDPQ 32(R3), (F11, F12)
 	FMUL4S(0, 9, 9)                              // d = g*grad
 	FMUL4S(0, 10, 10)
 	FMUL4S(0, 11, 11)
@@ -1073,8 +1420,8 @@ loop1:
 	FDIV4S(18, 14, 14)
 	FDIV4S(19, 15, 15)
 	FDIV4S(20, 16, 16)
-	FLDPQ (R3), (F9, F10)                        // p
-	FLDPQ 32(R3), (F11, F12)
+	FLDPQ (R0), (F9, F10)                        // p
+	FLDPQ 32(R0), (F11, F12)
 	FMUL4S(9, 8, 17)                             // decay*p
 	FMUL4S(10, 8, 18)
 	FMUL4S(11, 8, 19)
@@ -1087,12 +1434,12 @@ loop1:
 	FSUB4S(14, 10, 10)
 	FSUB4S(15, 11, 11)
 	FSUB4S(16, 12, 12)
-	FSTPQ (F9, F10), (R3)                        // p = p - (step + decay*p)
-	FSTPQ (F11, F12), 32(R3)
-	ADD $64, R0                                  // g: 16 elements on
+	FSTPQ (F9, F10), (R0)                        // p = p - (step + decay*p)
+	FSTPQ (F11, F12), 32(R0)
+	ADD $64, R0                                  // p: 16 elements on
 	ADD $64, R1                                  // m: 16 elements on
 	ADD $64, R2                                  // v: 16 elements on
-	ADD $64, R3                                  // p: 16 elements on
+	ADD $64, R3                                  // g: 16 elements on
 	SUBS $16, R22
 	BGE  loop1
 
@@ -1104,7 +1451,7 @@ tail1:
 	STP (ZR, ZR), 16(R24)
 	STP (ZR, ZR), 32(R24)
 	STP (ZR, ZR), 48(R24)
-	MOVD R0, R10                                 // g
+	MOVD R0, R10                                 // p
 	ADD $0, R24, R11
 	COPYFULL
 	STP (ZR, ZR), 64(R24)
@@ -1125,11 +1472,11 @@ tail1:
 	STP (ZR, ZR), 208(R24)
 	STP (ZR, ZR), 224(R24)
 	STP (ZR, ZR), 240(R24)
-	MOVD R3, R10                                 // p
+	MOVD R3, R10                                 // g
 	ADD $192, R24, R11
 	COPYFULL
-	FLDPQ (R24), (F9, F10)                       // g
-	FLDPQ 32(R24), (F11, F12)
+	FLDPQ 192(R24), (F9, F10)                    // g
+	FLDPQ 224(R24), (F11, F12)
 	FMUL4S(0, 9, 9)                              // d = g*grad
 	FMUL4S(0, 10, 10)
 	FMUL4S(0, 11, 11)
@@ -1190,8 +1537,8 @@ tail1:
 	FDIV4S(18, 14, 14)
 	FDIV4S(19, 15, 15)
 	FDIV4S(20, 16, 16)
-	FLDPQ 192(R24), (F9, F10)                    // p
-	FLDPQ 224(R24), (F11, F12)
+	FLDPQ (R24), (F9, F10)                       // p
+	FLDPQ 32(R24), (F11, F12)
 	FMUL4S(9, 8, 17)                             // decay*p
 	FMUL4S(10, 8, 18)
 	FMUL4S(11, 8, 19)
@@ -1204,16 +1551,16 @@ tail1:
 	FSUB4S(14, 10, 10)
 	FSUB4S(15, 11, 11)
 	FSUB4S(16, 12, 12)
-	FSTPQ (F9, F10), 192(R24)                    // p = p - (step + decay*p)
-	FSTPQ (F11, F12), 224(R24)
+	FSTPQ (F9, F10), (R24)                       // p = p - (step + decay*p)
+	FSTPQ (F11, F12), 32(R24)
+	ADD $0, R24, R10                             // p
+	MOVD R0, R11
+	COPYFULL
 	ADD $64, R24, R10                            // m
 	MOVD R1, R11
 	COPYFULL
 	ADD $128, R24, R10                           // v
 	MOVD R2, R11
-	COPYFULL
-	ADD $192, R24, R10                           // p
-	MOVD R3, R11
 	COPYFULL
 
 done1:
@@ -1256,6 +1603,8 @@ TEXT ·swigluNEON(SB), NOSPLIT, $192-72
 	BLT  tail1
 
 loop1:
+	PRFM 2048(R0), PLDL1KEEP
+	PRFM 2048(R1), PLDL1KEEP
 	FLDPQ (R0), (F13, F14)                       // g
 	VEOR V1.B16, V13.B16, V15.B16                // -g = g ^ sign
 	VEOR V1.B16, V14.B16, V16.B16
@@ -1593,16 +1942,19 @@ TEXT ·swigluGradNEON(SB), NOSPLIT, $320-120
 	MOVD $0x3f000000, R26                        // 1/2!
 	VDUP R26, V12.S4
 	MOVD dg_len+8(FP), R22                       // elements left
-	MOVD g_base+72(FP), R0                       // g
-	MOVD dy_base+48(FP), R1                      // dy
-	MOVD du_base+24(FP), R2                      // du
-	MOVD u_base+96(FP), R3                       // u
+	MOVD dy_base+48(FP), R0                      // dy
+	MOVD g_base+72(FP), R1                       // g
+	MOVD u_base+96(FP), R2                       // u
+	MOVD du_base+24(FP), R3                      // du
 	MOVD dg_base+0(FP), R4                       // dg
 	SUBS $16, R22                                // a full round?
 	BLT  tail1
 
 loop1:
-	FLDPQ (R0), (F13, F14)                       // g
+	PRFM 2048(R0), PLDL1KEEP
+	PRFM 2048(R1), PLDL1KEEP
+	PRFM 2048(R2), PLDL1KEEP
+	FLDPQ (R1), (F13, F14)                       // g
 	VEOR V1.B16, V13.B16, V15.B16                // -g = g ^ sign
 	VEOR V1.B16, V14.B16, V16.B16
 	FMAX4S(2, 15, 15)                            // max(-g, expMin)
@@ -1667,25 +2019,25 @@ loop1:
 	FADD4S(20, 0, 20)
 	FDIV4S(19, 0, 19)                            // s = 1/(1+exp(-g))
 	FDIV4S(20, 0, 20)
-	FLDPQ (R1), (F15, F16)                       // dy
+	FLDPQ (R0), (F15, F16)                       // dy
 	FMUL4S(19, 15, 15)                           // ds = dy*s
 	FMUL4S(20, 16, 16)
 	FMUL4S(13, 15, 17)                           // ds*g
 	FMUL4S(14, 16, 18)
-	FSTPQ (F17, F18), (R2)                       // du = ds*g
+	FSTPQ (F17, F18), (R3)                       // du = ds*g
 	FSUB4S(19, 0, 19)                            // 1 - s
 	FSUB4S(20, 0, 20)
 	FMUL4S(19, 13, 13)                           // g*(1 - s)
 	FMUL4S(20, 14, 14)
 	FADD4S(13, 0, 13)                            // 1 + g*(1 - s)
 	FADD4S(14, 0, 14)
-	FLDPQ (R3), (F17, F18)                       // u
+	FLDPQ (R2), (F17, F18)                       // u
 	FMUL4S(17, 15, 15)                           // ds*u
 	FMUL4S(18, 16, 16)
 	FMUL4S(13, 15, 15)                           // ds*u*(1 + g*(1 - s))
 	FMUL4S(14, 16, 16)
 	FSTPQ (F15, F16), (R4)                       // dg = ds*u*(1 + g*(1 - s))
-	FLDPQ 32(R0), (F13, F14)                     // g
+	FLDPQ 32(R1), (F13, F14)                     // g
 	VEOR V1.B16, V13.B16, V15.B16                // -g = g ^ sign
 	VEOR V1.B16, V14.B16, V16.B16
 	FMAX4S(2, 15, 15)                            // max(-g, expMin)
@@ -1750,28 +2102,28 @@ loop1:
 	FADD4S(20, 0, 20)
 	FDIV4S(19, 0, 19)                            // s = 1/(1+exp(-g))
 	FDIV4S(20, 0, 20)
-	FLDPQ 32(R1), (F15, F16)                     // dy
+	FLDPQ 32(R0), (F15, F16)                     // dy
 	FMUL4S(19, 15, 15)                           // ds = dy*s
 	FMUL4S(20, 16, 16)
 	FMUL4S(13, 15, 17)                           // ds*g
 	FMUL4S(14, 16, 18)
-	FSTPQ (F17, F18), 32(R2)                     // du = ds*g
+	FSTPQ (F17, F18), 32(R3)                     // du = ds*g
 	FSUB4S(19, 0, 19)                            // 1 - s
 	FSUB4S(20, 0, 20)
 	FMUL4S(19, 13, 13)                           // g*(1 - s)
 	FMUL4S(20, 14, 14)
 	FADD4S(13, 0, 13)                            // 1 + g*(1 - s)
 	FADD4S(14, 0, 14)
-	FLDPQ 32(R3), (F17, F18)                     // u
+	FLDPQ 32(R2), (F17, F18)                     // u
 	FMUL4S(17, 15, 15)                           // ds*u
 	FMUL4S(18, 16, 16)
 	FMUL4S(13, 15, 15)                           // ds*u*(1 + g*(1 - s))
 	FMUL4S(14, 16, 16)
 	FSTPQ (F15, F16), 32(R4)                     // dg = ds*u*(1 + g*(1 - s))
-	ADD $64, R0                                  // g: 16 elements on
-	ADD $64, R1                                  // dy: 16 elements on
-	ADD $64, R2                                  // du: 16 elements on
-	ADD $64, R3                                  // u: 16 elements on
+	ADD $64, R0                                  // dy: 16 elements on
+	ADD $64, R1                                  // g: 16 elements on
+	ADD $64, R2                                  // u: 16 elements on
+	ADD $64, R3                                  // du: 16 elements on
 	ADD $64, R4                                  // dg: 16 elements on
 	SUBS $16, R22
 	BGE  loop1
@@ -1784,24 +2136,24 @@ tail1:
 	STP (ZR, ZR), 16(R24)
 	STP (ZR, ZR), 32(R24)
 	STP (ZR, ZR), 48(R24)
-	MOVD R0, R10                                 // g
+	MOVD R0, R10                                 // dy
 	ADD $0, R24, R11
 	COPYFULL
 	STP (ZR, ZR), 64(R24)
 	STP (ZR, ZR), 80(R24)
 	STP (ZR, ZR), 96(R24)
 	STP (ZR, ZR), 112(R24)
-	MOVD R1, R10                                 // dy
+	MOVD R1, R10                                 // g
 	ADD $64, R24, R11
 	COPYFULL
-	STP (ZR, ZR), 192(R24)
-	STP (ZR, ZR), 208(R24)
-	STP (ZR, ZR), 224(R24)
-	STP (ZR, ZR), 240(R24)
-	MOVD R3, R10                                 // u
-	ADD $192, R24, R11
+	STP (ZR, ZR), 128(R24)
+	STP (ZR, ZR), 144(R24)
+	STP (ZR, ZR), 160(R24)
+	STP (ZR, ZR), 176(R24)
+	MOVD R2, R10                                 // u
+	ADD $128, R24, R11
 	COPYFULL
-	FLDPQ (R24), (F13, F14)                      // g
+	FLDPQ 64(R24), (F13, F14)                    // g
 	VEOR V1.B16, V13.B16, V15.B16                // -g = g ^ sign
 	VEOR V1.B16, V14.B16, V16.B16
 	FMAX4S(2, 15, 15)                            // max(-g, expMin)
@@ -1866,25 +2218,25 @@ tail1:
 	FADD4S(20, 0, 20)
 	FDIV4S(19, 0, 19)                            // s = 1/(1+exp(-g))
 	FDIV4S(20, 0, 20)
-	FLDPQ 64(R24), (F15, F16)                    // dy
+	FLDPQ (R24), (F15, F16)                      // dy
 	FMUL4S(19, 15, 15)                           // ds = dy*s
 	FMUL4S(20, 16, 16)
 	FMUL4S(13, 15, 17)                           // ds*g
 	FMUL4S(14, 16, 18)
-	FSTPQ (F17, F18), 128(R24)                   // du = ds*g
+	FSTPQ (F17, F18), 192(R24)                   // du = ds*g
 	FSUB4S(19, 0, 19)                            // 1 - s
 	FSUB4S(20, 0, 20)
 	FMUL4S(19, 13, 13)                           // g*(1 - s)
 	FMUL4S(20, 14, 14)
 	FADD4S(13, 0, 13)                            // 1 + g*(1 - s)
 	FADD4S(14, 0, 14)
-	FLDPQ 192(R24), (F17, F18)                   // u
+	FLDPQ 128(R24), (F17, F18)                   // u
 	FMUL4S(17, 15, 15)                           // ds*u
 	FMUL4S(18, 16, 16)
 	FMUL4S(13, 15, 15)                           // ds*u*(1 + g*(1 - s))
 	FMUL4S(14, 16, 16)
 	FSTPQ (F15, F16), 256(R24)                   // dg = ds*u*(1 + g*(1 - s))
-	FLDPQ 32(R24), (F13, F14)                    // g
+	FLDPQ 96(R24), (F13, F14)                    // g
 	VEOR V1.B16, V13.B16, V15.B16                // -g = g ^ sign
 	VEOR V1.B16, V14.B16, V16.B16
 	FMAX4S(2, 15, 15)                            // max(-g, expMin)
@@ -1949,26 +2301,26 @@ tail1:
 	FADD4S(20, 0, 20)
 	FDIV4S(19, 0, 19)                            // s = 1/(1+exp(-g))
 	FDIV4S(20, 0, 20)
-	FLDPQ 96(R24), (F15, F16)                    // dy
+	FLDPQ 32(R24), (F15, F16)                    // dy
 	FMUL4S(19, 15, 15)                           // ds = dy*s
 	FMUL4S(20, 16, 16)
 	FMUL4S(13, 15, 17)                           // ds*g
 	FMUL4S(14, 16, 18)
-	FSTPQ (F17, F18), 160(R24)                   // du = ds*g
+	FSTPQ (F17, F18), 224(R24)                   // du = ds*g
 	FSUB4S(19, 0, 19)                            // 1 - s
 	FSUB4S(20, 0, 20)
 	FMUL4S(19, 13, 13)                           // g*(1 - s)
 	FMUL4S(20, 14, 14)
 	FADD4S(13, 0, 13)                            // 1 + g*(1 - s)
 	FADD4S(14, 0, 14)
-	FLDPQ 224(R24), (F17, F18)                   // u
+	FLDPQ 160(R24), (F17, F18)                   // u
 	FMUL4S(17, 15, 15)                           // ds*u
 	FMUL4S(18, 16, 16)
 	FMUL4S(13, 15, 15)                           // ds*u*(1 + g*(1 - s))
 	FMUL4S(14, 16, 16)
 	FSTPQ (F15, F16), 288(R24)                   // dg = ds*u*(1 + g*(1 - s))
-	ADD $128, R24, R10                           // du
-	MOVD R2, R11
+	ADD $192, R24, R10                           // du
+	MOVD R3, R11
 	COPYFULL
 	ADD $256, R24, R10                           // dg
 	MOVD R4, R11
@@ -2313,6 +2665,117 @@ done1:
 	VDUP V0.S[1], V1.S4
 	FADD4S(1, 0, 0)                              // 1 apart
 	FMOVS F0, ret+56(FP)                         // sum of sums
+	RET
+
+// func rankNEON(b []uint16, z []float32, top float32)
+// rankNEON is the nearest integer to 32*(top-z), 1023 at most and where that is NaN; z is top at most.
+TEXT ·rankNEON(SB), NOSPLIT, $128-52
+	FMOVS top+48(FP), F0                         // top
+	VDUP V0.S[0], V0.S4
+	MOVD $0x42000000, R26                        // 32
+	VDUP R26, V1.S4
+	MOVD $0xc47fc000, R26                        // -1023
+	VDUP R26, V2.S4
+	MOVD $0x4b000000, R26                        // 2^23
+	VDUP R26, V3.S4
+	MOVD $0x000003ff, R26                        // 1023
+	VDUP R26, V4.S4
+	MOVD b_len+8(FP), R22                        // elements left
+	MOVD z_base+24(FP), R0                       // z
+	MOVD b_base+0(FP), R1                        // b
+	SUBS $16, R22                                // a full round?
+	BLT  tail1
+
+loop1:
+	FLDPQ (R0), (F5, F6)                         // z
+	FLDPQ 32(R0), (F7, F8)
+	FSUB4S(0, 5, 5)                              // z - top
+	FSUB4S(0, 6, 6)
+	FSUB4S(0, 7, 7)
+	FSUB4S(0, 8, 8)
+	FMUL4S(1, 5, 5)                              // d = (z - top)*32
+	FMUL4S(1, 6, 6)
+	FMUL4S(1, 7, 7)
+	FMUL4S(1, 8, 8)
+	FCMGT4S(2, 5, 9)
+	VBSL V2.B16, V5.B16, V9.B16                  // d = max(d, -1023)
+	FCMGT4S(2, 6, 10)
+	VBSL V2.B16, V6.B16, V10.B16
+	FCMGT4S(2, 7, 11)
+	VBSL V2.B16, V7.B16, V11.B16
+	FCMGT4S(2, 8, 12)
+	VBSL V2.B16, V8.B16, V12.B16
+	FSUB4S(9, 3, 9)                              // n = 2^23 - d
+	FSUB4S(10, 3, 10)
+	FSUB4S(11, 3, 11)
+	FSUB4S(12, 3, 12)
+	VAND V4.B16, V9.B16, V9.B16                  // n & 1023
+	VAND V4.B16, V10.B16, V10.B16
+	VAND V4.B16, V11.B16, V11.B16
+	VAND V4.B16, V12.B16, V12.B16
+	XTN4H(9, 5)                                  // b = n & 1023
+	FMOVD F5, (R1)
+	XTN4H(10, 5)
+	FMOVD F5, 8(R1)
+	XTN4H(11, 5)
+	FMOVD F5, 16(R1)
+	XTN4H(12, 5)
+	FMOVD F5, 24(R1)
+	ADD $64, R0                                  // z: 16 elements on
+	ADD $32, R1                                  // b: 16 elements on
+	SUBS $16, R22
+	BGE  loop1
+
+tail1:
+	ADDS $16, R22                                // elements left
+	BEQ  done1
+	MOVD $tail-128(SP), R24                      // tails of arrays
+	STP (ZR, ZR), (R24)
+	STP (ZR, ZR), 16(R24)
+	STP (ZR, ZR), 32(R24)
+	STP (ZR, ZR), 48(R24)
+	MOVD R0, R10                                 // z
+	ADD $0, R24, R11
+	COPYFULL
+	FLDPQ (R24), (F5, F6)                        // z
+	FLDPQ 32(R24), (F7, F8)
+	FSUB4S(0, 5, 5)                              // z - top
+	FSUB4S(0, 6, 6)
+	FSUB4S(0, 7, 7)
+	FSUB4S(0, 8, 8)
+	FMUL4S(1, 5, 5)                              // d = (z - top)*32
+	FMUL4S(1, 6, 6)
+	FMUL4S(1, 7, 7)
+	FMUL4S(1, 8, 8)
+	FCMGT4S(2, 5, 9)
+	VBSL V2.B16, V5.B16, V9.B16                  // d = max(d, -1023)
+	FCMGT4S(2, 6, 10)
+	VBSL V2.B16, V6.B16, V10.B16
+	FCMGT4S(2, 7, 11)
+	VBSL V2.B16, V7.B16, V11.B16
+	FCMGT4S(2, 8, 12)
+	VBSL V2.B16, V8.B16, V12.B16
+	FSUB4S(9, 3, 9)                              // n = 2^23 - d
+	FSUB4S(10, 3, 10)
+	FSUB4S(11, 3, 11)
+	FSUB4S(12, 3, 12)
+	VAND V4.B16, V9.B16, V9.B16                  // n & 1023
+	VAND V4.B16, V10.B16, V10.B16
+	VAND V4.B16, V11.B16, V11.B16
+	VAND V4.B16, V12.B16, V12.B16
+	XTN4H(9, 5)                                  // b = n & 1023
+	FMOVD F5, 64(R24)
+	XTN4H(10, 5)
+	FMOVD F5, 72(R24)
+	XTN4H(11, 5)
+	FMOVD F5, 80(R24)
+	XTN4H(12, 5)
+	FMOVD F5, 88(R24)
+	ADD $64, R24, R10                            // b
+	MOVD R1, R11
+	COPYHALF
+
+done1:
 	RET
 
 // func expMomentsNEON(z []float32, top float32) (sum, moment float32)
@@ -7814,6 +8277,48 @@ tail1:
 done1:
 	RET
 
+// func flowLinesNEON(dst, src []float32)
+// flowLinesNEON is dst = src past the caches, if there are stores for it; dst starts a cache line.
+TEXT ·flowLinesNEON(SB), NOSPLIT, $128-48
+	MOVD dst_len+8(FP), R22                      // elements left
+	MOVD src_base+24(FP), R0                     // src
+	MOVD dst_base+0(FP), R1                      // dst
+	SUBS $16, R22                                // a full round?
+	BLT  tail1
+
+loop1:
+	PRFM 2048(R0), PLDL1KEEP
+	FLDPQ (R0), (F0, F1)                         // src
+	FLDPQ 32(R0), (F2, F3)
+	FSTPQ (F0, F1), (R1)                         // dst = src
+	FSTPQ (F2, F3), 32(R1)
+	ADD $64, R0                                  // src: 16 elements on
+	ADD $64, R1                                  // dst: 16 elements on
+	SUBS $16, R22
+	BGE  loop1
+
+tail1:
+	ADDS $16, R22                                // elements left
+	BEQ  done1
+	MOVD $tail-128(SP), R24                      // tails of arrays
+	STP (ZR, ZR), (R24)
+	STP (ZR, ZR), 16(R24)
+	STP (ZR, ZR), 32(R24)
+	STP (ZR, ZR), 48(R24)
+	MOVD R0, R10                                 // src
+	ADD $0, R24, R11
+	COPYFULL
+	FLDPQ (R24), (F0, F1)                        // src
+	FLDPQ 32(R24), (F2, F3)
+	FSTPQ (F0, F1), 64(R24)                      // dst = src
+	FSTPQ (F2, F3), 96(R24)
+	ADD $64, R24, R10                            // dst
+	MOVD R1, R11
+	COPYFULL
+
+done1:
+	RET
+
 // func narrowNEON(dst []uint16, src []float32)
 // narrowNEON is dst = src rounded to the nearest, ties to even.
 TEXT ·narrowNEON(SB), NOSPLIT, $128-48
@@ -7830,6 +8335,7 @@ TEXT ·narrowNEON(SB), NOSPLIT, $128-48
 	BLT  tail1
 
 loop1:
+	PRFM 2048(R0), PLDL1KEEP
 	FLDPQ (R0), (F3, F4)                         // src
 	FLDPQ 32(R0), (F5, F6)
 	VUSHR $16, V3.S4, V7.S4                      // upper = src>>16
@@ -8538,6 +9044,46 @@ loop:
 	ADD $16, R2
 	SUBS $4, R4
 	BGT  loop
+	RET
+
+// func touchNEON(x []float32)
+// touchNEON reads x and writes it as it is.
+TEXT ·touchNEON(SB), NOSPLIT, $64-24
+	MOVD x_len+8(FP), R22                        // elements left
+	MOVD x_base+0(FP), R0                        // x
+	SUBS $16, R22                                // a full round?
+	BLT  tail1
+
+loop1:
+	PRFM 2048(R0), PLDL1KEEP
+	FLDPQ (R0), (F0, F1)                         // x
+	FLDPQ 32(R0), (F2, F3)
+	FSTPQ (F0, F1), (R0)                         // store
+	FSTPQ (F2, F3), 32(R0)
+	ADD $64, R0                                  // x: 16 elements on
+	SUBS $16, R22
+	BGE  loop1
+
+tail1:
+	ADDS $16, R22                                // elements left
+	BEQ  done1
+	MOVD $tail-64(SP), R24                       // tails of arrays
+	STP (ZR, ZR), (R24)
+	STP (ZR, ZR), 16(R24)
+	STP (ZR, ZR), 32(R24)
+	STP (ZR, ZR), 48(R24)
+	MOVD R0, R10                                 // x
+	ADD $0, R24, R11
+	COPYFULL
+	FLDPQ (R24), (F0, F1)                        // x
+	FLDPQ 32(R24), (F2, F3)
+	FSTPQ (F0, F1), (R24)                        // store
+	FSTPQ (F2, F3), 32(R24)
+	ADD $0, R24, R10                             // x
+	MOVD R0, R11
+	COPYFULL
+
+done1:
 	RET
 
 // func peakStepNEON(n int)

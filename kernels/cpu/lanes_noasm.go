@@ -16,18 +16,28 @@ func (isa) scale(x []float32, a float32) { scaleGeneric(x, a) }
 // divide is x /= a.
 func (isa) divide(x []float32, a float32) { divideGeneric(x, a) }
 
-// scaleMul is y = x * a * w.
-func (isa) scaleMul(y, x, w []float32, a float32) { scaleMulGeneric(y, x, w, a) }
+// scaleMul is y = x * a * w; next is prefetched.
+func (isa) scaleMul(y, x, w, next []float32, a float32) { scaleMulGeneric(y, x, w, next, a) }
 
 // mulAdd is z += x * y * a.
 func (isa) mulAdd(z, x, y []float32, a float32) { mulAddGeneric(z, x, y, a) }
 
-// normGrad is dx += a*g - x*c.
-func (isa) normGrad(dx, g, x []float32, a, c float32) { normGradGeneric(dx, g, x, a, c) }
+// scaleMulHalf is scaleMul, rounded to bf16.
+func (isa) scaleMulHalf(y []uint16, x, w, next []float32, a float32) {
+	scaleMulHalfGeneric(y, x, w, next, a)
+}
 
-// rotate turns the pairs (x[j], x[j+d/2]) by the angles of cs, the sines times sign: 1, or
-// -1 to rotate back. y may be x.
-func (isa) rotate(y, x, cs []float32, sign float32) { rotateGeneric(y, x, cs, sign) }
+// normSums is Σ x² and Σ dy*w*x, each in 16 lanes; next is prefetched.
+func (isa) normSums(x, dy, w, next []float32) (squares, inner float32) {
+	return normSumsGeneric(x, dy, w, next)
+}
+
+// normGrad is dx += a*(dy*w) - x*c.
+func (isa) normGrad(dx, dy, w, x []float32, a, c float32) { normGradGeneric(dx, dy, w, x, a, c) }
+
+// rotateRuns turns the pairs (x[j], x[j+d/2]) of every run of d elements of x, d the length of cs, by
+// the angles of cs, the sines times sign: 1, or -1 to rotate back. y may be x.
+func (isa) rotateRuns(y, x, cs []float32, sign float32) { rotateRunsGeneric(y, x, cs, sign) }
 
 // dot is Σ x*y in 16 lanes.
 func (isa) dot(x, y []float32) float32 { return dotGeneric(x, y) }
@@ -49,6 +59,9 @@ func (isa) swigluGrad(dg, du, dy, g, u []float32) { swigluGradGeneric(dg, du, dy
 
 // expSum is p = exp(z-top), and the sum of p.
 func (isa) expSum(p, z []float32, top float32) float32 { return expSumGeneric(p, z, top) }
+
+// rank is the nearest integer to 32*(top-z), 1023 at most and where that is NaN; z is top at most.
+func (isa) rank(b []uint16, z []float32, top float32) { rankGeneric(b, z, top) }
 
 // expMoments is the sums of exp(z-top) and of exp(z-top)*(z-top), where 0*-Inf is nothing.
 func (isa) expMoments(z []float32, top float32) (sum, moment float32) {
@@ -89,6 +102,9 @@ func (isa) softmaxStepHalf(z []float32, ldz int, o []float32, d int, state []flo
 // widen is dst = src.
 func (isa) widen(dst []float32, src []uint16) { widenGeneric(dst, src) }
 
+// flowLines is dst = src past the caches, if there are stores for it; dst starts a cache line.
+func (isa) flowLines(dst, src []float32) { flowLinesGeneric(dst, src) }
+
 // narrow is dst = src rounded to the nearest, ties to even.
 func (isa) narrow(dst []uint16, src []float32) { narrowGeneric(dst, src) }
 
@@ -125,6 +141,9 @@ func (isa) lowerRows(dst []float32, ldd int, src []float32, lds, rows, cols int)
 func (isa) transpose4(dst []float32, ldd int, src []float32, lds, cols int) {
 	transpose4Generic(dst, ldd, src, lds, cols)
 }
+
+// touch reads x and writes it as it is.
+func (isa) touch(x []float32) { touchGeneric(x) }
 
 // peakStep does n steps of 24*16 independent fused multiply-adds on registers.
 func (isa) peakStep(n int) { peakStepGeneric(n) }

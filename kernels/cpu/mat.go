@@ -1,6 +1,8 @@
 package cpu
 
 import (
+	"unsafe"
+
 	"spell/kernels"
 	"spell/tensor"
 )
@@ -13,6 +15,7 @@ type mat struct {
 	h                  []uint16
 	rows, cols, stride int
 	half               bool // elements are bf16
+	past               bool // what is written goes past the caches; see beyond
 }
 
 // view resolves m. The zero Mat gives the zero mat, whose none() is true.
@@ -45,23 +48,64 @@ func (m *mat) row(s isa, i, c0, c1 int, buf []float32) []float32 {
 	return m.f[o+c0 : o+c1 : o+c1]
 }
 
-// out is where to compute columns [c0, c1) of row i: the memory itself where m is f32, else buf,
-// which store then rounds.
+// nearRun is the elements that are computed beside memory at a time where they cannot be computed
+// in it: few enough to stay in the first-level cache.
+const nearRun = 1 << 10
+
+// beyond is the view of m, the output of a call that reads or writes others, to be written past the
+// caches where the whole is too large for them. A store through the caches first reads the line from
+// memory: past them, a copy moves two thirds of the bytes.
+func (b *Backend) beyond(op string, m tensor.Mat, others ...tensor.Mat) mat {
+	v := view(op, m)
+	n := m.Len() * m.Type.Size()
+	for _, o := range others {
+		n += o.Len() * o.Type.Size()
+	}
+	v.past = n >= b.pastBytes
+	return v
+}
+
+// out is where to compute columns [c0, c1) of row i, nearRun at most: the memory itself where m is
+// f32, else buf, which store then rounds.
 func (m *mat) out(i, c0, c1 int, buf []float32) []float32 {
-	if m.half {
+	if m.half || m.past {
 		return buf[:c1-c0]
 	}
 	o := i * m.stride
 	return m.f[o+c0 : o+c1 : o+c1]
 }
 
-// store finishes what out or row began: it rounds src into columns c0… of row i of a bf16 matrix.
-// An f32 matrix has been written in place.
+// store finishes what out or row began: it rounds src, which it may overwrite, into columns c0… of
+// row i of a bf16 matrix. An f32 matrix has been written in place, unless it goes past the caches.
 func (m *mat) store(s isa, i, c0 int, src []float32) {
 	if m.half {
-		o := i*m.stride + c0
-		s.narrow(m.h[o:o+len(src)], src)
+		m.round(s, i, c0, src, src)
+	} else if m.past {
+		m.put(s, i, c0, src)
 	}
+}
+
+// round rounds src into columns c0… of row i of a bf16 matrix, perhaps by way of buf, which has
+// the length of src and may be src.
+func (m *mat) round(s isa, i, c0 int, src, buf []float32) {
+	if m.past {
+		h := halves(buf)[:len(src)]
+		s.narrow(h, src) // from the front, where it has read before it writes
+		m.putHalf(s, i, c0, h)
+		return
+	}
+	m.put(s, i, c0, src)
+}
+
+// putHalf copies src to columns c0… of row i of a bf16 matrix.
+func (m *mat) putHalf(s isa, i, c0 int, src []uint16) {
+	o := i*m.stride + c0
+	dst := m.h[o : o+len(src)]
+	if m.past && len(src)%2 == 0 {
+		s.flow(words(dst), words(src))
+		return
+	}
+	copy(dst, src)
 }
 
 // put copies src, rounded, to columns c0… of row i.
@@ -71,7 +115,21 @@ func (m *mat) put(s isa, i, c0 int, src []float32) {
 		s.narrow(m.h[o:o+len(src)], src)
 		return
 	}
-	copy(m.f[o:o+len(src)], src)
+	dst := m.f[o : o+len(src)]
+	if m.past {
+		s.flow(dst, src)
+		return
+	}
+	copy(dst, src)
+}
+
+// words is m with its elements taken two by two for f32, where they are bf16 and all can be.
+func (m mat) words() mat {
+	if m.half && m.cols%2 == 0 && m.stride%2 == 0 && uintptr(unsafe.Pointer(unsafe.SliceData(m.h)))%4 == 0 {
+		m.f, m.h, m.half = words(m.h), nil, false
+		m.cols, m.stride = m.cols/2, m.stride/2
+	}
+	return m
 }
 
 // get copies columns c0… of row i, widened, to dst.

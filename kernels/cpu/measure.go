@@ -3,6 +3,8 @@ package cpu
 import (
 	"sync"
 	"time"
+
+	"spell/tensor"
 )
 
 // PeakFMA measures the rate of f32 fused multiply-adds that n threads reach together on their
@@ -24,4 +26,80 @@ func (b *Backend) PeakFMA(n int) float64 {
 		return 0
 	}
 	return best
+}
+
+// A traffic is memory that a call reads, changes in place and writes, and nothing else: what an
+// operation that computes little is measured by.
+type traffic struct {
+	reads, updates, writes [][]float32
+	past                   bool // writes go past the caches
+	tasks                  int
+}
+
+const (
+	trafficChunk = 1 << 12 // elements of the longest array that are touched at a stretch
+	trafficTask  = 1 << 15 // and by a task
+)
+
+// begin counts the tasks.
+func (t *traffic) begin() {
+	n := 0
+	for _, list := range [][][]float32{t.reads, t.updates, t.writes} {
+		for _, x := range list {
+			n = max(n, len(x))
+		}
+	}
+	t.tasks = ceil(n, trafficTask)
+}
+
+// task touches its part of every array, chunk by chunk.
+func (t *traffic) task(w *worker, i int) {
+	const chunks = trafficTask / trafficChunk
+	src := w.take(trafficChunk + 16)
+	for k := i * chunks; k < (i+1)*chunks; k++ {
+		part := func(x []float32) []float32 {
+			n := t.tasks * chunks
+			return x[k*len(x)/n&^15 : (k+1)*len(x)/n&^15]
+		}
+		for _, x := range t.reads {
+			w.s.dot(part(x), part(x))
+		}
+		for _, x := range t.updates {
+			w.s.touch(part(x))
+		}
+		for _, x := range t.writes {
+			if x = part(x); t.past {
+				w.s.flow(x, src[:len(x)])
+			} else if len(x) > 0 {
+				w.s.copyRows(x, 0, src, 0, 1, len(x))
+			}
+		}
+	}
+}
+
+// Bandwidth measures how fast n threads together read memory beyond the caches, and change it in
+// place, in 10⁹ bytes a second, each byte that is changed counting twice: the ceilings of operations
+// that compute little. It is the best of a few passes over size bytes; 0 where there are not so many.
+func (b *Backend) Bandwidth(n, size int) (read, update float64) {
+	a, err := tensor.MapArena("bandwidth", size)
+	if err != nil {
+		return 0, 0
+	}
+	defer a.Free()
+	x := tensor.Elems[float32](a.New(tensor.F32, 1, size/4))
+	clear(x) // a page never written would be read from the cache
+	pass := func(f func(x []float32)) float64 {
+		best := 0.0
+		for range 3 {
+			start := time.Now()
+			var group sync.WaitGroup
+			for i := range n {
+				group.Go(func() { f(x[i*len(x)/n : (i+1)*len(x)/n]) })
+			}
+			group.Wait()
+			best = max(best, float64(size)/time.Since(start).Seconds()/1e9)
+		}
+		return best
+	}
+	return pass(func(x []float32) { b.isa.dot(x, x) }), 2 * pass(b.isa.touch)
 }

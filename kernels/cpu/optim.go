@@ -61,39 +61,86 @@ type adamStep struct {
 type adamwCall struct {
 	w, master, m, v, grad mat
 	s                     adamStep
-	same                  bool // the master is w
-	runs                  int  // of a row
+	same                  bool  // the master is w
+	runs                  int   // of a row
+	pack                  *pack // of w, or nil
 }
 
-const adamRun = 1 << 12
+const (
+	adamTask  = 1 << 15 // elements of a task
+	adamRun   = 1 << 12 // and of those that are updated at a stretch
+	panelRun  = 1 << 10 // columns that are updated in all rows of a panel before the panel is written:
+	panelPart = 1 << 7  // long enough for memory, and then so many at a time
+	panelTask = 1 << 12 // columns of a task
+)
 
 // AdamW is one optimizer step, in f32. The moments' biases are corrected in the factors:
 // master -= LR/(1-β₁ᵗ) * m/(sqrt(v)/sqrt(1-β₂ᵗ)+ε) + LR*WeightDecay*master.
+//
+// Rows of w that have a pack in use are updated as many at a time as a panel has, some columns after
+// others, and the panel is written from the new values while they are in cache.
 func (b *Backend) AdamW(w, master, m, v, grad tensor.Mat, s kernels.AdamStep) {
 	for _, o := range []tensor.Mat{master, m, v, grad} {
 		kernels.CheckShape("AdamW", "operand", o, w.Rows, w.Cols)
 	}
-	c := &b.calls.adamw
 	c1, c2 := 1-math.Pow(s.Beta1, float64(s.Step)), 1-math.Pow(s.Beta2, float64(s.Step))
-	*c = adamwCall{w: view("AdamW", w), master: view("AdamW", master), m: view("AdamW", m), v: view("AdamW", v), grad: view("AdamW", grad),
+	whole := adamwCall{w: view("AdamW", w), master: view("AdamW", master), m: view("AdamW", m), v: view("AdamW", v), grad: view("AdamW", grad),
 		same: w == master,
 		s: adamStep{beta1: float32(s.Beta1), beta2: float32(s.Beta2), one1: float32(1 - s.Beta1), one2: float32(1 - s.Beta2),
 			grad: float32(s.GradScale), rate: float32(s.LR / c1), root: float32(1 / math.Sqrt(c2)),
 			eps: float32(s.Eps), decay: float32(s.LR * s.WeightDecay)}}
-	if c.w.contiguous() && c.master.contiguous() && c.m.contiguous() && c.v.contiguous() && c.grad.contiguous() {
-		c.w, c.master, c.m, c.v, c.grad = c.w.flat(), c.master.flat(), c.m.flat(), c.v.flat(), c.grad.flat()
-	}
-	c.runs = ceil(c.w.cols, adamRun)
-	b.pool.do(c, c.w.rows*c.runs, w.Len() > wideWork/2)
+	whole.w.past = w.Arena.Used() >= b.pastBytes // all of it is written before any of it is read
+	list, row := b.refreshes(w), 0
 	b.loaded(w)
-	b.loaded(master)
+	for _, r := range list {
+		b.adamw(&whole, row, r.from, nil)
+		b.adamw(&whole, r.from, r.to, r.pack)
+		r.fresh, row = true, r.to
+	}
+	b.adamw(&whole, row, w.Rows, nil)
+	if master != w {
+		b.loaded(master)
+	}
 	b.loaded(m)
 	b.loaded(v)
 }
 
+// adamw updates rows [from, to), and their pack if they have one.
+func (b *Backend) adamw(whole *adamwCall, from, to int, p *pack) {
+	if from >= to || whole.w.cols == 0 {
+		return
+	}
+	c, n := &b.calls.adamw, to-from
+	*c = *whole
+	c.pack = p
+	c.w, c.master, c.m, c.v, c.grad = c.w.slice(from, n), c.master.slice(from, n), c.m.slice(from, n), c.v.slice(from, n), c.grad.slice(from, n)
+	wide := n*c.w.cols > wideWork/2
+	if p != nil {
+		c.runs = ceil(c.w.cols, panelTask)
+		b.pool.do(c, ceil(n, panelCols)*c.runs, wide)
+		return
+	}
+	if c.w.contiguous() && c.master.contiguous() && c.m.contiguous() && c.v.contiguous() && c.grad.contiguous() {
+		c.w, c.master, c.m, c.v, c.grad = c.w.flat(), c.master.flat(), c.m.flat(), c.v.flat(), c.grad.flat()
+	}
+	c.runs = ceil(c.w.cols, adamTask)
+	b.pool.do(c, c.w.rows*c.runs, wide)
+}
+
 func (c *adamwCall) task(w *worker, i int) {
-	r, c0 := i/c.runs, i%c.runs*adamRun
-	c1 := min(c0+adamRun, c.w.cols)
+	if c.pack != nil {
+		c.panel(w, i/c.runs, i%c.runs*panelTask)
+		return
+	}
+	c0 := i % c.runs * adamTask
+	for end := min(c0+adamTask, c.w.cols); c0 < end; c0 += adamRun {
+		w.top = 0
+		c.row(w, i/c.runs, c0, min(c0+adamRun, end))
+	}
+}
+
+// row updates columns [c0, c1) of row r.
+func (c *adamwCall) row(w *worker, r, c0, c1 int) {
 	n := c1 - c0
 	p := c.master.row(w.s, r, c0, c1, w.take(n))
 	m, v := c.m.row(w.s, r, c0, c1, w.take(n)), c.v.row(w.s, r, c0, c1, w.take(n))
@@ -101,7 +148,38 @@ func (c *adamwCall) task(w *worker, i int) {
 	c.m.store(w.s, r, c0, m)
 	c.v.store(w.s, r, c0, v)
 	c.master.store(w.s, r, c0, p)
-	if !c.same {
+	if !c.same && c.w.half {
+		c.w.round(w.s, r, c0, p, w.take(n))
+	} else if !c.same {
 		c.w.put(w.s, r, c0, p)
+	}
+}
+
+// panel updates the rows of panel j, from column c0 on, and writes the panel. It is made from the
+// master, which is nearer than w where that is bf16 and rounds to the same.
+func (c *adamwCall) panel(w *worker, j, c0 int) {
+	k, r0 := c.w.cols, j*panelCols
+	rows := min(panelCols, c.w.rows-r0)
+	from := &c.master
+	if from.half {
+		from = &c.w
+	}
+	top := w.top
+	for end := min(c0+panelTask, k); c0 < end; {
+		c1 := min(c0+panelRun, end)
+		for r := r0; r < r0+rows; r++ {
+			w.top = top
+			c.row(w, r, c0, c1)
+		}
+		for ; c0 < c1; c0 += panelPart {
+			w.top = top
+			part := min(panelPart, c1-c0)
+			panel := w.take(part * panelCols)
+			if rows <= panelCols/2 {
+				clear(panel)
+			}
+			packPanel(w, panel, panelCols, from, r0, rows, c0, c0+part)
+			c.pack.put(w, j, c0, part, k, panel, c.w.past)
+		}
 	}
 }

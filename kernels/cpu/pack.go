@@ -3,19 +3,53 @@ package cpu
 import "spell/tensor"
 
 // Packed weights are kept between calls. They are derived data, so they follow one rule: a pack
-// is valid until something is written to its arena, and the backend sees every write.
+// is fresh until something is written to its matrix, and the backend sees every write.
 //
-//   - Write, Zero, Copy and AdamW, by which parameters arrive, touch the arena (Version), which
-//     makes its packs stale; memory is kept and filled again at the next use.
+//   - Write, Zero, Copy and AdamW, by which parameters arrive, make the packs stale that overlap
+//     what they write, and no others. Memory is kept, and filled again at the next use.
+//   - AdamW writes the packs of its matrix itself, panel by panel, from values that it has just
+//     computed, so that they stay fresh: see refreshes.
 //   - An arena that any other operation has written holds activations or gradients. Its matrices
 //     are never kept: each product transposes what it needs into scratch.
 //
-// Code outside the backend that changes parameters announces it with Arena.Touch.
+// Code outside the backend that changes parameters announces it with Arena.Touch, which makes all
+// packs of the arena stale. To find code that forgets, build with the tag invariants: then every use
+// of a pack compares it with the weights, and panics where they differ.
 
 // arenaState is what the backend knows about an arena.
 type arenaState struct {
-	scratch bool // written by an operation that does not write parameters
+	scratch bool   // written by an operation that does not write parameters
+	version uint64 // of the arena, up to which the packs reflect every change
 	packs   map[packKey]*pack
+}
+
+// touched makes every pack stale if others have touched the arena.
+func (s *arenaState) touched(a *tensor.Arena) {
+	if v := a.Version(); v != s.version {
+		s.version = v
+		for _, p := range s.packs {
+			p.expire()
+		}
+	}
+}
+
+// changed makes the packs stale that overlap m. Other backends learn of it by the arena's version.
+func (s *arenaState) changed(m tensor.Mat) {
+	s.touched(m.Arena)
+	for k, p := range s.packs {
+		if k.overlaps(m) {
+			p.expire()
+		}
+	}
+	s.announce(m.Arena)
+}
+
+// announce touches the arena; its packs reflect the change already.
+func (s *arenaState) announce(a *tensor.Arena) {
+	a.Touch()
+	if a.Version() == s.version+1 { // and nobody else did meanwhile
+		s.version++
+	}
 }
 
 // drop frees the packs.
@@ -31,15 +65,39 @@ type packKey struct {
 	typ                     tensor.DType
 }
 
+func keyOf(m tensor.Mat) packKey { return packKey{m.Off, m.Rows, m.Cols, m.Stride, m.Type} }
+
+// overlaps says whether the memory of the two, gaps between rows included, meets.
+func (k packKey) overlaps(m tensor.Mat) bool {
+	if m.Len() == 0 {
+		return false
+	}
+	end := func(k packKey) int { return (k.off + (k.rows-1)*k.stride + k.cols) * k.typ.Size() }
+	n := keyOf(m)
+	return k.off*k.typ.Size() < end(n) && n.off*n.typ.Size() < end(k)
+}
+
+// rowIn is the row of m with which the matrix begins, and whether all of it is rows of m.
+func (k packKey) rowIn(m tensor.Mat) (int, bool) {
+	if k.typ != m.Type || k.stride != m.Stride || k.cols != m.Cols || k.off < m.Off || (k.off-m.Off)%m.Stride != 0 {
+		return 0, false
+	}
+	r := (k.off - m.Off) / m.Stride
+	return r, r+k.rows <= m.Rows
+}
+
 // A pack holds the panels of a transposed weight matrix [N, K]: panel p is the [K][32] array of columns
 // 32p…, or, of bf16, an array of pairs or quads of steps; see layout. Columns beyond N are 0.
 type pack struct {
-	f       []float32
-	layout  layout
-	version uint64
-	asked   uint64        // the version at which a pack was asked for and not made
-	arena   *tensor.Arena // that holds them: packs are as large as the weights, and no business of the Go heap
+	f      []float32
+	layout layout
+	fresh  bool          // holds the weights as they are
+	used   bool          // by a product since they last changed
+	asked  bool          // for by a product since then, and not made
+	arena  *tensor.Arena // that holds them: packs are as large as the weights, and no business of the Go heap
 }
+
+func (p *pack) expire() { p.fresh, p.used, p.asked = false, false, false }
 
 // newPack maps memory for a pack, or returns nil where there is none left: then weights are
 // transposed block by block, in every call.
@@ -60,7 +118,7 @@ func (b *Backend) state(a *tensor.Arena) *arenaState {
 				delete(b.arenas, old)
 			}
 		}
-		s = &arenaState{}
+		s = &arenaState{version: a.Version()}
 		b.arenas[a] = s
 	}
 	return s
@@ -78,7 +136,7 @@ func (b *Backend) wrote(m tensor.Mat) {
 }
 
 // loaded notes that parameters may have been written to m.
-func (b *Backend) loaded(m tensor.Mat) { m.Arena.Touch() }
+func (b *Backend) loaded(m tensor.Mat) { b.state(m.Arena).changed(m) }
 
 // packOf is the packed panels of w for a product with that many rows, or nil where w is not a
 // parameter. The first product of few rows after w has changed gets none either: making a pack
@@ -88,8 +146,9 @@ func (b *Backend) packOf(w tensor.Mat, rows int) *pack {
 	if s.scratch || w.Len() == 0 {
 		return nil
 	}
+	s.touched(w.Arena)
 	m := view("MatMul", w)
-	key := packKey{w.Off, w.Rows, w.Cols, w.Stride, w.Type}
+	key := keyOf(w)
 	p := s.packs[key]
 	if p == nil {
 		if s.packs == nil {
@@ -102,16 +161,18 @@ func (b *Backend) packOf(w tensor.Mat, rows int) *pack {
 		p.layout = l
 		s.packs[key] = p
 	}
-	v := w.Arena.Version()
-	if p.version != v && p.asked != v && rows <= tileRows {
-		p.asked = v
+	if !p.fresh && !p.asked && rows <= tileRows {
+		p.asked = true
 		return nil
 	}
-	if p.version != v {
+	if !p.fresh {
 		c := &b.calls.pack
 		*c = packCall{p, m}
 		b.pool.do(c, ceil(w.Rows, panelCols), w.Len() > wideWork)
-		p.version = v
+	}
+	p.fresh, p.used = true, true
+	if invariants {
+		p.mustHold(w)
 	}
 	return p
 }
@@ -153,6 +214,29 @@ func (c *packCall) task(w *worker, i int) {
 		packQuads(panel, &c.w, j, cols, 0, c.w.cols)
 	default:
 		packPanel(w, panel, panelCols, &c.w, j, cols, 0, c.w.cols)
+	}
+}
+
+// put writes steps [k0, k0+n) of panel j of a pack of K steps from src, rows of 32 in f32: exactly, or
+// rounded to bf16.
+func (p *pack) put(w *worker, j, k0, n, K int, src []float32, past bool) {
+	at := (j*p.layout.steps(K) + p.layout.steps(k0)) * panelCols
+	if p.layout == floats {
+		to := mat{f: p.f, past: past}
+		to.put(w.s, 0, at, src)
+		return
+	}
+	m := mat{h: halves(w.take((n*panelCols + 1) / 2)), half: true, rows: n, cols: panelCols, stride: panelCols}
+	w.s.narrow(m.h, src)
+	if p.layout == pairs {
+		w.s.loadPairs(p.f[at:], panelCols, &m, 0, n, 0, panelCols)
+		return
+	}
+	to := halves(p.f[at:][:quads.steps(n)*panelCols])
+	clear(to)
+	for i, v := range m.h {
+		k, c := i/panelCols, i%panelCols
+		to[(k/4*panelCols+c)*4+k%4] = v
 	}
 }
 

@@ -123,14 +123,30 @@ var primitives = []primitive{
 	{"mul", 0, func(s isa, o *operands) { s.mul(o.x[0], o.x[1], o.x[2]) }, [2]uint64{0x2862c3396cf472d, 0xb09c95a469d68bb3}},
 	{"scale", 0, func(s isa, o *operands) { s.scale(o.x[0], o.a) }, [2]uint64{0x48a80ce3cde1dd5b, 0x3d52872f1e7f1e3d}},
 	{"divide", 0, func(s isa, o *operands) { s.divide(o.x[0], o.a) }, [2]uint64{0xa007a982ef2bb166, 0x60f32413f9f89c16}},
-	{"scaleMul", 0, func(s isa, o *operands) { s.scaleMul(o.x[0], o.x[1], o.x[2], o.a) }, [2]uint64{0x4176232835f6d219, 0xeff3997f77c34712}},
+	{"scaleMul", 0, func(s isa, o *operands) { s.scaleMul(o.x[0], o.x[1], o.x[2], o.x[3], o.a) }, [2]uint64{0x4176232835f6d219, 0xeff3997f77c34712}},
+	{"scaleMulHalf", 0, func(s isa, o *operands) {
+		s.scaleMulHalf(o.bits, o.x[1], o.x[2], o.x[3], o.a)
+		for i, h := range o.bits { // as numbers, among which one NaN is like another
+			o.out = append(o.out, tensor.BF16Float(h))
+			o.bits[i] = 0
+		}
+	}, [2]uint64{0x2b4c350f832b20eb, 0x47068bfa37d06971}},
 	{"mulAdd", 0, func(s isa, o *operands) { s.mulAdd(o.x[0], o.x[1], o.x[2], o.a) }, [2]uint64{0x21c78383eeb0003e, 0x6976e1807b661d0b}},
-	{"normGrad", 0, func(s isa, o *operands) { s.normGrad(o.x[0], o.x[1], o.x[2], o.a, o.c) }, [2]uint64{0xaade6b54a3ba84e7, 0x9df05d18e82b48}},
+	{"normGrad", 0, func(s isa, o *operands) { s.normGrad(o.x[0], o.x[1], o.x[2], o.x[3], o.a, o.c) }, [2]uint64{0xe0ca23b69d162e74, 0xff53267d94cbe047}},
+	{"normSums", 0, func(s isa, o *operands) {
+		squares, inner := s.normSums(o.x[0], o.x[1], o.x[2], o.x[3])
+		o.out = []float32{squares, inner}
+	}, [2]uint64{0x64554aee68b131e2, 0xe962a5a2660bcff6}},
 	{"rotate", 0, func(s isa, o *operands) {
 		even := o.n &^ 1
 		s.rotate(o.x[0][:even], o.x[1][:even], o.x[2][:even], 1)
 		s.rotate(o.x[3][:even], o.x[3][:even], o.x[4][:even], -1)
 	}, [2]uint64{0xae278c8e1d78811d, 0xeb5f0d1819b8f5fa}},
+	{"rotate of runs", 0, func(s isa, o *operands) {
+		if run := o.n / 6 * 2; run > 0 {
+			s.rotate(o.x[0][:3*run], o.x[1][:3*run], o.x[2][:run], -1)
+		}
+	}, [2]uint64{0x3b0dffd4927f07f9, 0x4e188e06f2cf88b9}},
 	{"dot", 0, func(s isa, o *operands) { o.out = []float32{s.dot(o.x[0], o.x[1])} }, [2]uint64{0x22dc40629fe78e74, 0x5f18e2da70292074}},
 	{"sumSquares", 0, func(s isa, o *operands) {
 		v := s.sumSquares(o.x[0])
@@ -146,6 +162,15 @@ var primitives = []primitive{
 	{"swiglu", 2, func(s isa, o *operands) { s.swiglu(o.x[0], o.x[1], o.x[2]) }, [2]uint64{0x4406e2c170ba502c, 0x8c0e46ec9538781d}},
 	{"swigluGrad", -1, func(s isa, o *operands) { s.swigluGrad(o.x[0], o.x[1], o.x[2], o.x[3], o.x[4]) }, [2]uint64{0x8d12b84b1cbf1138, 0xaabe74ba6b15b6b7}},
 	{"expSum", 4, func(s isa, o *operands) { o.out = []float32{s.expSum(o.x[0], o.x[1], o.a)} }, [2]uint64{0xb6a45b76c848232f, 0xf55ec8cc764874bc}},
+	{"rank", 0, func(s isa, o *operands) {
+		top := s.max(o.x[0])
+		for _, v := range o.x[0] {
+			if v != v {
+				top = v
+			}
+		}
+		s.rank(o.bits, o.x[0], top)
+	}, [2]uint64{0x91e878e9a0081727, 0x91e878e9a0081727}},
 	{"expMoments", -1, func(s isa, o *operands) {
 		sum, moment := s.expMoments(o.x[0], o.a)
 		o.out = []float32{sum, moment}
@@ -156,6 +181,14 @@ var primitives = []primitive{
 	{"softmaxHalf", -1, func(s isa, o *operands) { o.softmax(s, true) }, [2]uint64{0x9f6a821fe4960d88, 0x1c92fad3f3d2e824}},
 	{"softmax", -1, func(s isa, o *operands) { o.softmax(s, false) }, [2]uint64{0xc1df5c731e425d06, 0x6210d783cda66a52}},
 	{"widen", 0, func(s isa, o *operands) { s.widen(o.x[0], o.half) }, [2]uint64{0x593137a2943406e5, 0x593137a2943406e5}},
+	{"touch", 0, func(s isa, o *operands) { s.touch(o.x[0]) }, [2]uint64{0xe4a52f5da5b288bb, 0xe4a52f5da5b288bb}},
+	{"flow", 0, func(s isa, o *operands) {
+		for i := range 16 { // of 16 places in a row, one starts a cache line
+			room := make([]float32, o.n+32)
+			s.flow(room[i:][:o.n], o.x[0])
+			o.out = append(o.out, room...)
+		}
+	}, [2]uint64{0x4565f16b6f28e45b, 0x4565f16b6f28e45b}},
 	{"narrow", 0, func(s isa, o *operands) { s.narrow(o.bits, o.x[0]) }, [2]uint64{0xc7340563b8dc6647, 0xc7340563b8dc6647}},
 	{"round", 0, func(s isa, o *operands) {
 		s.round(o.x[0])

@@ -10,9 +10,9 @@ import (
 // Operations on rows: each task takes a run of rows, or a run of columns where rows are summed.
 
 // rowsATask is how many rows of that many columns make a task worth claiming.
-func rowsATask(cols int) int { return max(1, (1<<12)/max(cols, 1)) }
+func rowsATask(cols int) int { return max(1, (1<<15)/max(cols, 1)) }
 
-// colsATask is the width of a task that walks all rows of a few columns.
+// colsATask is the least width of a task that walks all rows of a few columns.
 const colsATask = 128
 
 // moveCall copies or clears rows: dst[to[i]] = src[from[i]], an absent index being i itself.
@@ -24,7 +24,11 @@ type moveCall struct {
 }
 
 func (c *moveCall) task(w *worker, i int) {
-	buf := w.take(c.dst.cols)
+	buf := w.take(nearRun)
+	zero := c.src.none()
+	if zero {
+		clear(buf)
+	}
 	for r := i * c.rows; r < min((i+1)*c.rows, c.n); r++ {
 		d, s := r, r
 		if c.to != nil {
@@ -33,16 +37,20 @@ func (c *moveCall) task(w *worker, i int) {
 		if c.from != nil {
 			s = int(c.from[r])
 		}
-		n, o := c.dst.cols, d*c.dst.stride
-		switch {
-		case c.src.none() && c.dst.half:
-			clear(c.dst.h[o : o+n])
-		case c.src.none():
-			clear(c.dst.f[o : o+n])
-		case c.src.half && c.dst.half:
-			copy(c.dst.h[o:o+n], c.src.h[s*c.src.stride:][:n])
-		default:
-			c.dst.put(w.s, d, 0, c.src.row(w.s, s, 0, n, buf))
+		for c0 := 0; c0 < c.dst.cols; c0 += nearRun {
+			c1 := min(c0+nearRun, c.dst.cols)
+			src := buf[:c1-c0]
+			if !zero {
+				src = c.src.row(w.s, s, c0, c1, buf)
+			}
+			switch {
+			case zero && !c.dst.past && !c.dst.half:
+				clear(c.dst.out(d, c0, c1, nil))
+			case c.dst.half:
+				c.dst.round(w.s, d, c0, src, buf[:c1-c0])
+			default:
+				c.dst.put(w.s, d, c0, src)
+			}
 		}
 	}
 }
@@ -50,6 +58,11 @@ func (c *moveCall) task(w *worker, i int) {
 func (b *Backend) move(c moveCall) {
 	if c.n == 0 || c.dst.cols == 0 {
 		return
+	}
+	if c.src.none() || c.src.half == c.dst.half {
+		if d, s := c.dst.words(), c.src.words(); d.cols == s.cols || c.src.none() {
+			c.dst, c.src = d, s
+		}
 	}
 	c.rows = rowsATask(c.dst.cols)
 	m := &b.calls.move
@@ -59,7 +72,7 @@ func (b *Backend) move(c moveCall) {
 
 // Zero is dst[i][j] = 0.
 func (b *Backend) Zero(dst tensor.Mat) {
-	d := view("Zero", dst)
+	d := b.beyond("Zero", dst)
 	b.move(moveCall{dst: d, n: d.rows})
 	b.loaded(dst)
 }
@@ -67,7 +80,7 @@ func (b *Backend) Zero(dst tensor.Mat) {
 // Copy is dst[i][j] = src[i][j], rounded to dst.Type.
 func (b *Backend) Copy(dst, src tensor.Mat) {
 	kernels.CheckShape("Copy", "src", src, dst.Rows, dst.Cols)
-	d := view("Copy", dst)
+	d := b.beyond("Copy", dst, src)
 	b.move(moveCall{dst: d, src: view("Copy", src), n: d.rows})
 	b.loaded(dst)
 }
@@ -76,7 +89,7 @@ func (b *Backend) Copy(dst, src tensor.Mat) {
 func (b *Backend) Gather(y, table tensor.Mat, rows []int32) {
 	kernels.CheckShape("Gather", "y", y, len(rows), table.Cols)
 	kernels.CheckRows("Gather", rows, table.Rows)
-	b.move(moveCall{dst: view("Gather", y), src: view("Gather", table), from: rows, n: len(rows)})
+	b.move(moveCall{dst: b.beyond("Gather", y, y), src: view("Gather", table), from: rows, n: len(rows)})
 	b.wrote(y)
 }
 
@@ -88,18 +101,19 @@ func (b *Backend) Scatter(table, y tensor.Mat, rows []int32) {
 	b.wrote(table)
 }
 
-// scatterCall adds rows of src to rows of dst, one run of columns a task.
+// scatterCall adds rows of src to rows of dst: a task those whose number in dst leaves its own as
+// the remainder, in order, or, where all go to row 0, a run of columns.
 type scatterCall struct {
-	dst, src mat
-	rows     []int32 // nil: all to row 0
-	cols     int
+	dst, src    mat
+	rows        []int32 // nil: all to row 0
+	cols, tasks int
 }
 
 func (c *scatterCall) task(w *worker, i int) {
-	c0 := i * c.cols
-	c1 := min(c0+c.cols, c.dst.cols)
-	dbuf, sbuf := w.take(c1-c0), w.take(c1-c0)
 	if c.rows == nil {
+		c0 := i * c.cols
+		c1 := min(c0+c.cols, c.dst.cols)
+		dbuf, sbuf := w.take(c1-c0), w.take(c1-c0)
 		d := c.dst.row(w.s, 0, c0, c1, dbuf)
 		for r := range c.src.rows {
 			w.s.add(d, d, c.src.row(w.s, r, c0, c1, sbuf))
@@ -107,10 +121,14 @@ func (c *scatterCall) task(w *worker, i int) {
 		c.dst.store(w.s, 0, c0, d)
 		return
 	}
+	n := c.dst.cols
+	dbuf, sbuf := w.take(n), w.take(n)
 	for r, to := range c.rows {
-		d := c.dst.row(w.s, int(to), c0, c1, dbuf)
-		w.s.add(d, d, c.src.row(w.s, r, c0, c1, sbuf))
-		c.dst.store(w.s, int(to), c0, d)
+		if int(to)%c.tasks == i {
+			d := c.dst.row(w.s, int(to), 0, n, dbuf)
+			w.s.add(d, d, c.src.row(w.s, r, 0, n, sbuf))
+			c.dst.store(w.s, int(to), 0, d)
+		}
 	}
 }
 
@@ -119,13 +137,17 @@ func (b *Backend) scatter(c scatterCall) {
 		return
 	}
 	wide := c.src.rows*c.dst.cols > 4*wideWork
-	c.cols = c.dst.cols
-	if wide {
-		c.cols = colsATask
+	c.cols, c.tasks = c.dst.cols, 1
+	if workers := len(b.pool.workers); wide && workers > 1 {
+		c.tasks = 4 * workers
+		c.cols = max(colsATask, ceil(ceil(c.dst.cols, c.tasks), 16)*16)
+	}
+	if c.rows == nil {
+		c.tasks = ceil(c.dst.cols, c.cols)
 	}
 	s := &b.calls.scatter
 	*s = c
-	b.pool.do(s, ceil(c.dst.cols, c.cols), wide)
+	b.pool.do(s, c.tasks, wide)
 }
 
 // ScatterAdd is, for i in order, dtable[rows[i]] += dy[i].
@@ -173,6 +195,9 @@ func (b *Backend) Rope(y, x, cs tensor.Mat, inverse bool) {
 	}
 	c := &b.calls.rope
 	*c = ropeCall{y: view("Rope", y), x: view("Rope", x), cs: view("Rope", cs), sign: 1, rows: rowsATask(x.Cols)}
+	if y.Arena != x.Arena || y.Off != x.Off {
+		c.y = b.beyond("Rope", y, x)
+	}
 	if inverse {
 		c.sign = -1
 	}
@@ -182,14 +207,16 @@ func (b *Backend) Rope(y, x, cs tensor.Mat, inverse bool) {
 
 func (c *ropeCall) task(w *worker, i int) {
 	n, d := c.x.cols, c.cs.cols
-	xb, yb, cb := w.take(n), w.take(n), w.take(d)
+	run := max(nearRun/d, 1) * d
+	xb, yb, cb := w.take(run), w.take(run), w.take(d)
 	for r := i * c.rows; r < min((i+1)*c.rows, c.x.rows); r++ {
-		x, cs := c.x.row(w.s, r, 0, n, xb), c.cs.row(w.s, r, 0, d, cb)
-		y := c.y.out(r, 0, n, yb)
-		for h := 0; h < n; h += d {
-			w.s.rotate(y[h:h+d], x[h:h+d], cs, c.sign)
+		cs := c.cs.row(w.s, r, 0, d, cb)
+		for c0 := 0; c0 < n; c0 += run {
+			c1 := min(c0+run, n)
+			x, y := c.x.row(w.s, r, c0, c1, xb), c.y.out(r, c0, c1, yb)
+			w.s.rotate(y, x, cs, c.sign)
+			c.y.store(w.s, r, c0, y)
 		}
-		c.y.store(w.s, r, 0, y)
 	}
 }
 
@@ -203,7 +230,7 @@ func (b *Backend) SwiGLU(y, gate, up tensor.Mat) {
 	kernels.CheckShape("SwiGLU", "y", y, gate.Rows, gate.Cols)
 	kernels.CheckShape("SwiGLU", "up", up, gate.Rows, gate.Cols)
 	c := &b.calls.swiglu
-	*c = swigluCall{y: view("SwiGLU", y), gate: view("SwiGLU", gate), up: view("SwiGLU", up), rows: rowsATask(gate.Cols)}
+	*c = swigluCall{y: b.beyond("SwiGLU", y, gate, up), gate: view("SwiGLU", gate), up: view("SwiGLU", up), rows: rowsATask(gate.Cols)}
 	b.pool.do(c, ceil(gate.Rows, c.rows), gate.Len() > wideWork)
 	b.wrote(y)
 }
@@ -214,7 +241,7 @@ func (b *Backend) SwiGLUGrad(dgate, dup, dy, gate, up tensor.Mat) {
 		kernels.CheckShape("SwiGLUGrad", "operand", m, gate.Rows, gate.Cols)
 	}
 	c := &b.calls.swiglu
-	*c = swigluCall{dgate: view("SwiGLUGrad", dgate), dup: view("SwiGLUGrad", dup), dy: view("SwiGLUGrad", dy),
+	*c = swigluCall{dgate: b.beyond("SwiGLUGrad", dgate, dup, dy, gate, up), dup: b.beyond("SwiGLUGrad", dup, dgate, dy, gate, up), dy: view("SwiGLUGrad", dy),
 		gate: view("SwiGLUGrad", gate), up: view("SwiGLUGrad", up), rows: rowsATask(gate.Cols)}
 	b.pool.do(c, ceil(gate.Rows, c.rows), gate.Len() > wideWork)
 	b.wrote(dgate)
@@ -222,20 +249,23 @@ func (b *Backend) SwiGLUGrad(dgate, dup, dy, gate, up tensor.Mat) {
 }
 
 func (c *swigluCall) task(w *worker, i int) {
-	n := c.gate.cols
-	gb, ub, yb, tb, sb := w.take(n), w.take(n), w.take(n), w.take(n), w.take(n)
+	n, run := c.gate.cols, min(nearRun, c.gate.cols)
+	gb, ub, yb, tb, sb := w.take(run), w.take(run), w.take(run), w.take(run), w.take(run)
 	for r := i * c.rows; r < min((i+1)*c.rows, c.gate.rows); r++ {
-		g, u := c.gate.row(w.s, r, 0, n, gb), c.up.row(w.s, r, 0, n, ub)
-		if c.dy.rows == 0 {
-			y := c.y.out(r, 0, n, yb)
-			w.s.swiglu(y, g, u)
-			c.y.store(w.s, r, 0, y)
-			continue
+		for c0 := 0; c0 < n; c0 += run {
+			c1 := min(c0+run, n)
+			g, u := c.gate.row(w.s, r, c0, c1, gb), c.up.row(w.s, r, c0, c1, ub)
+			if c.dy.rows == 0 {
+				y := c.y.out(r, c0, c1, yb)
+				w.s.swiglu(y, g, u)
+				c.y.store(w.s, r, c0, y)
+				continue
+			}
+			dy := c.dy.row(w.s, r, c0, c1, yb)
+			dg, du := c.dgate.out(r, c0, c1, tb), c.dup.out(r, c0, c1, sb)
+			w.s.swigluGrad(dg, du, dy, g, u)
+			c.dgate.store(w.s, r, c0, dg)
+			c.dup.store(w.s, r, c0, du)
 		}
-		dy := c.dy.row(w.s, r, 0, n, yb)
-		dg, du := c.dgate.out(r, 0, n, tb), c.dup.out(r, 0, n, sb)
-		w.s.swigluGrad(dg, du, dy, g, u)
-		c.dgate.store(w.s, r, 0, dg)
-		c.dup.store(w.s, r, 0, du)
 	}
 }

@@ -2,6 +2,8 @@ package cpu
 
 import (
 	"math"
+
+	"spell/tensor"
 )
 
 // Primitives on rows in plain Go. Slices of one call have equal lengths. Sums run in lanes
@@ -89,7 +91,7 @@ func divideGeneric(x []float32, a float32) {
 }
 
 // scaleMulGeneric is y = x * a * w.
-func scaleMulGeneric(y, x, w []float32, a float32) {
+func scaleMulGeneric(y, x, w, _ []float32, a float32) {
 	x, w = x[:len(y)], w[:len(y)]
 	for i := range y {
 		y[i] = x[i] * a * w[i]
@@ -104,24 +106,45 @@ func mulAddGeneric(z, x, y []float32, a float32) {
 	}
 }
 
-// normGradGeneric is dx += a*g - x*c.
-func normGradGeneric(dx, g, x []float32, a, c float32) {
-	g, x = g[:len(dx)], x[:len(dx)]
-	for i := range dx {
-		dx[i] += float32(a*g[i]) - float32(x[i]*c)
+// scaleMulHalfGeneric is scaleMul rounded to bf16.
+func scaleMulHalfGeneric(y []uint16, x, w, _ []float32, a float32) {
+	x, w = x[:len(y)], w[:len(y)]
+	for i := range y {
+		y[i] = tensor.BF16Bits(x[i] * a * w[i])
 	}
 }
 
-// rotateGeneric turns the pairs (x[j], x[j+d/2]) by the angles of cs, the sines times sign: 1, or
-// -1 to rotate back. y may be x.
-func rotateGeneric(y, x, cs []float32, sign float32) {
-	h := len(x) / 2
-	a, b, c, s := x[:h], x[h:][:h], cs[:h], cs[h:][:h]
-	ya, yb := y[:h], y[h:][:h]
-	for j := range h {
-		p, q, sin := a[j], b[j], s[j]*sign
-		ya[j] = float32(p*c[j]) - float32(q*sin)
-		yb[j] = float32(q*c[j]) + float32(p*sin)
+// normSumsGeneric is Σ x² and Σ dy*w*x.
+func normSumsGeneric(x, dy, w, _ []float32) (squares, inner float32) {
+	dy, w = dy[:len(x)], w[:len(x)]
+	var s, t [16]float32
+	for i, v := range x {
+		s[i&15] += float32(v * v)
+		t[i&15] += float32(float32(dy[i]*w[i]) * v)
+	}
+	return tree(&s), tree(&t)
+}
+
+// normGradGeneric is dx += a*(dy*w) - x*c.
+func normGradGeneric(dx, dy, w, x []float32, a, c float32) {
+	dy, w, x = dy[:len(dx)], w[:len(dx)], x[:len(dx)]
+	for i := range dx {
+		dx[i] += float32(a*float32(dy[i]*w[i])) - float32(x[i]*c)
+	}
+}
+
+// rotateRunsGeneric turns the pairs (x[j], x[j+d/2]) of every run of d elements of x, d the length
+// of cs, by the angles of cs, the sines times sign: 1, or -1 to rotate back. y may be x.
+func rotateRunsGeneric(y, x, cs []float32, sign float32) {
+	h := len(cs) / 2
+	c, s := cs[:h], cs[h:][:h]
+	for ; len(x) > 0; y, x = y[2*h:], x[2*h:] {
+		a, b, ya, yb := x[:h], x[h:][:h], y[:h], y[h:][:h]
+		for j := range h {
+			p, q, sin := a[j], b[j], s[j]*sign
+			ya[j] = float32(p*c[j]) - float32(q*sin)
+			yb[j] = float32(q*c[j]) + float32(p*sin)
+		}
 	}
 }
 

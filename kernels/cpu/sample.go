@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"math"
 	"slices"
+	"unsafe"
 
 	"spell/kernels"
 	"spell/tensor"
@@ -40,32 +41,46 @@ func (c *sampleCall) task(w *worker, i int) {
 	z := w.take(n)
 	c.logits.get(w.s, z, i, 0)
 	w.s.scale(z, inv)
-	r := newRunning()
+	r, likely := newRunning(), 0 // the first tile with the largest logit
 	for j := 0; j < n; j += kernels.VocabTile {
-		r.advance(w.s, z[j:min(j+kernels.VocabTile, n)])
+		was := r.top
+		if r.advance(w.s, z[j:min(j+kernels.VocabTile, n)]); r.top > was {
+			likely = j
+		}
 	}
 	id := 0
-	if how.Temperature > 0 {
+	switch {
+	case how.Temperature > 0:
 		id = w.rank.draw(w, z, r.top, how)
-	} else {
-		for j, v := range z {
-			if v > z[id] || z[id] != z[id] && v == v {
-				id = j
-			}
-		}
+	case r.top == r.top:
+		id = likely + largest(z[likely:min(likely+kernels.VocabTile, n)])
+	default:
+		id = largest(z)
 	}
 	c.ids[i] = int32(id)
 	c.logp[i] = z[id] - r.lse()
+}
+
+// largest is the index of the largest number, the first of equals, 0 where all are NaN.
+func largest(z []float32) (at int) {
+	for j, v := range z {
+		if v > z[at] || z[at] != z[at] && v == v {
+			at = j
+		}
+	}
+	return at
 }
 
 // A ranking orders ids by falling logit, of equals the lower id first, NaN last, as far as
 // anybody asks: ids are counted and their probabilities summed in buckets of logits, and only
 // the buckets in which a cut or the draw falls are sorted.
 type ranking struct {
-	z, p   []float32
-	top    float32
-	count  [rankBuckets]int32
-	mass   [rankBuckets]float64
+	z, p    []float32
+	bucket  []uint16 // of each id, from 0 for the largest logit
+	buckets [rankBuckets]struct {
+		mass  float64
+		count int
+	}
 	ids    []int32 // of the bucket sorted, in order
 	sorted int
 }
@@ -80,27 +95,21 @@ type place struct {
 const (
 	rankBuckets = 1024
 	rankSteps   = 32 // buckets a nat
-)
 
-// bucket is the number of the bucket of a logit: 0 for the largest.
-func (r *ranking) bucket(z float32) int {
-	d := (r.top - z) * rankSteps
-	if d < rankBuckets-1 {
-		return int(max(d, 0))
-	}
-	return rankBuckets - 1 // NaN too
-}
+	ones = 0x0001_0001_0001_0001
+)
 
 // draw chooses an id of logits z, whose maximum is top.
 func (r *ranking) draw(w *worker, z []float32, top float32, how *kernels.Sampling) int {
-	r.z, r.p, r.top, r.sorted = z, w.take(len(z)), top, -1
+	n := len(z)
+	r.z, r.p, r.bucket, r.sorted = z, w.take(n), halves(w.take(n/2 + 1))[:n], -1
 	w.s.expSum(r.p, z, top)
-	clear(r.count[:])
-	clear(r.mass[:])
+	w.s.rank(r.bucket, z, top)
+	clear(r.buckets[:])
 	for i, p := range r.p {
-		b := r.bucket(z[i])
-		r.count[b]++
-		r.mass[b] += float64(p)
+		b := &r.buckets[r.bucket[i]%rankBuckets]
+		b.mass += float64(p)
+		b.count++
 	}
 	keep := len(z)
 	if how.TopK > 0 {
@@ -120,12 +129,12 @@ func (r *ranking) draw(w *worker, z []float32, top float32, how *kernels.Samplin
 // included, is enough, or to the keep-th.
 func (r *ranking) until(keep int, enough func(float64) bool) place {
 	var at place
-	for b := range r.count {
-		c := int(r.count[b])
+	for b := range r.buckets {
+		c := r.buckets[b].count
 		if c == 0 {
 			continue
 		}
-		whole := place{at.n + c, b, c - 1, at.sum + r.mass[b]}
+		whole := place{at.n + c, b, c - 1, at.sum + r.buckets[b].mass}
 		if whole.n > keep || enough(whole.sum) {
 			r.sort(b)
 			sum := at.sum
@@ -150,9 +159,19 @@ func (r *ranking) sort(b int) {
 	}
 	r.sorted = b
 	r.ids = r.ids[:0]
-	for i, v := range r.z {
-		if r.bucket(v) == b {
-			r.ids = append(r.ids, int32(i))
+	for i := 0; len(r.ids) < r.buckets[b].count; {
+		next := i + 1
+		if i+4 <= len(r.bucket) { // four at a time: is a half of the word 0?
+			word := *(*uint64)(unsafe.Pointer(&r.bucket[i])) ^ uint64(b)*ones
+			if next = i + 4; (word-ones)&^word&(ones<<15) == 0 {
+				i = next
+				continue
+			}
+		}
+		for ; i < next; i++ {
+			if int(r.bucket[i]) == b {
+				r.ids = append(r.ids, int32(i))
+			}
 		}
 	}
 	slices.SortFunc(r.ids, func(i, j int32) int {

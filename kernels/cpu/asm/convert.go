@@ -24,8 +24,17 @@ var converts = []*kernel{
 	describe("widen(dst []float32, src []uint16)", "is dst = src", func(k *kernel) {
 		k.stream("dst", "src", func() { k.store("dst", k.load("src")) })
 	}),
+	describe("flowLines(dst, src []float32)", "is dst = src past the caches, if there are stores for it; dst starts a cache line", func(k *kernel) {
+		k.each("dst", func() {
+			k.fetch("src", ahead)
+			k.storePast("dst", k.load("src"))
+		})
+	}),
 	describe("narrow(dst []uint16, src []float32)", "is dst = src rounded to the nearest, ties to even", func(k *kernel) {
-		k.each("dst", func() { k.store("dst", k.rounded(k.load("src"))) })
+		k.each("dst", func() {
+			k.fetch("src", ahead)
+			k.store("dst", k.rounded(k.load("src")))
+		})
 	}),
 	describe("round(x []float32)", "rounds x to the nearest bf16, in f32", func(k *kernel) {
 		k.each("x", func() { k.store("x", k.shiftLeft(k.rounded(k.load("x")), 16)) })
@@ -57,6 +66,12 @@ var converts = []*kernel{
 		})),
 	special("transpose", describe("transpose4(dst []float32, ldd int, src []float32, lds, cols int)",
 		"is dst[k*ldd+r] = src[r*lds+k] for r < 16 and k < cols, a positive multiple of 4", nil)),
+	describe("touch(x []float32)", "reads x and writes it as it is", func(k *kernel) {
+		k.each("x", func() {
+			k.fetch("x", ahead)
+			k.store("x", k.load("x"))
+		})
+	}),
 	special("peak", describe("peakStep(n int)", "does n steps of 24*16 independent fused multiply-adds on registers", nil)),
 }
 

@@ -43,8 +43,10 @@ const (
 	opReturn // lane 0 is the result
 	opReturn64
 	opAssign // src[0] = src[1], both outside loops
+	opFetch  // prefetches array, imm bytes ahead
 	opLoop
 	opRows
+	opRuns
 	opUnlessEqual
 )
 
@@ -92,6 +94,7 @@ type array struct {
 	param   *param
 	upper   bool // its second half
 	in, out bool
+	past    bool // stores go past the caches, where the instruction set can
 }
 
 // An instr is an operation, or a loop with its body.
@@ -126,6 +129,7 @@ type loop struct {
 	rows    bool   // it is inside opRows, and its arrays are rows
 	many    int    // full rounds that a first loop takes together, if not 0
 	ahead   *array // what that loop prefetches, if not nil
+	runs    bool   // it is inside opRuns, which has set its pointers
 	abreast bool   // they go through the body together, as far as there are registers
 }
 
@@ -341,6 +345,20 @@ func (k *kernel) storeOf(slice string, upper bool, v *value) {
 	k.emit(&instr{op: opStore, src: []*value{v}, array: a, text: text})
 }
 
+// storePast is store past the caches, where the instruction set can: of full rounds, to addresses
+// that are multiples of 64.
+func (k *kernel) storePast(slice string, v *value) {
+	k.walk(slice, false).past = true
+	k.store(slice, v)
+}
+
+// fetch prefetches the elements of a slice that lie that many bytes ahead.
+func (k *kernel) fetch(slice string, ahead int) { k.fetchOf(slice, false, ahead) }
+
+func (k *kernel) fetchOf(slice string, upper bool, ahead int) {
+	k.emit(&instr{op: opFetch, array: k.walk(slice, upper), imm: ahead})
+}
+
 // walk is the array of the running loop that is slice or its second half.
 func (k *kernel) walk(slice string, upper bool) *array {
 	for _, a := range k.loop.arrays {
@@ -379,9 +397,12 @@ func (k *kernel) blocks(count string, body func()) {
 	k.over(&loop{count: k.param(count), many: 4, abreast: true}, body)
 }
 
-// pairs runs body over half the length of a slice.
-func (k *kernel) pairs(count string, body func()) {
-	k.over(&loop{count: k.param(count), halves: true}, body)
+// pairs runs body over half the length of slice count, again for every run of that length in the
+// slice all. The other slices are as long as all; count starts anew with every run.
+func (k *kernel) pairs(count, all string, body func()) {
+	k.inside(&instr{op: opRuns, param: k.param(all)}, func() {
+		k.over(&loop{count: k.param(count), halves: true, runs: true}, body)
+	})
 }
 
 func (k *kernel) over(l *loop, body func()) {

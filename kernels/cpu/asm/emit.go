@@ -22,10 +22,12 @@ type machine interface {
 	part(e *emitter, in *instr, p, d int, s []int)
 	whole(e *emitter, in *instr)                     // an instruction on an accumulator or outside loops
 	memory(e *emitter, in *instr, group, regs []int) // loads and stores
+	fetch(e *emitter, in *instr)                     // prefetches, once a round
 	copy(e *emitter, d, s int)
 	prologue(e *emitter)
 	loop(e *emitter, l *loop, body func(rounds int)) // rounds is 0 in the tail
 	rows(e *emitter, in *instr, body func())
+	runs(e *emitter, in *instr, body func())
 	unlessEqual(e *emitter, a, b int, label string)
 	label(e *emitter, name string)
 	special(e *emitter)
@@ -209,6 +211,8 @@ func (e *emitter) list(list []*instr) {
 			e.m.rows(e, in, func() { e.list(in.body) })
 			e.row = nil
 			e.end(in)
+		case opRuns:
+			e.m.runs(e, in, func() { e.list(in.body) })
 		case opUnlessEqual:
 			label := e.newLabel("equal")
 			e.note = in.text
@@ -339,6 +343,10 @@ func (e *emitter) instruction(in *instr, group []int) {
 		e.m.memory(e, in, group, in.dst.regs)
 	case opStore:
 		e.m.memory(e, in, group, in.src[0].regs)
+	case opFetch:
+		if !e.tail && group[0] == 0 {
+			e.m.fetch(e, in)
+		}
 	case opStart, opStart64, opTree, opTreeMax, opTree64, opPeek, opPoke, opReturn, opReturn64, opAssign:
 		e.m.whole(e, in)
 	default:

@@ -35,12 +35,17 @@ func (k *kernel) onePlusExp(g *value) *value {
 var exps = []*kernel{
 	describe("swiglu(y, g, u []float32)", "is y = g/(1+exp(-g)) * u", func(k *kernel) {
 		k.each("y", func() {
+			k.fetch("g", ahead)
+			k.fetch("u", ahead)
 			g := k.load("g")
 			k.store("y", k.mul(k.div(g, k.onePlusExp(g)), k.load("u")))
 		})
 	}),
 	describe("swigluGrad(dg, du, dy, g, u []float32)", "is, with s = 1/(1+exp(-g)), dg = dy*u*s*(1+g*(1-s)) and du = dy*g*s", func(k *kernel) {
 		k.each("dg", func() {
+			for _, x := range []string{"dy", "g", "u"} {
+				k.fetch(x, ahead)
+			}
 			g := k.load("g")
 			s := k.div(k.one(), k.onePlusExp(g)).as("s")
 			ds := k.mul(k.load("dy"), s).as("ds")
@@ -57,6 +62,14 @@ var exps = []*kernel{
 			k.sumTo(s, e)
 		})
 		k.result("ret", k.tree(s))
+	}),
+	describe("rank(b []uint16, z []float32, top float32)", "is the nearest integer to 32*(top-z), 1023 at most and where that is NaN; z is top at most", func(k *kernel) {
+		k.each("b", func() {
+			d := k.mul(k.sub(k.load("z"), k.arg("top")), k.bits(0x42000000, "32")).as("d")
+			d = k.max(d, k.bits(0xc47fc000, "-1023")).as("d")
+			n := k.sub(k.bits(0x4b000000, "2^23"), d).as("n")
+			k.store("b", k.and(n, k.bits(1023, "1023")))
+		})
 	}),
 	describe("expMoments(z []float32, top float32) (sum, moment float32)", "is the sums of exp(z-top) and of exp(z-top)*(z-top), where 0*-Inf is nothing", func(k *kernel) {
 		s, t := k.sums("sums"), k.sums("moments")

@@ -39,6 +39,10 @@ func (m neon) memory(e *emitter, in *instr, group, regs []int) {
 	}
 }
 
+func (m neon) fetch(e *emitter, in *instr) {
+	e.line("PRFM %s, PLDL1KEEP", at(16*e.round*in.array.param.elem()+in.imm, e.base[in.array]))
+}
+
 func (neon) prologue(e *emitter) {
 	for _, u := range e.k.uniforms {
 		if s := u.source; s.field != "" {
@@ -49,7 +53,9 @@ func (neon) prologue(e *emitter) {
 }
 
 func (m neon) loop(e *emitter, l *loop, body func(rounds int)) {
-	m.pointers(e, l)
+	if !l.runs {
+		m.pointers(e, l)
+	}
 	e.labels++
 	n := e.labels
 	advance := func(rounds int) {
@@ -166,6 +172,24 @@ func (m neon) rows(e *emitter, in *instr, body func()) {
 	}
 	e.line("SUBS $1, R21")
 	e.line("BNE  %s", row)
+}
+
+func (m neon) runs(e *emitter, in *instr, body func()) {
+	l := in.body[0].loop
+	e.noted("bytes of the runs done", "MOVD ZR, R19")
+	e.noted("elements left in all runs", "MOVD %s_len+%d(FP), R20", in.param.name, in.param.off+8)
+	e.noted("elements of a run", "MOVD %s_len+%d(FP), R21", l.count.name, l.count.off+8)
+	m.label(e, "run")
+	m.pointers(e, l)
+	for _, a := range l.arrays {
+		if a.param != l.count {
+			e.line("ADD R19, %s", e.base[a])
+		}
+	}
+	body()
+	e.noted("the next run", "ADD R21<<2, R19")
+	e.line("SUBS R21, R20")
+	e.line("BGT  run")
 }
 
 func (neon) unlessEqual(e *emitter, a, b int, label string) {

@@ -3,6 +3,10 @@ package main
 // Sums and elementwise operations on rows. Products and sums are rounded apart, as in plain Go, so
 // that both give the same bits.
 
+// ahead is how many bytes ahead rows that come from memory are prefetched: far enough for its
+// latency, and across the end of a page, where the processor's own prefetching ends.
+const ahead = 2048
+
 var rows = []*kernel{
 	describe("add(z, x, y []float32)", "is z = x + y", func(k *kernel) {
 		k.each("z", func() { k.store("z", k.add(k.load("x"), k.load("y"))) })
@@ -16,8 +20,11 @@ var rows = []*kernel{
 	describe("divide(x []float32, a float32)", "is x /= a", func(k *kernel) {
 		k.each("x", func() { k.store("x", k.div(k.load("x"), k.arg("a"))) })
 	}),
-	describe("scaleMul(y, x, w []float32, a float32)", "is y = x * a * w", func(k *kernel) {
-		k.each("y", func() { k.store("y", k.mul(k.mul(k.load("x"), k.arg("a")), k.load("w"))) })
+	describe("scaleMul(y, x, w, next []float32, a float32)", "is y = x * a * w; next is prefetched", func(k *kernel) {
+		k.each("y", func() {
+			k.fetch("next", 0)
+			k.store("y", k.mul(k.mul(k.load("x"), k.arg("a")), k.load("w")))
+		})
 	}),
 	describe("mulAdd(z, x, y []float32, a float32)", "is z += x * y * a", func(k *kernel) {
 		k.each("z", func() {
@@ -25,30 +32,59 @@ var rows = []*kernel{
 			k.store("z", k.add(k.load("z"), t))
 		})
 	}),
-	describe("normGrad(dx, g, x []float32, a, c float32)", "is dx += a*g - x*c", func(k *kernel) {
+	describe("scaleMulHalf(y []uint16, x, w, next []float32, a float32)", "is scaleMul, rounded to bf16", func(k *kernel) {
+		k.each("y", func() {
+			k.fetch("next", 0)
+			k.store("y", k.rounded(k.mul(k.mul(k.load("x"), k.arg("a")), k.load("w"))))
+		})
+	}),
+	describe("normSums(x, dy, w, next []float32) (squares, inner float32)", "is Σ x² and Σ dy*w*x, each in 16 lanes; next is prefetched", func(k *kernel) {
+		s, t := k.sums("squares"), k.sums("inner")
+		k.each("x", func() {
+			k.fetch("x", ahead)
+			k.fetch("dy", ahead)
+			k.fetch("next", 0)
+			x := k.load("x")
+			g := k.mul(k.load("dy"), k.load("w")).as("g")
+			k.sumTo(s, k.mul(x, x))
+			k.sumTo(t, k.mul(g, x))
+		})
+		k.result("squares", k.tree(s))
+		k.result("inner", k.tree(t))
+	}),
+	describe("normGrad(dx, dy, w, x []float32, a, c float32)", "is dx += a*(dy*w) - x*c", func(k *kernel) {
 		k.each("dx", func() {
-			t := k.sub(k.mul(k.arg("a"), k.load("g")), k.mul(k.load("x"), k.arg("c")))
+			g := k.mul(k.load("dy"), k.load("w")).as("g")
+			t := k.sub(k.mul(k.arg("a"), g), k.mul(k.load("x"), k.arg("c")))
 			k.store("dx", k.add(k.load("dx"), t))
 		})
 	}),
-	describe("rotate(y, x, cs []float32, sign float32)", `turns the pairs (x[j], x[j+d/2]) by the angles of cs, the sines times sign: 1, or
--1 to rotate back. y may be x`, func(k *kernel) {
-		k.pairs("y", func() {
+	loose(describe("rotateRuns(y, x, cs []float32, sign float32)", `turns the pairs (x[j], x[j+d/2]) of every run of d elements of x, d the length of cs, by
+the angles of cs, the sines times sign: 1, or -1 to rotate back. y may be x`, func(k *kernel) {
+		k.pairs("cs", "x", func() {
+			k.fetch("x", ahead)
+			k.fetchOf("x", true, ahead)
 			p, q := k.load("x").as("p"), k.loadUpper("x").as("q")
 			c := k.load("cs").as("cos")
 			s := k.mul(k.loadUpper("cs").as("sin"), k.arg("sign")).as("sin")
 			k.store("y", k.sub(k.mul(p, c), k.mul(q, s)))
 			k.storeUpper("y", k.add(k.mul(q, c), k.mul(p, s)))
 		})
-	}),
+	})),
 	describe("dot(x, y []float32) (ret float32)", "is Σ x*y in 16 lanes", func(k *kernel) {
 		s := k.sums("sums")
-		k.each("x", func() { k.sumTo(s, k.mul(k.load("x"), k.load("y"))) })
+		k.each("x", func() {
+			k.fetch("x", ahead)
+			k.sumTo(s, k.mul(k.load("x"), k.load("y")))
+		})
 		k.result("ret", k.tree(s))
 	}),
 	describe("sumSquares(x []float32) (ret float64)", "is Σ x² in 16 lanes of f64", func(k *kernel) {
 		s := k.squares()
-		k.each("x", func() { k.squareTo(s, k.load("x")) })
+		k.each("x", func() {
+			k.fetch("x", ahead)
+			k.squareTo(s, k.load("x"))
+		})
 		k.result("ret", k.tree64(s))
 	}),
 	describe("max(x []float32) (ret float32)", "is the largest element, NaN where there is one, -Inf of none", func(k *kernel) {
@@ -64,6 +100,9 @@ var rows = []*kernel{
 	describe("adamw(p, m, v, g []float32, t *adamStep)", "updates parameters p with moments m, v and gradient g", func(k *kernel) {
 		s := func(name string) *value { return k.field("t", "adamStep", name) }
 		k.each("p", func() {
+			for _, x := range []string{"p", "m", "v", "g"} {
+				k.fetch(x, ahead)
+			}
 			d := k.mul(k.load("g"), s("grad")).as("d")
 			m := k.add(k.mul(s("beta1"), k.load("m")), k.mul(s("one1"), d)).as("m")
 			k.store("m", m)

@@ -14,7 +14,11 @@ func (m *x86) memory(e *emitter, in *instr, group, regs []int) {
 		case in.array.param.elem() == 4 && e.tail && !m.wide:
 			m.masked(e, in.op, p, r, full)
 		case in.array.param.elem() == 4 && in.op == opStore:
-			e.line("VMOVUPS %s, %s%s", m.reg(r), mask, full)
+			move := "VMOVUPS"
+			if in.array.past && !e.tail {
+				move = "VMOVNTPS"
+			}
+			e.line("%s %s, %s%s", move, m.reg(r), mask, full)
 		case in.array.param.elem() == 4 && e.tail:
 			e.line("VMOVUPS.Z %s, %s%s", full, mask, m.reg(r))
 		case in.array.param.elem() == 4:
@@ -27,6 +31,11 @@ func (m *x86) memory(e *emitter, in *instr, group, regs []int) {
 			m.half2(e, in.op, r, half)
 		}
 	}
+}
+
+func (m *x86) fetch(e *emitter, in *instr) {
+	n := in.array.param.elem()
+	e.line("PREFETCHT0 %s(AX*%d)", at(16*e.round*n+in.imm, e.base[in.array]), n)
 }
 
 // masked loads or stores those of 8 elements that exist.
@@ -83,7 +92,9 @@ func (m *x86) prologue(e *emitter) {
 }
 
 func (m *x86) loop(e *emitter, l *loop, body func(rounds int)) {
-	m.pointers(e, l)
+	if !l.runs {
+		m.pointers(e, l)
+	}
 	e.labels++
 	n := e.labels
 	e.noted("elements done", "XORL AX, AX")
@@ -202,6 +213,25 @@ func (m *x86) rows(e *emitter, in *instr, body func()) {
 	}
 	e.line("DECQ %s", count)
 	e.line("JNZ  %s", row)
+}
+
+func (m *x86) runs(e *emitter, in *instr, body func()) {
+	l := in.body[0].loop
+	m.pointers(e, l)
+	e.noted("elements left in all runs", "MOVQ %s_len+%d(FP), R10", in.param.name, in.param.off+8)
+	e.noted("elements of a run", "MOVQ %s_len+%d(FP), R11", l.count.name, l.count.off+8)
+	m.label(e, "run")
+	body()
+	e.note = "the next run"
+	for _, a := range l.arrays {
+		if a.param != l.count {
+			e.line("LEAQ (%s)(R11*4), %s", e.base[a], e.base[a])
+		}
+	}
+	e.line("MOVQ R11, CX")
+	e.line("SHRQ $1, CX")
+	e.line("SUBQ R11, R10")
+	e.line("JG   run")
 }
 
 func (m *x86) unlessEqual(e *emitter, a, b int, label string) {
