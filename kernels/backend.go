@@ -37,6 +37,12 @@ type Backend interface {
 	Zero(dst tensor.Mat)
 	// Copy is dst[i][j] = src[i][j], rounded to dst.Type.
 	Copy(dst, src tensor.Mat)
+	// Quantize fills q, of type I8, from w, run by run of tensor.Int8Run columns: with s the largest
+	// |w[i][j]| divided by 127 in f32, the scale of the run is s, and q[i][j] is w[i][j]/s rounded to
+	// the nearest integer, ties to even. A run with s < Int8Least has scale and integers 0; one with an
+	// element that is not finite reads as NaN. No other operation writes such a matrix, and it is read
+	// as table of Gather, src of Copy and w of MatMul and LogProb alone: everything else refuses it.
+	Quantize(q, w tensor.Mat)
 
 	// Gather is y[i] = table[rows[i]]: the embedding, and the choice of the rows that reach the head.
 	Gather(y, table tensor.Mat, rows []int32)
@@ -112,6 +118,10 @@ type Backend interface {
 	// w = master rounded to w.Type. The master may be w itself.
 	AdamW(w, master, m, v, grad tensor.Mat, s AdamStep)
 }
+
+// Int8Least is the smallest scale of an I8 matrix but 0: numbers near the end of f32's range, which
+// processors may flush to 0, are.
+const Int8Least = 0x1p-96
 
 // VocabTile is the number of vocabulary columns whose exponentials LogProb and Sample sum
 // before they merge them into a row's running maximum and sum.

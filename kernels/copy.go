@@ -1,6 +1,7 @@
 package kernels
 
 import (
+	"fmt"
 	"unsafe"
 
 	"spell/tensor"
@@ -12,6 +13,28 @@ func Upload[T tensor.Float](b Backend, dst tensor.Mat, src []T) {
 	tensor.Encode(raw, dst.Type, src)
 	b.Write(dst, raw)
 }
+
+// UploadInt8 quantises src, the rows of dst, which is I8. It takes memory of the backend for some rows at a
+// time and panics with a *Fault where there is none.
+func UploadInt8[T tensor.Float](b Backend, dst tensor.Mat, src []T) {
+	if dst.Len() == 0 {
+		return
+	}
+	rows := min(max(stagingElements/dst.Cols, 1), dst.Rows)
+	staging, err := b.Alloc("staging", tensor.Bytes(tensor.F32, rows, dst.Cols))
+	if err != nil {
+		panic(&Fault{fmt.Errorf("quantising weights: %w", err)})
+	}
+	defer staging.Free()
+	m := staging.New(tensor.F32, rows, dst.Cols)
+	for at := 0; at < dst.Rows; at += rows {
+		to := min(at+rows, dst.Rows)
+		Upload(b, m.Slice(0, to-at), src[at*dst.Cols:to*dst.Cols])
+		b.Quantize(dst.Slice(at, to), m.Slice(0, to-at))
+	}
+}
+
+const stagingElements = 1 << 20
 
 // Download reads a contiguous matrix into dst, converting from src.Type.
 func Download[T tensor.Float](b Backend, dst []T, src tensor.Mat) {

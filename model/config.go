@@ -97,26 +97,37 @@ func (c *Config) Validate() error {
 
 // A Precision fixes the rounding points: Weight is the type of the parameters that products
 // read, Act of every operand of a product, of K and V and of block inputs, Acc of everything
-// between.
+// between. Where Weight is I8 it is the type of matrices and embedding; norms and biases are Acc.
 type Precision struct {
 	Name             string
 	Weight, Act, Acc tensor.DType
 }
 
-// The precisions. F64 is the oracle's.
+// The precisions. Int8 is for weights that are not trained, F64 the oracle's.
 var (
 	F32  = Precision{"f32", tensor.F32, tensor.F32, tensor.F32}
 	BF16 = Precision{"bf16", tensor.BF16, tensor.BF16, tensor.F32}
+	Int8 = Precision{"int8", tensor.I8, tensor.F32, tensor.F32}
 	F64  = Precision{"f64", tensor.F64, tensor.F64, tensor.F64}
 )
 
-// ParsePrecision reads "f32" or "bf16".
+// weight is the type of parameters of a kind.
+func (p Precision) weight(k Kind) tensor.DType {
+	if p.Weight == tensor.I8 && (k == Norm || k == Bias) {
+		return p.Acc
+	}
+	return p.Weight
+}
+
+// ParsePrecision reads "f32", "bf16" or "int8".
 func ParsePrecision(s string) (Precision, error) {
 	switch s {
 	case "f32":
 		return F32, nil
 	case "bf16":
 		return BF16, nil
+	case "int8":
+		return Int8, nil
 	}
-	return Precision{}, fmt.Errorf("precision %q is unknown; use f32 or bf16", s)
+	return Precision{}, fmt.Errorf("precision %q is unknown; use f32, bf16 or int8", s)
 }

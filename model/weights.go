@@ -66,7 +66,7 @@ func Shapes(c *Config) []Shape {
 // master copy the optimizer works on (W itself unless W is bf16) and the two moments.
 type Param struct {
 	Shape
-	W                  tensor.Mat // Precision.Weight
+	W                  tensor.Mat // Precision.Weight, or Acc beside I8
 	Grad, Master, M, V tensor.Mat // Precision.Acc; zero when not trained
 }
 
@@ -91,19 +91,22 @@ type Weights struct {
 }
 
 // NewWeights maps the parameters of c, and what training them takes if train. Their values are
-// zero; the caller initialises or loads them.
+// zero; the caller initialises or loads them. Int8 weights cannot be trained.
 func NewWeights(b kernels.Backend, c Config, p Precision, train bool) (*Weights, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
+	}
+	if train && p.Weight == tensor.I8 {
+		return nil, fmt.Errorf("int8 weights cannot be trained: an update is smaller than their steps")
 	}
 	w := &Weights{Config: c, Precision: p}
 	w.Rotary, _ = c.Rope.Rotary(c.HeadDim) // Validate has tried it
 	shapes := Shapes(&c)
 	// The parameters lie in one arena, what the optimizer keeps in another, gradients in a third.
-	take := func(name string, t tensor.DType, copies int, each func(i int, m []tensor.Mat)) error {
+	take := func(name string, t func(Kind) tensor.DType, copies int, each func(i int, m []tensor.Mat)) error {
 		size := 0
 		for _, s := range shapes {
-			size += copies * tensor.Bytes(t, s.Rows, s.Cols)
+			size += copies * tensor.Bytes(t(s.Kind), s.Rows, s.Cols)
 		}
 		a, err := b.Alloc(name, size)
 		if err != nil {
@@ -113,23 +116,24 @@ func NewWeights(b kernels.Backend, c Config, p Precision, train bool) (*Weights,
 		for i, s := range shapes {
 			m := make([]tensor.Mat, copies)
 			for k := range m {
-				m[k] = a.New(t, s.Rows, s.Cols)
+				m[k] = a.New(t(s.Kind), s.Rows, s.Cols)
 			}
 			each(i, m)
 		}
 		return nil
 	}
 	w.Params = make([]*Param, len(shapes))
-	err := take("weights", p.Weight, 1, func(i int, m []tensor.Mat) { w.Params[i] = &Param{Shape: shapes[i], W: m[0]} })
+	acc := func(Kind) tensor.DType { return p.Acc }
+	err := take("weights", p.weight, 1, func(i int, m []tensor.Mat) { w.Params[i] = &Param{Shape: shapes[i], W: m[0]} })
 	if err == nil && train {
-		err = take("gradients", p.Acc, 1, func(i int, m []tensor.Mat) { w.Params[i].Grad = m[0] })
+		err = take("gradients", acc, 1, func(i int, m []tensor.Mat) { w.Params[i].Grad = m[0] })
 	}
 	if err == nil && train {
 		copies := 2
 		if p.Weight != p.Acc {
 			copies = 3
 		}
-		err = take("optimizer", p.Acc, copies, func(i int, m []tensor.Mat) {
+		err = take("optimizer", acc, copies, func(i int, m []tensor.Mat) {
 			q := w.Params[i]
 			q.M, q.V, q.Master = m[0], m[1], q.W
 			if copies == 3 {
@@ -143,6 +147,27 @@ func NewWeights(b kernels.Backend, c Config, p Precision, train bool) (*Weights,
 	}
 	w.wire()
 	return w, nil
+}
+
+// Int8 maps a copy of w with int8 weights, to generate with while w is trained.
+func (w *Weights) Int8(b kernels.Backend) (*Weights, error) {
+	q, err := NewWeights(b, w.Config, Int8, false)
+	if err != nil {
+		return nil, err
+	}
+	q.Follow(b, w)
+	return q, nil
+}
+
+// Follow makes q, from Int8, the copy of w that it was before w changed.
+func (q *Weights) Follow(b kernels.Backend, w *Weights) {
+	for i, p := range q.Params {
+		if p.W.Type == tensor.I8 {
+			b.Quantize(p.W, w.Params[i].W)
+		} else {
+			b.Copy(p.W, w.Params[i].W)
+		}
+	}
 }
 
 // wire points the fields at the parameters by name.
@@ -183,6 +208,10 @@ func (w *Weights) Trained() bool { return !w.Params[0].Grad.IsZero() }
 
 // Set writes values, in the host's order of rows, to a parameter and its master copy.
 func Set[T tensor.Float](b kernels.Backend, p *Param, values []T) {
+	if p.W.Type == tensor.I8 {
+		kernels.UploadInt8(b, p.W, values)
+		return
+	}
 	kernels.Upload(b, p.W, values)
 	if !p.Master.IsZero() && p.Master != p.W {
 		kernels.Upload(b, p.Master, values)

@@ -38,6 +38,7 @@ type Config struct {
 	Temperature float64 `json:"temperature" doc:"of all roles; paper 0.7"`
 	TopP        float64 `json:"top_p" doc:"of all roles; paper 0.95"`
 	TopK        int     `json:"top_k" doc:"0: off, as in the paper"`
+	Int8        bool    `json:"int8" doc:"generate with an int8 copy of the weights, and correct the loss for the difference; --precision int8 sets it. Paper: no"`
 	MaxQuestion int     `json:"max_question" doc:"tokens of a questioner's output; paper 4,096"`
 	MaxAnswer   int     `json:"max_answer" doc:"tokens of a responder's output; paper 4,096, reasoning models 20,480"`
 	MaxVote     int     `json:"max_vote" doc:"tokens of a verifier's output; paper 4,096"`

@@ -91,14 +91,18 @@ func TestRealDocuments(t *testing.T) {
 // TestGuarded: a step by the real engine and one by the scripted policy, a checkpoint and a
 // resumed run never touch backend memory outside an operation.
 func TestGuarded(t *testing.T) {
-	for _, p := range []model.Precision{model.F32, model.BF16} {
+	for _, tt := range []struct {
+		p    model.Precision
+		int8 bool
+	}{{model.F32, false}, {model.BF16, false}, {model.BF16, true}} {
+		p := tt.p
 		inner, err := cpu.New(cpu.Options{Workers: 2})
 		if err != nil {
 			t.Fatal(err)
 		}
 		b := kerneltest.Guarded(inner)
 		docs, c, dir := documents(6, 4), small(), t.TempDir()
-		c.Draw = 4
+		c.Draw, c.Int8 = 4, tt.int8
 		tok := testTokenizer(t)
 		w := testWeights(t, b, p, tok.VocabSize())
 		r, err := New(c, b, w, &chat.Dialog{Tok: tok}, docs, nil)

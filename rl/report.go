@@ -181,7 +181,10 @@ func (rep *Report) String() string {
 	if u.Tokens == [role.NumRoles]int{} {
 		s.WriteString("  nothing to train on: weights unchanged")
 	} else {
-		fmt.Fprintf(&s, "  trained %d+%d+%d samples  grad %.3f  entropy %.2f  |Δlogp| %g", u.Sequences[0], u.Sequences[1], u.Sequences[2], u.GradNorm, u.Entropy, u.MaxLogpDiff)
+		fmt.Fprintf(&s, "  trained %d+%d+%d samples  grad %.3f  entropy %.2f  |Δlogp| %.3g", u.Sequences[0], u.Sequences[1], u.Sequences[2], u.GradNorm, u.Entropy, u.MaxLogpDiff)
+		if u.MeanLogpDiff > 0 {
+			fmt.Fprintf(&s, " mean %.2g", u.MeanLogpDiff)
+		}
 	}
 	return s.String()
 }

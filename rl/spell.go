@@ -52,6 +52,7 @@ type Run struct {
 	clusters []cluster
 	trainer  *train.Trainer
 	engine   generator
+	copied   *model.Weights // in int8, what engine generates with; nil where it does with Weights
 	memory   *curriculum.Memory
 	sampler  *curriculum.Sampler
 	phase    string         // what is being done, for OnPhase
@@ -103,6 +104,12 @@ func New(c Config, b kernels.Backend, w *model.Weights, text *chat.Dialog, docs 
 	if r.trainer, err = train.New(b, w, c.Optim, c.PassTokens, true); err != nil {
 		return nil, err
 	}
+	if c.Int8 {
+		if r.copied, err = w.Int8(b); err != nil {
+			return nil, err
+		}
+		w = r.copied
+	}
 	engine, err := rollout.New(b, w, rollout.Options{Slots: c.CacheTokens, Rows: min(c.PassTokens, 1024), Stop: w.EOS, Seed: c.Seed})
 	if err != nil {
 		return nil, err
@@ -116,6 +123,9 @@ func New(c Config, b kernels.Backend, w *model.Weights, text *chat.Dialog, docs 
 func (r *Run) Free() {
 	r.engine.Free()
 	r.trainer.Free()
+	if r.copied != nil {
+		r.copied.Free()
+	}
 }
 
 // Steps is the number of completed steps.

@@ -6,6 +6,7 @@ import (
 
 	"spell/model"
 	"spell/model/forest"
+	"spell/model/rollout"
 	"spell/model/train"
 	"spell/rl/curriculum"
 	"spell/rl/grpo"
@@ -174,11 +175,14 @@ type Update struct {
 	GradNorm  float64            `json:"grad_norm"` // before clipping; 0 where there was no update
 	Entropy   float64            `json:"entropy"`   // mean over trained tokens, nats
 	// MaxLogpDiff is the largest difference between the log-probability a token was sampled
-	// with and the one it is trained at: 0, since both are one computation.
-	MaxLogpDiff float64 `json:"max_logp_diff"`
+	// with and the one it is trained at: 0, since both are one computation, unless int8 weights
+	// sampled it. MeanLogpDiff is the mean.
+	MaxLogpDiff  float64 `json:"max_logp_diff"`
+	MeanLogpDiff float64 `json:"mean_logp_diff,omitempty"`
 }
 
-// update is one policy-gradient step on the groups (§3.5). Without groups the weights stay.
+// update is one policy-gradient step on the groups (§3.5). Without groups the weights stay. A token that
+// int8 weights sampled counts times the ratio of its probabilities, cut at grpo.Policy.MaxSamplerRatio.
 func (r *Run) update(groups []group) (Update, error) {
 	var u Update
 	if len(groups) == 0 {
@@ -218,6 +222,7 @@ func (r *Run) update(groups []group) (Update, error) {
 		total += t.Tokens()
 	}
 	tree, tokens := 0, 0
+	var apart rollout.Mismatch
 	for _, pack := range packs {
 		var scoredSamples []int
 		for range pack.Trees() {
@@ -239,6 +244,9 @@ func (r *Run) update(groups []group) (Update, error) {
 			}
 			s := policy.Coefficients(rows, dl, de)
 			u.MaxLogpDiff = max(u.MaxLogpDiff, s.MaxLogRatio)
+			for i, lp := range rows.Sampler {
+				apart.Add(lp, rows.Logp[i])
+			}
 			tokens += s.Tokens
 		})
 		if err != nil {
@@ -251,6 +259,9 @@ func (r *Run) update(groups []group) (Update, error) {
 	if tokens > 0 {
 		u.Entropy /= float64(tokens)
 	}
-	u.GradNorm, err = r.trainer.Update(1)
+	u.MeanLogpDiff = apart.Mean()
+	if u.GradNorm, err = r.trainer.Update(1); err == nil && r.copied != nil {
+		r.copied.Follow(r.Backend, r.Weights)
+	}
 	return u, err
 }

@@ -87,7 +87,7 @@ func (a *Arena) New(t DType, rows, cols int) Mat {
 	}
 	a.used = off + n
 	a.peak = max(a.peak, a.used)
-	return Mat{Arena: a, Off: off / t.Size(), Rows: rows, Cols: cols, Stride: cols, Type: t}
+	return Mat{Arena: a, Off: off / t.Size(), Rows: rows, Cols: cols, Stride: rowElems(t, cols), Type: t}
 }
 
 // Mark and Release make the arena a stack: Release(m) gives back all that was carved since
@@ -104,5 +104,5 @@ func (a *Arena) Release(mark int) {
 
 // Bytes is what a matrix of that shape takes from an arena, rounded up to Align.
 func Bytes(t DType, rows, cols int) int {
-	return (rows*cols*t.Size() + Align - 1) / Align * Align
+	return (rows*rowElems(t, cols)*t.Size() + Align - 1) / Align * Align
 }

@@ -10,7 +10,8 @@ import "fmt"
 // DType is the type of a matrix element.
 type DType uint8
 
-// The element types. F64 exists for the oracle alone: gradients are checked in it.
+// The element types. I8 is for weights that are only read: integers with scales, see Int8Run. F64
+// exists for the oracle alone: gradients are checked in it.
 const (
 	F32 DType = iota
 	BF16
@@ -52,7 +53,7 @@ func (t DType) String() string {
 }
 
 // Mat is a row-major matrix view into an Arena: element (i, j) lies at element offset
-// Off + i*Stride + j, counted in elements of Type. The zero Mat stands for "none".
+// Off + i*Stride + j, counted in elements of Type (for I8, its integer). The zero Mat stands for "none".
 type Mat struct {
 	Arena  *Arena
 	Off    int // elements from the arena's start
@@ -68,8 +69,8 @@ func (m Mat) IsZero() bool { return m.Arena == nil }
 // Len is the number of elements, Rows × Cols.
 func (m Mat) Len() int { return m.Rows * m.Cols }
 
-// Contiguous says whether the rows follow each other without gaps.
-func (m Mat) Contiguous() bool { return m.Stride == m.Cols || m.Rows <= 1 }
+// Contiguous says whether the elements follow each other without gaps, which those of I8 never do.
+func (m Mat) Contiguous() bool { return m.Type != I8 && (m.Stride == m.Cols || m.Rows <= 1) }
 
 // Slice is the view of rows [from, to).
 func (m Mat) Slice(from, to int) Mat {
@@ -83,6 +84,9 @@ func (m Mat) Slice(from, to int) Mat {
 
 // ColSlice is the view of columns [from, to).
 func (m Mat) ColSlice(from, to int) Mat {
+	if m.Type == I8 {
+		panic(fmt.Sprintf("tensor: columns of %v, whose rows end in scales", m))
+	}
 	if from < 0 || to < from || to > m.Cols {
 		panic(fmt.Sprintf("tensor: columns [%d, %d) of a matrix of %d columns", from, to, m.Cols))
 	}

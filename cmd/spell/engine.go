@@ -27,7 +27,7 @@ func (e *engine) flags(root *cobra.Command) {
 	f := root.PersistentFlags()
 	f.StringVar(&e.backend, "backend", "auto", "where to compute: auto, cpu or cuda")
 	f.IntVar(&e.workers, "workers", 0, "worker threads of the CPU backend; 0: one a processor. Results do not depend on it")
-	f.StringVar(&e.precision, "precision", "f32", "rounding of weights and activations: f32 or bf16")
+	f.StringVar(&e.precision, "precision", "f32", "rounding of weights and activations: f32, bf16, or int8 (of weights alone, for generating and scoring)")
 	f.BoolVar(&e.quiet, "quiet", false, "print results only, no progress")
 }
 

@@ -171,7 +171,7 @@ func TestBadArguments(t *testing.T) {
 
 		{generate(), []string{"--prompt", "--ids"}},
 		{generate("--prompt", "a", "--ids", "1"), []string{"--prompt", "--ids"}},
-		{generate("--ids", "1", "--precision", "f17"), []string{"--precision", `"f17"`, "f32 or bf16"}},
+		{generate("--ids", "1", "--precision", "f17"), []string{"--precision", `"f17"`, "f32, bf16 or int8"}},
 		{generate("--ids", "1", "--bogus"), []string{"--bogus"}},
 		{generate("--ids", "1,x"), []string{"--ids", `"x"`}},
 		{generate("--ids", "1,,2"), []string{"--ids", `""`}},
@@ -252,6 +252,7 @@ func TestBadDocuments(t *testing.T) {
 		{[]string{"--docs", at("good"), "--config", notJSON}, []string{notJSON}},
 		{[]string{"--docs", at("good"), "--config", negative}, []string{"hidden_size is -8"}},
 		{[]string{"--docs", at("good"), "--precision", "f17"}, []string{"f17"}},
+		{[]string{"--docs", at("good"), "--precision", "int8"}, []string{"--precision int8", "f32 or bf16"}},
 		{[]string{"--docs", at("good"), "--bogus"}, []string{"--bogus"}},
 	} {
 		t.Run(strings.Join(c.args, " "), func(t *testing.T) {

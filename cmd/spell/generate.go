@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"spell/model"
 	"spell/model/forest"
 	"spell/model/rollout"
 )
@@ -121,16 +122,21 @@ func generateCommand(e *engine) *cobra.Command {
 			if asJSON {
 				enc := json.NewEncoder(cmd.OutOrStdout())
 				enc.SetEscapeHTML(false)
-				return enc.Encode(out)
-			}
-			for _, x := range out {
-				if text != nil {
-					fmt.Fprintln(cmd.OutOrStdout(), x.Text)
-				} else {
-					fmt.Fprintln(cmd.OutOrStdout(), x.IDs)
+				if err := enc.Encode(out); err != nil {
+					return err
+				}
+			} else {
+				for _, x := range out {
+					if text != nil {
+						fmt.Fprintln(cmd.OutOrStdout(), x.Text)
+					} else {
+						fmt.Fprintln(cmd.OutOrStdout(), x.IDs)
+					}
 				}
 			}
-			return nil
+			return e.mismatch(b, w, dir, func(stored *model.Weights) (fmt.Stringer, error) {
+				return rollout.Compare(b, stored, results, 2048)
+			})
 		},
 	}
 	f := cmd.Flags()

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"spell/model"
 	"spell/model/train"
 	"spell/rl/corpus"
 	"spell/rl/pretrain"
@@ -65,6 +66,9 @@ func pretrainCommand(e *engine) *cobra.Command {
 				return err
 			}
 			defer b.Close()
+			if p == model.Int8 {
+				return errors.New("--precision int8 is for generating and scoring; weights that are trained need f32 or bf16")
+			}
 			have, err := train.List(out)
 			if err != nil {
 				return err

@@ -171,10 +171,11 @@ func checkpoint(n int) []string {
 	return names
 }
 
-// TestTrainKilled: a run killed in its fourth step, and one stopped by Ctrl-C, go on with
-// --resume to the bytes of a run that was left alone.
-func TestTrainKilled(t *testing.T) {
-	spell, dir := program(t), t.TempDir()
+// chainRun is a folder and the command line of a run of six steps in it, on the chain model, which trains in most of
+// them.
+func chainRun(t *testing.T) (dir string, args func(out string, more ...string) []string) {
+	t.Helper()
+	dir = t.TempDir()
 	chainModel(t, filepath.Join(dir, "model"))
 	chainPrompts(t, filepath.Join(dir, "prompts"))
 	for _, at := range []string{"north", "south", "east", "west"} {
@@ -187,10 +188,18 @@ func TestTrainKilled(t *testing.T) {
 		"max_rounds": 2, "verifier_groups": 4, "verifier_any": true, "pass_tokens": 512, "cache_tokens": 32768, "checkpoint": 1, "keep": 9,
 		"optim": {"lr": 1e-3, "embed_scale": 1, "beta1": 0.9, "beta2": 0.99, "eps": 1e-8, "weight_decay": 0.01, "clip_norm": 1}}`,
 		filepath.Join(dir, "prompts")))
-	args := func(out string, more ...string) []string {
+	args = func(out string, more ...string) []string {
 		return append([]string{"train", "--model", filepath.Join(dir, "model"), "--docs", filepath.Join(dir, "docs"), "--config", config,
 			"--steps", "6", "--eval", "0", "--seed", "5", "--out", out}, more...)
 	}
+	return dir, args
+}
+
+// TestTrainKilled: a run killed in its fourth step, and one stopped by Ctrl-C, go on with
+// --resume to the bytes of a run that was left alone.
+func TestTrainKilled(t *testing.T) {
+	spell := program(t)
+	dir, args := chainRun(t)
 	straight := filepath.Join(dir, "straight")
 	out, err := execute(t, nil, spell, args(straight)...)
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"spell/kernels"
 	"spell/model"
 	"spell/model/forest"
 )
@@ -33,39 +34,23 @@ func scoreCommand(e *engine) *cobra.Command {
 			if err := f.Validate(w.Vocab, w.Context); err != nil {
 				return fmt.Errorf("%s does not fit %s: %w", file, dir, err)
 			}
-			l := forest.Lay(f)
-			d, err := model.NewDecoder(b, w, len(l.Ids), len(l.Scored), false, false)
+			out, err := scoreIDs(b, w, f)
 			if err != nil {
-				return err
-			}
-			stats, err := d.Score(l)
-			if err != nil {
-				return err
-			}
-			top, err := d.Argmax(l)
-			if err != nil {
-				return err
-			}
-			out := struct {
-				LogProb []float32 `json:"logprob_of_next"`
-				Argmax  []int32   `json:"argmax"`
-			}{make([]float32, len(stats)), top}
-			sum := 0.0
-			for i, s := range stats {
-				if s.LogProb != s.LogProb {
-					return fmt.Errorf("%s: the log-probability of token %d is not a number: its weights overflow", dir, i+1)
-				}
-				out.LogProb[i] = s.LogProb
-				sum += float64(s.LogProb)
+				return fmt.Errorf("%s: %w", dir, err)
 			}
 			if asJSON {
-				return json.NewEncoder(cmd.OutOrStdout()).Encode(out)
+				if err := json.NewEncoder(cmd.OutOrStdout()).Encode(out); err != nil {
+					return err
+				}
+			} else {
+				sum := 0.0
+				for i, lp := range out.LogProb {
+					fmt.Fprintf(cmd.OutOrStdout(), "%d\t%d\t%.6f\n", i+1, ids[i+1], lp)
+					sum += float64(lp)
+				}
+				fmt.Fprintf(cmd.OutOrStdout(), "%d tokens scored, log-probability %.4f, perplexity %.4f\n", len(out.LogProb), sum, perplexity(sum, len(out.LogProb)))
 			}
-			for i, s := range stats {
-				fmt.Fprintf(cmd.OutOrStdout(), "%d\t%d\t%.6f\n", i+1, ids[i+1], s.LogProb)
-			}
-			fmt.Fprintf(cmd.OutOrStdout(), "%d tokens scored, log-probability %.4f, perplexity %.4f\n", len(stats), sum, perplexity(sum, len(stats)))
-			return nil
+			return e.mismatch(b, w, dir, func(stored *model.Weights) (fmt.Stringer, error) { return out.compare(b, stored, f) })
 		},
 	}
 	cmd.Flags().StringVar(&dir, "model", "", "Hugging Face model directory")
@@ -74,6 +59,53 @@ func scoreCommand(e *engine) *cobra.Command {
 	cmd.MarkFlagRequired("model")
 	cmd.MarkFlagRequired("ids")
 	return cmd
+}
+
+// A scoring is what score prints.
+type scoring struct {
+	LogProb []float32 `json:"logprob_of_next"`
+	Argmax  []int32   `json:"argmax"`
+}
+
+// scoreIDs scores the one segment of f.
+func scoreIDs(b kernels.Backend, w *model.Weights, f forest.Forest) (*scoring, error) {
+	l := forest.Lay(f)
+	d, err := model.NewDecoder(b, w, len(l.Ids), len(l.Scored), false, false)
+	if err != nil {
+		return nil, err
+	}
+	defer d.Free()
+	stats, err := d.Score(l)
+	if err != nil {
+		return nil, err
+	}
+	s := &scoring{LogProb: make([]float32, len(stats))}
+	for i, t := range stats {
+		if t.LogProb != t.LogProb {
+			return nil, fmt.Errorf("the log-probability of token %d is not a number: its weights overflow", i+1)
+		}
+		s.LogProb[i] = t.LogProb
+	}
+	s.Argmax, err = d.Argmax(l)
+	return s, err
+}
+
+// compare scores f with other weights, too.
+func (s *scoring) compare(b kernels.Backend, w *model.Weights, f forest.Forest) (fmt.Stringer, error) {
+	other, err := scoreIDs(b, w, f)
+	if err != nil {
+		return nil, err
+	}
+	a := agreement{of: len(s.Argmax)}
+	for i, lp := range s.LogProb {
+		a.Add(lp, other.LogProb[i])
+	}
+	for i, id := range s.Argmax {
+		if id != other.Argmax[i] {
+			a.other++
+		}
+	}
+	return a, nil
 }
 
 func readIDs(file string) ([]int32, error) {

@@ -37,7 +37,8 @@ func trainCommand(e *engine) *cobra.Command {
 		Short: "Improve a model on documents by self-play",
 		Long: "train runs self-play (SPELL) over the .txt and .md files under --docs: a sub-folder is a cluster of\n" +
 			"related documents, a flat folder is cut into clusters by similarity. Without --model it trains the\n" +
-			"embedded base, without --docs it uses a generated world, whose truth it knows and reports.",
+			"embedded base, without --docs it uses a generated world, whose truth it knows and reports.\n" +
+			"--precision int8 generates with an int8 copy of weights that are trained in f32.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return e.train(cmd, t) },
 	}
@@ -86,6 +87,7 @@ func (e *engine) train(cmd *cobra.Command, t trainFlags) error {
 	if err != nil {
 		return err
 	}
+	c.Int8 = c.Int8 || e.precision == model.Int8.Name
 	if t.print {
 		return rl.Describe(cmd.OutOrStdout(), c)
 	}
@@ -105,6 +107,9 @@ func (e *engine) train(cmd *cobra.Command, t trainFlags) error {
 		return err
 	}
 	defer b.Close()
+	if p == model.Int8 {
+		p = model.F32
+	}
 	var run *rl.Run
 	if going {
 		run, err = rl.Resume(t.out, c, b, p, docs, judge)
@@ -119,7 +124,11 @@ func (e *engine) train(cmd *cobra.Command, t trainFlags) error {
 		return err
 	}
 	clusters, documents, unread := run.Documents()
-	fmt.Fprintf(cmd.OutOrStdout(), "%d parameters, %s, %s; %d documents in %d clusters fit a prompt, %d do not\n", run.Weights.Config.Params(), b.Name(), p.Name, documents, clusters, unread)
+	how := p.Name
+	if c.Int8 {
+		how += ", generating in int8"
+	}
+	fmt.Fprintf(cmd.OutOrStdout(), "%d parameters, %s, %s; %d documents in %d clusters fit a prompt, %d do not\n", run.Weights.Config.Params(), b.Name(), how, documents, clusters, unread)
 	if t.resume && !going {
 		fmt.Fprintf(cmd.OutOrStdout(), "%s holds no checkpoint yet: starting from the beginning\n", t.out)
 	}

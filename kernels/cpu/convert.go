@@ -28,6 +28,12 @@ func (s isa) load(dst []float32, ldd int, m *mat, i, rows, j, cols int) {
 		s.widenRows(dst, ldd, m.h[from:to], m.stride, rows, cols)
 		return
 	}
+	if m.q != nil {
+		for r := range rows {
+			m.dequantize(dst[r*ldd:][:cols], i+r, j)
+		}
+		return
+	}
 	s.copyRows(dst, ldd, m.f[from:to], m.stride, rows, cols)
 }
 

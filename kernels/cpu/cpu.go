@@ -65,6 +65,7 @@ type calls struct {
 	pack         packCall
 	copy         copyCall
 	panels       passing // of the running product
+	quantize     quantizeCall
 	move         moveCall
 	scatter      scatterCall
 	norm         normCall

@@ -351,7 +351,11 @@ func TestNoAllocation(t *testing.T) {
 	a := &kernels.Attention{Heads: 4, KVHeads: 4, Dim: 32, Scale: 1, Queries: []kernels.Query{{Row: 0, Len: 200, Spans: []kernels.Span{{Row: 0, Len: 200}}}}}
 	ids, f := make([]int32, 200), make([]float32, 200)
 	experts, ends := r.mat(tensor.F32, 3*128, 128, 0, 1).got, []int32{120, 125, 200}
+	q, source := r.want.New(tensor.I8, 128, 128), r.mat(tensor.F32, 128, 128, 0, 1).want
 	all := func() {
+		r.b.Quantize(q, source)
+		r.b.MatMul(y, x, q, tensor.Mat{}, false)
+		r.b.MatMul(y.Slice(0, 2), x.Slice(0, 2), q, tensor.Mat{}, false)
 		r.b.RMSNorm(y, x, norm, 1e-6)
 		r.b.MatMul(y, x, w, tensor.Mat{}, false)
 		r.b.MatMulGradX(y, x, w, true)

@@ -47,7 +47,12 @@ func FuzzProducts(f *testing.F) {
 			b.MatMul(y, x, w, tensor.Mat{}, acc)
 			b.MatMulGradX(dx, dy, w, acc)
 			b.MatMulGradW(dw, tensor.Mat{}, dy, x)
-			got := [][]float64{elems(y), elems(dx), elems(dw)}
+			q, z := r.want.New(tensor.I8, n, k), r.mat(typ, m, n, 0, 1).got
+			b.Quantize(q, w)
+			for range 2 { // the second use packs q
+				b.MatMul(z, x, q, tensor.Mat{}, false)
+			}
+			got := [][]float64{elems(y), elems(dx), elems(dw), elems(z)}
 			if d := k/4*4 + 4; m*d < 1<<16 {
 				a := &kernels.Attention{Heads: 2, KVHeads: 1, Dim: d, Scale: .1, Queries: []kernels.Query{{Len: int32(m), Spans: []kernels.Span{{Len: int32(m)}}}}}
 				q, o, lse := r.mat(typ, m, 2*d, 0, 1).got, r.mat(typ, m, 2*d, 0, 1).got, r.mat(tensor.F32, m, 2, 0, 1).got

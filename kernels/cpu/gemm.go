@@ -62,7 +62,7 @@ func (b *Backend) MatMul(y, x, w, bias tensor.Mat, acc bool) {
 	kernels.CheckShape("MatMul", "y", y, x.Rows, w.Rows)
 	kernels.CheckShape("MatMul", "w", w, w.Rows, x.Cols)
 	g := &b.calls.gemm
-	*g = gemmCall{c: view("MatMul", y), a: view("MatMul", x), b: view("MatMul", w), acc: acc, m: x.Rows, n: w.Rows, k: x.Cols}
+	*g = gemmCall{c: view("MatMul", y), a: view("MatMul", x), b: weights("MatMul", w), acc: acc, m: x.Rows, n: w.Rows, k: x.Cols}
 	if !bias.IsZero() {
 		kernels.CheckShape("MatMul", "bias", bias, 1, w.Rows)
 		v := view("MatMul", bias)
@@ -221,15 +221,17 @@ func (c *copyCall) rows(w *worker, k0, rows int) {
 
 // run runs a call whose operands are as they should be.
 func (b *Backend) run(g *gemmCall) {
-	n, wide := g.plan(len(b.pool.workers))
+	n, wide := b.plan(g, len(b.pool.workers))
 	b.pool.do(g, n, wide)
 }
 
 // plan cuts a call into tasks for that many workers.
-func (g *gemmCall) plan(workers int) (tasks int, wide bool) {
+func (b *Backend) plan(g *gemmCall, workers int) (tasks int, wide bool) {
 	flops := 2 * g.m * g.n * g.k
 	wide = workers > 1 && flops > wideFlops
 	switch {
+	case g.how == packed && g.panels.q != nil && b.isa.few(g.m):
+		g.kb = max(g.k, 1) // int8 panels are read from end to end
 	case g.how == packed:
 		g.kb = packedK
 	case g.how == inPlace && g.m <= 2*tileRows:
@@ -254,7 +256,7 @@ const wideFlops = 1 << 20
 func (g *gemmCall) cut(workers int) {
 	all := ceil(g.n, panelCols) * panelCols
 	rows, cols := min(480, g.m), min(1024, all)
-	if g.how == inPlace || g.how == packed && g.as == g.panels.layout {
+	if g.how == inPlace || g.how == packed && g.as == g.panels.layout && g.panels.q == nil {
 		rows = min(120, g.m)
 	}
 	if g.strips {
@@ -333,6 +335,10 @@ func (g *gemmCall) block(w *worker, i0, i1, j0, j1, k0, k1 int, first, last bool
 		kept := g.halfPanel(j, k0, k1)
 		if kept != nil && g.as == floats && w.s.skinny(i1-i0, k1-k0) {
 			w.s.productPairs(&t, c, a, kept, bias, i1-i0)
+			continue
+		}
+		if p := g.int8Panel(j, k0, k1); p.q != nil && w.s.few(i1-i0) {
+			w.s.productInt8(&t, c, a, p, bias, i1-i0)
 			continue
 		}
 		var b []float32
@@ -438,11 +444,13 @@ func (g *gemmCall) panel(w *worker, j, n, k0, k1 int, kept []float32) ([]float32
 	if g.how == inPlace {
 		return g.b.f[k0*g.b.stride+j:], g.b.stride
 	}
-	if g.how == packed && kept == nil {
+	if g.how == packed && kept == nil && g.panels.q == nil {
 		return g.panels.f[((g.first+j/panelCols)*g.k+k0)*panelCols:][:(k1-k0)*panelCols], panelCols
 	}
 	p := w.take((k1 - k0 + 3) * panelCols)
 	switch {
+	case g.how == packed && g.panels.q != nil:
+		w.s.widenInt8(p, g.int8Panel(j, k0, k1))
 	case g.how == packed:
 		w.s.unpair(p, panelCols, kept, k1-k0)
 	case g.as == quads:

@@ -51,7 +51,7 @@ func (b *Backend) grouped(ends []int32, of func(e, from, rows int) gemmCall) {
 	tasks, flops := 0, 0
 	for i := range c.calls {
 		g := &c.calls[i]
-		n, _ := g.plan(workers)
+		n, _ := b.plan(g, workers)
 		c.first = append(c.first, tasks)
 		tasks += n
 		flops += 2 * g.m * g.n * g.k
@@ -67,7 +67,7 @@ func (b *Backend) GroupMatMul(y, x, w tensor.Mat, ends []int32) {
 	kernels.CheckShape(op, "y", y, x.Rows, n)
 	kernels.CheckShape(op, "w", w, w.Rows, x.Cols)
 	kernels.CheckGroups(op, ends, x.Rows, w, n)
-	ys, xs, ws := view(op, y), view(op, x), view(op, w)
+	ys, xs, ws := view(op, y), view(op, x), weights(op, w)
 	var all *pack
 	if n%panelCols == 0 {
 		all = b.packOf(w, x.Rows)

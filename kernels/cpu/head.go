@@ -50,7 +50,7 @@ type logProbCall struct {
 
 // logits prepares the product x·wᵀ.
 func (b *Backend) logits(op string, x, w tensor.Mat) gemmCall {
-	g := gemmCall{a: view(op, x), b: view(op, w), m: x.Rows, n: w.Rows, k: x.Cols}
+	g := gemmCall{a: view(op, x), b: weights(op, w), m: x.Rows, n: w.Rows, k: x.Cols}
 	b.withWeights(&g, b.packOf(w, x.Rows))
 	// Rows of a task: each task reads all of w, so as many as keep the workers even.
 	tasks := 2 * len(b.pool.workers)

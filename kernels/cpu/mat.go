@@ -7,18 +7,20 @@ import (
 	"spell/tensor"
 )
 
-// A mat is a tensor.Mat resolved to host memory. Exactly one of f and h is set where the matrix
+// A mat is a tensor.Mat resolved to host memory. Exactly one of f, h and q is set where the matrix
 // has elements: every operation computes on rows of f32, which a bf16 matrix widens on load
-// (exactly) and rounds to on store.
+// (exactly) and rounds to on store. An I8 matrix is only read.
 type mat struct {
 	f                  []float32
 	h                  []uint16
+	q                  []int8
+	scale              []float32 // of q: tensor.Int8
 	rows, cols, stride int
 	half               bool // elements are bf16
 	past               bool // what is written goes past the caches; see beyond
 }
 
-// view resolves m. The zero Mat gives the zero mat, whose none() is true.
+// view resolves m, which operations may write to. The zero Mat gives the zero mat, whose none() is true.
 func view(op string, m tensor.Mat) mat {
 	if m.IsZero() {
 		return mat{}
@@ -35,7 +37,17 @@ func view(op string, m tensor.Mat) mat {
 	return v
 }
 
-func (m *mat) none() bool { return m.f == nil && m.h == nil }
+// weights is view for an operand that may be I8.
+func weights(op string, m tensor.Mat) mat {
+	if m.IsZero() || m.Type != tensor.I8 {
+		return view(op, m)
+	}
+	v := mat{rows: m.Rows, cols: m.Cols, stride: m.Stride}
+	v.q, v.scale = tensor.Int8(m)
+	return v
+}
+
+func (m *mat) none() bool { return m.f == nil && m.h == nil && m.q == nil }
 
 // row is columns [c0, c1) of row i as f32: the memory itself where m is f32, else widened into buf.
 func (m *mat) row(s isa, i, c0, c1 int, buf []float32) []float32 {
@@ -44,6 +56,10 @@ func (m *mat) row(s isa, i, c0, c1 int, buf []float32) []float32 {
 		buf = buf[:c1-c0]
 		s.widen(buf, m.h[o+c0:o+c1])
 		return buf
+	}
+	if m.q != nil {
+		m.dequantize(buf[:c1-c0], i, c0)
+		return buf[:c1-c0]
 	}
 	return m.f[o+c0 : o+c1 : o+c1]
 }
@@ -149,9 +165,12 @@ func (m mat) slice(from, n int) mat {
 		return m
 	}
 	lo, hi := from*m.stride, (from+n-1)*m.stride+m.cols
-	if m.half {
+	switch {
+	case m.half:
 		m.h = m.h[lo:hi]
-	} else {
+	case m.q != nil:
+		m.q, m.scale = m.q[lo:hi], m.scale[lo/4:]
+	default:
 		m.f = m.f[lo:hi]
 	}
 	return m

@@ -87,9 +87,12 @@ func (k packKey) rowIn(m tensor.Mat) (int, bool) {
 }
 
 // A pack holds the panels of a transposed weight matrix [N, K]: panel p is the [K][32] array of columns
-// 32p…, or, of bf16, an array of pairs or quads of steps; see layout. Columns beyond N are 0.
+// 32p…, or, of bf16, an array of pairs or quads of steps; see layout. Of I8 it is q instead, with scales; see
+// steps. Columns beyond N are 0.
 type pack struct {
 	f      []float32
+	q      []int8
+	scale  []float32
 	layout layout
 	fresh  bool          // holds the weights as they are
 	used   bool          // by a product since they last changed
@@ -107,6 +110,25 @@ func newPack(words int) *pack {
 		return nil
 	}
 	return &pack{f: tensor.Elems[float32](a.New(tensor.F32, 1, words)), arena: a}
+}
+
+// packFor maps memory for the pack of w, likewise.
+func (b *Backend) packFor(w *mat) *pack {
+	cols := ceil(w.rows, panelCols) * panelCols
+	if w.q == nil {
+		l := b.packedLayout(w.half)
+		p := newPack(cols * l.steps(w.cols))
+		if p != nil {
+			p.layout = l
+		}
+		return p
+	}
+	scales := cols * ceil(w.cols, tensor.Int8Run)
+	a, err := tensor.MapArena("pack", tensor.Bytes(tensor.I8, 1, cols*w.cols)+tensor.Bytes(tensor.F32, 1, scales))
+	if err != nil {
+		return nil
+	}
+	return &pack{q: tensor.Elems[int8](a.New(tensor.I8, 1, cols*w.cols)), scale: tensor.Elems[float32](a.New(tensor.F32, 1, scales)), arena: a}
 }
 
 func (b *Backend) state(a *tensor.Arena) *arenaState {
@@ -147,18 +169,16 @@ func (b *Backend) packOf(w tensor.Mat, rows int) *pack {
 		return nil
 	}
 	s.touched(w.Arena)
-	m := view("MatMul", w)
+	m := weights("MatMul", w)
 	key := keyOf(w)
 	p := s.packs[key]
 	if p == nil {
 		if s.packs == nil {
 			s.packs = map[packKey]*pack{}
 		}
-		l := b.packedLayout(m.half)
-		if p = newPack(ceil(w.Rows, panelCols) * panelCols * l.steps(w.Cols)); p == nil {
+		if p = b.packFor(&m); p == nil {
 			return nil
 		}
-		p.layout = l
 		s.packs[key] = p
 	}
 	if !p.fresh && !p.asked && rows <= tileRows {
@@ -206,6 +226,10 @@ type packCall struct {
 func (c *packCall) task(w *worker, i int) {
 	j := i * panelCols
 	cols := min(panelCols, c.w.rows-j)
+	if c.w.q != nil {
+		c.steps(i, c.w.cols, 0, c.w.cols).fill(&c.w, j)
+		return
+	}
 	n := len(c.f) / ceil(c.w.rows, panelCols)
 	switch panel := c.f[i*n:][:n]; c.layout {
 	case pairs:
@@ -249,7 +273,7 @@ func packPanel(w *worker, p []float32, ld int, m *mat, j, n, k0, k1 int) {
 	}
 	top := w.top
 	for r := 0; r < n; r += 16 {
-		if !m.half && r+16 <= n {
+		if m.f != nil && r+16 <= n {
 			w.s.transpose(p[r:], ld, m.f[(j+r)*m.stride+k0:], m.stride, cols)
 			continue
 		}

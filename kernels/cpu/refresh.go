@@ -41,9 +41,12 @@ func (b *Backend) refreshes(w tensor.Mat) []refresh {
 
 // mustHold panics unless p holds the panels of w.
 func (p *pack) mustHold(w tensor.Mat) {
-	c := packCall{&pack{f: make([]float32, len(p.f)), layout: p.layout}, view("pack", w)}
+	c := packCall{&pack{f: make([]float32, len(p.f)), q: make([]int8, len(p.q)), scale: make([]float32, len(p.scale)), layout: p.layout}, weights("pack", w)}
 	for i := range ceil(w.Rows, panelCols) {
 		c.task(&worker{s: generic}, i)
+	}
+	if !slices.Equal(c.q, p.q) {
+		panic(fmt.Sprintf("cpu: the packed copy of %v in arena %q is not what the weights are: whoever changes parameters other than through the backend must call Arena.Touch", w, w.Arena.Name()))
 	}
 	for i, v := range c.f {
 		if math.Float32bits(v) == math.Float32bits(p.f[i]) {

@@ -81,7 +81,7 @@ func (b *Backend) Zero(dst tensor.Mat) {
 func (b *Backend) Copy(dst, src tensor.Mat) {
 	kernels.CheckShape("Copy", "src", src, dst.Rows, dst.Cols)
 	d := b.beyond("Copy", dst, src)
-	b.move(moveCall{dst: d, src: view("Copy", src), n: d.rows})
+	b.move(moveCall{dst: d, src: weights("Copy", src), n: d.rows})
 	b.loaded(dst)
 }
 
@@ -89,7 +89,7 @@ func (b *Backend) Copy(dst, src tensor.Mat) {
 func (b *Backend) Gather(y, table tensor.Mat, rows []int32) {
 	kernels.CheckShape("Gather", "y", y, len(rows), table.Cols)
 	kernels.CheckRows("Gather", rows, table.Rows)
-	b.move(moveCall{dst: b.beyond("Gather", y, y), src: view("Gather", table), from: rows, n: len(rows)})
+	b.move(moveCall{dst: b.beyond("Gather", y, y), src: weights("Gather", table), from: rows, n: len(rows)})
 	b.wrote(y)
 }
 

@@ -46,8 +46,11 @@ func (s isa) product(t *tile, c, a, b, bias []float32, m int) {
 	}
 }
 
-// skinny says whether productPairs takes products of m rows and k steps.
-func (s isa) skinny(m, k int) bool { return s != generic && m <= 16 && k%2 == 0 }
+// few says whether products of m rows read packed weights where they lie, productInt8, or, of k steps,
+// productPairs.
+func (s isa) few(m int) bool { return s != generic && m <= 16 }
+
+func (s isa) skinny(m, k int) bool { return s.few(m) && k%2 == 0 }
 
 // productPairs is product with a packed panel of pairs, read where it lies: few rows share the cost
 // of widening it.

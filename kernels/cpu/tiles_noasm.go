@@ -8,7 +8,9 @@ func (isa) dotsFaster() bool { return false }
 
 func (isa) product(t *tile, c, a, b, bias []float32, m int) { productGeneric(t, c, a, b, bias, m) }
 
-// skinny says whether productPairs takes products of m rows and k steps: never.
+// few and skinny say whether there are productInt8 and productPairs for some rows: never.
+func (isa) few(int) bool { return false }
+
 func (isa) skinny(int, int) bool { return false }
 
 func (isa) productPairs(*tile, []float32, []float32, []float32, []float32, int) {

@@ -74,6 +74,11 @@ func (g *guard) Copy(dst, src tensor.Mat) {
 	g.b.Copy(dst, src)
 }
 
+func (g *guard) Quantize(q, w tensor.Mat) {
+	defer g.open(q, w)()
+	g.b.Quantize(q, w)
+}
+
 func (g *guard) Gather(y, table tensor.Mat, rows []int32) {
 	defer g.open(y, table)()
 	g.b.Gather(y, table, rows)

@@ -138,6 +138,28 @@ func (s *suite) refusals(t *testing.T) {
 		{"AdamW", [][2]int{{2, 8}, {2, 8}, {2, 7}, {2, 8}, {2, 8}}, func(b kernels.Backend, m []tensor.Mat) {
 			b.AdamW(m[0], m[1], m[2], m[3], m[4], kernels.AdamStep{Step: 1})
 		}},
+		{"Quantize, shape", [][2]int{{2, 8}, {3, 8}}, func(b kernels.Backend, m []tensor.Mat) { b.Quantize(int8Of(b, m[0]), m[1]) }},
+		{"Quantize to another type", [][2]int{{2, 8}, {2, 8}}, func(b kernels.Backend, m []tensor.Mat) { b.Quantize(m[0], m[1]) }},
+		{"Write to int8", [][2]int{{1, 8}}, func(b kernels.Backend, m []tensor.Mat) { b.Write(int8Of(b, m[0]), make([]byte, 8)) }},
+		{"Read of int8", [][2]int{{1, 8}}, func(b kernels.Backend, m []tensor.Mat) { b.Read(make([]byte, 8), int8Of(b, m[0])) }},
+		{"Copy to int8", [][2]int{{2, 8}}, func(b kernels.Backend, m []tensor.Mat) { b.Copy(int8Of(b, m[0]), m[0]) }},
+		{"Zero of int8", [][2]int{{2, 8}}, func(b kernels.Backend, m []tensor.Mat) { b.Zero(int8Of(b, m[0])) }},
+		{"Scatter to int8", [][2]int{{2, 8}, {1, 8}}, func(b kernels.Backend, m []tensor.Mat) { b.Scatter(int8Of(b, m[0]), m[1], []int32{0}) }},
+		{"RMSNorm by int8", [][2]int{{2, 8}, {2, 8}, {1, 8}}, func(b kernels.Backend, m []tensor.Mat) { b.RMSNorm(m[0], m[1], int8Of(b, m[2]), 1e-6) }},
+		{"MatMul of int8 rows", [][2]int{{2, 5}, {2, 8}, {5, 8}}, func(b kernels.Backend, m []tensor.Mat) {
+			b.MatMul(m[0], int8Of(b, m[1]), m[2], tensor.Mat{}, false)
+		}},
+		{"MatMulGradX by int8", [][2]int{{2, 8}, {2, 5}, {5, 8}}, func(b kernels.Backend, m []tensor.Mat) { b.MatMulGradX(m[0], m[1], int8Of(b, m[2]), false) }},
+		{"MatMulGradW to int8", [][2]int{{5, 8}, {2, 5}, {2, 8}}, func(b kernels.Backend, m []tensor.Mat) {
+			b.MatMulGradW(int8Of(b, m[0]), tensor.Mat{}, m[1], m[2])
+		}},
+		{"LogProbGrad by int8", [][2]int{{1, 8}, {5, 8}, {1, 3}, {1, 8}, {5, 8}}, func(b kernels.Backend, m []tensor.Mat) {
+			b.LogProbGrad(m[0], m[1], m[2], m[3], int8Of(b, m[4]), []int32{0}, []float32{1}, []float32{1}, []float32{0})
+		}},
+		{"AdamW of int8", [][2]int{{2, 8}, {2, 8}, {2, 8}, {2, 8}, {2, 8}}, func(b kernels.Backend, m []tensor.Mat) {
+			b.AdamW(int8Of(b, m[0]), m[1], m[2], m[3], m[4], kernels.AdamStep{Step: 1})
+		}},
+		{"SumSquares of int8", [][2]int{{2, 8}}, func(b kernels.Backend, m []tensor.Mat) { b.SumSquares(int8Of(b, m[0])) }},
 	} {
 		func() {
 			e := s.envs[len(s.envs)-1]

@@ -111,6 +111,7 @@ func Run(t *testing.T, open func(workers int) (kernels.Backend, error), opts Opt
 		{"AttendDeep", s.attendDeep},
 		{"LogProb", s.logProb},
 		{"Sample", s.sample},
+		{"Int8", s.int8},
 		{"AdamW", s.adamW},
 		{"NaN", s.nan},
 	} {

@@ -11,7 +11,7 @@ import (
 // LogProb scores one target a row.
 func (*Backend[T]) LogProb(stats, x, w tensor.Mat, targets []int32, invTemp []float32) {
 	checkHead("LogProb", stats, x, w, targets, invTemp)
-	S, X, W := open[T](stats), open[T](x), open[T](w)
+	S, X, W := open[T](stats), open[T](x), weights[T](w)
 	for i := range X.Rows {
 		z := logits(&X, &W, i, T(invTemp[i]))
 		lse := logSumExp(z)

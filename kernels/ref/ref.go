@@ -41,8 +41,21 @@ type mat[T tensor.Float] struct {
 	f32 []float32
 	f64 []float64
 	u16 []uint16
+	q   []int8 // with scales, tensor.Int8
+	s   []float32
 }
 
+// weights is open for an operand that may be I8.
+func weights[T tensor.Float](m tensor.Mat) mat[T] {
+	if m.IsZero() || m.Type != tensor.I8 {
+		return open[T](m)
+	}
+	o := mat[T]{Mat: m}
+	o.q, o.s = tensor.Int8(m)
+	return o
+}
+
+// open gives access to the elements of a matrix, which must have a type that can be written, too.
 func open[T tensor.Float](m tensor.Mat) mat[T] {
 	o := mat[T]{Mat: m}
 	if m.IsZero() {
@@ -68,6 +81,8 @@ func (m *mat[T]) at(i, j int) T {
 		return T(m.f32[n])
 	case tensor.F64:
 		return T(m.f64[n])
+	case tensor.I8:
+		return T(float32(m.q[n]) * m.s[i*m.Stride/4+j/tensor.Int8Run])
 	}
 	return T(tensor.BF16Float(m.u16[n]))
 }
@@ -114,7 +129,7 @@ func (*Backend[T]) Zero(dst tensor.Mat) {
 // Copy converts src to the type of dst.
 func (*Backend[T]) Copy(dst, src tensor.Mat) {
 	kernels.CheckShape("Copy", "src", src, dst.Rows, dst.Cols)
-	d, s := open[T](dst), open[T](src)
+	d, s := open[T](dst), weights[T](src)
 	for i := range d.Rows {
 		for j := range d.Cols {
 			d.set(i, j, s.at(i, j))
@@ -122,11 +137,42 @@ func (*Backend[T]) Copy(dst, src tensor.Mat) {
 	}
 }
 
+// Quantize rounds runs of columns to integers with a scale.
+func (*Backend[T]) Quantize(q, w tensor.Mat) {
+	kernels.Check("Quantize", q.Type == tensor.I8, "%v is no int8 matrix", q)
+	kernels.CheckShape("Quantize", "w", w, q.Rows, q.Cols)
+	Q, W := weights[T](q), open[T](w)
+	for i := range q.Rows {
+		for j0 := 0; j0 < q.Cols; j0 += tensor.Int8Run {
+			j1 := min(j0+tensor.Int8Run, q.Cols)
+			var top float32
+			for j := j0; j < j1; j++ {
+				top = max(top, float32(math.Abs(float64(W.at(i, j))))) // NaN if one is
+			}
+			s := top / 127
+			switch {
+			case s < kernels.Int8Least:
+				s = 0
+			case math.IsInf(float64(s), 1):
+				s = float32(math.NaN())
+			}
+			Q.s[i*q.Stride/4+j0/tensor.Int8Run] = s
+			for j := j0; j < j1; j++ {
+				Q.q[i*q.Stride+j] = 0
+				if s > 0 {
+					Q.q[i*q.Stride+j] = int8(math.RoundToEven(float64(float32(W.at(i, j)) / s)))
+				}
+			}
+		}
+	}
+	q.Arena.Touch()
+}
+
 // Gather chooses rows.
 func (*Backend[T]) Gather(y, table tensor.Mat, rows []int32) {
 	kernels.CheckShape("Gather", "y", y, len(rows), table.Cols)
 	kernels.CheckRows("Gather", rows, table.Rows)
-	d, s := open[T](y), open[T](table)
+	d, s := open[T](y), weights[T](table)
 	for i, r := range rows {
 		for j := range d.Cols {
 			d.set(i, j, s.at(int(r), j))
@@ -162,7 +208,7 @@ func (*Backend[T]) ScatterAdd(dtable, dy tensor.Mat, rows []int32) {
 func (*Backend[T]) MatMul(y, x, w, bias tensor.Mat, acc bool) {
 	kernels.CheckShape("MatMul", "y", y, x.Rows, w.Rows)
 	kernels.Check("MatMul", x.Cols == w.Cols, "x is %v, w is %v", x, w)
-	Y, X, W, B := open[T](y), open[T](x), open[T](w), open[T](bias)
+	Y, X, W, B := open[T](y), open[T](x), weights[T](w), open[T](bias)
 	for i := range Y.Rows {
 		for o := range Y.Cols {
 			var s T

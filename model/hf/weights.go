@@ -32,6 +32,24 @@ func Load(b kernels.Backend, dir string, p model.Precision, train bool) (*model.
 	return load(b, files, dir, c, p, train)
 }
 
+// Stored is the precision that takes the weights in dir as they are and computes in f32: the bits of F32,
+// in half its memory where all of them are bf16.
+func Stored(dir string) (model.Precision, error) {
+	files, err := safetensors.OpenModel(dir)
+	if err != nil {
+		return model.Precision{}, err
+	}
+	defer files.Close()
+	p := model.F32
+	if !slices.ContainsFunc(files.Names(), func(name string) bool {
+		info, _ := files.Info(name)
+		return info.DType != safetensors.DTypeName(tensor.BF16)
+	}) {
+		p.Weight = tensor.BF16
+	}
+	return p, nil
+}
+
 func load(b kernels.Backend, files safetensors.Source, dir string, c model.Config, p model.Precision, train bool) (*model.Weights, error) {
 	if err := match(files, dir, &c); err != nil {
 		return nil, err

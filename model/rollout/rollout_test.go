@@ -54,10 +54,10 @@ func requests(n, maxTokens int, groups ...int) []Request {
 
 // TestScoredBits: the log-probability recorded with a sampled token equals, bit for bit, what
 // scoring the returned forest gives it, for 10,000 tokens and more, in groups of 1, 3, 8 and
-// 64, with 1 and 2 workers, in both precisions; and the answers do not depend on workers, on
+// 64, with 1 and 2 workers, in all precisions; and the answers do not depend on workers, on
 // the size of a pass or on how much fits the cache.
 func TestScoredBits(t *testing.T) {
-	for _, p := range []model.Precision{model.F32, model.BF16} {
+	for _, p := range []model.Precision{model.F32, model.BF16, model.Int8} {
 		var first []Result
 		for _, run := range []struct{ workers, rows, slots int }{{1, 300, 1 << 14}, {2, 160, 6000}} {
 			t.Run(fmt.Sprintf("%s/%d", p.Name, run.workers), func(t *testing.T) {

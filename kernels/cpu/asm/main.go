@@ -46,6 +46,9 @@ func files() (map[string][]byte, error) {
 		"tile_avx2_amd64.s":    tilesX86(false),
 		"tile_neon_arm64.s":    tilesNEON(),
 		"quads_neon_arm64.s":   quadsNEON(),
+		"int8_avx512_amd64.s":  int8X86(true),
+		"int8_avx2_amd64.s":    int8X86(false),
+		"int8_neon_arm64.s":    int8NEON(),
 	}
 	for name, src := range map[string]string{
 		"lanes_amd64.go": dispatch("!purego", "avx512", "avx2"),

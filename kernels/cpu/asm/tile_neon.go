@@ -18,7 +18,8 @@ func tilesNEON() []byte {
 // quad is four registers from V(r) on, as loads and stores name them.
 func quad(r int) string { return fmt.Sprintf("[V%d.S4, V%d.S4, V%d.S4, V%d.S4]", r, r+1, r+2, r+3) }
 
-func (t tileNEON) body() {
+// begin loads the arguments and sets the chains to 0 or to C.
+func (t tileNEON) begin() {
 	t.line("MOVD t+0(FP), R0")
 	t.line("MOVD c+8(FP), R1")
 	t.line("MOVD a+16(FP), R4")
@@ -41,6 +42,10 @@ func (t tileNEON) body() {
 		t.line("ADD  R12, R13")
 	}
 	t.label("chosen")
+}
+
+func (t tileNEON) body() {
+	t.begin()
 	t.noted("no steps?", "CBZ  R11, bias")
 	t.noted("is B pairs of bf16?", "MOVD mode+40(FP), R13")
 	t.line("CMP  $const_paired, R13")
@@ -58,13 +63,7 @@ func (t tileNEON) reduction(kind string) {
 	t.line("MOVD tile_ks(R0), R10")
 	t.noted("are steps of A side by side?", "CMP  $1, R10")
 	t.line("BNE  %sCols", kind)
-	if t.rows > 1 {
-		t.line("MOVD tile_rs(R0), R13")
-		t.noted("bytes between rows of A", "LSL  $2, R13")
-		for r := range t.rows - 1 {
-			t.line("ADD  R13, R%d, R%d", 4+r, 5+r)
-		}
-	}
+	t.rowsOfA()
 	t.loop(kind, kind, false)
 	t.label(kind + "Cols")
 	t.noted("bytes between steps of A", "LSL  $2, R10")
@@ -105,6 +104,31 @@ func (t tileNEON) loop(name, kind string, cols bool) {
 	t.line("SUBS $%d, R11", steps)
 	t.line("BNE  %sLoop", name)
 	t.line("JMP  bias")
+}
+
+// rowsOfA points R4… to rows of A.
+func (t tileNEON) rowsOfA() {
+	if t.rows > 1 {
+		t.line("MOVD tile_rs(R0), R13")
+		t.noted("bytes between rows of A", "LSL  $2, R13")
+		for r := range t.rows - 1 {
+			t.line("ADD  R13, R%d, R%d", 4+r, 5+r)
+		}
+	}
+}
+
+// multiply adds the row of B in V24… times the next elements of A to the chains.
+func (t tileNEON) multiply(cols bool) {
+	for r := range t.rows {
+		from := fmt.Sprintf("R%d", 4+r)
+		if cols {
+			from = "R4"
+		}
+		t.noted(fmt.Sprintf("row %d", r), "VLD1R.P 4(%s), [V28.S4]", from)
+		for j := range 4 {
+			t.line("VFMLA V%d.S4, V28.S4, V%d.S4", 24+j, 4*r+j)
+		}
+	}
 }
 
 // shiftWord is SHL #16: the lower half of every word of V(from) goes up.

@@ -87,8 +87,8 @@ func (t *tileX86) fetch(n int, note string) {
 	}
 }
 
-func (t *tileX86) body() {
-	t.arguments()
+// begin sets the chains to 0 or to C.
+func (t *tileX86) begin() {
 	t.noted("does the chain start from C?", "CMPB tile_resume(AX), $0")
 	t.line("JNE  resume")
 	for r := range t.rows {
@@ -116,6 +116,11 @@ func (t *tileX86) body() {
 		t.fetch(t.rows, "row %d of the next tile")
 	}
 	t.label("chosen")
+}
+
+func (t *tileX86) body() {
+	t.arguments()
+	t.begin()
 	t.line("MOVQ R12, R14")
 	t.noted(fmt.Sprintf("%d rows of B ahead", t.ahead()), "SHLQ $%d, R14", map[int]int{32: 5, 64: 6}[t.ahead()])
 	t.line("MOVQ mode+40(FP), DX")
@@ -184,14 +189,7 @@ func (t *tileX86) arguments() {
 func (t *tileX86) reduction(kind string) {
 	t.noted("are steps of A side by side?", "CMPQ tile_ks(AX), $1")
 	t.line("JNE  %sCols", kind)
-	t.line("MOVQ tile_rs(AX), DX")
-	t.noted("bytes between rows of A", "SHLQ $2, DX")
-	if t.rows > 3 {
-		t.noted("three rows", "LEAQ (DX)(DX*2), R11")
-		for i, b := range t.bases()[1:] {
-			t.line("LEAQ (%s)(R11*1), %s", t.bases()[i], b)
-		}
-	}
+	t.rowsOfA()
 	t.loop(kind, false)
 	t.label(kind + "Cols")
 	t.line("MOVQ tile_ks(AX), R11")
@@ -269,7 +267,7 @@ func indexed(disp int, base string, u int, one, three string) string {
 
 // step is step u of a round.
 func (t *tileX86) step(kind string, cols bool, u int) {
-	lo, hi, one := t.lo(), t.hi(), t.one()
+	lo, hi := t.lo(), t.hi()
 	row := u
 	if kind == "pairs" {
 		row = u / 2
@@ -298,20 +296,38 @@ func (t *tileX86) step(kind string, cols bool, u int) {
 	for off := 0; kind != "ragged" && (kind != "pairs" || u%2 == 0) && off < 2*t.bytes(); off += 64 {
 		t.line("PREFETCHT0 %s(R14*1)", indexed(128*row+off, "BX", 0, "", "")) // rows of a panel are 128 bytes apart
 	}
+	t.multiply(cols, u, kind == "dots")
+}
+
+// multiply adds a row of B times the elements of A at step u of a round to the chains; dots says that both
+// are pairs.
+func (t *tileX86) multiply(cols bool, u int, dots bool) {
 	for r := range t.rows {
 		addr := indexed(4*r, "SI", u, "R11", "R8")
 		if !cols {
 			addr = indexed(4*u, t.bases()[r/3], r%3, "DX", "")
 		}
-		accLo, accHi := t.acc(r)
-		t.noted(fmt.Sprintf("row %d", r), "VBROADCASTSS %s, %s", addr, one)
-		if kind == "dots" {
-			t.line("%s", dot(lo, one, accLo))
-			t.line("%s", dot(hi, one, accHi))
+		lo, hi := t.acc(r)
+		t.noted(fmt.Sprintf("row %d", r), "VBROADCASTSS %s, %s", addr, t.one())
+		if dots {
+			t.line("%s", dot(t.lo(), t.one(), lo))
+			t.line("%s", dot(t.hi(), t.one(), hi))
 			continue
 		}
-		t.line("VFMADD231PS %s, %s, %s", lo, one, accLo)
-		t.line("VFMADD231PS %s, %s, %s", hi, one, accHi)
+		t.line("VFMADD231PS %s, %s, %s", t.lo(), t.one(), lo)
+		t.line("VFMADD231PS %s, %s, %s", t.hi(), t.one(), hi)
+	}
+}
+
+// rowsOfA points the bases to rows of A and DX to the bytes between rows.
+func (t *tileX86) rowsOfA() {
+	t.line("MOVQ tile_rs(AX), DX")
+	t.noted("bytes between rows of A", "SHLQ $2, DX")
+	if t.rows > 3 {
+		t.noted("three rows", "LEAQ (DX)(DX*2), R11")
+		for i, b := range t.bases()[1:] {
+			t.line("LEAQ (%s)(R11*1), %s", t.bases()[i], b)
+		}
 	}
 }
 

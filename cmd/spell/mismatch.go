@@ -1,0 +1,49 @@
+package main
+
+import (
+	"fmt"
+	"os"
+
+	"spell/kernels"
+	"spell/model"
+	"spell/model/hf"
+	"spell/model/rollout"
+)
+
+// mismatch says on standard error how far the log-probabilities of int8 weights are from those of the
+// weights in dir. It frees w, loads the others and has measure use them: as much time again as
+// scoring the same tokens takes, and the memory of the weights as they are stored. --quiet leaves it out,
+// and other precisions have nothing to say.
+func (e *engine) mismatch(b kernels.Backend, w *model.Weights, dir string, measure func(stored *model.Weights) (fmt.Stringer, error)) error {
+	if e.quiet || w.Precision != model.Int8 {
+		return nil
+	}
+	w.Free()
+	m, err := func() (fmt.Stringer, error) {
+		p, err := hf.Stored(dir)
+		if err != nil {
+			return nil, err
+		}
+		stored, err := hf.Load(b, dir, p, false)
+		if err != nil {
+			return nil, err
+		}
+		defer stored.Free()
+		return measure(stored)
+	}()
+	if err != nil {
+		return fmt.Errorf("measuring the mismatch of int8 weights, which --quiet leaves out: %w", err)
+	}
+	fmt.Fprintf(os.Stderr, "int8 beside the weights as stored: %v\n", m)
+	return nil
+}
+
+// agreement is a Mismatch and the number of places with another most likely token.
+type agreement struct {
+	rollout.Mismatch
+	other, of int
+}
+
+func (a agreement) String() string {
+	return fmt.Sprintf("%v; another most likely token in %d of %d places", a.Mismatch, a.other, a.of)
+}

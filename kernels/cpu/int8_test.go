@@ -1,0 +1,70 @@
+package cpu
+
+import (
+	"slices"
+	"testing"
+
+	"spell/tensor"
+)
+
+// TestInt8Products: a product with int8 weights has the bits of that with the f32 weights they stand for,
+// for any number of rows, from panels and without, and on every instruction set.
+func TestInt8Products(t *testing.T) {
+	var first [][]float64 // of assembly
+	eachISA(t, func(t *testing.T, opts Options) {
+		r := newRig(t, opts)
+		var all [][]float64
+		for _, s := range [][3]int{{1, 1, 1}, {1, 64, 32}, {1, 1100, 70}, {2, 65, 33}, {3, 130, 129}, {5, 63, 17}, {8, 200, 48}, {13, 77, 40}, {16, 1091, 95}, {40, 150, 70}, {200, 300, 1030}} {
+			m, k, n := s[0], s[1], s[2]
+			if testing.Short() && m*k*n > 1<<20 {
+				continue
+			}
+			for _, typ := range types {
+				gm, wm := r.got.Mark(), r.want.Mark()
+				x, y, bias := r.mat(typ, m, k, 3, 1), r.mat(typ, m, n, 3, 1), r.mat(typ, 1, n, 0, 1)
+				w := r.want.New(tensor.F32, n, k) // in another arena: one that no operation has written activations to
+				q := r.want.New(tensor.I8, n, k)
+				r.b.Quantize(q, r.mat(typ, n, k, 1, 1).got)
+				r.b.Copy(w, q)
+				for i := range 3 {
+					before := elems(y.got)
+					r.b.MatMul(y.got, x.got, w, bias.got, i > 0)
+					want := elems(y.got)
+					if i > 0 { // the same start again
+						put(y.got, before)
+					}
+					r.b.MatMul(y.got, x.got, q, bias.got, i > 0)
+					if !slices.Equal(elems(y.got), want) {
+						t.Errorf("%v %v, use %d: not the bits of f32 weights", s, typ, i)
+					}
+				}
+				all = append(all, elems(y.got))
+				r.got.Release(gm)
+				r.want.Release(wm)
+			}
+		}
+		if opts.ISA == generic.String() {
+			return
+		}
+		if first == nil {
+			first = all
+		}
+		for i := range all {
+			if !slices.Equal(all[i], first[i]) {
+				t.Errorf("result %d has other bits than on another instruction set", i)
+			}
+		}
+	})
+}
+
+// put writes values that m holds exactly.
+func put(m tensor.Mat, values []float64) {
+	for i, v := range values {
+		o := i/m.Cols*m.Stride + i%m.Cols
+		if m.Type == tensor.BF16 {
+			tensor.Elems[uint16](m)[o] = tensor.BF16Bits(float32(v))
+		} else {
+			tensor.Elems[float32](m)[o] = float32(v)
+		}
+	}
+}

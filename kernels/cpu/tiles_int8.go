@@ -1,0 +1,70 @@
+//go:build !purego && (amd64 || arm64)
+
+package cpu
+
+import "spell/tensor"
+
+// productInt8 is product with a packed panel of int8, read where it lies: few rows share the cost of
+// widening it.
+func (s isa) productInt8(t *tile, c, a []float32, b int8Panel, bias []float32, m int) {
+	if m <= 0 || t.n <= 0 {
+		return
+	}
+	b.check(t.k)
+	t.check(c, a, bias, m)
+	if s == avx512 {
+		s.int8Strips(t, c, a, b, bias, m)
+		return
+	}
+	for j := 0; j < t.n; j += edgeCols {
+		u, b := *t, int8Panel{b.q[j:], b.scale[j:]}
+		if u.n = t.n - j; u.n >= edgeCols {
+			u.n = edgeCols
+			s.int8Strips(&u, c[j:], a, b, from(bias, j), m)
+			continue
+		}
+		var rest rest
+		for r := 0; r < m; r += restRows {
+			rows := min(restRows, m-r)
+			rest.begin(&u, c[j+r*u.ldc:], rows)
+			s.int8Strips(&tile{n: edgeCols, k: u.k, ldc: edgeCols, rs: u.rs, ks: u.ks, resume: true}, rest[:], a[r*u.rs:], b, nil, rows)
+			rest.end(&u, c[j+r*u.ldc:], from(bias, j), rows)
+		}
+	}
+}
+
+// check panics where assembly would reach beyond the panel of k steps.
+func (p int8Panel) check(k int) {
+	_, _ = p.q[k*panelCols-1], p.scale[ceil(k, tensor.Int8Run)*panelCols-1]
+}
+
+// int8Strips cuts m rows into those that tiles have.
+func (s isa) int8Strips(t *tile, c, a []float32, b int8Panel, bias []float32, m int) {
+	var bp *float32
+	if bias != nil {
+		bp = &bias[0]
+	}
+	for r := 0; r < m; {
+		rows := 1
+		for _, n := range [...]int{8, 4, 2} {
+			if m-r >= n && (n < 8 || s == avx512) {
+				rows = n
+				break
+			}
+		}
+		s.int8Tile(rows, t, &c[r*t.ldc], &a[r*t.rs], &b.q[0], bp, &b.scale[0])
+		r += rows
+	}
+}
+
+// widenInt8 is the panel as f32, [k][32].
+func (s isa) widenInt8(dst []float32, b int8Panel) {
+	k := len(b.q) / panelCols
+	if s == generic || k == 0 {
+		widenInt8Generic(dst, b)
+		return
+	}
+	_ = dst[k*panelCols-1]
+	b.check(k)
+	s.widenInt8Panel(&dst[0], &b.q[0], &b.scale[0], k)
+}

@@ -1,0 +1,40 @@
+package tensor
+
+import (
+	"fmt"
+	"unsafe"
+)
+
+// Int8Run is the number of columns of an I8 matrix that share a scale.
+//
+// A row of such a matrix is Cols integers and then, from the next multiple of 4 bytes on, a float32
+// scale for each run of Int8Run columns, the last of which may be shorter; Stride counts both. The
+// element in column j has the value float32(integer) * scale[j/Int8Run], rounded to f32. Rows can be
+// sliced; columns cannot, and nothing but kernels.Backend.Quantize writes elements.
+//
+// A run of 64 takes 17 bits in 16 numbers, as GGUF's Q8_0 does with 32 and scales of f16.
+const Int8Run = 64
+
+// scalesAt is where the scales of a row of that many columns begin, in bytes.
+func scalesAt(cols int) int { return (cols + 3) &^ 3 }
+
+// rowElems is the distance of the rows of a matrix without gaps.
+func rowElems(t DType, cols int) int {
+	if t != I8 {
+		return cols
+	}
+	return scalesAt(cols) + (cols+Int8Run-1)/Int8Run*4
+}
+
+// Int8 is the host memory of an I8 matrix as integers, row i from i*m.Stride on, and as scales, those of
+// row i from i*m.Stride/4 on. What lies between is the other's.
+func Int8(m Mat) (q []int8, scale []float32) {
+	if m.Type != I8 {
+		panic(fmt.Sprintf("tensor: %v read as int8", m))
+	}
+	if q = Elems[int8](m); q == nil {
+		return nil, nil
+	}
+	b := m.Arena.Host[m.Off+scalesAt(m.Cols) : m.Off+(m.Rows-1)*m.Stride+rowElems(I8, m.Cols)]
+	return q, unsafe.Slice((*float32)(unsafe.Pointer(&b[0])), len(b)/4)
+}
