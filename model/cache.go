@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"spell/kernels"
+	"spell/model/forest"
 	"spell/tensor"
 )
 
@@ -15,7 +16,9 @@ type Cache struct {
 	k, v []tensor.Mat // a layer each: Act [rows, kv dim]
 	kv   *tensor.Arena
 
+	rows      int           // of a pass at most
 	x         [2]tensor.Mat // Act [n, hidden], input and output of a block in turn
+	out       tensor.Mat    // Act [m, hidden], output of the last for the rows that go on
 	logitRows int
 	logits    *tensor.Arena
 }
@@ -23,9 +26,9 @@ type Cache struct {
 // NewCache maps keys and values for slots tokens, scratch for passes of up to rows rows, and
 // logits for samples of up to logitRows rows at a time.
 func NewCache(b kernels.Backend, w *Weights, slots, rows, logitRows int) (*Cache, error) {
-	c := &Cache{d: &Decoder{B: b, W: w, rows: rows}, logitRows: logitRows}
+	c := &Cache{d: &Decoder{B: b, W: w}, rows: rows, logitRows: logitRows}
 	plan := tensor.NewArena("plan", 1<<60, nil, 0, nil)
-	c.carve(plan, rows)
+	c.block(plan, c.carve(plan, rows), rows, max(rows-1, 0))
 	c.gather(plan, logitRows)
 	var err error
 	if c.d.arena, err = b.Alloc("activations", plan.Peak()); err != nil {
@@ -56,34 +59,55 @@ func (c *Cache) Free() {
 }
 
 // carve lays out a pass of n rows: the outputs first, so that Sample finds them.
-func (c *Cache) carve(a *tensor.Arena, n int) (t acts, cs, tmp tensor.Mat) {
+func (c *Cache) carve(a *tensor.Arena, n int) (cs tensor.Mat) {
 	w := c.d.W
 	a.Release(0)
 	c.x[0], c.x[1] = a.New(w.Act, n, w.Hidden), a.New(w.Act, n, w.Hidden)
-	return newActs(a, &w.Config, w.Precision, n), a.New(w.Acc, n, w.HeadDim), a.New(w.Acc, n, w.Hidden)
+	return a.New(w.Acc, n, w.HeadDim)
+}
+
+// block lays out a block of which m rows go on.
+func (c *Cache) block(a *tensor.Arena, cs tensor.Mat, n, m int) acts {
+	w := c.d.W
+	k, v := a.New(w.Act, n, w.KVDim()), a.New(w.Act, n, w.KVDim())
+	t := newActs(a, &w.Config, w.Precision, n, m, k, v)
+	t.lse, t.cs = tensor.Mat{}, cs
+	return t
 }
 
 // Extend reads len(ids) tokens: row i is token ids[i] at position pos[i]; its key and value go
 // to cache row slots[i]. The queries name rows of this pass and spans of cache rows, which may
-// be written by this very pass.
-func (c *Cache) Extend(ids, pos, slots []int32, queries []kernels.Query) {
+// be written by this very pass. on lists the rows, ascending, that Sample may ask for: in the last
+// block the others end with their keys and values.
+func (c *Cache) Extend(ids, pos, slots []int32, queries []kernels.Query, on []int32) {
 	d := c.d
-	kernels.Check("Extend", len(ids) <= d.rows, "%d rows; the pass holds %d", len(ids), d.rows)
-	t, cs, tmp := c.carve(d.arena, len(ids))
-	t.lse = tensor.Mat{}
+	kernels.Check("Extend", len(ids) <= c.rows, "%d rows; the pass holds %d", len(ids), c.rows)
+	cs := c.carve(d.arena, len(ids))
 	a := d.W.attention(queries)
 	d.B.RopeTable(cs, pos, d.W.Rotary)
 	d.B.Gather(c.x[0], d.W.Embed.W, ids)
+	mark := d.arena.Mark()
 	for l := range d.W.Blocks {
-		blk := &d.W.Blocks[l]
+		blk, y, rows := &d.W.Blocks[l], c.x[(l+1)%2], len(ids)
+		d.arena.Release(mark)
+		if l == d.W.Layers-1 && len(on) < rows {
+			rows = len(on)
+			a = d.W.attention(forest.Among(queries, on))
+		}
+		t := c.block(d.arena, cs, len(ids), rows)
+		if rows < len(ids) {
+			t.rows = on[:rows:rows]
+		}
 		t.x = c.x[l%2]
-		d.project(blk, &t, cs)
+		d.project(blk, &t)
 		d.B.Scatter(c.k[l], t.k, slots)
 		d.B.Scatter(c.v[l], t.v, slots)
 		d.attend(blk, &t, c.k[l], c.v[l], a)
 		d.mlp(blk, &t)
-		d.finish(blk, &t, c.x[(l+1)%2], tmp)
+		c.out = y.Slice(0, rows)
+		d.finish(blk, &t, c.out)
 	}
+	d.arena.Release(mark)
 }
 
 func (c *Cache) gather(a *tensor.Arena, m int) (x, xn tensor.Mat) {
@@ -91,8 +115,8 @@ func (c *Cache) gather(a *tensor.Arena, m int) (x, xn tensor.Mat) {
 	return a.New(w.Act, m, w.Hidden), a.New(w.Act, m, w.Hidden)
 }
 
-// Sample draws the token that follows each of the given rows of the latest pass; a row may be
-// named more than once. It returns the ids and their log-probabilities.
+// Sample draws the token that follows each of the given rows of those that went on in the latest pass,
+// by their number among them; a row may be named more than once. It returns the ids and their log-probabilities.
 func (c *Cache) Sample(rows []int32, how []kernels.Sampling) (ids []int32, logp []float32, err error) {
 	d, w := c.d, c.d.W
 	ids, logp = make([]int32, len(rows)), make([]float32, len(rows))
@@ -102,7 +126,7 @@ func (c *Cache) Sample(rows []int32, how []kernels.Sampling) (ids []int32, logp 
 		x, xn := c.gather(d.arena, to-at)
 		c.logits.Release(0)
 		z := c.logits.New(w.Acc, to-at, w.Vocab)
-		d.B.Gather(x, c.x[w.Layers%2], rows[at:to])
+		d.B.Gather(x, c.out, rows[at:to])
 		d.B.RMSNorm(xn, x, w.Norm.W, w.NormEps)
 		d.B.MatMul(z, xn, w.Head.W, tensor.Mat{}, false)
 		d.B.Sample(ids[at:to], logp[at:to], z, how[at:to])

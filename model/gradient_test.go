@@ -44,7 +44,7 @@ func coefficients(s forest.Scored) (float32, float32) {
 	return float32(math.Sin(k)), float32(0.3 * math.Cos(2*k))
 }
 
-func open64(t *testing.T, c Config, rows, scored int, keep bool) (*ref.Backend[float64], *Decoder) {
+func open64(t *testing.T, c Config, room forest.Room, keep bool) (*ref.Backend[float64], *Decoder) {
 	t.Helper()
 	b := ref.New[float64]()
 	w, err := NewWeights(b, c, F64, true)
@@ -62,7 +62,7 @@ func open64(t *testing.T, c Config, rows, scored int, keep bool) (*ref.Backend[f
 		}
 		Set(b, p, v)
 	}
-	d, err := NewDecoder(b, w, rows, scored, true, keep)
+	d, err := NewDecoder(b, w, room, true, keep)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,20 +71,15 @@ func open64(t *testing.T, c Config, rows, scored int, keep bool) (*ref.Backend[f
 }
 
 // objective is the exact value of the linear objective, in float64.
-func objective(t *testing.T, d *Decoder, l *forest.Layout) float64 {
-	t.Helper()
-	mark := d.arena.Mark()
-	defer d.arena.Release(mark)
-	p := d.carve(d.arena, len(l.Ids))
-	d.forward(p, l)
-	h := d.head(d.arena, len(l.Scored), false)
-	d.score(p, h, l.Scored)
-	stats := make([]float64, 3*len(l.Scored))
-	kernels.Download(d.B, stats, h.stats)
+func objective(d *Decoder, l *forest.Layout) float64 {
+	r := d.run(l)
+	for i := range l.Groups {
+		r.group(&l.Groups[i], nil)
+	}
 	var sum float64
 	for i, s := range l.Scored {
 		a, e := coefficients(s)
-		sum += float64(a)*stats[3*i] + float64(e)*stats[3*i+1]
+		sum += float64(a)*r.raw[3*i] + float64(e)*r.raw[3*i+1]
 	}
 	return sum
 }
@@ -97,14 +92,22 @@ func TestGradients(t *testing.T) {
 			if err := f.Validate(c.Vocab, c.Context); err != nil {
 				t.Fatal(err)
 			}
-			l := forest.Lay(f)
-			b, d := open64(t, c, len(l.Ids), len(l.Scored), false)
+			room := forest.Room{Stems: 12, Batch: 4}
+			l, err := forest.Lay(f, room)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var ids []int32
+			for _, s := range f {
+				ids = append(ids, s.Tokens...)
+			}
+			b, d := open64(t, c, room, false)
 			linear := func(scored []forest.Scored, _ []Stat, dl, de []float32) {
 				for i, s := range scored {
 					dl[i], de[i] = coefficients(s)
 				}
 			}
-			if _, err := d.Step(l, linear); err != nil {
+			if _, err := d.Step(f, linear); err != nil {
 				t.Fatal(err)
 			}
 			for _, p := range d.W.Params {
@@ -116,16 +119,16 @@ func TestGradients(t *testing.T) {
 				for range 5 {
 					i := r.Intn(n)
 					if p.Kind == Embedding { // a row in use
-						i = int(l.Ids[r.Intn(len(l.Ids))])*c.Hidden + r.Intn(c.Hidden)
+						i = int(ids[r.Intn(len(ids))])*c.Hidden + r.Intn(c.Hidden)
 					}
 					const eps = 1e-5
 					was := w[i]
 					w[i] = was + eps
 					kernels.Upload(b, p.W, w)
-					up := objective(t, d, l)
+					up := objective(d, l)
 					w[i] = was - eps
 					kernels.Upload(b, p.W, w)
-					down := objective(t, d, l)
+					down := objective(d, l)
 					w[i] = was
 					kernels.Upload(b, p.W, w)
 					want := (up - down) / (2 * eps)
@@ -159,16 +162,15 @@ func TestSharedPrefix(t *testing.T) {
 				}
 				origin[int32(parent)] = int32(i)
 			}
-			run := func(f forest.Forest, keep bool, origin func(int32) int32) [][]float64 {
-				l := forest.Lay(f)
-				b, d := open64(t, c, len(l.Ids), len(l.Scored), keep)
+			run := func(f forest.Forest, room forest.Room, keep bool, origin func(int32) int32) [][]float64 {
+				b, d := open64(t, c, room, keep)
 				loss := func(scored []forest.Scored, _ []Stat, dl, de []float32) {
 					for i, s := range scored {
 						s.Segment = origin(s.Segment)
 						dl[i], de[i] = coefficients(s)
 					}
 				}
-				if _, err := d.Step(l, loss); err != nil {
+				if _, err := d.Step(f, loss); err != nil {
 					t.Fatal(err)
 				}
 				var out [][]float64
@@ -179,15 +181,19 @@ func TestSharedPrefix(t *testing.T) {
 				}
 				return out
 			}
-			shared := run(f, false, func(s int32) int32 { return s })
-			kept := run(f, true, func(s int32) int32 { return s })
-			apart := run(copies, false, func(s int32) int32 { return origin[s] })
+			same := func(s int32) int32 { return s }
+			shared := run(f, forest.Room{Stems: 100, Batch: 100}, false, same)
+			kept := run(f, forest.Room{Stems: 100, Batch: 100}, true, same)
+			batched := run(f, forest.Room{Stems: 100, Batch: 4}, false, same)
+			both := run(f, forest.Room{Stems: 100, Batch: 4}, true, same)
+			apart := run(copies, forest.Room{Stems: 100, Batch: 100}, false, func(s int32) int32 { return origin[s] })
 			for i := range shared {
 				for j := range shared[i] {
-					if shared[i][j] != kept[i][j] {
-						t.Fatalf("parameter %d[%d]: recomputed %g, kept %g", i, j, shared[i][j], kept[i][j])
+					near := func(a, b float64) bool { return math.Abs(a-b) <= 1e-12*(1+math.Abs(b)) } // the oracle adds sums, not terms
+					if s := shared[i][j]; s != kept[i][j] || !near(batched[i][j], s) || both[i][j] != batched[i][j] {
+						t.Fatalf("parameter %d[%d]: recomputed %g, kept %g, in batches %g and %g", i, j, s, kept[i][j], batched[i][j], both[i][j])
 					}
-					if math.Abs(shared[i][j]-apart[i][j]) > 1e-12*(1+math.Abs(apart[i][j])) {
+					if !near(shared[i][j], apart[i][j]) {
 						t.Fatalf("parameter %d[%d]: shared %.15g, apart %.15g", i, j, shared[i][j], apart[i][j])
 					}
 				}

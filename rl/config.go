@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"spell/kernels"
+	"spell/model/forest"
 	"spell/model/train"
 	"spell/rl/curriculum"
 	"spell/rl/grpo"
@@ -63,7 +64,8 @@ type Config struct {
 	Entropy            float64       `json:"entropy" doc:"entropy bonus; paper 0"`
 
 	Optim       train.Optim `json:"optim"`
-	PassTokens  int         `json:"pass_tokens" doc:"tokens of one forward and backward pass; bounds memory"`
+	PassTokens  int         `json:"pass_tokens" doc:"tokens of prompts that go through the model together; bounds memory"`
+	BatchTokens int         `json:"batch_tokens" doc:"tokens of outputs that train together, behind their prompts; bounds memory"`
 	CacheTokens int         `json:"cache_tokens" doc:"tokens of the key-value cache; bounds memory"`
 	Checkpoint  int         `json:"checkpoint" doc:"steps between checkpoints"`
 	Keep        int         `json:"keep" doc:"checkpoints kept"`
@@ -78,7 +80,7 @@ func Default() Config {
 		Questions: 128, Draw: 480, MaxRounds: 10, BadRatio: 1, VerifierGroups: 16,
 		MemoryLength: 3, Reward: reward.Default(), QuestionerBaseline: "batch", LossMean: "tokens", RoleWeights: [3]float64{1, 1, 1},
 		Optim:      train.Optim{LR: 2e-6, EmbedScale: 1, Beta1: 0.9, Beta2: 0.999, Eps: 1e-8, WeightDecay: 0.01, ClipNorm: 1},
-		PassTokens: 32768, CacheTokens: 131072, Checkpoint: 10, Keep: 2,
+		PassTokens: 32768, BatchTokens: 8192, CacheTokens: 131072, Checkpoint: 10, Keep: 2,
 	}
 }
 
@@ -92,7 +94,7 @@ func Small() Config {
 	c.MaxQuestion, c.MaxAnswer, c.MaxVote = 80, 48, 4
 	c.Questions, c.Draw, c.MaxRounds, c.VerifierGroups, c.VerifierAny = 24, 48, 2, 12, true
 	c.Optim = train.Optim{LR: 1e-4, EmbedScale: 1, Beta1: 0.9, Beta2: 0.99, Eps: 1e-8, WeightDecay: 0, ClipNorm: 1}
-	c.PassTokens, c.CacheTokens = 4096, 65536
+	c.PassTokens, c.BatchTokens, c.CacheTokens = 4096, 4096, 65536
 	return c
 }
 
@@ -109,6 +111,9 @@ func (c *Config) Read(data []byte) error {
 	return nil
 }
 
+// room is what a training pass has memory for.
+func (c *Config) room() forest.Room { return forest.Room{Stems: c.PassTokens, Batch: c.BatchTokens} }
+
 // Validate refuses what no run can be made of, naming the field.
 func (c *Config) Validate() error {
 	for _, f := range []struct {
@@ -119,7 +124,7 @@ func (c *Config) Validate() error {
 		{"steps", c.Steps, 0}, {"docs", c.Docs, 1}, {"doc_chars", c.DocChars, 16}, {"max_docs", c.MaxDocs, 2}, {"max_prompt", c.MaxPrompt, 16},
 		{"max_question", c.MaxQuestion, 1}, {"max_answer", c.MaxAnswer, 1}, {"max_vote", c.MaxVote, 1}, {"answers", c.Answers, 2},
 		{"votes", c.Votes, 0}, {"questions", c.Questions, 1}, {"draw", c.Draw, 1}, {"max_rounds", c.MaxRounds, 1}, {"verifier_groups", c.VerifierGroups, 0},
-		{"memory_length", c.MemoryLength, 0}, {"pass_tokens", c.PassTokens, 64}, {"cache_tokens", c.CacheTokens, 64},
+		{"memory_length", c.MemoryLength, 0}, {"pass_tokens", c.PassTokens, 64}, {"batch_tokens", c.BatchTokens, 64}, {"cache_tokens", c.CacheTokens, 64},
 		{"checkpoint", c.Checkpoint, 1}, {"keep", c.Keep, 1}, {"top_k", c.TopK, 0},
 	} {
 		if f.v < f.min || f.v > 1<<30 {
@@ -132,8 +137,10 @@ func (c *Config) Validate() error {
 	switch {
 	case c.MaxRounds > 256:
 		return fmt.Errorf("max_rounds is %d; it must be at most 256", c.MaxRounds)
-	case c.PassTokens < c.MaxPrompt+longest:
-		return fmt.Errorf("pass_tokens is %d; a prompt of max_prompt %d tokens and an output of %d take %d", c.PassTokens, c.MaxPrompt, longest, c.MaxPrompt+longest)
+	case c.PassTokens < c.MaxPrompt:
+		return fmt.Errorf("pass_tokens is %d; a prompt has up to max_prompt %d tokens", c.PassTokens, c.MaxPrompt)
+	case c.BatchTokens < longest:
+		return fmt.Errorf("batch_tokens is %d; an output has up to %d tokens", c.BatchTokens, longest)
 	case c.CacheTokens < cache:
 		return fmt.Errorf("cache_tokens is %d; a prompt of max_prompt %d tokens and its outputs take up to %d", c.CacheTokens, c.MaxPrompt, cache)
 	case max(c.Answers, c.Votes) > min(c.PassTokens, 1024):

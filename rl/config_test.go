@@ -49,6 +49,7 @@ func TestConfigErrors(t *testing.T) {
 		"lr is -1":               func(c *Config) { c.Optim.LR = -1 },
 		"sigma is 0":             func(c *Config) { c.Reward.Sigma = 0 },
 		"pass_tokens is 1000":    func(c *Config) { c.PassTokens = 1000 },
+		"batch_tokens is 70":     func(c *Config) { c.BatchTokens = 70 },
 		"cache_tokens is 1500":   func(c *Config) { c.CacheTokens = 1500 },
 		"answers 2000 and votes": func(c *Config) { c.Answers, c.CacheTokens = 2000, 1<<20 },
 	} {

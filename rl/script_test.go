@@ -95,7 +95,7 @@ type script struct {
 // follow puts a script in the place of a run's engine.
 func follow(t testing.TB, r *Run, plans func(step, round, i int) plan) *script {
 	t.Helper()
-	d, err := model.NewDecoder(r.Backend, r.Weights, 4096, 4096, false, false)
+	d, err := model.NewDecoder(r.Backend, r.Weights, forest.Room{Stems: 4096, Batch: 4096}, false, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -132,14 +132,16 @@ func (s *script) Generate(ctx context.Context, reqs []rollout.Request) ([]rollou
 			res.Forest[at].Temperature = leaf.Temperature
 			res.Answers = append(res.Answers, rollout.Answer{Segment: at, Finish: rollout.Stop})
 		}
-		l := forest.Lay(res.Forest)
-		stats, err := s.d.Score(l)
+		stats, err := s.d.Score(res.Forest)
 		if err != nil {
 			return nil, err
 		}
-		for i, st := range stats {
-			a := &res.Answers[int(l.Scored[i].Segment)-len(q.Prompt)]
-			a.LogProbs = append(a.LogProbs, st.LogProb)
+		for i := range res.Answers {
+			a := &res.Answers[i]
+			for range res.Forest[a.Segment].Tokens {
+				a.LogProbs = append(a.LogProbs, stats[0].LogProb)
+				stats = stats[1:]
+			}
 		}
 		out = append(out, res)
 	}
@@ -222,7 +224,7 @@ func small() Config {
 	c.Steps, c.Tasks = 6, []role.Task{role.GeneralQA}
 	c.Answers, c.Votes, c.Questions, c.Draw, c.MaxRounds, c.VerifierGroups = 4, 4, 3, 8, 1, 4
 	c.MaxPrompt, c.MaxDocs, c.MaxQuestion = 700, 20, 40
-	c.PassTokens, c.CacheTokens = 2048, 8192
+	c.PassTokens, c.BatchTokens, c.CacheTokens = 2048, 2048, 8192
 	c.Optim.LR, c.Optim.WeightDecay = 1e-2, 0.01
 	return c
 }

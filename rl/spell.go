@@ -101,7 +101,7 @@ func New(c Config, b kernels.Backend, w *model.Weights, text *chat.Dialog, docs 
 		return nil, err
 	}
 	r.memory = curriculum.NewMemory(c.memory())
-	if r.trainer, err = train.New(b, w, c.Optim, c.PassTokens, true); err != nil {
+	if r.trainer, err = train.New(b, w, c.Optim, c.room(), true); err != nil {
 		return nil, err
 	}
 	if c.Int8 {

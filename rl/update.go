@@ -118,24 +118,6 @@ func (g group) informs() bool {
 	return slices.ContainsFunc(g.samples, func(s *sample) bool { return s.advantage != 0 })
 }
 
-// split parts a group whose tree is larger than a pass into trees that are not: the prompt, which
-// is computed again in each, and as many samples as fit beside it.
-func (g group) split(tokens int) []group {
-	if g.forest.Tokens() <= tokens {
-		return []group{g}
-	}
-	prompt := g.forest[:g.samples[0].segment]
-	var parts []group
-	for _, s := range g.samples {
-		if k := len(parts); k == 0 || parts[k-1].forest.Tokens()+len(s.logp) > tokens {
-			parts = append(parts, group{role: g.role, forest: slices.Clone(prompt)})
-		}
-		p := &parts[len(parts)-1]
-		p.forest, p.samples = append(p.forest, g.forest[s.segment]), append(p.samples, s)
-	}
-	return parts
-}
-
 // advantages sets those of a group relative to itself.
 func (g group) advantages() group {
 	rewards := make([]float64, len(g.samples))
@@ -192,18 +174,11 @@ func (r *Run) update(groups []group) (Update, error) {
 	var lengths, of []int
 	var weight []float64
 	var trees []forest.Forest
-	var members [][]int // of each tree: the numbers of its samples, in the order of its scored segments
 	for i, g := range groups {
-		for _, part := range g.split(r.Config.PassTokens) {
-			numbers := make([]int, len(part.samples))
-			for k := range numbers {
-				numbers[k] = len(all) + k
-			}
-			trees, members, all = append(trees, part.forest), append(members, numbers), append(all, part.samples...)
-		}
+		trees = append(trees, g.forest)
 		for _, s := range g.samples {
 			n := len(s.logp)
-			lengths, of, weight = append(lengths, n), append(of, i), append(weight, r.Config.RoleWeights[g.role])
+			all, lengths, of, weight = append(all, s), append(lengths, n), append(of, i), append(weight, r.Config.RoleWeights[g.role])
 			u.Sequences[g.role]++
 			u.Tokens[g.role] += n
 		}
@@ -213,21 +188,19 @@ func (r *Run) update(groups []group) (Update, error) {
 	policy.Entropy = r.Config.Entropy
 
 	r.phase = "updating"
-	packs, err := train.Pack(trees, r.Config.PassTokens)
-	if err != nil {
-		return u, fmt.Errorf("updating: %w", err)
-	}
 	total, done := 0, 0
 	for _, t := range trees {
 		total += t.Tokens()
 	}
-	tree, tokens := 0, 0
 	var apart rollout.Mismatch
-	for _, pack := range packs {
-		var scoredSamples []int
-		for range pack.Trees() {
-			scoredSamples = append(scoredSamples, members[tree]...)
-			tree++
+	first, tokens := 0, 0 // sample of the pack
+	for _, pack := range train.Pack(trees, r.Config.room()) {
+		number := map[int32]int{} // of the sample that a segment is
+		for i, s := range pack {
+			if s.Loss {
+				number[int32(i)] = first
+				first++
+			}
 		}
 		_, err := r.trainer.Accumulate(pack, func(scored []forest.Scored, stats []model.Stat, dl, de []float32) {
 			rows := &grpo.Rows{}
@@ -235,12 +208,11 @@ func (r *Run) update(groups []group) (Update, error) {
 				rows.Logp, rows.Entropy = append(rows.Logp, stats[i].LogProb), append(rows.Entropy, stats[i].Entropy)
 				u.Entropy += float64(stats[i].Entropy)
 				if i+1 == len(scored) || scored[i+1].Segment != s.Segment {
+					m := number[s.Segment]
 					rows.Ends = append(rows.Ends, i+1)
+					rows.Sampler = append(rows.Sampler, all[m].logp...)
+					rows.Advantage, rows.Weight = append(rows.Advantage, all[m].advantage), append(rows.Weight, weights[m])
 				}
-			}
-			for _, m := range scoredSamples {
-				rows.Sampler = append(rows.Sampler, all[m].logp...)
-				rows.Advantage, rows.Weight = append(rows.Advantage, all[m].advantage), append(rows.Weight, weights[m])
 			}
 			s := policy.Coefficients(rows, dl, de)
 			u.MaxLogpDiff = max(u.MaxLogpDiff, s.MaxLogRatio)
@@ -251,7 +223,7 @@ func (r *Run) update(groups []group) (Update, error) {
 		})
 		if err != nil {
 			r.trainer.Discard()
-			return u, err
+			return u, fmt.Errorf("updating: %w", err)
 		}
 		done += pack.Tokens()
 		r.progress(done, total, done)
@@ -259,6 +231,7 @@ func (r *Run) update(groups []group) (Update, error) {
 	if tokens > 0 {
 		u.Entropy /= float64(tokens)
 	}
+	var err error
 	u.MeanLogpDiff = apart.Mean()
 	if u.GradNorm, err = r.trainer.Update(1); err == nil && r.copied != nil {
 		r.copied.Follow(r.Backend, r.Weights)

@@ -69,13 +69,12 @@ type scoring struct {
 
 // scoreIDs scores the one segment of f.
 func scoreIDs(b kernels.Backend, w *model.Weights, f forest.Forest) (*scoring, error) {
-	l := forest.Lay(f)
-	d, err := model.NewDecoder(b, w, len(l.Ids), len(l.Scored), false, false)
+	d, err := model.NewDecoder(b, w, forest.Room{Batch: f.Tokens()}, false, false)
 	if err != nil {
 		return nil, err
 	}
 	defer d.Free()
-	stats, err := d.Score(l)
+	stats, err := d.Score(f)
 	if err != nil {
 		return nil, err
 	}
@@ -86,7 +85,7 @@ func scoreIDs(b kernels.Backend, w *model.Weights, f forest.Forest) (*scoring, e
 		}
 		s.LogProb[i] = t.LogProb
 	}
-	s.Argmax, err = d.Argmax(l)
+	s.Argmax, err = d.Argmax(f[0].Tokens)
 	return s, err
 }
 

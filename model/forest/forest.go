@@ -88,6 +88,23 @@ func (f Forest) Tokens() int {
 	return n
 }
 
+// Stems counts the tokens of segments that others continue.
+func (f Forest) Stems() int {
+	stem := make([]bool, len(f))
+	for _, s := range f {
+		if s.Parent >= 0 {
+			stem[s.Parent] = true
+		}
+	}
+	n := 0
+	for i, s := range f {
+		if stem[i] {
+			n += len(s.Tokens)
+		}
+	}
+	return n
+}
+
 // Trees are the index ranges [from, to) of the trees, where each is contiguous, as they are
 // when every tree was appended whole.
 func (f Forest) Trees() [][2]int {

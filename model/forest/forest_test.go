@@ -23,26 +23,47 @@ func group() Forest {
 	return f
 }
 
+// lay fails the test where f does not fit.
+func lay(t *testing.T, f Forest, room Room) *Layout {
+	t.Helper()
+	l, err := Lay(f, room)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
 func TestLay(t *testing.T) {
 	f := group()
 	f[2].Temperature = 0.5
 	f[5].Pos = 7 // a gap before a root
-	got := Lay(f)
+	got := lay(t, f, Room{Stems: 3, Batch: 3})
+	prompt := kernels.Span{Row: 0, Len: 3}
 	want := &Layout{
-		Ids:   []int32{10, 11, 12, 20, 21, 30, 40, 41},
-		Pos:   []int32{0, 1, 2, 3, 4, 3, 7, 8},
-		Start: []int32{0, 3, 3, 5, 6, 6},
-		Queries: []kernels.Query{
-			{Row: 0, Len: 3, Spans: []kernels.Span{{Row: 0, Len: 3}}},
-			{Row: 3, Len: 2, Spans: []kernels.Span{{Row: 0, Len: 3}, {Row: 3, Len: 2}}},
-			{Row: 5, Len: 1, Spans: []kernels.Span{{Row: 0, Len: 3}, {Row: 5, Len: 1}}},
-			{Row: 6, Len: 2, Spans: []kernels.Span{{Row: 6, Len: 2}}},
-		},
+		Groups: []Group{{
+			Stems: Part{Ids: []int32{10, 11, 12}, Pos: []int32{0, 1, 2},
+				Queries: []kernels.Query{{Row: 0, Len: 3, Spans: []kernels.Span{prompt}}},
+				Rows:    []int32{2}, Ends: []kernels.Query{{Row: 0, Len: 1, Spans: []kernels.Span{prompt}}},
+				Heads: []int32{0, 0}, Scored: []int32{0, 2}},
+			Leaves: []Part{{
+				Ids: []int32{20, 21, 30}, Pos: []int32{3, 4, 3},
+				Queries: []kernels.Query{
+					{Row: 0, Len: 2, Spans: []kernels.Span{prompt, {Row: 3, Len: 2}}},
+					{Row: 2, Len: 1, Spans: []kernels.Span{prompt, {Row: 5, Len: 1}}}},
+				Rows: []int32{0}, Ends: []kernels.Query{{Row: 0, Len: 1, Spans: []kernels.Span{prompt, {Row: 3, Len: 1}}}},
+				Heads: []int32{0}, Scored: []int32{1}, Own: []int32{0, 1, 2},
+			}, {
+				Ids: []int32{40, 41}, Pos: []int32{7, 8},
+				Queries: []kernels.Query{{Row: 0, Len: 2, Spans: []kernels.Span{{Row: 3, Len: 2}}}},
+				Rows:    []int32{0}, Ends: []kernels.Query{{Row: 0, Len: 1, Spans: []kernels.Span{{Row: 3, Len: 1}}}},
+				Heads: []int32{0}, Scored: []int32{3}, Own: []int32{3},
+			}},
+		}},
 		Scored: []Scored{
-			{Row: 2, Target: 20, InvTemp: 2, Segment: 2, Index: 0},
-			{Row: 3, Target: 21, InvTemp: 2, Segment: 2, Index: 1},
-			{Row: 2, Target: 30, InvTemp: 1, Segment: 3, Index: 0},
-			{Row: 6, Target: 41, InvTemp: 1, Segment: 5, Index: 1},
+			{Target: 20, InvTemp: 2, Segment: 2, Index: 0},
+			{Target: 21, InvTemp: 2, Segment: 2, Index: 1},
+			{Target: 30, InvTemp: 1, Segment: 3, Index: 0},
+			{Target: 41, InvTemp: 1, Segment: 5, Index: 1},
 		},
 	}
 	if !reflect.DeepEqual(got, want) {
@@ -50,96 +71,126 @@ func TestLay(t *testing.T) {
 	}
 }
 
-// TestLayGap leaves positions open between a document and its question: the rows stay dense,
-// the token after the gap is still predicted by the one before it.
-func TestLayGap(t *testing.T) {
-	f := Forest{
-		{Parent: -1, Tokens: []int32{1, 2}},
-		{Parent: 0, Pos: 100, Tokens: []int32{3, 4}, Loss: true},
-		{Parent: 1, Pos: 200, Loss: true},
-		{Parent: 2, Pos: 300, Tokens: []int32{5}, Loss: true},
+// TestLayRoom: trees share a group while their stems fit, and what can never fit is an error.
+func TestLayRoom(t *testing.T) {
+	var f Forest
+	for range 5 {
+		f.Append(group())
 	}
-	if err := f.Validate(6, 301); err != nil {
-		t.Fatal(err)
+	for stems, groups := range map[int]int{3: 5, 5: 5, 6: 3, 9: 2, 15: 1} {
+		if l := lay(t, f, Room{Stems: stems, Batch: 2}); len(l.Groups) != groups {
+			t.Errorf("stems of %d: %d groups, want %d", stems, len(l.Groups), groups)
+		}
 	}
-	l := Lay(f)
-	if want := []int32{0, 1, 100, 101, 300}; !slices.Equal(l.Pos, want) {
-		t.Errorf("positions %v, want %v", l.Pos, want)
-	}
-	wantSpans := []kernels.Span{{Row: 0, Len: 2}, {Row: 2, Len: 2}, {Row: 4, Len: 1}}
-	if q := l.Queries[2]; q.Row != 4 || q.Len != 1 || !slices.Equal(q.Spans, wantSpans) {
-		t.Errorf("query %+v, want spans %v", q, wantSpans)
-	}
-	want := []Scored{{1, 3, 1, 1, 0}, {2, 4, 1, 1, 1}, {3, 5, 1, 3, 0}}
-	if !slices.Equal(l.Scored, want) {
-		t.Errorf("scored %+v, want %+v", l.Scored, want)
-	}
-}
-
-// TestLayWithoutContext scores nothing where nothing precedes, however empty the ancestors are.
-func TestLayWithoutContext(t *testing.T) {
-	for _, f := range []Forest{
-		nil,
-		{{Parent: -1, Loss: true}},
-		{{Parent: -1, Tokens: []int32{1}, Loss: true}},
-		{{Parent: -1, Loss: true}, {Parent: 0, Tokens: []int32{1}, Loss: true}},
-	} {
-		if l := Lay(f); len(l.Scored) != 0 || len(l.Ids) != f.Tokens() || len(l.Queries) != f.Tokens() {
-			t.Errorf("%+v: %+v", f, l)
+	for _, r := range []Room{{Stems: 2, Batch: 9}, {Stems: 9, Batch: 1}} {
+		if _, err := Lay(f, r); err == nil || !strings.Contains(err.Error(), "tokens") {
+			t.Errorf("%+v: error %v", r, err)
 		}
 	}
 }
 
-// TestLayAgainstPaths holds every row of a larger forest against its definition: the keys of a
-// query are the tokens of the path from the root, and a scored token follows its row in it.
+// TestLayAgainstPaths holds every row of a larger forest, with gaps between positions, empty segments and
+// several roots, against its definition: the keys of a query are the tokens of the path from the root, a
+// scored token follows its row in it, and a row that goes on sees what it saw.
 func TestLayAgainstPaths(t *testing.T) {
 	var f Forest
 	id := int32(0)
-	for i := range 40 {
+	for i := range 60 {
 		tokens := make([]int32, (i*7)%4)
 		for j := range tokens {
 			tokens[j] = id
 			id++
 		}
 		f.Add((i*5)%(i+3)-3, tokens, i%3 > 0)
+		f[i].Pos += int32(i % 2 * 50)
 	}
 	if err := f.Validate(int(id), 0); err != nil {
 		t.Fatal(err)
 	}
-	l := Lay(f)
-	context := func(s int) (ids []int32) {
-		for _, a := range f.Path(s) {
+	place := map[int32][2]int{} // of each token: segment, index
+	for s, segment := range f {
+		for j, token := range segment.Tokens {
+			place[token] = [2]int{s, j}
+		}
+	}
+	// context is the tokens up to and with the given one.
+	context := func(token int32) (ids []int32) {
+		at := place[token]
+		for _, a := range f.Path(at[0]) {
 			ids = append(ids, f[a].Tokens...)
 		}
-		return ids
+		return ids[:len(ids)-len(f[at[0]].Tokens)+at[1]+1]
 	}
-	query, scored := 0, 0
-	for s, segment := range f {
-		want := context(s)
-		before := want[:len(want)-len(segment.Tokens)]
-		if len(segment.Tokens) > 0 {
-			var got []int32
-			for _, span := range l.Queries[query].Spans {
-				got = append(got, l.Ids[span.Row:span.Row+span.Len]...)
+	want := 0
+	for _, segment := range f {
+		for _, token := range segment.Tokens {
+			if segment.Loss && len(context(token)) > 1 {
+				want++
 			}
-			if q := l.Queries[query]; !slices.Equal(got, want) || q.Row != l.Start[s] || int(q.Len) != len(segment.Tokens) {
-				t.Errorf("segment %d: query %+v sees %v, want %v", s, q, got, want)
-			}
-			query++
-		}
-		for j, token := range segment.Tokens {
-			if !segment.Loss || len(before)+j == 0 {
-				continue
-			}
-			got := l.Scored[scored]
-			if got.Segment != int32(s) || got.Index != int32(j) || got.Target != token || l.Ids[got.Row] != want[len(before)+j-1] {
-				t.Errorf("segment %d, token %d: %+v", s, j, got)
-			}
-			scored++
 		}
 	}
-	if query != len(l.Queries) || scored != len(l.Scored) {
-		t.Errorf("%d queries and %d scored tokens, want %d and %d", len(l.Queries), len(l.Scored), query, scored)
+	for _, room := range []Room{{Stems: 1000, Batch: 1000}, {Stems: 40, Batch: 5}, {Stems: 64, Batch: 3}} {
+		l := lay(t, f, room)
+		rows, predicted, owned := 0, map[int32]bool{}, map[int32]bool{}
+		for _, g := range l.Groups {
+			for n, p := range append([]Part{g.Stems}, g.Leaves...) {
+				keys := g.Stems.Ids
+				if n > 0 {
+					keys = append(slices.Clone(keys), p.Ids...)
+				}
+				rows += len(p.Ids)
+				see := func(queries []kernels.Query, ids []int32) {
+					n := 0
+					for _, q := range queries {
+						var seen []int32
+						for _, s := range q.Spans {
+							seen = append(seen, keys[s.Row:s.Row+s.Len]...)
+						}
+						for r := range int(q.Len) {
+							token := ids[int(q.Row)+r]
+							if got := seen[:len(seen)-int(q.Len)+1+r]; !slices.Equal(got, context(token)) {
+								t.Errorf("token %d sees %v, want %v", token, got, context(token))
+							}
+							n++
+						}
+					}
+					if n != len(ids) {
+						t.Errorf("%d rows have queries, of %d", n, len(ids))
+					}
+				}
+				see(p.Queries, p.Ids)
+				on := p.Ids
+				if p.Rows != nil {
+					on = nil
+					for _, r := range p.Rows {
+						on = append(on, p.Ids[r])
+					}
+				}
+				see(p.Ends, on)
+				for i, k := range p.Scored {
+					s := l.Scored[k]
+					c := context(s.Target)
+					if predicted[k] || on[p.Heads[i]] != c[len(c)-2] {
+						t.Errorf("scored token %d is predicted by %d, twice: %v", s.Target, on[p.Heads[i]], predicted[k])
+					}
+					predicted[k] = true
+				}
+				for i, token := range p.Ids {
+					if at := place[token]; p.Pos[i] != f[at[0]].Pos+int32(at[1]) {
+						t.Errorf("token %d has position %d", token, p.Pos[i])
+					}
+				}
+				for _, k := range p.Own {
+					if owned[k] || !slices.Contains(p.Ids, l.Scored[k].Target) {
+						t.Errorf("scored token %d is not of its part, or twice", l.Scored[k].Target)
+					}
+					owned[k] = true
+				}
+			}
+		}
+		if rows != f.Tokens() || len(predicted) != want || len(owned) != want || len(l.Scored) != want {
+			t.Errorf("%d rows, %d predicted, %d owned, %d scored; want %d and %d", rows, len(predicted), len(owned), len(l.Scored), f.Tokens(), want)
+		}
 	}
 }
 

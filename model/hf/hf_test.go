@@ -54,13 +54,12 @@ func TestParity(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer w.Free()
-			l := forest.Lay(forest.Forest{{Parent: -1, Tokens: golden.IDs, Loss: true}})
-			d, err := model.NewDecoder(b, w, len(l.Ids), len(l.Scored), false, false)
+			d, err := model.NewDecoder(b, w, forest.Room{Batch: len(golden.IDs)}, false, false)
 			if err != nil {
 				t.Fatal(err)
 			}
 			defer d.Free()
-			stats, err := d.Score(l)
+			stats, err := d.Score(forest.Forest{{Parent: -1, Tokens: golden.IDs, Loss: true}})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -69,7 +68,7 @@ func TestParity(t *testing.T) {
 					t.Fatalf("token %d: log-probability %.7g, golden %.7g", i, s.LogProb, golden.LogProb[i])
 				}
 			}
-			top, err := d.Argmax(l)
+			top, err := d.Argmax(golden.IDs)
 			if err != nil {
 				t.Fatal(err)
 			}

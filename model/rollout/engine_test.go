@@ -103,14 +103,14 @@ func TestGreedy(t *testing.T) {
 		return Request{Prompt: f, Leaves: []Leaf{{N: 2, MaxTokens: 20, Sampling: s}}, Key: 3}
 	}
 	res := generate(t, e, with(Sampling{TopP: 1}), with(Sampling{Temperature: 0.9, TopP: 1, TopK: 1}), with(Sampling{Temperature: 2, TopP: 1e-9}))
-	d, err := model.NewDecoder(b, w, 64, 64, false, false)
+	d, err := model.NewDecoder(b, w, forest.Room{Batch: 64}, false, false)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer d.Free()
 	ids := slices.Clone(f[0].Tokens)
 	for range 20 {
-		top, err := d.Argmax(forest.Lay(forest.Forest{{Parent: -1, Tokens: ids}}))
+		top, err := d.Argmax(ids)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -3,7 +3,6 @@ package rollout
 import (
 	"fmt"
 	"math"
-	"slices"
 
 	"spell/kernels"
 	"spell/model"
@@ -33,44 +32,31 @@ func (m Mismatch) String() string {
 	return fmt.Sprintf("mean |Δ log p| %.4f, largest %.4f over %d tokens", m.Mean(), m.Largest, m.Tokens)
 }
 
-// Compare scores the answers of results with w, in passes of about that many tokens, and compares with
+// Compare scores the answers of results with w, in batches of about that many tokens, and compares with
 // what was recorded when they were sampled.
 func Compare(b kernels.Backend, w *model.Weights, results []Result, tokens int) (m Mismatch, err error) {
-	type part struct {
-		forest forest.Forest
-		logp   []float32
-	}
-	var parts []part
+	room := forest.Room{Batch: tokens}
 	for _, r := range results {
-		room := 0
+		room.Stems = max(room.Stems, r.Forest.Stems())
 		for _, a := range r.Answers {
-			n := len(a.LogProbs)
-			if room < n {
-				prompt := r.Forest[:r.Answers[0].Segment]
-				parts = append(parts, part{forest: slices.Clone(prompt)})
-				room = max(tokens-prompt.Tokens(), n)
-			}
-			p := &parts[len(parts)-1]
-			p.forest, p.logp = append(p.forest, r.Forest[a.Segment]), append(p.logp, a.LogProbs...)
-			room -= n
+			room.Batch = max(room.Batch, len(a.LogProbs))
 		}
 	}
-	rows, scored := 0, 0
-	for _, p := range parts {
-		rows, scored = max(rows, p.forest.Tokens()), max(scored, len(p.logp))
-	}
-	d, err := model.NewDecoder(b, w, rows, scored, false, false)
+	d, err := model.NewDecoder(b, w, room, false, false)
 	if err != nil {
 		return m, err
 	}
 	defer d.Free()
-	for _, p := range parts {
-		stats, err := d.Score(forest.Lay(p.forest))
+	for _, r := range results {
+		stats, err := d.Score(r.Forest)
 		if err != nil {
 			return m, err
 		}
-		for i, s := range stats {
-			m.Add(p.logp[i], s.LogProb)
+		for _, a := range r.Answers {
+			for _, logp := range a.LogProbs {
+				m.Add(logp, stats[0].LogProb)
+				stats = stats[1:]
+			}
 		}
 	}
 	return m, nil

@@ -8,12 +8,27 @@ type pass struct {
 	ids, pos, slots []int32
 	queries         []kernels.Query
 	heads           []headRow
+	heading         []int32
 }
 
 // headRow is a row whose next token a child waits for.
 type headRow struct {
-	row   int32
-	child *child
+	row    int32
+	number int32 // among all such rows
+	child  *child
+}
+
+// on is the rows of the heads, each once, ascending as they were added; it numbers them.
+func (p *pass) on() []int32 {
+	p.heading = p.heading[:0]
+	for i := range p.heads {
+		h := &p.heads[i]
+		if n := len(p.heading); n == 0 || p.heading[n-1] != h.row {
+			p.heading = append(p.heading, h.row)
+		}
+		h.number = int32(len(p.heading) - 1)
+	}
+	return p.heading
 }
 
 func (p *pass) reset() {
@@ -33,7 +48,7 @@ func (p *pass) decode(j *job) {
 		p.slots = append(p.slots, c.run.slot(i))
 		c.run.n++
 		p.queries = append(p.queries, kernels.Query{Row: row, Len: 1, Spans: c.run.spans(j.context(j.Leaves[c.leaf].Segment))})
-		p.heads = append(p.heads, headRow{row, c})
+		p.heads = append(p.heads, headRow{row: row, child: c})
 	}
 }
 
@@ -57,7 +72,7 @@ func (p *pass) prefill(j *job, limit int) {
 		}
 		for _, c := range j.children {
 			if j.Leaves[c.leaf].Segment == j.segment {
-				p.heads = append(p.heads, headRow{row + n - 1, c})
+				p.heads = append(p.heads, headRow{row: row + n - 1, child: c})
 			}
 		}
 		j.segment++

@@ -144,7 +144,7 @@ func (e *Engine) Generate(ctx context.Context, reqs []Request) ([]Result, error)
 	free := slices.Clone(e.pages.free)
 	defer func() { e.pages.free = free }() // also after cancellation
 	next, done, read, sampled := 0, 0, 0, 0
-	p := &pass{}
+	p := &pass{heading: make([]int32, 0, 16)}
 	for next < len(reqs) || len(jobs) > 0 {
 		if err := ctx.Err(); err != nil {
 			return nil, err
@@ -170,7 +170,7 @@ func (e *Engine) Generate(ctx context.Context, reqs []Request) ([]Result, error)
 			p.prefill(j, e.opts.Rows)
 		}
 		read += len(p.ids) - decoding
-		e.cache.Extend(p.ids, p.pos, p.slots, p.queries)
+		e.cache.Extend(p.ids, p.pos, p.slots, p.queries, p.on())
 		if err := e.sample(p); err != nil {
 			return nil, err
 		}
@@ -278,7 +278,7 @@ func (e *Engine) sample(p *pass) error {
 	rows := make([]int32, len(p.heads))
 	for i, h := range p.heads {
 		l := h.child.job.Leaves[h.child.leaf]
-		rows[i] = h.row
+		rows[i] = h.number
 		how[i] = kernels.Sampling{Temperature: l.Temperature, TopP: l.TopP, TopK: l.TopK,
 			U: rng.At(e.opts.Seed, rng.Sample, h.child.job.Key, h.child.n, uint64(len(h.child.out))).Float64()}
 	}

@@ -76,14 +76,14 @@ func TestScoredBits(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				d, err := model.NewDecoder(b, w, 4000, 4000, false, false)
+				d, err := model.NewDecoder(b, w, forest.Room{Stems: 4000, Batch: 4000}, false, false)
 				if err != nil {
 					t.Fatal(err)
 				}
 				defer d.Free()
 				tokens := 0
 				for i, r := range results {
-					stats, err := d.Score(forest.Lay(r.Forest))
+					stats, err := d.Score(r.Forest)
 					if err != nil {
 						t.Fatal(err)
 					}

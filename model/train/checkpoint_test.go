@@ -13,6 +13,7 @@ import (
 	"spell/kernels/cpu"
 	"spell/kernels/kerneltest"
 	"spell/model"
+	"spell/model/forest"
 )
 
 var optim = Optim{LR: 0.01, EmbedScale: 1, Beta1: 0.9, Beta2: 0.99, Eps: 1e-8, WeightDecay: 0.1, ClipNorm: 1}
@@ -85,7 +86,7 @@ func TestResume(t *testing.T) {
 				if s != (progress{3, "half"}) {
 					t.Errorf("the caller's state is %v", s)
 				}
-				again, err := New(b, w, optim, 64, false) // recomputing blocks is the same bits
+				again, err := New(b, w, optim, forest.Room{Stems: 64, Batch: 64}, false) // recomputing blocks is the same bits
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -251,7 +252,7 @@ func TestResumeErrors(t *testing.T) {
 			w, restore, err := Resume(tr.Backend, at, tt.p, &s)
 			if err == nil {
 				var again *Trainer
-				if again, err = New(tr.Backend, w, optim, 64, true); err != nil {
+				if again, err = New(tr.Backend, w, optim, forest.Room{Stems: 64, Batch: 64}, true); err != nil {
 					t.Fatal(err)
 				}
 				err = restore(again)

@@ -58,14 +58,14 @@ type Trainer struct {
 const keepRoom = 2 << 30
 
 // New makes a trainer for weights that were allocated for training, with clean gradients, whose
-// passes hold up to tokens tokens and as many scored ones. With keep it keeps activations on the
-// way forward if there is room.
-func New(b kernels.Backend, w *model.Weights, o Optim, tokens int, keep bool) (*Trainer, error) {
+// passes hold as many tokens as the room says. With keep it keeps activations on the way forward if
+// there is memory.
+func New(b kernels.Backend, w *model.Weights, o Optim, room forest.Room, keep bool) (*Trainer, error) {
 	if err := o.Validate(); err != nil {
 		return nil, err
 	}
-	keep = keep && model.KeepBytes(w, tokens, tokens) <= keepRoom
-	d, err := model.NewDecoder(b, w, tokens, tokens, true, keep)
+	keep = keep && model.KeepBytes(w, room) <= keepRoom
+	d, err := model.NewDecoder(b, w, room, true, keep)
 	if err != nil {
 		return nil, err
 	}
@@ -79,7 +79,7 @@ func (t *Trainer) Free() error { return t.Decoder.Free() }
 
 // Accumulate runs a forest forward and backward and adds its gradients.
 func (t *Trainer) Accumulate(f forest.Forest, loss model.Loss) ([]model.Stat, error) {
-	return t.Decoder.Step(forest.Lay(f), loss)
+	return t.Decoder.Step(f, loss)
 }
 
 // Update applies the accumulated gradients with the learning rate scaled by schedule, clears
@@ -123,22 +123,21 @@ func (t *Trainer) Discard() {
 	}
 }
 
-// Pack joins trees, in order, into forests of at most tokens tokens. A tree is never split; one
-// that is larger than the budget is an error.
-func Pack(trees []forest.Forest, tokens int) ([]forest.Forest, error) {
+// Pack joins trees, in order, into forests of one group each, as forest.Lay would: as many as the
+// room has stems for. Trees without stems are added up to a batch, which is less than a group but
+// changes no sum.
+func Pack(trees []forest.Forest, room forest.Room) []forest.Forest {
 	var packs []forest.Forest
-	room := 0
-	for i, tree := range trees {
-		n := tree.Tokens()
-		if n > tokens {
-			return nil, fmt.Errorf("tree %d has %d tokens; a pass holds %d", i, n, tokens)
-		}
-		if n > room || len(packs) == 0 {
+	stems, leaves := 0, 0
+	for _, tree := range trees {
+		n := tree.Stems()
+		k := tree.Tokens() - n
+		if len(packs) == 0 || stems+n > room.Stems || stems+n == 0 && leaves+k > room.Batch {
 			packs = append(packs, nil)
-			room = tokens
+			stems, leaves = 0, 0
 		}
 		packs[len(packs)-1].Append(tree)
-		room -= n
+		stems, leaves = stems+n, leaves+k
 	}
-	return packs, nil
+	return packs
 }

@@ -43,7 +43,7 @@ func trainerOn(t testing.TB, b kernels.Backend, p model.Precision, o Optim) *Tra
 			model.Set(b, p, v)
 		}
 	}
-	tr, err := New(b, w, o, 64, true)
+	tr, err := New(b, w, o, forest.Room{Stems: 64, Batch: 64}, true)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -257,17 +257,17 @@ func TestPack(t *testing.T) {
 		{[]int{5}, []int{5}},
 		{[]int{10}, []int{10}},
 		{[]int{5, 5, 5}, []int{10, 5}},
-		{[]int{9, 3, 7, 10, 3}, []int{9, 10, 10, 3}},
+		{[]int{9, 3, 7, 10, 3}, []int{12, 7, 10, 3}},
 	} {
 		in := trees(tt.sizes...)
-		packs, err := Pack(in, 10)
-		if err != nil {
-			t.Fatal(err)
-		}
+		room := forest.Room{Stems: 8, Batch: 2}
+		packs := Pack(in, room)
+		var all forest.Forest
 		var got []int
 		n := 0
 		for _, p := range packs {
 			got = append(got, p.Tokens())
+			all.Append(p)
 			if err := p.Validate(40, 128); err != nil {
 				t.Error(err)
 			}
@@ -279,11 +279,61 @@ func TestPack(t *testing.T) {
 				n++
 			}
 		}
+		if l, err := forest.Lay(all, room); err != nil || len(l.Groups) != len(packs) {
+			t.Errorf("%d packs are other groups, or %v", len(packs), err)
+		}
 		if !reflect.DeepEqual(got, tt.packs) || n != len(in) {
 			t.Errorf("%v packs as %v, want %v", tt.sizes, got, tt.packs)
 		}
 	}
-	if _, err := Pack(trees(5, 11), 10); err == nil || !strings.Contains(err.Error(), "tree 1 has 11 tokens; a pass holds 10") {
-		t.Errorf("a tree that is too large gives %v", err)
+}
+
+// TestRoom: neither the size of a batch nor what is kept changes a bit of the gradients.
+func TestRoom(t *testing.T) {
+	per := func(scored []forest.Scored, _ []model.Stat, dl, de []float32) {
+		for i, s := range scored {
+			dl[i], de[i] = -1/float32(1+s.Segment), float32(s.Index)/8
+		}
+	}
+	for _, p := range []model.Precision{model.F32, model.BF16} {
+		var f forest.Forest
+		for i := range 3 {
+			var tree forest.Forest
+			root := tree.Add(-1, text(7+i, i)[0].Tokens, false)
+			for k := range 4 {
+				tree.Add(root, text(1+(i+k)%4, k)[0].Tokens, true)
+			}
+			question := tree.Add(root, text(3, 9)[0].Tokens, true)
+			tree.Add(question, text(4, 5)[0].Tokens, true)
+			f.Append(tree)
+		}
+		var want [][]float32
+		for _, keep := range []bool{false, true} {
+			for _, batch := range []int{4, 5, 9, 64} {
+				tr := newTrainer(t, p, Optim{LR: 0.01, Beta1: 0.9, Beta2: 0.99, Eps: 1e-8})
+				d, err := model.NewDecoder(tr.Backend, tr.Weights, forest.Room{Stems: 64, Batch: batch}, true, keep)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if _, err := d.Step(f, per); err != nil {
+					t.Fatal(err)
+				}
+				d.Free()
+				var got [][]float32
+				for _, p := range tr.Weights.Params {
+					g := make([]float32, p.Rows*p.Cols)
+					kernels.Download(tr.Backend, g, p.Grad)
+					got = append(got, g)
+				}
+				if want == nil {
+					want = got
+				}
+				for i, p := range tr.Weights.Params {
+					if !reflect.DeepEqual(got[i], want[i]) {
+						t.Errorf("%s: batches of %d, kept %v: other gradients", p.Name, batch, keep)
+					}
+				}
+			}
+		}
 	}
 }

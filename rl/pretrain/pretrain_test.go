@@ -317,7 +317,7 @@ func TestLoss(t *testing.T) {
 	r.Stages[0].Tokens = 6000 // several passes
 	r.Stages[0].Mixture.Documents = 0.3
 	run := start(t, r, b, model.F32)
-	d, err := model.NewDecoder(b, run.Weights, 4096, 4096, false, false)
+	d, err := model.NewDecoder(b, run.Weights, forest.Room{Stems: 4096, Batch: 4096}, false, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -331,8 +331,11 @@ func TestLoss(t *testing.T) {
 		roots := 0
 		for i, f := range batch.trees {
 			roots += len(f.Trees())
-			l := forest.Lay(f)
-			stats, err := d.Score(l)
+			l, err := forest.Lay(f, forest.Room{Stems: 4096, Batch: 4096})
+			if err != nil {
+				t.Fatal(err)
+			}
+			stats, err := d.Score(f)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -11,6 +11,7 @@ import (
 	"slices"
 
 	"spell/model"
+	"spell/model/forest"
 	"spell/model/train"
 	"spell/rl/corpus/world"
 )
@@ -123,6 +124,11 @@ func (r *Recipe) Model(n int, eos int32) model.Config {
 	return model.Config{Family: r.Family, Vocab: n, Hidden: r.Hidden, FF: r.FF, Layers: r.Layers, Heads: r.Heads, KVHeads: r.KV, HeadDim: r.Dim,
 		QKVBias: r.Family == "qwen2", QKNorm: r.Family == "qwen3", Tied: true, NormEps: 1e-6, Context: r.Context,
 		Rope: model.Rope{Theta: r.Theta, Type: "default"}, BOS: -1, EOS: []int32{eos}}
+}
+
+// room is what a training pass has memory for.
+func (r *Recipe) room() forest.Room {
+	return forest.Room{Stems: r.PassTokens, Batch: r.PassTokens}
 }
 
 // Validate refuses what cannot be run, naming the field.

@@ -160,7 +160,7 @@ func (r *Run) prepare() (err error) {
 		r.mixtures = append(r.mixtures, t)
 	}
 	r.words = words(r.Tok)
-	r.trainer, err = train.New(r.Backend, r.Weights, r.Recipe.Optim, r.Recipe.PassTokens, true)
+	r.trainer, err = train.New(r.Backend, r.Weights, r.Recipe.Optim, r.Recipe.room(), true)
 	return err
 }
 
@@ -248,10 +248,7 @@ func (r *Run) Step(ctx context.Context) (Line, error) {
 			}
 		}
 	}
-	packs, err := train.Pack(b.trees, r.Recipe.PassTokens)
-	if err != nil {
-		return Line{}, err
-	}
+	packs := train.Pack(b.trees, r.Recipe.room())
 	line := Line{Stage: s.Name, Step: r.state.Step + 1, Steps: s.Steps, LR: s.rate(r.state.Step)}
 	tree, scoredTokens, right := 0, 0, 0
 	for _, pack := range packs {
