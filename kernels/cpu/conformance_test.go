@@ -13,7 +13,7 @@ import (
 func TestConformance(t *testing.T) {
 	for _, o := range options() {
 		suite := kerneltest.Options{Workers: []int{3}, Quick: true}
-		if o.ISA == bestISA().String() {
+		if o.ISA == bestISA().String() && o.Dots == "off" {
 			suite = kerneltest.Options{Workers: []int{1, 3}}
 		}
 		t.Run(fmt.Sprintf("%s,dots=%s", o.ISA, o.Dots), func(t *testing.T) {
