@@ -309,3 +309,39 @@ func TestGuarded(t *testing.T) {
 		}
 	}
 }
+
+// TestCommonPrefix: what requests have in common at the beginning of their prompts is read once, even where
+// the cache has no room for it twice, and changes no answer.
+func TestCommonPrefix(t *testing.T) {
+	b := cpuBackend(t)
+	w := tiny(t, b, model.F32)
+	documents := make([]int32, 5*pageRows+17)
+	for i := range documents {
+		documents[i] = int32(10 + i*7%900)
+	}
+	var reqs []Request
+	asked := 0
+	for i := range 4 {
+		var f forest.Forest
+		at := f.Chain(-1, documents, documents[:3+i%2], []int32{int32(20 + i), 4, 5}) // two and two share more
+		asked += len(f[2].Tokens)
+		reqs = append(reqs, Request{Prompt: f, Key: uint64(i), Leaves: []Leaf{{Segment: at, N: 2, MaxTokens: 6, Sampling: Sampling{Temperature: 1, TopP: 1}}}})
+	}
+	want := len(documents) + 3 + 4 + asked
+	alone := generate(t, engine(t, b, w, Options{Slots: 1 << 13, Rows: 128, Seed: 3}), reqs[3])[0]
+	for _, o := range []Options{{Slots: 1 << 13, Rows: 128, Seed: 3}, {Slots: (6 + 2 + 4 + 8) * pageRows, Rows: 40, Seed: 3}} {
+		e := engine(t, b, w, o)
+		read, free := 0, len(e.pages.free)
+		e.OnProgress = func(_, _, r, _ int) { read = r }
+		got := generate(t, e, reqs...)
+		if read != want {
+			t.Errorf("%d prompt tokens were read, want %d", read, want)
+		}
+		if said(got[3]) != said(alone) {
+			t.Errorf("request 3 says\n%salone and\n%sbeside others", said(alone), said(got[3]))
+		}
+		if len(e.pages.free) != free || len(e.shared) != 0 {
+			t.Errorf("%d of %d pages are free at the end, %d runs are shared", len(e.pages.free), free, len(e.shared))
+		}
+	}
+}

@@ -1,6 +1,12 @@
 package rollout
 
-import "spell/kernels"
+import (
+	"crypto/sha256"
+	"encoding/binary"
+
+	"spell/kernels"
+	"spell/model/forest"
+)
 
 // pageRows is the number of cache rows in a page: one run of keys of the attention kernels, so
 // that keys in pages give the same bits as keys in one piece.
@@ -29,10 +35,26 @@ func (p *pages) give(back []int32) { p.free = append(p.free, back...) }
 // pagesFor is the number of pages that hold n tokens.
 func pagesFor(n int) int { return (n + pageRows - 1) / pageRows }
 
-// A run is the cached part of one segment: n tokens read so far, in its own pages.
+// A run is the cached part of one segment: n tokens read so far, in its own pages. Requests whose prompts
+// begin alike share the runs of what they have in common.
 type run struct {
 	pages []int32
 	n     int32
+	key   [sha256.Size]byte // of the tokens and positions from the root to its end
+	users int               // requests; 0 of a run that cannot be shared
+}
+
+// pathKey is the key of a segment that follows one with the key before.
+func pathKey(before [sha256.Size]byte, s *forest.Segment) [sha256.Size]byte {
+	h := sha256.New()
+	h.Write(before[:])
+	word := make([]byte, 0, 4*(len(s.Tokens)+1))
+	word = binary.LittleEndian.AppendUint32(word, uint32(s.Pos))
+	for _, t := range s.Tokens {
+		word = binary.LittleEndian.AppendUint32(word, uint32(t))
+	}
+	h.Write(word)
+	return [sha256.Size]byte(h.Sum(nil))
 }
 
 // slot is the cache row of token i.

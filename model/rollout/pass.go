@@ -55,7 +55,7 @@ func (p *pass) decode(j *job) {
 // prefill adds prompt tokens of j, segment after segment, until the pass has limit rows.
 func (p *pass) prefill(j *job, limit int) {
 	for j.segment < len(j.Prompt) && len(p.ids) < limit {
-		s, r := j.Prompt[j.segment], &j.runs[j.segment]
+		s, r := j.Prompt[j.segment], j.runs[j.segment]
 		n := min(int32(len(s.Tokens))-r.n, int32(limit-len(p.ids)))
 		row := int32(len(p.ids))
 		for i := r.n; i < r.n+n; i++ {

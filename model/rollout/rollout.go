@@ -10,6 +10,7 @@ package rollout
 
 import (
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"slices"
 
@@ -84,6 +85,7 @@ type Engine struct {
 	vocab   int
 	cache   *model.Cache
 	pages   *pages
+	shared  map[[sha256.Size]byte]*run // runs that others may use
 
 	// OnProgress, if set, is told after every pass how many answers have ended and how many
 	// tokens were read and sampled since the call began.
@@ -107,7 +109,9 @@ func (e *Engine) Free() { e.cache.Free() }
 type job struct {
 	*Request
 	index    int
-	runs     []run // the prompt's segments
+	runs     []*run // the prompt's segments
+	keys     [][sha256.Size]byte
+	sharable []bool // those that other requests may use
 	segment  int   // the first segment not yet read whole
 	children []*child
 	live     int
@@ -143,7 +147,9 @@ func (e *Engine) Generate(ctx context.Context, reqs []Request) ([]Result, error)
 	var jobs []*job
 	free := slices.Clone(e.pages.free)
 	defer func() { e.pages.free = free }() // also after cancellation
+	e.shared = map[[sha256.Size]byte]*run{}
 	next, done, read, sampled := 0, 0, 0, 0
+	var waiting *job // request next, not yet admitted
 	p := &pass{heading: make([]int32, 0, 16)}
 	for next < len(reqs) || len(jobs) > 0 {
 		if err := ctx.Err(); err != nil {
@@ -153,11 +159,16 @@ func (e *Engine) Generate(ctx context.Context, reqs []Request) ([]Result, error)
 		for _, j := range jobs {
 			live += j.live
 		}
-		for next < len(reqs) && pagesNeeded(&reqs[next]) <= len(e.pages.free) &&
-			(live == 0 || live+answers(&reqs[next]) <= e.opts.Rows/2) {
-			j := e.admit(&reqs[next], next)
-			live += j.live
-			jobs = append(jobs, j)
+		for next < len(reqs) {
+			if waiting == nil {
+				waiting = e.prepare(&reqs[next], next)
+			}
+			if e.pagesNow(waiting) > len(e.pages.free) || live > 0 && live+answers(&reqs[next]) > e.opts.Rows/2 {
+				break
+			}
+			e.admit(waiting)
+			live += waiting.live
+			jobs, waiting = append(jobs, waiting), nil
 			next++
 		}
 		p.reset()
@@ -180,9 +191,7 @@ func (e *Engine) Generate(ctx context.Context, reqs []Request) ([]Result, error)
 			}
 			results[j.index] = j.result()
 			done += len(j.children)
-			for i := range j.runs {
-				e.pages.give(j.runs[i].pages)
-			}
+			e.leave(j)
 			return true
 		})
 		if e.OnProgress != nil {
@@ -245,10 +254,56 @@ func pagesNeeded(r *Request) int {
 	return n
 }
 
-func (e *Engine) admit(r *Request, index int) *job {
-	j := &job{Request: r, index: index, runs: make([]run, len(r.Prompt))}
+// prepare makes a job of a request. Its segments can be shared with other requests but for those that
+// answers continue, whose last row has to be computed for each.
+func (e *Engine) prepare(r *Request, index int) *job {
+	n := len(r.Prompt)
+	j := &job{Request: r, index: index, runs: make([]*run, n), keys: make([][sha256.Size]byte, n), sharable: make([]bool, n)}
+	for i := range r.Prompt {
+		s := &r.Prompt[i]
+		var before [sha256.Size]byte
+		if s.Parent >= 0 {
+			before = j.keys[s.Parent]
+		}
+		j.keys[i], j.sharable[i] = pathKey(before, s), len(s.Tokens) > 0
+	}
+	for _, l := range r.Leaves {
+		j.sharable[l.Segment] = false
+	}
+	return j
+}
+
+// common is the run of segment i that another request has, or nil.
+func (e *Engine) common(j *job, i int) *run {
+	if !j.sharable[i] {
+		return nil
+	}
+	return e.shared[j.keys[i]]
+}
+
+// pagesNow is the pages that a job takes beside the runs it can share.
+func (e *Engine) pagesNow(j *job) int {
+	n := pagesNeeded(j.Request)
+	for i, s := range j.Prompt {
+		if e.common(j, i) != nil {
+			n -= pagesFor(len(s.Tokens))
+		}
+	}
+	return n
+}
+
+// admit takes the pages of a job.
+func (e *Engine) admit(j *job) {
+	r := j.Request
 	for i, s := range r.Prompt {
-		j.runs[i].pages = e.pages.take(pagesFor(len(s.Tokens)))
+		if j.runs[i] = e.common(j, i); j.runs[i] != nil {
+			j.runs[i].users++
+			continue
+		}
+		j.runs[i] = &run{pages: e.pages.take(pagesFor(len(s.Tokens))), key: j.keys[i]}
+		if j.sharable[i] {
+			j.runs[i].users, e.shared[j.keys[i]] = 1, j.runs[i]
+		}
 	}
 	for li, l := range r.Leaves {
 		for range l.N {
@@ -257,7 +312,20 @@ func (e *Engine) admit(r *Request, index int) *job {
 		}
 	}
 	j.live = len(j.children)
-	return j
+}
+
+// leave gives back what only j used.
+func (e *Engine) leave(j *job) {
+	for _, r := range j.runs {
+		if r.users > 1 {
+			r.users--
+			continue
+		}
+		if r.users == 1 {
+			delete(e.shared, r.key)
+		}
+		e.pages.give(r.pages)
+	}
 }
 
 func (j *job) result() Result {
