@@ -7,7 +7,6 @@ import (
 	"spell/model"
 	"spell/model/forest"
 	"spell/model/rollout"
-	"spell/model/train"
 	"spell/rl/curriculum"
 	"spell/rl/grpo"
 	"spell/rl/reward"
@@ -118,6 +117,37 @@ func (g group) informs() bool {
 	return slices.ContainsFunc(g.samples, func(s *sample) bool { return s.advantage != 0 })
 }
 
+// A pass is groups that train together; prompts that begin with the same documents share them.
+type pass struct {
+	forest forest.Forest
+	number map[int32]int // of the sample that a segment is, among all
+}
+
+// pack joins groups, in order, into passes whose prompts have at most that many tokens.
+func pack(groups []group, tokens int) (packs []*pass) {
+	sample := 0
+	var p *pass
+	for _, g := range groups {
+		var at []int32
+		if p != nil {
+			was := len(p.forest)
+			if at = p.forest.Graft(g.forest); p.forest.Stems() > tokens {
+				p.forest, p = p.forest[:was], nil
+			}
+		}
+		if p == nil {
+			p = &pass{number: map[int32]int{}}
+			packs = append(packs, p)
+			at = p.forest.Graft(g.forest)
+		}
+		for _, s := range g.samples {
+			p.number[at[s.segment]] = sample
+			sample++
+		}
+	}
+	return packs
+}
+
 // advantages sets those of a group relative to itself.
 func (g group) advantages() group {
 	rewards := make([]float64, len(g.samples))
@@ -173,9 +203,7 @@ func (r *Run) update(groups []group) (Update, error) {
 	var all []*sample
 	var lengths, of []int
 	var weight []float64
-	var trees []forest.Forest
 	for i, g := range groups {
-		trees = append(trees, g.forest)
 		for _, s := range g.samples {
 			n := len(s.logp)
 			all, lengths, of, weight = append(all, s), append(lengths, n), append(of, i), append(weight, r.Config.RoleWeights[g.role])
@@ -189,26 +217,20 @@ func (r *Run) update(groups []group) (Update, error) {
 
 	r.phase = "updating"
 	total, done := 0, 0
-	for _, t := range trees {
-		total += t.Tokens()
+	packs := pack(groups, r.Config.PassTokens)
+	for _, p := range packs {
+		total += p.forest.Tokens()
 	}
 	var apart rollout.Mismatch
-	first, tokens := 0, 0 // sample of the pack
-	for _, pack := range train.Pack(trees, r.Config.room()) {
-		number := map[int32]int{} // of the sample that a segment is
-		for i, s := range pack {
-			if s.Loss {
-				number[int32(i)] = first
-				first++
-			}
-		}
-		_, err := r.trainer.Accumulate(pack, func(scored []forest.Scored, stats []model.Stat, dl, de []float32) {
+	tokens := 0
+	for _, p := range packs {
+		_, err := r.trainer.Accumulate(p.forest, func(scored []forest.Scored, stats []model.Stat, dl, de []float32) {
 			rows := &grpo.Rows{}
 			for i, s := range scored {
 				rows.Logp, rows.Entropy = append(rows.Logp, stats[i].LogProb), append(rows.Entropy, stats[i].Entropy)
 				u.Entropy += float64(stats[i].Entropy)
 				if i+1 == len(scored) || scored[i+1].Segment != s.Segment {
-					m := number[s.Segment]
+					m := p.number[s.Segment]
 					rows.Ends = append(rows.Ends, i+1)
 					rows.Sampler = append(rows.Sampler, all[m].logp...)
 					rows.Advantage, rows.Weight = append(rows.Advantage, all[m].advantage), append(rows.Weight, weights[m])
@@ -225,7 +247,7 @@ func (r *Run) update(groups []group) (Update, error) {
 			r.trainer.Discard()
 			return u, fmt.Errorf("updating: %w", err)
 		}
-		done += pack.Tokens()
+		done += p.forest.Tokens()
 		r.progress(done, total, done)
 	}
 	if tokens > 0 {

@@ -9,6 +9,7 @@ package forest
 import (
 	"fmt"
 	"math"
+	"slices"
 )
 
 // A Segment continues its Parent, or starts a root where Parent < 0.
@@ -63,6 +64,36 @@ func (f *Forest) Append(g Forest) int {
 		*f = append(*f, s)
 	}
 	return base
+}
+
+// Graft adds g to f as Append does, but for segments that others continue and that f has already at the same
+// place, unscored: what the trees have in common at the beginning is there once. It returns where in f each
+// segment of g is.
+func (f *Forest) Graft(g Forest) (at []int32) {
+	stem := make([]bool, len(g))
+	for _, s := range g {
+		if s.Parent >= 0 {
+			stem[s.Parent] = true
+		}
+	}
+	had := len(*f)
+	for i, s := range g {
+		if s.Parent >= 0 {
+			s.Parent = at[s.Parent]
+		}
+		n := -1
+		if stem[i] && !s.Loss {
+			n = slices.IndexFunc((*f)[:had], func(t Segment) bool {
+				return t.Parent == s.Parent && t.Pos == s.Pos && !t.Loss && slices.Equal(t.Tokens, s.Tokens)
+			})
+		}
+		if n < 0 {
+			n = len(*f)
+			*f = append(*f, s)
+		}
+		at = append(at, int32(n))
+	}
+	return at
 }
 
 // Path lists the ancestors of s from the root down, then s.

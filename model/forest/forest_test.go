@@ -257,3 +257,42 @@ func TestValidate(t *testing.T) {
 		t.Error("positions beyond 31 bits were accepted without a context")
 	}
 }
+
+// TestGraft: stems that two trees have in common are there once, leaves and scored segments never are.
+func TestGraft(t *testing.T) {
+	tree := func(documents, question []int32, answers ...[]int32) Forest {
+		var f Forest
+		at := f.Chain(-1, documents, question)
+		for _, a := range answers {
+			f.Add(at, a, true)
+		}
+		return f
+	}
+	d := []int32{1, 2, 3}
+	var f Forest
+	for i, c := range []struct {
+		tree Forest
+		want []int32
+		size int
+	}{
+		{tree(d, []int32{4}, []int32{5}, []int32{6}), []int32{0, 1, 2, 3}, 4},
+		{tree(d, []int32{7}, []int32{5}), []int32{0, 4, 5}, 6},
+		{tree(d, []int32{4}, []int32{5}), []int32{0, 1, 6}, 7},        // an answer is one's own
+		{tree(d[:2], []int32{3, 4}, []int32{5}), []int32{7, 8, 9}, 10}, // the same text in other segments
+		{Forest{{Parent: -1, Tokens: d}}, []int32{10}, 11},             // nothing continues it
+		{Forest{{Parent: -1, Tokens: d, Loss: true}, {Parent: 0, Pos: 3, Tokens: d}}, []int32{11, 12}, 13},
+		{Forest{{Parent: -1, Pos: 1, Tokens: d}, {Parent: 0, Pos: 4, Tokens: d}}, []int32{13, 14}, 15},
+	} {
+		if got := f.Graft(c.tree); !slices.Equal(got, c.want) || len(f) != c.size {
+			t.Errorf("tree %d is at %v of %d segments, want %v of %d", i, got, len(f), c.want, c.size)
+		}
+		for k, s := range c.tree {
+			if g := f[c.want[k]]; !slices.Equal(g.Tokens, s.Tokens) || g.Pos != s.Pos || g.Loss != s.Loss {
+				t.Errorf("tree %d: segment %d became %+v", i, k, g)
+			}
+		}
+	}
+	if err := f.Validate(9, 0); err != nil {
+		t.Error(err)
+	}
+}

@@ -151,6 +151,7 @@ func (y *layer) group(segments []int, batch int) {
 			g.Stems.predicts(y.last[p], y.first[s])
 		}
 	}
+	g.Stems.sort()
 	g.Stems.finish()
 	for i := range g.Leaves {
 		g.Leaves[i].finish()
@@ -204,8 +205,8 @@ func (p *Part) predicts(row, scored int32) {
 	p.Heads, p.Scored = append(p.Heads, row), append(p.Scored, scored)
 }
 
-// finish numbers the rows that predict, and orders what they predict by its place in the forest.
-func (p *Part) finish() {
+// sort orders what rows predict by its place in the forest.
+func (p *Part) sort() {
 	order := make([]int, len(p.Scored))
 	for i := range order {
 		order[i] = i
@@ -216,7 +217,11 @@ func (p *Part) finish() {
 		heads[i], scored[i] = p.Heads[k], p.Scored[k]
 	}
 	p.Heads, p.Scored = heads, scored
-	rows := append(make([]int32, 0, len(heads)), heads...) // not nil
+}
+
+// finish numbers the rows that predict.
+func (p *Part) finish() {
+	rows := append(make([]int32, 0, len(p.Heads)), p.Heads...) // not nil
 	slices.Sort(rows)
 	rows = slices.Compact(rows)
 	for i, r := range p.Heads {
