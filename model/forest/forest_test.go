@@ -277,7 +277,7 @@ func TestGraft(t *testing.T) {
 	}{
 		{tree(d, []int32{4}, []int32{5}, []int32{6}), []int32{0, 1, 2, 3}, 4},
 		{tree(d, []int32{7}, []int32{5}), []int32{0, 4, 5}, 6},
-		{tree(d, []int32{4}, []int32{5}), []int32{0, 1, 6}, 7},        // an answer is one's own
+		{tree(d, []int32{4}, []int32{5}), []int32{0, 1, 6}, 7},         // an answer is one's own
 		{tree(d[:2], []int32{3, 4}, []int32{5}), []int32{7, 8, 9}, 10}, // the same text in other segments
 		{Forest{{Parent: -1, Tokens: d}}, []int32{10}, 11},             // nothing continues it
 		{Forest{{Parent: -1, Tokens: d, Loss: true}, {Parent: 0, Pos: 3, Tokens: d}}, []int32{11, 12}, 13},

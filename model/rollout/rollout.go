@@ -112,7 +112,7 @@ type job struct {
 	runs     []*run // the prompt's segments
 	keys     [][sha256.Size]byte
 	sharable []bool // those that other requests may use
-	segment  int   // the first segment not yet read whole
+	segment  int    // the first segment not yet read whole
 	children []*child
 	live     int
 }
