@@ -1,10 +1,8 @@
 package rl
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
-	"io"
 	"time"
 
 	"spell/kernels"
@@ -14,6 +12,7 @@ import (
 	"spell/rl/grpo"
 	"spell/rl/reward"
 	"spell/rl/role"
+	"spell/rl/settings"
 	"spell/tokenizer/chat"
 )
 
@@ -21,7 +20,7 @@ import (
 // are of questions, answers and tokens of the whole run; nothing is per device or per batch of
 // some inner loop. Default has the paper's values, Small those that suit a model of a million
 // parameters. Section numbers are those of the paper, arXiv 2509.23863. The doc tags are what
-// Describe prints.
+// settings.Describe prints.
 type Config struct {
 	Seed  uint64      `json:"seed" doc:"of everything random in the run"`
 	Steps int         `json:"steps" doc:"updates; the paper's plots run to about 70"`
@@ -99,17 +98,7 @@ func Small() Config {
 }
 
 // Read overlays the JSON of a configuration file on c. A field that does not exist is an error.
-func (c *Config) Read(data []byte) error {
-	d := json.NewDecoder(bytes.NewReader(data))
-	d.DisallowUnknownFields()
-	if err := d.Decode(c); err != nil {
-		return err
-	}
-	if _, err := d.Token(); err != io.EOF {
-		return fmt.Errorf("there is more than one JSON object")
-	}
-	return nil
-}
+func (c *Config) Read(data []byte) error { return settings.Read(data, c) }
 
 // room is what a training pass has memory for.
 func (c *Config) room() forest.Room { return forest.Room{Stems: c.PassTokens, Batch: c.BatchTokens} }

@@ -2,12 +2,9 @@ package rl
 
 import (
 	"bufio"
-	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -16,6 +13,7 @@ import (
 	"spell/model/train"
 	"spell/rl/corpus"
 	"spell/rl/role"
+	"spell/rl/settings"
 	"spell/tokenizer/chat"
 )
 
@@ -25,49 +23,16 @@ const (
 	MetricsFile    = "metrics.jsonl"
 )
 
-// Log appends a step's lines to the files in dir. They count once a checkpoint says so: what
-// was written after the newest checkpoint is cut off on resume and written again.
+// Log appends a step's lines to the files in dir.
 func (r *Run) Log(dir string, rep *Report, records []Record) error {
 	lines := make([]any, len(records))
 	for i := range records {
 		lines[i] = &records[i]
 	}
-	if err := r.append(dir, TranscriptFile, lines...); err != nil {
+	if err := r.log.Append(dir, TranscriptFile, lines...); err != nil {
 		return err
 	}
-	return r.append(dir, MetricsFile, rep)
-}
-
-func (r *Run) append(dir, name string, lines ...any) error {
-	var buf bytes.Buffer
-	enc := json.NewEncoder(&buf)
-	enc.SetEscapeHTML(false)
-	for _, l := range lines {
-		if err := enc.Encode(l); err != nil {
-			return err
-		}
-	}
-	path := filepath.Join(dir, name)
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY, 0o666)
-	if err != nil {
-		return err
-	}
-	at := int64(r.log[name])
-	if err = f.Truncate(at); err == nil { // lines after the newest checkpoint are of a run that was cut off
-		_, err = f.WriteAt(buf.Bytes(), at)
-	}
-	if err == nil {
-		err = f.Sync()
-	}
-	if e := f.Close(); err == nil {
-		err = e
-	}
-	if err != nil {
-		os.Truncate(path, at)
-		return fmt.Errorf("writing %s: %w; earlier lines and checkpoints are untouched", path, err)
-	}
-	r.log[name] += buf.Len()
-	return nil
+	return r.log.Append(dir, MetricsFile, rep)
 }
 
 // Save writes the state after the last completed step as a checkpoint in dir.
@@ -102,7 +67,9 @@ func Resume(dir string, c Config, b kernels.Backend, p model.Precision, docs *co
 	if err != nil {
 		return nil, err
 	}
-	if err := same(s.Config, c); err != nil {
+	longer := c
+	longer.Steps = s.Config.Steps // a resumed run may be longer, nothing else
+	if err := settings.Same(s.Config, longer); err != nil {
 		return nil, fmt.Errorf("%s: %w", at, err)
 	}
 	r, err := New(c, b, w, text, docs, judge)
@@ -115,28 +82,7 @@ func Resume(dir string, c Config, b kernels.Backend, p model.Precision, docs *co
 	if err := restore(r.trainer); err != nil {
 		return nil, err
 	}
-	for name, n := range s.Log {
-		if err := truncate(filepath.Join(dir, name), n); err != nil {
-			return nil, err
-		}
-		r.log[name] = n
-	}
-	return r, nil
-}
-
-// truncate cuts a log back to its length at the checkpoint.
-func truncate(path string, n int) error {
-	info, err := os.Stat(path)
-	if errors.Is(err, fs.ErrNotExist) && n == 0 {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	if info.Size() < int64(n) {
-		return fmt.Errorf("%s has %d bytes and had %d at the checkpoint; it was cut or replaced since", path, info.Size(), n)
-	}
-	return os.Truncate(path, int64(n))
+	return r, r.log.Restore(dir, s.Log)
 }
 
 // Distinct counts, over the whole transcript in dir, the questions that could be read and how many

@@ -17,6 +17,7 @@ import (
 	"spell/model/train"
 	"spell/rl/corpus"
 	"spell/rl/curriculum"
+	"spell/rl/journal"
 	"spell/rl/role"
 	"spell/tokenizer/chat"
 )
@@ -55,11 +56,11 @@ type Run struct {
 	copied   *model.Weights // in int8, what engine generates with; nil where it does with Weights
 	memory   *curriculum.Memory
 	sampler  *curriculum.Sampler
-	phase    string         // what is being done, for OnPhase
-	unread   int            // documents left out because they do not fit
-	docs     string         // fingerprint of the documents
-	step     int            // completed steps
-	log      map[string]int // length in bytes of each log file
+	phase    string // what is being done, for OnPhase
+	unread   int    // documents left out because they do not fit
+	docs     string // fingerprint of the documents
+	step     int    // completed steps
+	log      journal.Lengths
 
 	saved savedRun // as of the last completed step
 }
@@ -70,7 +71,7 @@ func New(c Config, b kernels.Backend, w *model.Weights, text *chat.Dialog, docs 
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
-	r := &Run{Config: c, Backend: b, Weights: w, Judge: judge, log: map[string]int{}}
+	r := &Run{Config: c, Backend: b, Weights: w, Judge: judge, log: journal.Lengths{}}
 	var err error
 	if r.Chat, err = c.dialog(text); err != nil {
 		return nil, err
@@ -177,7 +178,7 @@ type savedRun struct {
 	Docs    string          `json:"documents"` // their fingerprint
 	Memory  json.RawMessage `json:"memory"`
 	Sampler json.RawMessage `json:"sampler"`
-	Log     map[string]int  `json:"log"` // length in bytes of each log file
+	Log     journal.Lengths `json:"log"`
 }
 
 // remember takes down the state after a completed step.

@@ -20,6 +20,7 @@ import (
 	"spell/rl/corpus"
 	"spell/rl/corpus/world"
 	"spell/rl/eval"
+	"spell/rl/settings"
 )
 
 // trainFlags are what the user said.
@@ -89,7 +90,7 @@ func (e *engine) train(cmd *cobra.Command, t trainFlags) error {
 	}
 	c.Int8 = c.Int8 || e.precision == model.Int8.Name
 	if t.print {
-		return rl.Describe(cmd.OutOrStdout(), c)
+		return settings.Describe(cmd.OutOrStdout(), c)
 	}
 	going, err := rl.Saved(t.out)
 	if err != nil {

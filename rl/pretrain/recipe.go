@@ -7,13 +7,13 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"io"
 	"slices"
 
 	"spell/model"
 	"spell/model/forest"
 	"spell/model/train"
 	"spell/rl/corpus/world"
+	"spell/rl/settings"
 )
 
 // A Recipe is everything a pretraining run depends on beside its texts.
@@ -107,17 +107,7 @@ func Text() Recipe {
 }
 
 // Read overlays the JSON of a recipe file on r. A field that does not exist is an error.
-func (r *Recipe) Read(data []byte) error {
-	d := json.NewDecoder(bytes.NewReader(data))
-	d.DisallowUnknownFields()
-	if err := d.Decode(r); err != nil {
-		return err
-	}
-	if _, err := d.Token(); err != io.EOF {
-		return fmt.Errorf("there is more than one JSON object")
-	}
-	return nil
-}
+func (r *Recipe) Read(data []byte) error { return settings.Read(data, r) }
 
 // Model is the configuration of the decoder the recipe makes, for a vocabulary of n tokens.
 func (r *Recipe) Model(n int, eos int32) model.Config {

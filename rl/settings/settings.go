@@ -1,6 +1,9 @@
-package rl
+// Package settings is what configurations have in common: structs whose fields carry a json name and,
+// in a doc tag, what they mean.
+package settings
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -11,8 +14,8 @@ import (
 // A setting is one field of a configuration: its name in JSON, its value as JSON, what it means.
 type setting struct{ name, value, doc string }
 
-// settings lists the fields of a configuration, nested ones under dotted names.
-func settings(c Config) ([]setting, error) { return fields(nil, "", reflect.ValueOf(c)) }
+// list names the fields of a configuration, nested ones under dotted names.
+func list(config any) ([]setting, error) { return fields(nil, "", reflect.ValueOf(config)) }
 
 func fields(list []setting, prefix string, v reflect.Value) ([]setting, error) {
 	for i := range v.NumField() {
@@ -35,28 +38,27 @@ func fields(list []setting, prefix string, v reflect.Value) ([]setting, error) {
 	return list, nil
 }
 
-// Describe prints every field of a configuration: its JSON name, its value, and what it means
-// with its unit and the paper's value.
-func Describe(w io.Writer, c Config) error {
-	list, err := settings(c)
+// Describe prints every field of a configuration: its JSON name, its value, and its doc tag.
+func Describe(w io.Writer, config any) error {
+	all, err := list(config)
 	if err != nil {
 		return err
 	}
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	for _, s := range list {
+	for _, s := range all {
 		fmt.Fprintf(t, "%s\t%s\t%s\n", s.name, s.value, s.doc)
 	}
 	return t.Flush()
 }
 
-// same refuses to go on with other settings than a run began with, but for the number of steps.
-func same(began, now Config) error {
-	now.Steps = began.Steps
-	a, err := settings(began)
+// Same refuses to go on with other settings than a run began with, naming the first that differs. Both are of
+// one type.
+func Same(began, now any) error {
+	a, err := list(began)
 	if err != nil {
 		return err
 	}
-	b, err := settings(now)
+	b, err := list(now)
 	if err != nil {
 		return err
 	}
@@ -64,6 +66,19 @@ func same(began, now Config) error {
 		if a[i].value != b[i].value {
 			return fmt.Errorf("the run began with %s %s and now it is %s; resume with the command it began with", a[i].name, a[i].value, b[i].value)
 		}
+	}
+	return nil
+}
+
+// Read overlays the JSON of a configuration file on config, a pointer. A field that does not exist is an error.
+func Read(data []byte, config any) error {
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.DisallowUnknownFields()
+	if err := d.Decode(config); err != nil {
+		return err
+	}
+	if _, err := d.Token(); err != io.EOF {
+		return fmt.Errorf("there is more than one JSON object")
 	}
 	return nil
 }
