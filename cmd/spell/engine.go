@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
@@ -12,6 +13,7 @@ import (
 	"spell/kernels/open"
 	"spell/model"
 	"spell/model/hf"
+	"spell/model/nano"
 	"spell/tokenizer/chat"
 )
 
@@ -53,6 +55,30 @@ func (e *engine) load(dir string, train bool) (kernels.Backend, *model.Weights, 
 		return nil, nil, err
 	}
 	return b, w, nil
+}
+
+// learner loads the model in dir, or the embedded base where dir is empty, for training, with its text side.
+func learner(b kernels.Backend, dir string, p model.Precision) (*model.Weights, *chat.Dialog, error) {
+	if dir == "" {
+		tmp, err := os.MkdirTemp("", "spell-base-")
+		if err != nil {
+			return nil, nil, err
+		}
+		defer os.RemoveAll(tmp)
+		if err := nano.Extract(tmp); err != nil {
+			return nil, nil, err
+		}
+		dir = tmp
+	}
+	w, err := hf.Load(b, dir, p, true)
+	if err != nil {
+		return nil, nil, err
+	}
+	text, err := openText(dir, w.Vocab)
+	if err == nil && text == nil {
+		err = fmt.Errorf("%s has no tokenizer.json; training on text needs one", dir)
+	}
+	return w, text, err
 }
 
 // openText reads the tokenizer and chat template in dir and checks that they fit a vocabulary; a

@@ -12,8 +12,6 @@ import (
 
 	"spell/kernels"
 	"spell/model"
-	"spell/model/hf"
-	"spell/model/nano"
 	"spell/model/rollout"
 	"spell/model/train"
 	"spell/rl"
@@ -187,28 +185,9 @@ const (
 
 // begin loads model and tokenizer.
 func (t *trainFlags) begin(c rl.Config, b kernels.Backend, p model.Precision, docs *corpus.Corpus, judge rl.Judge) (*rl.Run, error) {
-	dir := t.model
-	if dir == "" {
-		tmp, err := os.MkdirTemp("", "spell-base-")
-		if err != nil {
-			return nil, err
-		}
-		defer os.RemoveAll(tmp)
-		if err := nano.Extract(tmp); err != nil {
-			return nil, err
-		}
-		dir = tmp
-	}
-	w, err := hf.Load(b, dir, p, true)
+	w, text, err := learner(b, t.model, p)
 	if err != nil {
 		return nil, err
-	}
-	text, err := openText(dir, w.Vocab)
-	if err != nil {
-		return nil, err
-	}
-	if text == nil {
-		return nil, fmt.Errorf("%s has no tokenizer.json; self-play needs one", dir)
 	}
 	return rl.New(c, b, w, text, docs, judge)
 }

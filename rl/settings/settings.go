@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"reflect"
+	"strings"
 	"text/tabwriter"
 )
 
@@ -29,11 +30,13 @@ func fields(list []setting, prefix string, v reflect.Value) ([]setting, error) {
 			}
 			continue
 		}
-		value, err := json.Marshal(v.Field(i).Interface())
-		if err != nil {
+		var value strings.Builder
+		enc := json.NewEncoder(&value)
+		enc.SetEscapeHTML(false)
+		if err := enc.Encode(v.Field(i).Interface()); err != nil {
 			return nil, err
 		}
-		list = append(list, setting{name, string(value), doc})
+		list = append(list, setting{name, strings.TrimSpace(value.String()), doc})
 	}
 	return list, nil
 }

@@ -17,10 +17,10 @@ type outer struct {
 
 func TestDescribe(t *testing.T) {
 	var text strings.Builder
-	if err := Describe(&text, outer{3, []string{"a", "b"}, inner{0.5}}); err != nil {
+	if err := Describe(&text, outer{3, []string{"a", "<b>"}, inner{0.5}}); err != nil {
 		t.Fatal(err)
 	}
-	if want := "steps        3          how many\nnames        [\"a\",\"b\"]  which\ninner.sigma  0.5        a width\n"; text.String() != want {
+	if want := "steps        3            how many\nnames        [\"a\",\"<b>\"]  which\ninner.sigma  0.5          a width\n"; text.String() != want {
 		t.Errorf("%q, want %q", text.String(), want)
 	}
 }

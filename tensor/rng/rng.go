@@ -28,6 +28,8 @@ const (
 	Drill                       // recall drill: (stage, step)
 	Gaps                        // open positions between documents: (example)
 	Windows                     // places in texts: (stage, step)
+	Lines                       // order of the lines of fine-tuning: (epoch)
+	HeldOut                     // lines that fine-tuning is measured on
 )
 
 const (

@@ -1,0 +1,175 @@
+package sft
+
+import (
+	"encoding/json"
+	"errors"
+	"slices"
+	"strings"
+
+	"spell/tokenizer/chat"
+)
+
+// A part is some tokens of a path; replies are learned.
+type part struct {
+	ids   []int32
+	reply bool
+}
+
+// A path is one sequence: what comes before a reply, which may be nothing, the reply, what comes before the next one, and
+// so on.
+type path []part
+
+func (p path) tokens() int {
+	n := 0
+	for _, x := range p {
+		n += len(x.ids)
+	}
+	return n
+}
+
+// follows gives what is left of ids behind the tokens of the path, if that is how they begin.
+func (p path) follows(ids []int32) (rest []int32, ok bool) {
+	for _, x := range p {
+		if len(ids) < len(x.ids) || !slices.Equal(ids[:len(x.ids)], x.ids) {
+			return nil, false
+		}
+		ids = ids[len(x.ids):]
+	}
+	return ids, true
+}
+
+// cut is the first n tokens of the path up to the end of its last reply among them; nothing where there is none.
+func (p path) cut(n int) path {
+	var kept path
+	last := 0 // parts up to the last reply
+	for i, x := range p {
+		x.ids = x.ids[:min(n, len(x.ids))]
+		n -= len(x.ids)
+		kept = append(kept, x)
+		if x.reply && len(x.ids) > 0 {
+			last = i + 1
+		}
+	}
+	return kept[:last]
+}
+
+// An encoder turns lines into tokens.
+type encoder struct {
+	chat  *chat.Dialog
+	end   int32    // ends every reply
+	marks []string // that stand for tokens in replies
+}
+
+// newEncoder prepares the text side of a model whose replies end in one of the tokens eos.
+func newEncoder(c Config, text *chat.Dialog, eos []int32) (*encoder, error) {
+	if len(eos) == 0 {
+		return nil, errors.New("the model's config.json has no eos_token_id, so answers have no end to learn; add it")
+	}
+	d := *text
+	var err error
+	if d.Now, err = c.date(); err != nil {
+		return nil, err
+	}
+	if !c.Thinking {
+		d.Vars = map[string]json.RawMessage{"enable_thinking": json.RawMessage("false")}
+	}
+	e := &encoder{chat: &d, end: eos[0]}
+	for _, m := range c.Marks {
+		if ids := d.Tok.EncodeSpecial(m); len(ids) == 1 && string(d.Tok.TokenBytes(ids[0])) == m && m != "" {
+			e.marks = append(e.marks, m)
+		}
+	}
+	if d.Template != nil {
+		e.end = e.turnEnd(eos)
+	}
+	return e, nil
+}
+
+// turnEnd is the token, of those that end the model's replies, which the template puts behind one; the first of
+// them where it puts none, since that is what generation stops at.
+func (e *encoder) turnEnd(eos []int32) int32 {
+	const mark = "\ufdd1" // a noncharacter, which templates pass through
+	text, err := e.chat.Template.Render(chat.Context{Messages: []chat.Message{{Role: "user", Content: "?"}, {Role: "assistant", Content: mark}},
+		Vars: e.chat.Vars, Now: e.chat.Now})
+	if at := strings.LastIndex(text, mark); err == nil && at >= 0 {
+		for _, id := range e.chat.Tok.EncodeSpecial(text[at+len(mark):]) {
+			if slices.Contains(eos, id) {
+				return id
+			}
+		}
+	}
+	return eos[0]
+}
+
+// paths gives the sequences in which a line's replies are learned, each behind what the model is given when it is asked
+// to go on there. A template that shows earlier replies as they were said makes one path of a line; where it shows them
+// in another way, as without their thoughts, another path begins.
+func (e *encoder) paths(l Line) ([]path, error) {
+	if e.chat.Template == nil && !l.plain {
+		return nil, errors.New(`messages need a chat template, and the model has none in chat_template.jinja or tokenizer_config.json; write {"prompt": "…", "answer": "…"}`)
+	}
+	var all []path
+	for i, t := range l.Turns {
+		if t.Role != "assistant" {
+			continue
+		}
+		before, err := e.context(l.Turns[:i])
+		if err != nil {
+			return nil, err
+		}
+		ids := e.chat.Tok.EncodeShielded(e.shield(t))
+		if len(ids) == 0 {
+			return nil, errors.New("the tokenizer makes nothing of the answer; remove the line")
+		}
+		reply := part{append(ids, e.end), true}
+		last := len(all) - 1
+		if last >= 0 {
+			if rest, ok := all[last].follows(before); ok {
+				all[last] = append(all[last], part{ids: rest}, reply)
+				continue
+			}
+		}
+		all = append(all, path{{ids: before}, reply})
+	}
+	return all, nil
+}
+
+// context is what the model is given before it replies to the turns.
+func (e *encoder) context(turns []chat.Message) ([]int32, error) {
+	if len(turns) == 1 && turns[0].Role == "user" {
+		ids, err := e.chat.User(turns[0].Content)
+		if err != nil {
+			return nil, err
+		}
+		return ids[0], nil
+	}
+	shielded := make([]chat.Message, len(turns))
+	for i, t := range turns {
+		shielded[i] = chat.Message{Role: t.Role, Content: e.shield(t)}
+	}
+	text, err := e.chat.Template.Render(chat.Context{Messages: shielded, AddGenerationPrompt: true, Vars: e.chat.Vars, Now: e.chat.Now})
+	if err != nil {
+		return nil, err
+	}
+	return e.chat.Tok.EncodeShielded(text), nil
+}
+
+// shield keeps what looks like a special token in a message text, but for the marks of a reply.
+func (e *encoder) shield(m chat.Message) string {
+	var b strings.Builder
+	text := m.Content
+	for m.Role == "assistant" {
+		at, mark := len(text), ""
+		for _, k := range e.marks {
+			if i := strings.Index(text, k); i >= 0 && i < at {
+				at, mark = i, k
+			}
+		}
+		if mark == "" {
+			break
+		}
+		b.WriteString(e.chat.Tok.Shield(text[:at]) + mark)
+		text = text[at+len(mark):]
+	}
+	return b.String() + e.chat.Tok.Shield(text)
+}
