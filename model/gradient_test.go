@@ -38,6 +38,14 @@ func grove() forest.Forest {
 	return f
 }
 
+// text has no stems: roots that nothing continues.
+func text() forest.Forest {
+	var f forest.Forest
+	f.Add(-1, []int32{1, 5, 7, 2}, true)
+	f.Add(-1, []int32{9, 3, 4}, true)
+	return f
+}
+
 // coefficients are an arbitrary linear objective over log-probabilities and entropies.
 func coefficients(s forest.Scored) (float32, float32) {
 	k := float64(s.Segment)*1.7 + float64(s.Index)*0.9 + 1
@@ -86,58 +94,64 @@ func objective(d *Decoder, l *forest.Layout) float64 {
 
 // TestGradients compares the gradient of every class of parameter with central differences.
 func TestGradients(t *testing.T) {
+	type shape struct {
+		name string
+		f    forest.Forest
+	}
 	for name, c := range families() {
-		t.Run(name, func(t *testing.T) {
-			f := grove()
-			if err := f.Validate(c.Vocab, c.Context); err != nil {
-				t.Fatal(err)
-			}
-			room := forest.Room{Stems: 12, Batch: 4}
-			l, err := forest.Lay(f, room)
-			if err != nil {
-				t.Fatal(err)
-			}
-			var ids []int32
-			for _, s := range f {
-				ids = append(ids, s.Tokens...)
-			}
-			b, d := open64(t, c, room, false)
-			linear := func(scored []forest.Scored, _ []Stat, dl, de []float32) {
-				for i, s := range scored {
-					dl[i], de[i] = coefficients(s)
+		for _, shape := range []shape{{"grove", grove()}, {"text", text()}} {
+			t.Run(name+"/"+shape.name, func(t *testing.T) {
+				f := shape.f
+				if err := f.Validate(c.Vocab, c.Context); err != nil {
+					t.Fatal(err)
 				}
-			}
-			if _, err := d.Step(f, linear); err != nil {
-				t.Fatal(err)
-			}
-			for _, p := range d.W.Params {
-				n := p.Rows * p.Cols
-				w, grad := make([]float64, n), make([]float64, n)
-				kernels.Download(b, w, p.W)
-				kernels.Download(b, grad, p.Grad)
-				r := rng.At(3, rng.Init, uint64(n), 0, 0)
-				for range 5 {
-					i := r.Intn(n)
-					if p.Kind == Embedding { // a row in use
-						i = int(ids[r.Intn(len(ids))])*c.Hidden + r.Intn(c.Hidden)
-					}
-					const eps = 1e-5
-					was := w[i]
-					w[i] = was + eps
-					kernels.Upload(b, p.W, w)
-					up := objective(d, l)
-					w[i] = was - eps
-					kernels.Upload(b, p.W, w)
-					down := objective(d, l)
-					w[i] = was
-					kernels.Upload(b, p.W, w)
-					want := (up - down) / (2 * eps)
-					if math.Abs(grad[i]-want) > 1e-7*(1+math.Abs(want)) {
-						t.Errorf("%s[%d]: gradient %.10g, central difference %.10g", p.Name, i, grad[i], want)
+				room := forest.Room{Stems: 12, Batch: 4}
+				l, err := forest.Lay(f, room)
+				if err != nil {
+					t.Fatal(err)
+				}
+				var ids []int32
+				for _, s := range f {
+					ids = append(ids, s.Tokens...)
+				}
+				b, d := open64(t, c, room, false)
+				linear := func(scored []forest.Scored, _ []Stat, dl, de []float32) {
+					for i, s := range scored {
+						dl[i], de[i] = coefficients(s)
 					}
 				}
-			}
-		})
+				if _, err := d.Step(f, linear); err != nil {
+					t.Fatal(err)
+				}
+				for _, p := range d.W.Params {
+					n := p.Rows * p.Cols
+					w, grad := make([]float64, n), make([]float64, n)
+					kernels.Download(b, w, p.W)
+					kernels.Download(b, grad, p.Grad)
+					r := rng.At(3, rng.Init, uint64(n), 0, 0)
+					for range 5 {
+						i := r.Intn(n)
+						if p.Kind == Embedding { // a row in use
+							i = int(ids[r.Intn(len(ids))])*c.Hidden + r.Intn(c.Hidden)
+						}
+						const eps = 1e-5
+						was := w[i]
+						w[i] = was + eps
+						kernels.Upload(b, p.W, w)
+						up := objective(d, l)
+						w[i] = was - eps
+						kernels.Upload(b, p.W, w)
+						down := objective(d, l)
+						w[i] = was
+						kernels.Upload(b, p.W, w)
+						want := (up - down) / (2 * eps)
+						if math.Abs(grad[i]-want) > 1e-7*(1+math.Abs(want)) {
+							t.Errorf("%s[%d]: gradient %.10g, central difference %.10g", p.Name, i, grad[i], want)
+						}
+					}
+				}
+			})
+		}
 	}
 }
 

@@ -131,15 +131,16 @@ func (d *Decoder) blockForward(blk *Block, t *acts, k, v tensor.Mat, a *kernels.
 
 // back runs a part backward: g.dh, the gradient of the last block's output, becomes that of the
 // first block's input and reaches the embedding, by way of e. Blocks whose activations are gone run forward again,
-// and so does the last where again says so.
-func (d *Decoder) back(p *pass, part *forest.Part, s keys, base int, g *grads, e embedGrad, again bool) {
+// as the last has to for stems. The gradients of stems' keys hold what the leaves have added; those of leaves begin
+// with zero in each block, since without stems all blocks have one matrix.
+func (d *Decoder) back(p *pass, part *forest.Part, s keys, base int, g *grads, e embedGrad, stems bool) {
 	for l := d.W.Layers - 1; l >= 0; l-- {
 		blk, a := &d.W.Blocks[l], d.attention(part, l)
 		var t acts
 		switch last := l == d.W.Layers-1; {
 		case d.keep:
 			t = p.acts[l]
-		case last && !again:
+		case last && !stems:
 			t = p.acts[0]
 		default:
 			d.arena.Release(p.mark)
@@ -147,6 +148,10 @@ func (d *Decoder) back(p *pass, part *forest.Part, s keys, base int, g *grads, e
 			d.blockForward(blk, &t, s.k[l], s.v[l], a)
 		}
 		kg := keyGrad{k: s.dk[l], v: s.dv[l], ownK: own(s.dk, l, base, p.n), ownV: own(s.dv, l, base, p.n)}
+		if !stems {
+			d.B.Zero(kg.ownK)
+			d.B.Zero(kg.ownV)
+		}
 		d.backward(blk, &t, g, s.k[l], s.v[l], kg, a)
 	}
 	if e.rows.IsZero() {

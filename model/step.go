@@ -106,10 +106,6 @@ func (r *run) leaves(part *forest.Part, s keys, stems int, e embedGrad, loss Los
 		return
 	}
 	r.ask(loss, part)
-	for l := range r.W.Layers {
-		r.B.Zero(own(s.dk, l, stems, n))
-		r.B.Zero(own(s.dv, l, stems, n))
-	}
 	r.scoreGrad(p, part, grad.dh)
 	r.back(p, part, s, stems, &grad, e, false)
 }
