@@ -61,12 +61,13 @@ func Read(path string) (*File, error) {
 
 func parse(text []byte) (Line, error) {
 	var in struct {
-		Prompt, Answer *string
-		Messages       []struct {
-			Role    string
-			Content *string
+		Prompt   *string `json:"prompt"`
+		Answer   *string `json:"answer"`
+		Messages []struct {
+			Role    string          `json:"role"`
+			Content *string         `json:"content"`
 			Tools   json.RawMessage `json:"tool_calls"`
-		}
+		} `json:"messages"`
 	}
 	if !utf8.Valid(text) {
 		return Line{}, errors.New("the text is not UTF-8; convert the file")

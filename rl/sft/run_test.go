@@ -1,0 +1,390 @@
+package sft
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"spell/kernels"
+	"spell/kernels/cpu"
+	"spell/kernels/kerneltest"
+	"spell/model"
+	"spell/model/forest"
+	"spell/model/train"
+	"spell/rl/settings"
+	"spell/tokenizer/chat"
+)
+
+func backend(t testing.TB, workers int) kernels.Backend {
+	t.Helper()
+	b, err := cpu.New(cpu.Options{Workers: workers})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { b.Close() })
+	return b
+}
+
+// weights are a random decoder of some ten thousand parameters.
+func weights(t testing.TB, b kernels.Backend, p model.Precision, d *chat.Dialog) *model.Weights {
+	t.Helper()
+	w, err := model.NewWeights(b, model.Config{Family: "qwen2", Vocab: d.Tok.VocabSize(), Hidden: 32, FF: 48, Layers: 2, Heads: 4, KVHeads: 2, HeadDim: 8, QKVBias: true,
+		NormEps: 1e-6, Context: 256, Rope: model.Rope{Theta: 1e4, Type: "default"}, BOS: -1, EOS: []int32{id(t, d, end)}}, p, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Initialize(b, 1, model.Init{Embedding: 0.5, Matrix: 1, Residual: 0.5})
+	return w
+}
+
+func begin(t testing.TB, c Config, b kernels.Backend, p model.Precision, f *File) *Run {
+	t.Helper()
+	d := dialog(t, chatml)
+	w := weights(t, b, p, d)
+	r, err := New(c, b, w, d, f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { r.Free(); w.Free() })
+	return r
+}
+
+// lines are pairs, two of them with one prompt, and a conversation.
+func lines(t testing.TB) *File {
+	return file(t, pair("who runs the mill ?", "the baker of the town runs it ."), pair("which one ?", "that one ."), pair("which one ?", "no one"),
+		pair("red", "green blue"), pair("blue", "yes red"),
+		`{"messages": [{"role": "user", "content": "who"}, {"role": "assistant", "content": "the baker ."}, {"role": "user", "content": "which"}, {"role": "assistant", "content": "red"}]}`,
+		pair("green", "no"))
+}
+
+// do goes on with a run up to n updates, measuring and logging as the command does.
+func do(t testing.TB, r *Run, dir string, n int) (reports []Report) {
+	t.Helper()
+	for {
+		if r.Due() {
+			m, err := r.Measure(context.Background())
+			if err == nil {
+				err = r.Log(dir, m)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		if r.Steps() == n || r.Done() {
+			return reports
+		}
+		rep, err := r.Step(context.Background())
+		if err == nil {
+			err = r.Log(dir, rep)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		reports = append(reports, rep)
+	}
+}
+
+// TestGradient: an update is that of next-token training on every line by itself, with the loss on the tokens of the
+// replies alone.
+func TestGradient(t *testing.T) {
+	b, c := backend(t, 1), config()
+	c.Batch, c.Optim.LR, c.Optim.Eps, c.Optim.ClipNorm, c.Warmup, c.Floor = 100, 1, 1, 0, 0, 1 // Eps: the update is smooth in the gradient
+	f := lines(t)
+	r := begin(t, c, b, model.F32, f)
+	rep, err := r.Step(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Total() != c.Epochs || rep.Lines != 7 {
+		t.Fatalf("%d updates, the first with %d lines", r.Total(), rep.Lines)
+	}
+	d := dialog(t, chatml)
+	w := weights(t, b, model.F32, d)
+	defer w.Free()
+	tr, err := train.New(b, w, c.Optim, forest.Room{Stems: 256, Batch: 256}, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tr.Free()
+	e, err := newEncoder(c, d, w.EOS)
+	if err != nil {
+		t.Fatal(err)
+	}
+	learned, loss := 0, 0.0
+	for pass := range 2 { // first to count
+		for _, l := range f.Lines {
+			paths, err := e.paths(l)
+			if err != nil || len(paths) != 1 {
+				t.Fatal(len(paths), err)
+			}
+			var ids []int32
+			var reply []bool
+			for _, x := range paths[0] {
+				for _, id := range x.ids {
+					ids, reply = append(ids, id), append(reply, x.reply)
+					if x.reply && pass == 0 {
+						learned++
+					}
+				}
+			}
+			if pass == 0 {
+				continue
+			}
+			var text forest.Forest
+			text.Add(-1, ids, true)
+			if _, err := tr.Accumulate(text, func(scored []forest.Scored, stats []model.Stat, dl, _ []float32) {
+				for i, s := range scored {
+					if reply[s.Index] {
+						dl[i] = float32(-1 / float64(learned))
+						loss -= float64(stats[i].LogProb) / float64(learned)
+					}
+				}
+			}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	norm, err := tr.Update(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if rep.Learned != learned || !(math.Abs(rep.Loss-loss) < 1e-5*loss) || !(math.Abs(rep.GradNorm-norm) < 1e-4*norm) {
+		t.Errorf("%d tokens, loss %v, norm %v; want %d, %v, %v", rep.Learned, rep.Loss, rep.GradNorm, learned, loss, norm)
+	}
+	moved := 0.0
+	fresh := weights(t, b, model.F32, d)
+	defer fresh.Free()
+	for i, p := range w.Params {
+		n := p.Rows * p.Cols
+		got, want, was := make([]float32, n), make([]float32, n), make([]float32, n)
+		kernels.Download(b, got, r.Weights.Params[i].W)
+		kernels.Download(b, want, p.W)
+		kernels.Download(b, was, fresh.Params[i].W)
+		for k := range got {
+			moved = max(moved, math.Abs(float64(want[k]-was[k])))
+			if !(math.Abs(float64(got[k]-want[k])) < 2e-5) {
+				t.Fatalf("%s[%d] became %v, want %v", p.Name, k, got[k], want[k])
+			}
+		}
+	}
+	if moved < 1e-2 {
+		t.Errorf("the update moved no weight by more than %g", moved)
+	}
+}
+
+// TestMeasure: the held-out loss is the mean over the tokens of the held-out lines, each scored alone.
+func TestMeasure(t *testing.T) {
+	b, c := backend(t, 1), config()
+	c.HeldOut, c.PassTokens = 0.5, 80
+	r := begin(t, c, b, model.F32, lines(t))
+	d, err := model.NewDecoder(b, r.Weights, forest.Room{Stems: 256, Batch: 256}, false, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Free()
+	sum, n := 0.0, 0
+	for _, u := range r.data.heldOut {
+		stats, err := d.Score(u.forest)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, s := range stats {
+			sum -= float64(s.LogProb)
+			n++
+		}
+	}
+	if !r.Due() {
+		t.Error("nothing is measured at first")
+	}
+	m, err := r.Measure(context.Background())
+	if err != nil || m.Tokens != n || m.Step != 0 || !(math.Abs(m.Loss-sum/float64(n)) < 1e-6) {
+		t.Errorf("%+v, %v; want %v over %d", m, err, sum/float64(n), n)
+	}
+	if r.Due() {
+		t.Error("the same is measured twice")
+	}
+	cancelled, cancel := context.WithCancel(context.Background())
+	cancel()
+	if _, err := r.Measure(cancelled); !errors.Is(err, context.Canceled) || len(r.Measured()) != 1 {
+		t.Errorf("a cancelled measurement gives %v, %v", err, r.Measured())
+	}
+}
+
+// outcome is every byte of a checkpoint and of the metrics.
+func outcome(t testing.TB, dir string, n int) map[string]string {
+	t.Helper()
+	files := map[string]string{}
+	for _, name := range []string{"model.safetensors", "optimizer.safetensors", "state.json", "config.json", "tokenizer.json", "tokenizer_config.json"} {
+		files[name] = ""
+	}
+	for name := range files {
+		raw, err := os.ReadFile(filepath.Join(dir, train.Name(n), name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		files[name] = string(raw)
+	}
+	raw, err := os.ReadFile(filepath.Join(dir, MetricsFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	files[MetricsFile] = string(raw)
+	return files
+}
+
+// TestResume: a run that goes on from a checkpoint, or after an update that was cancelled, ends with the bytes of one that
+// never stopped, for any number of workers and on a backend whose memory is unreadable outside operations.
+func TestResume(t *testing.T) {
+	f, c := lines(t), config()
+	c.HeldOut, c.Batch, c.Epochs, c.Optim.LR, c.Optim.WeightDecay = 0.2, 2, 2, 1e-3, 0.1
+	inner, err := cpu.New(cpu.Options{Workers: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	guarded := kerneltest.Guarded(inner)
+	for _, p := range []model.Precision{model.F32, model.BF16} {
+		dir := t.TempDir()
+		run := begin(t, c, backend(t, 1), p, f)
+		if run.Total() != 6 {
+			t.Fatalf("%d updates", run.Total())
+		}
+		do(t, run, dir, 6)
+		if err := run.Save(dir); err != nil {
+			t.Fatal(err)
+		}
+		want := outcome(t, dir, 6)
+		for _, cut := range []int{0, 3, 4} {
+			t.Run(fmt.Sprintf("%s/%d", p.Name, cut), func(t *testing.T) {
+				dir := t.TempDir()
+				run := begin(t, c, guarded, p, f)
+				do(t, run, dir, cut)
+				if err := run.Save(dir); err != nil {
+					t.Fatal(err)
+				}
+				do(t, run, dir, cut+1) // lost
+				run, err := Resume(dir, c, guarded, p, f)
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer run.Free()
+				ctx, cancel := context.WithCancel(context.Background())
+				cancel()
+				if _, err := run.Step(ctx); !errors.Is(err, context.Canceled) || run.Steps() != cut {
+					t.Errorf("a cancelled update gives %v after %d", err, run.Steps())
+				}
+				do(t, run, dir, 6)
+				if err := run.Save(dir); err != nil {
+					t.Fatal(err)
+				}
+				if got := outcome(t, dir, 6); !reflect.DeepEqual(got, want) {
+					for name := range want {
+						if got[name] != want[name] {
+							t.Errorf("%s differs", name)
+						}
+					}
+				}
+			})
+		}
+	}
+}
+
+func TestResumeErrors(t *testing.T) {
+	f, c, b, dir := lines(t), config(), backend(t, 1), t.TempDir()
+	resume := func(say string, c Config, f *File) {
+		t.Helper()
+		if _, err := Resume(dir, c, b, model.F32, f); err == nil || !strings.Contains(err.Error(), say) {
+			t.Errorf("error %v, want %q", err, say)
+		}
+	}
+	resume("no checkpoint", c, f)
+	run := begin(t, c, b, model.F32, f)
+	do(t, run, dir, 1)
+	if err := run.Save(dir); err != nil {
+		t.Fatal(err)
+	}
+	resume("not the file the run began with", c, file(t, pair("a", "b"), pair("c", "d")))
+	other := c
+	other.Epochs++
+	resume("began with epochs 2 and now it is 3", other, f)
+	if err := os.Truncate(filepath.Join(dir, MetricsFile), 3); err != nil {
+		t.Fatal(err)
+	}
+	resume("cut or replaced", c, f)
+}
+
+// TestMemorises: a few hundred updates of a random decoder learn a handful of lines by heart.
+func TestMemorises(t *testing.T) {
+	c := config()
+	c.Epochs, c.Batch, c.Optim.LR, c.Optim.Beta2 = 60, 2, 1e-2, 0.99
+	run := begin(t, c, backend(t, 1), model.F32, lines(t))
+	reports := do(t, run, t.TempDir(), run.Total())
+	first, last := reports[0].Loss, 0.0
+	for _, r := range reports[len(reports)-4:] {
+		last += r.Loss / 4
+	}
+	t.Logf("%d updates: loss %.2f, then %.3f", len(reports), first, last)
+	if guess := math.Log(float64(run.Weights.Vocab)); len(reports) < 200 || !(math.Abs(first-guess) < guess/2) || !(last < 0.3) {
+		t.Errorf("the loss goes from %.3f to %.3f in %d updates", first, last, len(reports))
+	}
+}
+
+func TestSchedule(t *testing.T) {
+	c := Config{Warmup: 0.1, Floor: 0.2}
+	for decay, want := range map[string][]float64{"cosine": {0.5, 1, 1, 0.2 + 0.4*(1+math.Cos(math.Pi*8/17)), 0.2}, "linear": {0.5, 1, 1, 1 - 0.8*8/17, 0.2}, "none": {0.5, 1, 1, 1, 1}} {
+		c.Decay = decay
+		for i, n := range []int{0, 1, 2, 10, 19} {
+			if got := c.schedule(n, 20); !(math.Abs(got-want[i]) < 1e-12) {
+				t.Errorf("%s: update %d of 20 has %v, want %v", decay, n, got, want[i])
+			}
+		}
+		for total := range 4 {
+			for n := range total {
+				if v := c.schedule(n, total); !(v > 0 && v <= 1) {
+					t.Errorf("%s: update %d of %d has %v", decay, n, total, v)
+				}
+			}
+		}
+	}
+}
+
+func TestConfig(t *testing.T) {
+	if c := Default(); c.Validate() != nil {
+		t.Error(c.Validate())
+	}
+	var text strings.Builder
+	if err := settings.Describe(&text, Default()); err != nil || !strings.Contains(text.String(), "<think>") {
+		t.Errorf("%v, %s", err, text.String())
+	}
+	for say, change := range map[string]func(*Config){
+		"epochs is 0":       func(c *Config) { c.Epochs = 0 },
+		"steps is -1":       func(c *Config) { c.Steps = -1 },
+		"batch is 0":        func(c *Config) { c.Batch = 0 },
+		"measure is 0":      func(c *Config) { c.Measure = 0 },
+		"held_out is 1.5":   func(c *Config) { c.HeldOut = 1.5 },
+		"held_out is NaN":   func(c *Config) { c.HeldOut = math.NaN() },
+		"warmup is -1":      func(c *Config) { c.Warmup = -1 },
+		"floor is 2":        func(c *Config) { c.Floor = 2 },
+		"max_tokens is 1;":  func(c *Config) { c.MaxTokens = 1 },
+		"raise pass_tokens": func(c *Config) { c.MaxTokens = 1 << 20 },
+		`long is "drop"`:    func(c *Config) { c.Long = "drop" },
+		`decay is ""`:       func(c *Config) { c.Decay = "" },
+		"YYYY-MM-DD":        func(c *Config) { c.Date = "today" },
+		"lr is -1":          func(c *Config) { c.Optim.LR = -1 },
+	} {
+		c := Default()
+		change(&c)
+		if err := c.Validate(); err == nil || !strings.Contains(err.Error(), say) {
+			t.Errorf("%q: error %v", say, err)
+		}
+	}
+	c := Default()
+	if err := c.Read([]byte(`{"epoch": 1}`)); err == nil || !strings.Contains(err.Error(), "epoch") {
+		t.Errorf("an unknown field gives %v", err)
+	}
+}
