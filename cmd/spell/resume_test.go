@@ -263,3 +263,51 @@ func TestPretrainKilled(t *testing.T) {
 	}
 	sameFiles(t, straight, cut, checkpoint(6)...)
 }
+
+// TestSFTKilled is the same for fine-tuning, killed or stopped by Ctrl-C.
+func TestSFTKilled(t *testing.T) {
+	spell, dir := program(t), t.TempDir()
+	chainModel(t, filepath.Join(dir, "model"))
+	var data strings.Builder
+	for i, answer := range []string{" alpha alpha", " beta beta", " gamma", " delta"} {
+		for _, prompt := range []string{"alpha ?", "beta ?", "gamma ?"} {
+			fmt.Fprintf(&data, "{\"prompt\": %q, \"answer\": %q}\n", fmt.Sprint(prompt, i), answer)
+		}
+	}
+	file := write(t, filepath.Join(dir, "data.jsonl"), data.String())
+	config := write(t, filepath.Join(dir, "small.json"), `{"measure": 2, "checkpoint": 1, "pass_tokens": 64, "optim": {"weight_decay": 0.01}}`)
+	args := func(out string, more ...string) []string {
+		return append([]string{"sft", "--model", filepath.Join(dir, "model"), "--data", file, "--config", config, "--held-out", "0.2",
+			"--epochs", "4", "--batch", "3", "--lr", "1e-3", "--seed", "5", "--out", out}, more...)
+	}
+	straight := filepath.Join(dir, "straight")
+	out, err := execute(t, nil, spell, args(straight)...)
+	if err != nil || !strings.Contains(out, "held-out loss, before") {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	all := append([]string{"metrics.jsonl"}, checkpoint(16)...)
+	for name, tt := range map[string]struct {
+		signal os.Signal
+		more   []string // of the resumed run
+	}{"killed": {os.Kill, []string{"--workers", "1"}}, "interrupted": {os.Interrupt, nil}} {
+		if tt.signal == os.Interrupt && runtime.GOOS == "windows" {
+			continue // which cannot send it
+		}
+		cut := filepath.Join(dir, name)
+		metrics := filepath.Join(cut, "metrics.jsonl")
+		out, err := execute(t, &interruption{tt.signal, func() bool { return lines(metrics) >= 4 }}, spell, args(cut)...)
+		if n := lines(metrics); err == nil || n < 4 || n >= 25 {
+			t.Fatalf("%s: the run ended with %v after %d lines\n%s", name, err, n, out)
+		}
+		if tt.signal == os.Interrupt && !strings.Contains(out, "--resume") {
+			t.Errorf("an interrupted run does not say how to go on:\n%s", out)
+		}
+		if out, err := execute(t, nil, spell, args(cut)...); err == nil || !strings.Contains(out, "--resume") {
+			t.Errorf("%s: a second run into the same folder gives %v\n%s", name, err, out)
+		}
+		if out, err := execute(t, nil, spell, args(cut, append(tt.more, "--resume")...)...); err != nil {
+			t.Fatalf("%s: resuming: %v\n%s", name, err, out)
+		}
+		sameFiles(t, straight, cut, all...)
+	}
+}

@@ -3,6 +3,7 @@ package sft
 import (
 	"context"
 	"fmt"
+	"math"
 	"path/filepath"
 
 	"spell/kernels"
@@ -234,6 +235,9 @@ func (r *Run) Measure(ctx context.Context) (Measurement, error) {
 		}
 		return err
 	})
+	if err == nil && (math.IsNaN(m.Loss) || math.IsInf(m.Loss, 0)) {
+		err = fmt.Errorf("the held-out loss is %g after %d updates: the weights overflow; lower the learning rate and resume from an earlier checkpoint", m.Loss, m.Step)
+	}
 	if err != nil {
 		return m, err
 	}

@@ -1,0 +1,67 @@
+package main
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestSFT: the embedded base learns a line by heart, says so, and gives the answer when asked.
+func TestSFT(t *testing.T) {
+	dir := t.TempDir()
+	data := write(t, filepath.Join(dir, "data.jsonl"), `{"prompt": "where is the mill ?", "answer": " in the red town ."}`+"\n"+
+		`{"prompt": "who runs it ?", "answer": " no one ."}`+"\n")
+	out := succeed(t, "", "sft", "--data", data, "--out", filepath.Join(dir, "run"), "--epochs", "40", "--lr", "2e-3", "--held-out", "0")
+	for _, s := range []string{"2 lines, 2 prompts; 2 lines to learn", "40/40  epoch 40  loss", "model: " + filepath.Join(dir, "run", "step-000040")} {
+		if !strings.Contains(out, s) {
+			t.Errorf("%q lacks %q", out, s)
+		}
+	}
+	metrics := strings.Split(strings.TrimSpace(string(read(t, filepath.Join(dir, "run", "metrics.jsonl")))), "\n")
+	type update struct{ Loss float64 }
+	first, last := decode[update](t, metrics[0]).Loss, decode[update](t, metrics[len(metrics)-1]).Loss
+	if len(metrics) != 40 || !(first > 3) || !(last < 0.5) {
+		t.Errorf("%d updates, the loss goes from %g to %g", len(metrics), first, last)
+	}
+	got := succeed(t, "", "generate", "--model", filepath.Join(dir, "run", "step-000040"), "--prompt", "where is the mill ?", "--temperature", "0", "--max-tokens", "12")
+	if !strings.HasPrefix(got, " in the red town .<|end|>") {
+		t.Errorf("the model says %q", got)
+	}
+	config := succeed(t, "", "sft", "--print-config", "--lr", "0.5", "--batch", "7", "--config", write(t, filepath.Join(dir, "c.json"), `{"batch": 3, "long": "skip"}`))
+	for _, s := range []string{"optim.lr", "0.5", "batch               7", `"skip"`} {
+		if !strings.Contains(config, s) {
+			t.Errorf("the configuration lacks %q:\n%s", s, config)
+		}
+	}
+}
+
+func TestSFTErrors(t *testing.T) {
+	f, dir := newFixture(t), t.TempDir()
+	good := write(t, filepath.Join(dir, "good.jsonl"), `{"prompt": "who", "answer": "she"}`+"\n"+`{"prompt": "what", "answer": "it"}`)
+	bad := write(t, filepath.Join(dir, "bad.jsonl"), `{"prompt": "who", "answer": "she"}`+"\n"+`{"prompt": "who" "answer": "she"}`)
+	long := write(t, filepath.Join(dir, "long.jsonl"), `{"prompt": "who", "answer": "`+strings.Repeat("she and ", 3000)+`"}`)
+	turns := write(t, filepath.Join(dir, "turns.jsonl"), `{"messages": [{"role": "user", "content": "who"}, {"role": "assistant", "content": "she"}]}`)
+	one := write(t, filepath.Join(dir, "one.jsonl"), `{"prompt": "who", "answer": "she"}`)
+	config := write(t, filepath.Join(dir, "c.json"), `{"epoch": 1}`)
+	out := filepath.Join(dir, "run")
+	write(t, filepath.Join(dir, "full", "step-000001", "config.json"), "{}")
+	for _, c := range []struct {
+		want []string
+		args []string
+	}{
+		{[]string{"--data is missing"}, nil},
+		{[]string{"none.jsonl"}, []string{"--data", filepath.Join(dir, "none.jsonl")}},
+		{[]string{bad + ", line 2", "not JSON"}, []string{"--data", bad}},
+		{[]string{long + ", line 1", "room for 4096", `"skip"`}, []string{"--data", long, "--held-out", "0"}},
+		{[]string{turns + ", line 1", "chat template"}, []string{"--data", turns}},
+		{[]string{one, "--held-out 0"}, []string{"--data", one}},
+		{[]string{"eos_token_id"}, []string{"--data", good, "--model", f.dir}},
+		{[]string{"holds a run already", "--resume"}, []string{"--data", good, "--out", filepath.Join(dir, "full")}},
+		{[]string{config, "epoch"}, []string{"--data", good, "--config", config}},
+		{[]string{"epochs is 0"}, []string{"--data", good, "--epochs", "0"}},
+		{[]string{"held_out is 2"}, []string{"--data", good, "--held-out", "2"}},
+		{[]string{"int8"}, []string{"--data", good, "--precision", "int8"}},
+	} {
+		spell(t, "", append([]string{"sft", "--out", out}, c.args...)...).fails(t, c.want...)
+	}
+}
