@@ -19,6 +19,7 @@ type Decoder struct {
 	W *Weights
 
 	room  forest.Room
+	train bool
 	keep  bool // every block keeps its activations; else only its input
 	arena *tensor.Arena
 }
@@ -31,48 +32,17 @@ type Stat struct{ LogProb, Entropy float32 }
 // stores every activation on the way forward instead of computing blocks again on the way back, the
 // same bits for more memory.
 func NewDecoder(b kernels.Backend, w *Weights, room forest.Room, train, keep bool) (*Decoder, error) {
-	d := &Decoder{B: b, W: w, room: room, keep: keep && train}
+	d := &Decoder{B: b, W: w, room: room, train: train, keep: keep && train}
 	var err error
-	if d.arena, err = b.Alloc("activations", d.plan(train)); err != nil {
+	if d.arena, err = b.Alloc("activations", Total(d.Parts())); err != nil {
 		return nil, err
 	}
 	return d, nil
 }
 
-// plan is the number of bytes of a pass: its allocations, run on an arena without memory.
-func (d *Decoder) plan(train bool) int {
-	a := tensor.NewArena("plan", 1<<60, nil, 0, nil)
-	n, m := d.room.Stems, d.room.Batch
-	d.newKeys(a, n, m, train)
-	if train && d.W.Head == d.W.Embed {
-		a.New(d.W.Acc, d.W.Vocab, d.W.Hidden) // of newEmbedGrad, at most
-	}
-	stems := d.newPass(a, n, n)
-	mark := a.Mark()
-	size := func(p *pass) {
-		at := a.Mark()
-		if train {
-			newGrads(a, &d.W.Config, d.W.Precision, p.n)
-		}
-		d.newActs(a, p)
-		inner := a.Mark()
-		d.newHead(a, min(headRows, max(n, m)), train)
-		a.Release(inner)
-		if !d.keep {
-			a.Release(at)
-		}
-	}
-	size(stems)
-	if !d.keep {
-		a.Release(mark)
-	}
-	size(d.newPass(a, m, m))
-	return a.Peak()
-}
-
 // KeepBytes is the scratch of a training decoder that keeps every activation.
 func KeepBytes(w *Weights, room forest.Room) int {
-	return (&Decoder{W: w, room: room, keep: true}).plan(true)
+	return Total((&Decoder{W: w, room: room, train: true, keep: true}).Parts())
 }
 
 // Free unmaps the scratch.

@@ -103,6 +103,31 @@ func (c *Config) Read(data []byte) error { return settings.Read(data, c) }
 // room is what a training pass has memory for.
 func (c *Config) room() forest.Room { return forest.Room{Stems: c.PassTokens, Batch: c.BatchTokens} }
 
+// longest is the longest output in tokens.
+func (c *Config) longest() int { return max(c.MaxQuestion, c.MaxAnswer, c.MaxVote) }
+
+// leastCache is the tokens of a cache that holds the longest prompt and its outputs.
+func (c *Config) leastCache() int {
+	page := func(n int) int { return (n + kernels.KeyBlock - 1) / kernels.KeyBlock * kernels.KeyBlock }
+	return page(c.MaxPrompt) + kernels.KeyBlock + max(page(c.MaxQuestion), c.Answers*page(c.MaxAnswer), c.Votes*page(c.MaxVote))
+}
+
+// Tight is c with room for a prompt of that many tokens, with a group of outputs of up to answer tokens, and no more.
+// 0 leaves prompt, answers or answer as they are.
+func (c Config) Tight(prompt, answers, answer int) Config {
+	if prompt > 0 {
+		c.MaxPrompt = prompt
+	}
+	if answers > 0 {
+		c.Answers, c.Votes = answers, min(c.Votes, answers)
+	}
+	if answer > 0 {
+		c.MaxQuestion, c.MaxAnswer, c.MaxVote = min(c.MaxQuestion, answer), answer, min(c.MaxVote, answer)
+	}
+	c.PassTokens, c.BatchTokens, c.CacheTokens = max(c.MaxPrompt, 64), max(c.longest(), 64), c.leastCache()
+	return c
+}
+
 // Validate refuses what no run can be made of, naming the field.
 func (c *Config) Validate() error {
 	for _, f := range []struct {
@@ -120,9 +145,7 @@ func (c *Config) Validate() error {
 			return fmt.Errorf("%s is %d; it must be at least %d", f.name, f.v, f.min)
 		}
 	}
-	longest := max(c.MaxQuestion, c.MaxAnswer, c.MaxVote)
-	page := func(n int) int { return (n + kernels.KeyBlock - 1) / kernels.KeyBlock * kernels.KeyBlock }
-	cache := page(c.MaxPrompt) + kernels.KeyBlock + max(page(c.MaxQuestion), c.Answers*page(c.MaxAnswer), c.Votes*page(c.MaxVote))
+	longest, cache := c.longest(), c.leastCache()
 	switch {
 	case c.MaxRounds > 256:
 		return fmt.Errorf("max_rounds is %d; it must be at most 256", c.MaxRounds)

@@ -47,17 +47,25 @@ func Saved(dir string) (bool, error) {
 	return len(all) > 0, err
 }
 
+// Newest is the newest checkpoint in dir.
+func Newest(dir string) (string, error) {
+	all, err := train.List(dir)
+	if err != nil {
+		return "", err
+	}
+	if len(all) == 0 {
+		return "", fmt.Errorf("%s holds no checkpoint to resume from", dir)
+	}
+	return filepath.Join(dir, all[len(all)-1]), nil
+}
+
 // Resume goes on from the newest checkpoint in dir, over the same documents and with the same
 // configuration but for the number of steps.
 func Resume(dir string, c Config, b kernels.Backend, p model.Precision, docs *corpus.Corpus, judge Judge) (*Run, error) {
-	all, err := train.List(dir)
+	at, err := Newest(dir)
 	if err != nil {
 		return nil, err
 	}
-	if len(all) == 0 {
-		return nil, fmt.Errorf("%s holds no checkpoint to resume from", dir)
-	}
-	at := filepath.Join(dir, all[len(all)-1])
 	var s savedRun
 	w, restore, err := train.Resume(b, at, p, &s)
 	if err != nil {

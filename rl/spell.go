@@ -102,22 +102,28 @@ func New(c Config, b kernels.Backend, w *model.Weights, text *chat.Dialog, docs 
 		return nil, err
 	}
 	r.memory = curriculum.NewMemory(c.memory())
-	if r.trainer, err = train.New(b, w, c.Optim, c.room(), true); err != nil {
-		return nil, err
-	}
-	if c.Int8 {
-		if r.copied, err = w.Int8(b); err != nil {
-			return nil, err
-		}
-		w = r.copied
-	}
-	engine, err := rollout.New(b, w, rollout.Options{Slots: c.CacheTokens, Rows: min(c.PassTokens, 1024), Stop: w.EOS, Seed: c.Seed})
+	engine, err := r.allocate(w)
 	if err != nil {
 		return nil, err
 	}
 	engine.OnProgress = func(done, total, read, sampled int) { r.progress(done, total, read+sampled) }
 	r.engine = engine
 	return r, r.remember()
+}
+
+// allocate maps what the run computes with beside its weights. A plan does it on a backend without memory.
+func (r *Run) allocate(w *model.Weights) (engine *rollout.Engine, err error) {
+	c := &r.Config
+	if r.trainer, err = train.New(r.Backend, w, c.Optim, c.room(), true); err != nil {
+		return nil, err
+	}
+	if c.Int8 {
+		if r.copied, err = w.Int8(r.Backend); err != nil {
+			return nil, err
+		}
+		w = r.copied
+	}
+	return rollout.New(r.Backend, w, rollout.Options{Slots: c.CacheTokens, Rows: min(c.PassTokens, 1024), Stop: w.EOS, Seed: c.Seed})
 }
 
 // Free unmaps the run's memory; weights and backend stay.

@@ -1,11 +1,9 @@
 package main
 
 import (
-	"bufio"
 	"encoding/json"
 	"fmt"
 	"io"
-	"os"
 	"runtime"
 	"strconv"
 	"strings"
@@ -122,30 +120,6 @@ func gpu() string {
 	}
 	defer b.Close()
 	return b.Name()
-}
-
-// memory is the machine's memory and what of it is free or can be freed, in bytes, as Linux
-// tells; 0 elsewhere.
-func memory() (total, available int64) {
-	f, err := os.Open("/proc/meminfo")
-	if err != nil {
-		return 0, 0
-	}
-	defer f.Close()
-	for s := bufio.NewScanner(f); s.Scan(); {
-		field := strings.Fields(s.Text())
-		if len(field) < 2 {
-			continue
-		}
-		kib, _ := strconv.ParseInt(field[1], 10, 64)
-		switch field[0] {
-		case "MemTotal:":
-			total = kib << 10
-		case "MemAvailable:":
-			available = kib << 10
-		}
-	}
-	return total, available
 }
 
 // print writes the diagnosis as lines of a name and a value.

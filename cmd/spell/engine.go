@@ -58,7 +58,8 @@ func (e *engine) load(dir string, train bool) (kernels.Backend, *model.Weights, 
 }
 
 // learner loads the model in dir, or the embedded base where dir is empty, for training, with its text side.
-func learner(b kernels.Backend, dir string, p model.Precision) (*model.Weights, *chat.Dialog, error) {
+// check, if not nil, is asked about the directory first.
+func learner(b kernels.Backend, dir string, p model.Precision, check func(dir string) error) (*model.Weights, *chat.Dialog, error) {
 	if dir == "" {
 		tmp, err := os.MkdirTemp("", "spell-base-")
 		if err != nil {
@@ -69,6 +70,11 @@ func learner(b kernels.Backend, dir string, p model.Precision) (*model.Weights, 
 			return nil, nil, err
 		}
 		dir = tmp
+	}
+	if check != nil {
+		if err := check(dir); err != nil {
+			return nil, nil, err
+		}
 	}
 	w, err := hf.Load(b, dir, p, true)
 	if err != nil {

@@ -62,7 +62,7 @@ func newRoot() *cobra.Command {
 	root.CompletionOptions.DisableDefaultCmd = true
 	var e engine
 	e.flags(root)
-	root.AddCommand(scoreCommand(&e), generateCommand(&e), tokenizeCommand(), pretrainCommand(&e), trainCommand(&e), sftCommand(&e), doctorCommand(&e))
+	root.AddCommand(scoreCommand(&e), generateCommand(&e), tokenizeCommand(), pretrainCommand(&e), trainCommand(&e), sftCommand(&e), planCommand(&e), doctorCommand(&e))
 	return root
 }
 

@@ -69,6 +69,10 @@ func pretrainCommand(e *engine) *cobra.Command {
 			if p == model.Int8 {
 				return errors.New("--precision int8 is for generating and scoring; weights that are trained need f32 or bf16")
 			}
+			_, available := memory()
+			if err := recipe.Fit(b, p, available); err != nil {
+				return err
+			}
 			have, err := train.List(out)
 			if err != nil {
 				return err

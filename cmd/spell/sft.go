@@ -152,7 +152,7 @@ func (e *engine) sft(cmd *cobra.Command, t sftFlags) error {
 
 // begin loads model and tokenizer.
 func (t *sftFlags) begin(c sft.Config, b kernels.Backend, p model.Precision, file *sft.File) (*sft.Run, error) {
-	w, text, err := learner(b, t.model, p)
+	w, text, err := learner(b, t.model, p, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -111,7 +111,12 @@ func (e *engine) train(cmd *cobra.Command, t trainFlags) error {
 	}
 	var run *rl.Run
 	if going {
-		run, err = rl.Resume(t.out, c, b, p, docs, judge)
+		var at string
+		if at, err = rl.Newest(t.out); err == nil {
+			if err = fits(b, at, p, c, t.testing(judge)); err == nil {
+				run, err = rl.Resume(t.out, c, b, p, docs, judge)
+			}
+		}
 	} else {
 		run, err = t.begin(c, b, p, docs, judge)
 	}
@@ -131,10 +136,7 @@ func (e *engine) train(cmd *cobra.Command, t trainFlags) error {
 	if t.resume && !going {
 		fmt.Fprintf(cmd.OutOrStdout(), "%s holds no checkpoint yet: starting from the beginning\n", t.out)
 	}
-	test := tester{cmd: cmd, run: run, questions: t.questions}
-	if judge == nil {
-		test.questions = 0
-	}
+	test := tester{cmd: cmd, run: run, questions: t.questions, options: t.testing(judge)}
 	when := "before"
 	if run.Steps() > 0 {
 		when = fmt.Sprintf("at step %d", run.Steps())
@@ -185,11 +187,19 @@ const (
 
 // begin loads model and tokenizer.
 func (t *trainFlags) begin(c rl.Config, b kernels.Backend, p model.Precision, docs *corpus.Corpus, judge rl.Judge) (*rl.Run, error) {
-	w, text, err := learner(b, t.model, p)
+	w, text, err := learner(b, t.model, p, func(dir string) error { return fits(b, dir, p, c, t.testing(judge)) })
 	if err != nil {
 		return nil, err
 	}
 	return rl.New(c, b, w, text, docs, judge)
+}
+
+// testing is what the tests before and after generate with; nil where there are none.
+func (t *trainFlags) testing(judge rl.Judge) *rollout.Options {
+	if judge == nil || t.questions == 0 {
+		return nil
+	}
+	return &rollout.Options{Slots: 1 << 16, Rows: 1024}
 }
 
 // steps runs self-play to the end or to Ctrl-C.
@@ -255,16 +265,19 @@ type tester struct {
 	cmd       *cobra.Command
 	run       *rl.Run
 	questions int
+	options   *rollout.Options // of the engine; nil where there is no test
 	results   []eval.Result
 }
 
 // ask puts the test to the model as it is.
 func (t *tester) ask(when string) error {
-	if t.questions == 0 {
+	if t.options == nil {
 		return nil
 	}
 	r := t.run
-	e, err := rollout.New(r.Backend, r.Weights, rollout.Options{Slots: 1 << 16, Rows: 1024, Stop: r.Weights.EOS})
+	options := *t.options
+	options.Stop = r.Weights.EOS
+	e, err := rollout.New(r.Backend, r.Weights, options)
 	if err != nil {
 		return err
 	}

@@ -112,23 +112,36 @@ func newPack(words int) *pack {
 	return &pack{f: tensor.Elems[float32](a.New(tensor.F32, 1, words)), arena: a}
 }
 
+// A packSize is the size of a pack: words of f32 or of pairs, or integers and their scales.
+type packSize struct{ words, ints, scales int }
+
+func (b *Backend) packSize(rows, cols int, t tensor.DType) packSize {
+	columns := ceil(rows, panelCols) * panelCols
+	if t == tensor.I8 {
+		return packSize{ints: columns * cols, scales: columns * ceil(cols, tensor.Int8Run)}
+	}
+	return packSize{words: columns * b.packedLayout(t == tensor.BF16).steps(cols)}
+}
+
+func (s packSize) bytes() int {
+	return tensor.Bytes(tensor.F32, 1, s.words) + tensor.Bytes(tensor.I8, 1, s.ints) + tensor.Bytes(tensor.F32, 1, s.scales)
+}
+
 // packFor maps memory for the pack of w, likewise.
-func (b *Backend) packFor(w *mat) *pack {
-	cols := ceil(w.rows, panelCols) * panelCols
-	if w.q == nil {
-		l := b.packedLayout(w.half)
-		p := newPack(cols * l.steps(w.cols))
+func (b *Backend) packFor(w tensor.Mat) *pack {
+	s := b.packSize(w.Rows, w.Cols, w.Type)
+	if w.Type != tensor.I8 {
+		p := newPack(s.words)
 		if p != nil {
-			p.layout = l
+			p.layout = b.packedLayout(w.Type == tensor.BF16)
 		}
 		return p
 	}
-	scales := cols * ceil(w.cols, tensor.Int8Run)
-	a, err := tensor.MapArena("pack", tensor.Bytes(tensor.I8, 1, cols*w.cols)+tensor.Bytes(tensor.F32, 1, scales))
+	a, err := tensor.MapArena("pack", s.bytes())
 	if err != nil {
 		return nil
 	}
-	return &pack{q: tensor.Elems[int8](a.New(tensor.I8, 1, cols*w.cols)), scale: tensor.Elems[float32](a.New(tensor.F32, 1, scales)), arena: a}
+	return &pack{q: tensor.Elems[int8](a.New(tensor.I8, 1, s.ints)), scale: tensor.Elems[float32](a.New(tensor.F32, 1, s.scales)), arena: a}
 }
 
 func (b *Backend) state(a *tensor.Arena) *arenaState {
@@ -176,7 +189,7 @@ func (b *Backend) packOf(w tensor.Mat, rows int) *pack {
 		if s.packs == nil {
 			s.packs = map[packKey]*pack{}
 		}
-		if p = b.packFor(&m); p == nil {
+		if p = b.packFor(w); p == nil {
 			return nil
 		}
 		s.packs[key] = p

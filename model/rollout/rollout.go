@@ -105,6 +105,14 @@ func New(b kernels.Backend, w *model.Weights, o Options) (*Engine, error) {
 // Free unmaps the cache.
 func (e *Engine) Free() { e.cache.Free() }
 
+// Parts is the memory of the engine.
+func (e *Engine) Parts() []model.Part { return e.cache.Parts() }
+
+// Together is how many requests like r the engine serves at a time.
+func (e *Engine) Together(r *Request) int {
+	return max(1, min(len(e.pages.free)/pagesNeeded(r), e.opts.Rows/2/answers(r)))
+}
+
 // job is a request in work.
 type job struct {
 	*Request

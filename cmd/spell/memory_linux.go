@@ -1,0 +1,75 @@
+package main
+
+import (
+	"bufio"
+	"math"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+// memory is the machine's memory and what of it is free or can be freed, in bytes: of the machine or, where that
+// is less, of the control group that this process lies in; 0 where neither tells.
+func memory() (total, available int64) { return memoryAt("/") }
+
+// memoryAt is memory of a system whose files lie under root.
+func memoryAt(root string) (total, available int64) {
+	fields := numbers(filepath.Join(root, "proc/meminfo"))
+	total, available = fields["MemTotal:"]<<10, fields["MemAvailable:"]<<10
+	raw, _ := os.ReadFile(filepath.Join(root, "proc/self/cgroup"))
+	for line := range strings.Lines(string(raw)) {
+		part := strings.SplitN(strings.TrimSpace(line), ":", 3)
+		if len(part) < 3 {
+			continue
+		}
+		dir, limit, usage, cache := filepath.Join(root, "sys/fs/cgroup"), "memory.max", "memory.current", "inactive_file"
+		if part[1] != "" { // version 1
+			if part[1] != "memory" {
+				continue
+			}
+			dir, limit, usage, cache = filepath.Join(dir, "memory"), "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"
+		}
+		// A container sees its own group as the root. Every group above limits, too.
+		for at := filepath.Clean("/" + part[2]); ; at = filepath.Dir(at) {
+			group := filepath.Join(dir, at)
+			if most := number(filepath.Join(group, limit)); most > 0 && (total == 0 || most < total) {
+				free := max(0, most-number(filepath.Join(group, usage))+numbers(filepath.Join(group, "memory.stat"))[cache])
+				total = most
+				if available == 0 || free < available {
+					available = max(free, 1) // 0 would be unknown
+				}
+			}
+			if at == "/" {
+				break
+			}
+		}
+	}
+	return total, available
+}
+
+// number is the number that a file holds; 0 where there is none, as in the limit "max".
+func number(path string) int64 {
+	raw, _ := os.ReadFile(path)
+	n, err := strconv.ParseInt(strings.TrimSpace(string(raw)), 10, 64)
+	if err != nil || n == math.MaxInt64 {
+		return 0
+	}
+	return n
+}
+
+// numbers is the lines of a file that are a name and a number.
+func numbers(path string) map[string]int64 {
+	list := map[string]int64{}
+	f, err := os.Open(path)
+	if err != nil {
+		return list
+	}
+	defer f.Close()
+	for s := bufio.NewScanner(f); s.Scan(); {
+		if field := strings.Fields(s.Text()); len(field) >= 2 {
+			list[field[0]], _ = strconv.ParseInt(field[1], 10, 64)
+		}
+	}
+	return list
+}

@@ -1,0 +1,102 @@
+package tally
+
+import (
+	"time"
+
+	"spell/kernels"
+	"spell/tensor"
+)
+
+// Rates are what a machine reaches: by kind 10⁹ floating-point operations a second, and of memory 10⁹ bytes a
+// second, read and changed in place. 0 is unknown and bounds nothing.
+type Rates struct {
+	Peak   float64 // multiply-adds on registers, the ceiling of the others; 0 where not measured
+	Flops  [Kinds]float64
+	Read   float64
+	Update float64
+}
+
+func (r *Rates) seconds(k Kind, flops, moved float64) float64 {
+	t := 0.0
+	if r.Flops[k] > 0 {
+		t = flops / r.Flops[k] / 1e9
+	}
+	memory := r.Read
+	if k == Rows {
+		memory = r.Update
+	}
+	if memory > 0 {
+		t = max(t, moved/memory/1e9)
+	}
+	return t
+}
+
+// A Shape is the products and the attention by which rates are measured.
+type Shape struct {
+	Rows, In, Out       int
+	Weight, Act, Acc    tensor.DType
+	Heads, KVHeads, Dim int
+}
+
+// Measure runs each kind of work on b for a tenth of a second and reads memory: a second in all. workers is
+// the number of threads that b has.
+func Measure(b kernels.Backend, s Shape, workers int) (Rates, error) {
+	var r Rates
+	if p, ok := b.(interface{ PeakFMA(int) float64 }); ok {
+		r.Peak = p.PeakFMA(workers)
+	}
+	if m, ok := b.(interface {
+		Bandwidth(int, int) (float64, float64)
+	}); ok {
+		r.Read, r.Update = m.Bandwidth(workers, 512<<20) // beyond the largest caches
+	}
+	weights, err := b.Alloc("measured weights", tensor.Bytes(s.Weight, s.Out, s.In))
+	if err != nil {
+		return r, err
+	}
+	defer weights.Free()
+	w := weights.New(s.Weight, s.Out, s.In)
+	b.Write(w, make([]byte, w.Len()*w.Type.Size()))
+
+	kv, keys := s.KVHeads*s.Dim, s.Rows
+	var x, dx, y, dy, dw, q, k, v, o, lse, dq, dk, dv, do tensor.Mat
+	lay := func(a *tensor.Arena) {
+		x, dx, y, dy = a.New(s.Act, s.Rows, s.In), a.New(s.Acc, s.Rows, s.In), a.New(s.Acc, s.Rows, s.Out), a.New(s.Act, s.Rows, s.Out)
+		dw = a.New(s.Acc, s.Out, s.In)
+		q, o, do = a.New(s.Act, s.Rows, s.Heads*s.Dim), a.New(s.Act, s.Rows, s.Heads*s.Dim), a.New(s.Act, s.Rows, s.Heads*s.Dim)
+		k, v, dk, dv = a.New(s.Act, keys, kv), a.New(s.Act, keys, kv), a.New(s.Acc, keys, kv), a.New(s.Acc, keys, kv)
+		dq, lse = a.New(s.Acc, s.Rows, s.Heads*s.Dim), a.New(s.Acc, s.Rows, s.Heads)
+	}
+	size := tensor.NewArena("plan", 1<<60, nil, 0, nil)
+	lay(size)
+	a, err := b.Alloc("measured activations", size.Peak())
+	if err != nil {
+		return r, err
+	}
+	defer a.Free()
+	lay(a)
+	for _, m := range []tensor.Mat{x, dy, dw, q, k, v, o, do, dk, dv} {
+		b.Zero(m)
+	}
+	att := &kernels.Attention{Heads: s.Heads, KVHeads: s.KVHeads, Dim: s.Dim, Scale: 1,
+		Queries: []kernels.Query{{Len: int32(s.Rows), Spans: []kernels.Span{{Len: int32(keys)}}}}}
+	for kind, do := range [Rows]func(b kernels.Backend){
+		Product:      func(b kernels.Backend) { b.MatMul(y, x, w, tensor.Mat{}, false) },
+		ProductGradX: func(b kernels.Backend) { b.MatMulGradX(dx, dy, w, false) },
+		ProductGradW: func(b kernels.Backend) { b.MatMulGradW(dw, tensor.Mat{}, dy, x) },
+		Attend:       func(b kernels.Backend) { b.Attend(o, lse, q, k, v, att) },
+		AttendGrad:   func(b kernels.Backend) { b.AttendGrad(dq, dk, dv, do, o, lse, q, k, v, att) },
+	} {
+		one := New(Rates{})
+		do(one)
+		do(b)
+		best := 0.0
+		for begin, n := time.Now(), 0; n < 3 || time.Since(begin) < 100*time.Millisecond; n++ {
+			start := time.Now()
+			do(b)
+			best = max(best, one.Work.Total()/time.Since(start).Seconds()/1e9)
+		}
+		r.Flops[kind] = best
+	}
+	return r, nil
+}

@@ -1,0 +1,277 @@
+// Package tally is a backend without memory. Its arenas have sizes and no bytes, and its operations
+// compute nothing: they count what they would have computed and how long that would have taken. What runs on it
+// plans itself, so that a plan is never another formula than the program.
+package tally
+
+import (
+	"spell/kernels"
+	"spell/tensor"
+)
+
+// A Kind of work has a rate of its own.
+type Kind int
+
+// The kinds: products with weights, their two gradients, attention and its gradient, and operations that memory
+// bounds and whose arithmetic is not counted.
+const (
+	Product Kind = iota
+	ProductGradX
+	ProductGradW
+	Attend
+	AttendGrad
+	Rows
+	Kinds
+)
+
+// A Work is floating-point operations by kind, a multiply-add being two, and the seconds they take at the rates
+// of the backend: of each operation the longer of computing and of moving its operands. Without rates, 0.
+type Work struct {
+	Flops   [Kinds]float64
+	Seconds float64
+}
+
+// Add is w + n*v.
+func (w Work) Add(v Work, n float64) Work {
+	for k := range w.Flops {
+		w.Flops[k] += n * v.Flops[k]
+	}
+	w.Seconds += n * v.Seconds
+	return w
+}
+
+// Total is the operations of all kinds.
+func (w Work) Total() float64 {
+	sum := 0.0
+	for _, f := range w.Flops {
+		sum += f
+	}
+	return sum
+}
+
+// An Arena is one that was asked for.
+type Arena struct {
+	Name  string
+	Bytes int
+}
+
+// Backend implements kernels.Backend.
+type Backend struct {
+	Rates  Rates
+	Work   Work    // since the backend was made
+	Arenas []Arena // in the order in which they were asked for
+
+	read  []tensor.Mat // weights that products read, each once, in the order of first use
+	known map[tensor.Mat]bool
+	last  *kernels.Attention // whose pairs and keys these are
+	pairs float64            // of query rows and keys that they see
+	keys  float64            // rows of keys that are read
+}
+
+var _ kernels.Backend = (*Backend)(nil)
+
+// A Host is a backend that takes host memory beside its arenas: packed copies of the weights that products read, and
+// scratch, at most, for matrices of so many columns and a vocabulary.
+type Host interface {
+	PackBytes(w tensor.Mat) int
+	ScratchBytes(columns, vocab int) int
+}
+
+// New is a backend for work at these rates; the zero Rates leaves time uncounted.
+func New(r Rates) *Backend { return &Backend{Rates: r, known: map[tensor.Mat]bool{}} }
+
+// Bytes is the size of all arenas.
+func (b *Backend) Bytes() int {
+	n := 0
+	for _, a := range b.Arenas {
+		n += a.Bytes
+	}
+	return n
+}
+
+// Weights is the matrices that products have read as their weights.
+func (b *Backend) Weights() []tensor.Mat { return b.read }
+
+// Name is "tally".
+func (b *Backend) Name() string { return "tally" }
+
+// Alloc is an arena without memory.
+func (b *Backend) Alloc(name string, bytes int) (*tensor.Arena, error) {
+	b.Arenas = append(b.Arenas, Arena{name, bytes})
+	return tensor.NewArena(name, bytes, nil, 0, nil), nil
+}
+
+// Close does nothing.
+func (b *Backend) Close() error { return nil }
+
+func bytes(list ...tensor.Mat) float64 {
+	n := 0
+	for _, m := range list {
+		if !m.IsZero() {
+			n += tensor.Bytes(m.Type, m.Rows, m.Cols)
+		}
+	}
+	return float64(n)
+}
+
+// count adds an operation that moves some bytes.
+func (b *Backend) count(k Kind, flops, moved float64) {
+	b.Work.Flops[k] += flops
+	b.Work.Seconds += b.Rates.seconds(k, flops, moved)
+}
+
+// move counts an operation that memory bounds.
+func (b *Backend) move(list ...tensor.Mat) { b.count(Rows, 0, bytes(list...)) }
+
+// weights notes that a product reads w.
+func (b *Backend) weights(w tensor.Mat) {
+	if !b.known[w] {
+		b.known[w] = true
+		b.read = append(b.read, w)
+	}
+}
+
+func flops(m, n, k int) float64 { return 2 * float64(m) * float64(n) * float64(k) }
+
+// Write and the other operations count what they would do; Read leaves dst as it is.
+func (b *Backend) Write(dst tensor.Mat, _ []byte) { b.move(dst) }
+
+// Read counts.
+func (b *Backend) Read(_ []byte, src tensor.Mat) { b.move(src) }
+
+// Zero counts.
+func (b *Backend) Zero(dst tensor.Mat) { b.move(dst) }
+
+// Copy counts.
+func (b *Backend) Copy(dst, src tensor.Mat) { b.move(dst, src) }
+
+// Quantize counts.
+func (b *Backend) Quantize(q, w tensor.Mat) { b.move(q, w) }
+
+// Gather counts.
+func (b *Backend) Gather(y, _ tensor.Mat, _ []int32) { b.move(y, y) }
+
+// Scatter counts.
+func (b *Backend) Scatter(_, y tensor.Mat, _ []int32) { b.move(y, y) }
+
+// ScatterAdd counts.
+func (b *Backend) ScatterAdd(_, dy tensor.Mat, _ []int32) { b.move(dy, dy, dy) }
+
+// RMSNorm counts.
+func (b *Backend) RMSNorm(y, x, _ tensor.Mat, _ float64) { b.move(y, x) }
+
+// RMSNormGrad counts.
+func (b *Backend) RMSNormGrad(dx, _, dy, x, _ tensor.Mat, _ float64) { b.move(dx, dx, dy, x) }
+
+// MatMul counts.
+func (b *Backend) MatMul(y, x, w, _ tensor.Mat, _ bool) {
+	b.weights(w)
+	b.count(Product, flops(x.Rows, w.Rows, w.Cols), bytes(y, x, w))
+}
+
+// MatMulGradX counts.
+func (b *Backend) MatMulGradX(dx, dy, w tensor.Mat, _ bool) {
+	b.count(ProductGradX, flops(dy.Rows, w.Rows, w.Cols), bytes(dx, dy, w))
+}
+
+// MatMulGradW counts.
+func (b *Backend) MatMulGradW(dw, _, dy, x tensor.Mat) {
+	b.count(ProductGradW, flops(dy.Rows, dw.Rows, dw.Cols), bytes(dw, dw, dy, x))
+}
+
+// GroupMatMul counts.
+func (b *Backend) GroupMatMul(y, x, w tensor.Mat, _ []int32) {
+	b.weights(w)
+	b.count(Product, flops(x.Rows, y.Cols, x.Cols), bytes(y, x, w))
+}
+
+// GroupMatMulGradX counts.
+func (b *Backend) GroupMatMulGradX(dx, dy, w tensor.Mat, _ []int32, _ bool) {
+	b.count(ProductGradX, flops(dy.Rows, dy.Cols, dx.Cols), bytes(dx, dy, w))
+}
+
+// GroupMatMulGradW counts.
+func (b *Backend) GroupMatMulGradW(dw, dy, x tensor.Mat, _ []int32) {
+	b.count(ProductGradW, flops(dy.Rows, dy.Cols, x.Cols), bytes(dw, dw, dy, x))
+}
+
+// RopeTable counts.
+func (b *Backend) RopeTable(cs tensor.Mat, _ []int32, _ kernels.Rotary) { b.move(cs) }
+
+// Rope counts.
+func (b *Backend) Rope(y, x, cs tensor.Mat, _ bool) { b.move(y, x, cs) }
+
+// look counts the pairs of rows and keys of a call, and the keys it reads: spans that a query has in common with
+// the one before it, once.
+func (b *Backend) look(a *kernels.Attention) {
+	if a == b.last {
+		return // of another layer
+	}
+	b.last, b.pairs, b.keys = a, 0, 0
+	var before []kernels.Span
+	for i := range a.Queries {
+		q, all := &a.Queries[i], 0
+		for k, s := range q.Spans {
+			all += int(s.Len)
+			if k >= len(before) || before[k] != s {
+				b.keys += float64(s.Len)
+			}
+		}
+		before = q.Spans
+		b.pairs += float64(q.Len)*float64(all) - float64(q.Len)*float64(q.Len-1)/2
+	}
+}
+
+// Attend counts the pairs of a row and a key it sees, two products each.
+func (b *Backend) Attend(o, _, q, k, v tensor.Mat, a *kernels.Attention) {
+	b.look(a)
+	b.count(Attend, 4*b.pairs*float64(q.Cols), bytes(o, q)+b.keys*bytes(k.Slice(0, 1), v.Slice(0, 1)))
+}
+
+// AttendGrad counts them with five products each.
+func (b *Backend) AttendGrad(dq, dk, dv, do, o, _, q, k, v tensor.Mat, a *kernels.Attention) {
+	b.look(a)
+	b.count(AttendGrad, 10*b.pairs*float64(q.Cols), bytes(dq, do, o, q)+b.keys*bytes(dk.Slice(0, 1), dv.Slice(0, 1), k.Slice(0, 1), v.Slice(0, 1)))
+}
+
+// SwiGLU counts.
+func (b *Backend) SwiGLU(y, gate, up tensor.Mat) { b.move(y, gate, up) }
+
+// SwiGLUGrad counts.
+func (b *Backend) SwiGLUGrad(dgate, dup, dy, gate, up tensor.Mat) { b.move(dgate, dup, dy, gate, up) }
+
+// LogProb counts.
+func (b *Backend) LogProb(_, x, w tensor.Mat, _ []int32, _ []float32) {
+	b.weights(w)
+	b.count(Product, flops(x.Rows, w.Rows, w.Cols), bytes(x, w))
+}
+
+// LogProbGrad counts the logits, which it computes again, and two products with their gradients.
+func (b *Backend) LogProbGrad(dx, dw, _, x, w tensor.Mat, _ []int32, _, _, _ []float32) {
+	b.weights(w)
+	n := flops(x.Rows, w.Rows, w.Cols)
+	b.count(Product, n, bytes(x, w))
+	b.count(ProductGradX, n, bytes(dx, w))
+	b.count(ProductGradW, n, bytes(dw, dw, x))
+}
+
+// Sample draws -1, which is no id and ends no answer, with log-probability 0.
+func (b *Backend) Sample(ids []int32, logp []float32, logits tensor.Mat, _ []kernels.Sampling) {
+	b.move(logits)
+	for i := range ids {
+		ids[i], logp[i] = -1, 0
+	}
+}
+
+// SumSquares counts and is 0.
+func (b *Backend) SumSquares(m tensor.Mat) float64 {
+	b.move(m)
+	return 0
+}
+
+// AdamW counts.
+func (b *Backend) AdamW(w, master, m, v, grad tensor.Mat, _ kernels.AdamStep) {
+	if w == master {
+		w = tensor.Mat{}
+	}
+	b.move(w, master, master, m, m, v, v, grad)
+}

@@ -1,0 +1,187 @@
+package rl
+
+import (
+	"context"
+
+	"spell/kernels"
+	"spell/kernels/tally"
+	"spell/model"
+	"spell/model/forest"
+	"spell/model/rollout"
+	"spell/model/train"
+	"spell/tensor"
+)
+
+// A Plan is what a run of self-play will take: its memory, part by part, and the work of a step. Everything is what
+// the program itself asks of a backend without memory.
+type Plan struct {
+	Config    Config
+	Model     model.Config
+	Precision model.Precision
+	Groups    int // of a step: prompts with their answers
+	Prompt    int // tokens of each, the longest that configuration and model allow
+	Items     []Item
+	Total     int     // bytes of all items, which are held together from the second step on
+	Steps     []Phase // after Time: of a step
+}
+
+// An Item is memory that a run takes.
+type Item struct {
+	model.Part
+	Owner  string // what it is for
+	Since  Stage  // when it is first touched: memory that was only mapped costs nothing
+	Mapped bool   // an arena, known to the byte; else an upper bound or, of the program, a guess
+}
+
+// A Stage of a run takes memory that later ones keep.
+type Stage int
+
+// The stages: everything is there once the first update was made.
+const (
+	Loading Stage = iota
+	Generating
+	Updating
+	Stages
+)
+
+func (s Stage) String() string { return [...]string{"load", "generate", "update"}[s] }
+
+// Bytes is what the run holds at most in the first step up to a stage.
+func (p *Plan) Bytes(s Stage) int {
+	n := 0
+	for _, it := range p.Items {
+		if it.Since <= s {
+			n += it.Bytes
+		}
+	}
+	return n
+}
+
+// A dry run is weights and what Run.allocate maps, without memory.
+type dry struct {
+	b       *tally.Backend
+	run     Run
+	engine  *rollout.Engine
+	testing *rollout.Engine
+}
+
+func newDry(r tally.Rates, m model.Config, p model.Precision, c Config, test *rollout.Options) (*dry, error) {
+	d := &dry{b: tally.New(r)}
+	w, err := model.NewWeights(d.b, m, p, true)
+	if err != nil {
+		return nil, err
+	}
+	d.run = Run{Config: c, Backend: d.b, Weights: w}
+	if d.engine, err = d.run.allocate(w); err == nil && test != nil {
+		d.testing, err = rollout.New(d.b, w, *test)
+	}
+	return d, err
+}
+
+// NewPlan plans the memory of a run on backend b. test is what the tests before and after generate with, nil where
+// there are none.
+func NewPlan(b kernels.Backend, m model.Config, p model.Precision, c Config, test *rollout.Options) (*Plan, error) {
+	d, err := newDry(tally.Rates{}, m, p, c, test)
+	if err != nil {
+		return nil, err
+	}
+	w, copied := d.run.Weights, d.run.copied
+	plan := &Plan{Config: c, Model: m, Precision: p, Groups: c.Questions, Prompt: max(1, min(c.MaxPrompt, m.Context-c.longest()))}
+	add := func(owner string, since Stage, mapped bool, parts ...model.Part) {
+		for _, part := range parts {
+			plan.Items = append(plan.Items, Item{part, owner, since, mapped})
+			plan.Total += part.Bytes
+		}
+	}
+	for _, part := range w.Parts() {
+		since := Loading
+		if part.Name == model.Moments {
+			since = Updating
+		}
+		add("model", since, true, part)
+	}
+	packed := Generating
+	if copied != nil {
+		add("generating", Loading, true, copied.Parts()...)
+		packed = Updating
+	}
+	add("generating", Generating, true, d.engine.Parts()...)
+	if d.testing != nil {
+		add("testing", Generating, true, d.testing.Parts()...)
+		packed = Generating
+	}
+	add("updating", Updating, true, d.run.trainer.Decoder.Parts()...)
+	if host, ok := b.(tally.Host); ok {
+		if err := d.short(); err != nil {
+			return nil, err
+		}
+		packs, scratch := w.Beside(host, d.b)
+		add("kernels", packed, false, packs)
+		if copied != nil {
+			packs, _ := copied.Beside(host, d.b)
+			add("kernels", Generating, false, packs)
+		}
+		add("kernels", Generating, false, scratch)
+	}
+	add("program", Loading, false, Program(&m)...)
+	return plan, nil
+}
+
+// Program is what a run holds outside of arenas, about: the numbers of a parameter on their way from and to files, as
+// f32 and as bytes; and the program itself, tokenizer and documents.
+func Program(m *model.Config) []model.Part {
+	largest := 0
+	for _, s := range model.Shapes(m) {
+		largest = max(largest, s.Rows*s.Cols)
+	}
+	return []model.Part{
+		{Name: "reading and saving", Type: tensor.F32, Bytes: 2 * 4 * largest, Per: "largest parameter"},
+		{Name: "tokenizer, documents and the like", Bytes: 200 << 20, Per: "documents; a guess"},
+	}
+}
+
+// short runs the least that shows which weights products read.
+func (d *dry) short() error {
+	if err := d.generate(1, 2, 1, 1); err != nil {
+		return err
+	}
+	if d.testing != nil {
+		if _, err := d.testing.Generate(context.Background(), requests(1, 2, 1, 1)); err != nil {
+			return err
+		}
+	}
+	return d.update(1, 2, 1, 1)
+}
+
+// requests are n prompts with answers.
+func requests(n, prompt, answers, length int) []rollout.Request {
+	reqs := make([]rollout.Request, n)
+	for i := range reqs {
+		at := reqs[i].Prompt.Chain(-1, make([]int32, prompt))
+		reqs[i].Leaves = []rollout.Leaf{{Segment: at, N: answers, MaxTokens: length, Sampling: rollout.Sampling{Temperature: 1, TopP: 1}}}
+	}
+	return reqs
+}
+
+// generate answers n prompts.
+func (d *dry) generate(n, prompt, answers, length int) error {
+	_, err := d.engine.Generate(context.Background(), requests(n, prompt, answers, length))
+	return err
+}
+
+// update adds the gradients of the answers to n prompts.
+func (d *dry) update(n, prompt, answers, length int) error {
+	trees := make([]forest.Forest, n)
+	for i := range trees {
+		at := trees[i].Chain(-1, make([]int32, prompt))
+		for range answers {
+			trees[i].Add(at, make([]int32, length), true)
+		}
+	}
+	for _, pack := range train.Pack(trees, d.run.Config.room()) {
+		if _, err := d.run.trainer.Accumulate(pack, func([]forest.Scored, []model.Stat, []float32, []float32) {}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
