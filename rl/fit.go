@@ -46,7 +46,7 @@ func (p *Plan) Fit(b kernels.Backend, test *rollout.Options, available int64) er
 	}
 	sentence := fmt.Sprintf("the run needs %s and %s are available", Size(p.Total), Size(int(available)))
 	if len(ways) == 0 {
-		return fmt.Errorf("%s: no prompt is short enough, since the model takes %s; use a smaller one", sentence, Size(p.Bytes(Loading)+p.held(Updating)))
+		return fmt.Errorf("%s: no prompt is short enough beside the model and the program, which take %s; use a smaller model", sentence, Size(p.Bytes(Loading)+p.held(Updating)))
 	}
 	return fmt.Errorf("%s; it would fit with %s", sentence, strings.Join(ways, " or "))
 }

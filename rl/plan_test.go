@@ -280,4 +280,3 @@ func TestPlanHolds(t *testing.T) {
 		b.Close()
 	}
 }
-

@@ -226,7 +226,11 @@ func describePlan(b kernels.Backend, p *rl.Plan) *planned {
 		Prompt: p.Prompt, Answers: c.Answers, Answer: c.MaxAnswer, Groups: p.Groups,
 		PassTokens: c.PassTokens, BatchTokens: c.BatchTokens, CacheTokens: c.CacheTokens, Peaks: map[string]int{}, Total: p.Total}
 	for _, it := range p.Items {
-		out.Arenas = append(out.Arenas, plannedArena{it.Owner, it.Name, it.Type.String(), it.Per, it.Bytes, it.Mapped})
+		typ := it.Type.String()
+		if it.Owner == "program" {
+			typ = ""
+		}
+		out.Arenas = append(out.Arenas, plannedArena{it.Owner, it.Name, typ, it.Per, it.Bytes, it.Mapped})
 	}
 	for s := range rl.Stages {
 		out.Peaks[s.String()] = p.Bytes(s)

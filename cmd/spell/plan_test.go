@@ -1,0 +1,88 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const shape = `{"model_type": "qwen2", "hidden_act": "silu", "hidden_size": 64, "intermediate_size": 160, "num_hidden_layers": 2, "num_attention_heads": 4,
+ "num_key_value_heads": 2, "max_position_embeddings": 4096, "rms_norm_eps": 1e-6, "rope_theta": 10000.0, "tie_word_embeddings": true, "vocab_size": 1000}`
+
+// TestPlan: the object has these keys and its numbers agree, of a config.json alone.
+func TestPlan(t *testing.T) {
+	file := write(t, filepath.Join(t.TempDir(), "config.json"), shape)
+	args := []string{"plan", "--model", file, "--workers", "1", "--prompt", "256", "--group", "4", "--answer", "32", "--groups", "3"}
+	text := succeed(t, "", append(args, "--json")...)
+	keys := func(m map[string]any) string { return strings.Join(slices.Sorted(maps.Keys(m)), " ") }
+	all := decode[map[string]any](t, text)
+	first := func(name string) map[string]any { return all[name].([]any)[0].(map[string]any) }
+	for got, want := range map[string]string{
+		keys(all): "answer answers arenas batch_tokens cache_tokens groups int8 kernels memory_available_bytes memory_bytes parameters pass_tokens " +
+			"peak_bytes phases precision prompt rates total_bytes",
+		keys(first("arenas")):                    "bytes exact for grows_with name type",
+		keys(first("phases")):                    "attention_flops name product_flops seconds tokens",
+		keys(all["peak_bytes"].(map[string]any)): "generate load update",
+		keys(all["rates"].(map[string]any)): "attention_gflops attention_grad_gflops peak_gflops product_gflops product_grad_w_gflops product_grad_x_gflops " +
+			"read_gb_per_s update_gb_per_s",
+	} {
+		if got != want {
+			t.Errorf("keys %s\nwant %s", got, want)
+		}
+	}
+	p := decode[planned](t, text)
+	sum := 0
+	for _, a := range p.Arenas {
+		sum += a.Bytes
+	}
+	if p.Prompt != 256 || p.Answers != 4 || p.Answer != 32 || p.Groups != 3 || p.PassTokens != 256 || p.BatchTokens != 128 || sum != p.Total || p.Peaks["update"] != p.Total {
+		t.Errorf("%+v", p)
+	}
+	if len(p.Phases) != 4 || p.Phases[0].Tokens != 3*256 || p.Phases[1].Tokens != 3*4*32 || p.Phases[2].Tokens != 3*(256+4*32) {
+		t.Errorf("%+v", p.Phases)
+	}
+	for _, s := range p.Phases {
+		if !(s.Seconds > 0) {
+			t.Errorf("%+v", s)
+		}
+	}
+	table := succeed(t, "", append(args, "--precision", "bf16")...)
+	for _, line := range []string{"master weights", "moments", "gradients", "packed weights", "key-value cache", "block inputs", "their gradients", "optimizer", "all later steps"} {
+		if !strings.Contains(table, line) {
+			t.Errorf("no %q in\n%s", line, table)
+		}
+	}
+
+	if q := decode[planned](t, succeed(t, "", append(args, "--json", "--precision", "int8")...)); !q.Int8 || q.Precision != "f32" || q.Total <= p.Total {
+		t.Errorf("int8: %+v", q)
+	}
+}
+
+// TestPlanRefuses: a machine that is too small, and sizes that cannot be.
+func TestPlanRefuses(t *testing.T) {
+	file := write(t, filepath.Join(t.TempDir(), "shape.json"), shape)
+	out := spell(t, "", "plan", "--model", file, "--workers", "1", "--memory", "0.25", "--groups", "1", "--prompt", "2048", "--answer", "64", "--json")
+	out.fails(t, "the run needs", "256.0 MiB are available", "it would fit with max_prompt ")
+	var p planned
+	if err := json.Unmarshal([]byte(out.out), &p); err != nil || !strings.Contains(out.stderr, p.Refusal) || p.Refusal == "" {
+		t.Errorf("%v: %+v", err, p)
+	}
+	if !strings.Contains(p.Refusal, "max_prompt ") {
+		t.Fatal(p.Refusal)
+	}
+	fmt.Sscanf(p.Refusal[strings.Index(p.Refusal, "max_prompt "):], "max_prompt %d", &p.Prompt)
+	if p.Prompt >= 2048 || p.Prompt < 64 {
+		t.Error(p.Refusal)
+	}
+	succeed(t, "", "plan", "--model", file, "--workers", "1", "--memory", "0.25", "--groups", "1", "--prompt", fmt.Sprint(p.Prompt), "--answer", "64", "--batch", "64")
+	spell(t, "", "plan", "--model", file, "--prompt", "0").fails(t, "--prompt is 0")
+	spell(t, "", "plan", "--model", file, "--batch", "100", "--answer", "200").fails(t, "batch_tokens is 100")
+	spell(t, "", "plan", "--model", file, "--memory", "-1").fails(t, "--memory is -1")
+	spell(t, "", "plan", "--model", filepath.Join(t.TempDir(), "none")).fails(t, "none")
+	broken := write(t, filepath.Join(t.TempDir(), "broken.json"), "{")
+	spell(t, "", "plan", "--model", broken).fails(t, broken)
+}

@@ -1,0 +1,72 @@
+package tally
+
+import (
+	"testing"
+
+	"spell/kernels"
+	"spell/kernels/cpu"
+	"spell/tensor"
+)
+
+// TestAttendPairs: pairs by the mask, keys that queries share once.
+func TestAttendPairs(t *testing.T) {
+	b := New(Rates{Read: 1})
+	a, _ := b.Alloc("all", 1<<20)
+	q, k, v, o := a.New(tensor.F32, 3, 8), a.New(tensor.F32, 16, 4), a.New(tensor.F32, 16, 4), a.New(tensor.F32, 3, 8)
+	shared, own := kernels.Span{Row: 0, Len: 10}, kernels.Span{Row: 10, Len: 2}
+	att := &kernels.Attention{Heads: 2, KVHeads: 1, Dim: 4, Scale: 1, Queries: []kernels.Query{
+		{Row: 0, Len: 1, Spans: []kernels.Span{shared}},
+		{Row: 1, Len: 2, Spans: []kernels.Span{shared, own}}, // sees 11 and 12 keys
+	}}
+	b.Attend(o, tensor.Mat{}, q, k, v, att)
+	if f := b.Work.Flops[Attend]; f != 4*8*(10+11+12) {
+		t.Errorf("%g operations", f)
+	}
+	line := float64(tensor.Bytes(tensor.F32, 1, 4))
+	if s := b.Work.Seconds * 1e9; s != 2*float64(tensor.Bytes(tensor.F32, 3, 8))+12*2*line {
+		t.Errorf("%g bytes", s)
+	}
+	b.Attend(o, tensor.Mat{}, q, k, v, att) // of the next layer
+	if f := b.Work.Flops[Attend]; f != 2*4*8*(10+11+12) {
+		t.Errorf("%g operations", f)
+	}
+}
+
+// TestRoofline: an operation takes the longer of computing and of moving.
+func TestRoofline(t *testing.T) {
+	var r Rates
+	r.Flops[Product], r.Read, r.Update = 100, 10, 20
+	for _, v := range []struct {
+		kind                 Kind
+		flops, bytes, second float64
+	}{{Product, 200e9, 1, 2}, {Product, 1, 30e9, 3}, {Rows, 0, 40e9, 2}, {Attend, 1e18, 10e9, 1}} {
+		if s := r.seconds(v.kind, v.flops, v.bytes); s != v.second {
+			t.Errorf("%+v: %g", v, s)
+		}
+	}
+}
+
+// TestMeasure: every kind of work has a rate.
+func TestMeasure(t *testing.T) {
+	if testing.Short() {
+		t.Skip("measures for a second")
+	}
+	b, err := cpu.New(cpu.Options{Workers: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close()
+	typ := tensor.BF16
+	r, err := Measure(b, Shape{Rows: 64, In: 64, Out: 128, Weight: typ, Act: typ, Acc: tensor.F32, Heads: 4, KVHeads: 2, Dim: 16}, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for k, f := range r.Flops[:Rows] {
+		if !(f > 0.001 && f < 1e5) {
+			t.Errorf("kind %d reaches %g GFLOP/s", k, f)
+		}
+	}
+	if !(r.Read > 0 && r.Update > 0) {
+		t.Errorf("%+v", r)
+	}
+}
