@@ -5,12 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"os"
 	"path/filepath"
 	"runtime"
 	"text/tabwriter"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -293,7 +291,7 @@ func (out *planned) print(to io.Writer) error {
 	fmt.Fprintf(to, "\na step of %d such groups, questions and votes aside\n", out.Groups)
 	fmt.Fprintln(w, "  phase\ttokens\tTFLOP of products\tof attention\tabout")
 	for _, p := range out.Phases {
-		fmt.Fprintf(w, "  %s\t%d\t%.3g\t%.3g\t%v\n", p.Name, p.Tokens, p.Products/1e12, p.Attention/1e12, about(p.Seconds))
+		fmt.Fprintf(w, "  %s\t%d\t%.3g\t%.3g\t%s\n", p.Name, p.Tokens, p.Products/1e12, p.Attention/1e12, about(p.Seconds))
 	}
 	w.Flush()
 	r := &out.Rates
@@ -302,13 +300,17 @@ func (out *planned) print(to io.Writer) error {
 	return err
 }
 
-// about is a time in two digits.
-func about(seconds float64) time.Duration {
-	if !(seconds > 0) {
-		return 0
+// about is a time in about two digits.
+func about(seconds float64) string {
+	for _, unit := range []struct {
+		name  string
+		least float64
+	}{{"h", 2 * 3600}, {"min", 2 * 60}, {"s", 2}} {
+		if seconds >= unit.least {
+			return fmt.Sprintf("%.0f %s", seconds/(unit.least/2), unit.name)
+		}
 	}
-	unit := math.Pow(10, math.Floor(math.Log10(seconds))-1)
-	return time.Duration(math.Round(seconds/unit) * unit * 1e9).Round(time.Microsecond)
+	return fmt.Sprintf("%.0f ms", 1e3*seconds)
 }
 
 // fits refuses a run that takes more memory than there is. Nothing after the start asks again.
