@@ -62,9 +62,9 @@ func (d *Decoder) Parts() []Part {
 		at += bytes
 	}
 	s := d.newKeys(a, n, m, d.train)
-	add("keys and values", d.W.Act, held(s.k)+held(s.v), "(pass_tokens + batch_tokens) × layers")
+	add("keys and values", d.W.Act, held(s.k)+held(s.v), "tokens of pass and batch × layers")
 	if d.train {
-		add("their gradients", d.W.Acc, held(s.dk)+held(s.dv), "(pass_tokens + batch_tokens) × layers")
+		add("their gradients", d.W.Acc, held(s.dk)+held(s.dv), "tokens of pass and batch × layers")
 		if d.W.Head == d.W.Embed {
 			a.New(d.W.Acc, d.W.Vocab, d.W.Hidden) // of newEmbedGrad, at most
 			add("embedding gradient of a pass", d.W.Acc, a.Used()-at, "vocabulary")
@@ -72,7 +72,7 @@ func (d *Decoder) Parts() []Part {
 	}
 	stems := d.newPass(a, n, n)
 	mark := a.Mark()
-	add("block inputs", d.W.Act, mark-at, "pass_tokens × layers")
+	add("block inputs", d.W.Act, mark-at, "tokens of a pass × layers")
 	size := func(p *pass) {
 		at := a.Mark()
 		if d.train {
@@ -91,9 +91,9 @@ func (d *Decoder) Parts() []Part {
 		a.Release(mark)
 	}
 	size(d.newPass(a, m, m))
-	per := "the larger of pass_tokens and batch_tokens"
+	per := "the more tokens of pass and batch"
 	if d.keep {
-		per = "(pass_tokens + batch_tokens) × layers: blocks are kept"
+		per = "tokens of pass and batch × layers: all are kept"
 	}
 	add("activations at work", d.W.Acc, a.Peak()-at, per)
 	return parts
@@ -114,7 +114,7 @@ func held(list []tensor.Mat) int {
 func (c *Cache) Parts() []Part {
 	w := c.d.W
 	return []Part{
-		{"key-value cache", w.Act, c.kv.Size(), "cache_tokens × layers"},
+		{"key-value cache", w.Act, c.kv.Size(), "tokens of the cache × layers"},
 		{"activations of a pass", w.Acc, c.d.arena.Size(), "rows of a pass"},
 		{"logits", w.Acc, c.logits.Size(), "vocabulary"},
 	}

@@ -2,8 +2,11 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -85,4 +88,29 @@ func TestPlanRefuses(t *testing.T) {
 	spell(t, "", "plan", "--model", filepath.Join(t.TempDir(), "none")).fails(t, "none")
 	broken := write(t, filepath.Join(t.TempDir(), "broken.json"), "{")
 	spell(t, "", "plan", "--model", broken).fails(t, broken)
+}
+
+// TestTooLittleMemory: what cannot fit is refused before anything is made, also where a run goes on.
+func TestTooLittleMemory(t *testing.T) {
+	dir, args := chainRun(t)
+	out := filepath.Join(dir, "out")
+	pretend := func(bytes int64) func() {
+		machine = func() (int64, int64) { return bytes, bytes }
+		return func() { machine = memory }
+	}
+	defer pretend(64 << 20)()
+	small := func(more ...string) outcome {
+		return spell(t, "", args(out, append([]string{"--workers", "1"}, more...)...)...)
+	}
+	small("--steps", "1").fails(t, "the run needs", "64.0 MiB are available")
+	spell(t, "", "pretrain", "--out", out, "--workers", "1").fails(t, "the run needs", "64.0 MiB are available")
+	if _, err := os.Stat(out); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("%s was made: %v", out, err)
+	}
+	pretend(0) // unknown
+	if o := small("--steps", "1"); o.code != 0 {
+		t.Fatal(o.stderr)
+	}
+	pretend(64 << 20)
+	small("--steps", "2", "--resume").fails(t, "the run needs", "64.0 MiB are available")
 }

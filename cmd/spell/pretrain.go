@@ -69,7 +69,7 @@ func pretrainCommand(e *engine) *cobra.Command {
 			if p == model.Int8 {
 				return errors.New("--precision int8 is for generating and scoring; weights that are trained need f32 or bf16")
 			}
-			_, available := memory()
+			_, available := machine()
 			if err := recipe.Fit(b, p, available); err != nil {
 				return err
 			}
