@@ -9,7 +9,6 @@ import (
 	"spell/model/forest"
 	"spell/model/rollout"
 	"spell/model/train"
-	"spell/tensor"
 )
 
 // A Plan is what a run of self-play will take: its memory, part by part, and the work of a step. Everything is what
@@ -135,7 +134,7 @@ func Program(m *model.Config) []model.Part {
 		largest = max(largest, s.Rows*s.Cols)
 	}
 	return []model.Part{
-		{Name: "reading and saving", Type: tensor.F32, Bytes: 2 * 4 * largest, Per: "largest parameter"},
+		{Name: "reading and saving", Type: model.F32.Acc, Bytes: 2 * 4 * largest, Per: "largest parameter"},
 		{Name: "tokenizer, documents and the like", Bytes: 200 << 20, Per: "documents; a guess"},
 	}
 }
