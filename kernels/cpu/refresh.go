@@ -57,7 +57,7 @@ func (p *pack) mustHold(w tensor.Mat) {
 			step, col = i/(2*panelCols)*2, i%(2*panelCols)/2
 		}
 		n := p.layout.steps(w.Cols)
-		panic(fmt.Sprintf("cpu: the packed copy of %v in arena %q is not what row %d of the weights is near column %d: "+
+		panic(fmt.Sprintf("cpu: the packed copy of %v in arena %q is not the weights at row %d, column %d: "+
 			"whoever changes parameters other than through the backend must call Arena.Touch",
 			w, w.Arena.Name(), step/n*panelCols+col, step%n*w.Cols/n))
 	}
