@@ -165,8 +165,8 @@ func (b *Backend) plan(g *gemmCall, workers int) (tasks int, wide bool) {
 	flops := 2 * g.m * g.n * g.k
 	wide = workers > 1 && flops > wideFlops
 	switch {
-	case g.how == packed && g.panels.q != nil && b.isa.few(g.m):
-		g.kb = max(g.k, 1) // int8 panels are read from end to end
+	case g.how == packed && b.isa.few(g.m):
+		g.kb = max(g.k, 1) // memory is the bound: panels are read from end to end
 	case g.strips:
 		g.kb = 2 * packedK // C, which the chains start from, is passed over once more for each
 	case g.how == packed:
