@@ -1,0 +1,99 @@
+package bench
+
+import (
+	"fmt"
+	"runtime"
+	"testing"
+	"time"
+
+	"spell/kernels"
+	"spell/kernels/cpu"
+	"spell/kernels/tally"
+	"spell/model"
+	"spell/model/forest"
+)
+
+// smol is the shape of SmolLM-135M.
+var smol = model.Config{Family: "llama", Vocab: 49152, Hidden: 576, FF: 1536, Layers: 30, Heads: 9, KVHeads: 3, HeadDim: 64,
+	Tied: true, NormEps: 1e-5, Context: 1 << 17, Rope: model.Rope{Theta: 1e4, Type: "default"}, BOS: -1, EOS: []int32{0}}
+
+// group is a prompt with some answers: one tree, or a tree for each answer with a prompt of its own.
+func group(prompt, answers, answer int, shared bool) forest.Forest {
+	ids := func(n, from int) []int32 {
+		list := make([]int32, n)
+		for i := range list {
+			list[i] = int32((from*7919 + i*31) % 49000)
+		}
+		return list
+	}
+	var f forest.Forest
+	root := -1
+	for i := range answers {
+		if root < 0 || !shared {
+			root = f.Add(-1, ids(prompt, 0), false)
+		}
+		f.Add(root, ids(answer, i+1), true)
+	}
+	return f
+}
+
+// BenchmarkSharedPrompt is the gradients of a group of 8 answers of 128 tokens, with one prompt for all
+// and with a prompt for each, on all workers. speed-up is the quotient of the times, predicted that of the
+// operations (kernels/tally), share the one divided by the other.
+func BenchmarkSharedPrompt(b *testing.B) {
+	const answers, answer = 8, 128
+	for _, prompt := range []int{512, 2048, 8192} {
+		b.Run(fmt.Sprintf("135M/f32/%d", prompt), func(b *testing.B) {
+			k, err := cpu.New(cpu.Options{})
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer k.Close()
+			w, err := model.NewWeights(k, smol, model.F32, true)
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer w.Free()
+			w.Initialize(k, 1, model.Init{Embedding: 0.1, Matrix: 1, Residual: 0.1})
+			dry := tally.New(tally.Rates{})
+			paper, err := model.NewWeights(dry, smol, model.F32, true)
+			if err != nil {
+				b.Fatal(err)
+			}
+			loss := func(scored []forest.Scored, _ []model.Stat, dl, _ []float32) {
+				for i := range dl {
+					dl[i] = -1
+				}
+			}
+			step := func(on kernels.Backend, w *model.Weights, f forest.Forest) time.Duration {
+				// One prompt at a time where each answer has its own.
+				d, err := model.NewDecoder(on, w, forest.Room{Stems: prompt, Batch: answers * answer}, true, false)
+				if err != nil {
+					b.Fatal(err)
+				}
+				defer d.Free()
+				start := time.Now()
+				if _, err := d.Step(f, loss); err != nil {
+					b.Fatal(err)
+				}
+				return time.Since(start)
+			}
+			var seconds, flops [2]float64
+			for b.Loop() {
+				for i, shared := range []bool{true, false} {
+					f := group(prompt, answers, answer, shared)
+					before := dry.Work.Total()
+					step(dry, paper, f)
+					flops[i] += dry.Work.Total() - before
+					seconds[i] += step(k, w, f).Seconds()
+				}
+			}
+			speedup, predicted := seconds[1]/seconds[0], flops[1]/flops[0]
+			b.ReportMetric(speedup, "speed-up")
+			b.ReportMetric(predicted, "predicted")
+			b.ReportMetric(100*speedup/predicted, "%share")
+			b.ReportMetric(flops[0]/seconds[0]/1e9, "GFLOP/s")
+			b.ReportMetric(float64(runtime.GOMAXPROCS(0)), "workers")
+		})
+	}
+}
