@@ -64,8 +64,8 @@ func (d *Decoder) newPass(a *tensor.Arena, n, m int) *pass {
 	return p
 }
 
-// newActs carves what the blocks of a pass need at once, for a plan: keys and values aside.
-func (d *Decoder) newActs(a *tensor.Arena, p *pass) {
+// actsAtOnce carves what the blocks of a pass need at once, for a plan: keys and values aside.
+func (d *Decoder) actsAtOnce(a *tensor.Arena, p *pass) {
 	c, prec := &d.W.Config, d.W.Precision
 	mark := a.Mark()
 	for range c.Layers {

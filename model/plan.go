@@ -78,7 +78,7 @@ func (d *Decoder) Parts() []Part {
 		if d.train {
 			newGrads(a, &d.W.Config, d.W.Precision, p.n)
 		}
-		d.newActs(a, p)
+		d.actsAtOnce(a, p)
 		inner := a.Mark()
 		d.newHead(a, min(headRows, max(n, m)), d.train)
 		a.Release(inner)

@@ -70,13 +70,7 @@ func (f *Forest) Append(g Forest) int {
 // place, unscored: what the trees have in common at the beginning is there once. It returns where in f each
 // segment of g is.
 func (f *Forest) Graft(g Forest) (at []int32) {
-	stem := make([]bool, len(g))
-	for _, s := range g {
-		if s.Parent >= 0 {
-			stem[s.Parent] = true
-		}
-	}
-	had := len(*f)
+	stem, had := g.stems(), len(*f)
 	for i, s := range g {
 		if s.Parent >= 0 {
 			s.Parent = at[s.Parent]
@@ -121,19 +115,24 @@ func (f Forest) Tokens() int {
 
 // Stems counts the tokens of segments that others continue.
 func (f Forest) Stems() int {
+	n := 0
+	for i, stem := range f.stems() {
+		if stem {
+			n += len(f[i].Tokens)
+		}
+	}
+	return n
+}
+
+// stems says of each segment whether others continue it.
+func (f Forest) stems() []bool {
 	stem := make([]bool, len(f))
 	for _, s := range f {
 		if s.Parent >= 0 {
 			stem[s.Parent] = true
 		}
 	}
-	n := 0
-	for i, s := range f {
-		if stem[i] {
-			n += len(s.Tokens)
-		}
-	}
-	return n
+	return stem
 }
 
 // Trees are the index ranges [from, to) of the trees, where each is contiguous, as they are

@@ -50,12 +50,12 @@ type Room struct{ Stems, Batch int }
 // first token of any other segment is predicted by the last token of its context. A tree whose
 // stems, or a leaf that, exceeds the room is an error.
 func Lay(f Forest, room Room) (*Layout, error) {
-	y := &layer{forest: f, layout: &Layout{}, stem: make([]bool, len(f)), root: make([]int32, len(f)),
+	y := &layer{forest: f, layout: &Layout{}, stem: f.stems(), root: make([]int32, len(f)),
 		start: make([]int32, len(f)), last: make([]int32, len(f)), first: make([]int32, len(f))}
 	for i, s := range f {
 		y.root[i] = int32(i)
 		if s.Parent >= 0 {
-			y.root[i], y.stem[s.Parent] = y.root[s.Parent], true
+			y.root[i] = y.root[s.Parent]
 		}
 		y.first[i] = int32(len(y.layout.Scored))
 		if s.Loss {
