@@ -61,14 +61,11 @@ func (e *engine) load(dir string, train bool) (kernels.Backend, *model.Weights, 
 // check, if not nil, is asked about the directory first.
 func learner(b kernels.Backend, dir string, p model.Precision, check func(dir string) error) (*model.Weights, *chat.Dialog, error) {
 	if dir == "" {
-		tmp, err := os.MkdirTemp("", "spell-base-")
+		tmp, err := extractBase()
 		if err != nil {
 			return nil, nil, err
 		}
 		defer os.RemoveAll(tmp)
-		if err := nano.Extract(tmp); err != nil {
-			return nil, nil, err
-		}
 		dir = tmp
 	}
 	if check != nil {
@@ -85,6 +82,19 @@ func learner(b kernels.Backend, dir string, p model.Precision, check func(dir st
 		err = fmt.Errorf("%s has no tokenizer.json; training on text needs one", dir)
 	}
 	return w, text, err
+}
+
+// extractBase writes the embedded base to a directory that the caller removes.
+func extractBase() (string, error) {
+	dir, err := os.MkdirTemp("", "spell-base-")
+	if err != nil {
+		return "", err
+	}
+	if err := nano.Extract(dir); err != nil {
+		os.RemoveAll(dir)
+		return "", err
+	}
+	return dir, nil
 }
 
 // openText reads the tokenizer and chat template in dir and checks that they fit a vocabulary; a

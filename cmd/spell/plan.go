@@ -16,7 +16,6 @@ import (
 	"spell/kernels/tally"
 	"spell/model"
 	"spell/model/hf"
-	"spell/model/nano"
 	"spell/model/rollout"
 	"spell/rl"
 )
@@ -187,14 +186,11 @@ func (e *engine) plan(cmd *cobra.Command, p planFlags) error {
 // shapeOf is the configuration of a model: of a directory, of a config.json alone, or of the embedded base.
 func shapeOf(path string) (model.Config, error) {
 	if path == "" {
-		dir, err := os.MkdirTemp("", "spell-base-")
+		dir, err := extractBase()
 		if err != nil {
 			return model.Config{}, err
 		}
 		defer os.RemoveAll(dir)
-		if err := nano.Extract(dir); err != nil {
-			return model.Config{}, err
-		}
 		return hf.ReadConfig(dir)
 	}
 	info, err := os.Stat(path)
