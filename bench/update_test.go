@@ -6,16 +6,13 @@ import (
 	"testing"
 	"time"
 
+	"spell/bench/shapes"
 	"spell/kernels"
 	"spell/kernels/cpu"
 	"spell/kernels/tally"
 	"spell/model"
 	"spell/model/forest"
 )
-
-// smol is the shape of SmolLM-135M.
-var smol = model.Config{Family: "llama", Vocab: 49152, Hidden: 576, FF: 1536, Layers: 30, Heads: 9, KVHeads: 3, HeadDim: 64,
-	Tied: true, NormEps: 1e-5, Context: 1 << 17, Rope: model.Rope{Theta: 1e4, Type: "default"}, BOS: -1, EOS: []int32{0}}
 
 // group is a prompt with some answers: one tree, or a tree for each answer with a prompt of its own.
 func group(prompt, answers, answer int, shared bool) forest.Forest {
@@ -49,14 +46,13 @@ func BenchmarkSharedPrompt(b *testing.B) {
 				b.Fatal(err)
 			}
 			defer k.Close()
-			w, err := model.NewWeights(k, smol, model.F32, true)
+			w, err := shapes.Random(k, shapes.Smol135M, model.F32, true)
 			if err != nil {
 				b.Fatal(err)
 			}
 			defer w.Free()
-			w.Initialize(k, 1, model.Init{Embedding: 0.1, Matrix: 1, Residual: 0.1})
 			dry := tally.New(tally.Rates{})
-			paper, err := model.NewWeights(dry, smol, model.F32, true)
+			paper, err := model.NewWeights(dry, shapes.Smol135M, model.F32, true)
 			if err != nil {
 				b.Fatal(err)
 			}

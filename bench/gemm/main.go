@@ -38,6 +38,7 @@ import (
 
 	"github.com/klauspost/cpuid/v2"
 
+	"spell/bench/rounds"
 	"spell/kernels/cpu"
 	"spell/tensor"
 )
@@ -171,7 +172,7 @@ func run(out, progress io.Writer, o options) error {
 }
 
 // measureCase checks and measures one shape in one type.
-func measureCase(p *peers, s shape, t tensor.DType, threads, rounds int) (result, error) {
+func measureCase(p *peers, s shape, t tensor.DType, threads, times int) (result, error) {
 	k, err := cpu.New(cpu.Options{Workers: threads})
 	if err != nil {
 		return result{}, err
@@ -206,13 +207,13 @@ func measureCase(p *peers, s shape, t tensor.DType, threads, rounds int) (result
 			if err := pr.checkPeer(e); err != nil {
 				m.Wrong = err.Error()
 			} else {
-				measures = append(measures, func() float64 { return s.flops() / secondsPerCall(e.run, warmup, slice) / 1e9 })
+				measures = append(measures, func() float64 { return s.flops() / rounds.SecondsPerCall(e.run, warmup, slice) / 1e9 })
 				measuring = append(measuring, i)
 			}
 		}
 		c.Engines = append(c.Engines, m)
 	}
-	rates := schedule{rounds: rounds, pause: pause, slow: slow, slowRounds: slowRounds}.interleave(measures)
+	rates := rounds.Schedule{Rounds: times, Pause: pause, Slow: slow, SlowRounds: slowRounds}.Interleave(measures)
 	c.peaks = [2][]float64(rates[:2])
 	for at, i := range measuring {
 		c.Engines[i].rates = rates[2+at]

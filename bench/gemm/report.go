@@ -5,6 +5,7 @@ import (
 	"io"
 	"math"
 	"slices"
+	"spell/bench/rounds"
 	"strings"
 	"unicode/utf8"
 )
@@ -74,15 +75,15 @@ type summary struct {
 func (c *result) close(half bool) {
 	peak := c.peaks[0]
 	if half {
-		peak = higher(c.peaks[0], c.peaks[1])
+		peak = rounds.Higher(c.peaks[0], c.peaks[1])
 	}
 	for i := range c.Engines {
 		e := &c.Engines[i]
 		if len(e.rates) == 0 {
 			continue
 		}
-		e.Rate = median(e.rates)
-		if share := median(quotients(e.rates, peak)); !math.IsNaN(share) {
+		e.Rate = rounds.Median(e.rates)
+		if share := rounds.Median(rounds.Quotients(e.rates, peak)); !math.IsNaN(share) {
 			e.OfPeak = share
 		}
 	}
@@ -95,7 +96,7 @@ func (c *result) close(half bool) {
 			if e.ours || e.Packed != our.Packed || len(e.rates) == 0 {
 				continue
 			}
-			if q := median(quotients(our.rates, e.rates)); q < worst.Ratio {
+			if q := rounds.Median(rounds.Quotients(our.rates, e.rates)); q < worst.Ratio {
 				worst.Peer, worst.Ratio = e.Engine, q
 			}
 		}
@@ -117,10 +118,10 @@ func (g *group) close() {
 			peaks[i] = append(peaks[i], p...)
 		}
 	}
-	g.PeakFMA, g.PeakBF16 = median(peaks[0]), median(peaks[1])
+	g.PeakFMA, g.PeakBF16 = rounds.Median(peaks[0]), rounds.Median(peaks[1])
 	for i := range g.Cases {
 		c := &g.Cases[i]
-		c.Disturbed = median(c.peaks[0]) < calm*slices.Max(peaks[0])
+		c.Disturbed = rounds.Median(c.peaks[0]) < calm*slices.Max(peaks[0])
 	}
 }
 
@@ -141,7 +142,7 @@ func (r *report) summarize() {
 						s.Worst, s.Shape = c.Ratios[i], c.Shape
 					}
 				}
-				if s.Geomean = geomean(all); len(all) > 0 {
+				if s.Geomean = rounds.Geomean(all); len(all) > 0 {
 					r.Summary = append(r.Summary, s)
 				}
 			}

@@ -12,7 +12,7 @@ func example() *report {
 	first := result{Shape: "NT 8x8x8", form: "NT", peaks: [2][]float64{{100, 50}, {0, 0}}, Engines: []measured{
 		{Engine: "spell", ours: true, rates: []float64{80, 40}},
 		{Engine: "spell", ours: true, Packed: true, rates: []float64{90, 45}},
-		{Engine: "gonum", rates: []float64{10, nan}},
+		{Engine: "gonum", rates: []float64{10, math.NaN()}},
 		{Engine: "oneDNN", rates: []float64{100, 50}},
 		{Engine: "oneDNN", Packed: true, rates: []float64{60, 30}},
 		{Engine: "BLIS", Wrong: "off by 1"},

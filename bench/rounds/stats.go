@@ -1,13 +1,13 @@
-package main
+package rounds
 
 import (
 	"math"
 	"slices"
 )
 
-// median is the middle of the numbers that are not NaN, the mean of the two middle ones where
+// Median is the middle of the numbers that are not NaN, the mean of the two middle ones where
 // their number is even; NaN of none.
-func median(v []float64) float64 {
+func Median(v []float64) float64 {
 	s := slices.DeleteFunc(slices.Clone(v), math.IsNaN)
 	if len(s) == 0 {
 		return math.NaN()
@@ -16,8 +16,8 @@ func median(v []float64) float64 {
 	return (s[(len(s)-1)/2] + s[len(s)/2]) / 2
 }
 
-// quotients is a[i]/b[i]; NaN where b[i] is 0.
-func quotients(a, b []float64) []float64 {
+// Quotients is a[i]/b[i]; NaN where b[i] is 0.
+func Quotients(a, b []float64) []float64 {
 	q := make([]float64, len(a))
 	for i := range a {
 		q[i] = a[i] / b[i]
@@ -28,8 +28,8 @@ func quotients(a, b []float64) []float64 {
 	return q
 }
 
-// higher is the larger of a[i] and b[i].
-func higher(a, b []float64) []float64 {
+// Higher is the larger of a[i] and b[i].
+func Higher(a, b []float64) []float64 {
 	h := make([]float64, len(a))
 	for i := range a {
 		h[i] = max(a[i], b[i])
@@ -37,8 +37,8 @@ func higher(a, b []float64) []float64 {
 	return h
 }
 
-// geomean is the geometric mean; NaN of none.
-func geomean(v []float64) float64 {
+// Geomean is the geometric mean; NaN of none.
+func Geomean(v []float64) float64 {
 	sum := 0.0
 	for _, x := range v {
 		sum += math.Log(x)

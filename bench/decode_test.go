@@ -1,4 +1,4 @@
-package rollout
+package bench
 
 import (
 	"context"
@@ -8,28 +8,27 @@ import (
 	"testing"
 	"time"
 
+	"spell/bench/shapes"
 	"spell/kernels/cpu"
 	"spell/model"
 	"spell/model/forest"
+	"spell/model/rollout"
 )
 
 // BenchmarkDecode is answers to a short prompt, one and eight at a time, from a model of the shapes of
 // Qwen2.5-0.5B without content: tokens a second, the prompt's time apart.
 func BenchmarkDecode(b *testing.B) {
-	c := model.Config{Family: "qwen2", Vocab: 151936, Hidden: 896, FF: 4864, Layers: 24, Heads: 14, KVHeads: 2, HeadDim: 64,
-		QKVBias: true, Tied: true, NormEps: 1e-6, Context: 4096, Rope: model.Rope{Theta: 1e6}, BOS: -1}
 	for _, p := range []model.Precision{model.F32, model.BF16, model.Int8} {
 		for _, threads := range slices.Compact([]int{1, runtime.GOMAXPROCS(0)}) {
 			k, err := cpu.New(cpu.Options{Workers: threads})
 			if err != nil {
 				b.Fatal(err)
 			}
-			w, err := model.NewWeights(k, c, p, false)
+			w, err := shapes.Random(k, shapes.Qwen05B, p, false)
 			if err != nil {
 				b.Fatal(err)
 			}
-			w.Initialize(k, 1, model.Init{})
-			e, err := New(k, w, Options{Slots: 4096, Rows: 64})
+			e, err := rollout.New(k, w, rollout.Options{Slots: 4096, Rows: 64})
 			if err != nil {
 				b.Fatal(err)
 			}
@@ -45,7 +44,7 @@ func BenchmarkDecode(b *testing.B) {
 						}
 					}
 					generate := func() {
-						if _, err := e.Generate(context.Background(), []Request{{Prompt: f, Leaves: []Leaf{{N: n, MaxTokens: tokens, Sampling: Sampling{TopP: 1}}}}}); err != nil {
+						if _, err := e.Generate(context.Background(), []rollout.Request{{Prompt: f, Leaves: []rollout.Leaf{{N: n, MaxTokens: tokens, Sampling: rollout.Sampling{TopP: 1}}}}}); err != nil {
 							b.Fatal(err)
 						}
 					}

@@ -1,4 +1,4 @@
-package main
+package rounds
 
 import (
 	"math"
@@ -21,8 +21,8 @@ func TestMedian(t *testing.T) {
 		{[]float64{4, 1, 3, 2}, 2.5}, {[]float64{nan, 9, 1, nan, 2}, 2},
 	} {
 		before := slices.Clone(c.v)
-		if got := median(c.v); !same(got, c.want) {
-			t.Errorf("median(%v) = %v, want %v", c.v, got, c.want)
+		if got := Median(c.v); !same(got, c.want) {
+			t.Errorf("Median(%v) = %v, want %v", c.v, got, c.want)
 		}
 		if !slices.EqualFunc(c.v, before, same) {
 			t.Errorf("median reordered %v to %v", before, c.v)
@@ -31,20 +31,20 @@ func TestMedian(t *testing.T) {
 }
 
 func TestQuotients(t *testing.T) {
-	got := quotients([]float64{1, 2, nan, 4}, []float64{2, 0, 1, nan})
+	got := Quotients([]float64{1, 2, nan, 4}, []float64{2, 0, 1, nan})
 	if want := []float64{.5, nan, nan, nan}; !slices.EqualFunc(got, want, same) {
 		t.Errorf("got %v, want %v", got, want)
 	}
-	if got := higher([]float64{1, 5}, []float64{2, 4}); !slices.Equal(got, []float64{2, 5}) {
+	if got := Higher([]float64{1, 5}, []float64{2, 4}); !slices.Equal(got, []float64{2, 5}) {
 		t.Errorf("higher: %v", got)
 	}
 }
 
 func TestGeomean(t *testing.T) {
-	if got := geomean([]float64{.5, 2, 8}); math.Abs(got-2) > 1e-12 {
+	if got := Geomean([]float64{.5, 2, 8}); math.Abs(got-2) > 1e-12 {
 		t.Errorf("got %v, want 2", got)
 	}
-	if got := geomean(nil); !math.IsNaN(got) {
+	if got := Geomean(nil); !math.IsNaN(got) {
 		t.Errorf("of none: %v", got)
 	}
 }
@@ -62,7 +62,7 @@ func TestInterleave(t *testing.T) {
 			return float64(10*i + len(order))
 		}
 	}
-	figures := schedule{rounds: 4, slow: 20 * time.Millisecond, slowRounds: 2}.interleave(measures)
+	figures := Schedule{Rounds: 4, Slow: 20 * time.Millisecond, SlowRounds: 2}.Interleave(measures)
 	if want := []int{0, 1, 2, 1, 2, 0, 2, 0, 0, 2}; !slices.Equal(order, want) {
 		t.Errorf("order %v, want %v", order, want)
 	}
@@ -76,7 +76,7 @@ func TestInterleave(t *testing.T) {
 func TestSecondsPerCall(t *testing.T) {
 	calls := 0
 	const call = 2 * time.Millisecond
-	got := secondsPerCall(func() { calls++; time.Sleep(call) }, call, 5*call)
+	got := SecondsPerCall(func() { calls++; time.Sleep(call) }, call, 5*call)
 	if calls < 2 || calls > 6 {
 		t.Errorf("%d calls, want one to warm and up to five to measure", calls)
 	}
