@@ -44,6 +44,7 @@ type Config struct {
 	MaxVote     int     `json:"max_vote" doc:"tokens of a verifier's output; paper 4,096"`
 	Answers     int     `json:"answers" doc:"G, answers to a question; paper 8"`
 	Votes       int     `json:"votes" doc:"G, votes on an answer; paper 8. 0: rule rewards alone"`
+	EarlyVotes  bool    `json:"early_votes" doc:"drop the votes still to come when the majority of all is decided; only where no votes train. Paper: no"`
 
 	Questions      int     `json:"questions" doc:"N, questions that train the responder in a step; paper 128"`
 	Draw           int     `json:"draw" doc:"questions drawn at a time until there are N; paper 480"`
@@ -157,6 +158,8 @@ func (c *Config) Validate() error {
 		return fmt.Errorf("cache_tokens is %d; a prompt of max_prompt %d tokens and its outputs take up to %d", c.CacheTokens, c.MaxPrompt, cache)
 	case max(c.Answers, c.Votes) > min(c.PassTokens, 1024):
 		return fmt.Errorf("answers %d and votes %d must be at most 1024 and at most pass_tokens", c.Answers, c.Votes)
+	case c.EarlyVotes && c.VerifierGroups > 0 && c.RoleWeights[role.Verifier] > 0:
+		return fmt.Errorf("early_votes drops votes, and votes train: set verifier_groups or the verifier's role weight to 0, or early_votes to false")
 	case !(c.Reward.Sigma > 0):
 		return fmt.Errorf("the reward's sigma is %g; it must be positive", c.Reward.Sigma)
 	case len(c.Tasks) == 0:

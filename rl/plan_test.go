@@ -82,7 +82,7 @@ func TestPlanIsTheRun(t *testing.T) {
 				t.Errorf("%d, %d, %d of %d bytes", plan.Bytes(Loading), plan.Bytes(Generating), plan.Bytes(Updating), plan.Total)
 			}
 			n := len(b.arenas)
-			if _, err := r.engine.Generate(context.Background(), requests(2, 100, 4, 10)); err != nil {
+			if _, err := r.engine.(*rollout.Engine).Generate(context.Background(), requests(2, 100, 4, 10)); err != nil {
 				t.Fatal(err)
 			}
 			f := forest.Forest{{Parent: -1, Tokens: make([]int32, 100)}}

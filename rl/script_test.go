@@ -88,8 +88,9 @@ type script struct {
 	r     *Run
 	d     *model.Decoder
 	plans func(step, round, i int) plan
-	stop  func(stage int) // called before each stage, to cancel
-	seen  []string        // what the questioner was asked, all prompts
+	stop  func(at stage) // called before each stage, to cancel
+	queue []asked
+	seen  []string // what the questioner was asked, all prompts
 }
 
 // follow puts a script in the place of a run's engine.
@@ -107,50 +108,78 @@ func follow(t testing.TB, r *Run, plans func(step, round, i int) plan) *script {
 
 func (s *script) Free() { s.d.Free() }
 
-func (s *script) Generate(ctx context.Context, reqs []rollout.Request) ([]rollout.Result, error) {
-	if len(reqs) == 0 {
-		return nil, ctx.Err()
+// asked is a request with what takes its result.
+type asked struct {
+	rollout.Request
+	done func(rollout.Result) error
+}
+
+func (s *script) Submit(r rollout.Request, done func(rollout.Result) error) error {
+	s.queue = append(s.queue, asked{r, done})
+	return nil
+}
+
+func (s *script) Serve(ctx context.Context, begin func() error) error {
+	s.queue = nil
+	if err := begin(); err != nil {
+		return err
 	}
-	stage := int(reqs[0].Key >> 36 & 15)
-	if s.stop != nil {
-		s.stop(stage)
-	}
-	var out []rollout.Result
-	for _, q := range reqs {
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
-		text := ""
-		for _, seg := range q.Prompt {
-			text += s.r.Chat.Tok.Decode(seg.Tokens)
-		}
-		leaf := q.Leaves[0]
-		res := rollout.Result{Forest: slices.Clone(q.Prompt)}
-		for k := range leaf.N {
-			ids := append(s.r.Chat.Tok.Encode(s.reply(stage, q.Key, text, k)), s.r.Weights.EOS[0])
-			at := res.Forest.Add(leaf.Segment, ids, true)
-			res.Forest[at].Temperature = leaf.Temperature
-			res.Answers = append(res.Answers, rollout.Answer{Segment: at, Finish: rollout.Stop})
-		}
-		stats, err := s.d.Score(res.Forest)
-		if err != nil {
-			return nil, err
-		}
-		for i := range res.Answers {
-			a := &res.Answers[i]
-			for range res.Forest[a.Segment].Tokens {
-				a.LogProbs = append(a.LogProbs, stats[0].LogProb)
-				stats = stats[1:]
+	for at := stage(-1); len(s.queue) > 0; {
+		q := s.queue[0]
+		s.queue = s.queue[1:]
+		if now := stage(q.Key >> 36 & 15); now > at {
+			if at = now; s.stop != nil {
+				s.stop(at)
 			}
 		}
-		out = append(out, res)
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		res, err := s.answer(q.Request)
+		if err != nil {
+			return err
+		}
+		if err := q.done(res); err != nil {
+			return err
+		}
 	}
-	return out, nil
+	return ctx.Err()
+}
+
+// answer is the result of a request; answers that the request has enough without are not in it.
+func (s *script) answer(q rollout.Request) (rollout.Result, error) {
+	text := ""
+	for _, seg := range q.Prompt {
+		text += s.r.Chat.Tok.Decode(seg.Tokens)
+	}
+	leaf := q.Leaves[0]
+	res := rollout.Result{Forest: slices.Clone(q.Prompt)}
+	for k := range leaf.N {
+		ids := append(s.r.Chat.Tok.Encode(s.reply(stage(q.Key>>36&15), q.Key, text, k)), s.r.Weights.EOS[0])
+		at := res.Forest.Add(leaf.Segment, ids, true)
+		res.Forest[at].Temperature = leaf.Temperature
+		res.Answers = append(res.Answers, rollout.Answer{Segment: at, Finish: rollout.Stop})
+		if q.Enough != nil && q.Enough(ids) {
+			break
+		}
+	}
+	stats, err := s.d.Score(res.Forest)
+	if err != nil {
+		return res, err
+	}
+	for i := range res.Answers {
+		a := &res.Answers[i]
+		for range res.Forest[a.Segment].Tokens {
+			a.LogProbs = append(a.LogProbs, stats[0].LogProb)
+			stats = stats[1:]
+		}
+	}
+	return res, nil
 }
 
 // reply is what the policy says to a prompt, as child k of a group.
-func (s *script) reply(stage int, key uint64, prompt string, k int) string {
-	if stage == stageAsk {
+func (s *script) reply(now stage, key uint64, prompt string, k int) string {
+	if now == stageAsk {
 		s.seen = append(s.seen, prompt)
 		task, letter := role.GeneralQA, ""
 		switch {
@@ -169,9 +198,9 @@ func (s *script) reply(stage int, key uint64, prompt string, k int) string {
 		return " answer is " + x + " ."
 	}
 	switch {
-	case stage == stageGround && p.fate == "known", stage == stageRespond && k < p.passes:
+	case now == stageGround && p.fate == "known", now == stageRespond && k < p.passes:
 		return answer(gold)
-	case stage == stageGround, stage == stageRespond:
+	case now == stageGround, now == stageRespond:
 		return answer(wrong(gold))
 	}
 	about := 0

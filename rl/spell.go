@@ -33,7 +33,8 @@ type Judge interface {
 
 // A generator samples answers from the policy: a rollout.Engine.
 type generator interface {
-	Generate(context.Context, []rollout.Request) ([]rollout.Result, error)
+	Serve(ctx context.Context, begin func() error) error
+	Submit(r rollout.Request, done func(rollout.Result) error) error
 	Free()
 }
 
@@ -56,10 +57,10 @@ type Run struct {
 	copied   *model.Weights // in int8, what engine generates with; nil where it does with Weights
 	memory   *curriculum.Memory
 	sampler  *curriculum.Sampler
-	phase    string // what is being done, for OnPhase
-	unread   int    // documents left out because they do not fit
-	docs     string // fingerprint of the documents
-	step     int    // completed steps
+	open     [numStages]int // requests at work
+	unread   int            // documents left out because they do not fit
+	docs     string         // fingerprint of the documents
+	step     int            // completed steps
 	log      journal.Lengths
 
 	saved savedRun // as of the last completed step
@@ -146,16 +147,7 @@ func (r *Run) Step(ctx context.Context) (*Report, []Record, error) {
 	b := &batch{}
 	for round := 0; round < r.Config.MaxRounds && b.good() < r.Config.Questions; round++ {
 		items := r.draw(b, round)
-		if err := r.ask(ctx, items); err != nil {
-			return nil, nil, r.undo(err)
-		}
-		if err := r.ground(ctx, items); err != nil {
-			return nil, nil, r.undo(err)
-		}
-		if err := r.respond(ctx, items); err != nil {
-			return nil, nil, r.undo(err)
-		}
-		if err := r.verify(ctx, items); err != nil {
+		if err := r.play(ctx, items); err != nil { // asked, grounded, answered, judged
 			return nil, nil, r.undo(err)
 		}
 		for _, it := range items {

@@ -68,11 +68,11 @@ func (r *Run) fit(docs *corpus.Corpus) ([]cluster, error) {
 		prefix, ask := r.Prompts.Questioner(t, nil, nil, role.Letters[:1])
 		_, answer := r.Prompts.Responder(t, nil, role.Question{})
 		for _, suffix := range []string{ask, answer} {
-			n, err := r.tokens(prefix, suffix)
+			prompt, _, err := r.encode(prefix, suffix, 0)
 			if err != nil {
 				return nil, err
 			}
-			instruction = max(instruction, n)
+			instruction = max(instruction, len(prompt[0])+len(prompt[1]))
 		}
 	}
 	limit := min(r.Config.MaxPrompt, r.Weights.Context-max(r.Config.MaxQuestion, r.Config.MaxAnswer)) - instruction - r.Config.MaxQuestion
@@ -110,7 +110,8 @@ func (r *Run) fit(docs *corpus.Corpus) ([]cluster, error) {
 // An item is one question on its way through the stages.
 type item struct {
 	curriculum.Item
-	round, index int
+	round, place int // in the step, in the round
+	index        int // in the step
 	view         curriculum.View
 	letter       string // the option that must be right
 	asked        sample
@@ -180,54 +181,93 @@ func (r *Run) draw(b *batch, round int) []*item {
 		}
 		view := r.memory.Draw(it.Task, it.Cluster, len(c.docs), r.Config.Docs, near, random)
 		letter := rng.At(r.Config.Seed, rng.Letter, uint64(r.step), uint64(round), uint64(i)).Intn(len(role.Letters))
-		items = append(items, &item{Item: it, round: round, index: len(b.items) + i, view: view, letter: role.Letters[letter : letter+1]})
+		items = append(items, &item{Item: it, round: round, place: i, index: len(b.items) + i, view: view, letter: role.Letters[letter : letter+1]})
 	}
 	return items
 }
 
-// The stages number the keys of a step's requests.
+// A stage is what the policy is asked for; it numbers the keys of a step's requests.
+type stage int
+
 const (
-	stageAsk = iota
+	stageAsk stage = iota
 	stageGround
 	stageRespond
 	stageVerify
+	numStages
 )
 
-// A prompt is one request to the policy and what is done with its outputs.
-type prompt struct {
-	prefix, suffix string
-	n, maxTokens   int
-	done           func(rollout.Result)
+func (s stage) String() string {
+	return [...]string{"asking", "grounding", "answering", "voting"}[s]
 }
 
-// generate samples the outputs of all prompts of a stage.
-func (r *Run) generate(ctx context.Context, phase string, stage, round int, prompts []prompt) error {
-	reqs := make([]rollout.Request, len(prompts))
-	for i, p := range prompts {
-		ids, err := r.Chat.User(p.prefix, p.suffix)
-		if err != nil {
-			return err
+// play takes every question through the stages: it is asked, tried without documents, answered and voted on. All
+// run in one engine at one version of the weights, and a question goes on as soon as the outputs it waits for are there.
+func (r *Run) play(ctx context.Context, items []*item) error {
+	r.open = [numStages]int{}
+	return r.engine.Serve(ctx, func() error {
+		for _, it := range items {
+			if err := r.ask(it); err != nil {
+				return err
+			}
 		}
-		var f forest.Forest
-		at := f.Chain(-1, ids...)
-		reqs[i] = rollout.Request{Prompt: f, Key: uint64(r.step)<<40 | uint64(stage)<<36 | uint64(round)<<28 | uint64(i),
-			Leaves: []rollout.Leaf{{Segment: at, N: p.n, MaxTokens: p.maxTokens, Sampling: rollout.Sampling{
-				Temperature: float32(r.Config.Temperature), TopP: float32(r.Config.TopP), TopK: r.Config.TopK}}}}
+		return nil
+	})
+}
+
+// encode is a prompt's tokens, and whether limit and context hold them and an output of n more.
+func (r *Run) encode(prefix, suffix string, n int) (prompt [][]int32, fits bool, err error) {
+	if prompt, err = r.Chat.User(prefix, suffix); err != nil {
+		return nil, false, err
 	}
-	r.phase = phase
-	results, err := r.engine.Generate(ctx, reqs)
+	size := 0
+	for _, ids := range prompt {
+		size += len(ids)
+	}
+	return prompt, size <= r.Config.MaxPrompt && size+n <= r.Weights.Context, nil
+}
+
+// An order is n outputs of at most max tokens each. number tells the requests of a round's stage apart.
+type order struct {
+	stage   stage
+	number  int
+	n, max  int
+	enough  func(text string) bool // says after some that no others are needed; nil: all are
+	receive func(rollout.Result) error
+}
+
+// submit asks the policy for outputs to a prompt.
+func (r *Run) submit(it *item, prompt [][]int32, o order) error {
+	c := &r.Config
+	var f forest.Forest
+	at := f.Chain(-1, prompt...)
+	req := rollout.Request{Prompt: f, Key: uint64(r.step)<<40 | uint64(o.stage)<<36 | uint64(it.round)<<28 | uint64(o.number),
+		Leaves: []rollout.Leaf{{Segment: at, N: o.n, MaxTokens: o.max, Sampling: rollout.Sampling{
+			Temperature: float32(c.Temperature), TopP: float32(c.TopP), TopK: c.TopK}}}}
+	if o.enough != nil {
+		req.Enough = func(ids []int32) bool { return o.enough(r.Chat.Tok.DecodeSkipSpecial(ids)) }
+	}
+	r.open[o.stage]++
+	err := r.engine.Submit(req, func(res rollout.Result) error {
+		r.open[o.stage]--
+		return o.receive(res)
+	})
 	if err != nil {
-		return fmt.Errorf("%s: %w", phase, err)
-	}
-	for i, res := range results {
-		prompts[i].done(res)
+		return fmt.Errorf("%v: %w", o.stage, err)
 	}
 	return nil
 }
 
+// progress names the earliest stage that is at work.
 func (r *Run) progress(done, total, tokens int) {
-	if r.OnPhase != nil {
-		r.OnPhase(r.phase, done, total, tokens)
+	if r.OnPhase == nil {
+		return
+	}
+	for s, n := range r.open {
+		if n > 0 {
+			r.OnPhase(stage(s).String(), done, total, tokens)
+			return
+		}
 	}
 }
 
@@ -238,30 +278,35 @@ func (r *Run) take(res rollout.Result, k int) sample {
 		text: r.Chat.Tok.DecodeSkipSpecial(res.Forest[a.Segment].Tokens)}
 }
 
-// ask has the questioner write a question over the documents of each view, and reads it. Where
-// the remembered questions do not fit beside the documents, the oldest are not shown.
-func (r *Run) ask(ctx context.Context, items []*item) error {
-	var prompts []prompt
-	for _, it := range items {
-		docs := make([]string, len(it.view.Docs))
-		for i, d := range it.view.Docs {
-			docs[i] = r.clusters[it.Cluster].docs[d]
-		}
-		shown := it.view.Examples
-		prefix, suffix := r.Prompts.Questioner(it.Task, docs, shown, it.letter)
-		for len(shown) > 0 && !r.holds(prefix, suffix, r.Config.MaxQuestion) {
-			shown = shown[1:]
-			prefix, suffix = r.Prompts.Questioner(it.Task, docs, shown, it.letter)
-		}
-		prompts = append(prompts, prompt{prefix, suffix, 1, r.Config.MaxQuestion, func(res rollout.Result) {
-			it.asked = r.take(res, 0)
-			it.question, it.verdict = r.Prompts.ParseQuestion(it.Task, it.asked.text, func(s string) int { return len(r.Chat.Tok.Encode(s)) })
-			if it.verdict == role.BadFormat {
-				it.outcome = reward.BadFormat
-			}
-		}})
+// ask has the questioner write a question over the documents of the view, and reads it. Where the remembered
+// questions do not fit beside the documents, the oldest are not shown.
+func (r *Run) ask(it *item) error {
+	docs := make([]string, len(it.view.Docs))
+	for i, d := range it.view.Docs {
+		docs[i] = r.clusters[it.Cluster].docs[d]
 	}
-	return r.generate(ctx, "asking", stageAsk, items[0].round, prompts)
+	var prompt [][]int32
+	for shown := it.view.Examples; ; shown = shown[1:] {
+		prefix, suffix := r.Prompts.Questioner(it.Task, docs, shown, it.letter)
+		ids, fits, err := r.encode(prefix, suffix, r.Config.MaxQuestion)
+		if err != nil {
+			return err
+		}
+		if prompt = ids; fits || len(shown) == 0 {
+			break
+		}
+	}
+	return r.submit(it, prompt, order{stage: stageAsk, number: it.place, n: 1, max: r.Config.MaxQuestion, receive: func(res rollout.Result) error {
+		it.asked = r.take(res, 0)
+		it.question, it.verdict = r.Prompts.ParseQuestion(it.Task, it.asked.text, func(s string) int { return len(r.Chat.Tok.Encode(s)) })
+		switch it.verdict {
+		case role.OK:
+			return r.ground(it)
+		case role.BadFormat:
+			it.outcome = reward.BadFormat
+		}
+		return nil
+	}})
 }
 
 // alive says whether a question is still to be worked on.
@@ -269,95 +314,76 @@ func (it *item) alive() bool {
 	return it.verdict == role.OK && it.outcome == reward.Answered && !it.tooLong
 }
 
-// ground discards questions that are answered right without any document.
-func (r *Run) ground(ctx context.Context, items []*item) error {
-	var prompts []prompt
-	for _, it := range items {
-		if !it.alive() {
-			continue
+// ground discards a question that is answered right without any document.
+func (r *Run) ground(it *item) error {
+	prefix, suffix := r.Prompts.Responder(it.Task, nil, it.question)
+	prompt, fits, err := r.encode(prefix, suffix, r.Config.MaxAnswer)
+	if !fits {
+		it.tooLong = true
+		return err
+	}
+	return r.submit(it, prompt, order{stage: stageGround, number: it.place, n: 1, max: r.Config.MaxAnswer, receive: func(res rollout.Result) error {
+		s := r.take(res, 0)
+		it.grounding = &s
+		if p, ok := r.Prompts.ExtractAnswer(it.Task, s.text); ok && r.Config.Reward.Rule(it.Task, p, it.question.Answer) {
+			it.outcome = reward.Ungrounded
+			return nil
 		}
-		prefix, suffix := r.Prompts.Responder(it.Task, nil, it.question)
-		if !r.holds(prefix, suffix, r.Config.MaxAnswer) {
-			it.tooLong = true
-			continue
-		}
-		prompts = append(prompts, prompt{prefix, suffix, 1, r.Config.MaxAnswer, func(res rollout.Result) {
-			s := r.take(res, 0)
-			it.grounding = &s
-			if p, ok := r.Prompts.ExtractAnswer(it.Task, s.text); ok && r.Config.Reward.Rule(it.Task, p, it.question.Answer) {
-				it.outcome = reward.Ungrounded
+		return r.respond(it)
+	}})
+}
+
+// respond samples G answers to a question over all documents of its cluster.
+func (r *Run) respond(it *item) error {
+	prefix, suffix := r.Prompts.Responder(it.Task, r.clusters[it.Cluster].docs, it.question)
+	prompt, fits, err := r.encode(prefix, suffix, r.Config.MaxAnswer)
+	if !fits {
+		it.tooLong = true
+		return err
+	}
+	return r.submit(it, prompt, order{stage: stageRespond, number: it.place, n: r.Config.Answers, max: r.Config.MaxAnswer, receive: func(res rollout.Result) error {
+		it.prompt = res.Forest
+		for k := range res.Answers {
+			a := &answer{sample: r.take(res, k)}
+			a.prediction, a.extracted = r.Prompts.ExtractAnswer(it.Task, a.text)
+			a.rule = a.extracted && r.Config.Reward.Rule(it.Task, a.prediction, it.question.Answer)
+			it.answers = append(it.answers, a)
+			if err := r.verify(it, a, it.place*r.Config.Answers+k); err != nil {
+				return err
 			}
-		}})
-	}
-	return r.generate(ctx, "grounding", stageGround, items[0].round, prompts)
-}
-
-// tokens is the length of a prompt.
-func (r *Run) tokens(prefix, suffix string) (int, error) {
-	ids, err := r.Chat.User(prefix, suffix)
-	if err != nil {
-		return 0, err
-	}
-	return len(ids[0]) + len(ids[1]), nil
-}
-
-// holds says whether a prompt and an output of n tokens fit limit and context.
-func (r *Run) holds(prefix, suffix string, n int) bool {
-	size, err := r.tokens(prefix, suffix)
-	return err == nil && size <= r.Config.MaxPrompt && size+n <= r.Weights.Context
-}
-
-// respond samples G answers to each question over all documents of its cluster.
-func (r *Run) respond(ctx context.Context, items []*item) error {
-	var prompts []prompt
-	for _, it := range items {
-		if !it.alive() {
-			continue
 		}
-		prefix, suffix := r.Prompts.Responder(it.Task, r.clusters[it.Cluster].docs, it.question)
-		if !r.holds(prefix, suffix, r.Config.MaxAnswer) {
-			it.tooLong = true
-			continue
-		}
-		prompts = append(prompts, prompt{prefix, suffix, r.Config.Answers, r.Config.MaxAnswer, func(res rollout.Result) {
-			it.prompt = res.Forest
-			for k := range res.Answers {
-				a := &answer{sample: r.take(res, k)}
-				a.prediction, a.extracted = r.Prompts.ExtractAnswer(it.Task, a.text)
-				a.rule = a.extracted && r.Config.Reward.Rule(it.Task, a.prediction, it.question.Answer)
-				it.answers = append(it.answers, a)
-			}
-		}})
-	}
-	return r.generate(ctx, "answering", stageRespond, items[0].round, prompts)
+		return nil
+	}})
 }
 
-// verify has the verifier vote on every answer that could be extracted.
-func (r *Run) verify(ctx context.Context, items []*item) error {
-	if r.Config.Votes == 0 {
+// verify has the verifier vote on an answer that could be extracted.
+func (r *Run) verify(it *item, a *answer, number int) error {
+	c := &r.Config
+	if !a.extracted || c.Votes == 0 {
 		return nil
 	}
-	var prompts []prompt
-	for _, it := range items {
-		for _, a := range it.answers {
-			if !a.extracted {
-				continue
-			}
-			text := r.Prompts.Verifier(it.question, a.prediction, it.question.Answer)
-			if !r.holds("", text, r.Config.MaxVote) {
-				continue
-			}
-			prompts = append(prompts, prompt{"", text, r.Config.Votes, r.Config.MaxVote, func(res rollout.Result) {
-				a.ballot = res.Forest
-				for k := range res.Answers {
-					v := &vote{sample: r.take(res, k)}
-					v.vote = r.Prompts.ParseVote(v.text)
-					a.votes = append(a.votes, v)
-				}
-			}})
+	prompt, fits, err := r.encode("", r.Prompts.Verifier(it.question, a.prediction, it.question.Answer), c.MaxVote)
+	if !fits {
+		return err
+	}
+	o := order{stage: stageVerify, number: number, n: c.Votes, max: c.MaxVote, receive: func(res rollout.Result) error {
+		a.ballot = res.Forest
+		for k := range res.Answers {
+			v := &vote{sample: r.take(res, k)}
+			v.vote = r.Prompts.ParseVote(v.text)
+			a.votes = append(a.votes, v)
+		}
+		return nil
+	}}
+	if c.EarlyVotes {
+		var cast reward.Tally
+		o.enough = func(text string) bool {
+			cast.Add(r.Prompts.ParseVote(text))
+			_, settled := cast.Settled(c.Votes)
+			return settled
 		}
 	}
-	return r.generate(ctx, "voting", stageVerify, items[0].round, prompts)
+	return r.submit(it, prompt, o)
 }
 
 // Documents is the number of clusters and documents that prompts are made of, and of the documents

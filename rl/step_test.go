@@ -380,7 +380,7 @@ func TestCancel(t *testing.T) {
 	docs := documents(12, 4)
 	straight, _ := newRun(t, c, backend(t, 1), model.F32, docs, fateOf)
 	first, second := steps(straight), steps(straight)
-	for stage := stageAsk; stage <= stageVerify+1; stage++ {
+	for last := stageAsk; last <= numStages; last++ {
 		r, s := newRun(t, c, backend(t, 1), model.F32, docs, fateOf)
 		if got := steps(r); got != first {
 			t.Fatal("two runs differ in their first step")
@@ -389,35 +389,35 @@ func TestCancel(t *testing.T) {
 			before, weights := r.stateForTest(), values(r)
 			ctx, cancel := context.WithCancel(context.Background())
 			n := 0
-			s.stop = func(at int) {
-				if at == stage {
+			s.stop = func(at stage) {
+				if at == last {
 					if n++; n > visit {
 						cancel()
 					}
 				}
 			}
-			if stage > stageVerify {
+			if last == numStages {
 				s.stop = nil
 				cancel()
 			}
 			rep, records, err := r.Step(ctx)
 			cancel()
 			if !errors.Is(err, context.Canceled) || rep != nil || records != nil {
-				t.Fatalf("stage %d: %v, %v", stage, rep, err)
+				t.Fatalf("stage %d: %v, %v", last, rep, err)
 			}
 			if after := r.stateForTest(); after != before {
-				t.Errorf("stage %d: the state went from %s to %s", stage, before, after)
+				t.Errorf("stage %d: the state went from %s to %s", last, before, after)
 			}
 			if !reflect.DeepEqual(weights, values(r)) {
-				t.Errorf("stage %d: the weights changed", stage)
+				t.Errorf("stage %d: the weights changed", last)
 			}
 		}
 		s.stop = nil
 		if got := steps(r); got != second {
-			t.Errorf("stage %d: the step run again differs:\n%s\n%s", stage, got, second)
+			t.Errorf("stage %d: the step run again differs:\n%s\n%s", last, got, second)
 		}
 		if !reflect.DeepEqual(values(r), values(straight)) {
-			t.Errorf("stage %d: the weights differ", stage)
+			t.Errorf("stage %d: the weights differ", last)
 		}
 	}
 	// An update that has begun is finished.
@@ -462,5 +462,43 @@ func TestTruth(t *testing.T) {
 	}
 	if !strings.Contains(rep.String(), "true 14%  verifier precision 70% recall 88%") {
 		t.Errorf("the step is described as %q", rep)
+	}
+}
+
+// TestEarlyVotes: votes that decide nothing any more are not cast, and the step is otherwise the same.
+func TestEarlyVotes(t *testing.T) {
+	c := small()
+	c.Draw, c.VerifierGroups = len(fates), 0
+	votes := func(records []Record) (n int) {
+		for _, rec := range records {
+			if rec.Stage == "verify" {
+				n += len(rec.Samples)
+			}
+		}
+		return n
+	}
+	docs := documents(12, 4)
+	all, _ := newRun(t, c, backend(t, 1), model.F32, docs, fateOf)
+	full, records, err := all.Step(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.EarlyVotes = true
+	some, _ := newRun(t, c, backend(t, 1), model.F32, docs, fateOf)
+	early, fewer, err := some.Step(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Of 4 votes, YES needs 3 and NO 2. Cast on "all wrong" 2 each, on "all right" 3; of the first good one 3 on wrong
+	// answers, 3 on right ones; of the second 4; of the last 3.
+	if got, want := votes(fewer), 4*2+4*3+2*3+2*3+4*4+4*3; got != want || votes(records) != 80 {
+		t.Errorf("%d votes were cast, want %d; all are %d, want 80", got, want, votes(records))
+	}
+	if early.PassRate != full.PassRate || early.Update.GradNorm != full.Update.GradNorm || full.Update.GradNorm == 0 || !reflect.DeepEqual(values(all), values(some)) {
+		t.Errorf("the step ends otherwise:\n%+v\n%+v", early, full)
+	}
+	c.VerifierGroups = 1
+	if err := c.Validate(); err == nil || !strings.Contains(err.Error(), "early_votes") {
+		t.Errorf("early votes that train: %v", err)
 	}
 }

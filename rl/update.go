@@ -215,7 +215,6 @@ func (r *Run) update(groups []group) (Update, error) {
 	policy := grpo.DefaultPolicy()
 	policy.Entropy = r.Config.Entropy
 
-	r.phase = "updating"
 	total, done := 0, 0
 	packs := pack(groups, r.Config.PassTokens)
 	for _, p := range packs {
@@ -248,7 +247,9 @@ func (r *Run) update(groups []group) (Update, error) {
 			return u, fmt.Errorf("updating: %w", err)
 		}
 		done += p.forest.Tokens()
-		r.progress(done, total, done)
+		if r.OnPhase != nil {
+			r.OnPhase("updating", done, total, done)
+		}
 	}
 	if tokens > 0 {
 		u.Entropy /= float64(tokens)

@@ -2,9 +2,12 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -183,16 +186,31 @@ func chainRun(t *testing.T) (dir string, args func(out string, more ...string) [
 			write(t, filepath.Join(dir, "docs", at, word+".txt"), fmt.Sprintf("The %s of the %s is told here and nowhere else.", word, at))
 		}
 	}
-	config := write(t, filepath.Join(dir, "small.json"), fmt.Sprintf(`{"prompts": %q, "tasks": ["general_qa"], "docs": 2, "doc_chars": 200, "max_docs": 6, "max_prompt": 300,
-		"temperature": 1, "top_p": 1, "max_question": 24, "max_answer": 24, "max_vote": 4, "answers": 4, "votes": 4, "questions": 24, "draw": 48,
-		"max_rounds": 2, "verifier_groups": 4, "verifier_any": true, "pass_tokens": 512, "cache_tokens": 32768, "checkpoint": 1, "keep": 9,
-		"optim": {"lr": 1e-3, "embed_scale": 1, "beta1": 0.9, "beta2": 0.99, "eps": 1e-8, "weight_decay": 0.01, "clip_norm": 1}}`,
-		filepath.Join(dir, "prompts")))
+	config := chainConfig(t, dir, "small.json", nil)
 	args = func(out string, more ...string) []string {
 		return append([]string{"train", "--model", filepath.Join(dir, "model"), "--docs", filepath.Join(dir, "docs"), "--config", config,
 			"--steps", "6", "--eval", "0", "--seed", "5", "--out", out}, more...)
 	}
 	return dir, args
+}
+
+// chainConfig writes the configuration of such a run, with other values for some fields.
+func chainConfig(t *testing.T, dir, name string, other map[string]any) string {
+	t.Helper()
+	var c map[string]any
+	if err := json.Unmarshal([]byte(`{"tasks": ["general_qa"], "docs": 2, "doc_chars": 200, "max_docs": 6, "max_prompt": 300,
+		"temperature": 1, "top_p": 1, "max_question": 24, "max_answer": 24, "max_vote": 4, "answers": 4, "votes": 4, "questions": 24, "draw": 48,
+		"max_rounds": 2, "verifier_groups": 4, "verifier_any": true, "pass_tokens": 512, "cache_tokens": 32768, "checkpoint": 1, "keep": 9,
+		"optim": {"lr": 1e-3, "embed_scale": 1, "beta1": 0.9, "beta2": 0.99, "eps": 1e-8, "weight_decay": 0.01, "clip_norm": 1}}`), &c); err != nil {
+		t.Fatal(err)
+	}
+	c["prompts"] = filepath.Join(dir, "prompts")
+	maps.Copy(c, other)
+	raw, err := json.Marshal(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return write(t, filepath.Join(dir, name), string(raw))
 }
 
 // TestTrainKilled: a run killed in its fourth step, and one stopped by Ctrl-C, go on with
@@ -236,6 +254,40 @@ func TestTrainKilled(t *testing.T) {
 	out, err = execute(t, nil, spell, "generate", "--model", filepath.Join(straight, "step-000006"), "--prompt", "ASK", "--max-tokens", "12")
 	if err != nil || !strings.Contains(out, "question :") {
 		t.Errorf("the trained model says %q, %v", out, err)
+	}
+}
+
+// TestTrainVaried: the room for keys and values, the size of batches and the number of workers, each drawn anew, and
+// votes that stop early change no byte of weights and optimizer, in runs that are killed somewhere and resumed.
+func TestTrainVaried(t *testing.T) {
+	spell := program(t)
+	dir, args := chainRun(t)
+	run := func(name string, kill bool, config map[string]any) string {
+		out := filepath.Join(dir, name)
+		a := args(out, "--config", chainConfig(t, dir, name+".json", config), "--workers", fmt.Sprint(1+rand.IntN(3)))
+		if kill {
+			metrics, steps := filepath.Join(out, "metrics.jsonl"), 1+rand.IntN(4)
+			if said, err := execute(t, &interruption{os.Kill, func() bool { return lines(metrics) >= steps }}, spell, a...); err == nil {
+				t.Fatalf("a run ended before it was killed\n%s", said)
+			}
+			a = append(a, "--resume")
+		}
+		if said, err := execute(t, nil, spell, a...); err != nil {
+			t.Fatalf("%v\n%s", err, said)
+		}
+		return out
+	}
+	for verifiers, early := range map[int][]bool{4: {false, false}, 0: {true, true}} {
+		straight := run(fmt.Sprint("straight-", verifiers), false, map[string]any{"verifier_groups": verifiers})
+		for i, early := range early {
+			c := map[string]any{"verifier_groups": verifiers, "early_votes": early, "batch_tokens": 64 + rand.IntN(400), "cache_tokens": 1500 + rand.IntN(9000)}
+			varied := run(fmt.Sprint("varied-", verifiers, "-", i), true, c)
+			t.Logf("%v", c)
+			sameFiles(t, straight, varied, checkpoint(6)[:2]...)
+			if !early {
+				sameFiles(t, straight, varied, "transcript.jsonl", "metrics.jsonl")
+			}
+		}
 	}
 }
 

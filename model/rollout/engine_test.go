@@ -276,6 +276,7 @@ func TestRefused(t *testing.T) {
 		"temperature -1":                     {Prompt: prompt(3), Leaves: []Leaf{{N: 1, MaxTokens: 1, Sampling: Sampling{Temperature: -1, TopP: 1}}}},
 		"temperature NaN":                    {Prompt: prompt(3), Leaves: []Leaf{{N: 1, MaxTokens: 1, Sampling: Sampling{Temperature: float32(math.NaN()), TopP: 1}}}},
 		"top-p 0":                            {Prompt: prompt(3), Leaves: []Leaf{{N: 1, MaxTokens: 1, Sampling: Sampling{Temperature: 1}}}},
+		"drop answers has 2 leaves":          {Prompt: prompt(3), Leaves: append(good.Leaves, good.Leaves...), Enough: func([]int32) bool { return true }},
 		"token 5000; the vocabulary has 111": {Prompt: forest.Forest{{Parent: -1, Tokens: []int32{5000}}}, Leaves: good.Leaves},
 	} {
 		_, err := e.Generate(context.Background(), []Request{good, r})

@@ -3,6 +3,7 @@ package rollout
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"testing"
 
 	"spell/kernels"
@@ -54,13 +55,18 @@ func requests(n, maxTokens int, groups ...int) []Request {
 
 // TestScoredBits: the log-probability recorded with a sampled token equals, bit for bit, what
 // scoring the returned forest gives it, for 10,000 tokens and more, in groups of 1, 3, 8 and
-// 64, with 1 and 2 workers, in all precisions; and the answers do not depend on workers, on
-// the size of a pass or on how much fits the cache.
+// 64, with 1 and 2 workers, in all precisions, scored in batches of any size; and the answers do not
+// depend on workers, on the size of a pass or on how much fits the cache. The last two settings are drawn anew each time.
 func TestScoredBits(t *testing.T) {
 	for _, p := range []model.Precision{model.F32, model.BF16, model.Int8} {
 		var first []Result
-		for _, run := range []struct{ workers, rows, slots int }{{1, 300, 1 << 14}, {2, 160, 6000}} {
-			t.Run(fmt.Sprintf("%s/%d", p.Name, run.workers), func(t *testing.T) {
+		type setting struct{ workers, rows, slots, batch int }
+		settings := []setting{{1, 300, 1 << 14, 4000}, {2, 160, 6000, 4000}}
+		for range 2 {
+			settings = append(settings, setting{1 + rand.IntN(3), 68 + rand.IntN(300), 5500 + rand.IntN(9000), 64 + rand.IntN(400)})
+		}
+		for _, run := range settings {
+			t.Run(fmt.Sprintf("%s/%+v", p.Name, run), func(t *testing.T) {
 				b, err := cpu.New(cpu.Options{Workers: run.workers})
 				if err != nil {
 					t.Fatal(err)
@@ -76,7 +82,7 @@ func TestScoredBits(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				d, err := model.NewDecoder(b, w, forest.Room{Stems: 4000, Batch: 4000}, false, false)
+				d, err := model.NewDecoder(b, w, forest.Room{Stems: 4000, Batch: run.batch}, false, false)
 				if err != nil {
 					t.Fatal(err)
 				}

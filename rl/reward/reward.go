@@ -131,16 +131,21 @@ type Tally struct {
 func Count(votes []role.Vote) Tally {
 	var t Tally
 	for _, v := range votes {
-		switch v {
-		case role.Yes:
-			t.Yes++
-		case role.No:
-			t.No++
-		default:
-			t.Invalid++
-		}
+		t.Add(v)
 	}
 	return t
+}
+
+// Add counts one vote.
+func (t *Tally) Add(v role.Vote) {
+	switch v {
+	case role.Yes:
+		t.Yes++
+	case role.No:
+		t.No++
+	default:
+		t.Invalid++
+	}
 }
 
 // Votes is the number of votes counted.

@@ -1,0 +1,210 @@
+package rollout
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"slices"
+
+	"spell/kernels"
+	"spell/model"
+	"spell/tensor/rng"
+)
+
+// An Engine generates with one set of weights, which may be trained between calls.
+type Engine struct {
+	opts    Options
+	context int
+	vocab   int
+	cache   *model.Cache
+	pages   *pages
+	shared  map[[sha256.Size]byte]*run // runs that others may use
+	waiting []*job                     // submitted, not yet admitted
+	jobs    []*job                     // at work
+	count   progress
+
+	// OnProgress, if set, is told after every pass how many answers have ended, of those that were submitted so
+	// far, and how many tokens were read and sampled since the call began.
+	OnProgress func(done, total, read, sampled int)
+}
+
+type progress struct{ done, total, read, sampled int }
+
+// New maps the engine's cache.
+func New(b kernels.Backend, w *model.Weights, o Options) (*Engine, error) {
+	n := pagesFor(o.Slots)
+	c, err := model.NewCache(b, w, n*pageRows, o.Rows, min(o.Rows, 64))
+	if err != nil {
+		return nil, err
+	}
+	return &Engine{opts: o, context: w.Context, vocab: w.Vocab, cache: c, pages: newPages(n)}, nil
+}
+
+// Free unmaps the cache.
+func (e *Engine) Free() { e.cache.Free() }
+
+// Parts is the memory of the engine.
+func (e *Engine) Parts() []model.Part { return e.cache.Parts() }
+
+// Together is how many requests like r the engine serves at a time.
+func (e *Engine) Together(r *Request) int {
+	return max(1, min(len(e.pages.free)/pagesNeeded(r), e.opts.Rows/2/answers(r)))
+}
+
+// Generate serves the requests and returns their results in order.
+func (e *Engine) Generate(ctx context.Context, reqs []Request) ([]Result, error) {
+	results := make([]Result, len(reqs))
+	err := e.Serve(ctx, func() error {
+		for i := range reqs {
+			err := e.Submit(reqs[i], func(r Result) error { results[i] = r; return nil })
+			if err != nil {
+				return fmt.Errorf("request %d: %w", i, err)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return results, nil
+}
+
+// Serve serves what begin submits, and what is submitted when that is done, until nothing is left. Requests
+// are admitted in order as the cache has room for their prompts and longest answers. The first error of a function,
+// or of the context between two passes, ends it.
+func (e *Engine) Serve(ctx context.Context, begin func() error) error {
+	free := slices.Clone(e.pages.free)
+	defer func() { // also after cancellation
+		e.pages.free, e.waiting, e.jobs, e.shared = free, nil, nil, nil
+	}()
+	e.shared, e.count = map[[sha256.Size]byte]*run{}, progress{}
+	if err := begin(); err != nil {
+		return err
+	}
+	p := &pass{heading: make([]int32, 0, 16)}
+	for len(e.waiting) > 0 || len(e.jobs) > 0 {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		e.admitAll()
+		p.reset()
+		for _, j := range e.jobs {
+			p.decode(j)
+		}
+		decoding := len(p.ids)
+		for _, j := range e.jobs {
+			p.prefill(j, e.opts.Rows)
+		}
+		e.count.sampled += decoding
+		e.count.read += len(p.ids) - decoding
+		e.cache.Extend(p.ids, p.pos, p.slots, p.queries, p.on())
+		if err := e.sample(p); err != nil {
+			return err
+		}
+		if err := e.finish(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Submit adds a request in the course of Serve. done is called with its result as soon as its last answer has
+// ended, and may submit others.
+func (e *Engine) Submit(r Request, done func(Result) error) error {
+	if err := e.check(&r); err != nil {
+		return err
+	}
+	j := newJob(&r, done)
+	e.waiting = append(e.waiting, j)
+	e.count.total += answers(&r)
+	return nil
+}
+
+// admitAll admits those waiting for whom there is room, in order.
+func (e *Engine) admitAll() {
+	live := 0
+	for _, j := range e.jobs {
+		live += j.live
+	}
+	for len(e.waiting) > 0 {
+		j := e.waiting[0]
+		if e.pagesNow(j) > len(e.pages.free) || live > 0 && live+answers(j.Request) > e.opts.Rows/2 {
+			return
+		}
+		e.admit(j)
+		live += j.live
+		e.jobs, e.waiting = append(e.jobs, j), e.waiting[1:]
+	}
+}
+
+// finish hands out the results of the jobs whose answers have all ended.
+func (e *Engine) finish() error {
+	var ended []*job
+	e.jobs = slices.DeleteFunc(e.jobs, func(j *job) bool {
+		if j.live == 0 {
+			e.leave(j)
+			ended = append(ended, j)
+		}
+		return j.live == 0
+	})
+	if e.OnProgress != nil {
+		e.OnProgress(e.count.done, e.count.total, e.count.read, e.count.sampled)
+	}
+	for _, j := range ended {
+		if err := j.done(j.result()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sample draws a token for every child whose predicting row was in the pass, and retires those
+// that ended.
+func (e *Engine) sample(p *pass) error {
+	how := make([]kernels.Sampling, len(p.heads))
+	rows := make([]int32, len(p.heads))
+	for i, h := range p.heads {
+		l := h.child.job.Leaves[h.child.leaf]
+		rows[i] = h.number
+		how[i] = kernels.Sampling{Temperature: l.Temperature, TopP: l.TopP, TopK: l.TopK,
+			U: rng.At(e.opts.Seed, rng.Sample, h.child.job.Key, h.child.n, uint64(len(h.child.out))).Float64()}
+	}
+	ids, logp, err := e.cache.Sample(rows, how)
+	if err != nil {
+		return err
+	}
+	var ended []*child
+	for i, h := range p.heads {
+		c := h.child
+		c.ready = true
+		c.out, c.logp = append(c.out, ids[i]), append(c.logp, logp[i])
+		switch {
+		case slices.Contains(e.opts.Stop, ids[i]):
+			e.end(c, Stop)
+		case len(c.out) >= c.job.Leaves[c.leaf].MaxTokens:
+			e.end(c, Length)
+		default:
+			continue
+		}
+		ended = append(ended, c)
+	}
+	for _, c := range ended {
+		if j := c.job; j.live > 0 && j.Enough != nil && j.Enough(c.out) {
+			for _, other := range j.children {
+				if other.done == "" {
+					e.end(other, dropped)
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// end retires an answer.
+func (e *Engine) end(c *child, why Finish) {
+	c.done = why
+	c.job.live--
+	e.count.done++
+	e.pages.give(c.run.pages)
+	c.run.pages = nil
+}
