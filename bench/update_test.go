@@ -2,6 +2,7 @@ package bench
 
 import (
 	"fmt"
+	"math"
 	"runtime"
 	"testing"
 	"time"
@@ -34,9 +35,33 @@ func group(prompt, answers, answer int, shared bool) forest.Forest {
 	return f
 }
 
+// takeGradients are the gradients of all weights, which are zero after.
+func takeGradients(k kernels.Backend, w *model.Weights) []float32 {
+	var all []float32
+	for _, p := range w.Params {
+		g := make([]float32, p.Rows*p.Cols)
+		kernels.Download(k, g, p.Grad)
+		k.Zero(p.Grad)
+		all = append(all, g...)
+	}
+	return all
+}
+
+// distance is |a-b|/|b|.
+func distance(a, b []float32) float64 {
+	var apart, length float64
+	for i := range a {
+		d := float64(a[i]) - float64(b[i])
+		apart += d * d
+		length += float64(b[i]) * float64(b[i])
+	}
+	return math.Sqrt(apart / length)
+}
+
 // BenchmarkSharedPrompt is the gradients of a group of 8 answers of 128 tokens, with one prompt for all
 // and with a prompt for each, on all workers. speed-up is the quotient of the times, predicted that of the
-// operations (kernels/tally), share the one divided by the other.
+// operations (kernels/tally), share the one divided by the other. arenas is the quotient of what activations take
+// with the whole group at once, and apart the distance of the two gradients, divided by their length.
 func BenchmarkSharedPrompt(b *testing.B) {
 	const answers, answer = 8, 128
 	for _, prompt := range []int{512, 2048, 8192} {
@@ -74,20 +99,31 @@ func BenchmarkSharedPrompt(b *testing.B) {
 				}
 				return time.Since(start)
 			}
-			var seconds, flops [2]float64
+			var seconds, flops, bytes [2]float64
+			var apart float64
 			for b.Loop() {
+				var grads [2][]float32
 				for i, shared := range []bool{true, false} {
 					f := group(prompt, answers, answer, shared)
 					before := dry.Work.Total()
 					step(dry, paper, f)
 					flops[i] += dry.Work.Total() - before
 					seconds[i] += step(k, w, f).Seconds()
+					grads[i] = takeGradients(k, w)
+					d, err := model.NewDecoder(dry, paper, forest.Room{Stems: f.Stems(), Batch: answers * answer}, true, false)
+					if err != nil {
+						b.Fatal(err)
+					}
+					bytes[i] = float64(d.Bytes())
 				}
+				apart = max(apart, distance(grads[0], grads[1]))
 			}
 			speedup, predicted := seconds[1]/seconds[0], flops[1]/flops[0]
 			b.ReportMetric(speedup, "speed-up")
 			b.ReportMetric(predicted, "predicted")
 			b.ReportMetric(100*speedup/predicted, "%share")
+			b.ReportMetric(bytes[0]/bytes[1], "arenas")
+			b.ReportMetric(apart, "apart")
 			b.ReportMetric(flops[0]/seconds[0]/1e9, "GFLOP/s")
 			b.ReportMetric(float64(runtime.GOMAXPROCS(0)), "workers")
 		})

@@ -2,13 +2,33 @@ package kernels
 
 import (
 	"fmt"
+	"iter"
 	"unsafe"
 
 	"spell/tensor"
 )
 
+// pieceElements is how many numbers the host holds when a matrix passes through it.
+const pieceElements = 1 << 17
+
+// Pieces are the rows of a matrix from, to, some at a time, so that large matrices pass through a small buffer of the host's.
+func Pieces(rows, cols int) iter.Seq2[int, int] {
+	return func(yield func(int, int) bool) {
+		n := max(pieceElements/max(cols, 1), 1)
+		for at := 0; at < rows; at += n {
+			if !yield(at, min(at+n, rows)) {
+				return
+			}
+		}
+	}
+}
+
 // Upload converts src to dst.Type and writes it; dst is contiguous and holds len(src) elements.
 func Upload[T tensor.Float](b Backend, dst tensor.Mat, src []T) {
+	if f, ok := any(src).([]float32); ok && dst.Type == tensor.F32 && len(f) > 0 && littleEndian {
+		b.Write(dst, unsafe.Slice((*byte)(unsafe.Pointer(&f[0])), 4*len(f)))
+		return
+	}
 	raw := make([]byte, len(src)*dst.Type.Size())
 	tensor.Encode(raw, dst.Type, src)
 	b.Write(dst, raw)
@@ -20,21 +40,18 @@ func UploadInt8[T tensor.Float](b Backend, dst tensor.Mat, src []T) {
 	if dst.Len() == 0 {
 		return
 	}
-	rows := min(max(stagingElements/dst.Cols, 1), dst.Rows)
+	rows := min(max(pieceElements/dst.Cols, 1), dst.Rows)
 	staging, err := b.Alloc("staging", tensor.Bytes(tensor.F32, rows, dst.Cols))
 	if err != nil {
 		panic(&Fault{fmt.Errorf("quantising weights: %w", err)})
 	}
 	defer staging.Free()
 	m := staging.New(tensor.F32, rows, dst.Cols)
-	for at := 0; at < dst.Rows; at += rows {
-		to := min(at+rows, dst.Rows)
-		Upload(b, m.Slice(0, to-at), src[at*dst.Cols:to*dst.Cols])
-		b.Quantize(dst.Slice(at, to), m.Slice(0, to-at))
+	for from, to := range Pieces(dst.Rows, dst.Cols) {
+		Upload(b, m.Slice(0, to-from), src[from*dst.Cols:to*dst.Cols])
+		b.Quantize(dst.Slice(from, to), m.Slice(0, to-from))
 	}
 }
-
-const stagingElements = 1 << 20
 
 // Download reads a contiguous matrix into dst, converting from src.Type.
 func Download[T tensor.Float](b Backend, dst []T, src tensor.Mat) {

@@ -3,6 +3,7 @@ package model
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"spell/kernels"
 	"spell/tensor"
@@ -207,14 +208,18 @@ func (w *Weights) Free() {
 func (w *Weights) Trained() bool { return !w.Params[0].Grad.IsZero() }
 
 // Set writes values, in the host's order of rows, to a parameter and its master copy.
-func Set[T tensor.Float](b kernels.Backend, p *Param, values []T) {
+func Set[T tensor.Float](b kernels.Backend, p *Param, values []T) { SetRows(b, p, 0, values) }
+
+// SetRows is Set of the rows from one on that values hold.
+func SetRows[T tensor.Float](b kernels.Backend, p *Param, from int, values []T) {
+	to := from + len(values)/p.Cols
 	if p.W.Type == tensor.I8 {
-		kernels.UploadInt8(b, p.W, values)
+		kernels.UploadInt8(b, p.W.Slice(from, to), values)
 		return
 	}
-	kernels.Upload(b, p.W, values)
+	kernels.Upload(b, p.W.Slice(from, to), values)
 	if !p.Master.IsZero() && p.Master != p.W {
-		kernels.Upload(b, p.Master, values)
+		kernels.Upload(b, p.Master.Slice(from, to), values)
 	}
 }
 
@@ -227,10 +232,10 @@ type Init struct{ Embedding, Matrix, Residual float64 }
 
 // Initialize fills fresh weights from the seed.
 func (w *Weights) Initialize(b kernels.Backend, seed uint64, in Init) {
+	var v []float32
 	for i, p := range w.Params {
-		v := make([]float32, p.Rows*p.Cols)
 		r := rng.At(seed, rng.Init, uint64(i), 0, 0)
-		std := 0.0
+		mean, std := 0.0, 0.0
 		switch p.Kind {
 		case Embedding:
 			std = in.Embedding
@@ -239,15 +244,18 @@ func (w *Weights) Initialize(b kernels.Backend, seed uint64, in Init) {
 		case Residual:
 			std = in.Residual / math.Sqrt(float64(p.Cols))
 		case Norm:
-			for j := range v {
-				v[j] = 1
-			}
+			mean = 1
 		}
-		if std > 0 {
+		for from, to := range kernels.Pieces(p.Rows, p.Cols) {
+			n := (to - from) * p.Cols
+			v = slices.Grow(v[:0], n)[:n]
 			for j := range v {
-				v[j] = float32(std * r.Normal())
+				v[j] = float32(mean)
+				if std > 0 {
+					v[j] = float32(std * r.Normal())
+				}
 			}
+			SetRows(b, p, from, v)
 		}
-		Set(b, p, v)
 	}
 }

@@ -60,13 +60,15 @@ func load(b kernels.Backend, files safetensors.Source, dir string, c model.Confi
 	}
 	var buf []float32
 	for _, q := range w.Params {
-		n := q.Rows * q.Cols
-		buf = slices.Grow(buf[:0], n)[:n]
-		if err := safetensors.Read(files, q.Name, buf); err != nil {
-			w.Free()
-			return nil, err
+		for from, to := range kernels.Pieces(q.Rows, q.Cols) {
+			n := (to - from) * q.Cols
+			buf = slices.Grow(buf[:0], n)[:n]
+			if err := safetensors.ReadFrom(files, q.Name, from*q.Cols, buf); err != nil {
+				w.Free()
+				return nil, err
+			}
+			model.SetRows(b, q, from, buf)
 		}
-		model.Set(b, q, buf)
 	}
 	return w, nil
 }
@@ -138,8 +140,15 @@ func Tensors(b kernels.Backend, w *model.Weights, t tensor.DType) []safetensors.
 // turn comes.
 func Tensor(b kernels.Backend, name string, m tensor.Mat, shape []int, t tensor.DType) safetensors.Tensor {
 	return safetensors.Tensor{Name: name, DType: safetensors.DTypeName(t), Shape: shape, Write: func(out io.Writer) error {
-		v := make([]float32, m.Len())
-		kernels.Download(b, v, m)
-		return safetensors.FromSlice(name, t, shape, v).Write(out)
+		var v []float32
+		for from, to := range kernels.Pieces(m.Rows, m.Cols) {
+			n := (to - from) * m.Cols
+			v = slices.Grow(v[:0], n)[:n]
+			kernels.Download(b, v, m.Slice(from, to))
+			if err := safetensors.FromSlice(name, t, []int{n}, v).Write(out); err != nil {
+				return err
+			}
+		}
+		return nil
 	}}
 }

@@ -12,7 +12,15 @@ const chunk = 1 << 14
 
 // Read converts the tensor to dst, which must hold exactly its elements, and requires every
 // one to be finite. It reads F32, BF16, F16 and F64.
-func Read[T tensor.Float](s Source, name string, dst []T) (err error) {
+func Read[T tensor.Float](s Source, name string, dst []T) error {
+	if info, ok := s.Info(name); ok && info.Elements != len(dst) {
+		return fmt.Errorf("reading %s: tensor %q has shape %v, %d elements, where %d are wanted", s.Path(name), name, info.Shape, info.Elements, len(dst))
+	}
+	return ReadFrom(s, name, 0, dst)
+}
+
+// ReadFrom is Read of the elements from first on that dst has room for.
+func ReadFrom[T tensor.Float](s Source, name string, first int, dst []T) (err error) {
 	info, ok := s.Info(name)
 	if !ok {
 		return fmt.Errorf("reading %s: there is no tensor %q", s.Path(name), name)
@@ -21,8 +29,8 @@ func Read[T tensor.Float](s Source, name string, dst []T) (err error) {
 	if !ok {
 		return fmt.Errorf("reading %s: tensor %q is %s; the dtypes read are F32, BF16, F16 and F64", s.Path(name), name, info.DType)
 	}
-	if info.Elements != len(dst) {
-		return fmt.Errorf("reading %s: tensor %q has shape %v, %d elements, where %d are wanted", s.Path(name), name, info.Shape, info.Elements, len(dst))
+	if first < 0 || first+len(dst) > info.Elements {
+		return fmt.Errorf("reading %s: tensor %q has shape %v, %d elements; those from %d to %d are wanted", s.Path(name), name, info.Shape, info.Elements, first, first+len(dst))
 	}
 	// A mapped page that the disk no longer has (the file was cut short, a bad sector) is a
 	// fault in the middle of a load instruction.
@@ -36,13 +44,13 @@ func Read[T tensor.Float](s Source, name string, dst []T) (err error) {
 			panic(fault)
 		}
 	}()
-	src := s.Bytes(name)
+	src := s.Bytes(name)[first*t.Size():]
 	for at := 0; at < len(dst); at += chunk {
 		part := dst[at:min(at+chunk, len(dst))]
 		tensor.Decode(part, t, src[at*t.Size():])
 		for i, v := range part {
 			if v-v != 0 {
-				return fmt.Errorf("reading %s: tensor %q holds %v at %v; weights must be finite", s.Path(name), name, v, position(info.Shape, at+i))
+				return fmt.Errorf("reading %s: tensor %q holds %v at %v; weights must be finite", s.Path(name), name, v, position(info.Shape, first+at+i))
 			}
 		}
 	}
