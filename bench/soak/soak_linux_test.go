@@ -1,0 +1,163 @@
+package soak
+
+import (
+	"bufio"
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+
+	"spell/kernels/cpu"
+	"spell/model"
+	"spell/model/hf"
+	"spell/model/nano"
+	"spell/rl"
+	"spell/rl/corpus/world"
+	"spell/tokenizer/chat"
+)
+
+var steps = flag.Int("steps", 12, "steps of TestSoak; the first five may still grow")
+
+func init() { runtime.MemProfileRate = 1 << 16 } // an allocation of a megabyte escapes it once in ten million times
+
+// settled is the number of steps after which memory stays.
+const settled = 5
+
+// TestSoak: self-play, whose lengths are as ragged as the model makes them, with transcripts and checkpoints, keeps its memory:
+// what is resident stays, the heap is small, and nothing large is allocated after the first step.
+//
+//	go test ./bench/soak -v -timeout 1h -args -steps 300
+func TestSoak(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes a quarter of a minute")
+	}
+	c := rl.Small()
+	c.Questions, c.Draw, c.VerifierGroups, c.Checkpoint, c.Steps = 6, 12, 4, 4, *steps
+	k, err := cpu.New(cpu.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer k.Close()
+	base, out := t.TempDir(), t.TempDir()
+	if err := nano.Extract(base); err != nil {
+		t.Fatal(err)
+	}
+	w, err := hf.Load(k, base, model.F32, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Free()
+	text, err := chat.Open(base)
+	if err != nil {
+		t.Fatal(err)
+	}
+	docs, err := world.NewCorpus(1, 100, world.Options{Docs: 32, Chains: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	run, err := rl.New(c, k, w, text, &docs.Corpus, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer run.Free()
+	var resident, heap []float64
+	var first map[[32]uintptr]large
+	for range c.Steps {
+		rep, records, err := run.Step(context.Background())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := run.Log(out, rep, records); err != nil {
+			t.Fatal(err)
+		}
+		if run.Steps()%c.Checkpoint == 0 {
+			if err := run.Save(out); err != nil {
+				t.Fatal(err)
+			}
+		}
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		resident, heap = append(resident, rssAnon(t)), append(heap, float64(m.HeapInuse)/(1<<20))
+		if first == nil {
+			first = allocations()
+		}
+	}
+	t.Logf("after each step, MiB: resident and anonymous %.0f; heap %.0f", resident, heap)
+	if most := slices.Max(heap); most > 200 {
+		t.Errorf("the heap grew to %.0f MiB", most)
+	}
+	for stack, a := range allocations() {
+		if n := a.objects - first[stack].objects; n > 0 && a.size > 1<<20 {
+			t.Errorf("%d allocations of %.1f MiB after the first step:\n%s", n, float64(a.size)/(1<<20), trace(stack))
+		}
+	}
+	if len(resident) <= settled {
+		return
+	}
+	if least, most := slices.Min(resident[settled:]), slices.Max(resident[settled:]); most > 1.05*least+8 {
+		t.Errorf("resident memory goes from %.0f to %.0f MiB after step %d", least, most, settled)
+	}
+}
+
+// rssAnon is the anonymous resident memory of this process, MiB.
+func rssAnon(t *testing.T) float64 {
+	t.Helper()
+	f, err := os.Open("/proc/self/status")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	for s := bufio.NewScanner(f); s.Scan(); {
+		var kb float64
+		if n, _ := fmt.Sscanf(s.Text(), "RssAnon: %f kB", &kb); n == 1 {
+			return kb / 1024
+		}
+	}
+	t.Fatal("/proc/self/status has no RssAnon")
+	return 0
+}
+
+// large is what was allocated from one place in one size.
+type large struct{ objects, size int64 }
+
+// allocations is what the profile has seen so far. A record has one size; that of records
+// with one stack is the largest.
+func allocations() map[[32]uintptr]large {
+	runtime.GC()
+	runtime.GC() // the profile is complete up to the collection before the last
+	n, ok := runtime.MemProfile(records[:], true)
+	if !ok {
+		panic("more stacks than records")
+	}
+	all := map[[32]uintptr]large{}
+	for _, r := range records[:n] {
+		size := r.AllocBytes / max(r.AllocObjects, 1)
+		if size > 1<<20 {
+			a := all[r.Stack0]
+			all[r.Stack0] = large{a.objects + r.AllocObjects, max(a.size, size)}
+		}
+	}
+	return all
+}
+
+var records [1 << 13]runtime.MemProfileRecord
+
+// trace names the callers, innermost first.
+func trace(stack [32]uintptr) string {
+	n := slices.Index(stack[:], 0)
+	if n < 0 {
+		n = len(stack)
+	}
+	var s strings.Builder
+	for frames := runtime.CallersFrames(stack[:n]); ; {
+		f, more := frames.Next()
+		fmt.Fprintf(&s, "\t%s:%d\n", f.Function, f.Line)
+		if !more {
+			return s.String()
+		}
+	}
+}
