@@ -2,6 +2,13 @@ package rl
 
 import "spell/kernels/tally"
 
+// Measured is what to measure a machine's rates by (tally.Measure): products and attention of the plan's model.
+func (p *Plan) Measured() tally.Shape {
+	m, t := &p.Model, &p.Precision
+	return tally.Shape{Rows: min(512, p.Config.PassTokens), In: min(m.Hidden, 1024), Out: min(m.FF, 4096),
+		Weight: t.Weight, Act: t.Act, Acc: t.Acc, Heads: m.Heads, KVHeads: m.KVHeads, Dim: m.HeadDim}
+}
+
 // A Phase is a part of a step.
 type Phase struct {
 	Name   string

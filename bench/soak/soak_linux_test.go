@@ -1,16 +1,15 @@
 package soak
 
 import (
-	"bufio"
 	"context"
 	"flag"
 	"fmt"
-	"os"
 	"runtime"
 	"slices"
 	"strings"
 	"testing"
 
+	"spell/bench/rounds"
 	"spell/kernels/cpu"
 	"spell/model"
 	"spell/model/hf"
@@ -81,7 +80,7 @@ func TestSoak(t *testing.T) {
 		}
 		var m runtime.MemStats
 		runtime.ReadMemStats(&m)
-		resident, heap = append(resident, rssAnon(t)), append(heap, float64(m.HeapInuse)/(1<<20))
+		resident, heap = append(resident, rounds.Resident()), append(heap, float64(m.HeapInuse)/(1<<20))
 		if first == nil {
 			first = allocations()
 		}
@@ -101,24 +100,6 @@ func TestSoak(t *testing.T) {
 	if least, most := slices.Min(resident[settled:]), slices.Max(resident[settled:]); most > 1.05*least+8 {
 		t.Errorf("resident memory goes from %.0f to %.0f MiB after step %d", least, most, settled)
 	}
-}
-
-// rssAnon is the anonymous resident memory of this process, MiB.
-func rssAnon(t *testing.T) float64 {
-	t.Helper()
-	f, err := os.Open("/proc/self/status")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	for s := bufio.NewScanner(f); s.Scan(); {
-		var kb float64
-		if n, _ := fmt.Sscanf(s.Text(), "RssAnon: %f kB", &kb); n == 1 {
-			return kb / 1024
-		}
-	}
-	t.Fatal("/proc/self/status has no RssAnon")
-	return 0
 }
 
 // large is what was allocated from one place in one size.

@@ -238,9 +238,7 @@ func (out *planned) time(e *engine, b kernels.Backend, p *rl.Plan) error {
 	if workers == 0 {
 		workers = runtime.GOMAXPROCS(0)
 	}
-	m := &p.Model
-	r, err := tally.Measure(b, tally.Shape{Rows: min(512, p.Config.PassTokens), In: min(m.Hidden, 1024), Out: min(m.FF, 4096),
-		Weight: p.Precision.Weight, Act: p.Precision.Act, Acc: p.Precision.Acc, Heads: m.Heads, KVHeads: m.KVHeads, Dim: m.HeadDim}, workers)
+	r, err := tally.Measure(b, p.Measured(), workers)
 	if err != nil {
 		return err
 	}
