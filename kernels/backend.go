@@ -35,7 +35,7 @@ type Backend interface {
 	Read(dst []byte, src tensor.Mat)
 	// Zero is dst[i][j] = 0.
 	Zero(dst tensor.Mat)
-	// Copy is dst[i][j] = src[i][j], rounded to dst.Type.
+	// Copy is dst[i][j] = src[i][j], rounded to dst.Type, which is not I8, M8 or V8.
 	Copy(dst, src tensor.Mat)
 	// Quantize fills q, of type I8, from w, run by run of tensor.Int8Run columns: with s the largest
 	// |w[i][j]| divided by 127 in f32, the scale of the run is s, and q[i][j] is w[i][j]/s rounded to
@@ -115,7 +115,9 @@ type Backend interface {
 	SumSquares(m tensor.Mat) float64
 	// AdamW is one step of Loshchilov & Hutter (2019), with g = grad*GradScale:
 	// m = β₁m + (1-β₁)g; v = β₂v + (1-β₂)g²; master -= LR*(m̂/(sqrt(v̂)+ε) + WeightDecay*master);
-	// w = master rounded to w.Type. The master may be w itself.
+	// w = master rounded to w.Type. The master may be w itself. m may be BF16 or M8, v BF16 or V8, each
+	// rounded at random after the step has used it: see Noise. A run of m or v with an element that is not finite then reads
+	// as NaN in M8 and V8.
 	AdamW(w, master, m, v, grad tensor.Mat, s AdamStep)
 }
 
@@ -183,6 +185,7 @@ type Sampling struct {
 type AdamStep struct {
 	LR, Beta1, Beta2, Eps, WeightDecay, GradScale float64
 	Step                                          int
+	Seed                                          uint64 // of the rounding of moments that are not F32: another in each step
 }
 
 // A Fault is what an operation panics with when the machine failed, not the program.

@@ -24,16 +24,16 @@ func BF16Bits(f float32) uint16 {
 // BF16Float is the float32 with the bits b<<16.
 func BF16Float(b uint16) float32 { return math.Float32frombits(uint32(b) << 16) }
 
-// Round rounds f to the values t can hold: the identity for F32 and F64. What an I8 matrix holds
-// depends on the other elements of a run.
+// Round rounds f to the values t can hold: the identity for F32 and F64. What a matrix of I8, M8 or V8
+// holds depends on the other elements of a run.
 func Round[T Float](t DType, f T) T {
 	switch t {
 	case BF16:
 		return T(BF16Float(BF16Bits(float32(f))))
 	case F16:
 		return T(float16.Fromfloat32(float32(f)).Float32())
-	case I8:
-		panic("tensor: no rounding of one element to i8")
+	case I8, M8, V8:
+		panic(fmt.Sprintf("tensor: no rounding of one element to %v", t))
 	}
 	return f
 }

@@ -20,7 +20,11 @@ func scalesAt(cols int) int { return (cols + 3) &^ 3 }
 
 // rowElems is the distance of the rows of a matrix without gaps.
 func rowElems(t DType, cols int) int {
-	if t != I8 {
+	switch {
+	case t.coded():
+		codes, bases := MomentWords(cols)
+		return 4 * (codes + bases)
+	case t != I8:
 		return cols
 	}
 	return scalesAt(cols) + (cols+Int8Run-1)/Int8Run*4

@@ -10,14 +10,17 @@ import "fmt"
 // DType is the type of a matrix element.
 type DType uint8
 
-// The element types. I8 is for weights that are only read: integers with scales, see Int8Run. F64
-// exists for the oracle alone: gradients are checked in it.
+// The element types. I8 is for weights that are only read: integers with scales, see Int8Run. M8 and V8
+// are for the first and the second moments of an optimizer, see MomentRun. F64 exists for the oracle alone:
+// gradients are checked in it.
 const (
 	F32 DType = iota
 	BF16
 	F16
 	I8
 	F64
+	M8
+	V8
 )
 
 // Size is the number of bytes of one element.
@@ -27,7 +30,7 @@ func (t DType) Size() int {
 		return 4
 	case BF16, F16:
 		return 2
-	case I8:
+	case I8, M8, V8:
 		return 1
 	case F64:
 		return 8
@@ -35,7 +38,7 @@ func (t DType) Size() int {
 	panic(fmt.Sprintf("tensor: unknown dtype %d", t))
 }
 
-// String is the lower-case short name: f32, bf16, f16, i8, f64.
+// String is the lower-case short name: f32, bf16, f16, i8, f64, m8, v8.
 func (t DType) String() string {
 	switch t {
 	case F32:
@@ -48,12 +51,16 @@ func (t DType) String() string {
 		return "i8"
 	case F64:
 		return "f64"
+	case M8:
+		return "m8"
+	case V8:
+		return "v8"
 	}
 	return fmt.Sprintf("dtype(%d)", uint8(t))
 }
 
 // Mat is a row-major matrix view into an Arena: element (i, j) lies at element offset
-// Off + i*Stride + j, counted in elements of Type (for I8, its integer). The zero Mat stands for "none".
+// Off + i*Stride + j, counted in elements of Type (for I8, M8 and V8, bytes). The zero Mat stands for "none".
 type Mat struct {
 	Arena  *Arena
 	Off    int // elements from the arena's start
@@ -69,8 +76,11 @@ func (m Mat) IsZero() bool { return m.Arena == nil }
 // Len is the number of elements, Rows × Cols.
 func (m Mat) Len() int { return m.Rows * m.Cols }
 
-// Contiguous says whether the elements follow each other without gaps, which those of I8 never do.
-func (m Mat) Contiguous() bool { return m.Type != I8 && (m.Stride == m.Cols || m.Rows <= 1) }
+// Contiguous says whether the elements follow each other without gaps, which those of I8, M8 and V8 never do.
+func (m Mat) Contiguous() bool { return !m.Type.scaled() && (m.Stride == m.Cols || m.Rows <= 1) }
+
+// scaled says whether rows end in what scales their elements.
+func (t DType) scaled() bool { return t == I8 || t.coded() }
 
 // Slice is the view of rows [from, to).
 func (m Mat) Slice(from, to int) Mat {
@@ -84,7 +94,7 @@ func (m Mat) Slice(from, to int) Mat {
 
 // ColSlice is the view of columns [from, to).
 func (m Mat) ColSlice(from, to int) Mat {
-	if m.Type == I8 {
+	if m.Type.scaled() {
 		panic(fmt.Sprintf("tensor: columns of %v, whose rows end in scales", m))
 	}
 	if from < 0 || to < from || to > m.Cols {

@@ -67,6 +67,7 @@ type calls struct {
 	panels       passing // of the running product
 	quantize     quantizeCall
 	move         moveCall
+	read         readCall
 	scatter      scatterCall
 	norm         normCall
 	normGrad     normGradCall

@@ -226,6 +226,42 @@ func peakStepAVX512(n int)
 //go:noescape
 func peakStepAVX2(n int)
 
+//go:noescape
+func maxAbsAVX512(x []float32) float32
+
+//go:noescape
+func maxAbsAVX2(x []float32) float32
+
+//go:noescape
+func unpackMAVX512(a, b, c, d []float32, codes []uint32, base float32)
+
+//go:noescape
+func unpackMAVX2(a, b, c, d []float32, codes []uint32, base float32)
+
+//go:noescape
+func unpackVAVX512(a, b, c, d []float32, codes []uint32, base float32)
+
+//go:noescape
+func unpackVAVX2(a, b, c, d []float32, codes []uint32, base float32)
+
+//go:noescape
+func packMAVX512(codes []uint32, a, b, c, d []float32, noise []uint32, base float32, flip uint32)
+
+//go:noescape
+func packMAVX2(codes []uint32, a, b, c, d []float32, noise []uint32, base float32, flip uint32)
+
+//go:noescape
+func packVAVX512(codes []uint32, a, b, c, d []float32, noise []uint32, base float32, flip uint32)
+
+//go:noescape
+func packVAVX2(codes []uint32, a, b, c, d []float32, noise []uint32, base float32, flip uint32)
+
+//go:noescape
+func narrowNoisyAVX512(dst []uint16, src []float32, noise []uint32, flip uint32)
+
+//go:noescape
+func narrowNoisyAVX2(dst []uint16, src []float32, noise []uint32, flip uint32)
+
 // add is z = x + y.
 func (s isa) add(z, x, y []float32) {
 	x, y = x[:len(z)], y[:len(z)]
@@ -686,5 +722,81 @@ func (s isa) peakStep(n int) {
 		peakStepAVX2(n)
 	default:
 		peakStepGeneric(n)
+	}
+}
+
+// maxAbs is the largest magnitude, NaN where there is one, -Inf of none.
+func (s isa) maxAbs(x []float32) float32 {
+	switch s {
+	case avx512:
+		return maxAbsAVX512(x)
+	case avx2:
+		return maxAbsAVX2(x)
+	}
+	return maxAbsGeneric(x)
+}
+
+// unpackM is what the codes of an M8 matrix stand for.
+func (s isa) unpackM(a, b, c, d []float32, codes []uint32, base float32) {
+	b, c, d, codes = b[:len(a)], c[:len(a)], d[:len(a)], codes[:len(a)]
+	switch s {
+	case avx512:
+		unpackMAVX512(a, b, c, d, codes, base)
+	case avx2:
+		unpackMAVX2(a, b, c, d, codes, base)
+	default:
+		unpackMGeneric(a, b, c, d, codes, base)
+	}
+}
+
+// unpackV is what the codes of a V8 matrix stand for.
+func (s isa) unpackV(a, b, c, d []float32, codes []uint32, base float32) {
+	b, c, d, codes = b[:len(a)], c[:len(a)], d[:len(a)], codes[:len(a)]
+	switch s {
+	case avx512:
+		unpackVAVX512(a, b, c, d, codes, base)
+	case avx2:
+		unpackVAVX2(a, b, c, d, codes, base)
+	default:
+		unpackVGeneric(a, b, c, d, codes, base)
+	}
+}
+
+// packM is the codes of an M8 matrix.
+func (s isa) packM(codes []uint32, a, b, c, d []float32, noise []uint32, base float32, flip uint32) {
+	a, b, c, d, noise = a[:len(codes)], b[:len(codes)], c[:len(codes)], d[:len(codes)], noise[:len(codes)]
+	switch s {
+	case avx512:
+		packMAVX512(codes, a, b, c, d, noise, base, flip)
+	case avx2:
+		packMAVX2(codes, a, b, c, d, noise, base, flip)
+	default:
+		packMGeneric(codes, a, b, c, d, noise, base, flip)
+	}
+}
+
+// packV is the codes of a V8 matrix.
+func (s isa) packV(codes []uint32, a, b, c, d []float32, noise []uint32, base float32, flip uint32) {
+	a, b, c, d, noise = a[:len(codes)], b[:len(codes)], c[:len(codes)], d[:len(codes)], noise[:len(codes)]
+	switch s {
+	case avx512:
+		packVAVX512(codes, a, b, c, d, noise, base, flip)
+	case avx2:
+		packVAVX2(codes, a, b, c, d, noise, base, flip)
+	default:
+		packVGeneric(codes, a, b, c, d, noise, base, flip)
+	}
+}
+
+// narrowNoisy is dst = src rounded to bf16 with noise.
+func (s isa) narrowNoisy(dst []uint16, src []float32, noise []uint32, flip uint32) {
+	src, noise = src[:len(dst)], noise[:len(dst)]
+	switch s {
+	case avx512:
+		narrowNoisyAVX512(dst, src, noise, flip)
+	case avx2:
+		narrowNoisyAVX2(dst, src, noise, flip)
+	default:
+		narrowNoisyGeneric(dst, src, noise, flip)
 	}
 }

@@ -115,6 +115,24 @@ func touchNEON(x []float32)
 //go:noescape
 func peakStepNEON(n int)
 
+//go:noescape
+func maxAbsNEON(x []float32) float32
+
+//go:noescape
+func unpackMNEON(a, b, c, d []float32, codes []uint32, base float32)
+
+//go:noescape
+func unpackVNEON(a, b, c, d []float32, codes []uint32, base float32)
+
+//go:noescape
+func packMNEON(codes []uint32, a, b, c, d []float32, noise []uint32, base float32, flip uint32)
+
+//go:noescape
+func packVNEON(codes []uint32, a, b, c, d []float32, noise []uint32, base float32, flip uint32)
+
+//go:noescape
+func narrowNoisyNEON(dst []uint16, src []float32, noise []uint32, flip uint32)
+
 // add is z = x + y.
 func (s isa) add(z, x, y []float32) {
 	x, y = x[:len(z)], y[:len(z)]
@@ -501,5 +519,69 @@ func (s isa) peakStep(n int) {
 		peakStepNEON(n)
 	default:
 		peakStepGeneric(n)
+	}
+}
+
+// maxAbs is the largest magnitude, NaN where there is one, -Inf of none.
+func (s isa) maxAbs(x []float32) float32 {
+	switch s {
+	case neon:
+		return maxAbsNEON(x)
+	}
+	return maxAbsGeneric(x)
+}
+
+// unpackM is what the codes of an M8 matrix stand for.
+func (s isa) unpackM(a, b, c, d []float32, codes []uint32, base float32) {
+	b, c, d, codes = b[:len(a)], c[:len(a)], d[:len(a)], codes[:len(a)]
+	switch s {
+	case neon:
+		unpackMNEON(a, b, c, d, codes, base)
+	default:
+		unpackMGeneric(a, b, c, d, codes, base)
+	}
+}
+
+// unpackV is what the codes of a V8 matrix stand for.
+func (s isa) unpackV(a, b, c, d []float32, codes []uint32, base float32) {
+	b, c, d, codes = b[:len(a)], c[:len(a)], d[:len(a)], codes[:len(a)]
+	switch s {
+	case neon:
+		unpackVNEON(a, b, c, d, codes, base)
+	default:
+		unpackVGeneric(a, b, c, d, codes, base)
+	}
+}
+
+// packM is the codes of an M8 matrix.
+func (s isa) packM(codes []uint32, a, b, c, d []float32, noise []uint32, base float32, flip uint32) {
+	a, b, c, d, noise = a[:len(codes)], b[:len(codes)], c[:len(codes)], d[:len(codes)], noise[:len(codes)]
+	switch s {
+	case neon:
+		packMNEON(codes, a, b, c, d, noise, base, flip)
+	default:
+		packMGeneric(codes, a, b, c, d, noise, base, flip)
+	}
+}
+
+// packV is the codes of a V8 matrix.
+func (s isa) packV(codes []uint32, a, b, c, d []float32, noise []uint32, base float32, flip uint32) {
+	a, b, c, d, noise = a[:len(codes)], b[:len(codes)], c[:len(codes)], d[:len(codes)], noise[:len(codes)]
+	switch s {
+	case neon:
+		packVNEON(codes, a, b, c, d, noise, base, flip)
+	default:
+		packVGeneric(codes, a, b, c, d, noise, base, flip)
+	}
+}
+
+// narrowNoisy is dst = src rounded to bf16 with noise.
+func (s isa) narrowNoisy(dst []uint16, src []float32, noise []uint32, flip uint32) {
+	src, noise = src[:len(dst)], noise[:len(dst)]
+	switch s {
+	case neon:
+		narrowNoisyNEON(dst, src, noise, flip)
+	default:
+		narrowNoisyGeneric(dst, src, noise, flip)
 	}
 }

@@ -5348,6 +5348,866 @@ loop:
 	VZEROUPPER                                   // for SSE code that follows
 	RET
 
+// func maxAbsAVX2(x []float32) float32
+// maxAbsAVX2 is the largest magnitude, NaN where there is one, -Inf of none.
+TEXT ·maxAbsAVX2(SB), NOSPLIT, $0-28
+	VBROADCASTSS constantsAVX2<>+16(SB), Y0      // -Inf
+	VBROADCASTSS constantsAVX2<>+12(SB), Y1      // 0
+	VBROADCASTSS constantsAVX2<>+96(SB), Y2      // magnitude
+	VBROADCASTSS constantsAVX2<>+20(SB), Y3      // NaN
+	VMOVAPS Y0, Y4                               // maxima
+	VMOVAPS Y0, Y5
+	VMOVAPS Y1, Y6                               // NaNs
+	VMOVAPS Y1, Y7
+	MOVQ x_base+0(FP), DI                        // x
+	MOVQ x_len+8(FP), CX                         // elements left
+	XORL AX, AX                                  // elements done
+	SUBQ $16, CX                                 // a full round?
+	JLT  tail1
+
+loop1:
+	VMOVUPS (DI)(AX*4), Y1                       // x
+	VMOVUPS 32(DI)(AX*4), Y8
+	VPAND Y2, Y1, Y1                             // x & magnitude
+	VPAND Y2, Y8, Y8
+	VMAXPS Y1, Y4, Y4                            // maxima = max(maxima, x & magnitude)
+	VMAXPS Y8, Y5, Y5
+	VCMPPS $3, Y1, Y1, Y9                        // a NaN stays
+	VBLENDVPS Y9, Y1, Y6, Y6
+	VCMPPS $3, Y8, Y8, Y9
+	VBLENDVPS Y9, Y8, Y7, Y7
+	ADDQ $16, AX                                 // 16 elements on
+	SUBQ $16, CX
+	JGE  loop1
+
+tail1:
+	ADDQ $16, CX                                 // elements left
+	JEQ  done1
+	LEAQ lanesAVX2<>+64(SB), R14                 // mask of the lanes that exist
+	MOVQ CX, R15
+	NEGQ R15
+	LEAQ (R14)(R15*4), R14
+	VMOVUPS (R14), Y9                            // lanes that exist
+	VMASKMOVPS (DI)(AX*4), Y9, Y1                // x
+	VMOVUPS 32(R14), Y9                          // lanes that exist
+	VMASKMOVPS 32(DI)(AX*4), Y9, Y8
+	VPAND Y2, Y1, Y1                             // x & magnitude
+	VPAND Y2, Y8, Y8
+	VMOVUPS (R14), Y9                            // lanes that exist
+	VBLENDVPS Y9, Y1, Y0, Y1                     // x & magnitude
+	VMOVUPS 32(R14), Y9                          // lanes that exist
+	VBLENDVPS Y9, Y8, Y0, Y8
+	VMAXPS Y1, Y4, Y4                            // maxima = max(maxima, x & magnitude)
+	VMAXPS Y8, Y5, Y5
+	VCMPPS $3, Y1, Y1, Y9                        // a NaN stays
+	VBLENDVPS Y9, Y1, Y6, Y6
+	VCMPPS $3, Y8, Y8, Y9
+	VBLENDVPS Y9, Y8, Y7, Y7
+
+done1:
+	VADDPS Y7, Y6, Y0                            // lanes 8 apart
+	VEXTRACTF128 $1, Y0, X1
+	VADDPS X1, X0, X0                            // 4 apart
+	VPERMILPS $0x0E, X0, X1
+	VADDPS X1, X0, X0                            // 2 apart
+	VPERMILPS $0x01, X0, X1
+	VADDSS X1, X0, X0                            // 1 apart
+	VMAXPS Y5, Y4, Y1                            // lanes 8 apart
+	VEXTRACTF128 $1, Y1, X2
+	VMAXPS X2, X1, X1                            // 4 apart
+	VPERMILPS $0x0E, X1, X2
+	VMAXPS X2, X1, X1                            // 2 apart
+	VPERMILPS $0x01, X1, X2
+	VMAXSS X2, X1, X1                            // 1 apart
+	VCMPPS $3, Y0, Y0, Y2                        // NaNs is NaN ? NaN : max
+	VBLENDVPS Y2, Y3, Y1, Y0
+	VMOVSS X0, ret+24(FP)                        // NaNs is NaN ? NaN : max
+	VZEROUPPER                                   // for SSE code that follows
+	RET
+
+// func unpackMAVX2(a, b, c, d []float32, codes []uint32, base float32)
+// unpackMAVX2 is what the codes of an M8 matrix stand for.
+TEXT ·unpackMAVX2(SB), NOSPLIT, $0-124
+	VBROADCASTSS constantsAVX2<>+100(SB), Y0     // 0x7f00000
+	VBROADCASTSS base+120(FP), Y1                // base
+	VBROADCASTSS constantsAVX2<>+28(SB), Y2      // sign
+	MOVQ codes_base+96(FP), DI                   // codes
+	MOVQ a_base+0(FP), SI                        // a
+	MOVQ b_base+24(FP), DX                       // b
+	MOVQ c_base+48(FP), BX                       // c
+	MOVQ d_base+72(FP), R8                       // d
+	MOVQ a_len+8(FP), CX                         // elements left
+	XORL AX, AX                                  // elements done
+	SUBQ $16, CX                                 // a full round?
+	JLT  tail1
+
+loop1:
+	PREFETCHT0 2048(DI)(AX*4)
+	VMOVUPS (DI)(AX*4), Y3                       // word = codes
+	VMOVUPS 32(DI)(AX*4), Y4
+	VPSLLD $20, Y3, Y5                           // word<<20
+	VPSLLD $20, Y4, Y6
+	VPAND Y0, Y5, Y5                             // c<<20 = word<<20 & 0x7f00000
+	VPAND Y0, Y6, Y6
+	VPADDD Y1, Y5, Y5                            // c<<20 + base
+	VPADDD Y1, Y6, Y6
+	VPSLLD $24, Y3, Y7                           // word<<24
+	VPSLLD $24, Y4, Y8
+	VPAND Y2, Y7, Y7                             // sign = word<<24 & sign
+	VPAND Y2, Y8, Y8
+	VSUBPS Y1, Y5, Y5                            // (c<<20 + base) - base
+	VSUBPS Y1, Y6, Y6
+	VPOR Y7, Y5, Y5                              // ((c<<20 + base) - base) | sign
+	VPOR Y8, Y6, Y6
+	VMOVUPS Y5, (SI)(AX*4)                       // a = ((c<<20 + base) - base) | sign
+	VMOVUPS Y6, 32(SI)(AX*4)
+	VPSLLD $12, Y3, Y5                           // word<<12
+	VPSLLD $12, Y4, Y6
+	VPAND Y0, Y5, Y5                             // c<<20 = word<<12 & 0x7f00000
+	VPAND Y0, Y6, Y6
+	VPADDD Y1, Y5, Y5                            // c<<20 + base
+	VPADDD Y1, Y6, Y6
+	VPSLLD $16, Y3, Y7                           // word<<16
+	VPSLLD $16, Y4, Y8
+	VPAND Y2, Y7, Y7                             // sign = word<<16 & sign
+	VPAND Y2, Y8, Y8
+	VSUBPS Y1, Y5, Y5                            // (c<<20 + base) - base
+	VSUBPS Y1, Y6, Y6
+	VPOR Y7, Y5, Y5                              // ((c<<20 + base) - base) | sign
+	VPOR Y8, Y6, Y6
+	VMOVUPS Y5, (DX)(AX*4)                       // b = ((c<<20 + base) - base) | sign
+	VMOVUPS Y6, 32(DX)(AX*4)
+	VPSLLD $4, Y3, Y5                            // word<<4
+	VPSLLD $4, Y4, Y6
+	VPAND Y0, Y5, Y5                             // c<<20 = word<<4 & 0x7f00000
+	VPAND Y0, Y6, Y6
+	VPADDD Y1, Y5, Y5                            // c<<20 + base
+	VPADDD Y1, Y6, Y6
+	VPSLLD $8, Y3, Y7                            // word<<8
+	VPSLLD $8, Y4, Y8
+	VPAND Y2, Y7, Y7                             // sign = word<<8 & sign
+	VPAND Y2, Y8, Y8
+	VSUBPS Y1, Y5, Y5                            // (c<<20 + base) - base
+	VSUBPS Y1, Y6, Y6
+	VPOR Y7, Y5, Y5                              // ((c<<20 + base) - base) | sign
+	VPOR Y8, Y6, Y6
+	VMOVUPS Y5, (BX)(AX*4)                       // c = ((c<<20 + base) - base) | sign
+	VMOVUPS Y6, 32(BX)(AX*4)
+	VPSRLD $4, Y3, Y5                            // word>>4
+	VPSRLD $4, Y4, Y6
+	VPAND Y0, Y5, Y5                             // c<<20 = word>>4 & 0x7f00000
+	VPAND Y0, Y6, Y6
+	VPADDD Y1, Y5, Y5                            // c<<20 + base
+	VPADDD Y1, Y6, Y6
+	VPSLLD $0, Y3, Y3                            // word<<0
+	VPSLLD $0, Y4, Y4
+	VPAND Y2, Y3, Y3                             // sign = word<<0 & sign
+	VPAND Y2, Y4, Y4
+	VSUBPS Y1, Y5, Y5                            // (c<<20 + base) - base
+	VSUBPS Y1, Y6, Y6
+	VPOR Y3, Y5, Y5                              // ((c<<20 + base) - base) | sign
+	VPOR Y4, Y6, Y6
+	VMOVUPS Y5, (R8)(AX*4)                       // d = ((c<<20 + base) - base) | sign
+	VMOVUPS Y6, 32(R8)(AX*4)
+	ADDQ $16, AX                                 // 16 elements on
+	SUBQ $16, CX
+	JGE  loop1
+
+tail1:
+	ADDQ $16, CX                                 // elements left
+	JEQ  done1
+	LEAQ lanesAVX2<>+64(SB), R14                 // mask of the lanes that exist
+	MOVQ CX, R15
+	NEGQ R15
+	LEAQ (R14)(R15*4), R14
+	VMOVUPS (R14), Y5                            // lanes that exist
+	VMASKMOVPS (DI)(AX*4), Y5, Y3                // word = codes
+	VMOVUPS 32(R14), Y5                          // lanes that exist
+	VMASKMOVPS 32(DI)(AX*4), Y5, Y4
+	VPSLLD $20, Y3, Y5                           // word<<20
+	VPSLLD $20, Y4, Y6
+	VPAND Y0, Y5, Y5                             // c<<20 = word<<20 & 0x7f00000
+	VPAND Y0, Y6, Y6
+	VPADDD Y1, Y5, Y5                            // c<<20 + base
+	VPADDD Y1, Y6, Y6
+	VPSLLD $24, Y3, Y7                           // word<<24
+	VPSLLD $24, Y4, Y8
+	VPAND Y2, Y7, Y7                             // sign = word<<24 & sign
+	VPAND Y2, Y8, Y8
+	VSUBPS Y1, Y5, Y5                            // (c<<20 + base) - base
+	VSUBPS Y1, Y6, Y6
+	VPOR Y7, Y5, Y5                              // ((c<<20 + base) - base) | sign
+	VPOR Y8, Y6, Y6
+	VMOVUPS (R14), Y7                            // lanes that exist
+	VMASKMOVPS Y5, Y7, (SI)(AX*4)                // a = ((c<<20 + base) - base) | sign
+	VMOVUPS 32(R14), Y7                          // lanes that exist
+	VMASKMOVPS Y6, Y7, 32(SI)(AX*4)
+	VPSLLD $12, Y3, Y5                           // word<<12
+	VPSLLD $12, Y4, Y6
+	VPAND Y0, Y5, Y5                             // c<<20 = word<<12 & 0x7f00000
+	VPAND Y0, Y6, Y6
+	VPADDD Y1, Y5, Y5                            // c<<20 + base
+	VPADDD Y1, Y6, Y6
+	VPSLLD $16, Y3, Y7                           // word<<16
+	VPSLLD $16, Y4, Y8
+	VPAND Y2, Y7, Y7                             // sign = word<<16 & sign
+	VPAND Y2, Y8, Y8
+	VSUBPS Y1, Y5, Y5                            // (c<<20 + base) - base
+	VSUBPS Y1, Y6, Y6
+	VPOR Y7, Y5, Y5                              // ((c<<20 + base) - base) | sign
+	VPOR Y8, Y6, Y6
+	VMOVUPS (R14), Y7                            // lanes that exist
+	VMASKMOVPS Y5, Y7, (DX)(AX*4)                // b = ((c<<20 + base) - base) | sign
+	VMOVUPS 32(R14), Y7                          // lanes that exist
+	VMASKMOVPS Y6, Y7, 32(DX)(AX*4)
+	VPSLLD $4, Y3, Y5                            // word<<4
+	VPSLLD $4, Y4, Y6
+	VPAND Y0, Y5, Y5                             // c<<20 = word<<4 & 0x7f00000
+	VPAND Y0, Y6, Y6
+	VPADDD Y1, Y5, Y5                            // c<<20 + base
+	VPADDD Y1, Y6, Y6
+	VPSLLD $8, Y3, Y7                            // word<<8
+	VPSLLD $8, Y4, Y8
+	VPAND Y2, Y7, Y7                             // sign = word<<8 & sign
+	VPAND Y2, Y8, Y8
+	VSUBPS Y1, Y5, Y5                            // (c<<20 + base) - base
+	VSUBPS Y1, Y6, Y6
+	VPOR Y7, Y5, Y5                              // ((c<<20 + base) - base) | sign
+	VPOR Y8, Y6, Y6
+	VMOVUPS (R14), Y7                            // lanes that exist
+	VMASKMOVPS Y5, Y7, (BX)(AX*4)                // c = ((c<<20 + base) - base) | sign
+	VMOVUPS 32(R14), Y7                          // lanes that exist
+	VMASKMOVPS Y6, Y7, 32(BX)(AX*4)
+	VPSRLD $4, Y3, Y5                            // word>>4
+	VPSRLD $4, Y4, Y6
+	VPAND Y0, Y5, Y5                             // c<<20 = word>>4 & 0x7f00000
+	VPAND Y0, Y6, Y6
+	VPADDD Y1, Y5, Y5                            // c<<20 + base
+	VPADDD Y1, Y6, Y6
+	VPSLLD $0, Y3, Y3                            // word<<0
+	VPSLLD $0, Y4, Y4
+	VPAND Y2, Y3, Y3                             // sign = word<<0 & sign
+	VPAND Y2, Y4, Y4
+	VSUBPS Y1, Y5, Y5                            // (c<<20 + base) - base
+	VSUBPS Y1, Y6, Y6
+	VPOR Y3, Y5, Y5                              // ((c<<20 + base) - base) | sign
+	VPOR Y4, Y6, Y6
+	VMOVUPS (R14), Y3                            // lanes that exist
+	VMASKMOVPS Y5, Y3, (R8)(AX*4)                // d = ((c<<20 + base) - base) | sign
+	VMOVUPS 32(R14), Y3                          // lanes that exist
+	VMASKMOVPS Y6, Y3, 32(R8)(AX*4)
+
+done1:
+	VZEROUPPER                                   // for SSE code that follows
+	RET
+
+// func unpackVAVX2(a, b, c, d []float32, codes []uint32, base float32)
+// unpackVAVX2 is what the codes of a V8 matrix stand for.
+TEXT ·unpackVAVX2(SB), NOSPLIT, $0-124
+	VBROADCASTSS constantsAVX2<>+104(SB), Y0     // 0xff00000
+	VBROADCASTSS base+120(FP), Y1                // base
+	MOVQ codes_base+96(FP), DI                   // codes
+	MOVQ a_base+0(FP), SI                        // a
+	MOVQ b_base+24(FP), DX                       // b
+	MOVQ c_base+48(FP), BX                       // c
+	MOVQ d_base+72(FP), R8                       // d
+	MOVQ a_len+8(FP), CX                         // elements left
+	XORL AX, AX                                  // elements done
+	SUBQ $16, CX                                 // a full round?
+	JLT  tail1
+
+loop1:
+	PREFETCHT0 2048(DI)(AX*4)
+	VMOVUPS (DI)(AX*4), Y2                       // word = codes
+	VMOVUPS 32(DI)(AX*4), Y3
+	VPSLLD $20, Y2, Y4                           // word<<20
+	VPSLLD $20, Y3, Y5
+	VPAND Y0, Y4, Y4                             // c<<20 = word<<20 & 0xff00000
+	VPAND Y0, Y5, Y5
+	VPADDD Y1, Y4, Y4                            // c<<20 + base
+	VPADDD Y1, Y5, Y5
+	VMOVUPS Y4, (SI)(AX*4)                       // a = c<<20 + base
+	VMOVUPS Y5, 32(SI)(AX*4)
+	VPSLLD $12, Y2, Y4                           // word<<12
+	VPSLLD $12, Y3, Y5
+	VPAND Y0, Y4, Y4                             // c<<20 = word<<12 & 0xff00000
+	VPAND Y0, Y5, Y5
+	VPADDD Y1, Y4, Y4                            // c<<20 + base
+	VPADDD Y1, Y5, Y5
+	VMOVUPS Y4, (DX)(AX*4)                       // b = c<<20 + base
+	VMOVUPS Y5, 32(DX)(AX*4)
+	VPSLLD $4, Y2, Y4                            // word<<4
+	VPSLLD $4, Y3, Y5
+	VPAND Y0, Y4, Y4                             // c<<20 = word<<4 & 0xff00000
+	VPAND Y0, Y5, Y5
+	VPADDD Y1, Y4, Y4                            // c<<20 + base
+	VPADDD Y1, Y5, Y5
+	VMOVUPS Y4, (BX)(AX*4)                       // c = c<<20 + base
+	VMOVUPS Y5, 32(BX)(AX*4)
+	VPSRLD $4, Y2, Y2                            // word>>4
+	VPSRLD $4, Y3, Y3
+	VPAND Y0, Y2, Y2                             // c<<20 = word>>4 & 0xff00000
+	VPAND Y0, Y3, Y3
+	VPADDD Y1, Y2, Y2                            // c<<20 + base
+	VPADDD Y1, Y3, Y3
+	VMOVUPS Y2, (R8)(AX*4)                       // d = c<<20 + base
+	VMOVUPS Y3, 32(R8)(AX*4)
+	ADDQ $16, AX                                 // 16 elements on
+	SUBQ $16, CX
+	JGE  loop1
+
+tail1:
+	ADDQ $16, CX                                 // elements left
+	JEQ  done1
+	LEAQ lanesAVX2<>+64(SB), R14                 // mask of the lanes that exist
+	MOVQ CX, R15
+	NEGQ R15
+	LEAQ (R14)(R15*4), R14
+	VMOVUPS (R14), Y4                            // lanes that exist
+	VMASKMOVPS (DI)(AX*4), Y4, Y2                // word = codes
+	VMOVUPS 32(R14), Y4                          // lanes that exist
+	VMASKMOVPS 32(DI)(AX*4), Y4, Y3
+	VPSLLD $20, Y2, Y4                           // word<<20
+	VPSLLD $20, Y3, Y5
+	VPAND Y0, Y4, Y4                             // c<<20 = word<<20 & 0xff00000
+	VPAND Y0, Y5, Y5
+	VPADDD Y1, Y4, Y4                            // c<<20 + base
+	VPADDD Y1, Y5, Y5
+	VMOVUPS (R14), Y6                            // lanes that exist
+	VMASKMOVPS Y4, Y6, (SI)(AX*4)                // a = c<<20 + base
+	VMOVUPS 32(R14), Y6                          // lanes that exist
+	VMASKMOVPS Y5, Y6, 32(SI)(AX*4)
+	VPSLLD $12, Y2, Y4                           // word<<12
+	VPSLLD $12, Y3, Y5
+	VPAND Y0, Y4, Y4                             // c<<20 = word<<12 & 0xff00000
+	VPAND Y0, Y5, Y5
+	VPADDD Y1, Y4, Y4                            // c<<20 + base
+	VPADDD Y1, Y5, Y5
+	VMOVUPS (R14), Y6                            // lanes that exist
+	VMASKMOVPS Y4, Y6, (DX)(AX*4)                // b = c<<20 + base
+	VMOVUPS 32(R14), Y6                          // lanes that exist
+	VMASKMOVPS Y5, Y6, 32(DX)(AX*4)
+	VPSLLD $4, Y2, Y4                            // word<<4
+	VPSLLD $4, Y3, Y5
+	VPAND Y0, Y4, Y4                             // c<<20 = word<<4 & 0xff00000
+	VPAND Y0, Y5, Y5
+	VPADDD Y1, Y4, Y4                            // c<<20 + base
+	VPADDD Y1, Y5, Y5
+	VMOVUPS (R14), Y6                            // lanes that exist
+	VMASKMOVPS Y4, Y6, (BX)(AX*4)                // c = c<<20 + base
+	VMOVUPS 32(R14), Y6                          // lanes that exist
+	VMASKMOVPS Y5, Y6, 32(BX)(AX*4)
+	VPSRLD $4, Y2, Y2                            // word>>4
+	VPSRLD $4, Y3, Y3
+	VPAND Y0, Y2, Y2                             // c<<20 = word>>4 & 0xff00000
+	VPAND Y0, Y3, Y3
+	VPADDD Y1, Y2, Y2                            // c<<20 + base
+	VPADDD Y1, Y3, Y3
+	VMOVUPS (R14), Y4                            // lanes that exist
+	VMASKMOVPS Y2, Y4, (R8)(AX*4)                // d = c<<20 + base
+	VMOVUPS 32(R14), Y4                          // lanes that exist
+	VMASKMOVPS Y3, Y4, 32(R8)(AX*4)
+
+done1:
+	VZEROUPPER                                   // for SSE code that follows
+	RET
+
+// func packMAVX2(codes []uint32, a, b, c, d []float32, noise []uint32, base float32, flip uint32)
+// packMAVX2 is the codes of an M8 matrix.
+TEXT ·packMAVX2(SB), NOSPLIT, $0-152
+	VBROADCASTSS constantsAVX2<>+108(SB), Y0     // 20 bits
+	VBROADCASTSS constantsAVX2<>+96(SB), Y1      // magnitude
+	VBROADCASTSS base+144(FP), Y2                // base
+	VBROADCASTSS constantsAVX2<>+112(SB), Y3     // sign
+	MOVQ noise_base+120(FP), DI                  // noise
+	MOVQ a_base+24(FP), SI                       // a
+	MOVQ b_base+48(FP), DX                       // b
+	MOVQ c_base+72(FP), BX                       // c
+	MOVQ d_base+96(FP), R8                       // d
+	MOVQ codes_base+0(FP), R9                    // codes
+	MOVQ codes_len+8(FP), CX                     // elements left
+	XORL AX, AX                                  // elements done
+	SUBQ $16, CX                                 // a full round?
+	JLT  tail1
+
+loop1:
+	VMOVUPS (DI)(AX*4), Y4                       // noise
+	VMOVUPS 32(DI)(AX*4), Y5
+	VBROADCASTSS flip+148(FP), Y6                // flip
+	VPXOR Y6, Y4, Y4                             // x = noise ^ flip
+	VPXOR Y6, Y5, Y5
+	VPAND Y0, Y4, Y6                             // low = x & 20 bits
+	VPAND Y0, Y5, Y7
+	VPSRLD $12, Y4, Y4                           // high = x>>12
+	VPSRLD $12, Y5, Y5
+	VPXOR Y0, Y6, Y8                             // ^low = low ^ 20 bits
+	VPXOR Y0, Y7, Y9
+	VPXOR Y0, Y4, Y10                            // ^high = high ^ 20 bits
+	VPXOR Y0, Y5, Y11
+	VMOVUPS (SI)(AX*4), Y12                      // a
+	VMOVUPS 32(SI)(AX*4), Y13
+	VPAND Y1, Y12, Y14                           // |a| = a & magnitude
+	VPAND Y1, Y13, Y15
+	VADDPS Y2, Y14, Y14                          // |a| + base
+	VADDPS Y2, Y15, Y15
+	VPSRLD $24, Y12, Y12                         // a>>24
+	VPSRLD $24, Y13, Y13
+	VPAND Y3, Y12, Y12                           // sign = a>>24 & sign
+	VPAND Y3, Y13, Y13
+	VPADDD Y6, Y14, Y14                          // |a| + base + low
+	VPADDD Y7, Y15, Y15
+	VPSUBD Y2, Y14, Y14                          // (|a| + base + low) - base
+	VPSUBD Y2, Y15, Y15
+	VPSRLD $20, Y14, Y14                         // c = ((|a| + base + low) - base)>>20
+	VPSRLD $20, Y15, Y15
+	VPOR Y12, Y14, Y14                           // c = c | sign
+	VPOR Y13, Y15, Y15
+	VMOVUPS (DX)(AX*4), Y6                       // b
+	VMOVUPS 32(DX)(AX*4), Y7
+	VPAND Y1, Y6, Y12                            // |b| = b & magnitude
+	VPAND Y1, Y7, Y13
+	VADDPS Y2, Y12, Y12                          // |b| + base
+	VADDPS Y2, Y13, Y13
+	VPSRLD $24, Y6, Y6                           // b>>24
+	VPSRLD $24, Y7, Y7
+	VPAND Y3, Y6, Y6                             // sign = b>>24 & sign
+	VPAND Y3, Y7, Y7
+	VPADDD Y4, Y12, Y12                          // |b| + base + high
+	VPADDD Y5, Y13, Y13
+	VPSUBD Y2, Y12, Y12                          // (|b| + base + high) - base
+	VPSUBD Y2, Y13, Y13
+	VPSRLD $20, Y12, Y12                         // c = ((|b| + base + high) - base)>>20
+	VPSRLD $20, Y13, Y13
+	VPOR Y6, Y12, Y12                            // c = c | sign
+	VPOR Y7, Y13, Y13
+	VPSLLD $8, Y12, Y12                          // c<<8
+	VPSLLD $8, Y13, Y13
+	VPOR Y12, Y14, Y14                           // word = c | c<<8
+	VPOR Y13, Y15, Y15
+	VMOVUPS (BX)(AX*4), Y4                       // c
+	VMOVUPS 32(BX)(AX*4), Y5
+	VPAND Y1, Y4, Y6                             // |c| = c & magnitude
+	VPAND Y1, Y5, Y7
+	VADDPS Y2, Y6, Y6                            // |c| + base
+	VADDPS Y2, Y7, Y7
+	VPSRLD $24, Y4, Y4                           // c>>24
+	VPSRLD $24, Y5, Y5
+	VPAND Y3, Y4, Y4                             // sign = c>>24 & sign
+	VPAND Y3, Y5, Y5
+	VPADDD Y8, Y6, Y6                            // |c| + base + ^low
+	VPADDD Y9, Y7, Y7
+	VPSUBD Y2, Y6, Y6                            // (|c| + base + ^low) - base
+	VPSUBD Y2, Y7, Y7
+	VPSRLD $20, Y6, Y6                           // c = ((|c| + base + ^low) - base)>>20
+	VPSRLD $20, Y7, Y7
+	VPOR Y4, Y6, Y6                              // c = c | sign
+	VPOR Y5, Y7, Y7
+	VPSLLD $16, Y6, Y6                           // c<<16
+	VPSLLD $16, Y7, Y7
+	VPOR Y6, Y14, Y14                            // word = word | c<<16
+	VPOR Y7, Y15, Y15
+	VMOVUPS (R8)(AX*4), Y4                       // d
+	VMOVUPS 32(R8)(AX*4), Y5
+	VPAND Y1, Y4, Y6                             // |d| = d & magnitude
+	VPAND Y1, Y5, Y7
+	VADDPS Y2, Y6, Y6                            // |d| + base
+	VADDPS Y2, Y7, Y7
+	VPSRLD $24, Y4, Y4                           // d>>24
+	VPSRLD $24, Y5, Y5
+	VPAND Y3, Y4, Y4                             // sign = d>>24 & sign
+	VPAND Y3, Y5, Y5
+	VPADDD Y10, Y6, Y6                           // |d| + base + ^high
+	VPADDD Y11, Y7, Y7
+	VPSUBD Y2, Y6, Y6                            // (|d| + base + ^high) - base
+	VPSUBD Y2, Y7, Y7
+	VPSRLD $20, Y6, Y6                           // c = ((|d| + base + ^high) - base)>>20
+	VPSRLD $20, Y7, Y7
+	VPOR Y4, Y6, Y6                              // c = c | sign
+	VPOR Y5, Y7, Y7
+	VPSLLD $24, Y6, Y6                           // c<<24
+	VPSLLD $24, Y7, Y7
+	VPOR Y6, Y14, Y14                            // word = word | c<<24
+	VPOR Y7, Y15, Y15
+	VMOVUPS Y14, (R9)(AX*4)                      // codes = word
+	VMOVUPS Y15, 32(R9)(AX*4)
+	ADDQ $16, AX                                 // 16 elements on
+	SUBQ $16, CX
+	JGE  loop1
+
+tail1:
+	ADDQ $16, CX                                 // elements left
+	JEQ  done1
+	LEAQ lanesAVX2<>+64(SB), R14                 // mask of the lanes that exist
+	MOVQ CX, R15
+	NEGQ R15
+	LEAQ (R14)(R15*4), R14
+	VMOVUPS (R14), Y6                            // lanes that exist
+	VMASKMOVPS (DI)(AX*4), Y6, Y4                // noise
+	VMOVUPS 32(R14), Y6                          // lanes that exist
+	VMASKMOVPS 32(DI)(AX*4), Y6, Y5
+	VBROADCASTSS flip+148(FP), Y6                // flip
+	VPXOR Y6, Y4, Y4                             // x = noise ^ flip
+	VPXOR Y6, Y5, Y5
+	VPAND Y0, Y4, Y6                             // low = x & 20 bits
+	VPAND Y0, Y5, Y7
+	VPSRLD $12, Y4, Y4                           // high = x>>12
+	VPSRLD $12, Y5, Y5
+	VPXOR Y0, Y6, Y8                             // ^low = low ^ 20 bits
+	VPXOR Y0, Y7, Y9
+	VPXOR Y0, Y4, Y10                            // ^high = high ^ 20 bits
+	VPXOR Y0, Y5, Y11
+	VMOVUPS (R14), Y14                           // lanes that exist
+	VMASKMOVPS (SI)(AX*4), Y14, Y12              // a
+	VMOVUPS 32(R14), Y14                         // lanes that exist
+	VMASKMOVPS 32(SI)(AX*4), Y14, Y13
+	VPAND Y1, Y12, Y14                           // |a| = a & magnitude
+	VPAND Y1, Y13, Y15
+	VADDPS Y2, Y14, Y14                          // |a| + base
+	VADDPS Y2, Y15, Y15
+	VPSRLD $24, Y12, Y12                         // a>>24
+	VPSRLD $24, Y13, Y13
+	VPAND Y3, Y12, Y12                           // sign = a>>24 & sign
+	VPAND Y3, Y13, Y13
+	VPADDD Y6, Y14, Y14                          // |a| + base + low
+	VPADDD Y7, Y15, Y15
+	VPSUBD Y2, Y14, Y14                          // (|a| + base + low) - base
+	VPSUBD Y2, Y15, Y15
+	VPSRLD $20, Y14, Y14                         // c = ((|a| + base + low) - base)>>20
+	VPSRLD $20, Y15, Y15
+	VPOR Y12, Y14, Y14                           // c = c | sign
+	VPOR Y13, Y15, Y15
+	VMOVUPS (R14), Y12                           // lanes that exist
+	VMASKMOVPS (DX)(AX*4), Y12, Y6               // b
+	VMOVUPS 32(R14), Y12                         // lanes that exist
+	VMASKMOVPS 32(DX)(AX*4), Y12, Y7
+	VPAND Y1, Y6, Y12                            // |b| = b & magnitude
+	VPAND Y1, Y7, Y13
+	VADDPS Y2, Y12, Y12                          // |b| + base
+	VADDPS Y2, Y13, Y13
+	VPSRLD $24, Y6, Y6                           // b>>24
+	VPSRLD $24, Y7, Y7
+	VPAND Y3, Y6, Y6                             // sign = b>>24 & sign
+	VPAND Y3, Y7, Y7
+	VPADDD Y4, Y12, Y12                          // |b| + base + high
+	VPADDD Y5, Y13, Y13
+	VPSUBD Y2, Y12, Y12                          // (|b| + base + high) - base
+	VPSUBD Y2, Y13, Y13
+	VPSRLD $20, Y12, Y12                         // c = ((|b| + base + high) - base)>>20
+	VPSRLD $20, Y13, Y13
+	VPOR Y6, Y12, Y12                            // c = c | sign
+	VPOR Y7, Y13, Y13
+	VPSLLD $8, Y12, Y12                          // c<<8
+	VPSLLD $8, Y13, Y13
+	VPOR Y12, Y14, Y14                           // word = c | c<<8
+	VPOR Y13, Y15, Y15
+	VMOVUPS (R14), Y6                            // lanes that exist
+	VMASKMOVPS (BX)(AX*4), Y6, Y4                // c
+	VMOVUPS 32(R14), Y6                          // lanes that exist
+	VMASKMOVPS 32(BX)(AX*4), Y6, Y5
+	VPAND Y1, Y4, Y6                             // |c| = c & magnitude
+	VPAND Y1, Y5, Y7
+	VADDPS Y2, Y6, Y6                            // |c| + base
+	VADDPS Y2, Y7, Y7
+	VPSRLD $24, Y4, Y4                           // c>>24
+	VPSRLD $24, Y5, Y5
+	VPAND Y3, Y4, Y4                             // sign = c>>24 & sign
+	VPAND Y3, Y5, Y5
+	VPADDD Y8, Y6, Y6                            // |c| + base + ^low
+	VPADDD Y9, Y7, Y7
+	VPSUBD Y2, Y6, Y6                            // (|c| + base + ^low) - base
+	VPSUBD Y2, Y7, Y7
+	VPSRLD $20, Y6, Y6                           // c = ((|c| + base + ^low) - base)>>20
+	VPSRLD $20, Y7, Y7
+	VPOR Y4, Y6, Y6                              // c = c | sign
+	VPOR Y5, Y7, Y7
+	VPSLLD $16, Y6, Y6                           // c<<16
+	VPSLLD $16, Y7, Y7
+	VPOR Y6, Y14, Y14                            // word = word | c<<16
+	VPOR Y7, Y15, Y15
+	VMOVUPS (R14), Y6                            // lanes that exist
+	VMASKMOVPS (R8)(AX*4), Y6, Y4                // d
+	VMOVUPS 32(R14), Y6                          // lanes that exist
+	VMASKMOVPS 32(R8)(AX*4), Y6, Y5
+	VPAND Y1, Y4, Y6                             // |d| = d & magnitude
+	VPAND Y1, Y5, Y7
+	VADDPS Y2, Y6, Y6                            // |d| + base
+	VADDPS Y2, Y7, Y7
+	VPSRLD $24, Y4, Y4                           // d>>24
+	VPSRLD $24, Y5, Y5
+	VPAND Y3, Y4, Y4                             // sign = d>>24 & sign
+	VPAND Y3, Y5, Y5
+	VPADDD Y10, Y6, Y6                           // |d| + base + ^high
+	VPADDD Y11, Y7, Y7
+	VPSUBD Y2, Y6, Y6                            // (|d| + base + ^high) - base
+	VPSUBD Y2, Y7, Y7
+	VPSRLD $20, Y6, Y6                           // c = ((|d| + base + ^high) - base)>>20
+	VPSRLD $20, Y7, Y7
+	VPOR Y4, Y6, Y6                              // c = c | sign
+	VPOR Y5, Y7, Y7
+	VPSLLD $24, Y6, Y6                           // c<<24
+	VPSLLD $24, Y7, Y7
+	VPOR Y6, Y14, Y14                            // word = word | c<<24
+	VPOR Y7, Y15, Y15
+	VMOVUPS (R14), Y4                            // lanes that exist
+	VMASKMOVPS Y14, Y4, (R9)(AX*4)               // codes = word
+	VMOVUPS 32(R14), Y4                          // lanes that exist
+	VMASKMOVPS Y15, Y4, 32(R9)(AX*4)
+
+done1:
+	VZEROUPPER                                   // for SSE code that follows
+	RET
+
+// func packVAVX2(codes []uint32, a, b, c, d []float32, noise []uint32, base float32, flip uint32)
+// packVAVX2 is the codes of a V8 matrix.
+TEXT ·packVAVX2(SB), NOSPLIT, $0-152
+	VBROADCASTSS constantsAVX2<>+108(SB), Y0     // 20 bits
+	VBROADCASTSS flip+148(FP), Y1                // flip
+	VBROADCASTSS base+144(FP), Y2                // base
+	MOVQ noise_base+120(FP), DI                  // noise
+	MOVQ a_base+24(FP), SI                       // a
+	MOVQ b_base+48(FP), DX                       // b
+	MOVQ c_base+72(FP), BX                       // c
+	MOVQ d_base+96(FP), R8                       // d
+	MOVQ codes_base+0(FP), R9                    // codes
+	MOVQ codes_len+8(FP), CX                     // elements left
+	XORL AX, AX                                  // elements done
+	SUBQ $16, CX                                 // a full round?
+	JLT  tail1
+
+loop1:
+	VMOVUPS (DI)(AX*4), Y3                       // noise
+	VMOVUPS 32(DI)(AX*4), Y4
+	VPXOR Y1, Y3, Y3                             // x = noise ^ flip
+	VPXOR Y1, Y4, Y4
+	VPAND Y0, Y3, Y5                             // low = x & 20 bits
+	VPAND Y0, Y4, Y6
+	VPSRLD $12, Y3, Y3                           // high = x>>12
+	VPSRLD $12, Y4, Y4
+	VPXOR Y0, Y5, Y7                             // ^low = low ^ 20 bits
+	VPXOR Y0, Y6, Y8
+	VPXOR Y0, Y3, Y9                             // ^high = high ^ 20 bits
+	VPXOR Y0, Y4, Y10
+	VMOVUPS (SI)(AX*4), Y11                      // a
+	VMOVUPS 32(SI)(AX*4), Y12
+	VMAXPS Y11, Y2, Y11                          // max(a, base)
+	VMAXPS Y12, Y2, Y12
+	VPADDD Y5, Y11, Y11                          // max(a, base) + low
+	VPADDD Y6, Y12, Y12
+	VPSUBD Y2, Y11, Y11                          // (max(a, base) + low) - base
+	VPSUBD Y2, Y12, Y12
+	VPSRLD $20, Y11, Y11                         // c = ((max(a, base) + low) - base)>>20
+	VPSRLD $20, Y12, Y12
+	VMOVUPS (DX)(AX*4), Y5                       // b
+	VMOVUPS 32(DX)(AX*4), Y6
+	VMAXPS Y5, Y2, Y5                            // max(b, base)
+	VMAXPS Y6, Y2, Y6
+	VPADDD Y3, Y5, Y5                            // max(b, base) + high
+	VPADDD Y4, Y6, Y6
+	VPSUBD Y2, Y5, Y5                            // (max(b, base) + high) - base
+	VPSUBD Y2, Y6, Y6
+	VPSRLD $20, Y5, Y5                           // c = ((max(b, base) + high) - base)>>20
+	VPSRLD $20, Y6, Y6
+	VPSLLD $8, Y5, Y5                            // c<<8
+	VPSLLD $8, Y6, Y6
+	VPOR Y5, Y11, Y11                            // word = c | c<<8
+	VPOR Y6, Y12, Y12
+	VMOVUPS (BX)(AX*4), Y3                       // c
+	VMOVUPS 32(BX)(AX*4), Y4
+	VMAXPS Y3, Y2, Y3                            // max(c, base)
+	VMAXPS Y4, Y2, Y4
+	VPADDD Y7, Y3, Y3                            // max(c, base) + ^low
+	VPADDD Y8, Y4, Y4
+	VPSUBD Y2, Y3, Y3                            // (max(c, base) + ^low) - base
+	VPSUBD Y2, Y4, Y4
+	VPSRLD $20, Y3, Y3                           // c = ((max(c, base) + ^low) - base)>>20
+	VPSRLD $20, Y4, Y4
+	VPSLLD $16, Y3, Y3                           // c<<16
+	VPSLLD $16, Y4, Y4
+	VPOR Y3, Y11, Y11                            // word = word | c<<16
+	VPOR Y4, Y12, Y12
+	VMOVUPS (R8)(AX*4), Y3                       // d
+	VMOVUPS 32(R8)(AX*4), Y4
+	VMAXPS Y3, Y2, Y3                            // max(d, base)
+	VMAXPS Y4, Y2, Y4
+	VPADDD Y9, Y3, Y3                            // max(d, base) + ^high
+	VPADDD Y10, Y4, Y4
+	VPSUBD Y2, Y3, Y3                            // (max(d, base) + ^high) - base
+	VPSUBD Y2, Y4, Y4
+	VPSRLD $20, Y3, Y3                           // c = ((max(d, base) + ^high) - base)>>20
+	VPSRLD $20, Y4, Y4
+	VPSLLD $24, Y3, Y3                           // c<<24
+	VPSLLD $24, Y4, Y4
+	VPOR Y3, Y11, Y11                            // word = word | c<<24
+	VPOR Y4, Y12, Y12
+	VMOVUPS Y11, (R9)(AX*4)                      // codes = word
+	VMOVUPS Y12, 32(R9)(AX*4)
+	ADDQ $16, AX                                 // 16 elements on
+	SUBQ $16, CX
+	JGE  loop1
+
+tail1:
+	ADDQ $16, CX                                 // elements left
+	JEQ  done1
+	LEAQ lanesAVX2<>+64(SB), R14                 // mask of the lanes that exist
+	MOVQ CX, R15
+	NEGQ R15
+	LEAQ (R14)(R15*4), R14
+	VMOVUPS (R14), Y5                            // lanes that exist
+	VMASKMOVPS (DI)(AX*4), Y5, Y3                // noise
+	VMOVUPS 32(R14), Y5                          // lanes that exist
+	VMASKMOVPS 32(DI)(AX*4), Y5, Y4
+	VPXOR Y1, Y3, Y3                             // x = noise ^ flip
+	VPXOR Y1, Y4, Y4
+	VPAND Y0, Y3, Y5                             // low = x & 20 bits
+	VPAND Y0, Y4, Y6
+	VPSRLD $12, Y3, Y3                           // high = x>>12
+	VPSRLD $12, Y4, Y4
+	VPXOR Y0, Y5, Y7                             // ^low = low ^ 20 bits
+	VPXOR Y0, Y6, Y8
+	VPXOR Y0, Y3, Y9                             // ^high = high ^ 20 bits
+	VPXOR Y0, Y4, Y10
+	VMOVUPS (R14), Y13                           // lanes that exist
+	VMASKMOVPS (SI)(AX*4), Y13, Y11              // a
+	VMOVUPS 32(R14), Y13                         // lanes that exist
+	VMASKMOVPS 32(SI)(AX*4), Y13, Y12
+	VMAXPS Y11, Y2, Y11                          // max(a, base)
+	VMAXPS Y12, Y2, Y12
+	VPADDD Y5, Y11, Y11                          // max(a, base) + low
+	VPADDD Y6, Y12, Y12
+	VPSUBD Y2, Y11, Y11                          // (max(a, base) + low) - base
+	VPSUBD Y2, Y12, Y12
+	VPSRLD $20, Y11, Y11                         // c = ((max(a, base) + low) - base)>>20
+	VPSRLD $20, Y12, Y12
+	VMOVUPS (R14), Y13                           // lanes that exist
+	VMASKMOVPS (DX)(AX*4), Y13, Y5               // b
+	VMOVUPS 32(R14), Y13                         // lanes that exist
+	VMASKMOVPS 32(DX)(AX*4), Y13, Y6
+	VMAXPS Y5, Y2, Y5                            // max(b, base)
+	VMAXPS Y6, Y2, Y6
+	VPADDD Y3, Y5, Y5                            // max(b, base) + high
+	VPADDD Y4, Y6, Y6
+	VPSUBD Y2, Y5, Y5                            // (max(b, base) + high) - base
+	VPSUBD Y2, Y6, Y6
+	VPSRLD $20, Y5, Y5                           // c = ((max(b, base) + high) - base)>>20
+	VPSRLD $20, Y6, Y6
+	VPSLLD $8, Y5, Y5                            // c<<8
+	VPSLLD $8, Y6, Y6
+	VPOR Y5, Y11, Y11                            // word = c | c<<8
+	VPOR Y6, Y12, Y12
+	VMOVUPS (R14), Y5                            // lanes that exist
+	VMASKMOVPS (BX)(AX*4), Y5, Y3                // c
+	VMOVUPS 32(R14), Y5                          // lanes that exist
+	VMASKMOVPS 32(BX)(AX*4), Y5, Y4
+	VMAXPS Y3, Y2, Y3                            // max(c, base)
+	VMAXPS Y4, Y2, Y4
+	VPADDD Y7, Y3, Y3                            // max(c, base) + ^low
+	VPADDD Y8, Y4, Y4
+	VPSUBD Y2, Y3, Y3                            // (max(c, base) + ^low) - base
+	VPSUBD Y2, Y4, Y4
+	VPSRLD $20, Y3, Y3                           // c = ((max(c, base) + ^low) - base)>>20
+	VPSRLD $20, Y4, Y4
+	VPSLLD $16, Y3, Y3                           // c<<16
+	VPSLLD $16, Y4, Y4
+	VPOR Y3, Y11, Y11                            // word = word | c<<16
+	VPOR Y4, Y12, Y12
+	VMOVUPS (R14), Y5                            // lanes that exist
+	VMASKMOVPS (R8)(AX*4), Y5, Y3                // d
+	VMOVUPS 32(R14), Y5                          // lanes that exist
+	VMASKMOVPS 32(R8)(AX*4), Y5, Y4
+	VMAXPS Y3, Y2, Y3                            // max(d, base)
+	VMAXPS Y4, Y2, Y4
+	VPADDD Y9, Y3, Y3                            // max(d, base) + ^high
+	VPADDD Y10, Y4, Y4
+	VPSUBD Y2, Y3, Y3                            // (max(d, base) + ^high) - base
+	VPSUBD Y2, Y4, Y4
+	VPSRLD $20, Y3, Y3                           // c = ((max(d, base) + ^high) - base)>>20
+	VPSRLD $20, Y4, Y4
+	VPSLLD $24, Y3, Y3                           // c<<24
+	VPSLLD $24, Y4, Y4
+	VPOR Y3, Y11, Y11                            // word = word | c<<24
+	VPOR Y4, Y12, Y12
+	VMOVUPS (R14), Y3                            // lanes that exist
+	VMASKMOVPS Y11, Y3, (R9)(AX*4)               // codes = word
+	VMOVUPS 32(R14), Y3                          // lanes that exist
+	VMASKMOVPS Y12, Y3, 32(R9)(AX*4)
+
+done1:
+	VZEROUPPER                                   // for SSE code that follows
+	RET
+
+// func narrowNoisyAVX2(dst []uint16, src []float32, noise []uint32, flip uint32)
+// narrowNoisyAVX2 is dst = src rounded to bf16 with noise.
+TEXT ·narrowNoisyAVX2(SB), NOSPLIT, $32-76
+	VBROADCASTSS flip+72(FP), Y0                 // flip
+	VBROADCASTSS constantsAVX2<>+116(SB), Y1     // 16 bits
+	MOVQ noise_base+48(FP), DI                   // noise
+	MOVQ src_base+24(FP), SI                     // src
+	MOVQ dst_base+0(FP), DX                      // dst
+	MOVQ dst_len+8(FP), CX                       // elements left
+	XORL AX, AX                                  // elements done
+	SUBQ $16, CX                                 // a full round?
+	JLT  tail1
+
+loop1:
+	VMOVUPS (DI)(AX*4), Y2                       // noise
+	VMOVUPS 32(DI)(AX*4), Y3
+	VPXOR Y0, Y2, Y2                             // x = noise ^ flip
+	VPXOR Y0, Y3, Y3
+	VPAND Y1, Y2, Y2                             // low = x & 16 bits
+	VPAND Y1, Y3, Y3
+	VMOVUPS (SI)(AX*4), Y4                       // src
+	VMOVUPS 32(SI)(AX*4), Y5
+	VPADDD Y2, Y4, Y4                            // src + low
+	VPADDD Y3, Y5, Y5
+	VPSRLD $16, Y4, Y4                           // bf16 = (src + low)>>16
+	VPSRLD $16, Y5, Y5
+	VEXTRACTF128 $1, Y4, X2                      // dst = bf16
+	VPACKUSDW X2, X4, X2
+	VMOVUPS X2, (DX)(AX*2)
+	VEXTRACTF128 $1, Y5, X2
+	VPACKUSDW X2, X5, X2
+	VMOVUPS X2, 16(DX)(AX*2)
+	ADDQ $16, AX                                 // 16 elements on
+	SUBQ $16, CX
+	JGE  loop1
+
+tail1:
+	ADDQ $16, CX                                 // elements left
+	JEQ  done1
+	LEAQ lanesAVX2<>+64(SB), R14                 // mask of the lanes that exist
+	MOVQ CX, R15
+	NEGQ R15
+	LEAQ (R14)(R15*4), R14
+	VMOVUPS (R14), Y4                            // lanes that exist
+	VMASKMOVPS (DI)(AX*4), Y4, Y2                // noise
+	VMOVUPS 32(R14), Y4                          // lanes that exist
+	VMASKMOVPS 32(DI)(AX*4), Y4, Y3
+	VPXOR Y0, Y2, Y2                             // x = noise ^ flip
+	VPXOR Y0, Y3, Y3
+	VPAND Y1, Y2, Y2                             // low = x & 16 bits
+	VPAND Y1, Y3, Y3
+	VMOVUPS (R14), Y6                            // lanes that exist
+	VMASKMOVPS (SI)(AX*4), Y6, Y4                // src
+	VMOVUPS 32(R14), Y6                          // lanes that exist
+	VMASKMOVPS 32(SI)(AX*4), Y6, Y5
+	VPADDD Y2, Y4, Y4                            // src + low
+	VPADDD Y3, Y5, Y5
+	VPSRLD $16, Y4, Y4                           // bf16 = (src + low)>>16
+	VPSRLD $16, Y5, Y5
+	VEXTRACTF128 $1, Y4, X2                      // dst = bf16
+	VPACKUSDW X2, X4, X2
+	VMOVUPS X2, tail-32(SP)
+	VEXTRACTF128 $1, Y5, X2
+	VPACKUSDW X2, X5, X2
+	VMOVUPS X2, tail-16(SP)
+	LEAQ tail-32(SP), R10                        // dst
+	LEAQ (DX)(AX*2), R11
+	COPYHALF
+
+done1:
+	VZEROUPPER                                   // for SSE code that follows
+	RET
+
 DATA constantsAVX2<>+0(SB)/4, $0x00000001
 DATA constantsAVX2<>+4(SB)/4, $0x00007fff
 DATA constantsAVX2<>+8(SB)/4, $0x00000040
@@ -5372,7 +6232,13 @@ DATA constantsAVX2<>+80(SB)/4, $0xc47fc000
 DATA constantsAVX2<>+84(SB)/4, $0x4b000000
 DATA constantsAVX2<>+88(SB)/4, $0x000003ff
 DATA constantsAVX2<>+92(SB)/4, $0xffff0000
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $96
+DATA constantsAVX2<>+96(SB)/4, $0x7fffffff
+DATA constantsAVX2<>+100(SB)/4, $0x07f00000
+DATA constantsAVX2<>+104(SB)/4, $0x0ff00000
+DATA constantsAVX2<>+108(SB)/4, $0x000fffff
+DATA constantsAVX2<>+112(SB)/4, $0x00000080
+DATA constantsAVX2<>+116(SB)/4, $0x0000ffff
+GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $120
 
 DATA lanesAVX2<>+0(SB)/8, $0xffffffffffffffff
 DATA lanesAVX2<>+8(SB)/8, $0xffffffffffffffff

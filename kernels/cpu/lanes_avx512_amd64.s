@@ -2961,6 +2961,509 @@ loop:
 	VZEROUPPER                                   // for SSE code that follows
 	RET
 
+// func maxAbsAVX512(x []float32) float32
+// maxAbsAVX512 is the largest magnitude, NaN where there is one, -Inf of none.
+TEXT ·maxAbsAVX512(SB), NOSPLIT, $0-28
+	VBROADCASTSS constantsAVX512<>+16(SB), Z0    // -Inf
+	VBROADCASTSS constantsAVX512<>+12(SB), Z1    // 0
+	VBROADCASTSS constantsAVX512<>+96(SB), Z2    // magnitude
+	VBROADCASTSS constantsAVX512<>+20(SB), Z3    // NaN
+	VMOVAPS Z0, Z4                               // maxima
+	VMOVAPS Z1, Z5                               // NaNs
+	MOVQ x_base+0(FP), DI                        // x
+	MOVQ x_len+8(FP), CX                         // elements left
+	XORL AX, AX                                  // elements done
+	SUBQ $16, CX                                 // a full round?
+	JLT  tail1
+
+loop1:
+	VMOVUPS (DI)(AX*4), Z1                       // x
+	VPANDD Z2, Z1, Z1                            // x & magnitude
+	VMAXPS Z1, Z4, Z4                            // maxima = max(maxima, x & magnitude)
+	VCMPPS $3, Z1, Z1, K2                        // a NaN stays
+	VMOVAPS Z1, K2, Z5
+	ADDQ $16, AX                                 // 16 elements on
+	SUBQ $16, CX
+	JGE  loop1
+
+tail1:
+	ADDQ $16, CX                                 // elements left
+	JEQ  done1
+	MOVL $-1, R15                                // lanes that exist
+	BZHIL CX, R15, R15
+	KMOVW R15, K1
+	VMOVUPS.Z (DI)(AX*4), K1, Z1                 // x
+	VPANDD Z2, Z1, Z1                            // x & magnitude
+	VBLENDMPS Z1, Z0, K1, Z1                     // x & magnitude
+	VMAXPS Z1, Z4, Z4                            // maxima = max(maxima, x & magnitude)
+	VCMPPS $3, Z1, Z1, K2                        // a NaN stays
+	VMOVAPS Z1, K2, Z5
+
+done1:
+	VEXTRACTF64X4 $1, Z5, Y1                     // NaNs = sum of NaNs
+	VADDPS Y1, Y5, Y0                            // lanes 8 apart
+	VEXTRACTF32X4 $1, Y0, X1
+	VADDPS X1, X0, X0                            // 4 apart
+	VPERMILPS $0x0E, X0, X1
+	VADDPS X1, X0, X0                            // 2 apart
+	VPERMILPS $0x01, X0, X1
+	VADDSS X1, X0, X0                            // 1 apart
+	VEXTRACTF64X4 $1, Z4, Y2                     // max
+	VMAXPS Y2, Y4, Y1                            // lanes 8 apart
+	VEXTRACTF32X4 $1, Y1, X2
+	VMAXPS X2, X1, X1                            // 4 apart
+	VPERMILPS $0x0E, X1, X2
+	VMAXPS X2, X1, X1                            // 2 apart
+	VPERMILPS $0x01, X1, X2
+	VMAXSS X2, X1, X1                            // 1 apart
+	VCMPPS $3, Z0, Z0, K2                        // NaNs is NaN ? NaN : max
+	VBLENDMPS Z3, Z1, K2, Z0
+	VMOVSS X0, ret+24(FP)                        // NaNs is NaN ? NaN : max
+	VZEROUPPER                                   // for SSE code that follows
+	RET
+
+// func unpackMAVX512(a, b, c, d []float32, codes []uint32, base float32)
+// unpackMAVX512 is what the codes of an M8 matrix stand for.
+TEXT ·unpackMAVX512(SB), NOSPLIT, $0-124
+	VBROADCASTSS constantsAVX512<>+100(SB), Z0   // 0x7f00000
+	VBROADCASTSS base+120(FP), Z1                // base
+	VBROADCASTSS constantsAVX512<>+28(SB), Z2    // sign
+	MOVQ codes_base+96(FP), DI                   // codes
+	MOVQ a_base+0(FP), SI                        // a
+	MOVQ b_base+24(FP), DX                       // b
+	MOVQ c_base+48(FP), BX                       // c
+	MOVQ d_base+72(FP), R8                       // d
+	MOVQ a_len+8(FP), CX                         // elements left
+	XORL AX, AX                                  // elements done
+	SUBQ $16, CX                                 // a full round?
+	JLT  tail1
+
+loop1:
+	PREFETCHT0 2048(DI)(AX*4)
+	VMOVUPS (DI)(AX*4), Z3                       // word = codes
+	VPSLLD $20, Z3, Z4                           // word<<20
+	VPANDD Z0, Z4, Z4                            // c<<20 = word<<20 & 0x7f00000
+	VPADDD Z1, Z4, Z4                            // c<<20 + base
+	VPSLLD $24, Z3, Z5                           // word<<24
+	VPANDD Z2, Z5, Z5                            // sign = word<<24 & sign
+	VSUBPS Z1, Z4, Z4                            // (c<<20 + base) - base
+	VPORD Z5, Z4, Z4                             // ((c<<20 + base) - base) | sign
+	VMOVUPS Z4, (SI)(AX*4)                       // a = ((c<<20 + base) - base) | sign
+	VPSLLD $12, Z3, Z4                           // word<<12
+	VPANDD Z0, Z4, Z4                            // c<<20 = word<<12 & 0x7f00000
+	VPADDD Z1, Z4, Z4                            // c<<20 + base
+	VPSLLD $16, Z3, Z5                           // word<<16
+	VPANDD Z2, Z5, Z5                            // sign = word<<16 & sign
+	VSUBPS Z1, Z4, Z4                            // (c<<20 + base) - base
+	VPORD Z5, Z4, Z4                             // ((c<<20 + base) - base) | sign
+	VMOVUPS Z4, (DX)(AX*4)                       // b = ((c<<20 + base) - base) | sign
+	VPSLLD $4, Z3, Z4                            // word<<4
+	VPANDD Z0, Z4, Z4                            // c<<20 = word<<4 & 0x7f00000
+	VPADDD Z1, Z4, Z4                            // c<<20 + base
+	VPSLLD $8, Z3, Z5                            // word<<8
+	VPANDD Z2, Z5, Z5                            // sign = word<<8 & sign
+	VSUBPS Z1, Z4, Z4                            // (c<<20 + base) - base
+	VPORD Z5, Z4, Z4                             // ((c<<20 + base) - base) | sign
+	VMOVUPS Z4, (BX)(AX*4)                       // c = ((c<<20 + base) - base) | sign
+	VPSRLD $4, Z3, Z4                            // word>>4
+	VPANDD Z0, Z4, Z4                            // c<<20 = word>>4 & 0x7f00000
+	VPADDD Z1, Z4, Z4                            // c<<20 + base
+	VPSLLD $0, Z3, Z3                            // word<<0
+	VPANDD Z2, Z3, Z3                            // sign = word<<0 & sign
+	VSUBPS Z1, Z4, Z4                            // (c<<20 + base) - base
+	VPORD Z3, Z4, Z4                             // ((c<<20 + base) - base) | sign
+	VMOVUPS Z4, (R8)(AX*4)                       // d = ((c<<20 + base) - base) | sign
+	ADDQ $16, AX                                 // 16 elements on
+	SUBQ $16, CX
+	JGE  loop1
+
+tail1:
+	ADDQ $16, CX                                 // elements left
+	JEQ  done1
+	MOVL $-1, R15                                // lanes that exist
+	BZHIL CX, R15, R15
+	KMOVW R15, K1
+	VMOVUPS.Z (DI)(AX*4), K1, Z3                 // word = codes
+	VPSLLD $20, Z3, Z4                           // word<<20
+	VPANDD Z0, Z4, Z4                            // c<<20 = word<<20 & 0x7f00000
+	VPADDD Z1, Z4, Z4                            // c<<20 + base
+	VPSLLD $24, Z3, Z5                           // word<<24
+	VPANDD Z2, Z5, Z5                            // sign = word<<24 & sign
+	VSUBPS Z1, Z4, Z4                            // (c<<20 + base) - base
+	VPORD Z5, Z4, Z4                             // ((c<<20 + base) - base) | sign
+	VMOVUPS Z4, K1, (SI)(AX*4)                   // a = ((c<<20 + base) - base) | sign
+	VPSLLD $12, Z3, Z4                           // word<<12
+	VPANDD Z0, Z4, Z4                            // c<<20 = word<<12 & 0x7f00000
+	VPADDD Z1, Z4, Z4                            // c<<20 + base
+	VPSLLD $16, Z3, Z5                           // word<<16
+	VPANDD Z2, Z5, Z5                            // sign = word<<16 & sign
+	VSUBPS Z1, Z4, Z4                            // (c<<20 + base) - base
+	VPORD Z5, Z4, Z4                             // ((c<<20 + base) - base) | sign
+	VMOVUPS Z4, K1, (DX)(AX*4)                   // b = ((c<<20 + base) - base) | sign
+	VPSLLD $4, Z3, Z4                            // word<<4
+	VPANDD Z0, Z4, Z4                            // c<<20 = word<<4 & 0x7f00000
+	VPADDD Z1, Z4, Z4                            // c<<20 + base
+	VPSLLD $8, Z3, Z5                            // word<<8
+	VPANDD Z2, Z5, Z5                            // sign = word<<8 & sign
+	VSUBPS Z1, Z4, Z4                            // (c<<20 + base) - base
+	VPORD Z5, Z4, Z4                             // ((c<<20 + base) - base) | sign
+	VMOVUPS Z4, K1, (BX)(AX*4)                   // c = ((c<<20 + base) - base) | sign
+	VPSRLD $4, Z3, Z4                            // word>>4
+	VPANDD Z0, Z4, Z4                            // c<<20 = word>>4 & 0x7f00000
+	VPADDD Z1, Z4, Z4                            // c<<20 + base
+	VPSLLD $0, Z3, Z3                            // word<<0
+	VPANDD Z2, Z3, Z3                            // sign = word<<0 & sign
+	VSUBPS Z1, Z4, Z4                            // (c<<20 + base) - base
+	VPORD Z3, Z4, Z4                             // ((c<<20 + base) - base) | sign
+	VMOVUPS Z4, K1, (R8)(AX*4)                   // d = ((c<<20 + base) - base) | sign
+
+done1:
+	VZEROUPPER                                   // for SSE code that follows
+	RET
+
+// func unpackVAVX512(a, b, c, d []float32, codes []uint32, base float32)
+// unpackVAVX512 is what the codes of a V8 matrix stand for.
+TEXT ·unpackVAVX512(SB), NOSPLIT, $0-124
+	VBROADCASTSS constantsAVX512<>+104(SB), Z0   // 0xff00000
+	VBROADCASTSS base+120(FP), Z1                // base
+	MOVQ codes_base+96(FP), DI                   // codes
+	MOVQ a_base+0(FP), SI                        // a
+	MOVQ b_base+24(FP), DX                       // b
+	MOVQ c_base+48(FP), BX                       // c
+	MOVQ d_base+72(FP), R8                       // d
+	MOVQ a_len+8(FP), CX                         // elements left
+	XORL AX, AX                                  // elements done
+	SUBQ $16, CX                                 // a full round?
+	JLT  tail1
+
+loop1:
+	PREFETCHT0 2048(DI)(AX*4)
+	VMOVUPS (DI)(AX*4), Z2                       // word = codes
+	VPSLLD $20, Z2, Z3                           // word<<20
+	VPANDD Z0, Z3, Z3                            // c<<20 = word<<20 & 0xff00000
+	VPADDD Z1, Z3, Z3                            // c<<20 + base
+	VMOVUPS Z3, (SI)(AX*4)                       // a = c<<20 + base
+	VPSLLD $12, Z2, Z3                           // word<<12
+	VPANDD Z0, Z3, Z3                            // c<<20 = word<<12 & 0xff00000
+	VPADDD Z1, Z3, Z3                            // c<<20 + base
+	VMOVUPS Z3, (DX)(AX*4)                       // b = c<<20 + base
+	VPSLLD $4, Z2, Z3                            // word<<4
+	VPANDD Z0, Z3, Z3                            // c<<20 = word<<4 & 0xff00000
+	VPADDD Z1, Z3, Z3                            // c<<20 + base
+	VMOVUPS Z3, (BX)(AX*4)                       // c = c<<20 + base
+	VPSRLD $4, Z2, Z2                            // word>>4
+	VPANDD Z0, Z2, Z2                            // c<<20 = word>>4 & 0xff00000
+	VPADDD Z1, Z2, Z2                            // c<<20 + base
+	VMOVUPS Z2, (R8)(AX*4)                       // d = c<<20 + base
+	ADDQ $16, AX                                 // 16 elements on
+	SUBQ $16, CX
+	JGE  loop1
+
+tail1:
+	ADDQ $16, CX                                 // elements left
+	JEQ  done1
+	MOVL $-1, R15                                // lanes that exist
+	BZHIL CX, R15, R15
+	KMOVW R15, K1
+	VMOVUPS.Z (DI)(AX*4), K1, Z2                 // word = codes
+	VPSLLD $20, Z2, Z3                           // word<<20
+	VPANDD Z0, Z3, Z3                            // c<<20 = word<<20 & 0xff00000
+	VPADDD Z1, Z3, Z3                            // c<<20 + base
+	VMOVUPS Z3, K1, (SI)(AX*4)                   // a = c<<20 + base
+	VPSLLD $12, Z2, Z3                           // word<<12
+	VPANDD Z0, Z3, Z3                            // c<<20 = word<<12 & 0xff00000
+	VPADDD Z1, Z3, Z3                            // c<<20 + base
+	VMOVUPS Z3, K1, (DX)(AX*4)                   // b = c<<20 + base
+	VPSLLD $4, Z2, Z3                            // word<<4
+	VPANDD Z0, Z3, Z3                            // c<<20 = word<<4 & 0xff00000
+	VPADDD Z1, Z3, Z3                            // c<<20 + base
+	VMOVUPS Z3, K1, (BX)(AX*4)                   // c = c<<20 + base
+	VPSRLD $4, Z2, Z2                            // word>>4
+	VPANDD Z0, Z2, Z2                            // c<<20 = word>>4 & 0xff00000
+	VPADDD Z1, Z2, Z2                            // c<<20 + base
+	VMOVUPS Z2, K1, (R8)(AX*4)                   // d = c<<20 + base
+
+done1:
+	VZEROUPPER                                   // for SSE code that follows
+	RET
+
+// func packMAVX512(codes []uint32, a, b, c, d []float32, noise []uint32, base float32, flip uint32)
+// packMAVX512 is the codes of an M8 matrix.
+TEXT ·packMAVX512(SB), NOSPLIT, $0-152
+	VBROADCASTSS constantsAVX512<>+108(SB), Z0   // 20 bits
+	VBROADCASTSS flip+148(FP), Z1                // flip
+	VBROADCASTSS constantsAVX512<>+96(SB), Z2    // magnitude
+	VBROADCASTSS base+144(FP), Z3                // base
+	VBROADCASTSS constantsAVX512<>+112(SB), Z4   // sign
+	MOVQ noise_base+120(FP), DI                  // noise
+	MOVQ a_base+24(FP), SI                       // a
+	MOVQ b_base+48(FP), DX                       // b
+	MOVQ c_base+72(FP), BX                       // c
+	MOVQ d_base+96(FP), R8                       // d
+	MOVQ codes_base+0(FP), R9                    // codes
+	MOVQ codes_len+8(FP), CX                     // elements left
+	XORL AX, AX                                  // elements done
+	SUBQ $16, CX                                 // a full round?
+	JLT  tail1
+
+loop1:
+	VMOVUPS (DI)(AX*4), Z5                       // noise
+	VPXORD Z1, Z5, Z5                            // x = noise ^ flip
+	VPANDD Z0, Z5, Z6                            // low = x & 20 bits
+	VPSRLD $12, Z5, Z5                           // high = x>>12
+	VPXORD Z0, Z6, Z7                            // ^low = low ^ 20 bits
+	VPXORD Z0, Z5, Z8                            // ^high = high ^ 20 bits
+	VMOVUPS (SI)(AX*4), Z9                       // a
+	VPANDD Z2, Z9, Z10                           // |a| = a & magnitude
+	VADDPS Z3, Z10, Z10                          // |a| + base
+	VPSRLD $24, Z9, Z9                           // a>>24
+	VPANDD Z4, Z9, Z9                            // sign = a>>24 & sign
+	VPADDD Z6, Z10, Z10                          // |a| + base + low
+	VPSUBD Z3, Z10, Z10                          // (|a| + base + low) - base
+	VPSRLD $20, Z10, Z10                         // c = ((|a| + base + low) - base)>>20
+	VPORD Z9, Z10, Z10                           // c = c | sign
+	VMOVUPS (DX)(AX*4), Z6                       // b
+	VPANDD Z2, Z6, Z9                            // |b| = b & magnitude
+	VADDPS Z3, Z9, Z9                            // |b| + base
+	VPSRLD $24, Z6, Z6                           // b>>24
+	VPANDD Z4, Z6, Z6                            // sign = b>>24 & sign
+	VPADDD Z5, Z9, Z9                            // |b| + base + high
+	VPSUBD Z3, Z9, Z9                            // (|b| + base + high) - base
+	VPSRLD $20, Z9, Z9                           // c = ((|b| + base + high) - base)>>20
+	VPORD Z6, Z9, Z9                             // c = c | sign
+	VPSLLD $8, Z9, Z9                            // c<<8
+	VPORD Z9, Z10, Z10                           // word = c | c<<8
+	VMOVUPS (BX)(AX*4), Z5                       // c
+	VPANDD Z2, Z5, Z6                            // |c| = c & magnitude
+	VADDPS Z3, Z6, Z6                            // |c| + base
+	VPSRLD $24, Z5, Z5                           // c>>24
+	VPANDD Z4, Z5, Z5                            // sign = c>>24 & sign
+	VPADDD Z7, Z6, Z6                            // |c| + base + ^low
+	VPSUBD Z3, Z6, Z6                            // (|c| + base + ^low) - base
+	VPSRLD $20, Z6, Z6                           // c = ((|c| + base + ^low) - base)>>20
+	VPORD Z5, Z6, Z6                             // c = c | sign
+	VPSLLD $16, Z6, Z6                           // c<<16
+	VPORD Z6, Z10, Z10                           // word = word | c<<16
+	VMOVUPS (R8)(AX*4), Z5                       // d
+	VPANDD Z2, Z5, Z6                            // |d| = d & magnitude
+	VADDPS Z3, Z6, Z6                            // |d| + base
+	VPSRLD $24, Z5, Z5                           // d>>24
+	VPANDD Z4, Z5, Z5                            // sign = d>>24 & sign
+	VPADDD Z8, Z6, Z6                            // |d| + base + ^high
+	VPSUBD Z3, Z6, Z6                            // (|d| + base + ^high) - base
+	VPSRLD $20, Z6, Z6                           // c = ((|d| + base + ^high) - base)>>20
+	VPORD Z5, Z6, Z6                             // c = c | sign
+	VPSLLD $24, Z6, Z6                           // c<<24
+	VPORD Z6, Z10, Z10                           // word = word | c<<24
+	VMOVUPS Z10, (R9)(AX*4)                      // codes = word
+	ADDQ $16, AX                                 // 16 elements on
+	SUBQ $16, CX
+	JGE  loop1
+
+tail1:
+	ADDQ $16, CX                                 // elements left
+	JEQ  done1
+	MOVL $-1, R15                                // lanes that exist
+	BZHIL CX, R15, R15
+	KMOVW R15, K1
+	VMOVUPS.Z (DI)(AX*4), K1, Z5                 // noise
+	VPXORD Z1, Z5, Z5                            // x = noise ^ flip
+	VPANDD Z0, Z5, Z6                            // low = x & 20 bits
+	VPSRLD $12, Z5, Z5                           // high = x>>12
+	VPXORD Z0, Z6, Z7                            // ^low = low ^ 20 bits
+	VPXORD Z0, Z5, Z8                            // ^high = high ^ 20 bits
+	VMOVUPS.Z (SI)(AX*4), K1, Z9                 // a
+	VPANDD Z2, Z9, Z10                           // |a| = a & magnitude
+	VADDPS Z3, Z10, Z10                          // |a| + base
+	VPSRLD $24, Z9, Z9                           // a>>24
+	VPANDD Z4, Z9, Z9                            // sign = a>>24 & sign
+	VPADDD Z6, Z10, Z10                          // |a| + base + low
+	VPSUBD Z3, Z10, Z10                          // (|a| + base + low) - base
+	VPSRLD $20, Z10, Z10                         // c = ((|a| + base + low) - base)>>20
+	VPORD Z9, Z10, Z10                           // c = c | sign
+	VMOVUPS.Z (DX)(AX*4), K1, Z6                 // b
+	VPANDD Z2, Z6, Z9                            // |b| = b & magnitude
+	VADDPS Z3, Z9, Z9                            // |b| + base
+	VPSRLD $24, Z6, Z6                           // b>>24
+	VPANDD Z4, Z6, Z6                            // sign = b>>24 & sign
+	VPADDD Z5, Z9, Z9                            // |b| + base + high
+	VPSUBD Z3, Z9, Z9                            // (|b| + base + high) - base
+	VPSRLD $20, Z9, Z9                           // c = ((|b| + base + high) - base)>>20
+	VPORD Z6, Z9, Z9                             // c = c | sign
+	VPSLLD $8, Z9, Z9                            // c<<8
+	VPORD Z9, Z10, Z10                           // word = c | c<<8
+	VMOVUPS.Z (BX)(AX*4), K1, Z5                 // c
+	VPANDD Z2, Z5, Z6                            // |c| = c & magnitude
+	VADDPS Z3, Z6, Z6                            // |c| + base
+	VPSRLD $24, Z5, Z5                           // c>>24
+	VPANDD Z4, Z5, Z5                            // sign = c>>24 & sign
+	VPADDD Z7, Z6, Z6                            // |c| + base + ^low
+	VPSUBD Z3, Z6, Z6                            // (|c| + base + ^low) - base
+	VPSRLD $20, Z6, Z6                           // c = ((|c| + base + ^low) - base)>>20
+	VPORD Z5, Z6, Z6                             // c = c | sign
+	VPSLLD $16, Z6, Z6                           // c<<16
+	VPORD Z6, Z10, Z10                           // word = word | c<<16
+	VMOVUPS.Z (R8)(AX*4), K1, Z5                 // d
+	VPANDD Z2, Z5, Z6                            // |d| = d & magnitude
+	VADDPS Z3, Z6, Z6                            // |d| + base
+	VPSRLD $24, Z5, Z5                           // d>>24
+	VPANDD Z4, Z5, Z5                            // sign = d>>24 & sign
+	VPADDD Z8, Z6, Z6                            // |d| + base + ^high
+	VPSUBD Z3, Z6, Z6                            // (|d| + base + ^high) - base
+	VPSRLD $20, Z6, Z6                           // c = ((|d| + base + ^high) - base)>>20
+	VPORD Z5, Z6, Z6                             // c = c | sign
+	VPSLLD $24, Z6, Z6                           // c<<24
+	VPORD Z6, Z10, Z10                           // word = word | c<<24
+	VMOVUPS Z10, K1, (R9)(AX*4)                  // codes = word
+
+done1:
+	VZEROUPPER                                   // for SSE code that follows
+	RET
+
+// func packVAVX512(codes []uint32, a, b, c, d []float32, noise []uint32, base float32, flip uint32)
+// packVAVX512 is the codes of a V8 matrix.
+TEXT ·packVAVX512(SB), NOSPLIT, $0-152
+	VBROADCASTSS constantsAVX512<>+108(SB), Z0   // 20 bits
+	VBROADCASTSS flip+148(FP), Z1                // flip
+	VBROADCASTSS base+144(FP), Z2                // base
+	MOVQ noise_base+120(FP), DI                  // noise
+	MOVQ a_base+24(FP), SI                       // a
+	MOVQ b_base+48(FP), DX                       // b
+	MOVQ c_base+72(FP), BX                       // c
+	MOVQ d_base+96(FP), R8                       // d
+	MOVQ codes_base+0(FP), R9                    // codes
+	MOVQ codes_len+8(FP), CX                     // elements left
+	XORL AX, AX                                  // elements done
+	SUBQ $16, CX                                 // a full round?
+	JLT  tail1
+
+loop1:
+	VMOVUPS (DI)(AX*4), Z3                       // noise
+	VPXORD Z1, Z3, Z3                            // x = noise ^ flip
+	VPANDD Z0, Z3, Z4                            // low = x & 20 bits
+	VPSRLD $12, Z3, Z3                           // high = x>>12
+	VPXORD Z0, Z4, Z5                            // ^low = low ^ 20 bits
+	VPXORD Z0, Z3, Z6                            // ^high = high ^ 20 bits
+	VMOVUPS (SI)(AX*4), Z7                       // a
+	VMAXPS Z7, Z2, Z7                            // max(a, base)
+	VPADDD Z4, Z7, Z7                            // max(a, base) + low
+	VPSUBD Z2, Z7, Z7                            // (max(a, base) + low) - base
+	VPSRLD $20, Z7, Z7                           // c = ((max(a, base) + low) - base)>>20
+	VMOVUPS (DX)(AX*4), Z4                       // b
+	VMAXPS Z4, Z2, Z4                            // max(b, base)
+	VPADDD Z3, Z4, Z4                            // max(b, base) + high
+	VPSUBD Z2, Z4, Z4                            // (max(b, base) + high) - base
+	VPSRLD $20, Z4, Z4                           // c = ((max(b, base) + high) - base)>>20
+	VPSLLD $8, Z4, Z4                            // c<<8
+	VPORD Z4, Z7, Z7                             // word = c | c<<8
+	VMOVUPS (BX)(AX*4), Z3                       // c
+	VMAXPS Z3, Z2, Z3                            // max(c, base)
+	VPADDD Z5, Z3, Z3                            // max(c, base) + ^low
+	VPSUBD Z2, Z3, Z3                            // (max(c, base) + ^low) - base
+	VPSRLD $20, Z3, Z3                           // c = ((max(c, base) + ^low) - base)>>20
+	VPSLLD $16, Z3, Z3                           // c<<16
+	VPORD Z3, Z7, Z7                             // word = word | c<<16
+	VMOVUPS (R8)(AX*4), Z3                       // d
+	VMAXPS Z3, Z2, Z3                            // max(d, base)
+	VPADDD Z6, Z3, Z3                            // max(d, base) + ^high
+	VPSUBD Z2, Z3, Z3                            // (max(d, base) + ^high) - base
+	VPSRLD $20, Z3, Z3                           // c = ((max(d, base) + ^high) - base)>>20
+	VPSLLD $24, Z3, Z3                           // c<<24
+	VPORD Z3, Z7, Z7                             // word = word | c<<24
+	VMOVUPS Z7, (R9)(AX*4)                       // codes = word
+	ADDQ $16, AX                                 // 16 elements on
+	SUBQ $16, CX
+	JGE  loop1
+
+tail1:
+	ADDQ $16, CX                                 // elements left
+	JEQ  done1
+	MOVL $-1, R15                                // lanes that exist
+	BZHIL CX, R15, R15
+	KMOVW R15, K1
+	VMOVUPS.Z (DI)(AX*4), K1, Z3                 // noise
+	VPXORD Z1, Z3, Z3                            // x = noise ^ flip
+	VPANDD Z0, Z3, Z4                            // low = x & 20 bits
+	VPSRLD $12, Z3, Z3                           // high = x>>12
+	VPXORD Z0, Z4, Z5                            // ^low = low ^ 20 bits
+	VPXORD Z0, Z3, Z6                            // ^high = high ^ 20 bits
+	VMOVUPS.Z (SI)(AX*4), K1, Z7                 // a
+	VMAXPS Z7, Z2, Z7                            // max(a, base)
+	VPADDD Z4, Z7, Z7                            // max(a, base) + low
+	VPSUBD Z2, Z7, Z7                            // (max(a, base) + low) - base
+	VPSRLD $20, Z7, Z7                           // c = ((max(a, base) + low) - base)>>20
+	VMOVUPS.Z (DX)(AX*4), K1, Z4                 // b
+	VMAXPS Z4, Z2, Z4                            // max(b, base)
+	VPADDD Z3, Z4, Z4                            // max(b, base) + high
+	VPSUBD Z2, Z4, Z4                            // (max(b, base) + high) - base
+	VPSRLD $20, Z4, Z4                           // c = ((max(b, base) + high) - base)>>20
+	VPSLLD $8, Z4, Z4                            // c<<8
+	VPORD Z4, Z7, Z7                             // word = c | c<<8
+	VMOVUPS.Z (BX)(AX*4), K1, Z3                 // c
+	VMAXPS Z3, Z2, Z3                            // max(c, base)
+	VPADDD Z5, Z3, Z3                            // max(c, base) + ^low
+	VPSUBD Z2, Z3, Z3                            // (max(c, base) + ^low) - base
+	VPSRLD $20, Z3, Z3                           // c = ((max(c, base) + ^low) - base)>>20
+	VPSLLD $16, Z3, Z3                           // c<<16
+	VPORD Z3, Z7, Z7                             // word = word | c<<16
+	VMOVUPS.Z (R8)(AX*4), K1, Z3                 // d
+	VMAXPS Z3, Z2, Z3                            // max(d, base)
+	VPADDD Z6, Z3, Z3                            // max(d, base) + ^high
+	VPSUBD Z2, Z3, Z3                            // (max(d, base) + ^high) - base
+	VPSRLD $20, Z3, Z3                           // c = ((max(d, base) + ^high) - base)>>20
+	VPSLLD $24, Z3, Z3                           // c<<24
+	VPORD Z3, Z7, Z7                             // word = word | c<<24
+	VMOVUPS Z7, K1, (R9)(AX*4)                   // codes = word
+
+done1:
+	VZEROUPPER                                   // for SSE code that follows
+	RET
+
+// func narrowNoisyAVX512(dst []uint16, src []float32, noise []uint32, flip uint32)
+// narrowNoisyAVX512 is dst = src rounded to bf16 with noise.
+TEXT ·narrowNoisyAVX512(SB), NOSPLIT, $0-76
+	VBROADCASTSS flip+72(FP), Z0                 // flip
+	VBROADCASTSS constantsAVX512<>+116(SB), Z1   // 16 bits
+	MOVQ noise_base+48(FP), DI                   // noise
+	MOVQ src_base+24(FP), SI                     // src
+	MOVQ dst_base+0(FP), DX                      // dst
+	MOVQ dst_len+8(FP), CX                       // elements left
+	XORL AX, AX                                  // elements done
+	SUBQ $16, CX                                 // a full round?
+	JLT  tail1
+
+loop1:
+	VMOVUPS (DI)(AX*4), Z2                       // noise
+	VPXORD Z0, Z2, Z2                            // x = noise ^ flip
+	VPANDD Z1, Z2, Z2                            // low = x & 16 bits
+	VMOVUPS (SI)(AX*4), Z3                       // src
+	VPADDD Z2, Z3, Z3                            // src + low
+	VPSRLD $16, Z3, Z3                           // bf16 = (src + low)>>16
+	VPMOVDW Z3, Y2                               // dst = bf16
+	VMOVDQU16 Y2, (DX)(AX*2)
+	ADDQ $16, AX                                 // 16 elements on
+	SUBQ $16, CX
+	JGE  loop1
+
+tail1:
+	ADDQ $16, CX                                 // elements left
+	JEQ  done1
+	MOVL $-1, R15                                // lanes that exist
+	BZHIL CX, R15, R15
+	KMOVW R15, K1
+	VMOVUPS.Z (DI)(AX*4), K1, Z2                 // noise
+	VPXORD Z0, Z2, Z2                            // x = noise ^ flip
+	VPANDD Z1, Z2, Z2                            // low = x & 16 bits
+	VMOVUPS.Z (SI)(AX*4), K1, Z3                 // src
+	VPADDD Z2, Z3, Z3                            // src + low
+	VPSRLD $16, Z3, Z3                           // bf16 = (src + low)>>16
+	VPMOVDW Z3, Y2                               // dst = bf16
+	VMOVDQU16 Y2, K1, (DX)(AX*2)
+
+done1:
+	VZEROUPPER                                   // for SSE code that follows
+	RET
+
 DATA constantsAVX512<>+0(SB)/4, $0x00000001
 DATA constantsAVX512<>+4(SB)/4, $0x00007fff
 DATA constantsAVX512<>+8(SB)/4, $0x00000040
@@ -2985,4 +3488,10 @@ DATA constantsAVX512<>+80(SB)/4, $0xc47fc000
 DATA constantsAVX512<>+84(SB)/4, $0x4b000000
 DATA constantsAVX512<>+88(SB)/4, $0x000003ff
 DATA constantsAVX512<>+92(SB)/4, $0xffff0000
-GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $96
+DATA constantsAVX512<>+96(SB)/4, $0x7fffffff
+DATA constantsAVX512<>+100(SB)/4, $0x07f00000
+DATA constantsAVX512<>+104(SB)/4, $0x0ff00000
+DATA constantsAVX512<>+108(SB)/4, $0x000fffff
+DATA constantsAVX512<>+112(SB)/4, $0x00000080
+DATA constantsAVX512<>+116(SB)/4, $0x0000ffff
+GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $120

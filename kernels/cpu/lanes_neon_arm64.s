@@ -9192,6 +9192,1462 @@ loop:
 	BNE  loop
 	RET
 
+// func maxAbsNEON(x []float32) float32
+// maxAbsNEON is the largest magnitude, NaN where there is one, -Inf of none.
+TEXT ·maxAbsNEON(SB), NOSPLIT, $64-28
+	MOVD $0xff800000, R26                        // -Inf
+	VDUP R26, V0.S4
+	VEOR V1.B16, V1.B16, V1.B16                  // 0
+	MOVD $0x7fffffff, R26                        // magnitude
+	VDUP R26, V2.S4
+	MOVD $0x7fc00000, R26                        // NaN
+	VDUP R26, V3.S4
+	VMOV V0.B16, V4.B16                          // maxima
+	VMOV V0.B16, V5.B16
+	VMOV V0.B16, V6.B16
+	VMOV V0.B16, V7.B16
+	VMOV V1.B16, V8.B16                          // NaNs
+	VMOV V1.B16, V9.B16
+	VMOV V1.B16, V10.B16
+	VMOV V1.B16, V11.B16
+	MOVD x_len+8(FP), R22                        // elements left
+	MOVD x_base+0(FP), R0                        // x
+	SUBS $16, R22                                // a full round?
+	BLT  tail1
+
+loop1:
+	FLDPQ (R0), (F1, F12)                        // x
+	FLDPQ 32(R0), (F13, F14)
+	VAND V2.B16, V1.B16, V1.B16                  // x & magnitude
+	VAND V2.B16, V12.B16, V12.B16
+	VAND V2.B16, V13.B16, V13.B16
+	VAND V2.B16, V14.B16, V14.B16
+	FCMGT4S(1, 4, 15)                            // maxima = max(maxima, x & magnitude)
+	VBIF V15.B16, V1.B16, V4.B16
+	FCMGT4S(12, 5, 15)
+	VBIF V15.B16, V12.B16, V5.B16
+	FCMGT4S(13, 6, 15)
+	VBIF V15.B16, V13.B16, V6.B16
+	FCMGT4S(14, 7, 15)
+	VBIF V15.B16, V14.B16, V7.B16
+	FCMEQ4S(1, 1, 15)                            // a NaN stays
+	VBIF V15.B16, V1.B16, V8.B16
+	FCMEQ4S(12, 12, 15)
+	VBIF V15.B16, V12.B16, V9.B16
+	FCMEQ4S(13, 13, 15)
+	VBIF V15.B16, V13.B16, V10.B16
+	FCMEQ4S(14, 14, 15)
+	VBIF V15.B16, V14.B16, V11.B16
+	ADD $64, R0                                  // x: 16 elements on
+	SUBS $16, R22
+	BGE  loop1
+
+tail1:
+	ADDS $16, R22                                // elements left
+	BEQ  done1
+	MOVD $tail-64(SP), R24                       // tails of arrays
+	MOVD $lanesNEON<>+64(SB), R23                // mask of the lanes that exist
+	SUB R22<<2, R23
+	STP (ZR, ZR), (R24)
+	STP (ZR, ZR), 16(R24)
+	STP (ZR, ZR), 32(R24)
+	STP (ZR, ZR), 48(R24)
+	MOVD R0, R10                                 // x
+	ADD $0, R24, R11
+	COPYFULL
+	FLDPQ (R24), (F1, F12)                       // x
+	FLDPQ 32(R24), (F13, F14)
+	VAND V2.B16, V1.B16, V1.B16                  // x & magnitude
+	VAND V2.B16, V12.B16, V12.B16
+	VAND V2.B16, V13.B16, V13.B16
+	VAND V2.B16, V14.B16, V14.B16
+	FMOVQ (R23), F15                             // lanes that exist
+	VBIF V15.B16, V0.B16, V1.B16                 // x & magnitude
+	FMOVQ 16(R23), F15                           // lanes that exist
+	VBIF V15.B16, V0.B16, V12.B16
+	FMOVQ 32(R23), F15                           // lanes that exist
+	VBIF V15.B16, V0.B16, V13.B16
+	FMOVQ 48(R23), F15                           // lanes that exist
+	VBIF V15.B16, V0.B16, V14.B16
+	FCMGT4S(1, 4, 15)                            // maxima = max(maxima, x & magnitude)
+	VBIF V15.B16, V1.B16, V4.B16
+	FCMGT4S(12, 5, 15)
+	VBIF V15.B16, V12.B16, V5.B16
+	FCMGT4S(13, 6, 15)
+	VBIF V15.B16, V13.B16, V6.B16
+	FCMGT4S(14, 7, 15)
+	VBIF V15.B16, V14.B16, V7.B16
+	FCMEQ4S(1, 1, 15)                            // a NaN stays
+	VBIF V15.B16, V1.B16, V8.B16
+	FCMEQ4S(12, 12, 15)
+	VBIF V15.B16, V12.B16, V9.B16
+	FCMEQ4S(13, 13, 15)
+	VBIF V15.B16, V13.B16, V10.B16
+	FCMEQ4S(14, 14, 15)
+	VBIF V15.B16, V14.B16, V11.B16
+
+done1:
+	FADD4S(10, 8, 0)                             // lanes 8 apart
+	FADD4S(11, 9, 1)
+	FADD4S(1, 0, 0)                              // 4 apart
+	VEXT $8, V0.B16, V0.B16, V1.B16
+	FADD4S(1, 0, 0)                              // 2 apart
+	VDUP V0.S[1], V1.S4
+	FADD4S(1, 0, 0)                              // 1 apart
+	FCMGT4S(6, 4, 8)                             // max
+	VBSL V6.B16, V4.B16, V8.B16                  // lanes 8 apart
+	VMOV V8.B16, V1.B16
+	FCMGT4S(7, 5, 8)
+	VBSL V7.B16, V5.B16, V8.B16
+	VMOV V8.B16, V2.B16
+	FCMGT4S(2, 1, 8)
+	VBSL V2.B16, V1.B16, V8.B16                  // 4 apart
+	VMOV V8.B16, V1.B16
+	VEXT $8, V1.B16, V1.B16, V2.B16
+	FCMGT4S(2, 1, 8)
+	VBSL V2.B16, V1.B16, V8.B16                  // 2 apart
+	VMOV V8.B16, V1.B16
+	VDUP V1.S[1], V2.S4
+	FCMGT4S(2, 1, 8)
+	VBSL V2.B16, V1.B16, V8.B16                  // 1 apart
+	VMOV V8.B16, V1.B16
+	FCMEQ4S(0, 0, 2)                             // not NaN
+	VBSL V3.B16, V1.B16, V2.B16                  // NaNs is NaN ? NaN : max
+	FMOVS F2, ret+24(FP)                         // NaNs is NaN ? NaN : max
+	RET
+
+// func unpackMNEON(a, b, c, d []float32, codes []uint32, base float32)
+// unpackMNEON is what the codes of an M8 matrix stand for.
+TEXT ·unpackMNEON(SB), NOSPLIT, $320-124
+	MOVD $0x07f00000, R26                        // 0x7f00000
+	VDUP R26, V0.S4
+	FMOVS base+120(FP), F1                       // base
+	VDUP V1.S[0], V1.S4
+	MOVD $0x80000000, R26                        // sign
+	VDUP R26, V2.S4
+	MOVD a_len+8(FP), R22                        // elements left
+	MOVD codes_base+96(FP), R0                   // codes
+	MOVD a_base+0(FP), R1                        // a
+	MOVD b_base+24(FP), R2                       // b
+	MOVD c_base+48(FP), R3                       // c
+	MOVD d_base+72(FP), R4                       // d
+	SUBS $16, R22                                // a full round?
+	BLT  tail1
+
+loop1:
+	PRFM 2048(R0), PLDL1KEEP
+	FLDPQ (R0), (F3, F4)                         // word = codes
+	FLDPQ 32(R0), (F5, F6)
+	VSHL $20, V3.S4, V7.S4                       // word<<20
+	VSHL $20, V4.S4, V8.S4
+	VSHL $20, V5.S4, V9.S4
+	VSHL $20, V6.S4, V10.S4
+	VAND V0.B16, V7.B16, V7.B16                  // c<<20 = word<<20 & 0x7f00000
+	VAND V0.B16, V8.B16, V8.B16
+	VAND V0.B16, V9.B16, V9.B16
+	VAND V0.B16, V10.B16, V10.B16
+	VADD V1.S4, V7.S4, V7.S4                     // c<<20 + base
+	VADD V1.S4, V8.S4, V8.S4
+	VADD V1.S4, V9.S4, V9.S4
+	VADD V1.S4, V10.S4, V10.S4
+	VSHL $24, V3.S4, V11.S4                      // word<<24
+	VSHL $24, V4.S4, V12.S4
+	VSHL $24, V5.S4, V13.S4
+	VSHL $24, V6.S4, V14.S4
+	VAND V2.B16, V11.B16, V11.B16                // sign = word<<24 & sign
+	VAND V2.B16, V12.B16, V12.B16
+	VAND V2.B16, V13.B16, V13.B16
+	VAND V2.B16, V14.B16, V14.B16
+	FSUB4S(1, 7, 7)                              // (c<<20 + base) - base
+	FSUB4S(1, 8, 8)
+	FSUB4S(1, 9, 9)
+	FSUB4S(1, 10, 10)
+	VORR V11.B16, V7.B16, V7.B16                 // ((c<<20 + base) - base) | sign
+	VORR V12.B16, V8.B16, V8.B16
+	VORR V13.B16, V9.B16, V9.B16
+	VORR V14.B16, V10.B16, V10.B16
+	FSTPQ (F7, F8), (R1)                         // a = ((c<<20 + base) - base) | sign
+	FSTPQ (F9, F10), 32(R1)
+	VSHL $12, V3.S4, V7.S4                       // word<<12
+	VSHL $12, V4.S4, V8.S4
+	VSHL $12, V5.S4, V9.S4
+	VSHL $12, V6.S4, V10.S4
+	VAND V0.B16, V7.B16, V7.B16                  // c<<20 = word<<12 & 0x7f00000
+	VAND V0.B16, V8.B16, V8.B16
+	VAND V0.B16, V9.B16, V9.B16
+	VAND V0.B16, V10.B16, V10.B16
+	VADD V1.S4, V7.S4, V7.S4                     // c<<20 + base
+	VADD V1.S4, V8.S4, V8.S4
+	VADD V1.S4, V9.S4, V9.S4
+	VADD V1.S4, V10.S4, V10.S4
+	VSHL $16, V3.S4, V11.S4                      // word<<16
+	VSHL $16, V4.S4, V12.S4
+	VSHL $16, V5.S4, V13.S4
+	VSHL $16, V6.S4, V14.S4
+	VAND V2.B16, V11.B16, V11.B16                // sign = word<<16 & sign
+	VAND V2.B16, V12.B16, V12.B16
+	VAND V2.B16, V13.B16, V13.B16
+	VAND V2.B16, V14.B16, V14.B16
+	FSUB4S(1, 7, 7)                              // (c<<20 + base) - base
+	FSUB4S(1, 8, 8)
+	FSUB4S(1, 9, 9)
+	FSUB4S(1, 10, 10)
+	VORR V11.B16, V7.B16, V7.B16                 // ((c<<20 + base) - base) | sign
+	VORR V12.B16, V8.B16, V8.B16
+	VORR V13.B16, V9.B16, V9.B16
+	VORR V14.B16, V10.B16, V10.B16
+	FSTPQ (F7, F8), (R2)                         // b = ((c<<20 + base) - base) | sign
+	FSTPQ (F9, F10), 32(R2)
+	VSHL $4, V3.S4, V7.S4                        // word<<4
+	VSHL $4, V4.S4, V8.S4
+	VSHL $4, V5.S4, V9.S4
+	VSHL $4, V6.S4, V10.S4
+	VAND V0.B16, V7.B16, V7.B16                  // c<<20 = word<<4 & 0x7f00000
+	VAND V0.B16, V8.B16, V8.B16
+	VAND V0.B16, V9.B16, V9.B16
+	VAND V0.B16, V10.B16, V10.B16
+	VADD V1.S4, V7.S4, V7.S4                     // c<<20 + base
+	VADD V1.S4, V8.S4, V8.S4
+	VADD V1.S4, V9.S4, V9.S4
+	VADD V1.S4, V10.S4, V10.S4
+	VSHL $8, V3.S4, V11.S4                       // word<<8
+	VSHL $8, V4.S4, V12.S4
+	VSHL $8, V5.S4, V13.S4
+	VSHL $8, V6.S4, V14.S4
+	VAND V2.B16, V11.B16, V11.B16                // sign = word<<8 & sign
+	VAND V2.B16, V12.B16, V12.B16
+	VAND V2.B16, V13.B16, V13.B16
+	VAND V2.B16, V14.B16, V14.B16
+	FSUB4S(1, 7, 7)                              // (c<<20 + base) - base
+	FSUB4S(1, 8, 8)
+	FSUB4S(1, 9, 9)
+	FSUB4S(1, 10, 10)
+	VORR V11.B16, V7.B16, V7.B16                 // ((c<<20 + base) - base) | sign
+	VORR V12.B16, V8.B16, V8.B16
+	VORR V13.B16, V9.B16, V9.B16
+	VORR V14.B16, V10.B16, V10.B16
+	FSTPQ (F7, F8), (R3)                         // c = ((c<<20 + base) - base) | sign
+	FSTPQ (F9, F10), 32(R3)
+	VUSHR $4, V3.S4, V7.S4                       // word>>4
+	VUSHR $4, V4.S4, V8.S4
+	VUSHR $4, V5.S4, V9.S4
+	VUSHR $4, V6.S4, V10.S4
+	VAND V0.B16, V7.B16, V7.B16                  // c<<20 = word>>4 & 0x7f00000
+	VAND V0.B16, V8.B16, V8.B16
+	VAND V0.B16, V9.B16, V9.B16
+	VAND V0.B16, V10.B16, V10.B16
+	VADD V1.S4, V7.S4, V7.S4                     // c<<20 + base
+	VADD V1.S4, V8.S4, V8.S4
+	VADD V1.S4, V9.S4, V9.S4
+	VADD V1.S4, V10.S4, V10.S4
+	VSHL $0, V3.S4, V3.S4                        // word<<0
+	VSHL $0, V4.S4, V4.S4
+	VSHL $0, V5.S4, V5.S4
+	VSHL $0, V6.S4, V6.S4
+	VAND V2.B16, V3.B16, V3.B16                  // sign = word<<0 & sign
+	VAND V2.B16, V4.B16, V4.B16
+	VAND V2.B16, V5.B16, V5.B16
+	VAND V2.B16, V6.B16, V6.B16
+	FSUB4S(1, 7, 7)                              // (c<<20 + base) - base
+	FSUB4S(1, 8, 8)
+	FSUB4S(1, 9, 9)
+	FSUB4S(1, 10, 10)
+	VORR V3.B16, V7.B16, V7.B16                  // ((c<<20 + base) - base) | sign
+	VORR V4.B16, V8.B16, V8.B16
+	VORR V5.B16, V9.B16, V9.B16
+	VORR V6.B16, V10.B16, V10.B16
+	FSTPQ (F7, F8), (R4)                         // d = ((c<<20 + base) - base) | sign
+	FSTPQ (F9, F10), 32(R4)
+	ADD $64, R0                                  // codes: 16 elements on
+	ADD $64, R1                                  // a: 16 elements on
+	ADD $64, R2                                  // b: 16 elements on
+	ADD $64, R3                                  // c: 16 elements on
+	ADD $64, R4                                  // d: 16 elements on
+	SUBS $16, R22
+	BGE  loop1
+
+tail1:
+	ADDS $16, R22                                // elements left
+	BEQ  done1
+	MOVD $tail-320(SP), R24                      // tails of arrays
+	STP (ZR, ZR), (R24)
+	STP (ZR, ZR), 16(R24)
+	STP (ZR, ZR), 32(R24)
+	STP (ZR, ZR), 48(R24)
+	MOVD R0, R10                                 // codes
+	ADD $0, R24, R11
+	COPYFULL
+	FLDPQ (R24), (F3, F4)                        // word = codes
+	FLDPQ 32(R24), (F5, F6)
+	VSHL $20, V3.S4, V7.S4                       // word<<20
+	VSHL $20, V4.S4, V8.S4
+	VSHL $20, V5.S4, V9.S4
+	VSHL $20, V6.S4, V10.S4
+	VAND V0.B16, V7.B16, V7.B16                  // c<<20 = word<<20 & 0x7f00000
+	VAND V0.B16, V8.B16, V8.B16
+	VAND V0.B16, V9.B16, V9.B16
+	VAND V0.B16, V10.B16, V10.B16
+	VADD V1.S4, V7.S4, V7.S4                     // c<<20 + base
+	VADD V1.S4, V8.S4, V8.S4
+	VADD V1.S4, V9.S4, V9.S4
+	VADD V1.S4, V10.S4, V10.S4
+	VSHL $24, V3.S4, V11.S4                      // word<<24
+	VSHL $24, V4.S4, V12.S4
+	VSHL $24, V5.S4, V13.S4
+	VSHL $24, V6.S4, V14.S4
+	VAND V2.B16, V11.B16, V11.B16                // sign = word<<24 & sign
+	VAND V2.B16, V12.B16, V12.B16
+	VAND V2.B16, V13.B16, V13.B16
+	VAND V2.B16, V14.B16, V14.B16
+	FSUB4S(1, 7, 7)                              // (c<<20 + base) - base
+	FSUB4S(1, 8, 8)
+	FSUB4S(1, 9, 9)
+	FSUB4S(1, 10, 10)
+	VORR V11.B16, V7.B16, V7.B16                 // ((c<<20 + base) - base) | sign
+	VORR V12.B16, V8.B16, V8.B16
+	VORR V13.B16, V9.B16, V9.B16
+	VORR V14.B16, V10.B16, V10.B16
+	FSTPQ (F7, F8), 64(R24)                      // a = ((c<<20 + base) - base) | sign
+	FSTPQ (F9, F10), 96(R24)
+	VSHL $12, V3.S4, V7.S4                       // word<<12
+	VSHL $12, V4.S4, V8.S4
+	VSHL $12, V5.S4, V9.S4
+	VSHL $12, V6.S4, V10.S4
+	VAND V0.B16, V7.B16, V7.B16                  // c<<20 = word<<12 & 0x7f00000
+	VAND V0.B16, V8.B16, V8.B16
+	VAND V0.B16, V9.B16, V9.B16
+	VAND V0.B16, V10.B16, V10.B16
+	VADD V1.S4, V7.S4, V7.S4                     // c<<20 + base
+	VADD V1.S4, V8.S4, V8.S4
+	VADD V1.S4, V9.S4, V9.S4
+	VADD V1.S4, V10.S4, V10.S4
+	VSHL $16, V3.S4, V11.S4                      // word<<16
+	VSHL $16, V4.S4, V12.S4
+	VSHL $16, V5.S4, V13.S4
+	VSHL $16, V6.S4, V14.S4
+	VAND V2.B16, V11.B16, V11.B16                // sign = word<<16 & sign
+	VAND V2.B16, V12.B16, V12.B16
+	VAND V2.B16, V13.B16, V13.B16
+	VAND V2.B16, V14.B16, V14.B16
+	FSUB4S(1, 7, 7)                              // (c<<20 + base) - base
+	FSUB4S(1, 8, 8)
+	FSUB4S(1, 9, 9)
+	FSUB4S(1, 10, 10)
+	VORR V11.B16, V7.B16, V7.B16                 // ((c<<20 + base) - base) | sign
+	VORR V12.B16, V8.B16, V8.B16
+	VORR V13.B16, V9.B16, V9.B16
+	VORR V14.B16, V10.B16, V10.B16
+	FSTPQ (F7, F8), 128(R24)                     // b = ((c<<20 + base) - base) | sign
+	FSTPQ (F9, F10), 160(R24)
+	VSHL $4, V3.S4, V7.S4                        // word<<4
+	VSHL $4, V4.S4, V8.S4
+	VSHL $4, V5.S4, V9.S4
+	VSHL $4, V6.S4, V10.S4
+	VAND V0.B16, V7.B16, V7.B16                  // c<<20 = word<<4 & 0x7f00000
+	VAND V0.B16, V8.B16, V8.B16
+	VAND V0.B16, V9.B16, V9.B16
+	VAND V0.B16, V10.B16, V10.B16
+	VADD V1.S4, V7.S4, V7.S4                     // c<<20 + base
+	VADD V1.S4, V8.S4, V8.S4
+	VADD V1.S4, V9.S4, V9.S4
+	VADD V1.S4, V10.S4, V10.S4
+	VSHL $8, V3.S4, V11.S4                       // word<<8
+	VSHL $8, V4.S4, V12.S4
+	VSHL $8, V5.S4, V13.S4
+	VSHL $8, V6.S4, V14.S4
+	VAND V2.B16, V11.B16, V11.B16                // sign = word<<8 & sign
+	VAND V2.B16, V12.B16, V12.B16
+	VAND V2.B16, V13.B16, V13.B16
+	VAND V2.B16, V14.B16, V14.B16
+	FSUB4S(1, 7, 7)                              // (c<<20 + base) - base
+	FSUB4S(1, 8, 8)
+	FSUB4S(1, 9, 9)
+	FSUB4S(1, 10, 10)
+	VORR V11.B16, V7.B16, V7.B16                 // ((c<<20 + base) - base) | sign
+	VORR V12.B16, V8.B16, V8.B16
+	VORR V13.B16, V9.B16, V9.B16
+	VORR V14.B16, V10.B16, V10.B16
+	FSTPQ (F7, F8), 192(R24)                     // c = ((c<<20 + base) - base) | sign
+	FSTPQ (F9, F10), 224(R24)
+	VUSHR $4, V3.S4, V7.S4                       // word>>4
+	VUSHR $4, V4.S4, V8.S4
+	VUSHR $4, V5.S4, V9.S4
+	VUSHR $4, V6.S4, V10.S4
+	VAND V0.B16, V7.B16, V7.B16                  // c<<20 = word>>4 & 0x7f00000
+	VAND V0.B16, V8.B16, V8.B16
+	VAND V0.B16, V9.B16, V9.B16
+	VAND V0.B16, V10.B16, V10.B16
+	VADD V1.S4, V7.S4, V7.S4                     // c<<20 + base
+	VADD V1.S4, V8.S4, V8.S4
+	VADD V1.S4, V9.S4, V9.S4
+	VADD V1.S4, V10.S4, V10.S4
+	VSHL $0, V3.S4, V3.S4                        // word<<0
+	VSHL $0, V4.S4, V4.S4
+	VSHL $0, V5.S4, V5.S4
+	VSHL $0, V6.S4, V6.S4
+	VAND V2.B16, V3.B16, V3.B16                  // sign = word<<0 & sign
+	VAND V2.B16, V4.B16, V4.B16
+	VAND V2.B16, V5.B16, V5.B16
+	VAND V2.B16, V6.B16, V6.B16
+	FSUB4S(1, 7, 7)                              // (c<<20 + base) - base
+	FSUB4S(1, 8, 8)
+	FSUB4S(1, 9, 9)
+	FSUB4S(1, 10, 10)
+	VORR V3.B16, V7.B16, V7.B16                  // ((c<<20 + base) - base) | sign
+	VORR V4.B16, V8.B16, V8.B16
+	VORR V5.B16, V9.B16, V9.B16
+	VORR V6.B16, V10.B16, V10.B16
+	FSTPQ (F7, F8), 256(R24)                     // d = ((c<<20 + base) - base) | sign
+	FSTPQ (F9, F10), 288(R24)
+	ADD $64, R24, R10                            // a
+	MOVD R1, R11
+	COPYFULL
+	ADD $128, R24, R10                           // b
+	MOVD R2, R11
+	COPYFULL
+	ADD $192, R24, R10                           // c
+	MOVD R3, R11
+	COPYFULL
+	ADD $256, R24, R10                           // d
+	MOVD R4, R11
+	COPYFULL
+
+done1:
+	RET
+
+// func unpackVNEON(a, b, c, d []float32, codes []uint32, base float32)
+// unpackVNEON is what the codes of a V8 matrix stand for.
+TEXT ·unpackVNEON(SB), NOSPLIT, $320-124
+	MOVD $0x0ff00000, R26                        // 0xff00000
+	VDUP R26, V0.S4
+	FMOVS base+120(FP), F1                       // base
+	VDUP V1.S[0], V1.S4
+	MOVD a_len+8(FP), R22                        // elements left
+	MOVD codes_base+96(FP), R0                   // codes
+	MOVD a_base+0(FP), R1                        // a
+	MOVD b_base+24(FP), R2                       // b
+	MOVD c_base+48(FP), R3                       // c
+	MOVD d_base+72(FP), R4                       // d
+	SUBS $16, R22                                // a full round?
+	BLT  tail1
+
+loop1:
+	PRFM 2048(R0), PLDL1KEEP
+	FLDPQ (R0), (F2, F3)                         // word = codes
+	FLDPQ 32(R0), (F4, F5)
+	VSHL $20, V2.S4, V6.S4                       // word<<20
+	VSHL $20, V3.S4, V7.S4
+	VSHL $20, V4.S4, V8.S4
+	VSHL $20, V5.S4, V9.S4
+	VAND V0.B16, V6.B16, V6.B16                  // c<<20 = word<<20 & 0xff00000
+	VAND V0.B16, V7.B16, V7.B16
+	VAND V0.B16, V8.B16, V8.B16
+	VAND V0.B16, V9.B16, V9.B16
+	VADD V1.S4, V6.S4, V6.S4                     // c<<20 + base
+	VADD V1.S4, V7.S4, V7.S4
+	VADD V1.S4, V8.S4, V8.S4
+	VADD V1.S4, V9.S4, V9.S4
+	FSTPQ (F6, F7), (R1)                         // a = c<<20 + base
+	FSTPQ (F8, F9), 32(R1)
+	VSHL $12, V2.S4, V6.S4                       // word<<12
+	VSHL $12, V3.S4, V7.S4
+	VSHL $12, V4.S4, V8.S4
+	VSHL $12, V5.S4, V9.S4
+	VAND V0.B16, V6.B16, V6.B16                  // c<<20 = word<<12 & 0xff00000
+	VAND V0.B16, V7.B16, V7.B16
+	VAND V0.B16, V8.B16, V8.B16
+	VAND V0.B16, V9.B16, V9.B16
+	VADD V1.S4, V6.S4, V6.S4                     // c<<20 + base
+	VADD V1.S4, V7.S4, V7.S4
+	VADD V1.S4, V8.S4, V8.S4
+	VADD V1.S4, V9.S4, V9.S4
+	FSTPQ (F6, F7), (R2)                         // b = c<<20 + base
+	FSTPQ (F8, F9), 32(R2)
+	VSHL $4, V2.S4, V6.S4                        // word<<4
+	VSHL $4, V3.S4, V7.S4
+	VSHL $4, V4.S4, V8.S4
+	VSHL $4, V5.S4, V9.S4
+	VAND V0.B16, V6.B16, V6.B16                  // c<<20 = word<<4 & 0xff00000
+	VAND V0.B16, V7.B16, V7.B16
+	VAND V0.B16, V8.B16, V8.B16
+	VAND V0.B16, V9.B16, V9.B16
+	VADD V1.S4, V6.S4, V6.S4                     // c<<20 + base
+	VADD V1.S4, V7.S4, V7.S4
+	VADD V1.S4, V8.S4, V8.S4
+	VADD V1.S4, V9.S4, V9.S4
+	FSTPQ (F6, F7), (R3)                         // c = c<<20 + base
+	FSTPQ (F8, F9), 32(R3)
+	VUSHR $4, V2.S4, V2.S4                       // word>>4
+	VUSHR $4, V3.S4, V3.S4
+	VUSHR $4, V4.S4, V4.S4
+	VUSHR $4, V5.S4, V5.S4
+	VAND V0.B16, V2.B16, V2.B16                  // c<<20 = word>>4 & 0xff00000
+	VAND V0.B16, V3.B16, V3.B16
+	VAND V0.B16, V4.B16, V4.B16
+	VAND V0.B16, V5.B16, V5.B16
+	VADD V1.S4, V2.S4, V2.S4                     // c<<20 + base
+	VADD V1.S4, V3.S4, V3.S4
+	VADD V1.S4, V4.S4, V4.S4
+	VADD V1.S4, V5.S4, V5.S4
+	FSTPQ (F2, F3), (R4)                         // d = c<<20 + base
+	FSTPQ (F4, F5), 32(R4)
+	ADD $64, R0                                  // codes: 16 elements on
+	ADD $64, R1                                  // a: 16 elements on
+	ADD $64, R2                                  // b: 16 elements on
+	ADD $64, R3                                  // c: 16 elements on
+	ADD $64, R4                                  // d: 16 elements on
+	SUBS $16, R22
+	BGE  loop1
+
+tail1:
+	ADDS $16, R22                                // elements left
+	BEQ  done1
+	MOVD $tail-320(SP), R24                      // tails of arrays
+	STP (ZR, ZR), (R24)
+	STP (ZR, ZR), 16(R24)
+	STP (ZR, ZR), 32(R24)
+	STP (ZR, ZR), 48(R24)
+	MOVD R0, R10                                 // codes
+	ADD $0, R24, R11
+	COPYFULL
+	FLDPQ (R24), (F2, F3)                        // word = codes
+	FLDPQ 32(R24), (F4, F5)
+	VSHL $20, V2.S4, V6.S4                       // word<<20
+	VSHL $20, V3.S4, V7.S4
+	VSHL $20, V4.S4, V8.S4
+	VSHL $20, V5.S4, V9.S4
+	VAND V0.B16, V6.B16, V6.B16                  // c<<20 = word<<20 & 0xff00000
+	VAND V0.B16, V7.B16, V7.B16
+	VAND V0.B16, V8.B16, V8.B16
+	VAND V0.B16, V9.B16, V9.B16
+	VADD V1.S4, V6.S4, V6.S4                     // c<<20 + base
+	VADD V1.S4, V7.S4, V7.S4
+	VADD V1.S4, V8.S4, V8.S4
+	VADD V1.S4, V9.S4, V9.S4
+	FSTPQ (F6, F7), 64(R24)                      // a = c<<20 + base
+	FSTPQ (F8, F9), 96(R24)
+	VSHL $12, V2.S4, V6.S4                       // word<<12
+	VSHL $12, V3.S4, V7.S4
+	VSHL $12, V4.S4, V8.S4
+	VSHL $12, V5.S4, V9.S4
+	VAND V0.B16, V6.B16, V6.B16                  // c<<20 = word<<12 & 0xff00000
+	VAND V0.B16, V7.B16, V7.B16
+	VAND V0.B16, V8.B16, V8.B16
+	VAND V0.B16, V9.B16, V9.B16
+	VADD V1.S4, V6.S4, V6.S4                     // c<<20 + base
+	VADD V1.S4, V7.S4, V7.S4
+	VADD V1.S4, V8.S4, V8.S4
+	VADD V1.S4, V9.S4, V9.S4
+	FSTPQ (F6, F7), 128(R24)                     // b = c<<20 + base
+	FSTPQ (F8, F9), 160(R24)
+	VSHL $4, V2.S4, V6.S4                        // word<<4
+	VSHL $4, V3.S4, V7.S4
+	VSHL $4, V4.S4, V8.S4
+	VSHL $4, V5.S4, V9.S4
+	VAND V0.B16, V6.B16, V6.B16                  // c<<20 = word<<4 & 0xff00000
+	VAND V0.B16, V7.B16, V7.B16
+	VAND V0.B16, V8.B16, V8.B16
+	VAND V0.B16, V9.B16, V9.B16
+	VADD V1.S4, V6.S4, V6.S4                     // c<<20 + base
+	VADD V1.S4, V7.S4, V7.S4
+	VADD V1.S4, V8.S4, V8.S4
+	VADD V1.S4, V9.S4, V9.S4
+	FSTPQ (F6, F7), 192(R24)                     // c = c<<20 + base
+	FSTPQ (F8, F9), 224(R24)
+	VUSHR $4, V2.S4, V2.S4                       // word>>4
+	VUSHR $4, V3.S4, V3.S4
+	VUSHR $4, V4.S4, V4.S4
+	VUSHR $4, V5.S4, V5.S4
+	VAND V0.B16, V2.B16, V2.B16                  // c<<20 = word>>4 & 0xff00000
+	VAND V0.B16, V3.B16, V3.B16
+	VAND V0.B16, V4.B16, V4.B16
+	VAND V0.B16, V5.B16, V5.B16
+	VADD V1.S4, V2.S4, V2.S4                     // c<<20 + base
+	VADD V1.S4, V3.S4, V3.S4
+	VADD V1.S4, V4.S4, V4.S4
+	VADD V1.S4, V5.S4, V5.S4
+	FSTPQ (F2, F3), 256(R24)                     // d = c<<20 + base
+	FSTPQ (F4, F5), 288(R24)
+	ADD $64, R24, R10                            // a
+	MOVD R1, R11
+	COPYFULL
+	ADD $128, R24, R10                           // b
+	MOVD R2, R11
+	COPYFULL
+	ADD $192, R24, R10                           // c
+	MOVD R3, R11
+	COPYFULL
+	ADD $256, R24, R10                           // d
+	MOVD R4, R11
+	COPYFULL
+
+done1:
+	RET
+
+// func packMNEON(codes []uint32, a, b, c, d []float32, noise []uint32, base float32, flip uint32)
+// packMNEON is the codes of an M8 matrix.
+TEXT ·packMNEON(SB), NOSPLIT, $384-152
+	MOVD $0x000fffff, R26                        // 20 bits
+	VDUP R26, V0.S4
+	FMOVS flip+148(FP), F1                       // flip
+	VDUP V1.S[0], V1.S4
+	MOVD $0x7fffffff, R26                        // magnitude
+	VDUP R26, V2.S4
+	FMOVS base+144(FP), F3                       // base
+	VDUP V3.S[0], V3.S4
+	MOVD $0x00000080, R26                        // sign
+	VDUP R26, V4.S4
+	MOVD codes_len+8(FP), R22                    // elements left
+	MOVD noise_base+120(FP), R0                  // noise
+	MOVD a_base+24(FP), R1                       // a
+	MOVD b_base+48(FP), R2                       // b
+	MOVD c_base+72(FP), R3                       // c
+	MOVD d_base+96(FP), R4                       // d
+	MOVD codes_base+0(FP), R5                    // codes
+	SUBS $16, R22                                // a full round?
+	BLT  tail1
+
+loop1:
+	FLDPQ (R0), (F5, F6)                         // noise
+	FLDPQ 32(R0), (F7, F8)
+	VEOR V1.B16, V5.B16, V5.B16                  // x = noise ^ flip
+	VEOR V1.B16, V6.B16, V6.B16
+	VEOR V1.B16, V7.B16, V7.B16
+	VEOR V1.B16, V8.B16, V8.B16
+	VAND V0.B16, V5.B16, V9.B16                  // low = x & 20 bits
+	VAND V0.B16, V6.B16, V10.B16
+	VAND V0.B16, V7.B16, V11.B16
+	VAND V0.B16, V8.B16, V12.B16
+	VUSHR $12, V5.S4, V5.S4                      // high = x>>12
+	VUSHR $12, V6.S4, V6.S4
+	VUSHR $12, V7.S4, V7.S4
+	VUSHR $12, V8.S4, V8.S4
+	VEOR V0.B16, V9.B16, V13.B16                 // ^low = low ^ 20 bits
+	VEOR V0.B16, V10.B16, V14.B16
+	VEOR V0.B16, V11.B16, V15.B16
+	VEOR V0.B16, V12.B16, V16.B16
+	VEOR V0.B16, V5.B16, V17.B16                 // ^high = high ^ 20 bits
+	VEOR V0.B16, V6.B16, V18.B16
+	VEOR V0.B16, V7.B16, V19.B16
+	VEOR V0.B16, V8.B16, V20.B16
+	FLDPQ (R1), (F21, F22)                       // a
+	FLDPQ 32(R1), (F23, F24)
+	VAND V2.B16, V21.B16, V25.B16                // |a| = a & magnitude
+	VAND V2.B16, V22.B16, V26.B16
+	VAND V2.B16, V23.B16, V27.B16
+	VAND V2.B16, V24.B16, V28.B16
+	FADD4S(3, 25, 25)                            // |a| + base
+	FADD4S(3, 26, 26)
+	FADD4S(3, 27, 27)
+	FADD4S(3, 28, 28)
+	VUSHR $24, V21.S4, V21.S4                    // a>>24
+	VUSHR $24, V22.S4, V22.S4
+	VUSHR $24, V23.S4, V23.S4
+	VUSHR $24, V24.S4, V24.S4
+	VAND V4.B16, V21.B16, V21.B16                // sign = a>>24 & sign
+	VAND V4.B16, V22.B16, V22.B16
+	VAND V4.B16, V23.B16, V23.B16
+	VAND V4.B16, V24.B16, V24.B16
+	VADD V9.S4, V25.S4, V25.S4                   // |a| + base + low
+	VADD V10.S4, V26.S4, V26.S4
+	VADD V11.S4, V27.S4, V27.S4
+	VADD V12.S4, V28.S4, V28.S4
+	VSUB V3.S4, V25.S4, V25.S4                   // (|a| + base + low) - base
+	VSUB V3.S4, V26.S4, V26.S4
+	VSUB V3.S4, V27.S4, V27.S4
+	VSUB V3.S4, V28.S4, V28.S4
+	VUSHR $20, V25.S4, V25.S4                    // c = ((|a| + base + low) - base)>>20
+	VUSHR $20, V26.S4, V26.S4
+	VUSHR $20, V27.S4, V27.S4
+	VUSHR $20, V28.S4, V28.S4
+	VORR V21.B16, V25.B16, V25.B16               // c = c | sign
+	VORR V22.B16, V26.B16, V26.B16
+	VORR V23.B16, V27.B16, V27.B16
+	VORR V24.B16, V28.B16, V28.B16
+	FLDPQ (R2), (F9, F10)                        // b
+	FLDPQ 32(R2), (F11, F12)
+	VAND V2.B16, V9.B16, V21.B16                 // |b| = b & magnitude
+	VAND V2.B16, V10.B16, V22.B16
+	VAND V2.B16, V11.B16, V23.B16
+	VAND V2.B16, V12.B16, V24.B16
+	FADD4S(3, 21, 21)                            // |b| + base
+	FADD4S(3, 22, 22)
+	FADD4S(3, 23, 23)
+	FADD4S(3, 24, 24)
+	VUSHR $24, V9.S4, V9.S4                      // b>>24
+	VUSHR $24, V10.S4, V10.S4
+	VUSHR $24, V11.S4, V11.S4
+	VUSHR $24, V12.S4, V12.S4
+	VAND V4.B16, V9.B16, V9.B16                  // sign = b>>24 & sign
+	VAND V4.B16, V10.B16, V10.B16
+	VAND V4.B16, V11.B16, V11.B16
+	VAND V4.B16, V12.B16, V12.B16
+	VADD V5.S4, V21.S4, V21.S4                   // |b| + base + high
+	VADD V6.S4, V22.S4, V22.S4
+	VADD V7.S4, V23.S4, V23.S4
+	VADD V8.S4, V24.S4, V24.S4
+	VSUB V3.S4, V21.S4, V21.S4                   // (|b| + base + high) - base
+	VSUB V3.S4, V22.S4, V22.S4
+	VSUB V3.S4, V23.S4, V23.S4
+	VSUB V3.S4, V24.S4, V24.S4
+	VUSHR $20, V21.S4, V21.S4                    // c = ((|b| + base + high) - base)>>20
+	VUSHR $20, V22.S4, V22.S4
+	VUSHR $20, V23.S4, V23.S4
+	VUSHR $20, V24.S4, V24.S4
+	VORR V9.B16, V21.B16, V21.B16                // c = c | sign
+	VORR V10.B16, V22.B16, V22.B16
+	VORR V11.B16, V23.B16, V23.B16
+	VORR V12.B16, V24.B16, V24.B16
+	VSHL $8, V21.S4, V21.S4                      // c<<8
+	VSHL $8, V22.S4, V22.S4
+	VSHL $8, V23.S4, V23.S4
+	VSHL $8, V24.S4, V24.S4
+	VORR V21.B16, V25.B16, V25.B16               // word = c | c<<8
+	VORR V22.B16, V26.B16, V26.B16
+	VORR V23.B16, V27.B16, V27.B16
+	VORR V24.B16, V28.B16, V28.B16
+	FLDPQ (R3), (F5, F6)                         // c
+	FLDPQ 32(R3), (F7, F8)
+	VAND V2.B16, V5.B16, V9.B16                  // |c| = c & magnitude
+	VAND V2.B16, V6.B16, V10.B16
+	VAND V2.B16, V7.B16, V11.B16
+	VAND V2.B16, V8.B16, V12.B16
+	FADD4S(3, 9, 9)                              // |c| + base
+	FADD4S(3, 10, 10)
+	FADD4S(3, 11, 11)
+	FADD4S(3, 12, 12)
+	VUSHR $24, V5.S4, V5.S4                      // c>>24
+	VUSHR $24, V6.S4, V6.S4
+	VUSHR $24, V7.S4, V7.S4
+	VUSHR $24, V8.S4, V8.S4
+	VAND V4.B16, V5.B16, V5.B16                  // sign = c>>24 & sign
+	VAND V4.B16, V6.B16, V6.B16
+	VAND V4.B16, V7.B16, V7.B16
+	VAND V4.B16, V8.B16, V8.B16
+	VADD V13.S4, V9.S4, V9.S4                    // |c| + base + ^low
+	VADD V14.S4, V10.S4, V10.S4
+	VADD V15.S4, V11.S4, V11.S4
+	VADD V16.S4, V12.S4, V12.S4
+	VSUB V3.S4, V9.S4, V9.S4                     // (|c| + base + ^low) - base
+	VSUB V3.S4, V10.S4, V10.S4
+	VSUB V3.S4, V11.S4, V11.S4
+	VSUB V3.S4, V12.S4, V12.S4
+	VUSHR $20, V9.S4, V9.S4                      // c = ((|c| + base + ^low) - base)>>20
+	VUSHR $20, V10.S4, V10.S4
+	VUSHR $20, V11.S4, V11.S4
+	VUSHR $20, V12.S4, V12.S4
+	VORR V5.B16, V9.B16, V9.B16                  // c = c | sign
+	VORR V6.B16, V10.B16, V10.B16
+	VORR V7.B16, V11.B16, V11.B16
+	VORR V8.B16, V12.B16, V12.B16
+	VSHL $16, V9.S4, V9.S4                       // c<<16
+	VSHL $16, V10.S4, V10.S4
+	VSHL $16, V11.S4, V11.S4
+	VSHL $16, V12.S4, V12.S4
+	VORR V9.B16, V25.B16, V25.B16                // word = word | c<<16
+	VORR V10.B16, V26.B16, V26.B16
+	VORR V11.B16, V27.B16, V27.B16
+	VORR V12.B16, V28.B16, V28.B16
+	FLDPQ (R4), (F5, F6)                         // d
+	FLDPQ 32(R4), (F7, F8)
+	VAND V2.B16, V5.B16, V9.B16                  // |d| = d & magnitude
+	VAND V2.B16, V6.B16, V10.B16
+	VAND V2.B16, V7.B16, V11.B16
+	VAND V2.B16, V8.B16, V12.B16
+	FADD4S(3, 9, 9)                              // |d| + base
+	FADD4S(3, 10, 10)
+	FADD4S(3, 11, 11)
+	FADD4S(3, 12, 12)
+	VUSHR $24, V5.S4, V5.S4                      // d>>24
+	VUSHR $24, V6.S4, V6.S4
+	VUSHR $24, V7.S4, V7.S4
+	VUSHR $24, V8.S4, V8.S4
+	VAND V4.B16, V5.B16, V5.B16                  // sign = d>>24 & sign
+	VAND V4.B16, V6.B16, V6.B16
+	VAND V4.B16, V7.B16, V7.B16
+	VAND V4.B16, V8.B16, V8.B16
+	VADD V17.S4, V9.S4, V9.S4                    // |d| + base + ^high
+	VADD V18.S4, V10.S4, V10.S4
+	VADD V19.S4, V11.S4, V11.S4
+	VADD V20.S4, V12.S4, V12.S4
+	VSUB V3.S4, V9.S4, V9.S4                     // (|d| + base + ^high) - base
+	VSUB V3.S4, V10.S4, V10.S4
+	VSUB V3.S4, V11.S4, V11.S4
+	VSUB V3.S4, V12.S4, V12.S4
+	VUSHR $20, V9.S4, V9.S4                      // c = ((|d| + base + ^high) - base)>>20
+	VUSHR $20, V10.S4, V10.S4
+	VUSHR $20, V11.S4, V11.S4
+	VUSHR $20, V12.S4, V12.S4
+	VORR V5.B16, V9.B16, V9.B16                  // c = c | sign
+	VORR V6.B16, V10.B16, V10.B16
+	VORR V7.B16, V11.B16, V11.B16
+	VORR V8.B16, V12.B16, V12.B16
+	VSHL $24, V9.S4, V9.S4                       // c<<24
+	VSHL $24, V10.S4, V10.S4
+	VSHL $24, V11.S4, V11.S4
+	VSHL $24, V12.S4, V12.S4
+	VORR V9.B16, V25.B16, V25.B16                // word = word | c<<24
+	VORR V10.B16, V26.B16, V26.B16
+	VORR V11.B16, V27.B16, V27.B16
+	VORR V12.B16, V28.B16, V28.B16
+	FSTPQ (F25, F26), (R5)                       // codes = word
+	FSTPQ (F27, F28), 32(R5)
+	ADD $64, R0                                  // noise: 16 elements on
+	ADD $64, R1                                  // a: 16 elements on
+	ADD $64, R2                                  // b: 16 elements on
+	ADD $64, R3                                  // c: 16 elements on
+	ADD $64, R4                                  // d: 16 elements on
+	ADD $64, R5                                  // codes: 16 elements on
+	SUBS $16, R22
+	BGE  loop1
+
+tail1:
+	ADDS $16, R22                                // elements left
+	BEQ  done1
+	MOVD $tail-384(SP), R24                      // tails of arrays
+	STP (ZR, ZR), (R24)
+	STP (ZR, ZR), 16(R24)
+	STP (ZR, ZR), 32(R24)
+	STP (ZR, ZR), 48(R24)
+	MOVD R0, R10                                 // noise
+	ADD $0, R24, R11
+	COPYFULL
+	STP (ZR, ZR), 64(R24)
+	STP (ZR, ZR), 80(R24)
+	STP (ZR, ZR), 96(R24)
+	STP (ZR, ZR), 112(R24)
+	MOVD R1, R10                                 // a
+	ADD $64, R24, R11
+	COPYFULL
+	STP (ZR, ZR), 128(R24)
+	STP (ZR, ZR), 144(R24)
+	STP (ZR, ZR), 160(R24)
+	STP (ZR, ZR), 176(R24)
+	MOVD R2, R10                                 // b
+	ADD $128, R24, R11
+	COPYFULL
+	STP (ZR, ZR), 192(R24)
+	STP (ZR, ZR), 208(R24)
+	STP (ZR, ZR), 224(R24)
+	STP (ZR, ZR), 240(R24)
+	MOVD R3, R10                                 // c
+	ADD $192, R24, R11
+	COPYFULL
+	STP (ZR, ZR), 256(R24)
+	STP (ZR, ZR), 272(R24)
+	STP (ZR, ZR), 288(R24)
+	STP (ZR, ZR), 304(R24)
+	MOVD R4, R10                                 // d
+	ADD $256, R24, R11
+	COPYFULL
+	FLDPQ (R24), (F5, F6)                        // noise
+	FLDPQ 32(R24), (F7, F8)
+	VEOR V1.B16, V5.B16, V5.B16                  // x = noise ^ flip
+	VEOR V1.B16, V6.B16, V6.B16
+	VEOR V1.B16, V7.B16, V7.B16
+	VEOR V1.B16, V8.B16, V8.B16
+	VAND V0.B16, V5.B16, V9.B16                  // low = x & 20 bits
+	VAND V0.B16, V6.B16, V10.B16
+	VAND V0.B16, V7.B16, V11.B16
+	VAND V0.B16, V8.B16, V12.B16
+	VUSHR $12, V5.S4, V5.S4                      // high = x>>12
+	VUSHR $12, V6.S4, V6.S4
+	VUSHR $12, V7.S4, V7.S4
+	VUSHR $12, V8.S4, V8.S4
+	VEOR V0.B16, V9.B16, V13.B16                 // ^low = low ^ 20 bits
+	VEOR V0.B16, V10.B16, V14.B16
+	VEOR V0.B16, V11.B16, V15.B16
+	VEOR V0.B16, V12.B16, V16.B16
+	VEOR V0.B16, V5.B16, V17.B16                 // ^high = high ^ 20 bits
+	VEOR V0.B16, V6.B16, V18.B16
+	VEOR V0.B16, V7.B16, V19.B16
+	VEOR V0.B16, V8.B16, V20.B16
+	FLDPQ 64(R24), (F21, F22)                    // a
+	FLDPQ 96(R24), (F23, F24)
+	VAND V2.B16, V21.B16, V25.B16                // |a| = a & magnitude
+	VAND V2.B16, V22.B16, V26.B16
+	VAND V2.B16, V23.B16, V27.B16
+	VAND V2.B16, V24.B16, V28.B16
+	FADD4S(3, 25, 25)                            // |a| + base
+	FADD4S(3, 26, 26)
+	FADD4S(3, 27, 27)
+	FADD4S(3, 28, 28)
+	VUSHR $24, V21.S4, V21.S4                    // a>>24
+	VUSHR $24, V22.S4, V22.S4
+	VUSHR $24, V23.S4, V23.S4
+	VUSHR $24, V24.S4, V24.S4
+	VAND V4.B16, V21.B16, V21.B16                // sign = a>>24 & sign
+	VAND V4.B16, V22.B16, V22.B16
+	VAND V4.B16, V23.B16, V23.B16
+	VAND V4.B16, V24.B16, V24.B16
+	VADD V9.S4, V25.S4, V25.S4                   // |a| + base + low
+	VADD V10.S4, V26.S4, V26.S4
+	VADD V11.S4, V27.S4, V27.S4
+	VADD V12.S4, V28.S4, V28.S4
+	VSUB V3.S4, V25.S4, V25.S4                   // (|a| + base + low) - base
+	VSUB V3.S4, V26.S4, V26.S4
+	VSUB V3.S4, V27.S4, V27.S4
+	VSUB V3.S4, V28.S4, V28.S4
+	VUSHR $20, V25.S4, V25.S4                    // c = ((|a| + base + low) - base)>>20
+	VUSHR $20, V26.S4, V26.S4
+	VUSHR $20, V27.S4, V27.S4
+	VUSHR $20, V28.S4, V28.S4
+	VORR V21.B16, V25.B16, V25.B16               // c = c | sign
+	VORR V22.B16, V26.B16, V26.B16
+	VORR V23.B16, V27.B16, V27.B16
+	VORR V24.B16, V28.B16, V28.B16
+	FLDPQ 128(R24), (F9, F10)                    // b
+	FLDPQ 160(R24), (F11, F12)
+	VAND V2.B16, V9.B16, V21.B16                 // |b| = b & magnitude
+	VAND V2.B16, V10.B16, V22.B16
+	VAND V2.B16, V11.B16, V23.B16
+	VAND V2.B16, V12.B16, V24.B16
+	FADD4S(3, 21, 21)                            // |b| + base
+	FADD4S(3, 22, 22)
+	FADD4S(3, 23, 23)
+	FADD4S(3, 24, 24)
+	VUSHR $24, V9.S4, V9.S4                      // b>>24
+	VUSHR $24, V10.S4, V10.S4
+	VUSHR $24, V11.S4, V11.S4
+	VUSHR $24, V12.S4, V12.S4
+	VAND V4.B16, V9.B16, V9.B16                  // sign = b>>24 & sign
+	VAND V4.B16, V10.B16, V10.B16
+	VAND V4.B16, V11.B16, V11.B16
+	VAND V4.B16, V12.B16, V12.B16
+	VADD V5.S4, V21.S4, V21.S4                   // |b| + base + high
+	VADD V6.S4, V22.S4, V22.S4
+	VADD V7.S4, V23.S4, V23.S4
+	VADD V8.S4, V24.S4, V24.S4
+	VSUB V3.S4, V21.S4, V21.S4                   // (|b| + base + high) - base
+	VSUB V3.S4, V22.S4, V22.S4
+	VSUB V3.S4, V23.S4, V23.S4
+	VSUB V3.S4, V24.S4, V24.S4
+	VUSHR $20, V21.S4, V21.S4                    // c = ((|b| + base + high) - base)>>20
+	VUSHR $20, V22.S4, V22.S4
+	VUSHR $20, V23.S4, V23.S4
+	VUSHR $20, V24.S4, V24.S4
+	VORR V9.B16, V21.B16, V21.B16                // c = c | sign
+	VORR V10.B16, V22.B16, V22.B16
+	VORR V11.B16, V23.B16, V23.B16
+	VORR V12.B16, V24.B16, V24.B16
+	VSHL $8, V21.S4, V21.S4                      // c<<8
+	VSHL $8, V22.S4, V22.S4
+	VSHL $8, V23.S4, V23.S4
+	VSHL $8, V24.S4, V24.S4
+	VORR V21.B16, V25.B16, V25.B16               // word = c | c<<8
+	VORR V22.B16, V26.B16, V26.B16
+	VORR V23.B16, V27.B16, V27.B16
+	VORR V24.B16, V28.B16, V28.B16
+	FLDPQ 192(R24), (F5, F6)                     // c
+	FLDPQ 224(R24), (F7, F8)
+	VAND V2.B16, V5.B16, V9.B16                  // |c| = c & magnitude
+	VAND V2.B16, V6.B16, V10.B16
+	VAND V2.B16, V7.B16, V11.B16
+	VAND V2.B16, V8.B16, V12.B16
+	FADD4S(3, 9, 9)                              // |c| + base
+	FADD4S(3, 10, 10)
+	FADD4S(3, 11, 11)
+	FADD4S(3, 12, 12)
+	VUSHR $24, V5.S4, V5.S4                      // c>>24
+	VUSHR $24, V6.S4, V6.S4
+	VUSHR $24, V7.S4, V7.S4
+	VUSHR $24, V8.S4, V8.S4
+	VAND V4.B16, V5.B16, V5.B16                  // sign = c>>24 & sign
+	VAND V4.B16, V6.B16, V6.B16
+	VAND V4.B16, V7.B16, V7.B16
+	VAND V4.B16, V8.B16, V8.B16
+	VADD V13.S4, V9.S4, V9.S4                    // |c| + base + ^low
+	VADD V14.S4, V10.S4, V10.S4
+	VADD V15.S4, V11.S4, V11.S4
+	VADD V16.S4, V12.S4, V12.S4
+	VSUB V3.S4, V9.S4, V9.S4                     // (|c| + base + ^low) - base
+	VSUB V3.S4, V10.S4, V10.S4
+	VSUB V3.S4, V11.S4, V11.S4
+	VSUB V3.S4, V12.S4, V12.S4
+	VUSHR $20, V9.S4, V9.S4                      // c = ((|c| + base + ^low) - base)>>20
+	VUSHR $20, V10.S4, V10.S4
+	VUSHR $20, V11.S4, V11.S4
+	VUSHR $20, V12.S4, V12.S4
+	VORR V5.B16, V9.B16, V9.B16                  // c = c | sign
+	VORR V6.B16, V10.B16, V10.B16
+	VORR V7.B16, V11.B16, V11.B16
+	VORR V8.B16, V12.B16, V12.B16
+	VSHL $16, V9.S4, V9.S4                       // c<<16
+	VSHL $16, V10.S4, V10.S4
+	VSHL $16, V11.S4, V11.S4
+	VSHL $16, V12.S4, V12.S4
+	VORR V9.B16, V25.B16, V25.B16                // word = word | c<<16
+	VORR V10.B16, V26.B16, V26.B16
+	VORR V11.B16, V27.B16, V27.B16
+	VORR V12.B16, V28.B16, V28.B16
+	FLDPQ 256(R24), (F5, F6)                     // d
+	FLDPQ 288(R24), (F7, F8)
+	VAND V2.B16, V5.B16, V9.B16                  // |d| = d & magnitude
+	VAND V2.B16, V6.B16, V10.B16
+	VAND V2.B16, V7.B16, V11.B16
+	VAND V2.B16, V8.B16, V12.B16
+	FADD4S(3, 9, 9)                              // |d| + base
+	FADD4S(3, 10, 10)
+	FADD4S(3, 11, 11)
+	FADD4S(3, 12, 12)
+	VUSHR $24, V5.S4, V5.S4                      // d>>24
+	VUSHR $24, V6.S4, V6.S4
+	VUSHR $24, V7.S4, V7.S4
+	VUSHR $24, V8.S4, V8.S4
+	VAND V4.B16, V5.B16, V5.B16                  // sign = d>>24 & sign
+	VAND V4.B16, V6.B16, V6.B16
+	VAND V4.B16, V7.B16, V7.B16
+	VAND V4.B16, V8.B16, V8.B16
+	VADD V17.S4, V9.S4, V9.S4                    // |d| + base + ^high
+	VADD V18.S4, V10.S4, V10.S4
+	VADD V19.S4, V11.S4, V11.S4
+	VADD V20.S4, V12.S4, V12.S4
+	VSUB V3.S4, V9.S4, V9.S4                     // (|d| + base + ^high) - base
+	VSUB V3.S4, V10.S4, V10.S4
+	VSUB V3.S4, V11.S4, V11.S4
+	VSUB V3.S4, V12.S4, V12.S4
+	VUSHR $20, V9.S4, V9.S4                      // c = ((|d| + base + ^high) - base)>>20
+	VUSHR $20, V10.S4, V10.S4
+	VUSHR $20, V11.S4, V11.S4
+	VUSHR $20, V12.S4, V12.S4
+	VORR V5.B16, V9.B16, V9.B16                  // c = c | sign
+	VORR V6.B16, V10.B16, V10.B16
+	VORR V7.B16, V11.B16, V11.B16
+	VORR V8.B16, V12.B16, V12.B16
+	VSHL $24, V9.S4, V9.S4                       // c<<24
+	VSHL $24, V10.S4, V10.S4
+	VSHL $24, V11.S4, V11.S4
+	VSHL $24, V12.S4, V12.S4
+	VORR V9.B16, V25.B16, V25.B16                // word = word | c<<24
+	VORR V10.B16, V26.B16, V26.B16
+	VORR V11.B16, V27.B16, V27.B16
+	VORR V12.B16, V28.B16, V28.B16
+	FSTPQ (F25, F26), 320(R24)                   // codes = word
+	FSTPQ (F27, F28), 352(R24)
+	ADD $320, R24, R10                           // codes
+	MOVD R5, R11
+	COPYFULL
+
+done1:
+	RET
+
+// func packVNEON(codes []uint32, a, b, c, d []float32, noise []uint32, base float32, flip uint32)
+// packVNEON is the codes of a V8 matrix.
+TEXT ·packVNEON(SB), NOSPLIT, $384-152
+	MOVD $0x000fffff, R26                        // 20 bits
+	VDUP R26, V0.S4
+	FMOVS flip+148(FP), F1                       // flip
+	VDUP V1.S[0], V1.S4
+	FMOVS base+144(FP), F2                       // base
+	VDUP V2.S[0], V2.S4
+	MOVD codes_len+8(FP), R22                    // elements left
+	MOVD noise_base+120(FP), R0                  // noise
+	MOVD a_base+24(FP), R1                       // a
+	MOVD b_base+48(FP), R2                       // b
+	MOVD c_base+72(FP), R3                       // c
+	MOVD d_base+96(FP), R4                       // d
+	MOVD codes_base+0(FP), R5                    // codes
+	SUBS $16, R22                                // a full round?
+	BLT  tail1
+
+loop1:
+	FLDPQ (R0), (F3, F4)                         // noise
+	FLDPQ 32(R0), (F5, F6)
+	VEOR V1.B16, V3.B16, V3.B16                  // x = noise ^ flip
+	VEOR V1.B16, V4.B16, V4.B16
+	VEOR V1.B16, V5.B16, V5.B16
+	VEOR V1.B16, V6.B16, V6.B16
+	VAND V0.B16, V3.B16, V7.B16                  // low = x & 20 bits
+	VAND V0.B16, V4.B16, V8.B16
+	VAND V0.B16, V5.B16, V9.B16
+	VAND V0.B16, V6.B16, V10.B16
+	VUSHR $12, V3.S4, V3.S4                      // high = x>>12
+	VUSHR $12, V4.S4, V4.S4
+	VUSHR $12, V5.S4, V5.S4
+	VUSHR $12, V6.S4, V6.S4
+	VEOR V0.B16, V7.B16, V11.B16                 // ^low = low ^ 20 bits
+	VEOR V0.B16, V8.B16, V12.B16
+	VEOR V0.B16, V9.B16, V13.B16
+	VEOR V0.B16, V10.B16, V14.B16
+	VEOR V0.B16, V3.B16, V15.B16                 // ^high = high ^ 20 bits
+	VEOR V0.B16, V4.B16, V16.B16
+	VEOR V0.B16, V5.B16, V17.B16
+	VEOR V0.B16, V6.B16, V18.B16
+	FLDPQ (R1), (F19, F20)                       // a
+	FLDPQ 32(R1), (F21, F22)
+	FMAX4S(2, 19, 19)                            // max(a, base)
+	FMAX4S(2, 20, 20)
+	FMAX4S(2, 21, 21)
+	FMAX4S(2, 22, 22)
+	VADD V7.S4, V19.S4, V19.S4                   // max(a, base) + low
+	VADD V8.S4, V20.S4, V20.S4
+	VADD V9.S4, V21.S4, V21.S4
+	VADD V10.S4, V22.S4, V22.S4
+	VSUB V2.S4, V19.S4, V19.S4                   // (max(a, base) + low) - base
+	VSUB V2.S4, V20.S4, V20.S4
+	VSUB V2.S4, V21.S4, V21.S4
+	VSUB V2.S4, V22.S4, V22.S4
+	VUSHR $20, V19.S4, V19.S4                    // c = ((max(a, base) + low) - base)>>20
+	VUSHR $20, V20.S4, V20.S4
+	VUSHR $20, V21.S4, V21.S4
+	VUSHR $20, V22.S4, V22.S4
+	FLDPQ (R2), (F7, F8)                         // b
+	FLDPQ 32(R2), (F9, F10)
+	FMAX4S(2, 7, 7)                              // max(b, base)
+	FMAX4S(2, 8, 8)
+	FMAX4S(2, 9, 9)
+	FMAX4S(2, 10, 10)
+	VADD V3.S4, V7.S4, V7.S4                     // max(b, base) + high
+	VADD V4.S4, V8.S4, V8.S4
+	VADD V5.S4, V9.S4, V9.S4
+	VADD V6.S4, V10.S4, V10.S4
+	VSUB V2.S4, V7.S4, V7.S4                     // (max(b, base) + high) - base
+	VSUB V2.S4, V8.S4, V8.S4
+	VSUB V2.S4, V9.S4, V9.S4
+	VSUB V2.S4, V10.S4, V10.S4
+	VUSHR $20, V7.S4, V7.S4                      // c = ((max(b, base) + high) - base)>>20
+	VUSHR $20, V8.S4, V8.S4
+	VUSHR $20, V9.S4, V9.S4
+	VUSHR $20, V10.S4, V10.S4
+	VSHL $8, V7.S4, V7.S4                        // c<<8
+	VSHL $8, V8.S4, V8.S4
+	VSHL $8, V9.S4, V9.S4
+	VSHL $8, V10.S4, V10.S4
+	VORR V7.B16, V19.B16, V19.B16                // word = c | c<<8
+	VORR V8.B16, V20.B16, V20.B16
+	VORR V9.B16, V21.B16, V21.B16
+	VORR V10.B16, V22.B16, V22.B16
+	FLDPQ (R3), (F3, F4)                         // c
+	FLDPQ 32(R3), (F5, F6)
+	FMAX4S(2, 3, 3)                              // max(c, base)
+	FMAX4S(2, 4, 4)
+	FMAX4S(2, 5, 5)
+	FMAX4S(2, 6, 6)
+	VADD V11.S4, V3.S4, V3.S4                    // max(c, base) + ^low
+	VADD V12.S4, V4.S4, V4.S4
+	VADD V13.S4, V5.S4, V5.S4
+	VADD V14.S4, V6.S4, V6.S4
+	VSUB V2.S4, V3.S4, V3.S4                     // (max(c, base) + ^low) - base
+	VSUB V2.S4, V4.S4, V4.S4
+	VSUB V2.S4, V5.S4, V5.S4
+	VSUB V2.S4, V6.S4, V6.S4
+	VUSHR $20, V3.S4, V3.S4                      // c = ((max(c, base) + ^low) - base)>>20
+	VUSHR $20, V4.S4, V4.S4
+	VUSHR $20, V5.S4, V5.S4
+	VUSHR $20, V6.S4, V6.S4
+	VSHL $16, V3.S4, V3.S4                       // c<<16
+	VSHL $16, V4.S4, V4.S4
+	VSHL $16, V5.S4, V5.S4
+	VSHL $16, V6.S4, V6.S4
+	VORR V3.B16, V19.B16, V19.B16                // word = word | c<<16
+	VORR V4.B16, V20.B16, V20.B16
+	VORR V5.B16, V21.B16, V21.B16
+	VORR V6.B16, V22.B16, V22.B16
+	FLDPQ (R4), (F3, F4)                         // d
+	FLDPQ 32(R4), (F5, F6)
+	FMAX4S(2, 3, 3)                              // max(d, base)
+	FMAX4S(2, 4, 4)
+	FMAX4S(2, 5, 5)
+	FMAX4S(2, 6, 6)
+	VADD V15.S4, V3.S4, V3.S4                    // max(d, base) + ^high
+	VADD V16.S4, V4.S4, V4.S4
+	VADD V17.S4, V5.S4, V5.S4
+	VADD V18.S4, V6.S4, V6.S4
+	VSUB V2.S4, V3.S4, V3.S4                     // (max(d, base) + ^high) - base
+	VSUB V2.S4, V4.S4, V4.S4
+	VSUB V2.S4, V5.S4, V5.S4
+	VSUB V2.S4, V6.S4, V6.S4
+	VUSHR $20, V3.S4, V3.S4                      // c = ((max(d, base) + ^high) - base)>>20
+	VUSHR $20, V4.S4, V4.S4
+	VUSHR $20, V5.S4, V5.S4
+	VUSHR $20, V6.S4, V6.S4
+	VSHL $24, V3.S4, V3.S4                       // c<<24
+	VSHL $24, V4.S4, V4.S4
+	VSHL $24, V5.S4, V5.S4
+	VSHL $24, V6.S4, V6.S4
+	VORR V3.B16, V19.B16, V19.B16                // word = word | c<<24
+	VORR V4.B16, V20.B16, V20.B16
+	VORR V5.B16, V21.B16, V21.B16
+	VORR V6.B16, V22.B16, V22.B16
+	FSTPQ (F19, F20), (R5)                       // codes = word
+	FSTPQ (F21, F22), 32(R5)
+	ADD $64, R0                                  // noise: 16 elements on
+	ADD $64, R1                                  // a: 16 elements on
+	ADD $64, R2                                  // b: 16 elements on
+	ADD $64, R3                                  // c: 16 elements on
+	ADD $64, R4                                  // d: 16 elements on
+	ADD $64, R5                                  // codes: 16 elements on
+	SUBS $16, R22
+	BGE  loop1
+
+tail1:
+	ADDS $16, R22                                // elements left
+	BEQ  done1
+	MOVD $tail-384(SP), R24                      // tails of arrays
+	STP (ZR, ZR), (R24)
+	STP (ZR, ZR), 16(R24)
+	STP (ZR, ZR), 32(R24)
+	STP (ZR, ZR), 48(R24)
+	MOVD R0, R10                                 // noise
+	ADD $0, R24, R11
+	COPYFULL
+	STP (ZR, ZR), 64(R24)
+	STP (ZR, ZR), 80(R24)
+	STP (ZR, ZR), 96(R24)
+	STP (ZR, ZR), 112(R24)
+	MOVD R1, R10                                 // a
+	ADD $64, R24, R11
+	COPYFULL
+	STP (ZR, ZR), 128(R24)
+	STP (ZR, ZR), 144(R24)
+	STP (ZR, ZR), 160(R24)
+	STP (ZR, ZR), 176(R24)
+	MOVD R2, R10                                 // b
+	ADD $128, R24, R11
+	COPYFULL
+	STP (ZR, ZR), 192(R24)
+	STP (ZR, ZR), 208(R24)
+	STP (ZR, ZR), 224(R24)
+	STP (ZR, ZR), 240(R24)
+	MOVD R3, R10                                 // c
+	ADD $192, R24, R11
+	COPYFULL
+	STP (ZR, ZR), 256(R24)
+	STP (ZR, ZR), 272(R24)
+	STP (ZR, ZR), 288(R24)
+	STP (ZR, ZR), 304(R24)
+	MOVD R4, R10                                 // d
+	ADD $256, R24, R11
+	COPYFULL
+	FLDPQ (R24), (F3, F4)                        // noise
+	FLDPQ 32(R24), (F5, F6)
+	VEOR V1.B16, V3.B16, V3.B16                  // x = noise ^ flip
+	VEOR V1.B16, V4.B16, V4.B16
+	VEOR V1.B16, V5.B16, V5.B16
+	VEOR V1.B16, V6.B16, V6.B16
+	VAND V0.B16, V3.B16, V7.B16                  // low = x & 20 bits
+	VAND V0.B16, V4.B16, V8.B16
+	VAND V0.B16, V5.B16, V9.B16
+	VAND V0.B16, V6.B16, V10.B16
+	VUSHR $12, V3.S4, V3.S4                      // high = x>>12
+	VUSHR $12, V4.S4, V4.S4
+	VUSHR $12, V5.S4, V5.S4
+	VUSHR $12, V6.S4, V6.S4
+	VEOR V0.B16, V7.B16, V11.B16                 // ^low = low ^ 20 bits
+	VEOR V0.B16, V8.B16, V12.B16
+	VEOR V0.B16, V9.B16, V13.B16
+	VEOR V0.B16, V10.B16, V14.B16
+	VEOR V0.B16, V3.B16, V15.B16                 // ^high = high ^ 20 bits
+	VEOR V0.B16, V4.B16, V16.B16
+	VEOR V0.B16, V5.B16, V17.B16
+	VEOR V0.B16, V6.B16, V18.B16
+	FLDPQ 64(R24), (F19, F20)                    // a
+	FLDPQ 96(R24), (F21, F22)
+	FMAX4S(2, 19, 19)                            // max(a, base)
+	FMAX4S(2, 20, 20)
+	FMAX4S(2, 21, 21)
+	FMAX4S(2, 22, 22)
+	VADD V7.S4, V19.S4, V19.S4                   // max(a, base) + low
+	VADD V8.S4, V20.S4, V20.S4
+	VADD V9.S4, V21.S4, V21.S4
+	VADD V10.S4, V22.S4, V22.S4
+	VSUB V2.S4, V19.S4, V19.S4                   // (max(a, base) + low) - base
+	VSUB V2.S4, V20.S4, V20.S4
+	VSUB V2.S4, V21.S4, V21.S4
+	VSUB V2.S4, V22.S4, V22.S4
+	VUSHR $20, V19.S4, V19.S4                    // c = ((max(a, base) + low) - base)>>20
+	VUSHR $20, V20.S4, V20.S4
+	VUSHR $20, V21.S4, V21.S4
+	VUSHR $20, V22.S4, V22.S4
+	FLDPQ 128(R24), (F7, F8)                     // b
+	FLDPQ 160(R24), (F9, F10)
+	FMAX4S(2, 7, 7)                              // max(b, base)
+	FMAX4S(2, 8, 8)
+	FMAX4S(2, 9, 9)
+	FMAX4S(2, 10, 10)
+	VADD V3.S4, V7.S4, V7.S4                     // max(b, base) + high
+	VADD V4.S4, V8.S4, V8.S4
+	VADD V5.S4, V9.S4, V9.S4
+	VADD V6.S4, V10.S4, V10.S4
+	VSUB V2.S4, V7.S4, V7.S4                     // (max(b, base) + high) - base
+	VSUB V2.S4, V8.S4, V8.S4
+	VSUB V2.S4, V9.S4, V9.S4
+	VSUB V2.S4, V10.S4, V10.S4
+	VUSHR $20, V7.S4, V7.S4                      // c = ((max(b, base) + high) - base)>>20
+	VUSHR $20, V8.S4, V8.S4
+	VUSHR $20, V9.S4, V9.S4
+	VUSHR $20, V10.S4, V10.S4
+	VSHL $8, V7.S4, V7.S4                        // c<<8
+	VSHL $8, V8.S4, V8.S4
+	VSHL $8, V9.S4, V9.S4
+	VSHL $8, V10.S4, V10.S4
+	VORR V7.B16, V19.B16, V19.B16                // word = c | c<<8
+	VORR V8.B16, V20.B16, V20.B16
+	VORR V9.B16, V21.B16, V21.B16
+	VORR V10.B16, V22.B16, V22.B16
+	FLDPQ 192(R24), (F3, F4)                     // c
+	FLDPQ 224(R24), (F5, F6)
+	FMAX4S(2, 3, 3)                              // max(c, base)
+	FMAX4S(2, 4, 4)
+	FMAX4S(2, 5, 5)
+	FMAX4S(2, 6, 6)
+	VADD V11.S4, V3.S4, V3.S4                    // max(c, base) + ^low
+	VADD V12.S4, V4.S4, V4.S4
+	VADD V13.S4, V5.S4, V5.S4
+	VADD V14.S4, V6.S4, V6.S4
+	VSUB V2.S4, V3.S4, V3.S4                     // (max(c, base) + ^low) - base
+	VSUB V2.S4, V4.S4, V4.S4
+	VSUB V2.S4, V5.S4, V5.S4
+	VSUB V2.S4, V6.S4, V6.S4
+	VUSHR $20, V3.S4, V3.S4                      // c = ((max(c, base) + ^low) - base)>>20
+	VUSHR $20, V4.S4, V4.S4
+	VUSHR $20, V5.S4, V5.S4
+	VUSHR $20, V6.S4, V6.S4
+	VSHL $16, V3.S4, V3.S4                       // c<<16
+	VSHL $16, V4.S4, V4.S4
+	VSHL $16, V5.S4, V5.S4
+	VSHL $16, V6.S4, V6.S4
+	VORR V3.B16, V19.B16, V19.B16                // word = word | c<<16
+	VORR V4.B16, V20.B16, V20.B16
+	VORR V5.B16, V21.B16, V21.B16
+	VORR V6.B16, V22.B16, V22.B16
+	FLDPQ 256(R24), (F3, F4)                     // d
+	FLDPQ 288(R24), (F5, F6)
+	FMAX4S(2, 3, 3)                              // max(d, base)
+	FMAX4S(2, 4, 4)
+	FMAX4S(2, 5, 5)
+	FMAX4S(2, 6, 6)
+	VADD V15.S4, V3.S4, V3.S4                    // max(d, base) + ^high
+	VADD V16.S4, V4.S4, V4.S4
+	VADD V17.S4, V5.S4, V5.S4
+	VADD V18.S4, V6.S4, V6.S4
+	VSUB V2.S4, V3.S4, V3.S4                     // (max(d, base) + ^high) - base
+	VSUB V2.S4, V4.S4, V4.S4
+	VSUB V2.S4, V5.S4, V5.S4
+	VSUB V2.S4, V6.S4, V6.S4
+	VUSHR $20, V3.S4, V3.S4                      // c = ((max(d, base) + ^high) - base)>>20
+	VUSHR $20, V4.S4, V4.S4
+	VUSHR $20, V5.S4, V5.S4
+	VUSHR $20, V6.S4, V6.S4
+	VSHL $24, V3.S4, V3.S4                       // c<<24
+	VSHL $24, V4.S4, V4.S4
+	VSHL $24, V5.S4, V5.S4
+	VSHL $24, V6.S4, V6.S4
+	VORR V3.B16, V19.B16, V19.B16                // word = word | c<<24
+	VORR V4.B16, V20.B16, V20.B16
+	VORR V5.B16, V21.B16, V21.B16
+	VORR V6.B16, V22.B16, V22.B16
+	FSTPQ (F19, F20), 320(R24)                   // codes = word
+	FSTPQ (F21, F22), 352(R24)
+	ADD $320, R24, R10                           // codes
+	MOVD R5, R11
+	COPYFULL
+
+done1:
+	RET
+
+// func narrowNoisyNEON(dst []uint16, src []float32, noise []uint32, flip uint32)
+// narrowNoisyNEON is dst = src rounded to bf16 with noise.
+TEXT ·narrowNoisyNEON(SB), NOSPLIT, $192-76
+	FMOVS flip+72(FP), F0                        // flip
+	VDUP V0.S[0], V0.S4
+	MOVD $0x0000ffff, R26                        // 16 bits
+	VDUP R26, V1.S4
+	MOVD dst_len+8(FP), R22                      // elements left
+	MOVD noise_base+48(FP), R0                   // noise
+	MOVD src_base+24(FP), R1                     // src
+	MOVD dst_base+0(FP), R2                      // dst
+	SUBS $16, R22                                // a full round?
+	BLT  tail1
+
+loop1:
+	FLDPQ (R0), (F2, F3)                         // noise
+	FLDPQ 32(R0), (F4, F5)
+	VEOR V0.B16, V2.B16, V2.B16                  // x = noise ^ flip
+	VEOR V0.B16, V3.B16, V3.B16
+	VEOR V0.B16, V4.B16, V4.B16
+	VEOR V0.B16, V5.B16, V5.B16
+	VAND V1.B16, V2.B16, V2.B16                  // low = x & 16 bits
+	VAND V1.B16, V3.B16, V3.B16
+	VAND V1.B16, V4.B16, V4.B16
+	VAND V1.B16, V5.B16, V5.B16
+	FLDPQ (R1), (F6, F7)                         // src
+	FLDPQ 32(R1), (F8, F9)
+	VADD V2.S4, V6.S4, V6.S4                     // src + low
+	VADD V3.S4, V7.S4, V7.S4
+	VADD V4.S4, V8.S4, V8.S4
+	VADD V5.S4, V9.S4, V9.S4
+	VUSHR $16, V6.S4, V6.S4                      // bf16 = (src + low)>>16
+	VUSHR $16, V7.S4, V7.S4
+	VUSHR $16, V8.S4, V8.S4
+	VUSHR $16, V9.S4, V9.S4
+	XTN4H(6, 2)                                  // dst = bf16
+	FMOVD F2, (R2)
+	XTN4H(7, 2)
+	FMOVD F2, 8(R2)
+	XTN4H(8, 2)
+	FMOVD F2, 16(R2)
+	XTN4H(9, 2)
+	FMOVD F2, 24(R2)
+	ADD $64, R0                                  // noise: 16 elements on
+	ADD $64, R1                                  // src: 16 elements on
+	ADD $32, R2                                  // dst: 16 elements on
+	SUBS $16, R22
+	BGE  loop1
+
+tail1:
+	ADDS $16, R22                                // elements left
+	BEQ  done1
+	MOVD $tail-192(SP), R24                      // tails of arrays
+	STP (ZR, ZR), (R24)
+	STP (ZR, ZR), 16(R24)
+	STP (ZR, ZR), 32(R24)
+	STP (ZR, ZR), 48(R24)
+	MOVD R0, R10                                 // noise
+	ADD $0, R24, R11
+	COPYFULL
+	STP (ZR, ZR), 64(R24)
+	STP (ZR, ZR), 80(R24)
+	STP (ZR, ZR), 96(R24)
+	STP (ZR, ZR), 112(R24)
+	MOVD R1, R10                                 // src
+	ADD $64, R24, R11
+	COPYFULL
+	FLDPQ (R24), (F2, F3)                        // noise
+	FLDPQ 32(R24), (F4, F5)
+	VEOR V0.B16, V2.B16, V2.B16                  // x = noise ^ flip
+	VEOR V0.B16, V3.B16, V3.B16
+	VEOR V0.B16, V4.B16, V4.B16
+	VEOR V0.B16, V5.B16, V5.B16
+	VAND V1.B16, V2.B16, V2.B16                  // low = x & 16 bits
+	VAND V1.B16, V3.B16, V3.B16
+	VAND V1.B16, V4.B16, V4.B16
+	VAND V1.B16, V5.B16, V5.B16
+	FLDPQ 64(R24), (F6, F7)                      // src
+	FLDPQ 96(R24), (F8, F9)
+	VADD V2.S4, V6.S4, V6.S4                     // src + low
+	VADD V3.S4, V7.S4, V7.S4
+	VADD V4.S4, V8.S4, V8.S4
+	VADD V5.S4, V9.S4, V9.S4
+	VUSHR $16, V6.S4, V6.S4                      // bf16 = (src + low)>>16
+	VUSHR $16, V7.S4, V7.S4
+	VUSHR $16, V8.S4, V8.S4
+	VUSHR $16, V9.S4, V9.S4
+	XTN4H(6, 2)                                  // dst = bf16
+	FMOVD F2, 128(R24)
+	XTN4H(7, 2)
+	FMOVD F2, 136(R24)
+	XTN4H(8, 2)
+	FMOVD F2, 144(R24)
+	XTN4H(9, 2)
+	FMOVD F2, 152(R24)
+	ADD $128, R24, R10                           // dst
+	MOVD R2, R11
+	COPYHALF
+
+done1:
+	RET
+
 DATA lanesNEON<>+0(SB)/8, $0xffffffffffffffff
 DATA lanesNEON<>+8(SB)/8, $0xffffffffffffffff
 DATA lanesNEON<>+16(SB)/8, $0xffffffffffffffff

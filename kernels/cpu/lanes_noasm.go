@@ -147,3 +147,31 @@ func (isa) touch(x []float32) { touchGeneric(x) }
 
 // peakStep does n steps of 24*16 independent fused multiply-adds on registers.
 func (isa) peakStep(n int) { peakStepGeneric(n) }
+
+// maxAbs is the largest magnitude, NaN where there is one, -Inf of none.
+func (isa) maxAbs(x []float32) float32 { return maxAbsGeneric(x) }
+
+// unpackM is what the codes of an M8 matrix stand for.
+func (isa) unpackM(a, b, c, d []float32, codes []uint32, base float32) {
+	unpackMGeneric(a, b, c, d, codes, base)
+}
+
+// unpackV is what the codes of a V8 matrix stand for.
+func (isa) unpackV(a, b, c, d []float32, codes []uint32, base float32) {
+	unpackVGeneric(a, b, c, d, codes, base)
+}
+
+// packM is the codes of an M8 matrix.
+func (isa) packM(codes []uint32, a, b, c, d []float32, noise []uint32, base float32, flip uint32) {
+	packMGeneric(codes, a, b, c, d, noise, base, flip)
+}
+
+// packV is the codes of a V8 matrix.
+func (isa) packV(codes []uint32, a, b, c, d []float32, noise []uint32, base float32, flip uint32) {
+	packVGeneric(codes, a, b, c, d, noise, base, flip)
+}
+
+// narrowNoisy is dst = src rounded to bf16 with noise.
+func (isa) narrowNoisy(dst []uint16, src []float32, noise []uint32, flip uint32) {
+	narrowNoisyGeneric(dst, src, noise, flip)
+}

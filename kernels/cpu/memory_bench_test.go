@@ -123,11 +123,25 @@ func (r *bench) streams(typ tensor.DType, rows, cols int) []stream {
 		{"SumSquares", mats(grad), nil, nil, func() { r.SumSquares(grad) }},
 	}
 	if typ == tensor.F32 {
-		return append(list, stream{"AdamW", mats(grad), mats(master, m, v), nil, func() { r.AdamW(master, master, m, v, grad, step) }})
+		table = master
+	} else {
+		list = append(list, stream{"Widen", mats(out), nil, mats(x), func() { r.Copy(x, out) }})
 	}
-	return append(list,
-		stream{"Widen", mats(out), nil, mats(x), func() { r.Copy(x, out) }},
-		stream{"AdamW", mats(grad), mats(master, m, v), mats(table), func() { r.AdamW(table, master, m, v, grad, step) }})
+	adamW := func(name string, m, v tensor.Mat) {
+		s := stream{"AdamW" + name, mats(grad), mats(master, m, v), nil, func() { r.AdamW(table, master, m, v, grad, step) }}
+		if name == "8bit" {
+			s.updates = mats(master, m.Words(), v.Words())
+		}
+		if table != master {
+			s.writes = mats(table)
+		}
+		list = append(list, s)
+	}
+	of := func(t tensor.DType) tensor.Mat { return r.params.New(t, rows, cols) }
+	adamW("", m, v)
+	adamW("16bit", of(tensor.BF16), of(tensor.BF16))
+	adamW("8bit", of(tensor.M8), of(tensor.V8))
+	return list
 }
 
 // filled is a large matrix of small random numbers, of a few thousand that repeat.

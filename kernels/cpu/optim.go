@@ -59,20 +59,26 @@ type adamStep struct {
 }
 
 type adamwCall struct {
-	w, master, m, v, grad mat
-	s                     adamStep
-	same                  bool  // the master is w
-	runs                  int   // of a row
-	pack                  *pack // of w, or nil
+	w, master, grad mat
+	m, v            moment
+	s               adamStep
+	seed            uint64
+	same            bool  // the master is w
+	run             int   // columns that are updated at a stretch
+	runs            int   // tasks of a row
+	pack            *pack // of w, or nil
 }
 
 const (
 	adamTask  = 1 << 15 // elements of a task
-	adamRun   = 1 << 12 // and of those that are updated at a stretch
+	adamRun   = 1 << 12 // and of those that are updated at a stretch, of f32
 	panelRun  = 1 << 10 // columns that are updated in all rows of a panel before the panel is written:
 	panelPart = 1 << 7  // long enough for memory, and then so many at a time
 	panelTask = 1 << 12 // columns of a task
 )
+
+// A stretch is a run of moments that are rounded, or whole runs.
+const _ = -uint(tensor.MomentRun%panelRun + panelRun%tensor.MomentRun + adamRun%tensor.MomentRun + panelTask%tensor.MomentRun)
 
 // AdamW is one optimizer step, in f32. The moments' biases are corrected in the factors:
 // master -= LR/(1-β₁ᵗ) * m/(sqrt(v)/sqrt(1-β₂ᵗ)+ε) + LR*WeightDecay*master.
@@ -84,11 +90,14 @@ func (b *Backend) AdamW(w, master, m, v, grad tensor.Mat, s kernels.AdamStep) {
 		kernels.CheckShape("AdamW", "operand", o, w.Rows, w.Cols)
 	}
 	c1, c2 := 1-math.Pow(s.Beta1, float64(s.Step)), 1-math.Pow(s.Beta2, float64(s.Step))
-	whole := adamwCall{w: view("AdamW", w), master: view("AdamW", master), m: view("AdamW", m), v: view("AdamW", v), grad: view("AdamW", grad),
-		same: w == master,
+	whole := adamwCall{w: view("AdamW", w), master: view("AdamW", master), m: momentOf(m, false), v: momentOf(v, true), grad: view("AdamW", grad),
+		seed: s.Seed, same: w == master, run: adamRun,
 		s: adamStep{beta1: float32(s.Beta1), beta2: float32(s.Beta2), one1: float32(1 - s.Beta1), one2: float32(1 - s.Beta2),
 			grad: float32(s.GradScale), rate: float32(s.LR / c1), root: float32(1 / math.Sqrt(c2)),
 			eps: float32(s.Eps), decay: float32(s.LR * s.WeightDecay)}}
+	if !whole.m.exact() || !whole.v.exact() {
+		whole.run = tensor.MomentRun
+	}
 	whole.w.past = w.Arena.Used() >= b.pastBytes // all of it is written before any of it is read
 	list, row := b.refreshes(w), 0
 	b.loaded(w)
@@ -120,8 +129,8 @@ func (b *Backend) adamw(whole *adamwCall, from, to int, p *pack) {
 		b.pool.do(c, ceil(n, panelCols)*c.runs, wide)
 		return
 	}
-	if c.w.contiguous() && c.master.contiguous() && c.m.contiguous() && c.v.contiguous() && c.grad.contiguous() {
-		c.w, c.master, c.m, c.v, c.grad = c.w.flat(), c.master.flat(), c.m.flat(), c.v.flat(), c.grad.flat()
+	if c.m.exact() && c.v.exact() && c.w.contiguous() && c.master.contiguous() && c.m.contiguous() && c.v.contiguous() && c.grad.contiguous() {
+		c.w, c.master, c.m.mat, c.v.mat, c.grad = c.w.flat(), c.master.flat(), c.m.flat(), c.v.flat(), c.grad.flat()
 	}
 	c.runs = ceil(c.w.cols, adamTask)
 	b.pool.do(c, c.w.rows*c.runs, wide)
@@ -133,9 +142,9 @@ func (c *adamwCall) task(w *worker, i int) {
 		return
 	}
 	c0 := i % c.runs * adamTask
-	for end := min(c0+adamTask, c.w.cols); c0 < end; c0 += adamRun {
+	for end := min(c0+adamTask, c.w.cols); c0 < end; c0 += c.run {
 		w.top = 0
-		c.row(w, i/c.runs, c0, min(c0+adamRun, end))
+		c.row(w, i/c.runs, c0, min(c0+c.run, end))
 	}
 }
 
@@ -143,10 +152,10 @@ func (c *adamwCall) task(w *worker, i int) {
 func (c *adamwCall) row(w *worker, r, c0, c1 int) {
 	n := c1 - c0
 	p := c.master.row(w.s, r, c0, c1, w.take(n))
-	m, v := c.m.row(w.s, r, c0, c1, w.take(n)), c.v.row(w.s, r, c0, c1, w.take(n))
+	m, v := c.m.load(w, r, c0, c1), c.v.load(w, r, c0, c1)
 	w.s.adamw(p, m, v, c.grad.row(w.s, r, c0, c1, w.take(n)), &c.s)
-	c.m.store(w.s, r, c0, m)
-	c.v.store(w.s, r, c0, v)
+	c.m.save(w, r, c0, m, c.seed)
+	c.v.save(w, r, c0, v, c.seed+1)
 	c.master.store(w.s, r, c0, p)
 	if !c.same && c.w.half {
 		c.w.round(w.s, r, c0, p, w.take(n))

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"testing"
 
+	"spell/kernels"
 	"spell/tensor"
 )
 
@@ -118,6 +119,32 @@ func (o *operands) softmax(s isa, half bool) {
 	o.out = append(z, state[:2]...)
 }
 
+// moments rounds finite numbers to codes with noise, and reads them.
+func (o *operands) moments(s isa, t tensor.DType) {
+	for i, v := range o.x[0] {
+		if !(math.Abs(float64(v)) < 1e38) {
+			o.x[0][i] = 1
+		}
+	}
+	base := kernels.MomentBase(t, max(1, s.maxAbs(o.x[0])))
+	n := o.n / 4
+	codes, noise := make([]uint32, n), make([]uint32, n)
+	for i := range noise {
+		noise[i] = uint32(o.half[2*i])<<16 | uint32(o.half[2*i+1])
+	}
+	from, to := o.x[0], o.x[1]
+	if t == tensor.M8 {
+		s.packM(codes, from[:n], from[n:], from[2*n:], from[3*n:], noise, base, 0x7fa12345)
+		s.unpackM(to[:n], to[n:], to[2*n:], to[3*n:], codes, base)
+	} else {
+		s.packV(codes, from[:n], from[n:], from[2*n:], from[3*n:], noise, base, 0x7fa12345)
+		s.unpackV(to[:n], to[n:], to[2*n:], to[3*n:], codes, base)
+	}
+	for _, w := range codes {
+		o.out = append(o.out, float32(w>>16), float32(w&0xffff))
+	}
+}
+
 var primitives = []primitive{
 	{"add", 0, func(s isa, o *operands) { s.add(o.x[0], o.x[1], o.x[2]) }, [2]uint64{0xb8add9599174328e, 0x7e6a3069a04eb4aa}},
 	{"mul", 0, func(s isa, o *operands) { s.mul(o.x[0], o.x[1], o.x[2]) }, [2]uint64{0x2862c3396cf472d, 0xb09c95a469d68bb3}},
@@ -153,6 +180,16 @@ var primitives = []primitive{
 		o.out = []float32{float32(v), float32(v - float64(float32(v)))}
 	}, [2]uint64{0x15da4808bb540d76, 0x15da4808bb540d76}},
 	{"max", 0, func(s isa, o *operands) { o.out = []float32{s.max(o.x[0])} }, [2]uint64{0x88dc04f7a03cff48, 0x88dc04f7a03cff48}},
+	{"maxAbs", 0, func(s isa, o *operands) { o.out = []float32{s.maxAbs(o.x[0])} }, [2]uint64{0x5bb9ebd15e4f817e, 0x5bb9ebd15e4f817e}},
+	{"moments in M8", 0, func(s isa, o *operands) { o.moments(s, tensor.M8) }, [2]uint64{0xeeb3ad8f77000bd6, 0xeeb3ad8f77000bd6}},
+	{"moments in V8", 0, func(s isa, o *operands) { o.moments(s, tensor.V8) }, [2]uint64{0x6f084bbf0c34404d, 0x6f084bbf0c34404d}},
+	{"narrowNoisy", 0, func(s isa, o *operands) {
+		noise := make([]uint32, o.n)
+		for i, h := range o.half {
+			noise[i] = uint32(h) * 0x9e3779b1
+		}
+		s.narrowNoisy(o.bits, o.x[0], noise, 0x7fa12345)
+	}, [2]uint64{0x58ce5db6341d73d1, 0x58ce5db6341d73d1}},
 	{"adamw", 0, func(s isa, o *operands) {
 		for i, v := range o.x[2] {
 			o.x[2][i] = v * v

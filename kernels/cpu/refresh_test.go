@@ -10,10 +10,11 @@ import (
 	"spell/tensor"
 )
 
-// A packRig is a backend and an arena of parameters.
+// A packRig is a backend and an arena of parameters, and the types of their moments.
 type packRig struct {
 	*rig
-	params *tensor.Arena
+	params  *tensor.Arena
+	moments [2]tensor.DType
 }
 
 func newPackRig(t *testing.T, opts Options) *packRig {
@@ -49,15 +50,19 @@ func (r *packRig) use(w tensor.Mat) *pack {
 	return r.b.arenas[w.Arena].packs[keyOf(w)]
 }
 
-// step is AdamW of w.
+// step is AdamW of w, with moments of 0.
 func (r *packRig) step(w tensor.Mat) {
 	mark, params := r.got.Mark(), r.params.Mark()
 	defer r.got.Release(mark)
 	defer r.params.Release(params)
-	state := func() tensor.Mat { m := r.params.New(tensor.F32, w.Rows, w.Cols); r.b.Zero(m); return m }
-	m, v, master := state(), state(), w
+	state := func(t tensor.DType) tensor.Mat {
+		m := r.params.New(t, w.Rows, w.Cols)
+		clear(m.Arena.Host[m.Off*t.Size() : m.Arena.Used()])
+		return m
+	}
+	m, v, master := state(r.moments[0]), state(r.moments[1]), w
 	if w.Type != tensor.F32 {
-		master = state()
+		master = state(tensor.F32)
 		r.b.Copy(master, w)
 	}
 	grad := r.mat(tensor.F32, w.Rows, w.Cols, 0, 1).got
@@ -75,14 +80,18 @@ func holds(p *pack, w tensor.Mat) (ok bool) {
 // are in use, and leaves no other pack fresh that it made wrong.
 func TestRefreshedPacks(t *testing.T) {
 	eachISA(t, func(t *testing.T, opts Options) {
-		for _, typ := range types {
+		for i, typ := range slices.Concat(types, types) {
+			var moments [2]tensor.DType
+			if i >= len(types) {
+				moments = [2]tensor.DType{tensor.M8, tensor.V8}
+			}
 			past := 0
 			if opts.Workers == 1 {
 				past = 1 << 40
 			}
 			for _, shape := range [][3]int{{40, 24, 0}, {100, 300, 0}, {33, 4200, 0}, {7, 17, 3}, {70, 130, 16}} {
 				r := newPackRig(t, opts)
-				r.b.pastBytes = past
+				r.b.pastBytes, r.moments = past, moments
 				w, other := r.param(typ, shape[0], shape[1], shape[2]), r.param(typ, 40, 30, 0)
 				top, rest := w.Slice(0, 3), w.Slice(3, w.Rows)
 				columns := w.ColSlice(1, 9)

@@ -81,6 +81,13 @@ func (b *Backend) Zero(dst tensor.Mat) {
 func (b *Backend) Copy(dst, src tensor.Mat) {
 	kernels.CheckShape("Copy", "src", src, dst.Rows, dst.Cols)
 	d := b.beyond("Copy", dst, src)
+	if src.Type == tensor.M8 || src.Type == tensor.V8 {
+		c := &b.calls.read
+		*c = readCall{d, momentOf(src, src.Type == tensor.V8)}
+		b.pool.do(c, d.rows, src.Len() > wideWork)
+		b.loaded(dst)
+		return
+	}
 	b.move(moveCall{dst: d, src: weights("Copy", src), n: d.rows})
 	b.loaded(dst)
 }

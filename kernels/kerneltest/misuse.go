@@ -159,6 +159,19 @@ func (s *suite) refusals(t *testing.T) {
 		{"AdamW of int8", [][2]int{{2, 8}, {2, 8}, {2, 8}, {2, 8}, {2, 8}}, func(b kernels.Backend, m []tensor.Mat) {
 			b.AdamW(int8Of(b, m[0]), m[1], m[2], m[3], m[4], kernels.AdamStep{Step: 1})
 		}},
+		{"AdamW with moments of int8", [][2]int{{2, 8}, {2, 8}, {2, 8}, {2, 8}}, func(b kernels.Backend, m []tensor.Mat) {
+			b.AdamW(m[0], m[0], int8Of(b, m[1]), m[2], m[3], kernels.AdamStep{Step: 1})
+		}},
+		{"AdamW with moments exchanged", [][2]int{{2, 8}, {2, 8}}, func(b kernels.Backend, m []tensor.Mat) {
+			a := m[0].Arena
+			b.AdamW(m[0], m[0], a.New(tensor.V8, 2, 8), a.New(tensor.M8, 2, 8), m[1], kernels.AdamStep{Step: 1})
+		}},
+		{"Zero of moments", [][2]int{{2, 8}}, func(b kernels.Backend, m []tensor.Mat) { b.Zero(m[0].Arena.New(tensor.V8, 2, 8)) }},
+		{"Copy to moments", [][2]int{{2, 8}}, func(b kernels.Backend, m []tensor.Mat) { b.Copy(m[0].Arena.New(tensor.M8, 2, 8), m[0]) }},
+		{"Write to moments", [][2]int{{2, 8}}, func(b kernels.Backend, m []tensor.Mat) { b.Write(m[0].Arena.New(tensor.M8, 2, 8), make([]byte, 16)) }},
+		{"MatMul by moments", [][2]int{{2, 5}, {2, 8}}, func(b kernels.Backend, m []tensor.Mat) {
+			b.MatMul(m[0], m[1], m[0].Arena.New(tensor.M8, 5, 8), tensor.Mat{}, false)
+		}},
 		{"SumSquares of int8", [][2]int{{2, 8}}, func(b kernels.Backend, m []tensor.Mat) { b.SumSquares(int8Of(b, m[0])) }},
 	} {
 		func() {

@@ -113,6 +113,7 @@ func Run(t *testing.T, open func(workers int) (kernels.Backend, error), opts Opt
 		{"Sample", s.sample},
 		{"Int8", s.int8},
 		{"AdamW", s.adamW},
+		{"Moments", s.moments},
 		{"NaN", s.nan},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -43,6 +43,16 @@ type mat[T tensor.Float] struct {
 	u16 []uint16
 	q   []int8 // with scales, tensor.Int8
 	s   []float32
+
+	words []uint32 // of M8 and V8: tensor.MomentRun
+}
+
+// readable is open for an operand of any type.
+func readable[T tensor.Float](m tensor.Mat) mat[T] {
+	if m.Type == tensor.M8 || m.Type == tensor.V8 {
+		return moments[T](m, m.Type)
+	}
+	return weights[T](m)
 }
 
 // weights is open for an operand that may be I8.
@@ -81,6 +91,8 @@ func (m *mat[T]) at(i, j int) T {
 		return T(m.f32[n])
 	case tensor.F64:
 		return T(m.f64[n])
+	case tensor.M8, tensor.V8:
+		return m.moment(i, j)
 	case tensor.I8:
 		return T(float32(m.q[n]) * m.s[i*m.Stride/4+j/tensor.Int8Run])
 	}
@@ -129,7 +141,7 @@ func (*Backend[T]) Zero(dst tensor.Mat) {
 // Copy converts src to the type of dst.
 func (*Backend[T]) Copy(dst, src tensor.Mat) {
 	kernels.CheckShape("Copy", "src", src, dst.Rows, dst.Cols)
-	d, s := open[T](dst), weights[T](src)
+	d, s := open[T](dst), readable[T](src)
 	for i := range d.Rows {
 		for j := range d.Cols {
 			d.set(i, j, s.at(i, j))

@@ -30,6 +30,8 @@ const (
 	Windows                     // places in texts: (stage, step)
 	Lines                       // order of the lines of fine-tuning: (epoch)
 	HeldOut                     // lines that fine-tuning is measured on
+	Rounding                    // of an optimizer's moments: (update, parameter)
+	Noise                       // words that kernels.Noise takes from
 )
 
 const (

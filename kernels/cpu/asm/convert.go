@@ -12,13 +12,13 @@ func (k *kernel) rounded(v *value) *value {
 }
 
 // copyRows is rows of cols elements of src, as f makes them, to those of dst.
-func (k *kernel) copyRows(f func(v *value) *value) {
+func (k *kernel) copyRows(f func(k *kernel, v *value) *value) {
 	k.rows([]line{k.apart("dst", "ldd"), k.apart("src", "lds")}, func() {
-		k.each("cols", func() { k.store("dst", f(k.load("src"))) })
+		k.each("cols", func() { k.store("dst", f(k, k.load("src"))) })
 	})
 }
 
-func same(v *value) *value { return v }
+func same(_ *kernel, v *value) *value { return v }
 
 var converts = []*kernel{
 	describe("widen(dst []float32, src []uint16)", "is dst = src", func(k *kernel) {
@@ -58,11 +58,11 @@ var converts = []*kernel{
 		})),
 	loose(describe("upperRows(dst []float32, ldd int, src []float32, lds, rows, cols int)",
 		"is copyRows of the upper halves of words", func(k *kernel) {
-			k.copyRows(func(v *value) *value { return k.and(v, k.bits(0xffff0000, "upper half")) })
+			k.copyRows(func(k *kernel, v *value) *value { return k.and(v, k.bits(0xffff0000, "upper half")) })
 		})),
 	loose(describe("lowerRows(dst []float32, ldd int, src []float32, lds, rows, cols int)",
 		"is copyRows of the lower halves of words, shifted up", func(k *kernel) {
-			k.copyRows(func(v *value) *value { return k.shiftLeft(v, 16) })
+			k.copyRows(func(k *kernel, v *value) *value { return k.shiftLeft(v, 16) })
 		})),
 	special("transpose", describe("transpose4(dst []float32, ldd int, src []float32, lds, cols int)",
 		"is dst[k*ldd+r] = src[r*lds+k] for r < 16 and k < cols, a positive multiple of 4", nil)),

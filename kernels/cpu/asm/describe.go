@@ -24,6 +24,7 @@ const (
 	opOr
 	opXor
 	opAddInt
+	opSubInt
 	opShiftLeft
 	opShiftRight
 	opIfNaN    // where a is NaN b, else c
@@ -171,7 +172,7 @@ func (k *kernel) sourced(s source, text string) *value {
 	return u
 }
 
-// arg is a float32 argument in all lanes.
+// arg is a float32 or uint32 argument in all lanes.
 func (k *kernel) arg(name string) *value { return k.sourced(source{arg: name}, name) }
 
 // field is a float32 of the struct that argument s points to.
@@ -201,8 +202,9 @@ func (k *kernel) and(a, b *value) *value { return k.binary(opAnd, " & ", a, b) }
 func (k *kernel) or(a, b *value) *value  { return k.binary(opOr, " | ", a, b) }
 func (k *kernel) xor(a, b *value) *value { return k.binary(opXor, " ^ ", a, b) }
 
-// addInt adds 32-bit integers.
+// addInt adds and subInt subtracts 32-bit integers.
 func (k *kernel) addInt(a, b *value) *value { return k.binary(opAddInt, " + ", a, b) }
+func (k *kernel) subInt(a, b *value) *value { return k.binary(opSubInt, " - ", a, b) }
 
 // function is an operation that reads like a function.
 func (k *kernel) function(o op, imm int, text string, src ...*value) *value {

@@ -188,6 +188,8 @@ func (m neon) part(e *emitter, in *instr, p, d int, s []int) {
 		e.noted(note, "VBSL V%d.B16, V%d.B16, V%d.B16", s[1], s[0], d)
 	case opAddInt:
 		e.line("VADD V%d.S4, V%d.S4, V%d.S4", s[1], s[0], d)
+	case opSubInt:
+		e.line("VSUB V%d.S4, V%d.S4, V%d.S4", s[1], s[0], d)
 	case opAnd:
 		bitwise("VAND")
 	case opOr:

@@ -87,16 +87,7 @@ the angles of cs, the sines times sign: 1, or -1 to rotate back. y may be x`, fu
 		})
 		k.result("ret", k.tree64(s))
 	}),
-	describe("max(x []float32) (ret float32)", "is the largest element, NaN where there is one, -Inf of none", func(k *kernel) {
-		least := k.bits(0xff800000, "-Inf")
-		m, n := k.maxima(least), k.sums("NaNs")
-		k.each("x", func() {
-			x := k.present(k.load("x"), least)
-			k.maxTo(m, x)
-			k.nanTo(n, x)
-		})
-		k.result("ret", k.ifNaN(k.tree(n).as("NaNs"), k.bits(0x7fc00000, "NaN"), k.treeMax(m)))
-	}),
+	largest("max", "is the largest element, NaN where there is one, -Inf of none", same),
 	describe("adamw(p, m, v, g []float32, t *adamStep)", "updates parameters p with moments m, v and gradient g", func(k *kernel) {
 		s := func(name string) *value { return k.field("t", "adamStep", name) }
 		k.each("p", func() {
@@ -114,4 +105,18 @@ the angles of cs, the sines times sign: 1, or -1 to rotate back. y may be x`, fu
 			k.store("p", k.sub(p, k.add(step, k.mul(s("decay"), p))))
 		})
 	}),
+}
+
+// largest is the largest of what f makes of the elements.
+func largest(name, doc string, f func(k *kernel, v *value) *value) *kernel {
+	return describe(name+"(x []float32) (ret float32)", doc, func(k *kernel) {
+		least := k.bits(0xff800000, "-Inf")
+		m, n := k.maxima(least), k.sums("NaNs")
+		k.each("x", func() {
+			x := k.present(f(k, k.load("x")), least)
+			k.maxTo(m, x)
+			k.nanTo(n, x)
+		})
+		k.result("ret", k.ifNaN(k.tree(n).as("NaNs"), k.bits(0x7fc00000, "NaN"), k.treeMax(m)))
+	})
 }

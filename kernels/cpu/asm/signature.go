@@ -12,7 +12,7 @@ type param struct {
 // elem is the bytes of an element of a slice, 0 of another type.
 func (p *param) elem() int {
 	switch p.typ {
-	case "[]float32":
+	case "[]float32", "[]uint32":
 		return 4
 	case "[]uint16":
 		return 2
@@ -63,7 +63,7 @@ func (k *kernel) parse(list string, result bool) {
 			switch {
 			case strings.HasPrefix(typ, "[]"):
 				size = 24
-			case typ == "float32":
+			case typ == "float32", typ == "uint32":
 				size, align = 4, 4
 			}
 			k.args = (k.args + align - 1) &^ (align - 1)

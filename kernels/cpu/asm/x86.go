@@ -201,6 +201,8 @@ func (m *x86) part(e *emitter, in *instr, p, d int, s []int) {
 		e.line("VMINPS %s, %s, %s", r[0], r[1], dst)
 	case opAddInt:
 		e.line("VPADDD %s, %s, %s", r[1], r[0], dst)
+	case opSubInt:
+		e.line("VPSUBD %s, %s, %s", r[1], r[0], dst)
 	case opAnd:
 		e.line("%s %s, %s, %s", pick("VPANDD", "VPAND"), r[1], r[0], dst)
 	case opOr:

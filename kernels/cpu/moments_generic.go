@@ -1,0 +1,78 @@
+package cpu
+
+import "math"
+
+// What packs and unpacks moments, in plain Go.
+
+// maxAbsGeneric is the largest magnitude, NaN where there is one, -Inf of none.
+func maxAbsGeneric(x []float32) float32 {
+	m := float32(math.Inf(-1))
+	for _, v := range x {
+		m = max(m, float32(math.Abs(float64(v))))
+	}
+	return m
+}
+
+// unpackMGeneric is what the codes of an M8 matrix stand for.
+func unpackMGeneric(a, b, c, d []float32, codes []uint32, base float32) {
+	for q, x := range [][]float32{a, b, c, d} {
+		for k, word := range codes {
+			code := word >> (8 * q) & 0xff
+			y := math.Float32frombits(math.Float32bits(base)+code&0x7f<<20) - base
+			x[k] = math.Float32frombits(math.Float32bits(y) | code>>7<<31)
+		}
+	}
+}
+
+// unpackVGeneric is what the codes of a V8 matrix stand for.
+func unpackVGeneric(a, b, c, d []float32, codes []uint32, base float32) {
+	for q, x := range [][]float32{a, b, c, d} {
+		for k, word := range codes {
+			x[k] = math.Float32frombits(math.Float32bits(base) + word>>(8*q)&0xff<<20)
+		}
+	}
+}
+
+// noiseOf is 20 random bits of x for byte q of a word.
+func noiseOf(x uint32, q int) uint32 {
+	if q&1 == 0 {
+		x &= 1<<20 - 1
+	} else {
+		x >>= 12
+	}
+	if q >= 2 {
+		x ^= 1<<20 - 1
+	}
+	return x
+}
+
+// packMGeneric is the codes of an M8 matrix.
+func packMGeneric(codes []uint32, a, b, c, d []float32, noise []uint32, base float32, flip uint32) {
+	for k := range codes {
+		word := uint32(0)
+		for q, x := range [4]float32{a[k], b[k], c[k], d[k]} {
+			y := math.Float32bits(math.Float32frombits(math.Float32bits(x)&^(1<<31)) + base)
+			code := (y + noiseOf(noise[k]^flip, q) - math.Float32bits(base)) >> 20
+			word |= (code | math.Float32bits(x)>>31<<7) << (8 * q)
+		}
+		codes[k] = word
+	}
+}
+
+// packVGeneric is the codes of a V8 matrix.
+func packVGeneric(codes []uint32, a, b, c, d []float32, noise []uint32, base float32, flip uint32) {
+	for k := range codes {
+		word := uint32(0)
+		for q, x := range [4]float32{a[k], b[k], c[k], d[k]} {
+			word |= (math.Float32bits(max(x, base)) + noiseOf(noise[k]^flip, q) - math.Float32bits(base)) >> 20 << (8 * q)
+		}
+		codes[k] = word
+	}
+}
+
+// narrowNoisyGeneric is dst = src rounded to bf16 with noise.
+func narrowNoisyGeneric(dst []uint16, src []float32, noise []uint32, flip uint32) {
+	for i := range dst {
+		dst[i] = uint16((math.Float32bits(src[i]) + (noise[i]^flip)&0xffff) >> 16)
+	}
+}
