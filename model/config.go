@@ -97,18 +97,20 @@ func (c *Config) Validate() error {
 
 // A Precision fixes the rounding points: Weight is the type of the parameters that products
 // read, Act of every operand of a product, of K and V and of block inputs, Acc of everything
-// between. Where Weight is I8 it is the type of matrices and embedding; norms and biases are Acc.
+// between. Where Weight is I8 it is the type of matrices and embedding; norms and biases are Acc. Moments are the
+// optimizer's, of weights that are trained.
 type Precision struct {
 	Name             string
 	Weight, Act, Acc tensor.DType
+	Moments          Moments
 }
 
 // The precisions. Int8 is for weights that are not trained, F64 the oracle's.
 var (
-	F32  = Precision{"f32", tensor.F32, tensor.F32, tensor.F32}
-	BF16 = Precision{"bf16", tensor.BF16, tensor.BF16, tensor.F32}
-	Int8 = Precision{"int8", tensor.I8, tensor.F32, tensor.F32}
-	F64  = Precision{"f64", tensor.F64, tensor.F64, tensor.F64}
+	F32  = Precision{Name: "f32", Weight: tensor.F32, Act: tensor.F32, Acc: tensor.F32}
+	BF16 = Precision{Name: "bf16", Weight: tensor.BF16, Act: tensor.BF16, Acc: tensor.F32}
+	Int8 = Precision{Name: "int8", Weight: tensor.I8, Act: tensor.F32, Acc: tensor.F32}
+	F64  = Precision{Name: "f64", Weight: tensor.F64, Act: tensor.F64, Acc: tensor.F64}
 )
 
 // weight is the type of parameters of a kind.

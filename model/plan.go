@@ -16,8 +16,10 @@ type Part struct {
 	Per   string // what it grows with
 }
 
-// Moments names the part that is first touched by an update.
-const Moments = "moments"
+// Updated says whether the part is first touched by an update.
+func (p Part) Updated() bool { return p.Name == firstMoments || p.Name == secondMoments }
+
+const firstMoments, secondMoments = "first moments", "second moments"
 
 // Total is the bytes of all parts.
 func Total(parts []Part) int {
@@ -46,8 +48,10 @@ func (w *Weights) Parts() []Part {
 	if w.Weight != w.Acc {
 		parts = append(parts, Part{"master weights", w.Acc, size(func(p *Param) tensor.Mat { return p.Master }), "parameters"})
 	}
+	m, v := w.moments()
 	return append(parts,
-		Part{Moments, w.Acc, size(func(p *Param) tensor.Mat { return p.M }) + size(func(p *Param) tensor.Mat { return p.V }), "parameters"},
+		Part{firstMoments, m, size(func(p *Param) tensor.Mat { return p.M }), "parameters"},
+		Part{secondMoments, v, size(func(p *Param) tensor.Mat { return p.V }), "parameters"},
 		Part{"gradients", w.Acc, size(func(p *Param) tensor.Mat { return p.Grad }), "parameters"})
 }
 

@@ -67,8 +67,9 @@ func Shapes(c *Config) []Shape {
 // master copy the optimizer works on (W itself unless W is bf16) and the two moments.
 type Param struct {
 	Shape
-	W                  tensor.Mat // Precision.Weight, or Acc beside I8
-	Grad, Master, M, V tensor.Mat // Precision.Acc; zero when not trained
+	W            tensor.Mat // Precision.Weight, or Acc beside I8
+	Grad, Master tensor.Mat // Precision.Acc; zero when not trained
+	M, V         tensor.Mat // as Precision.Moments says; zero when not trained
 }
 
 // A Block is one layer's parameters; biases and q/k norms are nil where the family has none.
@@ -104,10 +105,12 @@ func NewWeights(b kernels.Backend, c Config, p Precision, train bool) (*Weights,
 	w.Rotary, _ = c.Rope.Rotary(c.HeadDim) // Validate has tried it
 	shapes := Shapes(&c)
 	// The parameters lie in one arena, what the optimizer keeps in another, gradients in a third.
-	take := func(name string, t func(Kind) tensor.DType, copies int, each func(i int, m []tensor.Mat)) error {
+	take := func(name string, types func(Kind) []tensor.DType, each func(i int, m []tensor.Mat)) error {
 		size := 0
 		for _, s := range shapes {
-			size += copies * tensor.Bytes(t(s.Kind), s.Rows, s.Cols)
+			for _, t := range types(s.Kind) {
+				size += tensor.Bytes(t, s.Rows, s.Cols)
+			}
 		}
 		a, err := b.Alloc(name, size)
 		if err != nil {
@@ -115,29 +118,31 @@ func NewWeights(b kernels.Backend, c Config, p Precision, train bool) (*Weights,
 		}
 		w.arenas = append(w.arenas, a)
 		for i, s := range shapes {
-			m := make([]tensor.Mat, copies)
-			for k := range m {
-				m[k] = a.New(t(s.Kind), s.Rows, s.Cols)
+			var m []tensor.Mat
+			for _, t := range types(s.Kind) {
+				m = append(m, a.New(t, s.Rows, s.Cols))
 			}
 			each(i, m)
 		}
 		return nil
 	}
 	w.Params = make([]*Param, len(shapes))
-	acc := func(Kind) tensor.DType { return p.Acc }
-	err := take("weights", p.weight, 1, func(i int, m []tensor.Mat) { w.Params[i] = &Param{Shape: shapes[i], W: m[0]} })
+	list := func(t ...tensor.DType) func(Kind) []tensor.DType { return func(Kind) []tensor.DType { return t } }
+	err := take("weights", func(k Kind) []tensor.DType { return []tensor.DType{p.weight(k)} },
+		func(i int, m []tensor.Mat) { w.Params[i] = &Param{Shape: shapes[i], W: m[0]} })
 	if err == nil && train {
-		err = take("gradients", acc, 1, func(i int, m []tensor.Mat) { w.Params[i].Grad = m[0] })
+		err = take("gradients", list(p.Acc), func(i int, m []tensor.Mat) { w.Params[i].Grad = m[0] })
 	}
 	if err == nil && train {
-		copies := 2
+		first, second := p.moments()
+		types := []tensor.DType{first, second}
 		if p.Weight != p.Acc {
-			copies = 3
+			types = append(types, p.Acc)
 		}
-		err = take("optimizer", acc, copies, func(i int, m []tensor.Mat) {
+		err = take("optimizer", list(types...), func(i int, m []tensor.Mat) {
 			q := w.Params[i]
 			q.M, q.V, q.Master = m[0], m[1], q.W
-			if copies == 3 {
+			if len(m) == 3 {
 				q.Master = m[2]
 			}
 		})

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"spell/kernels"
+	"spell/model"
 	"spell/model/forest"
 	"spell/model/train"
 	"spell/rl/curriculum"
@@ -62,6 +63,8 @@ type Config struct {
 	LossMean           string        `json:"loss_mean" doc:"over the tokens of the batch (tokens) or of each group (groups, Eq. 12)"`
 	RoleWeights        [3]float64    `json:"role_weights" doc:"of questioner, responder, verifier in the loss; 0: the role is not trained; paper 1, 1, 1"`
 	Entropy            float64       `json:"entropy" doc:"entropy bonus; paper 0"`
+
+	Moments model.Moments `json:"moments" doc:"how the optimizer keeps its two moments: f32, 8 bytes a parameter, bf16, 4, or int8, 2"`
 
 	Optim       train.Optim `json:"optim"`
 	PassTokens  int         `json:"pass_tokens" doc:"tokens of prompts that go through the model together; bounds memory"`

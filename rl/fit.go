@@ -6,6 +6,7 @@ import (
 
 	"spell/kernels"
 	"spell/model/rollout"
+	"spell/rl/fit"
 )
 
 // Fit refuses a plan that takes more than the available bytes, and says the largest sizes that would not.
@@ -32,21 +33,21 @@ func (p *Plan) Fit(b kernels.Backend, test *rollout.Options, available int64) er
 		c.PassTokens = n
 		return c
 	}
-	if n := Largest(max(c.MaxPrompt, 64), c.PassTokens, func(n int) bool { return fits(with(n)) }); n > 0 {
+	if n := fit.Largest(max(c.MaxPrompt, 64), c.PassTokens, func(n int) bool { return fits(with(n)) }); n > 0 {
 		way("pass_tokens %d", n)
 	} else if tight := c.Tight(0, 0, 0); fits(tight) {
 		way("%s", sizes(tight))
 	} else {
-		if n := Largest(16, c.MaxPrompt, func(n int) bool { return fits(c.Tight(n, 0, 0)) }); n > 0 {
+		if n := fit.Largest(16, c.MaxPrompt, func(n int) bool { return fits(c.Tight(n, 0, 0)) }); n > 0 {
 			way("max_prompt %d (%s)", n, sizes(c.Tight(n, 0, 0)))
 		}
-		if n := Largest(2, c.Answers, func(n int) bool { return fits(c.Tight(0, n, 0)) }); n > 0 {
+		if n := fit.Largest(2, c.Answers, func(n int) bool { return fits(c.Tight(0, n, 0)) }); n > 0 {
 			way("answers %d (%s)", n, sizes(c.Tight(0, n, 0)))
 		}
 	}
-	sentence := fmt.Sprintf("the run needs %s and %s are available", Size(p.Total), Size(int(available)))
+	sentence := fit.Sentence(p.Total, available)
 	if len(ways) == 0 {
-		return fmt.Errorf("%s: no prompt is short enough beside the model and the program, which take %s; use a smaller model", sentence, Size(p.Bytes(Loading)+p.held(Updating)))
+		return fmt.Errorf("%s: no prompt is short enough beside the model and the program, which take %s; use a smaller model", sentence, fit.Size(p.Bytes(Loading)+p.held(Updating)))
 	}
 	return fmt.Errorf("%s; it would fit with %s", sentence, strings.Join(ways, " or "))
 }
@@ -60,34 +61,4 @@ func (p *Plan) held(s Stage) int {
 		}
 	}
 	return n
-}
-
-// Largest is the largest number from lo to hi that fits, found by steps of a sixteenth and halves; 0 where
-// none does. Where a trainer has room to keep activations less may take more, so that what fits is not all numbers up to
-// one.
-func Largest(lo, hi int, fits func(int) bool) int {
-	over := hi + 1
-	for n := hi; n >= lo; n -= max(1, min(n/16, n-lo)) {
-		if !fits(n) {
-			over = n
-			continue
-		}
-		for over-n > 1 {
-			if mid := n + (over-n)/2; fits(mid) {
-				n = mid
-			} else {
-				over = mid
-			}
-		}
-		return n
-	}
-	return 0
-}
-
-// Size writes a number of bytes.
-func Size(n int) string {
-	if n < 1<<30 {
-		return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20))
-	}
-	return fmt.Sprintf("%.1f GiB", float64(n)/(1<<30))
 }

@@ -47,22 +47,10 @@ func Saved(dir string) (bool, error) {
 	return len(all) > 0, err
 }
 
-// Newest is the newest checkpoint in dir.
-func Newest(dir string) (string, error) {
-	all, err := train.List(dir)
-	if err != nil {
-		return "", err
-	}
-	if len(all) == 0 {
-		return "", fmt.Errorf("%s holds no checkpoint to resume from", dir)
-	}
-	return filepath.Join(dir, all[len(all)-1]), nil
-}
-
 // Resume goes on from the newest checkpoint in dir, over the same documents and with the same
 // configuration but for the number of steps.
 func Resume(dir string, c Config, b kernels.Backend, p model.Precision, docs *corpus.Corpus, judge Judge) (*Run, error) {
-	at, err := Newest(dir)
+	at, err := train.Newest(dir)
 	if err != nil {
 		return nil, err
 	}

@@ -9,6 +9,7 @@ import (
 	"spell/model/forest"
 	"spell/model/rollout"
 	"spell/model/train"
+	"spell/rl/fit"
 )
 
 // A Plan is what a run of self-play will take: its memory, part by part, and the work of a step. Everything is what
@@ -94,7 +95,7 @@ func NewPlan(b kernels.Backend, m model.Config, p model.Precision, c Config, tes
 	}
 	for _, part := range w.Parts() {
 		since := Loading
-		if part.Name == model.Moments {
+		if part.Updated() {
 			since = Updating
 		}
 		add("model", since, true, part)
@@ -122,21 +123,8 @@ func NewPlan(b kernels.Backend, m model.Config, p model.Precision, c Config, tes
 		}
 		add("kernels", Generating, false, scratch)
 	}
-	add("program", Loading, false, Program(&m)...)
+	add("program", Loading, false, fit.Program(&m)...)
 	return plan, nil
-}
-
-// Program is what a run holds outside of arenas, about: the numbers of a parameter on their way from and to files, as
-// f32 and as bytes; and the program itself, tokenizer and documents.
-func Program(m *model.Config) []model.Part {
-	largest := 0
-	for _, s := range model.Shapes(m) {
-		largest = max(largest, s.Rows*s.Cols)
-	}
-	return []model.Part{
-		{Name: "reading and saving", Type: model.F32.Acc, Bytes: 2 * 4 * largest, Per: "largest parameter"},
-		{Name: "tokenizer, documents and the like", Bytes: 200 << 20, Per: "documents; a guess"},
-	}
 }
 
 // short runs the least that shows which weights products read.

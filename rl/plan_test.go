@@ -15,6 +15,7 @@ import (
 	"spell/model"
 	"spell/model/forest"
 	"spell/model/rollout"
+	"spell/rl/fit"
 	"spell/tensor"
 	"spell/tokenizer/chat"
 )
@@ -126,7 +127,7 @@ func TestPlanFit(t *testing.T) {
 		if err == nil {
 			t.Fatalf("%d of %d bytes are enough", available, p.Total)
 		}
-		if text := err.Error(); !strings.Contains(text, Size(p.Total)) || !strings.Contains(text, Size(available)) || !strings.Contains(text, want) || strings.Contains(text, "\n") {
+		if text := err.Error(); !strings.Contains(text, fit.Size(p.Total)) || !strings.Contains(text, fit.Size(available)) || !strings.Contains(text, want) || strings.Contains(text, "\n") {
 			t.Errorf("%q lacks %q", text, want)
 		}
 		return err.Error()[strings.Index(err.Error(), want)+len(want):]
@@ -267,9 +268,9 @@ func TestPlanHolds(t *testing.T) {
 			}
 		}
 		held, planned := resident()-before, plan.Total-200<<20
-		t.Logf("%s: %s held, %s planned", p.Name, Size(held), Size(planned))
+		t.Logf("%s: %s held, %s planned", p.Name, fit.Size(held), fit.Size(planned))
 		if float64(held) > 1.05*float64(planned)+200e6 || held < planned/2 {
-			t.Errorf("%s: %s held, %s planned", p.Name, Size(held), Size(planned))
+			t.Errorf("%s: %s held, %s planned", p.Name, fit.Size(held), fit.Size(planned))
 		}
 		engine.Free()
 		r.trainer.Free()

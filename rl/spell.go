@@ -72,6 +72,9 @@ func New(c Config, b kernels.Backend, w *model.Weights, text *chat.Dialog, docs 
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
+	if err := w.Keeps(c.Moments); err != nil {
+		return nil, err
+	}
 	r := &Run{Config: c, Backend: b, Weights: w, Judge: judge, log: journal.Lengths{}}
 	var err error
 	if r.Chat, err = c.dialog(text); err != nil {

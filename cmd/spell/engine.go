@@ -58,8 +58,8 @@ func (e *engine) load(dir string, train bool) (kernels.Backend, *model.Weights, 
 }
 
 // learner loads the model in dir, or the embedded base where dir is empty, for training, with its text side.
-// check, if not nil, is asked about the directory first.
-func learner(b kernels.Backend, dir string, p model.Precision, check func(dir string) error) (*model.Weights, *chat.Dialog, error) {
+// refuse says first whether the run on it does not fit in the memory there is.
+func learner(b kernels.Backend, dir string, p model.Precision, refuse func(m model.Config, available int64) error) (*model.Weights, *chat.Dialog, error) {
 	if dir == "" {
 		tmp, err := extractBase()
 		if err != nil {
@@ -68,10 +68,8 @@ func learner(b kernels.Backend, dir string, p model.Precision, check func(dir st
 		defer os.RemoveAll(tmp)
 		dir = tmp
 	}
-	if check != nil {
-		if err := check(dir); err != nil {
-			return nil, nil, err
-		}
+	if err := fits(dir, refuse); err != nil {
+		return nil, nil, err
 	}
 	w, err := hf.Load(b, dir, p, true)
 	if err != nil {

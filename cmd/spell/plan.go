@@ -16,8 +16,8 @@ import (
 	"spell/kernels/tally"
 	"spell/model"
 	"spell/model/hf"
-	"spell/model/rollout"
 	"spell/rl"
+	"spell/rl/fit"
 )
 
 // A planned run is what plan prints. What a machine does not tell is zero.
@@ -157,6 +157,7 @@ func (e *engine) plan(cmd *cobra.Command, p planFlags) error {
 	if prec == model.Int8 {
 		c.Int8, prec = true, model.F32
 	}
+	prec.Moments = c.Moments
 	plan, err := rl.NewPlan(b, m, prec, c, nil)
 	if err != nil {
 		return err
@@ -270,16 +271,16 @@ func (out *planned) print(to io.Writer) error {
 		if !a.Exact {
 			most = "at most "
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", a.Owner, a.Name, a.Type, a.Per, most+rl.Size(a.Bytes))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", a.Owner, a.Name, a.Type, a.Per, most+fit.Size(a.Bytes))
 	}
 	w.Flush()
 	fmt.Fprintln(to, "\npeak of the first step")
 	for s := range rl.Stages {
-		fmt.Fprintf(w, "  %v\t%s\n", s, rl.Size(out.Peaks[s.String()]))
+		fmt.Fprintf(w, "  %v\t%s\n", s, fit.Size(out.Peaks[s.String()]))
 	}
-	fmt.Fprintf(w, "all later steps\t%s\n", rl.Size(out.Total))
+	fmt.Fprintf(w, "all later steps\t%s\n", fit.Size(out.Total))
 	if out.Available > 0 {
-		fmt.Fprintf(w, "available\t%s\n", rl.Size(int(out.Available)))
+		fmt.Fprintf(w, "available\t%s\n", fit.Size(int(out.Available)))
 	}
 	w.Flush()
 	fmt.Fprintf(to, "\na step of %d such groups, questions and votes aside\n", out.Groups)
@@ -310,16 +311,12 @@ func about(seconds float64) string {
 // machine tells the memory there is; tests pretend another.
 var machine = memory
 
-// fits refuses a run that takes more memory than there is. Nothing after the start asks again.
-func fits(b kernels.Backend, dir string, p model.Precision, c rl.Config, test *rollout.Options) error {
+// fits refuses a run on the model in dir that takes more memory than there is. Nothing after the start asks again.
+func fits(dir string, refuse func(m model.Config, available int64) error) error {
 	m, err := hf.ReadConfig(dir)
 	if err != nil {
 		return err
 	}
-	plan, err := rl.NewPlan(b, m, p, c, test)
-	if err != nil {
-		return err
-	}
 	_, available := machine()
-	return plan.Fit(b, test, available)
+	return refuse(m, available)
 }

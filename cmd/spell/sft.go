@@ -11,11 +11,11 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"spell/kernels"
 	"spell/model"
 	"spell/model/train"
 	"spell/rl/settings"
 	"spell/rl/sft"
+	"spell/tokenizer/chat"
 )
 
 // sftFlags are what the user said.
@@ -122,11 +122,22 @@ func (e *engine) sft(cmd *cobra.Command, t sftFlags) error {
 	if p == model.Int8 {
 		return errors.New("--precision int8 is for generating and scoring; weights that are trained need f32 or bf16")
 	}
+	p.Moments = c.Moments
+	refuse := func(m model.Config, available int64) error { return c.Fit(b, m, p, available) }
 	var run *sft.Run
 	if going {
-		run, err = sft.Resume(t.out, c, b, p, file)
+		var at string
+		if at, err = train.Newest(t.out); err == nil {
+			if err = fits(at, refuse); err == nil {
+				run, err = sft.Resume(t.out, c, b, p, file)
+			}
+		}
 	} else {
-		run, err = t.begin(c, b, p, file)
+		var w *model.Weights
+		var text *chat.Dialog
+		if w, text, err = learner(b, t.model, p, refuse); err == nil {
+			run, err = sft.New(c, b, w, text, file)
+		}
 	}
 	if err != nil {
 		return err
@@ -148,15 +159,6 @@ func (e *engine) sft(cmd *cobra.Command, t sftFlags) error {
 	}
 	fmt.Fprintf(w, "model: %s\n", filepath.Join(t.out, train.Name(run.Steps())))
 	return nil
-}
-
-// begin loads model and tokenizer.
-func (t *sftFlags) begin(c sft.Config, b kernels.Backend, p model.Precision, file *sft.File) (*sft.Run, error) {
-	w, text, err := learner(b, t.model, p, nil)
-	if err != nil {
-		return nil, err
-	}
-	return sft.New(c, b, w, text, file)
 }
 
 // learn makes updates to the end or to Ctrl-C.

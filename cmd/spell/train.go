@@ -109,11 +109,12 @@ func (e *engine) train(cmd *cobra.Command, t trainFlags) error {
 	if p == model.Int8 {
 		p = model.F32
 	}
+	p.Moments = c.Moments
 	var run *rl.Run
 	if going {
 		var at string
-		if at, err = rl.Newest(t.out); err == nil {
-			if err = fits(b, at, p, c, t.testing(judge)); err == nil {
+		if at, err = train.Newest(t.out); err == nil {
+			if err = fits(at, t.refuse(c, b, p, judge)); err == nil {
 				run, err = rl.Resume(t.out, c, b, p, docs, judge)
 			}
 		}
@@ -187,11 +188,22 @@ const (
 
 // begin loads model and tokenizer.
 func (t *trainFlags) begin(c rl.Config, b kernels.Backend, p model.Precision, docs *corpus.Corpus, judge rl.Judge) (*rl.Run, error) {
-	w, text, err := learner(b, t.model, p, func(dir string) error { return fits(b, dir, p, c, t.testing(judge)) })
+	w, text, err := learner(b, t.model, p, t.refuse(c, b, p, judge))
 	if err != nil {
 		return nil, err
 	}
 	return rl.New(c, b, w, text, docs, judge)
+}
+
+// refuse is why a run on a model does not fit in memory.
+func (t *trainFlags) refuse(c rl.Config, b kernels.Backend, p model.Precision, judge rl.Judge) func(model.Config, int64) error {
+	return func(m model.Config, available int64) error {
+		plan, err := rl.NewPlan(b, m, p, c, t.testing(judge))
+		if err != nil {
+			return err
+		}
+		return plan.Fit(b, t.testing(judge), available)
+	}
 }
 
 // testing is what the tests before and after generate with; nil where there are none.

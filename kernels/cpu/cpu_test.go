@@ -352,6 +352,7 @@ func TestNoAllocation(t *testing.T) {
 	ids, f := make([]int32, 200), make([]float32, 200)
 	experts, ends := r.mat(tensor.F32, 3*128, 128, 0, 1).got, []int32{120, 125, 200}
 	q, source := r.want.New(tensor.I8, 128, 128), r.mat(tensor.F32, 128, 128, 0, 1).want
+	m8, v8, half := r.want.New(tensor.M8, 128, 128), r.want.New(tensor.V8, 128, 128), r.want.New(tensor.BF16, 128, 128)
 	all := func() {
 		r.b.Quantize(q, source)
 		r.b.MatMul(y, x, q, tensor.Mat{}, false)
@@ -367,6 +368,9 @@ func TestNoAllocation(t *testing.T) {
 		r.b.AttendGrad(y, y, y, x, x, lse, x, x, x, a)
 		r.b.LogProb(stats, x, w, ids, f)
 		r.b.LogProbGrad(y, w, stats, x, w, ids, f, f, f)
+		r.b.AdamW(w, w, m8, v8, w, kernels.AdamStep{Step: 1})
+		r.b.AdamW(w, w, half, half, w, kernels.AdamStep{Step: 1})
+		r.b.Copy(w, v8)
 	}
 	for range 3 { // every worker's scratch grows once
 		all()

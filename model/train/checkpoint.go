@@ -13,14 +13,13 @@ import (
 	"spell/kernels"
 	"spell/model"
 	"spell/model/hf"
-	"spell/tensor"
 	"spell/tensor/atomicfile"
 	"spell/tensor/safetensors"
 )
 
 // A checkpoint is a directory named step-N: a Hugging Face model (weights in the type training
-// uses), optimizer.safetensors (moments, and the f32 master copies where the weights are bf16),
-// and state.json, everything else a run needs to go on as if it had not stopped. It is written
+// uses), optimizer.safetensors (moments, in the bits that they have in memory, and the f32 master copies
+// where the weights are bf16), and state.json, everything else a run needs to go on as if it had not stopped. It is written
 // under another name and renamed when complete, so a directory of that name is whole.
 const (
 	optimizerFile = "optimizer.safetensors"
@@ -33,6 +32,7 @@ type savedState struct {
 	Version   int             `json:"version"`
 	Steps     int             `json:"optimizer_steps"`
 	Precision string          `json:"precision"`
+	Moments   model.Moments   `json:"moments,omitzero"`
 	Run       json.RawMessage `json:"run"`
 }
 
@@ -45,7 +45,7 @@ func Name(n int) string { return fmt.Sprintf("step-%06d", n) }
 // further files (a tokenizer) into the directory before it is complete. run is the caller's own
 // state, stored as JSON.
 func (t *Trainer) Save(dir string, n, keep int, run any, extra func(dir string) error) error {
-	state := savedState{Version: stateVersion, Steps: t.Steps, Precision: t.Weights.Precision.Name}
+	state := savedState{Version: stateVersion, Steps: t.Steps, Precision: t.Weights.Precision.Name, Moments: t.Weights.Precision.Moments}
 	var err error
 	if state.Run, err = json.Marshal(run); err != nil {
 		return fmt.Errorf("checkpoint: %w", err)
@@ -67,7 +67,7 @@ func (t *Trainer) Save(dir string, n, keep int, run any, extra func(dir string) 
 	}
 	var list []safetensors.Tensor
 	for _, s := range t.slots() {
-		list = append(list, hf.Tensor(t.Backend, s.name, s.m, []int{s.m.Rows, s.m.Cols}, tensor.F32))
+		list = append(list, s.tensor(t.Backend))
 	}
 	if err := safetensors.Write(filepath.Join(tmp, optimizerFile), nil, list); err != nil {
 		return fail(err)
@@ -133,21 +133,16 @@ func List(dir string) ([]string, error) {
 	return names, nil
 }
 
-// slots are the optimizer's matrices by name.
-func (t *Trainer) slots() []slot {
-	var list []slot
-	for _, p := range t.Weights.Params {
-		list = append(list, slot{p.Name + ".exp_avg", p.M}, slot{p.Name + ".exp_avg_sq", p.V})
-		if p.Master != p.W {
-			list = append(list, slot{p.Name + ".master", p.Master})
-		}
+// Newest is the newest checkpoint in dir.
+func Newest(dir string) (string, error) {
+	all, err := List(dir)
+	if err != nil {
+		return "", err
 	}
-	return list
-}
-
-type slot struct {
-	name string
-	m    tensor.Mat
+	if len(all) == 0 {
+		return "", fmt.Errorf("%s holds no checkpoint to resume from", dir)
+	}
+	return filepath.Join(dir, all[len(all)-1]), nil
 }
 
 // Resume loads the weights of the checkpoint in dir for training and returns them with a
@@ -172,6 +167,9 @@ func Resume(b kernels.Backend, dir string, p model.Precision, run any) (*model.W
 	if state.Precision != p.Name {
 		return nil, nil, fmt.Errorf("%s was written with --precision %s; resume with the same", path, state.Precision)
 	}
+	if state.Moments != p.Moments {
+		return nil, nil, fmt.Errorf("%s was written with moments %q and now they are %q; resume with the same", path, state.Moments, p.Moments)
+	}
 	if err := json.Unmarshal(state.Run, run); err != nil {
 		return nil, nil, fmt.Errorf("%s: %w; resume from an earlier checkpoint", path, err)
 	}
@@ -187,11 +185,9 @@ func Resume(b kernels.Backend, dir string, p model.Precision, run any) (*model.W
 		}
 		defer f.Close()
 		for _, s := range t.slots() {
-			v := make([]float32, s.m.Len())
-			if err := safetensors.Read(f, s.name, v); err != nil {
+			if err := s.read(b, f); err != nil {
 				return err
 			}
-			kernels.Upload(b, s.m, v)
 		}
 		return nil
 	}

@@ -12,6 +12,7 @@ import (
 	"spell/kernels"
 	"spell/model"
 	"spell/model/forest"
+	"spell/tensor/rng"
 )
 
 // Optim holds the constants of the optimizer. Rates are per update.
@@ -100,7 +101,8 @@ func (t *Trainer) Update(schedule float64) (norm float64, err error) {
 	if c := t.Optim.ClipNorm; c > 0 && norm > c {
 		s.GradScale = c / norm
 	}
-	for _, p := range t.Weights.Params {
+	for i, p := range t.Weights.Params {
+		s.Seed = rng.Uint64(0, rng.Rounding, uint64(t.Steps), uint64(i), 0)
 		s.LR, s.WeightDecay = t.Optim.LR*schedule, 0
 		switch p.Kind {
 		case model.Embedding:

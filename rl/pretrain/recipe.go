@@ -33,6 +33,8 @@ type Recipe struct {
 	Optim   train.Optim `json:"optim"`
 	Stages  []Stage     `json:"stages"`
 
+	Moments model.Moments `json:"moments"` // of the optimizer: f32, bf16 or int8
+
 	PassTokens int `json:"pass_tokens"` // tokens of one forward and backward pass; bounds memory
 	Checkpoint int `json:"checkpoint"`  // steps between checkpoints
 }

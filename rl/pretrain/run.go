@@ -101,6 +101,7 @@ func New(r Recipe, b kernels.Backend, p model.Precision, tok *tokenizer.Tokenize
 	if !ok {
 		return nil, fmt.Errorf("the tokenizer has no %s token", End)
 	}
+	p.Moments = r.Moments
 	w, err := model.NewWeights(b, r.Model(tok.VocabSize(), eos), p, true)
 	if err != nil {
 		return nil, err
@@ -113,18 +114,15 @@ func New(r Recipe, b kernels.Backend, p model.Precision, tok *tokenizer.Tokenize
 // Resume continues the newest checkpoint in dir with the recipe it began with; only the last
 // stage may have become longer or shorter.
 func Resume(dir string, r Recipe, b kernels.Backend, p model.Precision, texts []string) (*Run, error) {
-	all, err := train.List(dir)
+	at, err := train.Newest(dir)
 	if err != nil {
 		return nil, err
 	}
-	if len(all) == 0 {
-		return nil, fmt.Errorf("%s holds no checkpoint to resume from", dir)
-	}
-	at := filepath.Join(dir, all[len(all)-1])
 	tok, err := tokenizer.Load(filepath.Join(at, "tokenizer.json"))
 	if err != nil {
 		return nil, err
 	}
+	p.Moments = r.Moments
 	run := &Run{Backend: b, Tok: tok, texts: texts}
 	run.EOS, _ = tok.Special(End)
 	var restore func(*train.Trainer) error

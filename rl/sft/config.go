@@ -10,6 +10,7 @@ import (
 	"math"
 	"time"
 
+	"spell/model"
 	"spell/model/forest"
 	"spell/model/train"
 	"spell/rl/settings"
@@ -29,6 +30,8 @@ type Config struct {
 	Thinking  bool     `json:"thinking" doc:"let the chat template ask for thoughts before the reply; false sets enable_thinking to false, as Qwen3 knows it"`
 	Date      string   `json:"date" doc:"what a chat template takes for today, YYYY-MM-DD"`
 	Marks     []string `json:"marks" doc:"what in an answer is the token of that name, if the tokenizer has it; all else that looks like a special token is text"`
+
+	Moments model.Moments `json:"moments" doc:"how the optimizer keeps its two moments: f32, 8 bytes a parameter, bf16, 4, or int8, 2"`
 
 	Optim  train.Optim `json:"optim"`
 	Warmup float64     `json:"warmup" doc:"share of the updates in which the learning rate rises from 0"`

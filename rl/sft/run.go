@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"path/filepath"
 
 	"spell/kernels"
 	"spell/model"
@@ -73,6 +72,9 @@ func New(c Config, b kernels.Backend, w *model.Weights, text *chat.Dialog, f *Fi
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
+	if err := w.Keeps(c.Moments); err != nil {
+		return nil, err
+	}
 	r := &Run{Config: c, Backend: b, Weights: w, Chat: text, state: state{Config: c, Data: f.sum, Log: journal.Lengths{}}}
 	e, err := newEncoder(c, text, w.EOS)
 	if err != nil {
@@ -88,14 +90,10 @@ func New(c Config, b kernels.Backend, w *model.Weights, text *chat.Dialog, f *Fi
 
 // Resume goes on from the newest checkpoint in dir, over the same file and with the same configuration.
 func Resume(dir string, c Config, b kernels.Backend, p model.Precision, f *File) (*Run, error) {
-	all, err := train.List(dir)
+	at, err := train.Newest(dir)
 	if err != nil {
 		return nil, err
 	}
-	if len(all) == 0 {
-		return nil, fmt.Errorf("%s holds no checkpoint to resume from", dir)
-	}
-	at := filepath.Join(dir, all[len(all)-1])
 	var s state
 	w, restore, err := train.Resume(b, at, p, &s)
 	if err != nil {

@@ -3,6 +3,7 @@ package safetensors
 import (
 	"fmt"
 	"runtime/debug"
+	"slices"
 
 	"spell/tensor"
 )
@@ -20,10 +21,10 @@ func Read[T tensor.Float](s Source, name string, dst []T) error {
 }
 
 // ReadFrom is Read of the elements from first on that dst has room for.
-func ReadFrom[T tensor.Float](s Source, name string, first int, dst []T) (err error) {
+func ReadFrom[T tensor.Float](s Source, name string, first int, dst []T) error {
 	info, ok := s.Info(name)
 	if !ok {
-		return fmt.Errorf("reading %s: there is no tensor %q", s.Path(name), name)
+		return missing(s, name)
 	}
 	t, ok := floats[info.DType]
 	if !ok {
@@ -32,8 +33,41 @@ func ReadFrom[T tensor.Float](s Source, name string, first int, dst []T) (err er
 	if first < 0 || first+len(dst) > info.Elements {
 		return fmt.Errorf("reading %s: tensor %q has shape %v, %d elements; those from %d to %d are wanted", s.Path(name), name, info.Shape, info.Elements, first, first+len(dst))
 	}
-	// A mapped page that the disk no longer has (the file was cut short, a bad sector) is a
-	// fault in the middle of a load instruction.
+	return mapped(s, name, func(src []byte) error {
+		src = src[first*t.Size():]
+		for at := 0; at < len(dst); at += chunk {
+			part := dst[at:min(at+chunk, len(dst))]
+			tensor.Decode(part, t, src[at*t.Size():])
+			for i, v := range part {
+				if v-v != 0 {
+					return fmt.Errorf("reading %s: tensor %q holds %v at %v; weights must be finite", s.Path(name), name, v, position(info.Shape, first+at+i))
+				}
+			}
+		}
+		return nil
+	})
+}
+
+// ReadRaw gives f the little-endian data of a tensor, which must be of that dtype and shape. The data are not to be
+// changed, nor used after.
+func ReadRaw(s Source, name, dtype string, shape []int, f func(raw []byte) error) error {
+	info, ok := s.Info(name)
+	if !ok {
+		return missing(s, name)
+	}
+	if info.DType != dtype || !slices.Equal(info.Shape, shape) {
+		return fmt.Errorf("reading %s: tensor %q is %s of shape %v, where %s of %v is wanted", s.Path(name), name, info.DType, info.Shape, dtype, shape)
+	}
+	return mapped(s, name, f)
+}
+
+func missing(s Source, name string) error {
+	return fmt.Errorf("reading %s: there is no tensor %q", s.Path(name), name)
+}
+
+// mapped gives f the data of a tensor. A mapped page that the disk no longer has (the file was cut short, a bad
+// sector) is a fault in the middle of a load instruction.
+func mapped(s Source, name string, f func(src []byte) error) (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
 		switch fault := recover().(type) {
@@ -44,17 +78,7 @@ func ReadFrom[T tensor.Float](s Source, name string, first int, dst []T) (err er
 			panic(fault)
 		}
 	}()
-	src := s.Bytes(name)[first*t.Size():]
-	for at := 0; at < len(dst); at += chunk {
-		part := dst[at:min(at+chunk, len(dst))]
-		tensor.Decode(part, t, src[at*t.Size():])
-		for i, v := range part {
-			if v-v != 0 {
-				return fmt.Errorf("reading %s: tensor %q holds %v at %v; weights must be finite", s.Path(name), name, v, position(info.Shape, first+at+i))
-			}
-		}
-	}
-	return nil
+	return f(s.Bytes(name))
 }
 
 // position is the index of element i in each dimension.

@@ -1,0 +1,82 @@
+package train
+
+import (
+	"encoding/binary"
+	"fmt"
+	"io"
+	"math"
+
+	"spell/kernels"
+	"spell/model/hf"
+	"spell/tensor"
+	"spell/tensor/safetensors"
+)
+
+// A slot is a matrix of the optimizer, and its name in a checkpoint.
+type slot struct {
+	name string
+	m    tensor.Mat
+}
+
+// slots are the optimizer's matrices.
+func (t *Trainer) slots() []slot {
+	var list []slot
+	for _, p := range t.Weights.Params {
+		list = append(list, slot{p.Name + ".exp_avg", p.M}, slot{p.Name + ".exp_avg_sq", p.V})
+		if p.Master != p.W {
+			list = append(list, slot{p.Name + ".master", p.Master})
+		}
+	}
+	return list
+}
+
+// coded says whether the slot is moments of eight bits, which are saved as the words that they have in memory.
+func (s *slot) coded() bool { return s.m.Type == tensor.M8 || s.m.Type == tensor.V8 }
+
+const wordType = "U32" // in the file
+
+// tensor is the slot as it is written.
+func (s *slot) tensor(b kernels.Backend) safetensors.Tensor {
+	if !s.coded() {
+		t := tensor.F32
+		if s.m.Type == tensor.BF16 {
+			t = tensor.BF16
+		}
+		return hf.Tensor(b, s.name, s.m, []int{s.m.Rows, s.m.Cols}, t)
+	}
+	words := s.m.Words()
+	return safetensors.Tensor{Name: s.name, DType: wordType, Shape: []int{words.Rows, words.Cols}, Write: func(w io.Writer) error {
+		raw := make([]byte, 4*words.Len())
+		b.Read(raw, words)
+		_, err := w.Write(raw)
+		return err
+	}}
+}
+
+// read fills the slot from a file.
+func (s *slot) read(b kernels.Backend, f *safetensors.File) error {
+	if !s.coded() {
+		v := make([]float32, s.m.Len())
+		if err := safetensors.Read(f, s.name, v); err != nil {
+			return err
+		}
+		kernels.Upload(b, s.m, v)
+		return nil
+	}
+	words := s.m.Words()
+	raw, err := safetensors.ReadRaw(f, s.name, wordType, words.Rows, words.Cols)
+	if err != nil {
+		return err
+	}
+	codes, _ := tensor.MomentWords(s.m.Cols)
+	for i := range words.Rows {
+		for j := codes; j < words.Cols; j++ {
+			base := math.Float32frombits(binary.LittleEndian.Uint32(raw[4*(i*words.Cols+j):]))
+			if !(base >= 0 && base <= math.MaxFloat32) {
+				return fmt.Errorf("reading %s: tensor %q has the base %v at %v; resume from an earlier checkpoint", f.Path(s.name), s.name, base, []int{i, j})
+			}
+		}
+	}
+	b.Write(words, raw)
+	return nil
+}

@@ -1,0 +1,102 @@
+// Package fit is how runs that take more memory than there is are refused at the start, with the sizes that would
+// do; nothing later asks how much is free. What a run takes, the program says itself, run on a backend without memory.
+package fit
+
+import (
+	"fmt"
+
+	"spell/kernels"
+	"spell/kernels/tally"
+	"spell/model"
+	"spell/model/forest"
+	"spell/model/train"
+)
+
+// Trainer is the bytes that a run takes on b which trains a model and does not generate.
+func Trainer(b kernels.Backend, m model.Config, p model.Precision, o train.Optim, room forest.Room) (int, error) {
+	t := tally.New(tally.Rates{})
+	w, err := model.NewWeights(t, m, p, true)
+	if err != nil {
+		return 0, err
+	}
+	trainer, err := train.New(t, w, o, room, true)
+	if err != nil {
+		return 0, err
+	}
+	n := t.Bytes() + model.Total(Program(&m))
+	if host, ok := b.(tally.Host); ok {
+		// What products read, a short step shows.
+		short := forest.Forest{{Parent: -1, Tokens: make([]int32, 2), Loss: true}}
+		if _, err := trainer.Accumulate(short, func([]forest.Scored, []model.Stat, []float32, []float32) {}); err != nil {
+			return 0, err
+		}
+		packs, scratch := w.Beside(host, t)
+		n += packs.Bytes + scratch.Bytes
+	}
+	return n, nil
+}
+
+// Passes refuses a run that needs more than the available bytes with passes of so many tokens, and says the most
+// tokens, at least as many as least, with which it would not. 0 available bytes are a machine that does not tell.
+func Passes(tokens, least int, available int64, need func(tokens int) (int, error)) error {
+	n, err := need(tokens)
+	if err != nil || available <= 0 || int64(n) <= available {
+		return err
+	}
+	most := Largest(least, tokens, func(tokens int) bool {
+		n, err := need(tokens)
+		return err == nil && int64(n) <= available
+	})
+	if most == 0 {
+		return fmt.Errorf("%s: no pass_tokens is small enough; use a smaller model", Sentence(n, available))
+	}
+	return fmt.Errorf("%s; it would fit with pass_tokens %d", Sentence(n, available), most)
+}
+
+// Sentence says what a run that does not fit needs.
+func Sentence(need int, available int64) string {
+	return fmt.Sprintf("the run needs %s and %s are available", Size(need), Size(int(available)))
+}
+
+// Program is what a run holds outside of arenas, about: the numbers of a parameter on their way from and to files, as
+// f32 and as bytes; and the program itself, tokenizer and documents.
+func Program(m *model.Config) []model.Part {
+	largest := 0
+	for _, s := range model.Shapes(m) {
+		largest = max(largest, s.Rows*s.Cols)
+	}
+	return []model.Part{
+		{Name: "reading and saving", Type: model.F32.Acc, Bytes: 2 * 4 * largest, Per: "largest parameter"},
+		{Name: "tokenizer, documents and the like", Bytes: 200 << 20, Per: "documents; a guess"},
+	}
+}
+
+// Largest is the largest number from lo to hi that fits, found by steps of a sixteenth and halves; 0 where
+// none does. Where a trainer has room to keep activations less may take more, so that what fits is not all numbers up to
+// one.
+func Largest(lo, hi int, fits func(int) bool) int {
+	over := hi + 1
+	for n := hi; n >= lo; n -= max(1, min(n/16, n-lo)) {
+		if !fits(n) {
+			over = n
+			continue
+		}
+		for over-n > 1 {
+			if mid := n + (over-n)/2; fits(mid) {
+				n = mid
+			} else {
+				over = mid
+			}
+		}
+		return n
+	}
+	return 0
+}
+
+// Size writes a number of bytes.
+func Size(n int) string {
+	if n < 1<<30 {
+		return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20))
+	}
+	return fmt.Sprintf("%.1f GiB", float64(n)/(1<<30))
+}
