@@ -104,6 +104,12 @@ func TestTooLittleMemory(t *testing.T) {
 	}
 	small("--steps", "1").fails(t, "the run needs", "64.0 MiB are available")
 	spell(t, "", "pretrain", "--out", out, "--workers", "1").fails(t, "the run needs", "64.0 MiB are available")
+	answers := write(t, filepath.Join(dir, "answers.jsonl"), `{"prompt": "alpha ?", "answer": " beta"}`)
+	tune := func(more ...string) outcome {
+		return spell(t, "", append([]string{"sft", "--data", answers, "--model", filepath.Join(dir, "model"), "--out", filepath.Join(dir, "tuned"),
+			"--held-out", "0", "--epochs", "2", "--batch", "1", "--workers", "1", "--config", write(t, filepath.Join(dir, "sft.json"), `{"checkpoint": 1}`)}, more...)...)
+	}
+	tune().fails(t, "the run needs", "64.0 MiB are available")
 	if _, err := os.Stat(out); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("%s was made: %v", out, err)
 	}
@@ -113,4 +119,12 @@ func TestTooLittleMemory(t *testing.T) {
 	}
 	pretend(64 << 20)
 	small("--steps", "2", "--resume").fails(t, "the run needs", "64.0 MiB are available")
+	pretend(300 << 20)
+	tune().fails(t, "the run needs", "it would fit with pass_tokens ")
+	pretend(0)
+	if o := tune(); o.code != 0 {
+		t.Fatal(o.stderr)
+	}
+	pretend(64 << 20)
+	tune("--resume").fails(t, "the run needs", "64.0 MiB are available")
 }

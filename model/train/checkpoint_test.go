@@ -57,9 +57,9 @@ func content(t testing.TB, dir string) map[string]string {
 // TestResume: training that goes on from a checkpoint is training that never stopped, also on a
 // backend whose memory is unreadable outside its operations.
 func TestResume(t *testing.T) {
-	for _, p := range []model.Precision{model.F32, model.BF16} {
+	for _, p := range precisions() {
 		for _, guarded := range []bool{false, true} {
-			t.Run(fmt.Sprintf("%s/guarded=%v", p.Name, guarded), func(t *testing.T) {
+			t.Run(fmt.Sprintf("%s/%v/guarded=%v", p.Name, p.Moments, guarded), func(t *testing.T) {
 				inner, err := cpu.New(cpu.Options{Workers: 1})
 				if err != nil {
 					t.Fatal(err)
@@ -232,6 +232,7 @@ func TestResumeErrors(t *testing.T) {
 		"other version": {write(stateFile, `{"version":9,"precision":"f32","run":{}}`), model.F32, "version 9"},
 		"other run":     {write(stateFile, `{"version":1,"precision":"f32","run":[1]}`), model.F32, stateFile},
 		"precision":     {func(string) {}, model.BF16, "--precision f32"},
+		"moments":       {func(string) {}, with(model.F32, model.Int8Moments), `moments "f32" and now they are "int8"`},
 		"no weights":    {func(d string) { os.Remove(filepath.Join(d, "model.safetensors")) }, model.F32, "safetensors"},
 		"weights cut":   {func(d string) { os.Truncate(filepath.Join(d, "model.safetensors"), 100) }, model.F32, "model.safetensors"},
 		"no config":     {func(d string) { os.Remove(filepath.Join(d, "config.json")) }, model.F32, "config.json"},
@@ -263,5 +264,56 @@ func TestResumeErrors(t *testing.T) {
 				t.Errorf("error %v; want %q and the path in one line", err, tt.say)
 			}
 		})
+	}
+}
+
+// TestResumeErrorsOfMoments is the same for moments that are not f32.
+func TestResumeErrorsOfMoments(t *testing.T) {
+	p := with(model.F32, model.Int8Moments)
+	tr := newTrainer(t, p, optim)
+	steps(t, tr, 0, 1)
+	dir := t.TempDir()
+	if err := tr.Save(dir, 1, 2, progress{At: 1}, nil); err != nil {
+		t.Fatal(err)
+	}
+	at := filepath.Join(dir, Name(1))
+	var s progress
+	if _, _, err := Resume(tr.Backend, at, model.F32, &s); err == nil || !strings.Contains(err.Error(), `moments "int8" and now they are "f32"`) {
+		t.Errorf("with other moments: %v", err)
+	}
+	path := filepath.Join(at, optimizerFile)
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The last bytes of the file are the base of the last run of the last tensor.
+	broken := append(whole[:len(whole)-4:len(whole)-4], 0, 0, 0xc0, 0x7f)
+	other := newTrainer(t, model.F32, optim)
+	steps(t, other, 0, 1)
+	elsewhere := t.TempDir()
+	if err := other.Save(elsewhere, 1, 2, progress{At: 1}, nil); err != nil {
+		t.Fatal(err)
+	}
+	full, err := os.ReadFile(filepath.Join(elsewhere, Name(1), optimizerFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for say, raw := range map[string][]byte{"has the base NaN": broken, "where U32 of": full} {
+		if err := os.WriteFile(path, raw, 0o666); err != nil {
+			t.Fatal(err)
+		}
+		w, restore, err := Resume(tr.Backend, at, p, &s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, err := New(tr.Backend, w, optim, forest.Room{Stems: 64, Batch: 64}, true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := restore(again); err == nil || !strings.Contains(err.Error(), say) || !strings.Contains(err.Error(), path) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("error %v; want %q and the path in one line", err, say)
+		}
+		again.Free()
+		w.Free()
 	}
 }

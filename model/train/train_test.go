@@ -10,6 +10,7 @@ import (
 	"spell/kernels/cpu"
 	"spell/model"
 	"spell/model/forest"
+	"spell/tensor"
 )
 
 // newTrainer is a trainer of a tiny random decoder whose weights, embedding, norms and biases
@@ -72,13 +73,15 @@ func nll(scale float32) model.Loss {
 
 // read is the values of a matrix.
 func read(tr *Trainer, p *model.Param) (w, master, m, v []float32) {
-	n := p.Rows * p.Cols
-	w, master, m, v = make([]float32, n), make([]float32, n), make([]float32, n), make([]float32, n)
-	kernels.Download(tr.Backend, w, p.W)
-	kernels.Download(tr.Backend, master, p.Master)
-	kernels.Download(tr.Backend, m, p.M)
-	kernels.Download(tr.Backend, v, p.V)
-	return
+	get := func(m tensor.Mat) []float32 {
+		if m.Type == tensor.M8 || m.Type == tensor.V8 {
+			m = m.Words() // which no two codes share
+		}
+		f := make([]float32, m.Len())
+		kernels.Download(tr.Backend, f, m)
+		return f
+	}
+	return get(p.W), get(p.Master), get(p.M), get(p.V)
 }
 
 func all(tr *Trainer) (out [][]float32) {
