@@ -262,6 +262,12 @@ func narrowNoisyAVX512(dst []uint16, src []float32, noise []uint32, flip uint32)
 //go:noescape
 func narrowNoisyAVX2(dst []uint16, src []float32, noise []uint32, flip uint32)
 
+//go:noescape
+func adamwNoisyAVX512(p []float32, m, v []uint16, g []float32, mnoise, vnoise []uint32, mflip, vflip uint32, t *adamStep)
+
+//go:noescape
+func adamwNoisyAVX2(p []float32, m, v []uint16, g []float32, mnoise, vnoise []uint32, mflip, vflip uint32, t *adamStep)
+
 // add is z = x + y.
 func (s isa) add(z, x, y []float32) {
 	x, y = x[:len(z)], y[:len(z)]
@@ -798,5 +804,18 @@ func (s isa) narrowNoisy(dst []uint16, src []float32, noise []uint32, flip uint3
 		narrowNoisyAVX2(dst, src, noise, flip)
 	default:
 		narrowNoisyGeneric(dst, src, noise, flip)
+	}
+}
+
+// adamwNoisy is adamw with moments in bf16, rounded with noise.
+func (s isa) adamwNoisy(p []float32, m, v []uint16, g []float32, mnoise, vnoise []uint32, mflip, vflip uint32, t *adamStep) {
+	m, v, g, mnoise, vnoise = m[:len(p)], v[:len(p)], g[:len(p)], mnoise[:len(p)], vnoise[:len(p)]
+	switch s {
+	case avx512:
+		adamwNoisyAVX512(p, m, v, g, mnoise, vnoise, mflip, vflip, t)
+	case avx2:
+		adamwNoisyAVX2(p, m, v, g, mnoise, vnoise, mflip, vflip, t)
+	default:
+		adamwNoisyGeneric(p, m, v, g, mnoise, vnoise, mflip, vflip, t)
 	}
 }

@@ -133,6 +133,9 @@ func packVNEON(codes []uint32, a, b, c, d []float32, noise []uint32, base float3
 //go:noescape
 func narrowNoisyNEON(dst []uint16, src []float32, noise []uint32, flip uint32)
 
+//go:noescape
+func adamwNoisyNEON(p []float32, m, v []uint16, g []float32, mnoise, vnoise []uint32, mflip, vflip uint32, t *adamStep)
+
 // add is z = x + y.
 func (s isa) add(z, x, y []float32) {
 	x, y = x[:len(z)], y[:len(z)]
@@ -583,5 +586,16 @@ func (s isa) narrowNoisy(dst []uint16, src []float32, noise []uint32, flip uint3
 		narrowNoisyNEON(dst, src, noise, flip)
 	default:
 		narrowNoisyGeneric(dst, src, noise, flip)
+	}
+}
+
+// adamwNoisy is adamw with moments in bf16, rounded with noise.
+func (s isa) adamwNoisy(p []float32, m, v []uint16, g []float32, mnoise, vnoise []uint32, mflip, vflip uint32, t *adamStep) {
+	m, v, g, mnoise, vnoise = m[:len(p)], v[:len(p)], g[:len(p)], mnoise[:len(p)], vnoise[:len(p)]
+	switch s {
+	case neon:
+		adamwNoisyNEON(p, m, v, g, mnoise, vnoise, mflip, vflip, t)
+	default:
+		adamwNoisyGeneric(p, m, v, g, mnoise, vnoise, mflip, vflip, t)
 	}
 }

@@ -4855,7 +4855,7 @@ done1:
 
 // func pairAVX2(dst []float32, upper, lower []uint16)
 // pairAVX2 is words of two bf16: dst = upper<<16 | lower.
-TEXT ·pairAVX2(SB), NOSPLIT, $32-72
+TEXT ·pairAVX2(SB), NOSPLIT, $64-72
 	MOVQ upper_base+24(FP), DI                   // upper
 	MOVQ lower_base+48(FP), SI                   // lower
 	MOVQ dst_base+0(FP), DX                      // dst
@@ -4891,14 +4891,14 @@ tail1:
 	NEGQ R15
 	LEAQ (R14)(R15*4), R14
 	LEAQ (DI)(AX*2), R10                         // upper
-	LEAQ tail-32(SP), R11
+	LEAQ tail-64(SP), R11
 	COPYHALF
 	LEAQ (SI)(AX*2), R10                         // lower
 	LEAQ tail-32(SP), R11
 	COPYHALF
-	VPMOVZXWD tail-32(SP), Y0                    // upper
+	VPMOVZXWD tail-64(SP), Y0                    // upper
 	VPSLLD $16, Y0, Y0
-	VPMOVZXWD tail-16(SP), Y1
+	VPMOVZXWD tail-48(SP), Y1
 	VPSLLD $16, Y1, Y1
 	VPMOVZXWD tail-32(SP), Y2                    // lower
 	VPSLLD $16, Y2, Y2
@@ -6140,8 +6140,8 @@ done1:
 TEXT ·narrowNoisyAVX2(SB), NOSPLIT, $32-76
 	VBROADCASTSS flip+72(FP), Y0                 // flip
 	VBROADCASTSS constantsAVX2<>+116(SB), Y1     // 16 bits
-	MOVQ noise_base+48(FP), DI                   // noise
-	MOVQ src_base+24(FP), SI                     // src
+	MOVQ src_base+24(FP), DI                     // src
+	MOVQ noise_base+48(FP), SI                   // noise
 	MOVQ dst_base+0(FP), DX                      // dst
 	MOVQ dst_len+8(FP), CX                       // elements left
 	XORL AX, AX                                  // elements done
@@ -6149,24 +6149,24 @@ TEXT ·narrowNoisyAVX2(SB), NOSPLIT, $32-76
 	JLT  tail1
 
 loop1:
-	VMOVUPS (DI)(AX*4), Y2                       // noise
+	VMOVUPS (DI)(AX*4), Y2                       // src
 	VMOVUPS 32(DI)(AX*4), Y3
-	VPXOR Y0, Y2, Y2                             // x = noise ^ flip
-	VPXOR Y0, Y3, Y3
-	VPAND Y1, Y2, Y2                             // low = x & 16 bits
-	VPAND Y1, Y3, Y3
-	VMOVUPS (SI)(AX*4), Y4                       // src
+	VMOVUPS (SI)(AX*4), Y4                       // noise
 	VMOVUPS 32(SI)(AX*4), Y5
-	VPADDD Y2, Y4, Y4                            // src + low
-	VPADDD Y3, Y5, Y5
-	VPSRLD $16, Y4, Y4                           // bf16 = (src + low)>>16
-	VPSRLD $16, Y5, Y5
-	VEXTRACTF128 $1, Y4, X2                      // dst = bf16
-	VPACKUSDW X2, X4, X2
-	VMOVUPS X2, (DX)(AX*2)
-	VEXTRACTF128 $1, Y5, X2
-	VPACKUSDW X2, X5, X2
-	VMOVUPS X2, 16(DX)(AX*2)
+	VPXOR Y0, Y4, Y4                             // noise ^ flip
+	VPXOR Y0, Y5, Y5
+	VPAND Y1, Y4, Y4                             // low = (noise ^ flip) & 16 bits
+	VPAND Y1, Y5, Y5
+	VPADDD Y4, Y2, Y2                            // src + low
+	VPADDD Y5, Y3, Y3
+	VPSRLD $16, Y2, Y2                           // bf16 = (src + low)>>16
+	VPSRLD $16, Y3, Y3
+	VEXTRACTF128 $1, Y2, X4                      // dst = bf16
+	VPACKUSDW X4, X2, X4
+	VMOVUPS X4, (DX)(AX*2)
+	VEXTRACTF128 $1, Y3, X4
+	VPACKUSDW X4, X3, X4
+	VMOVUPS X4, 16(DX)(AX*2)
 	ADDQ $16, AX                                 // 16 elements on
 	SUBQ $16, CX
 	JGE  loop1
@@ -6179,28 +6179,258 @@ tail1:
 	NEGQ R15
 	LEAQ (R14)(R15*4), R14
 	VMOVUPS (R14), Y4                            // lanes that exist
-	VMASKMOVPS (DI)(AX*4), Y4, Y2                // noise
+	VMASKMOVPS (DI)(AX*4), Y4, Y2                // src
 	VMOVUPS 32(R14), Y4                          // lanes that exist
 	VMASKMOVPS 32(DI)(AX*4), Y4, Y3
-	VPXOR Y0, Y2, Y2                             // x = noise ^ flip
-	VPXOR Y0, Y3, Y3
-	VPAND Y1, Y2, Y2                             // low = x & 16 bits
-	VPAND Y1, Y3, Y3
 	VMOVUPS (R14), Y6                            // lanes that exist
-	VMASKMOVPS (SI)(AX*4), Y6, Y4                // src
+	VMASKMOVPS (SI)(AX*4), Y6, Y4                // noise
 	VMOVUPS 32(R14), Y6                          // lanes that exist
 	VMASKMOVPS 32(SI)(AX*4), Y6, Y5
-	VPADDD Y2, Y4, Y4                            // src + low
-	VPADDD Y3, Y5, Y5
-	VPSRLD $16, Y4, Y4                           // bf16 = (src + low)>>16
-	VPSRLD $16, Y5, Y5
-	VEXTRACTF128 $1, Y4, X2                      // dst = bf16
-	VPACKUSDW X2, X4, X2
-	VMOVUPS X2, tail-32(SP)
-	VEXTRACTF128 $1, Y5, X2
-	VPACKUSDW X2, X5, X2
-	VMOVUPS X2, tail-16(SP)
+	VPXOR Y0, Y4, Y4                             // noise ^ flip
+	VPXOR Y0, Y5, Y5
+	VPAND Y1, Y4, Y4                             // low = (noise ^ flip) & 16 bits
+	VPAND Y1, Y5, Y5
+	VPADDD Y4, Y2, Y2                            // src + low
+	VPADDD Y5, Y3, Y3
+	VPSRLD $16, Y2, Y2                           // bf16 = (src + low)>>16
+	VPSRLD $16, Y3, Y3
+	VEXTRACTF128 $1, Y2, X4                      // dst = bf16
+	VPACKUSDW X4, X2, X4
+	VMOVUPS X4, tail-32(SP)
+	VEXTRACTF128 $1, Y3, X4
+	VPACKUSDW X4, X3, X4
+	VMOVUPS X4, tail-16(SP)
 	LEAQ tail-32(SP), R10                        // dst
+	LEAQ (DX)(AX*2), R11
+	COPYHALF
+
+done1:
+	VZEROUPPER                                   // for SSE code that follows
+	RET
+
+// func adamwNoisyAVX2(p []float32, m, v []uint16, g []float32, mnoise, vnoise []uint32, mflip, vflip uint32, t *adamStep)
+// adamwNoisyAVX2 is adamw with moments in bf16, rounded with noise.
+TEXT ·adamwNoisyAVX2(SB), NOSPLIT, $64-160
+	MOVQ t+152(FP), R12                          // t
+	VBROADCASTSS constantsAVX2<>+116(SB), Y0     // 16 bits
+	VBROADCASTSS adamStep_beta2(R12), Y1         // beta2
+	VBROADCASTSS adamStep_one2(R12), Y2          // one2
+	VBROADCASTSS vflip+148(FP), Y3               // vflip
+	VBROADCASTSS adamStep_root(R12), Y4          // root
+	VBROADCASTSS adamStep_eps(R12), Y5           // eps
+	VBROADCASTSS adamStep_rate(R12), Y6          // rate
+	VBROADCASTSS adamStep_decay(R12), Y7         // decay
+	MOVQ p_base+0(FP), DI                        // p
+	MOVQ m_base+24(FP), SI                       // m
+	MOVQ v_base+48(FP), DX                       // v
+	MOVQ g_base+72(FP), BX                       // g
+	MOVQ mnoise_base+96(FP), R8                  // mnoise
+	MOVQ vnoise_base+120(FP), R9                 // vnoise
+	MOVQ p_len+8(FP), CX                         // elements left
+	XORL AX, AX                                  // elements done
+	SUBQ $16, CX                                 // a full round?
+	JLT  tail1
+
+loop1:
+	PREFETCHT0 2048(DI)(AX*4)
+	PREFETCHT0 2048(SI)(AX*2)
+	PREFETCHT0 2048(DX)(AX*2)
+	PREFETCHT0 2048(BX)(AX*4)
+	VMOVUPS (BX)(AX*4), Y8                       // g
+	VMOVUPS 32(BX)(AX*4), Y9
+	VBROADCASTSS adamStep_grad(R12), Y10         // grad
+	VMULPS Y10, Y8, Y8                           // d = g*grad
+	VMULPS Y10, Y9, Y9
+	VPMOVZXWD (SI)(AX*2), Y10                    // m
+	VPSLLD $16, Y10, Y10
+	VPMOVZXWD 16(SI)(AX*2), Y11
+	VPSLLD $16, Y11, Y11
+	VBROADCASTSS adamStep_beta1(R12), Y12        // beta1
+	VMULPS Y10, Y12, Y10                         // beta1*m
+	VMULPS Y11, Y12, Y11
+	VBROADCASTSS adamStep_one1(R12), Y12         // one1
+	VMULPS Y8, Y12, Y13                          // one1*d
+	VMULPS Y9, Y12, Y14
+	VADDPS Y13, Y10, Y10                         // m = beta1*m + one1*d
+	VADDPS Y14, Y11, Y11
+	VMOVUPS (R8)(AX*4), Y12                      // mnoise
+	VMOVUPS 32(R8)(AX*4), Y13
+	VBROADCASTSS mflip+144(FP), Y14              // mflip
+	VPXOR Y14, Y12, Y12                          // mnoise ^ mflip
+	VPXOR Y14, Y13, Y13
+	VPAND Y0, Y12, Y12                           // low = (mnoise ^ mflip) & 16 bits
+	VPAND Y0, Y13, Y13
+	VPADDD Y12, Y10, Y12                         // m + low
+	VPADDD Y13, Y11, Y13
+	VPSRLD $16, Y12, Y12                         // bf16 = (m + low)>>16
+	VPSRLD $16, Y13, Y13
+	VEXTRACTF128 $1, Y12, X14                    // m = bf16
+	VPACKUSDW X14, X12, X14
+	VMOVUPS X14, (SI)(AX*2)
+	VEXTRACTF128 $1, Y13, X14
+	VPACKUSDW X14, X13, X14
+	VMOVUPS X14, 16(SI)(AX*2)
+	VPMOVZXWD (DX)(AX*2), Y12                    // v
+	VPSLLD $16, Y12, Y12
+	VPMOVZXWD 16(DX)(AX*2), Y13
+	VPSLLD $16, Y13, Y13
+	VMULPS Y12, Y1, Y12                          // beta2*v
+	VMULPS Y13, Y1, Y13
+	VMULPS Y8, Y2, Y14                           // one2*d
+	VMULPS Y9, Y2, Y15
+	VMULPS Y8, Y14, Y14                          // one2*d*d
+	VMULPS Y9, Y15, Y15
+	VADDPS Y14, Y12, Y12                         // v = beta2*v + one2*d*d
+	VADDPS Y15, Y13, Y13
+	VMOVUPS (R9)(AX*4), Y8                       // vnoise
+	VMOVUPS 32(R9)(AX*4), Y9
+	VPXOR Y3, Y8, Y8                             // vnoise ^ vflip
+	VPXOR Y3, Y9, Y9
+	VPAND Y0, Y8, Y8                             // low = (vnoise ^ vflip) & 16 bits
+	VPAND Y0, Y9, Y9
+	VPADDD Y8, Y12, Y8                           // v + low
+	VPADDD Y9, Y13, Y9
+	VPSRLD $16, Y8, Y8                           // bf16 = (v + low)>>16
+	VPSRLD $16, Y9, Y9
+	VEXTRACTF128 $1, Y8, X14                     // v = bf16
+	VPACKUSDW X14, X8, X14
+	VMOVUPS X14, (DX)(AX*2)
+	VEXTRACTF128 $1, Y9, X14
+	VPACKUSDW X14, X9, X14
+	VMOVUPS X14, 16(DX)(AX*2)
+	VSQRTPS Y12, Y12                             // sqrt(v)
+	VSQRTPS Y13, Y13
+	VMULPS Y4, Y12, Y12                          // sqrt(v)*root
+	VMULPS Y4, Y13, Y13
+	VADDPS Y5, Y12, Y12                          // root = sqrt(v)*root + eps
+	VADDPS Y5, Y13, Y13
+	VMULPS Y10, Y6, Y10                          // rate*m
+	VMULPS Y11, Y6, Y11
+	VDIVPS Y12, Y10, Y10                         // step = rate*m/root
+	VDIVPS Y13, Y11, Y11
+	VMOVUPS (DI)(AX*4), Y8                       // p
+	VMOVUPS 32(DI)(AX*4), Y9
+	VMULPS Y8, Y7, Y12                           // decay*p
+	VMULPS Y9, Y7, Y13
+	VADDPS Y12, Y10, Y10                         // step + decay*p
+	VADDPS Y13, Y11, Y11
+	VSUBPS Y10, Y8, Y8                           // p - (step + decay*p)
+	VSUBPS Y11, Y9, Y9
+	VMOVUPS Y8, (DI)(AX*4)                       // p = p - (step + decay*p)
+	VMOVUPS Y9, 32(DI)(AX*4)
+	ADDQ $16, AX                                 // 16 elements on
+	SUBQ $16, CX
+	JGE  loop1
+
+tail1:
+	ADDQ $16, CX                                 // elements left
+	JEQ  done1
+	LEAQ lanesAVX2<>+64(SB), R14                 // mask of the lanes that exist
+	MOVQ CX, R15
+	NEGQ R15
+	LEAQ (R14)(R15*4), R14
+	LEAQ (SI)(AX*2), R10                         // m
+	LEAQ tail-64(SP), R11
+	COPYHALF
+	LEAQ (DX)(AX*2), R10                         // v
+	LEAQ tail-32(SP), R11
+	COPYHALF
+	VMOVUPS (R14), Y10                           // lanes that exist
+	VMASKMOVPS (BX)(AX*4), Y10, Y8               // g
+	VMOVUPS 32(R14), Y10                         // lanes that exist
+	VMASKMOVPS 32(BX)(AX*4), Y10, Y9
+	VBROADCASTSS adamStep_grad(R12), Y10         // grad
+	VMULPS Y10, Y8, Y8                           // d = g*grad
+	VMULPS Y10, Y9, Y9
+	VPMOVZXWD tail-64(SP), Y10                   // m
+	VPSLLD $16, Y10, Y10
+	VPMOVZXWD tail-48(SP), Y11
+	VPSLLD $16, Y11, Y11
+	VBROADCASTSS adamStep_beta1(R12), Y12        // beta1
+	VMULPS Y10, Y12, Y10                         // beta1*m
+	VMULPS Y11, Y12, Y11
+	VBROADCASTSS adamStep_one1(R12), Y12         // one1
+	VMULPS Y8, Y12, Y13                          // one1*d
+	VMULPS Y9, Y12, Y14
+	VADDPS Y13, Y10, Y10                         // m = beta1*m + one1*d
+	VADDPS Y14, Y11, Y11
+	VMOVUPS (R14), Y14                           // lanes that exist
+	VMASKMOVPS (R8)(AX*4), Y14, Y12              // mnoise
+	VMOVUPS 32(R14), Y14                         // lanes that exist
+	VMASKMOVPS 32(R8)(AX*4), Y14, Y13
+	VBROADCASTSS mflip+144(FP), Y14              // mflip
+	VPXOR Y14, Y12, Y12                          // mnoise ^ mflip
+	VPXOR Y14, Y13, Y13
+	VPAND Y0, Y12, Y12                           // low = (mnoise ^ mflip) & 16 bits
+	VPAND Y0, Y13, Y13
+	VPADDD Y12, Y10, Y12                         // m + low
+	VPADDD Y13, Y11, Y13
+	VPSRLD $16, Y12, Y12                         // bf16 = (m + low)>>16
+	VPSRLD $16, Y13, Y13
+	VEXTRACTF128 $1, Y12, X14                    // m = bf16
+	VPACKUSDW X14, X12, X14
+	VMOVUPS X14, tail-64(SP)
+	VEXTRACTF128 $1, Y13, X14
+	VPACKUSDW X14, X13, X14
+	VMOVUPS X14, tail-48(SP)
+	VPMOVZXWD tail-32(SP), Y12                   // v
+	VPSLLD $16, Y12, Y12
+	VPMOVZXWD tail-16(SP), Y13
+	VPSLLD $16, Y13, Y13
+	VMULPS Y12, Y1, Y12                          // beta2*v
+	VMULPS Y13, Y1, Y13
+	VMULPS Y8, Y2, Y14                           // one2*d
+	VMULPS Y9, Y2, Y15
+	VMULPS Y8, Y14, Y14                          // one2*d*d
+	VMULPS Y9, Y15, Y15
+	VADDPS Y14, Y12, Y12                         // v = beta2*v + one2*d*d
+	VADDPS Y15, Y13, Y13
+	VMOVUPS (R14), Y14                           // lanes that exist
+	VMASKMOVPS (R9)(AX*4), Y14, Y8               // vnoise
+	VMOVUPS 32(R14), Y14                         // lanes that exist
+	VMASKMOVPS 32(R9)(AX*4), Y14, Y9
+	VPXOR Y3, Y8, Y8                             // vnoise ^ vflip
+	VPXOR Y3, Y9, Y9
+	VPAND Y0, Y8, Y8                             // low = (vnoise ^ vflip) & 16 bits
+	VPAND Y0, Y9, Y9
+	VPADDD Y8, Y12, Y8                           // v + low
+	VPADDD Y9, Y13, Y9
+	VPSRLD $16, Y8, Y8                           // bf16 = (v + low)>>16
+	VPSRLD $16, Y9, Y9
+	VEXTRACTF128 $1, Y8, X14                     // v = bf16
+	VPACKUSDW X14, X8, X14
+	VMOVUPS X14, tail-32(SP)
+	VEXTRACTF128 $1, Y9, X14
+	VPACKUSDW X14, X9, X14
+	VMOVUPS X14, tail-16(SP)
+	VSQRTPS Y12, Y12                             // sqrt(v)
+	VSQRTPS Y13, Y13
+	VMULPS Y4, Y12, Y12                          // sqrt(v)*root
+	VMULPS Y4, Y13, Y13
+	VADDPS Y5, Y12, Y12                          // root = sqrt(v)*root + eps
+	VADDPS Y5, Y13, Y13
+	VMULPS Y10, Y6, Y10                          // rate*m
+	VMULPS Y11, Y6, Y11
+	VDIVPS Y12, Y10, Y10                         // step = rate*m/root
+	VDIVPS Y13, Y11, Y11
+	VMOVUPS (R14), Y12                           // lanes that exist
+	VMASKMOVPS (DI)(AX*4), Y12, Y8               // p
+	VMOVUPS 32(R14), Y12                         // lanes that exist
+	VMASKMOVPS 32(DI)(AX*4), Y12, Y9
+	VMULPS Y8, Y7, Y12                           // decay*p
+	VMULPS Y9, Y7, Y13
+	VADDPS Y12, Y10, Y10                         // step + decay*p
+	VADDPS Y13, Y11, Y11
+	VSUBPS Y10, Y8, Y8                           // p - (step + decay*p)
+	VSUBPS Y11, Y9, Y9
+	VMOVUPS (R14), Y10                           // lanes that exist
+	VMASKMOVPS Y8, Y10, (DI)(AX*4)               // p = p - (step + decay*p)
+	VMOVUPS 32(R14), Y10                         // lanes that exist
+	VMASKMOVPS Y9, Y10, 32(DI)(AX*4)
+	LEAQ tail-64(SP), R10                        // m
+	LEAQ (SI)(AX*2), R11
+	COPYHALF
+	LEAQ tail-32(SP), R10                        // v
 	LEAQ (DX)(AX*2), R11
 	COPYHALF
 

@@ -3424,8 +3424,8 @@ done1:
 TEXT ·narrowNoisyAVX512(SB), NOSPLIT, $0-76
 	VBROADCASTSS flip+72(FP), Z0                 // flip
 	VBROADCASTSS constantsAVX512<>+116(SB), Z1   // 16 bits
-	MOVQ noise_base+48(FP), DI                   // noise
-	MOVQ src_base+24(FP), SI                     // src
+	MOVQ src_base+24(FP), DI                     // src
+	MOVQ noise_base+48(FP), SI                   // noise
 	MOVQ dst_base+0(FP), DX                      // dst
 	MOVQ dst_len+8(FP), CX                       // elements left
 	XORL AX, AX                                  // elements done
@@ -3433,14 +3433,14 @@ TEXT ·narrowNoisyAVX512(SB), NOSPLIT, $0-76
 	JLT  tail1
 
 loop1:
-	VMOVUPS (DI)(AX*4), Z2                       // noise
-	VPXORD Z0, Z2, Z2                            // x = noise ^ flip
-	VPANDD Z1, Z2, Z2                            // low = x & 16 bits
-	VMOVUPS (SI)(AX*4), Z3                       // src
-	VPADDD Z2, Z3, Z3                            // src + low
-	VPSRLD $16, Z3, Z3                           // bf16 = (src + low)>>16
-	VPMOVDW Z3, Y2                               // dst = bf16
-	VMOVDQU16 Y2, (DX)(AX*2)
+	VMOVUPS (DI)(AX*4), Z2                       // src
+	VMOVUPS (SI)(AX*4), Z3                       // noise
+	VPXORD Z0, Z3, Z3                            // noise ^ flip
+	VPANDD Z1, Z3, Z3                            // low = (noise ^ flip) & 16 bits
+	VPADDD Z3, Z2, Z2                            // src + low
+	VPSRLD $16, Z2, Z2                           // bf16 = (src + low)>>16
+	VPMOVDW Z2, Y3                               // dst = bf16
+	VMOVDQU16 Y3, (DX)(AX*2)
 	ADDQ $16, AX                                 // 16 elements on
 	SUBQ $16, CX
 	JGE  loop1
@@ -3451,14 +3451,137 @@ tail1:
 	MOVL $-1, R15                                // lanes that exist
 	BZHIL CX, R15, R15
 	KMOVW R15, K1
-	VMOVUPS.Z (DI)(AX*4), K1, Z2                 // noise
-	VPXORD Z0, Z2, Z2                            // x = noise ^ flip
-	VPANDD Z1, Z2, Z2                            // low = x & 16 bits
-	VMOVUPS.Z (SI)(AX*4), K1, Z3                 // src
-	VPADDD Z2, Z3, Z3                            // src + low
-	VPSRLD $16, Z3, Z3                           // bf16 = (src + low)>>16
-	VPMOVDW Z3, Y2                               // dst = bf16
-	VMOVDQU16 Y2, K1, (DX)(AX*2)
+	VMOVUPS.Z (DI)(AX*4), K1, Z2                 // src
+	VMOVUPS.Z (SI)(AX*4), K1, Z3                 // noise
+	VPXORD Z0, Z3, Z3                            // noise ^ flip
+	VPANDD Z1, Z3, Z3                            // low = (noise ^ flip) & 16 bits
+	VPADDD Z3, Z2, Z2                            // src + low
+	VPSRLD $16, Z2, Z2                           // bf16 = (src + low)>>16
+	VPMOVDW Z2, Y3                               // dst = bf16
+	VMOVDQU16 Y3, K1, (DX)(AX*2)
+
+done1:
+	VZEROUPPER                                   // for SSE code that follows
+	RET
+
+// func adamwNoisyAVX512(p []float32, m, v []uint16, g []float32, mnoise, vnoise []uint32, mflip, vflip uint32, t *adamStep)
+// adamwNoisyAVX512 is adamw with moments in bf16, rounded with noise.
+TEXT ·adamwNoisyAVX512(SB), NOSPLIT, $0-160
+	MOVQ t+152(FP), R12                          // t
+	VBROADCASTSS adamStep_grad(R12), Z0          // grad
+	VBROADCASTSS adamStep_beta1(R12), Z1         // beta1
+	VBROADCASTSS adamStep_one1(R12), Z2          // one1
+	VBROADCASTSS mflip+144(FP), Z3               // mflip
+	VBROADCASTSS constantsAVX512<>+116(SB), Z4   // 16 bits
+	VBROADCASTSS adamStep_beta2(R12), Z5         // beta2
+	VBROADCASTSS adamStep_one2(R12), Z6          // one2
+	VBROADCASTSS vflip+148(FP), Z7               // vflip
+	VBROADCASTSS adamStep_root(R12), Z8          // root
+	VBROADCASTSS adamStep_eps(R12), Z9           // eps
+	VBROADCASTSS adamStep_rate(R12), Z10         // rate
+	VBROADCASTSS adamStep_decay(R12), Z11        // decay
+	MOVQ p_base+0(FP), DI                        // p
+	MOVQ m_base+24(FP), SI                       // m
+	MOVQ v_base+48(FP), DX                       // v
+	MOVQ g_base+72(FP), BX                       // g
+	MOVQ mnoise_base+96(FP), R8                  // mnoise
+	MOVQ vnoise_base+120(FP), R9                 // vnoise
+	MOVQ p_len+8(FP), CX                         // elements left
+	XORL AX, AX                                  // elements done
+	SUBQ $16, CX                                 // a full round?
+	JLT  tail1
+
+loop1:
+	PREFETCHT0 2048(DI)(AX*4)
+	PREFETCHT0 2048(SI)(AX*2)
+	PREFETCHT0 2048(DX)(AX*2)
+	PREFETCHT0 2048(BX)(AX*4)
+	VMOVUPS (BX)(AX*4), Z12                      // g
+	VMULPS Z0, Z12, Z12                          // d = g*grad
+	VPMOVZXWD (SI)(AX*2), Z13                    // m
+	VPSLLD $16, Z13, Z13
+	VMULPS Z13, Z1, Z13                          // beta1*m
+	VMULPS Z12, Z2, Z14                          // one1*d
+	VADDPS Z14, Z13, Z13                         // m = beta1*m + one1*d
+	VMOVUPS (R8)(AX*4), Z14                      // mnoise
+	VPXORD Z3, Z14, Z14                          // mnoise ^ mflip
+	VPANDD Z4, Z14, Z14                          // low = (mnoise ^ mflip) & 16 bits
+	VPADDD Z14, Z13, Z14                         // m + low
+	VPSRLD $16, Z14, Z14                         // bf16 = (m + low)>>16
+	VPMOVDW Z14, Y15                             // m = bf16
+	VMOVDQU16 Y15, (SI)(AX*2)
+	VPMOVZXWD (DX)(AX*2), Z14                    // v
+	VPSLLD $16, Z14, Z14
+	VMULPS Z14, Z5, Z14                          // beta2*v
+	VMULPS Z12, Z6, Z15                          // one2*d
+	VMULPS Z12, Z15, Z15                         // one2*d*d
+	VADDPS Z15, Z14, Z14                         // v = beta2*v + one2*d*d
+	VMOVUPS (R9)(AX*4), Z12                      // vnoise
+	VPXORD Z7, Z12, Z12                          // vnoise ^ vflip
+	VPANDD Z4, Z12, Z12                          // low = (vnoise ^ vflip) & 16 bits
+	VPADDD Z12, Z14, Z12                         // v + low
+	VPSRLD $16, Z12, Z12                         // bf16 = (v + low)>>16
+	VPMOVDW Z12, Y15                             // v = bf16
+	VMOVDQU16 Y15, (DX)(AX*2)
+	VSQRTPS Z14, Z14                             // sqrt(v)
+	VMULPS Z8, Z14, Z14                          // sqrt(v)*root
+	VADDPS Z9, Z14, Z14                          // root = sqrt(v)*root + eps
+	VMULPS Z13, Z10, Z13                         // rate*m
+	VDIVPS Z14, Z13, Z13                         // step = rate*m/root
+	VMOVUPS (DI)(AX*4), Z12                      // p
+	VMULPS Z12, Z11, Z14                         // decay*p
+	VADDPS Z14, Z13, Z13                         // step + decay*p
+	VSUBPS Z13, Z12, Z12                         // p - (step + decay*p)
+	VMOVUPS Z12, (DI)(AX*4)                      // p = p - (step + decay*p)
+	ADDQ $16, AX                                 // 16 elements on
+	SUBQ $16, CX
+	JGE  loop1
+
+tail1:
+	ADDQ $16, CX                                 // elements left
+	JEQ  done1
+	MOVL $-1, R15                                // lanes that exist
+	BZHIL CX, R15, R15
+	KMOVW R15, K1
+	VMOVUPS.Z (BX)(AX*4), K1, Z12                // g
+	VMULPS Z0, Z12, Z12                          // d = g*grad
+	VMOVDQU16.Z (SI)(AX*2), K1, Y13              // m
+	VPMOVZXWD Y13, Z13
+	VPSLLD $16, Z13, Z13
+	VMULPS Z13, Z1, Z13                          // beta1*m
+	VMULPS Z12, Z2, Z14                          // one1*d
+	VADDPS Z14, Z13, Z13                         // m = beta1*m + one1*d
+	VMOVUPS.Z (R8)(AX*4), K1, Z14                // mnoise
+	VPXORD Z3, Z14, Z14                          // mnoise ^ mflip
+	VPANDD Z4, Z14, Z14                          // low = (mnoise ^ mflip) & 16 bits
+	VPADDD Z14, Z13, Z14                         // m + low
+	VPSRLD $16, Z14, Z14                         // bf16 = (m + low)>>16
+	VPMOVDW Z14, Y15                             // m = bf16
+	VMOVDQU16 Y15, K1, (SI)(AX*2)
+	VMOVDQU16.Z (DX)(AX*2), K1, Y14              // v
+	VPMOVZXWD Y14, Z14
+	VPSLLD $16, Z14, Z14
+	VMULPS Z14, Z5, Z14                          // beta2*v
+	VMULPS Z12, Z6, Z15                          // one2*d
+	VMULPS Z12, Z15, Z15                         // one2*d*d
+	VADDPS Z15, Z14, Z14                         // v = beta2*v + one2*d*d
+	VMOVUPS.Z (R9)(AX*4), K1, Z12                // vnoise
+	VPXORD Z7, Z12, Z12                          // vnoise ^ vflip
+	VPANDD Z4, Z12, Z12                          // low = (vnoise ^ vflip) & 16 bits
+	VPADDD Z12, Z14, Z12                         // v + low
+	VPSRLD $16, Z12, Z12                         // bf16 = (v + low)>>16
+	VPMOVDW Z12, Y15                             // v = bf16
+	VMOVDQU16 Y15, K1, (DX)(AX*2)
+	VSQRTPS Z14, Z14                             // sqrt(v)
+	VMULPS Z8, Z14, Z14                          // sqrt(v)*root
+	VADDPS Z9, Z14, Z14                          // root = sqrt(v)*root + eps
+	VMULPS Z13, Z10, Z13                         // rate*m
+	VDIVPS Z14, Z13, Z13                         // step = rate*m/root
+	VMOVUPS.Z (DI)(AX*4), K1, Z12                // p
+	VMULPS Z12, Z11, Z14                         // decay*p
+	VADDPS Z14, Z13, Z13                         // step + decay*p
+	VSUBPS Z13, Z12, Z12                         // p - (step + decay*p)
+	VMOVUPS Z12, K1, (DI)(AX*4)                  // p = p - (step + decay*p)
 
 done1:
 	VZEROUPPER                                   // for SSE code that follows

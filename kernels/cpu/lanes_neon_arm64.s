@@ -10554,43 +10554,43 @@ TEXT ·narrowNoisyNEON(SB), NOSPLIT, $192-76
 	MOVD $0x0000ffff, R26                        // 16 bits
 	VDUP R26, V1.S4
 	MOVD dst_len+8(FP), R22                      // elements left
-	MOVD noise_base+48(FP), R0                   // noise
-	MOVD src_base+24(FP), R1                     // src
+	MOVD src_base+24(FP), R0                     // src
+	MOVD noise_base+48(FP), R1                   // noise
 	MOVD dst_base+0(FP), R2                      // dst
 	SUBS $16, R22                                // a full round?
 	BLT  tail1
 
 loop1:
-	FLDPQ (R0), (F2, F3)                         // noise
+	FLDPQ (R0), (F2, F3)                         // src
 	FLDPQ 32(R0), (F4, F5)
-	VEOR V0.B16, V2.B16, V2.B16                  // x = noise ^ flip
-	VEOR V0.B16, V3.B16, V3.B16
-	VEOR V0.B16, V4.B16, V4.B16
-	VEOR V0.B16, V5.B16, V5.B16
-	VAND V1.B16, V2.B16, V2.B16                  // low = x & 16 bits
-	VAND V1.B16, V3.B16, V3.B16
-	VAND V1.B16, V4.B16, V4.B16
-	VAND V1.B16, V5.B16, V5.B16
-	FLDPQ (R1), (F6, F7)                         // src
+	FLDPQ (R1), (F6, F7)                         // noise
 	FLDPQ 32(R1), (F8, F9)
-	VADD V2.S4, V6.S4, V6.S4                     // src + low
-	VADD V3.S4, V7.S4, V7.S4
-	VADD V4.S4, V8.S4, V8.S4
-	VADD V5.S4, V9.S4, V9.S4
-	VUSHR $16, V6.S4, V6.S4                      // bf16 = (src + low)>>16
-	VUSHR $16, V7.S4, V7.S4
-	VUSHR $16, V8.S4, V8.S4
-	VUSHR $16, V9.S4, V9.S4
-	XTN4H(6, 2)                                  // dst = bf16
-	FMOVD F2, (R2)
-	XTN4H(7, 2)
-	FMOVD F2, 8(R2)
-	XTN4H(8, 2)
-	FMOVD F2, 16(R2)
-	XTN4H(9, 2)
-	FMOVD F2, 24(R2)
-	ADD $64, R0                                  // noise: 16 elements on
-	ADD $64, R1                                  // src: 16 elements on
+	VEOR V0.B16, V6.B16, V6.B16                  // noise ^ flip
+	VEOR V0.B16, V7.B16, V7.B16
+	VEOR V0.B16, V8.B16, V8.B16
+	VEOR V0.B16, V9.B16, V9.B16
+	VAND V1.B16, V6.B16, V6.B16                  // low = (noise ^ flip) & 16 bits
+	VAND V1.B16, V7.B16, V7.B16
+	VAND V1.B16, V8.B16, V8.B16
+	VAND V1.B16, V9.B16, V9.B16
+	VADD V6.S4, V2.S4, V2.S4                     // src + low
+	VADD V7.S4, V3.S4, V3.S4
+	VADD V8.S4, V4.S4, V4.S4
+	VADD V9.S4, V5.S4, V5.S4
+	VUSHR $16, V2.S4, V2.S4                      // bf16 = (src + low)>>16
+	VUSHR $16, V3.S4, V3.S4
+	VUSHR $16, V4.S4, V4.S4
+	VUSHR $16, V5.S4, V5.S4
+	XTN4H(2, 6)                                  // dst = bf16
+	FMOVD F6, (R2)
+	XTN4H(3, 6)
+	FMOVD F6, 8(R2)
+	XTN4H(4, 6)
+	FMOVD F6, 16(R2)
+	XTN4H(5, 6)
+	FMOVD F6, 24(R2)
+	ADD $64, R0                                  // src: 16 elements on
+	ADD $64, R1                                  // noise: 16 elements on
 	ADD $32, R2                                  // dst: 16 elements on
 	SUBS $16, R22
 	BGE  loop1
@@ -10603,45 +10603,428 @@ tail1:
 	STP (ZR, ZR), 16(R24)
 	STP (ZR, ZR), 32(R24)
 	STP (ZR, ZR), 48(R24)
-	MOVD R0, R10                                 // noise
+	MOVD R0, R10                                 // src
 	ADD $0, R24, R11
 	COPYFULL
 	STP (ZR, ZR), 64(R24)
 	STP (ZR, ZR), 80(R24)
 	STP (ZR, ZR), 96(R24)
 	STP (ZR, ZR), 112(R24)
-	MOVD R1, R10                                 // src
+	MOVD R1, R10                                 // noise
 	ADD $64, R24, R11
 	COPYFULL
-	FLDPQ (R24), (F2, F3)                        // noise
+	FLDPQ (R24), (F2, F3)                        // src
 	FLDPQ 32(R24), (F4, F5)
-	VEOR V0.B16, V2.B16, V2.B16                  // x = noise ^ flip
-	VEOR V0.B16, V3.B16, V3.B16
-	VEOR V0.B16, V4.B16, V4.B16
-	VEOR V0.B16, V5.B16, V5.B16
-	VAND V1.B16, V2.B16, V2.B16                  // low = x & 16 bits
-	VAND V1.B16, V3.B16, V3.B16
-	VAND V1.B16, V4.B16, V4.B16
-	VAND V1.B16, V5.B16, V5.B16
-	FLDPQ 64(R24), (F6, F7)                      // src
+	FLDPQ 64(R24), (F6, F7)                      // noise
 	FLDPQ 96(R24), (F8, F9)
-	VADD V2.S4, V6.S4, V6.S4                     // src + low
-	VADD V3.S4, V7.S4, V7.S4
-	VADD V4.S4, V8.S4, V8.S4
-	VADD V5.S4, V9.S4, V9.S4
-	VUSHR $16, V6.S4, V6.S4                      // bf16 = (src + low)>>16
-	VUSHR $16, V7.S4, V7.S4
-	VUSHR $16, V8.S4, V8.S4
-	VUSHR $16, V9.S4, V9.S4
-	XTN4H(6, 2)                                  // dst = bf16
-	FMOVD F2, 128(R24)
-	XTN4H(7, 2)
-	FMOVD F2, 136(R24)
-	XTN4H(8, 2)
-	FMOVD F2, 144(R24)
-	XTN4H(9, 2)
-	FMOVD F2, 152(R24)
+	VEOR V0.B16, V6.B16, V6.B16                  // noise ^ flip
+	VEOR V0.B16, V7.B16, V7.B16
+	VEOR V0.B16, V8.B16, V8.B16
+	VEOR V0.B16, V9.B16, V9.B16
+	VAND V1.B16, V6.B16, V6.B16                  // low = (noise ^ flip) & 16 bits
+	VAND V1.B16, V7.B16, V7.B16
+	VAND V1.B16, V8.B16, V8.B16
+	VAND V1.B16, V9.B16, V9.B16
+	VADD V6.S4, V2.S4, V2.S4                     // src + low
+	VADD V7.S4, V3.S4, V3.S4
+	VADD V8.S4, V4.S4, V4.S4
+	VADD V9.S4, V5.S4, V5.S4
+	VUSHR $16, V2.S4, V2.S4                      // bf16 = (src + low)>>16
+	VUSHR $16, V3.S4, V3.S4
+	VUSHR $16, V4.S4, V4.S4
+	VUSHR $16, V5.S4, V5.S4
+	XTN4H(2, 6)                                  // dst = bf16
+	FMOVD F6, 128(R24)
+	XTN4H(3, 6)
+	FMOVD F6, 136(R24)
+	XTN4H(4, 6)
+	FMOVD F6, 144(R24)
+	XTN4H(5, 6)
+	FMOVD F6, 152(R24)
 	ADD $128, R24, R10                           // dst
+	MOVD R2, R11
+	COPYHALF
+
+done1:
+	RET
+
+// func adamwNoisyNEON(p []float32, m, v []uint16, g []float32, mnoise, vnoise []uint32, mflip, vflip uint32, t *adamStep)
+// adamwNoisyNEON is adamw with moments in bf16, rounded with noise.
+TEXT ·adamwNoisyNEON(SB), NOSPLIT, $384-160
+	MOVD t+152(FP), R25                          // t
+	FMOVS adamStep_grad(R25), F0                 // grad
+	VDUP V0.S[0], V0.S4
+	FMOVS adamStep_beta1(R25), F1                // beta1
+	VDUP V1.S[0], V1.S4
+	FMOVS adamStep_one1(R25), F2                 // one1
+	VDUP V2.S[0], V2.S4
+	FMOVS mflip+144(FP), F3                      // mflip
+	VDUP V3.S[0], V3.S4
+	MOVD $0x0000ffff, R26                        // 16 bits
+	VDUP R26, V4.S4
+	FMOVS adamStep_beta2(R25), F5                // beta2
+	VDUP V5.S[0], V5.S4
+	FMOVS adamStep_one2(R25), F6                 // one2
+	VDUP V6.S[0], V6.S4
+	FMOVS vflip+148(FP), F7                      // vflip
+	VDUP V7.S[0], V7.S4
+	FMOVS adamStep_root(R25), F8                 // root
+	VDUP V8.S[0], V8.S4
+	FMOVS adamStep_eps(R25), F9                  // eps
+	VDUP V9.S[0], V9.S4
+	FMOVS adamStep_rate(R25), F10                // rate
+	VDUP V10.S[0], V10.S4
+	FMOVS adamStep_decay(R25), F11               // decay
+	VDUP V11.S[0], V11.S4
+	MOVD p_len+8(FP), R22                        // elements left
+	MOVD p_base+0(FP), R0                        // p
+	MOVD m_base+24(FP), R1                       // m
+	MOVD v_base+48(FP), R2                       // v
+	MOVD g_base+72(FP), R3                       // g
+	MOVD mnoise_base+96(FP), R4                  // mnoise
+	MOVD vnoise_base+120(FP), R5                 // vnoise
+	SUBS $16, R22                                // a full round?
+	BLT  tail1
+
+loop1:
+	PRFM 2048(R0), PLDL1KEEP
+	PRFM 2048(R1), PLDL1KEEP
+	PRFM 2048(R2), PLDL1KEEP
+	PRFM 2048(R3), PLDL1KEEP
+	FLDPQ (R3), (F12, F13)                       // g
+	FLDPQ 32(R3), (F14, F15)
+	FMUL4S(0, 12, 12)                            // d = g*grad
+	FMUL4S(0, 13, 13)
+	FMUL4S(0, 14, 14)
+	FMUL4S(0, 15, 15)
+	FMOVD (R1), F16                              // m
+	SHLL4S(16, 16)
+	FMOVD 8(R1), F17
+	SHLL4S(17, 17)
+	FMOVD 16(R1), F18
+	SHLL4S(18, 18)
+	FMOVD 24(R1), F19
+	SHLL4S(19, 19)
+	FMUL4S(16, 1, 16)                            // beta1*m
+	FMUL4S(17, 1, 17)
+	FMUL4S(18, 1, 18)
+	FMUL4S(19, 1, 19)
+	FMUL4S(12, 2, 20)                            // one1*d
+	FMUL4S(13, 2, 21)
+	FMUL4S(14, 2, 22)
+	FMUL4S(15, 2, 23)
+	FADD4S(20, 16, 16)                           // m = beta1*m + one1*d
+	FADD4S(21, 17, 17)
+	FADD4S(22, 18, 18)
+	FADD4S(23, 19, 19)
+	FLDPQ (R4), (F20, F21)                       // mnoise
+	FLDPQ 32(R4), (F22, F23)
+	VEOR V3.B16, V20.B16, V20.B16                // mnoise ^ mflip
+	VEOR V3.B16, V21.B16, V21.B16
+	VEOR V3.B16, V22.B16, V22.B16
+	VEOR V3.B16, V23.B16, V23.B16
+	VAND V4.B16, V20.B16, V20.B16                // low = (mnoise ^ mflip) & 16 bits
+	VAND V4.B16, V21.B16, V21.B16
+	VAND V4.B16, V22.B16, V22.B16
+	VAND V4.B16, V23.B16, V23.B16
+	VADD V20.S4, V16.S4, V20.S4                  // m + low
+	VADD V21.S4, V17.S4, V21.S4
+	VADD V22.S4, V18.S4, V22.S4
+	VADD V23.S4, V19.S4, V23.S4
+	VUSHR $16, V20.S4, V20.S4                    // bf16 = (m + low)>>16
+	VUSHR $16, V21.S4, V21.S4
+	VUSHR $16, V22.S4, V22.S4
+	VUSHR $16, V23.S4, V23.S4
+	XTN4H(20, 24)                                // m = bf16
+	FMOVD F24, (R1)
+	XTN4H(21, 24)
+	FMOVD F24, 8(R1)
+	XTN4H(22, 24)
+	FMOVD F24, 16(R1)
+	XTN4H(23, 24)
+	FMOVD F24, 24(R1)
+	FMOVD (R2), F20                              // v
+	SHLL4S(20, 20)
+	FMOVD 8(R2), F21
+	SHLL4S(21, 21)
+	FMOVD 16(R2), F22
+	SHLL4S(22, 22)
+	FMOVD 24(R2), F23
+	SHLL4S(23, 23)
+	FMUL4S(20, 5, 20)                            // beta2*v
+	FMUL4S(21, 5, 21)
+	FMUL4S(22, 5, 22)
+	FMUL4S(23, 5, 23)
+	FMUL4S(12, 6, 24)                            // one2*d
+	FMUL4S(13, 6, 25)
+	FMUL4S(14, 6, 26)
+	FMUL4S(15, 6, 27)
+	FMUL4S(12, 24, 24)                           // one2*d*d
+	FMUL4S(13, 25, 25)
+	FMUL4S(14, 26, 26)
+	FMUL4S(15, 27, 27)
+	FADD4S(24, 20, 20)                           // v = beta2*v + one2*d*d
+	FADD4S(25, 21, 21)
+	FADD4S(26, 22, 22)
+	FADD4S(27, 23, 23)
+	FLDPQ (R5), (F12, F13)                       // vnoise
+	FLDPQ 32(R5), (F14, F15)
+	VEOR V7.B16, V12.B16, V12.B16                // vnoise ^ vflip
+	VEOR V7.B16, V13.B16, V13.B16
+	VEOR V7.B16, V14.B16, V14.B16
+	VEOR V7.B16, V15.B16, V15.B16
+	VAND V4.B16, V12.B16, V12.B16                // low = (vnoise ^ vflip) & 16 bits
+	VAND V4.B16, V13.B16, V13.B16
+	VAND V4.B16, V14.B16, V14.B16
+	VAND V4.B16, V15.B16, V15.B16
+	VADD V12.S4, V20.S4, V12.S4                  // v + low
+	VADD V13.S4, V21.S4, V13.S4
+	VADD V14.S4, V22.S4, V14.S4
+	VADD V15.S4, V23.S4, V15.S4
+	VUSHR $16, V12.S4, V12.S4                    // bf16 = (v + low)>>16
+	VUSHR $16, V13.S4, V13.S4
+	VUSHR $16, V14.S4, V14.S4
+	VUSHR $16, V15.S4, V15.S4
+	XTN4H(12, 24)                                // v = bf16
+	FMOVD F24, (R2)
+	XTN4H(13, 24)
+	FMOVD F24, 8(R2)
+	XTN4H(14, 24)
+	FMOVD F24, 16(R2)
+	XTN4H(15, 24)
+	FMOVD F24, 24(R2)
+	FSQRT4S(20, 20)                              // sqrt(v)
+	FSQRT4S(21, 21)
+	FSQRT4S(22, 22)
+	FSQRT4S(23, 23)
+	FMUL4S(8, 20, 20)                            // sqrt(v)*root
+	FMUL4S(8, 21, 21)
+	FMUL4S(8, 22, 22)
+	FMUL4S(8, 23, 23)
+	FADD4S(9, 20, 20)                            // root = sqrt(v)*root + eps
+	FADD4S(9, 21, 21)
+	FADD4S(9, 22, 22)
+	FADD4S(9, 23, 23)
+	FMUL4S(16, 10, 16)                           // rate*m
+	FMUL4S(17, 10, 17)
+	FMUL4S(18, 10, 18)
+	FMUL4S(19, 10, 19)
+	FDIV4S(20, 16, 16)                           // step = rate*m/root
+	FDIV4S(21, 17, 17)
+	FDIV4S(22, 18, 18)
+	FDIV4S(23, 19, 19)
+	FLDPQ (R0), (F12, F13)                       // p
+	FLDPQ 32(R0), (F14, F15)
+	FMUL4S(12, 11, 20)                           // decay*p
+	FMUL4S(13, 11, 21)
+	FMUL4S(14, 11, 22)
+	FMUL4S(15, 11, 23)
+	FADD4S(20, 16, 16)                           // step + decay*p
+	FADD4S(21, 17, 17)
+	FADD4S(22, 18, 18)
+	FADD4S(23, 19, 19)
+	FSUB4S(16, 12, 12)                           // p - (step + decay*p)
+	FSUB4S(17, 13, 13)
+	FSUB4S(18, 14, 14)
+	FSUB4S(19, 15, 15)
+	FSTPQ (F12, F13), (R0)                       // p = p - (step + decay*p)
+	FSTPQ (F14, F15), 32(R0)
+	ADD $64, R0                                  // p: 16 elements on
+	ADD $32, R1                                  // m: 16 elements on
+	ADD $32, R2                                  // v: 16 elements on
+	ADD $64, R3                                  // g: 16 elements on
+	ADD $64, R4                                  // mnoise: 16 elements on
+	ADD $64, R5                                  // vnoise: 16 elements on
+	SUBS $16, R22
+	BGE  loop1
+
+tail1:
+	ADDS $16, R22                                // elements left
+	BEQ  done1
+	MOVD $tail-384(SP), R24                      // tails of arrays
+	STP (ZR, ZR), (R24)
+	STP (ZR, ZR), 16(R24)
+	STP (ZR, ZR), 32(R24)
+	STP (ZR, ZR), 48(R24)
+	MOVD R0, R10                                 // p
+	ADD $0, R24, R11
+	COPYFULL
+	STP (ZR, ZR), 64(R24)
+	STP (ZR, ZR), 80(R24)
+	MOVD R1, R10                                 // m
+	ADD $64, R24, R11
+	COPYHALF
+	STP (ZR, ZR), 128(R24)
+	STP (ZR, ZR), 144(R24)
+	MOVD R2, R10                                 // v
+	ADD $128, R24, R11
+	COPYHALF
+	STP (ZR, ZR), 192(R24)
+	STP (ZR, ZR), 208(R24)
+	STP (ZR, ZR), 224(R24)
+	STP (ZR, ZR), 240(R24)
+	MOVD R3, R10                                 // g
+	ADD $192, R24, R11
+	COPYFULL
+	STP (ZR, ZR), 256(R24)
+	STP (ZR, ZR), 272(R24)
+	STP (ZR, ZR), 288(R24)
+	STP (ZR, ZR), 304(R24)
+	MOVD R4, R10                                 // mnoise
+	ADD $256, R24, R11
+	COPYFULL
+	STP (ZR, ZR), 320(R24)
+	STP (ZR, ZR), 336(R24)
+	STP (ZR, ZR), 352(R24)
+	STP (ZR, ZR), 368(R24)
+	MOVD R5, R10                                 // vnoise
+	ADD $320, R24, R11
+	COPYFULL
+	FLDPQ 192(R24), (F12, F13)                   // g
+	FLDPQ 224(R24), (F14, F15)
+	FMUL4S(0, 12, 12)                            // d = g*grad
+	FMUL4S(0, 13, 13)
+	FMUL4S(0, 14, 14)
+	FMUL4S(0, 15, 15)
+	FMOVD 64(R24), F16                           // m
+	SHLL4S(16, 16)
+	FMOVD 72(R24), F17
+	SHLL4S(17, 17)
+	FMOVD 80(R24), F18
+	SHLL4S(18, 18)
+	FMOVD 88(R24), F19
+	SHLL4S(19, 19)
+	FMUL4S(16, 1, 16)                            // beta1*m
+	FMUL4S(17, 1, 17)
+	FMUL4S(18, 1, 18)
+	FMUL4S(19, 1, 19)
+	FMUL4S(12, 2, 20)                            // one1*d
+	FMUL4S(13, 2, 21)
+	FMUL4S(14, 2, 22)
+	FMUL4S(15, 2, 23)
+	FADD4S(20, 16, 16)                           // m = beta1*m + one1*d
+	FADD4S(21, 17, 17)
+	FADD4S(22, 18, 18)
+	FADD4S(23, 19, 19)
+	FLDPQ 256(R24), (F20, F21)                   // mnoise
+	FLDPQ 288(R24), (F22, F23)
+	VEOR V3.B16, V20.B16, V20.B16                // mnoise ^ mflip
+	VEOR V3.B16, V21.B16, V21.B16
+	VEOR V3.B16, V22.B16, V22.B16
+	VEOR V3.B16, V23.B16, V23.B16
+	VAND V4.B16, V20.B16, V20.B16                // low = (mnoise ^ mflip) & 16 bits
+	VAND V4.B16, V21.B16, V21.B16
+	VAND V4.B16, V22.B16, V22.B16
+	VAND V4.B16, V23.B16, V23.B16
+	VADD V20.S4, V16.S4, V20.S4                  // m + low
+	VADD V21.S4, V17.S4, V21.S4
+	VADD V22.S4, V18.S4, V22.S4
+	VADD V23.S4, V19.S4, V23.S4
+	VUSHR $16, V20.S4, V20.S4                    // bf16 = (m + low)>>16
+	VUSHR $16, V21.S4, V21.S4
+	VUSHR $16, V22.S4, V22.S4
+	VUSHR $16, V23.S4, V23.S4
+	XTN4H(20, 24)                                // m = bf16
+	FMOVD F24, 64(R24)
+	XTN4H(21, 24)
+	FMOVD F24, 72(R24)
+	XTN4H(22, 24)
+	FMOVD F24, 80(R24)
+	XTN4H(23, 24)
+	FMOVD F24, 88(R24)
+	FMOVD 128(R24), F20                          // v
+	SHLL4S(20, 20)
+	FMOVD 136(R24), F21
+	SHLL4S(21, 21)
+	FMOVD 144(R24), F22
+	SHLL4S(22, 22)
+	FMOVD 152(R24), F23
+	SHLL4S(23, 23)
+	FMUL4S(20, 5, 20)                            // beta2*v
+	FMUL4S(21, 5, 21)
+	FMUL4S(22, 5, 22)
+	FMUL4S(23, 5, 23)
+	FMUL4S(12, 6, 24)                            // one2*d
+	FMUL4S(13, 6, 25)
+	FMUL4S(14, 6, 26)
+	FMUL4S(15, 6, 27)
+	FMUL4S(12, 24, 24)                           // one2*d*d
+	FMUL4S(13, 25, 25)
+	FMUL4S(14, 26, 26)
+	FMUL4S(15, 27, 27)
+	FADD4S(24, 20, 20)                           // v = beta2*v + one2*d*d
+	FADD4S(25, 21, 21)
+	FADD4S(26, 22, 22)
+	FADD4S(27, 23, 23)
+	FLDPQ 320(R24), (F12, F13)                   // vnoise
+	FLDPQ 352(R24), (F14, F15)
+	VEOR V7.B16, V12.B16, V12.B16                // vnoise ^ vflip
+	VEOR V7.B16, V13.B16, V13.B16
+	VEOR V7.B16, V14.B16, V14.B16
+	VEOR V7.B16, V15.B16, V15.B16
+	VAND V4.B16, V12.B16, V12.B16                // low = (vnoise ^ vflip) & 16 bits
+	VAND V4.B16, V13.B16, V13.B16
+	VAND V4.B16, V14.B16, V14.B16
+	VAND V4.B16, V15.B16, V15.B16
+	VADD V12.S4, V20.S4, V12.S4                  // v + low
+	VADD V13.S4, V21.S4, V13.S4
+	VADD V14.S4, V22.S4, V14.S4
+	VADD V15.S4, V23.S4, V15.S4
+	VUSHR $16, V12.S4, V12.S4                    // bf16 = (v + low)>>16
+	VUSHR $16, V13.S4, V13.S4
+	VUSHR $16, V14.S4, V14.S4
+	VUSHR $16, V15.S4, V15.S4
+	XTN4H(12, 24)                                // v = bf16
+	FMOVD F24, 128(R24)
+	XTN4H(13, 24)
+	FMOVD F24, 136(R24)
+	XTN4H(14, 24)
+	FMOVD F24, 144(R24)
+	XTN4H(15, 24)
+	FMOVD F24, 152(R24)
+	FSQRT4S(20, 20)                              // sqrt(v)
+	FSQRT4S(21, 21)
+	FSQRT4S(22, 22)
+	FSQRT4S(23, 23)
+	FMUL4S(8, 20, 20)                            // sqrt(v)*root
+	FMUL4S(8, 21, 21)
+	FMUL4S(8, 22, 22)
+	FMUL4S(8, 23, 23)
+	FADD4S(9, 20, 20)                            // root = sqrt(v)*root + eps
+	FADD4S(9, 21, 21)
+	FADD4S(9, 22, 22)
+	FADD4S(9, 23, 23)
+	FMUL4S(16, 10, 16)                           // rate*m
+	FMUL4S(17, 10, 17)
+	FMUL4S(18, 10, 18)
+	FMUL4S(19, 10, 19)
+	FDIV4S(20, 16, 16)                           // step = rate*m/root
+	FDIV4S(21, 17, 17)
+	FDIV4S(22, 18, 18)
+	FDIV4S(23, 19, 19)
+	FLDPQ (R24), (F12, F13)                      // p
+	FLDPQ 32(R24), (F14, F15)
+	FMUL4S(12, 11, 20)                           // decay*p
+	FMUL4S(13, 11, 21)
+	FMUL4S(14, 11, 22)
+	FMUL4S(15, 11, 23)
+	FADD4S(20, 16, 16)                           // step + decay*p
+	FADD4S(21, 17, 17)
+	FADD4S(22, 18, 18)
+	FADD4S(23, 19, 19)
+	FSUB4S(16, 12, 12)                           // p - (step + decay*p)
+	FSUB4S(17, 13, 13)
+	FSUB4S(18, 14, 14)
+	FSUB4S(19, 15, 15)
+	FSTPQ (F12, F13), (R24)                      // p = p - (step + decay*p)
+	FSTPQ (F14, F15), 32(R24)
+	ADD $0, R24, R10                             // p
+	MOVD R0, R11
+	COPYFULL
+	ADD $64, R24, R10                            // m
+	MOVD R1, R11
+	COPYHALF
+	ADD $128, R24, R10                           // v
 	MOVD R2, R11
 	COPYHALF
 

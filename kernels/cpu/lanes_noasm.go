@@ -175,3 +175,8 @@ func (isa) packV(codes []uint32, a, b, c, d []float32, noise []uint32, base floa
 func (isa) narrowNoisy(dst []uint16, src []float32, noise []uint32, flip uint32) {
 	narrowNoisyGeneric(dst, src, noise, flip)
 }
+
+// adamwNoisy is adamw with moments in bf16, rounded with noise.
+func (isa) adamwNoisy(p []float32, m, v []uint16, g []float32, mnoise, vnoise []uint32, mflip, vflip uint32, t *adamStep) {
+	adamwNoisyGeneric(p, m, v, g, mnoise, vnoise, mflip, vflip, t)
+}

@@ -53,6 +53,11 @@ func (m *moment) run(i, c0, c1 int) (codes []uint32, base *uint32) {
 	return row[c0/4:][:n], &row[all+c0/tensor.MomentRun]
 }
 
+// noise is what the run from column c0 on of row i is rounded with.
+func (m *moment) noise(i, c0 int, seed uint64) (words []uint32, flip uint32) {
+	return kernels.Noise(seed, m.first+i, c0/tensor.MomentRun)
+}
+
 // load is columns [c0, c1) of row i as f32: the memory itself where it is f32, else a run in scratch.
 func (m *moment) load(w *worker, i, c0, c1 int) []float32 {
 	if m.words == nil {
@@ -75,7 +80,7 @@ func (m *moment) save(w *worker, i, c0 int, x []float32, seed uint64) {
 		m.store(w.s, i, c0, x)
 		return
 	}
-	noise, flip := kernels.Noise(seed, m.first+i, c0/tensor.MomentRun)
+	noise, flip := m.noise(i, c0, seed)
 	if m.half {
 		w.s.narrowNoisy(m.h[i*m.stride+c0:][:len(x)], x, noise, flip)
 		return

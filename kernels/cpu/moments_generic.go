@@ -76,3 +76,17 @@ func narrowNoisyGeneric(dst []uint16, src []float32, noise []uint32, flip uint32
 		dst[i] = uint16((math.Float32bits(src[i]) + (noise[i]^flip)&0xffff) >> 16)
 	}
 }
+
+// adamwNoisyGeneric is adamw with moments in bf16, rounded with noise.
+func adamwNoisyGeneric(p []float32, m, v []uint16, g []float32, mnoise, vnoise []uint32, mflip, vflip uint32, t *adamStep) {
+	var m1, v1 [64]float32
+	for i := 0; i < len(p); i += len(m1) {
+		to := min(i+len(m1), len(p))
+		a, b := m1[:to-i], v1[:to-i]
+		widenGeneric(a, m[i:to])
+		widenGeneric(b, v[i:to])
+		adamwGeneric(p[i:to], a, b, g[i:to], t)
+		narrowNoisyGeneric(m[i:to], a, mnoise[i:to], mflip)
+		narrowNoisyGeneric(v[i:to], b, vnoise[i:to], vflip)
+	}
+}

@@ -152,10 +152,17 @@ func (c *adamwCall) task(w *worker, i int) {
 func (c *adamwCall) row(w *worker, r, c0, c1 int) {
 	n := c1 - c0
 	p := c.master.row(w.s, r, c0, c1, w.take(n))
-	m, v := c.m.load(w, r, c0, c1), c.v.load(w, r, c0, c1)
-	w.s.adamw(p, m, v, c.grad.row(w.s, r, c0, c1, w.take(n)), &c.s)
-	c.m.save(w, r, c0, m, c.seed)
-	c.v.save(w, r, c0, v, c.seed+1)
+	g := c.grad.row(w.s, r, c0, c1, w.take(n))
+	if c.m.half && c.v.half {
+		mnoise, mflip := c.m.noise(r, c0, c.seed)
+		vnoise, vflip := c.v.noise(r, c0, c.seed+1)
+		w.s.adamwNoisy(p, c.m.h[r*c.m.stride+c0:], c.v.h[r*c.v.stride+c0:], g, mnoise, vnoise, mflip, vflip, &c.s)
+	} else {
+		m, v := c.m.load(w, r, c0, c1), c.v.load(w, r, c0, c1)
+		w.s.adamw(p, m, v, g, &c.s)
+		c.m.save(w, r, c0, m, c.seed)
+		c.v.save(w, r, c0, v, c.seed+1)
+	}
 	c.master.store(w.s, r, c0, p)
 	if !c.same && c.w.half {
 		c.w.round(w.s, r, c0, p, w.take(n))

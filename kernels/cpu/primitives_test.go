@@ -190,6 +190,18 @@ var primitives = []primitive{
 		}
 		s.narrowNoisy(o.bits, o.x[0], noise, 0x7fa12345)
 	}, [2]uint64{0x58ce5db6341d73d1, 0x58ce5db6341d73d1}},
+	{"adamwNoisy", 0, func(s isa, o *operands) {
+		noise := make([]uint32, o.n)
+		m, v := make([]uint16, o.n), make([]uint16, o.n)
+		for i, h := range o.half {
+			noise[i] = uint32(h) * 0x9e3779b1
+			m[i], v[i] = h&0xbfff, h&0x3fff // finite, and v positive
+		}
+		s.adamwNoisy(o.x[0], m, v, o.x[1], noise, noise, 0x7fa12345, 0x12345678, &adamStep{.9, .95, .1, .05, 2, 1e-3, 1.5, 1e-8, 1e-4})
+		for i := range m { // as numbers, among which one NaN is like another
+			o.out = append(o.out, tensor.BF16Float(m[i]), tensor.BF16Float(v[i]))
+		}
+	}, [2]uint64{0xf092bd5946f764d6, 0x9a7036ce76417211}},
 	{"adamw", 0, func(s isa, o *operands) {
 		for i, v := range o.x[2] {
 			o.x[2][i] = v * v
@@ -243,6 +255,11 @@ var primitives = []primitive{
 			s.unpair(o.x[4], panelCols, o.x[5], 2*(k/2)+k%2)
 		}
 	}, [2]uint64{0xc09862ce3c604554, 0xc09862ce3c604554}},
+	{"pair", 0, func(s isa, o *operands) {
+		lower := slices.Clone(o.half)
+		slices.Reverse(lower)
+		s.pair(o.x[0], o.half, lower)
+	}, [2]uint64{0xe1a5954c5c4c5c2a, 0xe1a5954c5c4c5c2a}},
 	{"load", 0, func(s isa, o *operands) {
 		cols := o.n / 3
 		o.out = make([]float32, 3*(cols+2))

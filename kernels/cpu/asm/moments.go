@@ -5,15 +5,18 @@ import "fmt"
 // Moments of the optimizer in fewer bits than f32: tensor.MomentRun and kernels.Noise say what they are. A word of
 // codes is an element of each of four slices.
 
-// noise is word^flip, the random bits of a lane.
-func (k *kernel) noise() *value { return k.xor(k.load("noise"), k.arg("flip")).as("x") }
+// noisy is the bf16 of v, rounded with the random bits of words^flip.
+func (k *kernel) noisy(v *value, words, flip string) *value {
+	low := k.and(k.xor(k.load(words), k.arg(flip)), k.bits(0xffff, "16 bits")).as("low")
+	return k.shiftRight(k.addInt(v, low), 16).as("bf16")
+}
 
 // quarters calls f for the slices a to d, with their place in a word, and, if there is noise, 20 bits of it.
 func (k *kernel) quarters(noisy bool, f func(slice string, q int, noise *value)) {
 	var n [4]*value
 	if noisy {
 		all := k.bits(0xfffff, "20 bits")
-		x := k.noise()
+		x := k.xor(k.load("noise"), k.arg("flip")).as("x")
 		n[0], n[1] = k.and(x, all).as("low"), k.shiftRight(x, 12).as("high")
 		n[2], n[3] = k.xor(n[0], all).as("^low"), k.xor(n[1], all).as("^high")
 	}
@@ -91,9 +94,10 @@ var moments = []*kernel{
 		})
 	}),
 	describe("narrowNoisy(dst []uint16, src []float32, noise []uint32, flip uint32)", "is dst = src rounded to bf16 with noise", func(k *kernel) {
-		k.each("dst", func() {
-			low := k.and(k.noise(), k.bits(0xffff, "16 bits")).as("low")
-			k.store("dst", k.shiftRight(k.addInt(k.load("src"), low), 16).as("bf16"))
-		})
+		k.each("dst", func() { k.store("dst", k.noisy(k.load("src"), "noise", "flip")) })
 	}),
+	describe("adamwNoisy(p []float32, m, v []uint16, g []float32, mnoise, vnoise []uint32, mflip, vflip uint32, t *adamStep)",
+		"is adamw with moments in bf16, rounded with noise", func(k *kernel) {
+			k.adamw(func(slice string, v *value) { k.store(slice, k.noisy(v, slice+"noise", slice+"flip")) })
+		}),
 }

@@ -89,21 +89,7 @@ the angles of cs, the sines times sign: 1, or -1 to rotate back. y may be x`, fu
 	}),
 	largest("max", "is the largest element, NaN where there is one, -Inf of none", same),
 	describe("adamw(p, m, v, g []float32, t *adamStep)", "updates parameters p with moments m, v and gradient g", func(k *kernel) {
-		s := func(name string) *value { return k.field("t", "adamStep", name) }
-		k.each("p", func() {
-			for _, x := range []string{"p", "m", "v", "g"} {
-				k.fetch(x, ahead)
-			}
-			d := k.mul(k.load("g"), s("grad")).as("d")
-			m := k.add(k.mul(s("beta1"), k.load("m")), k.mul(s("one1"), d)).as("m")
-			k.store("m", m)
-			v := k.add(k.mul(s("beta2"), k.load("v")), k.mul(k.mul(s("one2"), d), d)).as("v")
-			k.store("v", v)
-			root := k.add(k.mul(k.sqrt(v), s("root")), s("eps")).as("root")
-			step := k.div(k.mul(s("rate"), m), root).as("step")
-			p := k.load("p")
-			k.store("p", k.sub(p, k.add(step, k.mul(s("decay"), p))))
-		})
+		k.adamw(func(slice string, v *value) { k.store(slice, v) })
 	}),
 }
 
@@ -118,5 +104,24 @@ func largest(name, doc string, f func(k *kernel, v *value) *value) *kernel {
 			k.nanTo(n, x)
 		})
 		k.result("ret", k.ifNaN(k.tree(n).as("NaNs"), k.bits(0x7fc00000, "NaN"), k.treeMax(m)))
+	})
+}
+
+// adamw is a step of the optimizer, which hands on its moments.
+func (k *kernel) adamw(save func(slice string, v *value)) {
+	s := func(name string) *value { return k.field("t", "adamStep", name) }
+	k.each("p", func() {
+		for _, x := range []string{"p", "m", "v", "g"} {
+			k.fetch(x, ahead)
+		}
+		d := k.mul(k.load("g"), s("grad")).as("d")
+		m := k.add(k.mul(s("beta1"), k.load("m")), k.mul(s("one1"), d)).as("m")
+		save("m", m)
+		v := k.add(k.mul(s("beta2"), k.load("v")), k.mul(k.mul(s("one2"), d), d)).as("v")
+		save("v", v)
+		root := k.add(k.mul(k.sqrt(v), s("root")), s("eps")).as("root")
+		step := k.div(k.mul(s("rate"), m), root).as("step")
+		p := k.load("p")
+		k.store("p", k.sub(p, k.add(step, k.mul(s("decay"), p))))
 	})
 }

@@ -73,12 +73,30 @@ func (m *x86) text(k *kernel, frame int) string {
 	return fmt.Sprintf("TEXT ·%s%s(SB), NOSPLIT, $%d-%d", k.name, m.suffix(), frame, k.args)
 }
 
-// frame is room for the tail of a slice of bf16, which AVX2 cannot mask.
+// frame is room for the tails of slices of bf16, which AVX2 cannot mask.
 func (m *x86) frame(k *kernel) int {
-	if !m.wide && slices.ContainsFunc(k.params, func(p *param) bool { return p.elem() == 2 }) {
-		return 32
+	if m.wide {
+		return 0
 	}
-	return 0
+	return halfBytes * len(k.halves())
+}
+
+// halfBytes is room for the tail of one slice of bf16.
+const halfBytes = 32
+
+// halves are the slices of bf16.
+func (k *kernel) halves() (list []*param) {
+	for _, p := range k.params {
+		if p.elem() == 2 {
+			list = append(list, p)
+		}
+	}
+	return list
+}
+
+// halfTail is where part p of the tail of a slice of bf16 lies in the frame.
+func (m *x86) halfTail(k *kernel, a *param, p int) string {
+	return fmt.Sprintf("tail-%d(SP)", m.frame(k)-halfBytes*slices.Index(k.halves(), a)-16*p)
 }
 
 func (m *x86) header() string {

@@ -26,7 +26,7 @@ func (m *x86) memory(e *emitter, in *instr, group, regs []int) {
 		case m.wide:
 			m.half512(e, in.op, r, half, mask)
 		case e.tail:
-			m.half2(e, in.op, r, fmt.Sprintf("tail-%d(SP)", 32-16*p))
+			m.half2(e, in.op, r, m.halfTail(e.k, in.array.param, p))
 		default:
 			m.half2(e, in.op, r, half)
 		}
@@ -141,11 +141,11 @@ func (m *x86) loop(e *emitter, l *loop, body func(rounds int)) {
 		}
 	}
 	for _, a := range l.arrays {
-		half(a.in, a, fmt.Sprintf("(%s)(AX*2)", e.base[a]), "tail-32(SP)")
+		half(a.in, a, fmt.Sprintf("(%s)(AX*2)", e.base[a]), m.halfTail(e.k, a.param, 0))
 	}
 	body(0)
 	for _, a := range l.arrays {
-		half(a.out, a, "tail-32(SP)", fmt.Sprintf("(%s)(AX*2)", e.base[a]))
+		half(a.out, a, m.halfTail(e.k, a.param, 0), fmt.Sprintf("(%s)(AX*2)", e.base[a]))
 	}
 	m.label(e, fmt.Sprintf("done%d", n))
 }
