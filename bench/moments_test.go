@@ -17,7 +17,7 @@ var (
 	momentSeed  = flag.Uint64("seed", 1, "of these models")
 )
 
-// BenchmarkMoments trains the same decoder of 5 million parameters on the same batches with each way to keep the
+// BenchmarkMoments trains the same decoder of 5.5 million parameters on the same batches with each way to keep the
 // optimizer's moments. nats is the mean loss over the last quarter of the updates, bytes what parameters, gradients
 // and moments take of each parameter.
 func BenchmarkMoments(b *testing.B) {
