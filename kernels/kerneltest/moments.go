@@ -49,7 +49,10 @@ func (s *suite) moments(t *testing.T, ty types) {
 			grads = append(grads, in(fmt.Sprint("grad ", k), tensor.F32, rows, cols, g))
 		}
 		master := out("master", tensor.F32, rows, cols, 64, largest).from(normal(random(42, rows, cols), rows*cols, 1))
-		for _, mt := range momentTypes {
+		for k, mt := range momentTypes {
+			if k >= 2 && rows*cols > 2*tensor.MomentRun {
+				continue // mixed types are nothing new
+			}
 			s.check(t, call{name: fmt.Sprintf("AdamW [%d, %d] with moments %v and %v", rows, cols, mt[0], mt[1]), unit: ty.unit(),
 				operands: append([]operand{
 					out("w", ty.in, rows, cols, 64, largest), master,
@@ -73,12 +76,12 @@ func (s *suite) moments(t *testing.T, ty types) {
 
 // momentsSettle wants moments to reach what they average, though a step moves them by less than the type resolves.
 func (s *suite) momentsSettle(t *testing.T) {
-	const cols, steps = 1100, 6000
+	const cols, steps = 1100, 4000
 	g := make([]float64, cols)
 	for j := range g {
 		g[j] = math.Pow(-1, float64(j)) * math.Exp(math.Sin(float64(j))) // from 1/e to e
 	}
-	for _, mt := range momentTypes {
+	for _, mt := range momentTypes[:2] {
 		c := call{operands: []operand{
 			out("m", tensor.F32, 1, cols, 0, exact), out("v", tensor.F32, 1, cols, 0, exact), in("grad", tensor.F32, 1, cols, g)},
 			run: func(b kernels.Backend, o []tensor.Mat, _ []int) {

@@ -2,6 +2,7 @@ package ref
 
 import (
 	"math"
+	"sort"
 
 	"spell/kernels"
 	"spell/tensor"
@@ -120,10 +121,7 @@ func (m *mat[T]) encode(i, j0 int, run []float64, words []uint32, flip uint32) {
 			if m.Type == tensor.M8 {
 				y = float32(math.Abs(v)) + b
 			}
-			c := 0
-			for c < 255 && float64(y) >= float64(b)*step(c+1) {
-				c++
-			}
+			c := sort.Search(255, func(c int) bool { return float64(y) < float64(b)*step(c+1) })
 			share := max(float64(y)/float64(b)-step(c), 0) / (step(c+1) - step(c))
 			x := words[k] ^ flip
 			noise := [...]uint32{x % (1 << 20), x >> 12, ^x % (1 << 20), ^(x >> 12) % (1 << 20)}[q]
