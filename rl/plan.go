@@ -123,7 +123,7 @@ func NewPlan(b kernels.Backend, m model.Config, p model.Precision, c Config, tes
 		}
 		add("kernels", Generating, false, scratch)
 	}
-	add("program", Loading, false, fit.Program(&m)...)
+	add("program", Loading, false, fit.Program)
 	return plan, nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 
 	"spell/kernels"
 	"spell/model/hf"
@@ -46,37 +47,53 @@ func (s *slot) tensor(b kernels.Backend) safetensors.Tensor {
 	}
 	words := s.m.Words()
 	return safetensors.Tensor{Name: s.name, DType: wordType, Shape: []int{words.Rows, words.Cols}, Write: func(w io.Writer) error {
-		raw := make([]byte, 4*words.Len())
-		b.Read(raw, words)
-		_, err := w.Write(raw)
-		return err
+		var raw []byte
+		for from, to := range kernels.Pieces(words.Rows, words.Cols) {
+			n := 4 * (to - from) * words.Cols
+			raw = slices.Grow(raw[:0], n)[:n]
+			b.Read(raw, words.Slice(from, to))
+			if _, err := w.Write(raw); err != nil {
+				return err
+			}
+		}
+		return nil
 	}}
 }
 
 // read fills the slot from a file.
 func (s *slot) read(b kernels.Backend, f *safetensors.File) error {
-	if !s.coded() {
-		v := make([]float32, s.m.Len())
-		if err := safetensors.Read(f, s.name, v); err != nil {
-			return err
-		}
-		kernels.Upload(b, s.m, v)
-		return nil
+	if s.coded() {
+		return s.readCodes(b, f)
 	}
-	words := s.m.Words()
-	raw, err := safetensors.ReadRaw(f, s.name, wordType, words.Rows, words.Cols)
-	if err != nil {
+	if err := safetensors.Holds(f, s.name, s.m.Len()); err != nil {
 		return err
 	}
+	var v []float32
+	for from, to := range kernels.Pieces(s.m.Rows, s.m.Cols) {
+		n := (to - from) * s.m.Cols
+		v = slices.Grow(v[:0], n)[:n]
+		if err := safetensors.ReadFrom(f, s.name, from*s.m.Cols, v); err != nil {
+			return err
+		}
+		kernels.Upload(b, s.m.Slice(from, to), v)
+	}
+	return nil
+}
+
+func (s *slot) readCodes(b kernels.Backend, f *safetensors.File) error {
+	words := s.m.Words()
 	codes, _ := tensor.MomentWords(s.m.Cols)
-	for i := range words.Rows {
-		for j := codes; j < words.Cols; j++ {
-			base := math.Float32frombits(binary.LittleEndian.Uint32(raw[4*(i*words.Cols+j):]))
-			if !(base >= 0 && base <= math.MaxFloat32) {
-				return fmt.Errorf("reading %s: tensor %q has the base %v at %v; resume from an earlier checkpoint", f.Path(s.name), s.name, base, []int{i, j})
+	return safetensors.ReadRaw(f, s.name, wordType, []int{words.Rows, words.Cols}, func(raw []byte) error {
+		for i := range words.Rows {
+			row := raw[4*i*words.Cols:][:4*words.Cols]
+			for j := codes; j < words.Cols; j++ {
+				base := math.Float32frombits(binary.LittleEndian.Uint32(row[4*j:]))
+				if !(base >= 0 && base <= math.MaxFloat32) {
+					return fmt.Errorf("reading %s: tensor %q has the base %v at %v; resume from an earlier checkpoint", f.Path(s.name), s.name, base, []int{i, j})
+				}
 			}
 		}
-	}
-	b.Write(words, raw)
-	return nil
+		b.Write(words, raw)
+		return nil
+	})
 }

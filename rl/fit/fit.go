@@ -23,7 +23,7 @@ func Trainer(b kernels.Backend, m model.Config, p model.Precision, o train.Optim
 	if err != nil {
 		return 0, err
 	}
-	n := t.Bytes() + model.Total(Program(&m))
+	n := t.Bytes() + Program.Bytes
 	if host, ok := b.(tally.Host); ok {
 		// What products read, a short step shows.
 		short := forest.Forest{{Parent: -1, Tokens: make([]int32, 2), Loss: true}}
@@ -58,18 +58,9 @@ func Sentence(need int, available int64) string {
 	return fmt.Sprintf("the run needs %s and %s are available", Size(need), Size(int(available)))
 }
 
-// Program is what a run holds outside of arenas, about: the numbers of a parameter on their way from and to files, as
-// f32 and as bytes; and the program itself, tokenizer and documents.
-func Program(m *model.Config) []model.Part {
-	largest := 0
-	for _, s := range model.Shapes(m) {
-		largest = max(largest, s.Rows*s.Cols)
-	}
-	return []model.Part{
-		{Name: "reading and saving", Type: model.F32.Acc, Bytes: 2 * 4 * largest, Per: "largest parameter"},
-		{Name: "tokenizer, documents and the like", Bytes: 200 << 20, Per: "documents; a guess"},
-	}
-}
+// Program is what a run holds outside of arenas, about: the program itself, tokenizer and documents. Parameters pass
+// between files and arenas in small pieces.
+var Program = model.Part{Name: "tokenizer, documents and the like", Bytes: 200 << 20, Per: "documents; a guess"}
 
 // Largest is the largest number from lo to hi that fits, found by steps of a sixteenth and halves; 0 where
 // none does. Where a trainer has room to keep activations less may take more, so that what fits is not all numbers up to

@@ -14,10 +14,22 @@ const chunk = 1 << 14
 // Read converts the tensor to dst, which must hold exactly its elements, and requires every
 // one to be finite. It reads F32, BF16, F16 and F64.
 func Read[T tensor.Float](s Source, name string, dst []T) error {
-	if info, ok := s.Info(name); ok && info.Elements != len(dst) {
-		return fmt.Errorf("reading %s: tensor %q has shape %v, %d elements, where %d are wanted", s.Path(name), name, info.Shape, info.Elements, len(dst))
+	if err := Holds(s, name, len(dst)); err != nil {
+		return err
 	}
 	return ReadFrom(s, name, 0, dst)
+}
+
+// Holds refuses a tensor that is not there or has not n elements.
+func Holds(s Source, name string, n int) error {
+	info, ok := s.Info(name)
+	if !ok {
+		return missing(s, name)
+	}
+	if info.Elements != n {
+		return fmt.Errorf("reading %s: tensor %q has shape %v, %d elements, where %d are wanted", s.Path(name), name, info.Shape, info.Elements, n)
+	}
+	return nil
 }
 
 // ReadFrom is Read of the elements from first on that dst has room for.
