@@ -207,7 +207,7 @@ func writeGGUF(to io.Writer, c *model.Config, name string, t ggmlType) error {
 	}
 	for _, e := range list {
 		n := e.typ.bytes(e.Rows * e.Cols)
-		period := e.typ.encode(e.values())
+		period := e.typ.encode(values(e.Shape))
 		for left := n; left > 0; {
 			k, err := to.Write(period[:min(left, len(period))])
 			if err != nil {
@@ -224,8 +224,8 @@ func writeGGUF(to io.Writer, c *model.Config, name string, t ggmlType) error {
 
 func aligned(n int) int { return (n + ggufAlign - 1) / ggufAlign * ggufAlign }
 
-// values are the numbers that repeat in a tensor.
-func (e *ggufTensor) values() []float32 {
+// values are the numbers that repeat in a parameter.
+func values(e model.Shape) []float32 {
 	if e.Kind == model.Norm || e.Kind == model.Bias {
 		v := make([]float32, q8Run)
 		for i := range v {

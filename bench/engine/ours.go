@@ -5,7 +5,6 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"spell/bench/shapes"
 	"spell/kernels"
 	"spell/kernels/cpu"
 	"spell/kernels/tally"
@@ -94,15 +93,23 @@ func (e *engine) free() {
 	}
 }
 
-// newWeights maps the weights of a shape on a backend of their own, which all engines may share.
+// newWeights maps weights on a backend of their own, which all engines may share, and fills them with the numbers
+// of a model file.
 func newWeights(c model.Config, p model.Precision) (w *model.Weights, free func(), err error) {
 	k, err := cpu.New(cpu.Options{})
 	if err != nil {
 		return nil, nil, err
 	}
-	if w, err = shapes.Random(k, c, p, false); err != nil {
+	if w, err = model.NewWeights(k, c, p, false); err != nil {
 		k.Close()
 		return nil, nil, err
+	}
+	for _, q := range w.Params {
+		period, all := values(q.Shape), make([]float32, q.Rows*q.Cols)
+		for i := 0; i < len(all); i += len(period) {
+			copy(all[i:], period)
+		}
+		model.Set(k, q, all)
 	}
 	return w, func() { w.Free(); k.Close() }, nil
 }

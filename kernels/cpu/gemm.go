@@ -162,10 +162,10 @@ func (b *Backend) run(g *gemmCall) {
 
 // plan cuts a call into tasks for that many workers.
 func (b *Backend) plan(g *gemmCall, workers int) (tasks int, wide bool) {
-	flops := 2 * g.m * g.n * g.k
-	wide = workers > 1 && flops > wideFlops
+	flops, few := 2*g.m*g.n*g.k, g.how == packed && b.isa.few(g.m)
+	wide = workers > 1 && (flops > wideFlops || few && g.n*g.k > wideWeights)
 	switch {
-	case g.how == packed && b.isa.few(g.m):
+	case few:
 		g.kb = max(g.k, 1) // memory is the bound: panels are read from end to end
 	case g.strips:
 		g.kb = 2 * packedK // C, which the chains start from, is passed over once more for each
@@ -178,7 +178,11 @@ func (b *Backend) plan(g *gemmCall, workers int) (tasks int, wide bool) {
 	}
 	g.mb, g.nb = g.m, ceil(g.n, panelCols)*panelCols
 	if wide || flops > 1<<24 {
-		g.cut(workers)
+		least := 3 * workers
+		if few && g.m <= 2 {
+			least = 8 * workers // memory serves now one, now another, and a task has little of A to read again
+		}
+		g.cut(workers, least)
 	}
 	g.mTasks = ceil(g.m, g.mb)
 	return g.mTasks * ceil(g.n, g.nb), wide
@@ -187,10 +191,14 @@ func (b *Backend) plan(g *gemmCall, workers int) (tasks int, wide bool) {
 // wideFlops is the size of product below which waking a worker costs more than it saves.
 const wideFlops = 1 << 20
 
+// wideWeights is the number of packed weights from which on more than one worker reads them for few rows: memory
+// takes longer than another worker needs to join.
+const wideWeights = 1 << 15
+
 // cut chooses the rows and columns of a task. A block of A should fit the second-level cache;
 // where tasks copy their parts of A or B, large tasks share a copy. More workers take smaller
-// tasks, as square as they come.
-func (g *gemmCall) cut(workers int) {
+// tasks, at least so many, as square as they come.
+func (g *gemmCall) cut(workers, least int) {
 	all := ceil(g.n, panelCols) * panelCols
 	rows, cols := min(480, g.m), min(1024, all)
 	if g.how == inPlace || g.how == packed && g.as == g.panels.layout && g.panels.q == nil {
@@ -199,7 +207,7 @@ func (g *gemmCall) cut(workers int) {
 	if g.strips {
 		cols = all // one copy of the rows for all columns
 	}
-	for workers > 1 && ceil(g.m, rows)*ceil(g.n, cols) < 3*workers {
+	for workers > 1 && ceil(g.m, rows)*ceil(g.n, cols) < least {
 		if rows > 2*tileRows && (rows >= cols || cols == panelCols) {
 			rows = ceil(ceil(rows, 2), tileRows) * tileRows
 		} else if cols > panelCols {
