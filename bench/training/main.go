@@ -12,9 +12,9 @@
 // rounds of quotients within a round. Operations are those of our step (kernels/tally), the logits that the gradient of
 // the head computes again included.
 //
-// OpenBLAS 0.3.21 does not know processors newer than itself: OPENBLAS_CORETYPE is set to SkylakeX where there is
-// AVX-512, unless the environment says otherwise. LD_LIBRARY_PATH chooses between the OpenMP and the pthread build;
-// the program says which one PyTorch has loaded.
+// The peer gets its best setting, where the environment says no other: OpenBLAS built for OpenMP, whose threads are
+// PyTorch's own, and kernels for AVX-512, which OpenBLAS 0.3.21 does not choose on processors newer than itself and
+// PyTorch 1.13 not without being told. The program prints which library was loaded.
 //
 //	go run ./bench/training -python /usr/bin/python3 -loss 200 -batch 2
 //

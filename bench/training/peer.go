@@ -68,7 +68,10 @@ func startPeer(python, file string, threads int) (*peer, error) {
 func peerEnvironment(env []string, threads int) []string {
 	add := map[string]string{"OMP_NUM_THREADS": strconv.Itoa(threads), "OPENBLAS_NUM_THREADS": strconv.Itoa(threads)}
 	if cpuid.CPU.Supports(cpuid.AVX512F, cpuid.AVX512DQ, cpuid.AVX512BW, cpuid.AVX512VL) {
-		add["OPENBLAS_CORETYPE"] = "SkylakeX"
+		add["OPENBLAS_CORETYPE"], add["ATEN_CPU_CAPABILITY"] = "SkylakeX", "avx512"
+	}
+	if dirs, _ := filepath.Glob("/usr/lib/*-linux-gnu/openblas-openmp"); len(dirs) > 0 {
+		add["LD_LIBRARY_PATH"] = dirs[0]
 	}
 	has := map[string]bool{}
 	for _, e := range env {
