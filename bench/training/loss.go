@@ -18,10 +18,10 @@ type curve struct {
 	Ours, Theirs []float64
 }
 
-// apart is the largest difference and its step.
+// apart is the largest difference and its step, or the first that is not a number.
 func (c *curve) apart() (off float64, step int) {
 	for i := range c.Ours {
-		if d := math.Abs(c.Ours[i] - c.Theirs[i]); !(d <= off) {
+		if d := math.Abs(c.Ours[i] - c.Theirs[i]); !math.IsNaN(off) && !(d <= off) {
 			off, step = d, i
 		}
 	}
@@ -41,7 +41,7 @@ func compareLosses(out io.Writer, o options) error {
 	}
 	defer k.Close()
 	batches := source(s.config.Vocab, o.loss, s.batch, sequence)
-	m, err := newOurs(k, s.config, model.F32, batches)
+	m, err := fresh(k, s.config, model.F32, batches)
 	if err != nil {
 		return err
 	}

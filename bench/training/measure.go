@@ -77,7 +77,7 @@ func measure(r *report, s size, threads int, o options) (cases []result, err err
 			return nil, err
 		}
 		c.flops /= tokens
-		m, err := newOurs(k, s.config, p, batches)
+		m, err := fresh(k, s.config, p, batches)
 		if err != nil {
 			return nil, err
 		}

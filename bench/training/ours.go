@@ -10,7 +10,7 @@ import (
 	"spell/model/train"
 )
 
-// ours trains a model of fresh weights with the engine of this repository.
+// ours trains a model with the engine of this repository.
 type ours struct {
 	weights *model.Weights
 	trainer *train.Trainer
@@ -21,12 +21,21 @@ type ours struct {
 // initial is the scale of fresh weights, of one seed for every precision and for the peer.
 var initial = model.Init{Embedding: .02, Matrix: .5, Residual: .1}
 
+// fresh is a model to train, with fresh weights.
+func fresh(b kernels.Backend, c model.Config, p model.Precision, batches []batch) (*ours, error) {
+	o, err := newOurs(b, c, p, batches)
+	if err == nil {
+		o.weights.Initialize(b, 1, initial)
+	}
+	return o, err
+}
+
+// newOurs leaves the weights at zero.
 func newOurs(b kernels.Backend, c model.Config, p model.Precision, batches []batch) (*ours, error) {
 	w, err := model.NewWeights(b, c, p, true)
 	if err != nil {
 		return nil, err
 	}
-	w.Initialize(b, 1, initial)
 	o := &ours{weights: w}
 	tokens := 0
 	for _, rows := range batches {

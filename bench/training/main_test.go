@@ -1,0 +1,36 @@
+package main
+
+import (
+	"io"
+	"slices"
+	"strings"
+	"testing"
+
+	"spell/model"
+)
+
+func TestParseFlags(t *testing.T) {
+	o, err := parseFlags(strings.Fields("-models 124m -threads 2,1 -types bf16 -rounds 3 -batch 2 -python p -json"), io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(o.sizes) != 1 || o.sizes[0].title != "124M" || o.sizes[0].batch != 2 || !slices.Equal(o.threads, []int{2, 1}) ||
+		!slices.Equal(o.types, []model.Precision{model.BF16}) || o.rounds != 3 || o.python != "p" || !o.json {
+		t.Errorf("got %+v", o)
+	}
+	if o, err = parseFlags(nil, io.Discard); err != nil || len(o.sizes) != 2 || o.sizes[0].batch != 8 || len(o.types) != 2 || o.python != "" {
+		t.Errorf("defaults: %+v, %v", o, err)
+	}
+	for _, c := range []struct{ args, want string }{
+		{"-models 7b", `"7b" is neither 8m nor 124m`},
+		{"-types int8", `"int8" is neither f32 nor bf16`},
+		{"-threads 0", `"0" is not a number between 1 and 1024`},
+		{"-rounds 0", "at least one round"},
+		{"-loss 5", "name its Python with -python"},
+		{"more", `unexpected argument "more"`},
+	} {
+		if _, err := parseFlags(strings.Fields(c.args), io.Discard); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: error %v, want one with %q", c.args, err, c.want)
+		}
+	}
+}
