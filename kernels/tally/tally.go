@@ -24,7 +24,7 @@ const (
 )
 
 // A Work is floating-point operations by kind, a multiply-add being two, and the seconds they take at the rates
-// of the backend: of each operation the longer of computing and of moving its operands. Without rates, 0.
+// of the backend: of each operation that of computing and that of moving its operands. Without rates, 0.
 type Work struct {
 	Flops   [Kinds]float64
 	Seconds float64

@@ -32,14 +32,14 @@ func TestAttendPairs(t *testing.T) {
 	}
 }
 
-// TestRoofline: an operation takes the longer of computing and of moving.
-func TestRoofline(t *testing.T) {
+// TestSeconds: an operation computes and moves.
+func TestSeconds(t *testing.T) {
 	var r Rates
 	r.Flops[Product], r.Read, r.Update = 100, 10, 20
 	for _, v := range []struct {
 		kind                 Kind
 		flops, bytes, second float64
-	}{{Product, 200e9, 1, 2}, {Product, 1, 30e9, 3}, {Rows, 0, 40e9, 2}, {Attend, 1e18, 10e9, 1}} {
+	}{{Product, 200e9, 0, 2}, {Product, 200e9, 30e9, 5}, {Rows, 0, 40e9, 2}, {Attend, 1e18, 10e9, 1}} {
 		if s := r.seconds(v.kind, v.flops, v.bytes); s != v.second {
 			t.Errorf("%+v: %g", v, s)
 		}
