@@ -4,7 +4,7 @@
 //	go run ./bench/training -python /usr/bin/python3
 //
 // The peer is llama.py, our own model file for PyTorch as Debian has it, in f32: the same weights, batches, constants of
-// the optimizer and clipping, sequences of 512 tokens. Without -python, or where it cannot import torch, ours is
+// the optimizer and clipping, sequences of 512 tokens. Without -python ours is
 // measured alone.
 //
 // Rounds take a step of each engine, in an order that rotates, with the FMA peak before and after it, which shares are of
