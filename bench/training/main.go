@@ -16,7 +16,7 @@
 // PyTorch's own, and kernels for AVX-512, which OpenBLAS 0.3.21 does not choose on processors newer than itself and
 // PyTorch 1.13 not without being told. The program prints which library was loaded.
 //
-//	go run ./bench/training -python /usr/bin/python3 -loss 200 -batch 2
+//	go run ./bench/training -python /usr/bin/python3 -models 8m -loss 200
 //
 // trains both in f32 on batches that can be learned, and prints the losses and their largest difference.
 package main
