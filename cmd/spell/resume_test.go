@@ -213,6 +213,37 @@ func chainConfig(t *testing.T, dir, name string, other map[string]any) string {
 	return write(t, filepath.Join(dir, name), string(raw))
 }
 
+// cutShort kills a run once it has written from lines of metrics, of to, and stops another by Ctrl-C: both go on with
+// --resume, one with another number of workers, and leave the files of the run in straight, which was left alone.
+func cutShort(t *testing.T, spell string, args func(out string, more ...string) []string, straight string, from, to int, all ...string) {
+	t.Helper()
+	dir := filepath.Dir(straight)
+	for name, tt := range map[string]struct {
+		signal os.Signal
+		more   []string // of the resumed run
+	}{"killed": {os.Kill, []string{"--workers", "1"}}, "interrupted": {os.Interrupt, nil}} {
+		if tt.signal == os.Interrupt && runtime.GOOS == "windows" {
+			continue // which cannot send it
+		}
+		cut := filepath.Join(dir, name)
+		metrics := filepath.Join(cut, "metrics.jsonl")
+		out, err := execute(t, &interruption{tt.signal, func() bool { return lines(metrics) >= from }}, spell, args(cut)...)
+		if n := lines(metrics); err == nil || n < from || n >= to {
+			t.Fatalf("%s: the run ended with %v after %d lines\n%s", name, err, n, out)
+		}
+		if tt.signal == os.Interrupt && !strings.Contains(out, "--resume") {
+			t.Errorf("an interrupted run does not say how to go on:\n%s", out)
+		}
+		if out, err := execute(t, nil, spell, args(cut)...); err == nil || !strings.Contains(out, "--resume") {
+			t.Errorf("%s: a second run into the same folder gives %v\n%s", name, err, out)
+		}
+		if out, err := execute(t, nil, spell, args(cut, append(tt.more, "--resume")...)...); err != nil {
+			t.Fatalf("%s: resuming: %v\n%s", name, err, out)
+		}
+		sameFiles(t, straight, cut, all...)
+	}
+}
+
 // TestTrainKilled: a run killed in its fourth step, and one stopped by Ctrl-C, go on with
 // --resume to the bytes of a run that was left alone.
 func TestTrainKilled(t *testing.T) {
@@ -227,30 +258,7 @@ func TestTrainKilled(t *testing.T) {
 		t.Errorf("only %d of 6 steps trained:\n%s", n, out)
 	}
 	all := append([]string{"transcript.jsonl", "metrics.jsonl"}, checkpoint(6)...)
-	for name, tt := range map[string]struct {
-		signal os.Signal
-		more   []string // of the resumed run
-	}{"killed": {os.Kill, []string{"--workers", "1"}}, "interrupted": {os.Interrupt, nil}} {
-		if tt.signal == os.Interrupt && runtime.GOOS == "windows" {
-			continue // which cannot send it
-		}
-		cut := filepath.Join(dir, name)
-		metrics := filepath.Join(cut, "metrics.jsonl")
-		out, err := execute(t, &interruption{tt.signal, func() bool { return lines(metrics) >= 3 }}, spell, args(cut)...)
-		if n := lines(metrics); err == nil || n < 3 || n >= 6 {
-			t.Fatalf("%s: the run ended with %v after %d steps\n%s", name, err, n, out)
-		}
-		if tt.signal == os.Interrupt && !strings.Contains(out, "--resume") {
-			t.Errorf("an interrupted run does not say how to go on:\n%s", out)
-		}
-		if out, err := execute(t, nil, spell, args(cut)...); err == nil || !strings.Contains(out, "--resume") {
-			t.Errorf("%s: a second run into the same folder gives %v\n%s", name, err, out)
-		}
-		if out, err := execute(t, nil, spell, args(cut, append(tt.more, "--resume")...)...); err != nil {
-			t.Fatalf("%s: resuming: %v\n%s", name, err, out)
-		}
-		sameFiles(t, straight, cut, all...)
-	}
+	cutShort(t, spell, args, straight, 3, 6, all...)
 	out, err = execute(t, nil, spell, "generate", "--model", filepath.Join(straight, "step-000006"), "--prompt", "ASK", "--max-tokens", "12")
 	if err != nil || !strings.Contains(out, "question :") {
 		t.Errorf("the trained model says %q, %v", out, err)
@@ -338,28 +346,5 @@ func TestSFTKilled(t *testing.T) {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	all := append([]string{"metrics.jsonl"}, checkpoint(16)...)
-	for name, tt := range map[string]struct {
-		signal os.Signal
-		more   []string // of the resumed run
-	}{"killed": {os.Kill, []string{"--workers", "1"}}, "interrupted": {os.Interrupt, nil}} {
-		if tt.signal == os.Interrupt && runtime.GOOS == "windows" {
-			continue // which cannot send it
-		}
-		cut := filepath.Join(dir, name)
-		metrics := filepath.Join(cut, "metrics.jsonl")
-		out, err := execute(t, &interruption{tt.signal, func() bool { return lines(metrics) >= 4 }}, spell, args(cut)...)
-		if n := lines(metrics); err == nil || n < 4 || n >= 25 {
-			t.Fatalf("%s: the run ended with %v after %d lines\n%s", name, err, n, out)
-		}
-		if tt.signal == os.Interrupt && !strings.Contains(out, "--resume") {
-			t.Errorf("an interrupted run does not say how to go on:\n%s", out)
-		}
-		if out, err := execute(t, nil, spell, args(cut)...); err == nil || !strings.Contains(out, "--resume") {
-			t.Errorf("%s: a second run into the same folder gives %v\n%s", name, err, out)
-		}
-		if out, err := execute(t, nil, spell, args(cut, append(tt.more, "--resume")...)...); err != nil {
-			t.Fatalf("%s: resuming: %v\n%s", name, err, out)
-		}
-		sameFiles(t, straight, cut, all...)
-	}
+	cutShort(t, spell, args, straight, 4, 25, all...)
 }
