@@ -14,7 +14,7 @@ const pieceElements = 1 << 17
 // Pieces are the rows of a matrix from, to, some at a time, so that large matrices pass through a small buffer of the host's.
 func Pieces(rows, cols int) iter.Seq2[int, int] {
 	return func(yield func(int, int) bool) {
-		n := max(pieceElements/max(cols, 1), 1)
+		n := pieceRows(cols)
 		for at := 0; at < rows; at += n {
 			if !yield(at, min(at+n, rows)) {
 				return
@@ -22,6 +22,8 @@ func Pieces(rows, cols int) iter.Seq2[int, int] {
 		}
 	}
 }
+
+func pieceRows(cols int) int { return max(pieceElements/max(cols, 1), 1) }
 
 // Upload converts src to dst.Type and writes it; dst is contiguous and holds len(src) elements.
 func Upload[T tensor.Float](b Backend, dst tensor.Mat, src []T) {
@@ -40,7 +42,7 @@ func UploadInt8[T tensor.Float](b Backend, dst tensor.Mat, src []T) {
 	if dst.Len() == 0 {
 		return
 	}
-	rows := min(max(pieceElements/dst.Cols, 1), dst.Rows)
+	rows := min(pieceRows(dst.Cols), dst.Rows)
 	staging, err := b.Alloc("staging", tensor.Bytes(tensor.F32, rows, dst.Cols))
 	if err != nil {
 		panic(&Fault{fmt.Errorf("quantising weights: %w", err)})

@@ -28,7 +28,6 @@ import (
 	"os"
 	"runtime"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -90,10 +89,10 @@ func parseFlags(args []string, usage io.Writer) (options, error) {
 		}
 	}
 	var err error
-	if o.threads, err = numbers("threads", *threads, 1024); err != nil {
+	if o.threads, err = rounds.Numbers("threads", *threads, 1024); err != nil {
 		return o, err
 	}
-	if o.prompts, err = numbers("prompts", *prompts, 1<<20); err != nil {
+	if o.prompts, err = rounds.Numbers("prompts", *prompts, 1<<20); err != nil {
 		return o, err
 	}
 	for s := range strings.SplitSeq(*types, ",") {
@@ -117,18 +116,6 @@ func parseFlags(args []string, usage io.Writer) (options, error) {
 		o.kinds = append(o.kinds, s)
 	}
 	return o, nil
-}
-
-// numbers reads a list of numbers from 1 to most.
-func numbers(name, list string, most int) (all []int, err error) {
-	for s := range strings.SplitSeq(list, ",") {
-		n, err := strconv.Atoi(s)
-		if err != nil || n < 1 || n > most {
-			return nil, fmt.Errorf("-%s %s: %q is not a number between 1 and %d", name, list, s, most)
-		}
-		all = append(all, n)
-	}
-	return all, nil
 }
 
 func main() {

@@ -32,7 +32,6 @@ import (
 	"runtime"
 	"runtime/debug"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -62,7 +61,7 @@ func parseFlags(args []string, usage io.Writer) (options, error) {
 	threads := f.String("threads", "1,2", "thread counts")
 	types := f.String("type", "f32,bf16", "types of A and B")
 	filter := f.String("shapes", "default", `shapes whose name contains this, such as "TN" or "NT 512x896x896" (form MxKxN)`)
-	rounds := f.Int("rounds", 7, "rounds of measurement")
+	times := f.Int("rounds", 7, "rounds of measurement")
 	asJSON := f.Bool("json", false, "print JSON instead of tables")
 	libs := map[string]*string{}
 	for _, l := range libraries {
@@ -74,19 +73,16 @@ func parseFlags(args []string, usage io.Writer) (options, error) {
 	if f.NArg() > 0 {
 		return options{}, fmt.Errorf("unexpected argument %q", f.Arg(0))
 	}
-	o := options{rounds: *rounds, json: *asJSON, libs: map[string]string{}}
+	o := options{rounds: *times, json: *asJSON, libs: map[string]string{}}
 	for l, path := range libs {
 		o.libs[l] = *path
 	}
 	if o.rounds < 1 {
 		return o, fmt.Errorf("-rounds %d: at least one is needed", o.rounds)
 	}
-	for s := range strings.SplitSeq(*threads, ",") {
-		n, err := strconv.Atoi(s)
-		if err != nil || n < 1 || n > 1024 {
-			return o, fmt.Errorf("-threads %s: %q is not a number between 1 and 1024", *threads, s)
-		}
-		o.threads = append(o.threads, n)
+	var err error
+	if o.threads, err = rounds.Numbers("threads", *threads, 1024); err != nil {
+		return o, err
 	}
 	for s := range strings.SplitSeq(*types, ",") {
 		i := slices.IndexFunc([]tensor.DType{tensor.F32, tensor.BF16}, func(t tensor.DType) bool { return t.String() == s })

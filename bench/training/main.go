@@ -28,9 +28,9 @@ import (
 	"io"
 	"os"
 	"slices"
-	"strconv"
 	"strings"
 
+	"spell/bench/rounds"
 	"spell/bench/shapes"
 	"spell/model"
 	"spell/model/train"
@@ -102,12 +102,9 @@ func parseFlags(args []string, usage io.Writer) (options, error) {
 		}
 		o.types = append(o.types, p)
 	}
-	for s := range strings.SplitSeq(*threads, ",") {
-		n, err := strconv.Atoi(s)
-		if err != nil || n < 1 || n > 1024 {
-			return o, fmt.Errorf("-threads %s: %q is not a number between 1 and 1024", *threads, s)
-		}
-		o.threads = append(o.threads, n)
+	var err error
+	if o.threads, err = rounds.Numbers("threads", *threads, 1024); err != nil {
+		return o, err
 	}
 	return o, nil
 }
