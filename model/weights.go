@@ -233,7 +233,11 @@ func SetRows[T tensor.Float](b kernels.Backend, p *Param, from int, values []T) 
 //
 // A small decoder needs a large embedding and small residual matrices, or its layers drown the
 // identity of the tokens before there is anything to copy.
-type Init struct{ Embedding, Matrix, Residual float64 }
+type Init struct {
+	Embedding float64 `json:"embedding" doc:"standard deviation of embeddings"`
+	Matrix    float64 `json:"matrix" doc:"of matrices, times the root of their inputs"`
+	Residual  float64 `json:"residual" doc:"factor on those that write to the residual stream"`
+}
 
 // Initialize fills fresh weights from the seed.
 func (w *Weights) Initialize(b kernels.Backend, seed uint64, in Init) {

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"spell/kernels"
+	"spell/model"
 	"spell/model/rollout"
 	"spell/rl/fit"
 )
@@ -33,11 +34,26 @@ func (p *Plan) Fit(b kernels.Backend, test *rollout.Options, available int64) er
 		c.PassTokens = n
 		return c
 	}
+	of := func(m model.Moments) Config {
+		c := c
+		c.Moments = m
+		return c
+	}
+	tight := c.Tight(0, 0, 0)
+	roomy := true // as it is but for one setting, or for passes and cache
 	if n := fit.Largest(max(c.MaxPrompt, 64), c.PassTokens, func(n int) bool { return fits(with(n)) }); n > 0 {
 		way("pass_tokens %d", n)
-	} else if tight := c.Tight(0, 0, 0); fits(tight) {
+	} else if fits(tight) {
 		way("%s", sizes(tight))
 	} else {
+		roomy = false
+	}
+	if m, ok := fit.Smaller(c.Moments, func(m model.Moments) bool { return fits(of(m)) }); ok {
+		way("moments %v", m)
+	} else if m, ok := fit.Smaller(c.Moments, func(m model.Moments) bool { return fits(of(m).Tight(0, 0, 0)) }); ok && !roomy {
+		way("moments %v (%s)", m, sizes(tight))
+	}
+	if !roomy {
 		if n := fit.Largest(16, c.MaxPrompt, func(n int) bool { return fits(c.Tight(n, 0, 0)) }); n > 0 {
 			way("max_prompt %d (%s)", n, sizes(c.Tight(n, 0, 0)))
 		}

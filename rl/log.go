@@ -41,12 +41,6 @@ func (r *Run) Save(dir string) error {
 	return r.trainer.Save(dir, r.step, r.Config.Keep, r.saved, r.Chat.Save)
 }
 
-// Saved says whether dir holds a checkpoint of a run.
-func Saved(dir string) (bool, error) {
-	all, err := train.List(dir)
-	return len(all) > 0, err
-}
-
 // Resume goes on from the newest checkpoint in dir, over the same documents and with the same
 // configuration but for the number of steps.
 func Resume(dir string, c Config, b kernels.Backend, p model.Precision, docs *corpus.Corpus, judge Judge) (*Run, error) {

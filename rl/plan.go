@@ -78,9 +78,10 @@ func newDry(r tally.Rates, m model.Config, p model.Precision, c Config, test *ro
 	return d, err
 }
 
-// NewPlan plans the memory of a run on backend b. test is what the tests before and after generate with, nil where
+// NewPlan plans the memory of a run on backend b, with the moments that c says. test is what the tests before and after generate with, nil where
 // there are none.
 func NewPlan(b kernels.Backend, m model.Config, p model.Precision, c Config, test *rollout.Options) (*Plan, error) {
+	p.Moments = c.Moments
 	d, err := newDry(tally.Rates{}, m, p, c, test)
 	if err != nil {
 		return nil, err

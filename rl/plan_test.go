@@ -148,12 +148,16 @@ func TestPlanFit(t *testing.T) {
 	refusal(tight, fmt.Sprintf("it would fit with pass_tokens %d, batch_tokens 4096 and cache_tokens %d", c.MaxPrompt, 16384+64+8*4096))
 
 	available = tight - 32<<20
-	rest := refusal(available, "it would fit with max_prompt ")
+	refusal(available, fmt.Sprintf("it would fit with moments bf16 (pass_tokens %d, ", c.MaxPrompt))
+	rest := refusal(available, " or max_prompt ")
 	fmt.Sscan(rest, &n)
 	sharp(n, available, func(n int) Config { return c.Tight(n, 0, 0) })
 	_, rest, _ = strings.Cut(rest, " or answers ")
 	fmt.Sscan(rest, &n)
 	sharp(n, available, func(n int) Config { return c.Tight(0, n, 0) })
+	small := c
+	small.Moments = model.Int8Moments
+	refusal(plan(small).Total, " or moments int8")
 
 	refusal(256<<20, "no prompt is short enough")
 }

@@ -106,9 +106,9 @@ func planCommand(e *engine) *cobra.Command {
 	return cmd
 }
 
-// configure lays the flags over the configuration of train.
-func (p *planFlags) configure(cmd *cobra.Command) (rl.Config, error) {
-	c, err := p.train.configure(cmd)
+// settings are those of train with the flags over them.
+func (p *planFlags) settings(cmd *cobra.Command) (rl.Config, error) {
+	c, err := p.train.settings(cmd)
 	if err != nil {
 		return c, err
 	}
@@ -138,7 +138,7 @@ func (p *planFlags) configure(cmd *cobra.Command) (rl.Config, error) {
 }
 
 func (e *engine) plan(cmd *cobra.Command, p planFlags) error {
-	c, err := p.configure(cmd)
+	c, err := p.settings(cmd)
 	if err != nil {
 		return err
 	}

@@ -69,7 +69,7 @@ func TestPlan(t *testing.T) {
 func TestPlanRefuses(t *testing.T) {
 	file := write(t, filepath.Join(t.TempDir(), "shape.json"), shape)
 	out := spell(t, "", "plan", "--model", file, "--workers", "1", "--memory", "0.25", "--groups", "1", "--prompt", "2048", "--answer", "64", "--json")
-	out.fails(t, "the run needs", "256.0 MiB are available", "it would fit with max_prompt ")
+	out.fails(t, "the run needs", "256.0 MiB are available", "it would fit with ", "max_prompt ")
 	var p planned
 	if err := json.Unmarshal([]byte(out.out), &p); err != nil || !strings.Contains(out.stderr, p.Refusal) || p.Refusal == "" {
 		t.Errorf("%v: %+v", err, p)

@@ -4,23 +4,26 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"spell/model"
-	"spell/model/train"
 	"spell/rl/corpus"
 	"spell/rl/pretrain"
+	"spell/rl/settings"
 )
 
+// pretrainFlags are what the user said.
+type pretrainFlags struct {
+	runFlags
+	docs  string
+	steps int
+}
+
 func pretrainCommand(e *engine) *cobra.Command {
-	var docs, out, config string
-	var steps int
-	var seed uint64
-	var resume bool
+	var t pretrainFlags
 	cmd := &cobra.Command{
 		Use:   "pretrain --out DIR [--docs DIR]",
 		Short: "Make a small base model from a folder of text",
@@ -28,86 +31,97 @@ func pretrainCommand(e *engine) *cobra.Command {
 			"Without --docs it runs the recipe of the embedded base on the generated world.\n" +
 			"{\"moments\": \"int8\"} in --config keeps the optimizer's moments in 2 bytes a parameter, \"bf16\" in 4, not in 8.",
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			recipe := pretrain.World()
-			var texts []string
-			if docs != "" {
-				recipe = pretrain.Text()
-				c, err := corpus.ReadFolder(docs, corpus.Options{DocChars: 1 << 20, MinDocs: 1})
-				if err != nil {
-					return err
-				}
-				for _, cl := range c.Clusters {
-					for _, d := range cl.Docs {
-						texts = append(texts, d.Text)
-					}
-				}
-				fmt.Fprintln(cmd.OutOrStdout(), c.Stats)
-			}
-			if config != "" {
-				raw, err := os.ReadFile(config)
-				if err != nil {
-					return err
-				}
-				if err := recipe.Read(raw); err != nil {
-					return fmt.Errorf("%s: %w", config, err)
-				}
-			}
-			if cmd.Flags().Changed("seed") {
-				recipe.Seed = seed
-			}
-			if cmd.Flags().Changed("steps") && len(recipe.Stages) > 0 {
-				recipe.Stages[len(recipe.Stages)-1].Steps = steps
-			}
-			if err := recipe.Validate(); err != nil {
-				return fmt.Errorf("the recipe cannot be run: %w", err)
-			}
-			b, p, err := e.open()
-			if err != nil {
-				return err
-			}
-			defer b.Close()
-			if p == model.Int8 {
-				return errors.New("--precision int8 is for generating and scoring; weights that are trained need f32 or bf16")
-			}
-			_, available := machine()
-			if err := recipe.Fit(b, p, available); err != nil {
-				return err
-			}
-			have, err := train.List(out)
-			if err != nil {
-				return err
-			}
-			var run *pretrain.Run
-			switch {
-			case resume && len(have) > 0:
-				run, err = pretrain.Resume(out, recipe, b, p, texts)
-			case len(have) > 0:
-				return fmt.Errorf("%s holds a run already; go on with --resume or choose another --out", out)
-			default:
-				tok, err := pretrain.Tokenizer(&recipe, texts)
-				if err != nil {
-					return err
-				}
-				if run, err = pretrain.New(recipe, b, p, tok, texts); err != nil {
-					return err
-				}
-			}
-			if err != nil {
-				return err
-			}
-			return pretrainLoop(cmd, run, out, e.quiet)
-		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return e.pretrain(cmd, t) },
 	}
+	t.add(cmd, "", "checkpoints")
 	f := cmd.Flags()
-	f.StringVar(&docs, "docs", "", "folder of .txt and .md files; empty: the generated world")
-	f.StringVar(&out, "out", "", "where checkpoints go")
-	f.StringVar(&config, "config", "", "JSON file laid over the recipe")
-	f.IntVar(&steps, "steps", 0, "steps of the last stage; as the recipe says where not given")
-	f.Uint64Var(&seed, "seed", 1, "random seed")
-	f.BoolVar(&resume, "resume", false, "go on from the newest checkpoint in --out")
-	cmd.MarkFlagRequired("out")
+	f.StringVar(&t.docs, "docs", "", "folder of .txt and .md files; empty: the generated world")
+	f.IntVar(&t.steps, "steps", 0, "steps of the last stage; as the recipe says where not given")
 	return cmd
+}
+
+// recipe is the preset with the user's file and flags.
+func (t *pretrainFlags) recipe(cmd *cobra.Command) (pretrain.Recipe, error) {
+	r := pretrain.World()
+	if t.docs != "" {
+		r = pretrain.Text()
+	}
+	err := t.configure(cmd, &r, map[string]func(){
+		"seed": func() { r.Seed = t.seed },
+		"steps": func() {
+			if n := len(r.Stages); n > 0 {
+				r.Stages[n-1].Steps = t.steps
+			}
+		},
+	})
+	return r, err
+}
+
+func (e *engine) pretrain(cmd *cobra.Command, t pretrainFlags) error {
+	recipe, err := t.recipe(cmd)
+	if err != nil {
+		return err
+	}
+	if t.print {
+		return settings.Describe(cmd.OutOrStdout(), recipe)
+	}
+	if t.out == "" {
+		return errors.New("--out is missing: name a directory for checkpoints and the model")
+	}
+	going, err := t.going()
+	if err != nil {
+		return err
+	}
+	texts, err := t.texts(cmd)
+	if err != nil {
+		return err
+	}
+	b, p, err := e.open()
+	if err != nil {
+		return err
+	}
+	defer b.Close()
+	if p == model.Int8 {
+		return errors.New("--precision int8 is for generating and scoring; weights that are trained need f32 or bf16")
+	}
+	_, available := machine()
+	if err := recipe.Fit(b, p, available); err != nil {
+		return err
+	}
+	if going {
+		run, err := pretrain.Resume(t.out, recipe, b, p, texts)
+		if err != nil {
+			return err
+		}
+		return pretrainLoop(cmd, run, t.out, e.quiet)
+	}
+	tok, err := pretrain.Tokenizer(&recipe, texts)
+	if err != nil {
+		return err
+	}
+	run, err := pretrain.New(recipe, b, p, tok, texts)
+	if err != nil {
+		return err
+	}
+	return pretrainLoop(cmd, run, t.out, e.quiet)
+}
+
+// texts reads the user's folder; the generated world has none.
+func (t *pretrainFlags) texts(cmd *cobra.Command) (texts []string, err error) {
+	if t.docs == "" {
+		return nil, nil
+	}
+	c, err := corpus.ReadFolder(t.docs, corpus.Options{DocChars: 1 << 20, MinDocs: 1})
+	if err != nil {
+		return nil, err
+	}
+	for _, cl := range c.Clusters {
+		for _, d := range cl.Docs {
+			texts = append(texts, d.Text)
+		}
+	}
+	fmt.Fprintln(cmd.OutOrStdout(), c.Stats)
+	return texts, nil
 }
 
 // pretrainLoop steps to the end, or to Ctrl-C, saving as it goes.

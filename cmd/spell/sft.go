@@ -20,11 +20,10 @@ import (
 
 // sftFlags are what the user said.
 type sftFlags struct {
-	model, data, out, config string
-	seed                     uint64
-	epochs, steps, batch     int
-	lr, heldOut              float64
-	resume, print            bool
+	runFlags
+	model, data          string
+	epochs, steps, batch int
+	lr, heldOut          float64
 }
 
 func sftCommand(e *engine) *cobra.Command {
@@ -45,54 +44,34 @@ func sftCommand(e *engine) *cobra.Command {
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return e.sft(cmd, t) },
 	}
+	t.add(cmd, "spell-sft", "checkpoints and metrics")
 	f := cmd.Flags()
 	f.StringVar(&t.model, "model", "", "Hugging Face model directory; empty: the embedded base")
 	f.StringVar(&t.data, "data", "", "file of prompts and answers, a JSON object a line")
-	f.StringVar(&t.out, "out", "spell-sft", "where checkpoints and metrics go")
-	f.StringVar(&t.config, "config", "", "JSON file laid over the configuration; see --print-config")
 	f.IntVar(&t.epochs, "epochs", c.Epochs, "times that every line is learned from")
 	f.IntVar(&t.steps, "steps", c.Steps, "updates at most; 0: as many as the epochs have")
 	f.IntVar(&t.batch, "batch", c.Batch, "lines of an update")
 	f.Float64Var(&t.lr, "lr", c.Optim.LR, "largest learning rate")
 	f.Float64Var(&t.heldOut, "held-out", c.HeldOut, "share of the prompts that only measure the loss")
-	f.Uint64Var(&t.seed, "seed", c.Seed, "random seed")
-	f.BoolVar(&t.resume, "resume", false, "go on from the newest checkpoint in --out")
-	f.BoolVar(&t.print, "print-config", false, "print every setting with its value and meaning, and stop")
 	return cmd
 }
 
-// configure lays the user's file and flags over the preset.
-func (t *sftFlags) configure(cmd *cobra.Command) (sft.Config, error) {
+// settings are the configuration with the user's file and flags.
+func (t *sftFlags) settings(cmd *cobra.Command) (sft.Config, error) {
 	c := sft.Default()
-	if t.config != "" {
-		raw, err := os.ReadFile(t.config)
-		if err != nil {
-			return c, err
-		}
-		if err := c.Read(raw); err != nil {
-			return c, fmt.Errorf("%s: %w", t.config, err)
-		}
-	}
-	for name, set := range map[string]func(){
+	err := t.configure(cmd, &c, map[string]func(){
 		"seed":     func() { c.Seed = t.seed },
 		"epochs":   func() { c.Epochs = t.epochs },
 		"steps":    func() { c.Steps = t.steps },
 		"batch":    func() { c.Batch = t.batch },
 		"lr":       func() { c.Optim.LR = t.lr },
 		"held-out": func() { c.HeldOut = t.heldOut },
-	} {
-		if cmd.Flags().Changed(name) {
-			set()
-		}
-	}
-	if err := c.Validate(); err != nil {
-		return c, fmt.Errorf("the configuration cannot be run: %w", err)
-	}
-	return c, nil
+	})
+	return c, err
 }
 
 func (e *engine) sft(cmd *cobra.Command, t sftFlags) error {
-	c, err := t.configure(cmd)
+	c, err := t.settings(cmd)
 	if err != nil {
 		return err
 	}
@@ -102,13 +81,9 @@ func (e *engine) sft(cmd *cobra.Command, t sftFlags) error {
 	if t.data == "" {
 		return errors.New("--data is missing: name a file of prompts and answers; see spell help sft")
 	}
-	have, err := train.List(t.out)
+	going, err := t.going()
 	if err != nil {
 		return err
-	}
-	going := len(have) > 0
-	if going && !t.resume {
-		return fmt.Errorf("%s holds a run already; go on with --resume or choose another --out", t.out)
 	}
 	file, err := sft.Read(t.data)
 	if err != nil {

@@ -23,10 +23,9 @@ import (
 
 // trainFlags are what the user said.
 type trainFlags struct {
-	model, docs, out, config string
-	steps, questions         int
-	seed                     uint64
-	resume, print            bool
+	runFlags
+	model, docs      string
+	steps, questions int
 }
 
 func trainCommand(e *engine) *cobra.Command {
@@ -41,48 +40,30 @@ func trainCommand(e *engine) *cobra.Command {
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return e.train(cmd, t) },
 	}
+	t.add(cmd, "spell-run", "checkpoints, transcript and metrics")
 	f := cmd.Flags()
 	f.StringVar(&t.model, "model", "", "Hugging Face model directory; empty: the embedded base")
 	f.StringVar(&t.docs, "docs", "", "folder of documents; empty: the generated world")
-	f.StringVar(&t.out, "out", "spell-run", "where checkpoints, transcript and metrics go")
 	f.IntVar(&t.steps, "steps", 0, "steps of self-play; as configured where not given")
-	f.Uint64Var(&t.seed, "seed", 1, "random seed")
-	f.StringVar(&t.config, "config", "", "JSON file laid over the configuration; see --print-config")
-	f.BoolVar(&t.resume, "resume", false, "go on from the newest checkpoint in --out")
-	f.BoolVar(&t.print, "print-config", false, "print every setting with its value, unit and the paper's value, and stop")
 	f.IntVar(&t.questions, "eval", 512, "held-out questions before and after, on the generated world; 0: none")
 	return cmd
 }
 
-// configure lays the user's file and flags over the preset.
-func (t *trainFlags) configure(cmd *cobra.Command) (rl.Config, error) {
+// settings are the preset with the user's file and flags.
+func (t *trainFlags) settings(cmd *cobra.Command) (rl.Config, error) {
 	c := rl.Default()
 	if t.model == "" {
 		c = rl.Small()
 	}
-	if t.config != "" {
-		raw, err := os.ReadFile(t.config)
-		if err != nil {
-			return c, err
-		}
-		if err := c.Read(raw); err != nil {
-			return c, fmt.Errorf("%s: %w", t.config, err)
-		}
-	}
-	if cmd.Flags().Changed("seed") {
-		c.Seed = t.seed
-	}
-	if cmd.Flags().Changed("steps") {
-		c.Steps = t.steps
-	}
-	if err := c.Validate(); err != nil {
-		return c, fmt.Errorf("the configuration cannot be run: %w", err)
-	}
-	return c, nil
+	err := t.configure(cmd, &c, map[string]func(){
+		"seed":  func() { c.Seed = t.seed },
+		"steps": func() { c.Steps = t.steps },
+	})
+	return c, err
 }
 
 func (e *engine) train(cmd *cobra.Command, t trainFlags) error {
-	c, err := t.configure(cmd)
+	c, err := t.settings(cmd)
 	if err != nil {
 		return err
 	}
@@ -90,12 +71,9 @@ func (e *engine) train(cmd *cobra.Command, t trainFlags) error {
 	if t.print {
 		return settings.Describe(cmd.OutOrStdout(), c)
 	}
-	going, err := rl.Saved(t.out)
+	going, err := t.going()
 	if err != nil {
 		return err
-	}
-	if going && !t.resume {
-		return fmt.Errorf("%s holds a run already; go on with --resume or choose another --out", t.out)
 	}
 	docs, judge, err := t.documents(c, cmd)
 	if err != nil {

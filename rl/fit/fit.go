@@ -4,6 +4,7 @@ package fit
 
 import (
 	"fmt"
+	"strings"
 
 	"spell/kernels"
 	"spell/kernels/tally"
@@ -36,21 +37,41 @@ func Trainer(b kernels.Backend, m model.Config, p model.Precision, o train.Optim
 	return n, nil
 }
 
-// Passes refuses a run that needs more than the available bytes with passes of so many tokens, and says the most
-// tokens, at least as many as least, with which it would not. 0 available bytes are a machine that does not tell.
-func Passes(tokens, least int, available int64, need func(tokens int) (int, error)) error {
-	n, err := need(tokens)
+// Passes refuses a run that needs more than the available bytes with passes of so many tokens and those moments, and says
+// the most tokens, at least as many as least, and the smaller moments with which it would not. 0 available bytes are a
+// machine that does not tell.
+func Passes(tokens, least int, moments model.Moments, available int64, need func(tokens int, m model.Moments) (int, error)) error {
+	n, err := need(tokens, moments)
 	if err != nil || available <= 0 || int64(n) <= available {
 		return err
 	}
-	most := Largest(least, tokens, func(tokens int) bool {
-		n, err := need(tokens)
+	fits := func(tokens int, m model.Moments) bool {
+		n, err := need(tokens, m)
 		return err == nil && int64(n) <= available
-	})
-	if most == 0 {
+	}
+	var ways []string
+	if most := Largest(least, tokens, func(tokens int) bool { return fits(tokens, moments) }); most > 0 {
+		ways = append(ways, fmt.Sprintf("pass_tokens %d", most))
+	}
+	if m, ok := Smaller(moments, func(m model.Moments) bool { return fits(tokens, m) }); ok {
+		ways = append(ways, "moments "+m.String())
+	} else if m, ok := Smaller(moments, func(m model.Moments) bool { return fits(least, m) }); ok && ways == nil {
+		ways = append(ways, fmt.Sprintf("moments %v and pass_tokens %d", m, least))
+	}
+	if ways == nil {
 		return fmt.Errorf("%s: no pass_tokens is small enough; use a smaller model", Sentence(n, available))
 	}
-	return fmt.Errorf("%s; it would fit with pass_tokens %d", Sentence(n, available), most)
+	return fmt.Errorf("%s; it would fit with %s", Sentence(n, available), strings.Join(ways, " or "))
+}
+
+// Smaller is the largest moments below those of a run with which it fits, if there are any.
+func Smaller(than model.Moments, fits func(model.Moments) bool) (model.Moments, bool) {
+	for m := than + 1; m <= model.Int8Moments; m++ {
+		if fits(m) {
+			return m, true
+		}
+	}
+	return than, false
 }
 
 // Sentence says what a run that does not fit needs.

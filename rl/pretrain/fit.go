@@ -12,12 +12,12 @@ func (r *Recipe) need(b kernels.Backend, p model.Precision) (int, error) {
 	return fit.Trainer(b, r.Model(r.Vocab, 0), p, r.Optim, r.room())
 }
 
-// Fit refuses a recipe that takes more than the available bytes, and says the largest pass_tokens with which it
-// would not. 0 is a machine that does not tell.
+// Fit refuses a recipe that takes more than the available bytes, and says the largest pass_tokens and moments with
+// which it would not. 0 is a machine that does not tell.
 func (r *Recipe) Fit(b kernels.Backend, p model.Precision, available int64) error {
-	return fit.Passes(r.PassTokens, 64, available, func(tokens int) (int, error) {
+	return fit.Passes(r.PassTokens, 64, r.Moments, available, func(tokens int, moments model.Moments) (int, error) {
 		c := *r
-		c.PassTokens = tokens
+		c.PassTokens, c.Moments = tokens, moments
 		return c.need(b, p)
 	})
 }

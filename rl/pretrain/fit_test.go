@@ -43,6 +43,17 @@ func TestFit(t *testing.T) {
 	if n < 64 || n >= r.PassTokens || need(n) > available || need(n+1) <= available {
 		t.Errorf("%v, of %d", err, available)
 	}
+	less := r
+	less.Moments = model.Int8Moments
+	if available, err = less.need(b, model.F32); err != nil {
+		t.Fatal(err)
+	}
+	if err := less.Fit(b, model.F32, int64(available)); err != nil {
+		t.Error(err)
+	}
+	if err := r.Fit(b, model.F32, int64(available)); err == nil || !strings.HasSuffix(err.Error(), " or moments int8") {
+		t.Errorf("%v", err)
+	}
 	if err := r.Fit(b, model.F32, 1<<20); err == nil || !strings.Contains(err.Error(), "smaller model") {
 		t.Errorf("%v", err)
 	}

@@ -16,27 +16,27 @@ import (
 	"spell/rl/settings"
 )
 
-// A Recipe is everything a pretraining run depends on beside its texts.
+// A Recipe is everything a pretraining run depends on beside its texts. The doc tags are what settings.Describe prints.
 type Recipe struct {
-	Seed    uint64      `json:"seed"`
-	Vocab   int         `json:"vocab"`  // tokens of the tokenizer that is trained first
-	Hidden  int         `json:"hidden"` // width; the other sizes likewise as in config.json
-	FF      int         `json:"ff"`
-	Layers  int         `json:"layers"`
-	Heads   int         `json:"heads"`
-	KV      int         `json:"kv_heads"`
-	Dim     int         `json:"head_dim"`
-	Context int         `json:"context"`
-	Theta   float64     `json:"rope_theta"`
-	Family  string      `json:"family"` // llama, qwen2 or qwen3
+	Seed    uint64      `json:"seed" doc:"of weights and data"`
+	Vocab   int         `json:"vocab" doc:"tokens of the tokenizer that is trained first"`
+	Hidden  int         `json:"hidden" doc:"width; the other sizes likewise as in config.json"`
+	FF      int         `json:"ff" doc:"width of the feed-forward layer"`
+	Layers  int         `json:"layers" doc:"blocks"`
+	Heads   int         `json:"heads" doc:"of queries"`
+	KV      int         `json:"kv_heads" doc:"of keys and values"`
+	Dim     int         `json:"head_dim" doc:"width of a head"`
+	Context int         `json:"context" doc:"most tokens that the model is said to read"`
+	Theta   float64     `json:"rope_theta" doc:"base of the rotary positions"`
+	Family  string      `json:"family" doc:"llama, qwen2 or qwen3"`
 	Init    model.Init  `json:"init"`
 	Optim   train.Optim `json:"optim"`
-	Stages  []Stage     `json:"stages"`
+	Stages  []Stage     `json:"stages" doc:"what is learned one after the other; one that a file gives is laid over the one in its place"`
 
-	Moments model.Moments `json:"moments"` // of the optimizer: f32, bf16 or int8
+	Moments model.Moments `json:"moments" doc:"how the optimizer keeps its two moments: f32, 8 bytes a parameter, bf16, 4, or int8, 2"`
 
-	PassTokens int `json:"pass_tokens"` // tokens of one forward and backward pass; bounds memory
-	Checkpoint int `json:"checkpoint"`  // steps between checkpoints
+	PassTokens int `json:"pass_tokens" doc:"tokens of one forward and backward pass; bounds memory"`
+	Checkpoint int `json:"checkpoint" doc:"steps between checkpoints"`
 }
 
 // A Stage is a number of steps on one kind of data.

@@ -9,7 +9,6 @@ import (
 	"io"
 	"reflect"
 	"strings"
-	"text/tabwriter"
 )
 
 // A setting is one field of a configuration: its name in JSON, its value as JSON, what it means.
@@ -41,18 +40,29 @@ func fields(list []setting, prefix string, v reflect.Value) ([]setting, error) {
 	return list, nil
 }
 
-// Describe prints every field of a configuration: its JSON name, its value, and its doc tag.
+// Describe prints every field of a configuration: its JSON name, its value, and its doc tag, in columns that a long value
+// does not widen.
 func Describe(w io.Writer, config any) error {
 	all, err := list(config)
 	if err != nil {
 		return err
 	}
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	names, values := 0, 0
 	for _, s := range all {
-		fmt.Fprintf(t, "%s\t%s\t%s\n", s.name, s.value, s.doc)
+		names = max(names, len(s.name))
+		if len(s.value) <= longValue {
+			values = max(values, len(s.value))
+		}
 	}
-	return t.Flush()
+	for _, s := range all {
+		if _, err := fmt.Fprintf(w, "%-*s  %-*s  %s\n", names, s.name, values, s.value, s.doc); err != nil {
+			return err
+		}
+	}
+	return nil
 }
+
+const longValue = 40
 
 // Same refuses to go on with other settings than a run began with, naming the first that differs. Both are of
 // one type.
