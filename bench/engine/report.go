@@ -6,7 +6,6 @@ import (
 	"io"
 	"math"
 	"strings"
-	"unicode/utf8"
 
 	"spell/bench/rounds"
 )
@@ -110,12 +109,8 @@ func (g *group) write(w io.Writer) {
 	if !math.IsNaN(float64(g.PeakDots)) {
 		peaks = append(peaks, fmt.Sprintf("bf16 pairs %.0f", g.PeakDots))
 	}
-	threads := "1 thread"
-	if g.Threads > 1 {
-		threads = fmt.Sprintf("%d threads", g.Threads)
-	}
-	fmt.Fprintf(w, "\n%s, %s, %s; peaks: %s, reading %.1f GB/s\n\n", g.Model, g.Type, threads, strings.Join(peaks, ", "), g.Read)
-	table := [][]string{{"", "spell", "llama.cpp", "ratio", "share of the bound"}, nil}
+	fmt.Fprintf(w, "\n%s, %s, %s; peaks: %s, reading %.1f GB/s\n\n", g.Model, g.Type, rounds.Threads(g.Threads), strings.Join(peaks, ", "), g.Read)
+	table := [][]string{{"", "spell", "llama.cpp", "ratio", "share of the bound"}}
 	for _, r := range g.Results {
 		share := fmt.Sprintf("%s %% of %s GFLOP/s", r.Share.cell(100, 0), (r.GFLOPS/r.Share).cell(1, 0))
 		if r.BoundMemory {
@@ -123,7 +118,7 @@ func (g *group) write(w io.Writer) {
 		}
 		table = append(table, []string{r.Name, r.Ours.cell(1, 1), r.Peer.cell(1, 1), r.Ratio.cell(1, 2), share})
 	}
-	writeTable(w, table)
+	rounds.Table(w, table)
 }
 
 // cell is n in a table, scaled, with some decimals.
@@ -132,30 +127,4 @@ func (n number) cell(scale float64, decimals int) string {
 		return "–"
 	}
 	return fmt.Sprintf("%.*f", decimals, float64(n)*scale)
-}
-
-// writeTable prints markdown, its first column left and the others right; a nil row is the rule under the titles.
-func writeTable(w io.Writer, table [][]string) {
-	width := make([]int, len(table[0]))
-	for _, row := range table {
-		for i, cell := range row {
-			width[i] = max(width[i], utf8.RuneCountInString(cell))
-		}
-	}
-	for _, row := range table {
-		fmt.Fprint(w, "|")
-		for i := range width {
-			switch {
-			case row == nil && i == 0:
-				fmt.Fprint(w, strings.Repeat("-", width[i]+2), "|")
-			case row == nil:
-				fmt.Fprint(w, strings.Repeat("-", width[i]+1), ":|")
-			case i == 0:
-				fmt.Fprintf(w, " %s%s |", row[i], strings.Repeat(" ", width[i]-utf8.RuneCountInString(row[i])))
-			default:
-				fmt.Fprintf(w, " %s%s |", strings.Repeat(" ", width[i]-utf8.RuneCountInString(row[i])), row[i])
-			}
-		}
-		fmt.Fprintln(w)
-	}
 }

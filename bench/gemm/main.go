@@ -131,7 +131,7 @@ func run(out, progress io.Writer, o options) error {
 		for _, t := range o.types {
 			g := group{Type: t.String(), Threads: threads}
 			for i, s := range o.shapes {
-				fmt.Fprintf(progress, "\r\033[K%v, %s: %d of %d, %v", t, plural(threads, "thread"), i+1, len(o.shapes), s)
+				fmt.Fprintf(progress, "\r\033[K%v, %s: %d of %d, %v", t, rounds.Threads(threads), i+1, len(o.shapes), s)
 				c, err := measureCase(p, s, t, threads, o.rounds)
 				if err != nil {
 					return err

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"spell/bench/rounds"
 	"strings"
-	"unicode/utf8"
 )
 
 // A report is everything that was measured; rates are in GFLOP/s.
@@ -157,16 +156,9 @@ func (r *report) writeHeader(w io.Writer) {
 	}
 }
 
-func plural(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
-}
-
 // write prints the group as a table with a column for each engine and two of ratios.
 func (g *group) write(w io.Writer) {
-	fmt.Fprintf(w, "\n%s, %s", g.Type, plural(g.Threads, "thread"))
+	fmt.Fprintf(w, "\n%s, %s", g.Type, rounds.Threads(g.Threads))
 	var peaks []string
 	if g.PeakFMA > 0 {
 		peaks = append(peaks, fmt.Sprintf("f32 FMA %.0f", g.PeakFMA))
@@ -177,7 +169,7 @@ func (g *group) write(w io.Writer) {
 	if len(peaks) > 0 {
 		fmt.Fprintf(w, "; peaks: %s GFLOP/s", strings.Join(peaks, ", "))
 	}
-	fmt.Fprint(w, ". Cells: GFLOP/s and share of the peak\n")
+	fmt.Fprint(w, ". Cells: GFLOP/s and share of the peak\n\n")
 
 	var columns []string
 	for _, c := range g.Cases {
@@ -209,9 +201,9 @@ func (g *group) write(w io.Writer) {
 		}
 		table = append(table, row)
 	}
-	writeTable(w, table)
+	rounds.Table(w, table)
 	if disturbed {
-		fmt.Fprintf(w, "* The median peak of these rounds was less than %.0f %% of the highest: other programs held processors.\n", 100*calm)
+		fmt.Fprintf(w, "\n* The median peak of these rounds was less than %.0f %% of the highest: other programs held processors.\n", 100*calm)
 	}
 }
 
@@ -233,34 +225,12 @@ func (m *measured) cell() string {
 func (q ratio) cell() string { return fmt.Sprintf("%.2f %s", q.Ratio, q.Peer) }
 
 func (r *report) writeSummary(w io.Writer) {
-	fmt.Fprintln(w, "\nOurs / best peer of the same type and packing, over the shapes of a form")
+	fmt.Fprint(w, "\nOurs / best peer of the same type and packing, over the shapes of a form\n\n")
 	table := [][]string{{"", "geometric mean", "worst", "where"}}
 	for _, s := range r.Summary {
 		table = append(table, []string{
-			fmt.Sprintf("%s, %s, %s", s.Type, plural(s.Threads, "thread"), title(s.Form, s.Packed)),
+			fmt.Sprintf("%s, %s, %s", s.Type, rounds.Threads(s.Threads), title(s.Form, s.Packed)),
 			fmt.Sprintf("%.2f", s.Geomean), s.Worst.cell(), s.Shape})
 	}
-	writeTable(w, table)
-}
-
-// writeTable aligns the first column left and the others right.
-func writeTable(w io.Writer, table [][]string) {
-	width := make([]int, len(table[0]))
-	for _, row := range table {
-		for i, cell := range row {
-			width[i] = max(width[i], utf8.RuneCountInString(cell))
-		}
-	}
-	for _, row := range table {
-		var line strings.Builder
-		for i, cell := range row {
-			gap := strings.Repeat(" ", width[i]-utf8.RuneCountInString(cell))
-			if i == 0 {
-				line.WriteString(cell + gap)
-			} else {
-				line.WriteString("  " + gap + cell)
-			}
-		}
-		fmt.Fprintln(w, strings.TrimRight(line.String(), " "))
-	}
+	rounds.Table(w, table)
 }

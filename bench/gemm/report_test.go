@@ -77,15 +77,20 @@ func TestTables(t *testing.T) {
 	r.writeSummary(&b)
 	const want = `
 f32, 1 thread; peaks: f32 FMA 95, VDPBF16PS 40 GFLOP/s. Cells: GFLOP/s and share of the peak
-f32             spell  spell packed     oneDNN  oneDNN packed   BLIS      gonum  ours / best  both packed
-NT 8x8x8 *  60.0  80%     67.5  90%  75.0 100%      45.0  60%  wrong  10.0  10%  0.80 oneDNN  1.50 oneDNN
-NT 9x9x9    76.0  80%                38.0  40%          lacks                    2.00 oneDNN
+
+| f32        |     spell | spell packed |    oneDNN | oneDNN packed |  BLIS |     gonum | ours / best | both packed |
+|------------|----------:|-------------:|----------:|--------------:|------:|----------:|------------:|------------:|
+| NT 8x8x8 * | 60.0  80% |    67.5  90% | 75.0 100% |     45.0  60% | wrong | 10.0  10% | 0.80 oneDNN | 1.50 oneDNN |
+| NT 9x9x9   | 76.0  80% |              | 38.0  40% |         lacks |       |           | 2.00 oneDNN |             |
+
 * The median peak of these rounds was less than 80 % of the highest: other programs held processors.
 
 Ours / best peer of the same type and packing, over the shapes of a form
-                          geometric mean        worst     where
-f32, 1 thread, NT                   1.26  0.80 oneDNN  NT 8x8x8
-f32, 1 thread, NT packed            1.50  1.50 oneDNN  NT 8x8x8
+
+|                          | geometric mean |       worst |    where |
+|--------------------------|---------------:|------------:|---------:|
+| f32, 1 thread, NT        |           1.26 | 0.80 oneDNN | NT 8x8x8 |
+| f32, 1 thread, NT packed |           1.50 | 1.50 oneDNN | NT 8x8x8 |
 `
 	if b.String() != want {
 		t.Errorf("got:\n%s\nwant:\n%s", b.String(), want)

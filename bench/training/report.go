@@ -52,8 +52,7 @@ func (r *report) write(w io.Writer, asJSON bool) error {
 		return e.Encode(r)
 	}
 	fmt.Fprintf(w, "Training step, sequences of %d tokens. %s. Medians of %d rounds.\nPeer: %s.\n\n", sequence, r.Machine, r.Rounds, r.Peer)
-	fmt.Fprintln(w, "| model | type | threads | tokens/s | GFLOP/s | of the FMA peak | PyTorch f32, tokens/s | ours / PyTorch |")
-	fmt.Fprintln(w, "|---|---|---|---|---|---|---|---|")
+	table := [][]string{{"model", "type", "threads", "tokens/s", "GFLOP/s", "of the FMA peak", "PyTorch f32, tokens/s", "ours / PyTorch"}}
 	for _, c := range r.Cases {
 		share, peer, ratio := "–", "–", "–"
 		if c.OfPeak > 0 {
@@ -62,7 +61,8 @@ func (r *report) write(w io.Writer, asJSON bool) error {
 		if c.Peer > 0 {
 			peer, ratio = fmt.Sprintf("%.0f", c.Peer), fmt.Sprintf("%.2f", c.Ratio)
 		}
-		fmt.Fprintf(w, "| %s | %s | %d | %.0f | %.0f | %s | %s | %s |\n", c.Model, c.Type, c.Threads, c.Tokens, c.GFLOPS, share, peer, ratio)
+		table = append(table, []string{c.Model, c.Type, fmt.Sprint(c.Threads), fmt.Sprintf("%.0f", c.Tokens), fmt.Sprintf("%.0f", c.GFLOPS), share, peer, ratio})
 	}
+	rounds.Table(w, table)
 	return nil
 }

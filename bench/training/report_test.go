@@ -19,8 +19,8 @@ func TestReport(t *testing.T) {
 	}
 	for _, want := range []string{
 		"M. Medians of 3 rounds.\nPeer: P.\n",
-		"| 7.9M | f32 | 1 | 80 | 80 | 80 % of 100 | 28 | 2.00 |\n",
-		"| 7.9M | bf16 | 2 | 60 | 60 | – | – | – |\n",
+		"| 7.9M  |  f32 |       1 |       80 |      80 |     80 % of 100 |                    28 |           2.00 |\n",
+		"| 7.9M  | bf16 |       2 |       60 |      60 |               – |                     – |              – |\n",
 	} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("no %q in:\n%s", want, b.String())
