@@ -28,7 +28,11 @@ type Cache struct {
 func NewCache(b kernels.Backend, w *Weights, slots, rows, logitRows int) (*Cache, error) {
 	c := &Cache{d: &Decoder{B: b, W: w}, rows: rows, logitRows: logitRows}
 	plan := tensor.NewArena("plan", 1<<60, nil, 0, nil)
-	c.block(plan, c.carve(plan, rows), rows, max(rows-1, 0))
+	cs := c.carve(plan, rows)
+	mark := plan.Mark()
+	c.block(plan, cs, rows, rows)
+	plan.Release(mark)
+	c.block(plan, cs, rows, max(rows-1, 0)) // the last one, with the rows that go on apart
 	c.gather(plan, logitRows)
 	var err error
 	if c.d.arena, err = b.Alloc("activations", plan.Peak()); err != nil {

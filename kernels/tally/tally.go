@@ -204,7 +204,7 @@ func (b *Backend) Rope(y, x, cs tensor.Mat, _ bool) { b.move(y, x, cs) }
 // the one before it, once.
 func (b *Backend) look(a *kernels.Attention) {
 	if a == b.last {
-		return // of another layer
+		return // of another layer of a cache, or of the gradient
 	}
 	b.last, b.pairs, b.keys = a, 0, 0
 	var before []kernels.Span

@@ -3,6 +3,7 @@ package rollout
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -22,6 +23,7 @@ type Engine struct {
 	waiting []*job                     // submitted, not yet admitted
 	jobs    []*job                     // at work
 	count   progress
+	serving bool
 
 	// OnProgress, if set, is told after every pass how many answers have ended, of those that were submitted so
 	// far, and how many tokens were read and sampled since the call began.
@@ -37,7 +39,7 @@ func New(b kernels.Backend, w *model.Weights, o Options) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Engine{opts: o, context: w.Context, vocab: w.Vocab, cache: c, pages: newPages(n)}, nil
+	return &Engine{opts: o, context: w.Context, vocab: w.Vocab, cache: c, pages: newPages(n), shared: map[[sha256.Size]byte]*run{}}, nil
 }
 
 // Free unmaps the cache.
@@ -70,14 +72,22 @@ func (e *Engine) Generate(ctx context.Context, reqs []Request) ([]Result, error)
 }
 
 // Serve serves what begin submits, and what is submitted when that is done, until nothing is left. Requests
-// are admitted in order as the cache has room for their prompts and longest answers. The first error of a function,
-// or of the context between two passes, ends it.
-func (e *Engine) Serve(ctx context.Context, begin func() error) error {
+// are admitted in order as the cache has room for their prompts and longest answers, and as answers take no more than half
+// of a pass, so that prompts are read beside them. The first error of a function, or of the context between two passes,
+// ends it. It does not serve while it serves.
+func (e *Engine) Serve(ctx context.Context, begin func() error) (err error) {
+	if e.serving {
+		return errors.New("the engine is serving already; submit to it")
+	}
 	free := slices.Clone(e.pages.free)
-	defer func() { // also after cancellation
-		e.pages.free, e.waiting, e.jobs, e.shared = free, nil, nil, nil
+	defer func() {
+		e.serving = false
+		if err != nil { // of whoever was not done
+			e.pages.free, e.waiting, e.jobs = free, nil, nil
+			clear(e.shared)
+		}
 	}()
-	e.shared, e.count = map[[sha256.Size]byte]*run{}, progress{}
+	e.serving, e.count = true, progress{}
 	if err := begin(); err != nil {
 		return err
 	}
@@ -111,6 +121,9 @@ func (e *Engine) Serve(ctx context.Context, begin func() error) error {
 // Submit adds a request in the course of Serve. done is called with its result as soon as its last answer has
 // ended, and may submit others.
 func (e *Engine) Submit(r Request, done func(Result) error) error {
+	if !e.serving {
+		return errors.New("requests are submitted while the engine serves")
+	}
 	if err := e.check(&r); err != nil {
 		return err
 	}

@@ -264,28 +264,35 @@ func TestRefused(t *testing.T) {
 	gap := prompt(3)
 	gap.Add(0, nil, false)
 	for say, r := range map[string]Request{
-		"the cache holds 2304":               {Prompt: prompt(600), Leaves: []Leaf{{N: 30, MaxTokens: 100, Sampling: ok}}},
-		"a pass holds 32 rows":               {Prompt: prompt(3), Leaves: []Leaf{{N: 33, MaxTokens: 1, Sampling: ok}}},
-		"context of 4096":                    {Prompt: prompt(100), Leaves: []Leaf{{N: 1, MaxTokens: 4000, Sampling: ok}}},
-		"no answers":                         {Prompt: prompt(3)},
-		"segment 1, which has no tokens":     {Prompt: gap, Leaves: []Leaf{{Segment: 1, N: 1, MaxTokens: 1, Sampling: ok}}},
-		"segment 7":                          {Prompt: prompt(3), Leaves: []Leaf{{Segment: 7, N: 1, MaxTokens: 1, Sampling: ok}}},
-		"segment -1":                         {Prompt: prompt(3), Leaves: []Leaf{{Segment: -1, N: 1, MaxTokens: 1, Sampling: ok}}},
-		"0 answers of 1 tokens":              {Prompt: prompt(3), Leaves: []Leaf{{N: 0, MaxTokens: 1, Sampling: ok}}},
-		"1 answers of 0 tokens":              {Prompt: prompt(3), Leaves: []Leaf{{N: 1, MaxTokens: 0, Sampling: ok}}},
-		"temperature -1":                     {Prompt: prompt(3), Leaves: []Leaf{{N: 1, MaxTokens: 1, Sampling: Sampling{Temperature: -1, TopP: 1}}}},
-		"temperature NaN":                    {Prompt: prompt(3), Leaves: []Leaf{{N: 1, MaxTokens: 1, Sampling: Sampling{Temperature: float32(math.NaN()), TopP: 1}}}},
-		"top-p 0":                            {Prompt: prompt(3), Leaves: []Leaf{{N: 1, MaxTokens: 1, Sampling: Sampling{Temperature: 1}}}},
-		"drop answers has 2 leaves":          {Prompt: prompt(3), Leaves: append(good.Leaves, good.Leaves...), Enough: func([]int32) bool { return true }},
-		"token 5000; the vocabulary has 111": {Prompt: forest.Forest{{Parent: -1, Tokens: []int32{5000}}}, Leaves: good.Leaves},
+		"the cache holds 2304":                    {Prompt: prompt(600), Leaves: []Leaf{{N: 30, MaxTokens: 100, Sampling: ok}}},
+		"a pass holds 32 rows":                    {Prompt: prompt(3), Leaves: []Leaf{{N: 33, MaxTokens: 1, Sampling: ok}}},
+		"context of 4096":                         {Prompt: prompt(100), Leaves: []Leaf{{N: 1, MaxTokens: 4000, Sampling: ok}}},
+		"no answers":                              {Prompt: prompt(3)},
+		"segment 1, which has no tokens":          {Prompt: gap, Leaves: []Leaf{{Segment: 1, N: 1, MaxTokens: 1, Sampling: ok}}},
+		"segment 7":                               {Prompt: prompt(3), Leaves: []Leaf{{Segment: 7, N: 1, MaxTokens: 1, Sampling: ok}}},
+		"segment -1":                              {Prompt: prompt(3), Leaves: []Leaf{{Segment: -1, N: 1, MaxTokens: 1, Sampling: ok}}},
+		"0 answers of 1 tokens":                   {Prompt: prompt(3), Leaves: []Leaf{{N: 0, MaxTokens: 1, Sampling: ok}}},
+		"1 answers of 0 tokens":                   {Prompt: prompt(3), Leaves: []Leaf{{N: 1, MaxTokens: 0, Sampling: ok}}},
+		"temperature -1":                          {Prompt: prompt(3), Leaves: []Leaf{{N: 1, MaxTokens: 1, Sampling: Sampling{Temperature: -1, TopP: 1}}}},
+		"temperature NaN":                         {Prompt: prompt(3), Leaves: []Leaf{{N: 1, MaxTokens: 1, Sampling: Sampling{Temperature: float32(math.NaN()), TopP: 1}}}},
+		"top-p 0":                                 {Prompt: prompt(3), Leaves: []Leaf{{N: 1, MaxTokens: 1, Sampling: Sampling{Temperature: 1}}}},
+		"drop answers has 2 leaves":               {Prompt: prompt(3), Leaves: append(good.Leaves, good.Leaves...), Enough: func([]int32) bool { return true }},
+		"temperature +Inf":                        {Prompt: prompt(3), Leaves: []Leaf{{N: 1, MaxTokens: 1, Sampling: Sampling{Temperature: float32(math.Inf(1)), TopP: 1}}}},
+		"segment 0 of the prompt is to be scored": {Prompt: forest.Forest{{Parent: -1, Tokens: []int32{1, 2}, Loss: true}}, Leaves: good.Leaves},
+		"token 5000; the vocabulary has 111":      {Prompt: forest.Forest{{Parent: -1, Tokens: []int32{5000}}}, Leaves: good.Leaves},
 	} {
 		_, err := e.Generate(context.Background(), []Request{good, r})
 		if err == nil || !strings.Contains(err.Error(), say) || !strings.Contains(err.Error(), "request 1") {
 			t.Errorf("error %v, want %q", err, say)
 		}
 	}
-	// The largest that fits is served.
-	full := Request{Prompt: prompt(320), Leaves: []Leaf{{N: 15, MaxTokens: 65, Sampling: ok}}}
+	// The largest that fits is served, and no larger one.
+	full := Request{Prompt: prompt(6 * pageRows), Leaves: []Leaf{{N: 15, MaxTokens: pageRows + 1, Sampling: ok}}}
+	over := full
+	over.Prompt = prompt(6*pageRows + 1)
+	if _, err := e.Generate(context.Background(), []Request{over}); err == nil || !strings.Contains(err.Error(), "the cache holds 2304") {
+		t.Errorf("error %v of a request that takes a page more than there are", err)
+	}
 	if r := generate(t, e, full, full); len(r) != 2 || len(r[1].Answers) != 15 {
 		t.Error("requests that fit one after the other are not served")
 	}
@@ -312,7 +319,7 @@ func TestGuarded(t *testing.T) {
 }
 
 // TestCommonPrefix: what requests have in common at the beginning of their prompts is read once, even where
-// the cache has no room for it twice, and changes no answer.
+// the cache has no room for it twice, and changes no answer; what nobody uses any more is given back, not before.
 func TestCommonPrefix(t *testing.T) {
 	b := cpuBackend(t)
 	w := tiny(t, b, model.F32)
@@ -320,29 +327,68 @@ func TestCommonPrefix(t *testing.T) {
 	for i := range documents {
 		documents[i] = int32(10 + i*7%900)
 	}
+	const n = 5
 	var reqs []Request
 	asked := 0
-	for i := range 4 {
+	for i := range n {
 		var f forest.Forest
-		at := f.Chain(-1, documents, documents[:3+i%2], []int32{int32(20 + i), 4, 5}) // two and two share more
+		at := f.Chain(-1, documents, documents[:3+i%2], []int32{int32(20 + i), 4, 5}) // two sorts share more
 		asked += len(f[2].Tokens)
-		reqs = append(reqs, Request{Prompt: f, Key: uint64(i), Leaves: []Leaf{{Segment: at, N: 2, MaxTokens: 6, Sampling: Sampling{Temperature: 1, TopP: 1}}}})
+		reqs = append(reqs, Request{Prompt: f, Key: uint64(i), Leaves: []Leaf{{Segment: at, N: 2, MaxTokens: 6 + 3*i, Sampling: Sampling{Temperature: 1, TopP: 1}}}})
 	}
-	want := len(documents) + 3 + 4 + asked
-	alone := generate(t, engine(t, b, w, Options{Slots: 1 << 13, Rows: 128, Seed: 3}), reqs[3])[0]
-	for _, o := range []Options{{Slots: 1 << 13, Rows: 128, Seed: 3}, {Slots: (6 + 2 + 4 + 8) * pageRows, Rows: 40, Seed: 3}} {
-		e := engine(t, b, w, o)
-		read, free := 0, len(e.pages.free)
+	var alone []Result
+	for _, r := range reqs {
+		alone = append(alone, generate(t, engine(t, b, w, Options{Slots: 1 << 13, Rows: 128, Seed: 3}), r)...)
+	}
+	for _, c := range []struct{ pages, rows, want int }{
+		{1 << 7, 128, 3 + 4},
+		{6 + 2 + n + 2*n, 40, 3 + 4},
+		{6 + 2*4, 40, 3 + 4 + 3 + 4 + 3}, // two at a time: each but the first comes when one leaves that has its second segment
+	} {
+		e := engine(t, b, w, Options{Slots: c.pages * pageRows, Rows: c.rows, Seed: 3})
+		read := 0
 		e.OnProgress = func(_, _, r, _ int) { read = r }
-		got := generate(t, e, reqs...)
-		if read != want {
-			t.Errorf("%d prompt tokens were read, want %d", read, want)
+		for i, r := range generate(t, e, reqs...) {
+			if said(r) != said(alone[i]) {
+				t.Errorf("%d pages: request %d says\n%salone and\n%sbeside others", c.pages, i, said(alone[i]), said(r))
+			}
 		}
-		if said(got[3]) != said(alone) {
-			t.Errorf("request 3 says\n%salone and\n%sbeside others", said(alone), said(got[3]))
+		if want := len(documents) + c.want + asked; read != want {
+			t.Errorf("%d pages: %d prompt tokens were read, want %d", c.pages, read, want)
 		}
-		if len(e.pages.free) != free || len(e.shared) != 0 {
-			t.Errorf("%d of %d pages are free at the end, %d runs are shared", len(e.pages.free), free, len(e.shared))
+		if len(e.pages.free) != c.pages || len(e.shared) != 0 {
+			t.Errorf("%d of %d pages are free at the end, %d runs are shared", len(e.pages.free), c.pages, len(e.shared))
+		}
+	}
+}
+
+// TestFewRows: passes of any number of rows have the room they need, also where a row is large beside the granules of
+// an arena.
+func TestFewRows(t *testing.T) {
+	b := cpuBackend(t)
+	c := model.Config{Family: "qwen2", Vocab: 111, Hidden: 128, FF: 4864, Layers: 2, Heads: 2, KVHeads: 1, HeadDim: 64, QKVBias: true, Tied: true,
+		NormEps: 1e-6, Context: 256, Rope: model.Rope{Theta: 1e4, Type: "default"}, BOS: -1}
+	for _, p := range []model.Precision{model.F32, model.BF16, model.Int8} {
+		w, err := model.NewWeights(b, c, p, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer w.Free()
+		if p != model.Int8 {
+			w.Initialize(b, 1, model.Init{Embedding: 1, Matrix: 1, Residual: 1})
+		}
+		var f forest.Forest
+		f.Add(-1, make([]int32, 9), false)
+		r := Request{Prompt: f, Leaves: []Leaf{{N: 1, MaxTokens: 3, Sampling: Sampling{TopP: 1}}}}
+		want := ""
+		for rows := 1; rows <= 8; rows++ {
+			got := said(generate(t, engine(t, b, w, Options{Slots: 256, Rows: rows}), r)[0])
+			if want == "" {
+				want = got
+			}
+			if got != want {
+				t.Errorf("%s: passes of %d rows say\n%s, passes of one\n%s", p.Name, rows, got, want)
+			}
 		}
 	}
 }

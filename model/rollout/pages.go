@@ -36,7 +36,7 @@ func (p *pages) give(back []int32) { p.free = append(p.free, back...) }
 func pagesFor(n int) int { return (n + pageRows - 1) / pageRows }
 
 // A run is the cached part of one segment: n tokens read so far, in its own pages. Requests whose prompts
-// begin alike share the runs of what they have in common.
+// begin with the same segments share the runs of those that no answer continues.
 type run struct {
 	pages []int32
 	n     int32

@@ -11,6 +11,7 @@ package rollout
 
 import (
 	"fmt"
+	"math"
 
 	"spell/model/forest"
 )
@@ -84,6 +85,11 @@ func (e *Engine) check(r *Request) error {
 	if err := r.Prompt.Validate(e.vocab, e.context); err != nil {
 		return err
 	}
+	for i, s := range r.Prompt {
+		if s.Loss {
+			return fmt.Errorf("segment %d of the prompt is to be scored; only answers are", i)
+		}
+	}
 	if len(r.Leaves) == 0 {
 		return fmt.Errorf("no answers are asked for")
 	}
@@ -100,7 +106,7 @@ func (e *Engine) check(r *Request) error {
 			return fmt.Errorf("a prompt of %d tokens and an answer of up to %d exceed the model's context of %d", r.Prompt.End(l.Segment), l.MaxTokens, e.context)
 		case l.Temperature > 0 && l.Temperature < 1e-4:
 			return fmt.Errorf("temperature %g is too small; use 0 for the most likely token, or at least 0.0001", l.Temperature)
-		case !(l.Temperature >= 0) || !(l.TopP > 0):
+		case !(l.Temperature >= 0 && l.Temperature <= math.MaxFloat32) || !(l.TopP > 0):
 			return fmt.Errorf("temperature %g and top-p %g are not usable", l.Temperature, l.TopP)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 
 	"spell/model"
@@ -92,6 +93,16 @@ func TestServeErrors(t *testing.T) {
 	}
 	if err := e.Serve(context.Background(), func() error { return e.Submit(Request{}, nil) }); err == nil {
 		t.Error("an empty request is served")
+	}
+	if err := e.Submit(good[0], nil); err == nil || !strings.Contains(err.Error(), "while the engine serves") {
+		t.Errorf("error %v of a request that nobody serves", err)
+	}
+	err := e.Serve(context.Background(), func() error {
+		_, err := e.Generate(context.Background(), good)
+		return err
+	})
+	if err == nil || !strings.Contains(err.Error(), "serving already") || e.serving {
+		t.Errorf("error %v of serving within serving", err)
 	}
 }
 
