@@ -22,7 +22,7 @@ type gate struct {
 // falls with the number of documents. Runs that do not end on the world have none.
 func (r *Run) Gates(ctx context.Context, w io.Writer) error {
 	last := r.Recipe.Stages[len(r.Recipe.Stages)-1]
-	if last.Data != "world" || r.Recipe.Stages[min(r.state.Stage, len(r.Recipe.Stages)-1)].Data != "world" {
+	if last.Data != "world" || r.stage().Data != "world" {
 		return nil
 	}
 	e, err := rollout.New(r.Backend, r.Weights, rollout.Options{Slots: 1 << 16, Rows: 1024, Stop: []int32{r.EOS}, Seed: r.Recipe.Seed})

@@ -126,6 +126,15 @@ func TestRate(t *testing.T) {
 			t.Errorf("rate %v", constant.rate(n))
 		}
 	}
+	// A stage that became shorter than it has run.
+	for _, n := range []int{100, 101, 5000} {
+		if got := s.rate(n); !(math.Abs(got-0.2) < 1e-12) {
+			t.Errorf("rate at step %d of 100 is %v", n, got)
+		}
+	}
+	if constant.Final = 1; constant.rate(11) != 3 {
+		t.Errorf("rate %v behind the end of a constant one", constant.rate(11))
+	}
 }
 
 // chain joins the segments of a tree that is one chain.
@@ -438,6 +447,55 @@ func TestResume(t *testing.T) {
 	}
 }
 
+// TestResumeLength: a run whose last stage becomes longer, at its end too, goes on as one that was to be so long from the
+// beginning, where the rate does not depend on the length; one that becomes shorter than what is done of it is complete.
+func TestResumeLength(t *testing.T) {
+	b := backend(t, 1)
+	of := func(steps int) Recipe {
+		r := tiny()
+		r.Stages = []Stage{r.Stages[0], r.Stages[2]}
+		r.Stages[1].Steps = steps
+		return r
+	}
+	whole := func(run *Run, dir string, steps int) map[string]string {
+		t.Helper()
+		for !run.Done() {
+			step(t, run, 1)
+		}
+		if err := run.Save(dir); err != nil || run.Steps() != steps {
+			t.Fatalf("%d steps, want %d; %v", run.Steps(), steps, err)
+		}
+		return outcome(t, dir, steps)
+	}
+	want := whole(start(t, of(4), b, model.F32), t.TempDir(), 7)
+	resume := func(dir string, steps int) *Run {
+		t.Helper()
+		run, err := Resume(dir, of(steps), b, model.F32, texts)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return run
+	}
+	dir := t.TempDir()
+	whole(start(t, of(2), b, model.F32), dir, 5)
+	if run := resume(dir, 1); !run.Done() {
+		t.Error("a stage of one step goes on after two")
+	}
+	same(t, "longer after its end", want, whole(resume(dir, 4), dir, 7))
+	dir = t.TempDir()
+	run := start(t, of(3), b, model.F32)
+	step(t, run, 5)
+	if err := run.Save(dir); err != nil {
+		t.Fatal(err)
+	}
+	for steps := 1; steps <= 2; steps++ {
+		if run := resume(dir, steps); !run.Done() {
+			t.Errorf("a stage of %d steps goes on after two", steps)
+		}
+	}
+	same(t, "longer before its end", want, whole(resume(dir, 4), dir, 7))
+}
+
 // TestLearns: the loss of a short drill, of the world and of text falls.
 func TestLearns(t *testing.T) {
 	b := backend(t, 1)
@@ -475,7 +533,7 @@ func TestMastered(t *testing.T) {
 			recall = 1
 		}
 		r.state.Step++
-		r.advance(&s, recall)
+		r.advance(recall)
 		if done := r.state.Stage == 1; done != (n >= 60) { // ten halves and forty ones make 0.9
 			t.Fatalf("after %d steps: stage %d", n, r.state.Stage)
 		}

@@ -174,12 +174,12 @@ func (r *Recipe) extend(now *Recipe) error {
 	return nil
 }
 
-// rate is the learning rate at step n (from 0) of the stage.
+// rate is the learning rate at step n (from 0) of the stage; behind its end, that of the end.
 func (s *Stage) rate(n int) float64 {
 	if n < s.Warmup {
 		return s.LR * float64(n+1) / float64(s.Warmup)
 	}
-	x := float64(n) / float64(s.Steps)
+	x := min(1, float64(n)/float64(s.Steps))
 	if x <= s.Flat {
 		return s.LR
 	}

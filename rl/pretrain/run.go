@@ -41,7 +41,7 @@ type Run struct {
 type state struct {
 	Recipe Recipe    `json:"recipe"`
 	Stage  int       `json:"stage"`
-	Step   int       `json:"step"`   // within the stage
+	Step   int       `json:"step"`   // within the stage; in the last one all of them, so that it may become longer
 	Total  int       `json:"total"`  // steps in all
 	Tokens int       `json:"tokens"` // trained on
 	Recall []float64 `json:"recall"` // of the last steps of the drill
@@ -112,7 +112,8 @@ func New(r Recipe, b kernels.Backend, p model.Precision, tok *tokenizer.Tokenize
 }
 
 // Resume continues the newest checkpoint in dir with the recipe it began with; only the last
-// stage may have become longer or shorter.
+// stage may have become longer, also after its end, or shorter. Steps that are done stay as they are: the learning
+// rate is that of the new length from here on, and a stage that is now shorter than what is done of it is complete.
 func Resume(dir string, r Recipe, b kernels.Backend, p model.Precision, texts []string) (*Run, error) {
 	at, err := train.Newest(dir)
 	if err != nil {
@@ -163,7 +164,10 @@ func (r *Run) prepare() (err error) {
 }
 
 // Done says whether all stages are complete.
-func (r *Run) Done() bool { return r.state.Stage >= len(r.Recipe.Stages) }
+func (r *Run) Done() bool { return r.state.Stage == len(r.Recipe.Stages)-1 && r.over() }
+
+// stage is the one at work, or the last.
+func (r *Run) stage() *Stage { return &r.Recipe.Stages[r.state.Stage] }
 
 // Steps is the number of steps so far.
 func (r *Run) Steps() int { return r.state.Total }
@@ -185,7 +189,7 @@ func (r *Run) Export(dir string) error {
 
 // batch makes the data of the current step.
 func (r *Run) batch() (batch, error) {
-	s := &r.Recipe.Stages[r.state.Stage]
+	s := r.stage()
 	switch s.Data {
 	case "drill":
 		return drill(rng.At(r.Recipe.Seed, rng.Drill, uint64(r.state.Stage), uint64(r.state.Step), 0), r.words, s), nil
@@ -231,7 +235,7 @@ func (r *Run) text(s *Stage) batch {
 
 // Step runs one step.
 func (r *Run) Step(ctx context.Context) (Line, error) {
-	s := &r.Recipe.Stages[r.state.Stage]
+	s := r.stage()
 	b, err := r.batch()
 	if err != nil {
 		return Line{}, err
@@ -286,26 +290,35 @@ func (r *Run) Step(ctx context.Context) (Line, error) {
 	r.state.Total++
 	r.state.Tokens += b.tokens()
 	line.Total, line.Tokens = r.state.Total, r.state.Tokens
-	r.advance(s, line.Recall)
+	r.advance(line.Recall)
 	return line, nil
 }
 
-// advance goes to the next stage when this one has run its steps or, for a drill, is mastered.
-func (r *Run) advance(s *Stage, recall float64) {
-	const window = 50
-	mastered := false
-	if s.StopAt > 0 {
+// window is the number of steps whose recall says whether a drill is mastered.
+const window = 50
+
+// advance takes note of a step's recall and goes to the next stage, if there is one, when this one is over.
+func (r *Run) advance(recall float64) {
+	if r.stage().StopAt > 0 {
 		r.state.Recall = append(r.state.Recall, recall)
-		if n := len(r.state.Recall); n >= window {
-			r.state.Recall = slices.Clone(r.state.Recall[n-window:])
-			sum := 0.0
-			for _, v := range r.state.Recall {
-				sum += v
-			}
-			mastered = sum/window >= s.StopAt
-		}
+		r.state.Recall = slices.Clone(r.state.Recall[max(0, len(r.state.Recall)-window):])
 	}
-	if mastered || r.state.Step >= s.Steps {
+	if r.over() && r.state.Stage+1 < len(r.Recipe.Stages) {
 		r.state.Stage, r.state.Step, r.state.Recall = r.state.Stage+1, 0, nil
 	}
+}
+
+// over says whether the stage has run its steps or, for a drill, is mastered.
+func (r *Run) over() bool {
+	s := r.stage()
+	if s.StopAt > 0 && len(r.state.Recall) >= window {
+		sum := 0.0
+		for _, v := range r.state.Recall {
+			sum += v
+		}
+		if sum/window >= s.StopAt {
+			return true
+		}
+	}
+	return r.state.Step >= s.Steps
 }
