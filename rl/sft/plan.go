@@ -178,6 +178,9 @@ type batch struct {
 func plan(c Config, units []unit) []batch {
 	var all []batch
 	for epoch := range c.Epochs {
+		if c.Steps > 0 && len(all) >= c.Steps {
+			break
+		}
 		lines := c.Batch
 		for _, u := range rng.At(c.Seed, rng.Lines, uint64(epoch), 0, 0).Perm(len(units)) {
 			if lines >= c.Batch {

@@ -206,6 +206,10 @@ func TestPlan(t *testing.T) {
 	if short := plan(c, units); !reflect.DeepEqual(short, all[:5]) {
 		t.Errorf("five updates are %v", short)
 	}
+	c.Epochs = 2000 // of which only what is used is planned
+	if n := testing.AllocsPerRun(1, func() { plan(c, units) }); n > 100 {
+		t.Errorf("five updates of 2000 epochs take %v allocations", n)
+	}
 	c.Seed++
 	if other := plan(c, units); reflect.DeepEqual(other, all[:5]) {
 		t.Error("another seed has the same order")
