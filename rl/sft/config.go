@@ -70,7 +70,7 @@ func (c *Config) Validate() error {
 		{"pass_tokens", c.PassTokens, 16}, {"checkpoint", c.Checkpoint, 1}, {"keep", c.Keep, 1},
 	} {
 		if f.v < f.min || f.v > 1<<30 {
-			return fmt.Errorf("%s is %d; it must be at least %d", f.name, f.v, f.min)
+			return fmt.Errorf("%s is %d; it must lie between %d and %d", f.name, f.v, f.min, 1<<30)
 		}
 	}
 	for _, f := range []struct {

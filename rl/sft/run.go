@@ -164,6 +164,9 @@ func mean(n int, sum *float64) model.Loss {
 	}
 }
 
+// slower is what to do where the learning rate is too high.
+const slower = "a run keeps the learning rate it began with, so begin another with a lower one and another --out, from the model or from a good checkpoint: --model OUT/step-N"
+
 // Step makes one update. On error, cancellation included, nothing has changed.
 func (r *Run) Step(ctx context.Context) (Report, error) {
 	b := r.plan[r.state.Step]
@@ -185,7 +188,7 @@ func (r *Run) Step(ctx context.Context) (Report, error) {
 		return rep, err
 	}
 	if rep.GradNorm, err = r.trainer.Update(schedule); err != nil {
-		return rep, err
+		return rep, fmt.Errorf("%w: %s", err, slower)
 	}
 	rep.Loss = sum / float64(rep.Learned)
 	r.state.Step++
@@ -234,7 +237,7 @@ func (r *Run) Measure(ctx context.Context) (Measurement, error) {
 		return err
 	})
 	if err == nil && (math.IsNaN(m.Loss) || math.IsInf(m.Loss, 0)) {
-		err = fmt.Errorf("the held-out loss is %g after %d updates: the weights overflow; lower the learning rate and resume from an earlier checkpoint", m.Loss, m.Step)
+		err = fmt.Errorf("the held-out loss is %g after %d updates: the weights overflow; %s", m.Loss, m.Step, slower)
 	}
 	if err != nil {
 		return m, err

@@ -216,6 +216,29 @@ func TestMeasure(t *testing.T) {
 	}
 }
 
+// TestOverflow: weights that learned too fast are told of with advice that a user can follow.
+func TestOverflow(t *testing.T) {
+	b, c := backend(t, 1), config()
+	c.HeldOut = 0.3
+	r := begin(t, c, b, model.F32, lines(t))
+	norm := r.Weights.Params[len(r.Weights.Params)-1]
+	nan := make([]float32, norm.Rows*norm.Cols)
+	for i := range nan {
+		nan[i] = float32(math.NaN())
+	}
+	model.Set(b, norm, nan)
+	_, measured := r.Measure(context.Background())
+	_, stepped := r.Step(context.Background())
+	for _, err := range []error{measured, stepped} {
+		if err == nil || !strings.Contains(err.Error(), "is NaN after 0 updates") || !strings.Contains(err.Error(), "--model OUT/step-N") || strings.Contains(err.Error(), "resume") {
+			t.Errorf("error %v", err)
+		}
+	}
+	if r.Steps() != 0 || len(r.Measured()) != 0 {
+		t.Errorf("%d updates, measured %v", r.Steps(), r.Measured())
+	}
+}
+
 // outcome is every byte of a checkpoint and of the metrics.
 func outcome(t testing.TB, dir string, n int) map[string]string {
 	t.Helper()
@@ -362,20 +385,21 @@ func TestConfig(t *testing.T) {
 		t.Errorf("%v, %s", err, text.String())
 	}
 	for say, change := range map[string]func(*Config){
-		"epochs is 0":       func(c *Config) { c.Epochs = 0 },
-		"steps is -1":       func(c *Config) { c.Steps = -1 },
-		"batch is 0":        func(c *Config) { c.Batch = 0 },
-		"measure is 0":      func(c *Config) { c.Measure = 0 },
-		"held_out is 1.5":   func(c *Config) { c.HeldOut = 1.5 },
-		"held_out is NaN":   func(c *Config) { c.HeldOut = math.NaN() },
-		"warmup is -1":      func(c *Config) { c.Warmup = -1 },
-		"floor is 2":        func(c *Config) { c.Floor = 2 },
-		"max_tokens is 1;":  func(c *Config) { c.MaxTokens = 1 },
-		"raise pass_tokens": func(c *Config) { c.MaxTokens = 1 << 20 },
-		`long is "drop"`:    func(c *Config) { c.Long = "drop" },
-		`decay is ""`:       func(c *Config) { c.Decay = "" },
-		"YYYY-MM-DD":        func(c *Config) { c.Date = "today" },
-		"lr is -1":          func(c *Config) { c.Optim.LR = -1 },
+		"epochs is 0; it must lie between 1 and 1073741824": func(c *Config) { c.Epochs = 0 },
+		"keep is 1073741825; it must lie":                   func(c *Config) { c.Keep = 1<<30 + 1 },
+		"steps is -1":                                       func(c *Config) { c.Steps = -1 },
+		"batch is 0":                                        func(c *Config) { c.Batch = 0 },
+		"measure is 0":                                      func(c *Config) { c.Measure = 0 },
+		"held_out is 1.5":                                   func(c *Config) { c.HeldOut = 1.5 },
+		"held_out is NaN":                                   func(c *Config) { c.HeldOut = math.NaN() },
+		"warmup is -1":                                      func(c *Config) { c.Warmup = -1 },
+		"floor is 2":                                        func(c *Config) { c.Floor = 2 },
+		"max_tokens is 1;":                                  func(c *Config) { c.MaxTokens = 1 },
+		"raise pass_tokens":                                 func(c *Config) { c.MaxTokens = 1 << 20 },
+		`long is "drop"`:                                    func(c *Config) { c.Long = "drop" },
+		`decay is ""`:                                       func(c *Config) { c.Decay = "" },
+		"YYYY-MM-DD":                                        func(c *Config) { c.Date = "today" },
+		"lr is -1":                                          func(c *Config) { c.Optim.LR = -1 },
 	} {
 		c := Default()
 		change(&c)
