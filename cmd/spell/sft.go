@@ -151,6 +151,7 @@ func (e *engine) learn(cmd *cobra.Command, run *sft.Run, out string) error {
 		return fmt.Errorf("%w after update %d; go on with the same command and --resume", errInterrupted, run.Steps())
 	}
 	start, first, saved := time.Now(), run.Steps(), run.Steps()
+	measured := false // since it was saved
 	since := window{began: time.Now()}
 	for {
 		if run.Due() {
@@ -165,12 +166,13 @@ func (e *engine) learn(cmd *cobra.Command, run *sft.Run, out string) error {
 			if err := run.Log(out, m); err != nil {
 				return err
 			}
+			measured = true
 		}
-		if n := run.Steps(); n > saved && (n%run.Config.Checkpoint == 0 || run.Done()) {
+		if n := run.Steps(); n > saved && (n%run.Config.Checkpoint == 0 || run.Done()) || measured && run.Done() {
 			if err := run.Save(out); err != nil {
 				return err
 			}
-			saved = n
+			saved, measured = n, false
 		}
 		if run.Done() {
 			return nil

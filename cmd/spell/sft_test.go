@@ -1,6 +1,9 @@
 package main
 
 import (
+	"bytes"
+	"encoding/json"
+	"fmt"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -80,5 +83,37 @@ func TestSFTErrors(t *testing.T) {
 		{[]string{"int8"}, []string{"--data", good, "--precision", "int8"}},
 	} {
 		spell(t, "", append([]string{"sft", "--out", out}, c.args...)...).fails(t, c.want...)
+	}
+}
+
+// TestSFTLastMeasurement: a run that was stopped in its last measurement has it in its checkpoint once it was resumed.
+func TestSFTLastMeasurement(t *testing.T) {
+	dir := t.TempDir()
+	var data strings.Builder
+	for i := range 4 {
+		fmt.Fprintf(&data, "{\"prompt\": \"number %d ?\", \"answer\": \" it is %d .\"}\n", i, i)
+	}
+	out := filepath.Join(dir, "run")
+	args := []string{"sft", "--data", write(t, filepath.Join(dir, "data.jsonl"), data.String()), "--out", out, "--held-out", "0.3", "--epochs", "2", "--quiet"}
+	succeed(t, "", args...)
+	path := filepath.Join(out, "step-000002", "state.json")
+	whole, metrics := read(t, path), read(t, filepath.Join(out, "metrics.jsonl"))
+	// As Ctrl-C leaves it: the last measurement is neither in the state nor counted among the metrics.
+	state := decode[map[string]any](t, string(whole))
+	run := state["run"].(map[string]any)
+	run["measured"] = run["measured"].([]any)[:1]
+	run["log"].(map[string]any)["metrics.jsonl"] = bytes.LastIndexByte(metrics[:len(metrics)-1], '\n') + 1
+	stopped, err := json.Marshal(state)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, path, string(stopped))
+	for range 2 {
+		if said := succeed(t, "", append(args, "--resume")...); !strings.Contains(said, "held-out loss, before → after") {
+			t.Errorf("%s", said)
+		}
+		if !bytes.Equal(read(t, path), whole) || !bytes.Equal(read(t, filepath.Join(out, "metrics.jsonl")), metrics) {
+			t.Errorf("the checkpoint has %s\nwant %s", read(t, path), whole)
+		}
 	}
 }
