@@ -13,6 +13,7 @@ import (
 	"spell/rl/corpus"
 	"spell/rl/pretrain"
 	"spell/rl/settings"
+	"spell/tokenizer"
 )
 
 // pretrainFlags are what the user said.
@@ -84,22 +85,25 @@ func (e *engine) pretrain(cmd *cobra.Command, t pretrainFlags) error {
 	if p == model.Int8 {
 		return errors.New("--precision int8 is for generating and scoring; weights that are trained need f32 or bf16")
 	}
-	_, available := machine()
-	if err := recipe.Fit(b, p, available); err != nil {
-		return err
-	}
+	var tok *tokenizer.Tokenizer
 	if going {
-		run, err := pretrain.Resume(t.out, recipe, b, p, texts)
-		if err != nil {
-			return err
-		}
-		return pretrainLoop(cmd, run, t.out, e.quiet)
+		tok, err = pretrain.SavedTokenizer(t.out)
+	} else {
+		tok, err = pretrain.Tokenizer(&recipe, texts)
 	}
-	tok, err := pretrain.Tokenizer(&recipe, texts)
 	if err != nil {
 		return err
 	}
-	run, err := pretrain.New(recipe, b, p, tok, texts)
+	_, available := machine()
+	if err := recipe.Fit(b, p, tok, available); err != nil {
+		return err
+	}
+	var run *pretrain.Run
+	if going {
+		run, err = pretrain.Resume(t.out, recipe, b, p, texts)
+	} else {
+		run, err = pretrain.New(recipe, b, p, tok, texts)
+	}
 	if err != nil {
 		return err
 	}

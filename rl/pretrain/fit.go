@@ -4,6 +4,7 @@ import (
 	"spell/kernels"
 	"spell/model"
 	"spell/rl/fit"
+	"spell/tokenizer"
 )
 
 // need is the memory of a run of the recipe on b.
@@ -13,9 +14,14 @@ func (r *Recipe) need(b kernels.Backend, p model.Precision) (int, error) {
 }
 
 // Fit refuses a recipe that takes more than the available bytes, and says the largest pass_tokens and moments with
-// which it would not. 0 is a machine that does not tell.
-func (r *Recipe) Fit(b kernels.Backend, p model.Precision, available int64) error {
-	return fit.Passes(r.PassTokens, 64, r.Moments, available, func(tokens int, moments model.Moments) (int, error) {
+// which it would not; and one whose passes do not hold what its stages make with the tokenizer. 0 is a machine that does
+// not tell.
+func (r *Recipe) Fit(b kernels.Backend, p model.Precision, tok *tokenizer.Tokenizer, available int64) error {
+	least, err := r.least(tok)
+	if err != nil {
+		return err
+	}
+	return fit.Passes(r.PassTokens, least, r.Moments, available, func(tokens int, moments model.Moments) (int, error) {
 		c := *r
 		c.PassTokens, c.Moments = tokens, moments
 		return c.need(b, p)

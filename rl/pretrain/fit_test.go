@@ -2,11 +2,17 @@ package pretrain
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
 	"spell/kernels/cpu"
 	"spell/model"
+	"spell/model/forest"
+	"spell/rl/corpus/world"
+	"spell/rl/role"
+	"spell/tensor/rng"
+	"spell/tokenizer"
 )
 
 // TestFit: a recipe that does not fit is refused with the largest pass that would.
@@ -26,14 +32,15 @@ func TestFit(t *testing.T) {
 		}
 		return n
 	}
+	tok, _ := tokens(t)
 	all := need(r.PassTokens)
 	for _, enough := range []int{0, all} {
-		if err := r.Fit(b, model.F32, int64(enough)); err != nil {
+		if err := r.Fit(b, model.F32, tok, int64(enough)); err != nil {
 			t.Errorf("%d bytes: %v", enough, err)
 		}
 	}
 	available := all - 16<<20
-	err = r.Fit(b, model.F32, int64(available))
+	err = r.Fit(b, model.F32, tok, int64(available))
 	if err == nil {
 		t.Fatalf("%d of %d bytes are enough", available, all)
 	}
@@ -48,13 +55,94 @@ func TestFit(t *testing.T) {
 	if available, err = less.need(b, model.F32); err != nil {
 		t.Fatal(err)
 	}
-	if err := less.Fit(b, model.F32, int64(available)); err != nil {
+	if err := less.Fit(b, model.F32, tok, int64(available)); err != nil {
 		t.Error(err)
 	}
-	if err := r.Fit(b, model.F32, int64(available)); err == nil || !strings.HasSuffix(err.Error(), " or moments int8") {
+	if err := r.Fit(b, model.F32, tok, int64(available)); err == nil || !strings.HasSuffix(err.Error(), " or moments int8") {
 		t.Errorf("%v", err)
 	}
-	if err := r.Fit(b, model.F32, 1<<20); err == nil || !strings.Contains(err.Error(), "smaller model") {
+	if err := r.Fit(b, model.F32, tok, 1<<20); err == nil || !strings.Contains(err.Error(), "smaller model") {
 		t.Errorf("%v", err)
 	}
+	// Passes that would fit but do not hold what the world makes are not advised.
+	least, err := r.least(tok)
+	if err != nil || need(leastPass) >= need(least) {
+		t.Fatalf("%d tokens take %d bytes, %d %d; %v", leastPass, need(leastPass), least, need(least), err)
+	}
+	if err := r.Fit(b, model.F32, tok, int64(need(least)-1)); err == nil || strings.Contains(err.Error(), "with pass_tokens") {
+		t.Errorf("%d tokens are the least: %v", least, err)
+	}
+	if err := r.Fit(b, model.F32, tok, int64(need(least))); err == nil || !strings.Contains(err.Error(), "with pass_tokens") {
+		t.Errorf("%d tokens are enough: %v", least, err)
+	}
+	if r.PassTokens = least - 1; r.Fit(b, model.F32, tok, 0) == nil {
+		t.Errorf("%d tokens are enough", r.PassTokens)
+	}
+}
+
+// TestLeast: no example of the world needs larger passes than the bound, which is not far above; the drill is exact, and
+// what is less, or wants words that there are not, is refused before anything is trained.
+func TestLeast(t *testing.T) {
+	tok, eos := tokens(t)
+	b := backend(t, 1)
+	r := World()
+	r.PassTokens = 1 << 20
+	prompts, err := role.Load("compact")
+	if err != nil {
+		t.Fatal(err)
+	}
+	least, err := r.least(tok)
+	if err != nil {
+		t.Fatal(err)
+	}
+	most := 0
+	for i := range r.Stages {
+		s := &r.Stages[i]
+		if s.Data != "world" {
+			continue
+		}
+		mix, err := world.NewTraining(prompts, *s.Mixture)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for k := range uint64(400) {
+			f, _ := example(rng.At(9, rng.Gaps, k, 0, 0), tok, mix.Example(9, k), eos, s)
+			most = max(most, f.Stems())
+			if _, err := forest.Lay(f, forest.Room{Stems: least, Batch: least}); err != nil {
+				t.Fatalf("stage %q: %v", s.Name, err)
+			}
+		}
+	}
+	if least > 3*most {
+		t.Errorf("passes have to hold %d tokens, for examples of %d", least, most)
+	}
+	few, err := tokenizer.Train(slices.Values(texts), tokenizer.TrainOptions{VocabSize: 258, Special: []string{End}, Pattern: tokenizer.GPT2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		tok    *tokenizer.Tokenizer
+		change func(*Recipe)
+		say    []string
+	}{
+		{tok, func(r *Recipe) { r.PassTokens = 100 }, []string{`"world"`, "pass_tokens is 100", "raise pass_tokens"}},
+		{tok, func(r *Recipe) { r.PassTokens, r.Stages[0].Pairs, r.Stages[0].Queries = 1799, 100, 800 }, []string{`"drill"`, "pass_tokens is 1799", "1800 tokens"}},
+		{tok, func(r *Recipe) { r.Stages[0].Pairs = 900 }, []string{`"drill": pairs is 900`, "; lower pairs"}},
+		{few, func(*Recipe) {}, []string{`"drill": pairs is 4`, "vocab of 258; raise vocab or lower"}},
+	} {
+		r := tiny()
+		tt.change(&r)
+		_, started := New(r, b, model.F32, tt.tok, texts)
+		for _, err := range []error{started, r.Fit(b, model.F32, tt.tok, 0)} {
+			for _, say := range tt.say {
+				if err == nil || !strings.Contains(err.Error(), say) {
+					t.Errorf("error %v, want %q in it", err, say)
+				}
+			}
+		}
+	}
+	r = tiny()
+	r.PassTokens, r.Stages = 1800, r.Stages[:1]
+	r.Stages[0].Pairs, r.Stages[0].Queries, r.Stages[0].Slack = 100, 800, 0
+	step(t, start(t, r, b, model.F32), 1)
 }

@@ -550,8 +550,11 @@ func TestRecipeErrors(t *testing.T) {
 		}
 	}
 	for say, change := range map[string]func(*Recipe){
-		"stages is empty":       func(r *Recipe) { r.Stages = nil },
-		"vocab 3":               func(r *Recipe) { r.Vocab = 3 },
+		"stages is empty":                                                  func(r *Recipe) { r.Stages = nil },
+		"vocab is 3; it must lie between 258 and":                          func(r *Recipe) { r.Vocab = 3 },
+		"pass_tokens is 1073741825; it must lie between 64 and 1073741824": func(r *Recipe) { r.PassTokens = 1<<30 + 1 },
+		"queries must lie between 1 and 16777216":                          func(r *Recipe) { r.Stages[0].Queries = 1 << 62 },
+		"tokens is 16777217; it must lie between":                          func(r *Recipe) { r.Stages[1].Tokens = 1<<24 + 1 },
 		`data "poem"`:           func(r *Recipe) { r.Stages[0].Data = "poem" },
 		"0 steps":               func(r *Recipe) { r.Stages[1].Steps = 0 },
 		"lr, flat and final":    func(r *Recipe) { r.Stages[1].LR = math.NaN() },

@@ -128,8 +128,13 @@ func (r *Recipe) Validate() error {
 	if len(r.Stages) == 0 {
 		return fmt.Errorf("stages is empty")
 	}
-	if r.Vocab < 258 || r.PassTokens < 64 || r.PassTokens > 1<<30 || r.Checkpoint < 1 {
-		return fmt.Errorf("vocab %d, pass_tokens %d and checkpoint %d must be at least 258, 64 and 1", r.Vocab, r.PassTokens, r.Checkpoint)
+	for _, f := range []struct {
+		name   string
+		v, min int
+	}{{"vocab", r.Vocab, 258}, {"pass_tokens", r.PassTokens, leastPass}, {"checkpoint", r.Checkpoint, 1}} {
+		if f.v < f.min || f.v > 1<<30 {
+			return fmt.Errorf("%s is %d; it must lie between %d and %d", f.name, f.v, f.min, 1<<30)
+		}
 	}
 	for i := range r.Stages {
 		s := &r.Stages[i]
@@ -140,10 +145,10 @@ func (r *Recipe) Validate() error {
 			return fmt.Errorf("stage %q has %d steps, %d of warm-up and slack %d; they must not be negative, and steps positive", s.Name, s.Steps, s.Warmup, s.Slack)
 		case !(s.LR >= 0 && s.LR <= 1) || !(s.Flat >= 0 && s.Flat <= 1) || !(s.Final >= 0 && s.Final <= 1) || !(s.Embed >= 0) || !(s.Decay >= 0):
 			return fmt.Errorf("stage %q: lr, flat and final must lie in [0, 1], embed and decay must not be negative", s.Name)
-		case (s.Data == "drill" || s.Batch != 0) && (s.Batch < 1 || s.Pairs < 1 || s.Queries < 1):
-			return fmt.Errorf("stage %q: batch, pairs and queries must be positive", s.Name)
+		case (s.Data == "drill" || s.Batch != 0) && (min(s.Batch, s.Pairs, s.Queries) < 1 || max(s.Batch, s.Pairs, s.Queries) > 1<<24):
+			return fmt.Errorf("stage %q: batch, pairs and queries must lie between 1 and %d", s.Name, 1<<24)
 		case s.Data != "drill" && (s.Tokens < 1 || s.Tokens > 1<<24):
-			return fmt.Errorf("stage %q: tokens is %d; it must be positive", s.Name, s.Tokens)
+			return fmt.Errorf("stage %q: tokens is %d; it must lie between 1 and %d", s.Name, s.Tokens, 1<<24)
 		case s.Data == "world" && s.Mixture == nil:
 			return fmt.Errorf("stage %q: mixture is missing", s.Name)
 		}

@@ -140,6 +140,15 @@ func Resume(dir string, r Recipe, b kernels.Backend, p model.Precision, texts []
 	return run, restore(run.trainer)
 }
 
+// SavedTokenizer is that of the newest checkpoint in dir.
+func SavedTokenizer(dir string) (*tokenizer.Tokenizer, error) {
+	at, err := train.Newest(dir)
+	if err != nil {
+		return nil, err
+	}
+	return tokenizer.Load(filepath.Join(at, "tokenizer.json"))
+}
+
 func (r *Run) prepare() (err error) {
 	if err := r.Recipe.Validate(); err != nil {
 		return err
@@ -157,6 +166,9 @@ func (r *Run) prepare() (err error) {
 			return fmt.Errorf("stage %q trains on text and there is none; name a folder with --docs", s.Name)
 		}
 		r.mixtures = append(r.mixtures, t)
+	}
+	if _, err = r.Recipe.least(r.Tok); err != nil {
+		return err
 	}
 	r.words = words(r.Tok)
 	r.trainer, err = train.New(r.Backend, r.Weights, r.Recipe.Optim, r.Recipe.room(), true)
