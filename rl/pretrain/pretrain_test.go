@@ -496,6 +496,72 @@ func TestResumeLength(t *testing.T) {
 	same(t, "longer before its end", want, whole(resume(dir, 4), dir, 7))
 }
 
+// TestResumeErrors: what is not of one run is refused in a sentence that names the checkpoint.
+func TestResumeErrors(t *testing.T) {
+	b := backend(t, 1)
+	dir := t.TempDir()
+	run := start(t, tiny(), b, model.F32)
+	step(t, run, 4)
+	if err := run.Save(dir); err != nil {
+		t.Fatal(err)
+	}
+	at := filepath.Join(dir, train.Name(4))
+	resume := func(what, say string, texts []string) {
+		t.Helper()
+		if _, err := Resume(dir, tiny(), b, model.F32, texts); err == nil || !strings.HasPrefix(err.Error(), at+": ") || !strings.Contains(err.Error(), say) {
+			t.Errorf("%s: error %v, want %q", what, err, say)
+		}
+	}
+	resume("a text is missing", "the same --docs", texts[:2])
+	resume("texts are joined", "the same --docs", []string{texts[0] + texts[1], texts[2]})
+	spoil := func(name string, change func(string) string) (mend func()) {
+		path := filepath.Join(at, name)
+		raw, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		changed := change(string(raw))
+		if changed == string(raw) {
+			t.Fatalf("%s stays as it is", name)
+		}
+		if err := os.WriteFile(path, []byte(changed), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		return func() { os.WriteFile(path, raw, 0o666) }
+	}
+	for _, c := range [][2]string{{`"stage": 1`, `"stage": -1`}, {`"stage": 1`, `"stage": 3`}, {`"step": 1`, `"step": -1`}, {`"step": 1`, `"step": 3`}, {`"total": 4`, `"total": 0`}} {
+		mend := spoil("state.json", func(s string) string { return strings.Replace(s, c[0], c[1], 1) })
+		resume(c[1], "its state is after step", texts)
+		mend()
+	}
+	mend := spoil("tokenizer.json", func(s string) string { return strings.ReplaceAll(s, "|end|", "|other|") })
+	resume("another end", "no "+End, texts)
+	mend()
+	fewer, err := tokenizer.Train(slices.Values(texts), tokenizer.TrainOptions{VocabSize: 270, Special: []string{End}, Pattern: tokenizer.GPT2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := fewer.WriteFile(filepath.Join(at, "tokenizer.json")); err != nil {
+		t.Fatal(err)
+	}
+	resume("another tokenizer", "the tokenizer has 270 tokens and the model ", texts)
+}
+
+// TestOverflow: an update that is left out is told of with advice that a user can follow.
+func TestOverflow(t *testing.T) {
+	b := backend(t, 1)
+	run := start(t, tiny(), b, model.F32)
+	last := run.Weights.Params[len(run.Weights.Params)-1]
+	nan := make([]float32, last.Rows*last.Cols)
+	for i := range nan {
+		nan[i] = float32(math.NaN())
+	}
+	model.Set(b, last, nan)
+	if _, err := run.Step(context.Background()); err == nil || !strings.Contains(err.Error(), "is NaN after 0 updates") || !strings.Contains(err.Error(), `lower lr of stage "drill" in --config and another --out`) {
+		t.Errorf("error %v", err)
+	}
+}
+
 // TestLearns: the loss of a short drill, of the world and of text falls.
 func TestLearns(t *testing.T) {
 	b := backend(t, 1)

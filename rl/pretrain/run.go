@@ -2,6 +2,8 @@ package pretrain
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"iter"
 	"path/filepath"
@@ -44,6 +46,7 @@ type state struct {
 	Step   int       `json:"step"`   // within the stage; in the last one all of them, so that it may become longer
 	Total  int       `json:"total"`  // steps in all
 	Tokens int       `json:"tokens"` // trained on
+	Texts  string    `json:"texts"`  // what they hash to
 	Recall []float64 `json:"recall"` // of the last steps of the drill
 }
 
@@ -107,7 +110,7 @@ func New(r Recipe, b kernels.Backend, p model.Precision, tok *tokenizer.Tokenize
 		return nil, err
 	}
 	w.Initialize(b, r.Seed, r.Init)
-	run := &Run{Recipe: r, Backend: b, Weights: w, Tok: tok, EOS: eos, texts: texts, state: state{Recipe: r}}
+	run := &Run{Recipe: r, Backend: b, Weights: w, Tok: tok, EOS: eos, texts: texts, state: state{Recipe: r, Texts: fingerprint(texts)}}
 	return run, run.prepare()
 }
 
@@ -119,13 +122,11 @@ func Resume(dir string, r Recipe, b kernels.Backend, p model.Precision, texts []
 	if err != nil {
 		return nil, err
 	}
-	tok, err := tokenizer.Load(filepath.Join(at, "tokenizer.json"))
-	if err != nil {
+	run := &Run{Backend: b, texts: texts}
+	if run.Tok, err = tokenizer.Load(filepath.Join(at, "tokenizer.json")); err != nil {
 		return nil, err
 	}
 	p.Moments = r.Moments
-	run := &Run{Backend: b, Tok: tok, texts: texts}
-	run.EOS, _ = tok.Special(End)
 	var restore func(*train.Trainer) error
 	if run.Weights, restore, err = train.Resume(b, at, p, &run.state); err != nil {
 		return nil, err
@@ -134,6 +135,9 @@ func Resume(dir string, r Recipe, b kernels.Backend, p model.Precision, texts []
 		return nil, fmt.Errorf("%s: %w", at, err)
 	}
 	run.Recipe = run.state.Recipe
+	if err := run.check(); err != nil {
+		return nil, fmt.Errorf("%s: %w", at, err)
+	}
 	if err := run.prepare(); err != nil {
 		return nil, err
 	}
@@ -147,6 +151,33 @@ func SavedTokenizer(dir string) (*tokenizer.Tokenizer, error) {
 		return nil, err
 	}
 	return tokenizer.Load(filepath.Join(at, "tokenizer.json"))
+}
+
+// check refuses a checkpoint whose parts are not of one run, and other texts than it began with.
+func (r *Run) check() error {
+	s, stages, ok := &r.state, r.Recipe.Stages, false
+	if s.Stage < 0 || s.Stage >= len(stages) || s.Step < 0 || s.Step > s.Total || s.Stage < len(stages)-1 && s.Step >= stages[s.Stage].Steps || s.Tokens < 0 {
+		return fmt.Errorf("its state is after step %d of stage %d, %d steps and %d tokens in all, which the recipe never is; resume from an earlier checkpoint", s.Step, s.Stage, s.Total, s.Tokens)
+	}
+	if r.EOS, ok = r.Tok.Special(End); !ok {
+		return fmt.Errorf("the tokenizer has no %s token; resume from an earlier checkpoint", End)
+	}
+	if n := r.Tok.VocabSize(); n != r.Weights.Vocab {
+		return fmt.Errorf("the tokenizer has %d tokens and the model %d; resume from an earlier checkpoint", n, r.Weights.Vocab)
+	}
+	if s.Texts != fingerprint(r.texts) {
+		return fmt.Errorf("the texts are not those the run began with; resume with the same --docs, unchanged")
+	}
+	return nil
+}
+
+// fingerprint tells the texts of a run from any others.
+func fingerprint(texts []string) string {
+	h := sha256.New()
+	for _, t := range texts {
+		fmt.Fprintf(h, "%d %s\n", len(t), t)
+	}
+	return hex.EncodeToString(h.Sum(nil))
 }
 
 func (r *Run) prepare() (err error) {
@@ -295,7 +326,7 @@ func (r *Run) Step(ctx context.Context) (Line, error) {
 	}
 	r.trainer.Optim.LR, r.trainer.Optim.EmbedScale, r.trainer.Optim.WeightDecay = line.LR, s.Embed, s.Decay
 	if line.GradNorm, err = r.trainer.Update(1); err != nil {
-		return line, err
+		return line, fmt.Errorf("%w: a run keeps the rates it began with, so begin another with a lower lr of stage %q in --config and another --out", err, s.Name)
 	}
 	line.Recall = float64(right) / float64(max(scoredTokens, 1))
 	r.state.Step++
