@@ -10,11 +10,13 @@ import (
 	"spell/kernels/tally"
 	"spell/model"
 	"spell/model/forest"
+	"spell/model/rollout"
 	"spell/model/train"
 )
 
-// Trainer is the bytes that a run takes on b which trains a model and does not generate.
-func Trainer(b kernels.Backend, m model.Config, p model.Precision, o train.Optim, room forest.Room) (int, error) {
+// Trainer is the bytes that a run takes on b which trains a model and, beside the trainer, has an engine for each of tests
+// to generate with it.
+func Trainer(b kernels.Backend, m model.Config, p model.Precision, o train.Optim, room forest.Room, tests ...rollout.Options) (int, error) {
 	t := tally.New(tally.Rates{})
 	w, err := model.NewWeights(t, m, p, true)
 	if err != nil {
@@ -24,9 +26,14 @@ func Trainer(b kernels.Backend, m model.Config, p model.Precision, o train.Optim
 	if err != nil {
 		return 0, err
 	}
+	for _, test := range tests {
+		if _, err := rollout.New(t, w, test); err != nil {
+			return 0, err
+		}
+	}
 	n := t.Bytes() + Program.Bytes
 	if host, ok := b.(tally.Host); ok {
-		// What products read, a short step shows.
+		// What products read, a short step shows; generating reads no other weights.
 		short := forest.Forest{{Parent: -1, Tokens: make([]int32, 2), Loss: true}}
 		if _, err := trainer.Accumulate(short, func([]forest.Scored, []model.Stat, []float32, []float32) {}); err != nil {
 			return 0, err

@@ -3,14 +3,19 @@ package pretrain
 import (
 	"spell/kernels"
 	"spell/model"
+	"spell/model/rollout"
 	"spell/rl/fit"
 	"spell/tokenizer"
 )
 
-// need is the memory of a run of the recipe on b.
+// need is the memory of a run of the recipe on b, that of its gates included.
 func (r *Recipe) need(b kernels.Backend, p model.Precision) (int, error) {
 	p.Moments = r.Moments
-	return fit.Trainer(b, r.Model(r.Vocab, 0), p, r.Optim, r.room())
+	var tests []rollout.Options
+	if r.gated() {
+		tests = append(tests, r.testing(0))
+	}
+	return fit.Trainer(b, r.Model(r.Vocab, 0), p, r.Optim, r.room(), tests...)
 }
 
 // Fit refuses a recipe that takes more than the available bytes, and says the largest pass_tokens and moments with

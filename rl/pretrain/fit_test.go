@@ -9,6 +9,7 @@ import (
 	"spell/kernels/cpu"
 	"spell/model"
 	"spell/model/forest"
+	"spell/model/rollout"
 	"spell/rl/corpus/world"
 	"spell/rl/role"
 	"spell/tensor/rng"
@@ -77,6 +78,36 @@ func TestFit(t *testing.T) {
 	}
 	if r.PassTokens = least - 1; r.Fit(b, model.F32, tok, 0) == nil {
 		t.Errorf("%d tokens are enough", r.PassTokens)
+	}
+}
+
+// TestFitGates: a run that ends on the world has memory for its gates, which are no part of others.
+func TestFitGates(t *testing.T) {
+	b := backend(t, 1)
+	r := tiny()
+	r.Stages[1], r.Stages[2] = r.Stages[2], r.Stages[1]
+	run := start(t, r, b, model.F32)
+	r.Vocab = run.Tok.VocabSize()
+	e, err := rollout.New(b, run.Weights, r.testing(run.EOS))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Free()
+	want := 0
+	for _, part := range e.Parts() {
+		want += part.Bytes
+	}
+	gated, err := r.need(b, model.F32)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Stages[1], r.Stages[2] = r.Stages[2], r.Stages[1]
+	plain, err := r.need(b, model.F32)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if more := gated - plain; more > want || more < want-want/20 { // real arenas are rounded up
+		t.Errorf("%d bytes with gates and %d without, want %d more", gated, plain, want)
 	}
 }
 

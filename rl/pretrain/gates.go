@@ -18,14 +18,22 @@ type gate struct {
 	least float64
 }
 
+// gated says whether a run of the recipe ends on the world.
+func (r *Recipe) gated() bool { return r.Stages[len(r.Stages)-1].Data == "world" }
+
+// testing is what the gates generate with.
+func (r *Recipe) testing(eos int32) rollout.Options {
+	return rollout.Options{Slots: 1 << 16, Rows: 1024, Stop: []int32{eos}, Seed: r.Seed}
+}
+
 // Gates tests the model on the generated world: what self-play needs of it, and how its accuracy
 // falls with the number of documents. Runs that do not end on the world have none.
 func (r *Run) Gates(ctx context.Context, w io.Writer) error {
-	last := r.Recipe.Stages[len(r.Recipe.Stages)-1]
-	if last.Data != "world" || r.stage().Data != "world" {
+	if !r.Recipe.gated() || r.stage().Data != "world" {
 		return nil
 	}
-	e, err := rollout.New(r.Backend, r.Weights, rollout.Options{Slots: 1 << 16, Rows: 1024, Stop: []int32{r.EOS}, Seed: r.Recipe.Seed})
+	last := r.Recipe.Stages[len(r.Recipe.Stages)-1]
+	e, err := rollout.New(r.Backend, r.Weights, r.Recipe.testing(r.EOS))
 	if err != nil {
 		return err
 	}
