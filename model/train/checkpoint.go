@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"spell/kernels"
 	"spell/model"
@@ -93,28 +94,45 @@ func (t *Trainer) Save(dir string, n, keep int, run any, extra func(dir string) 
 		os.Rename(old, final)
 		return fail(err)
 	}
-	if err := os.RemoveAll(old); err != nil {
-		return err
+	if err := atomicfile.SyncDir(dir); err != nil { // before any other goes
+		return fmt.Errorf("checkpoint %s is complete, but its folder could not be synced: %w; earlier checkpoints are untouched", final, err)
 	}
+	return tidy(dir, keep)
+}
+
+// tidy removes all but the newest keep checkpoints, and what saves left that were killed.
+func tidy(dir string, keep int) error {
 	all, err := List(dir)
 	if err != nil {
 		return err
 	}
-	for len(all) > keep {
-		// Renamed first: what is killed half-way through its removal is no checkpoint.
-		gone := filepath.Join(dir, unfinished+all[0])
-		if err := os.Rename(filepath.Join(dir, all[0]), gone); err != nil {
-			return err
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		name := e.Name()
+		gone := filepath.Join(dir, unfinished+name)
+		switch {
+		case strings.HasPrefix(name, unfinished):
+			gone = filepath.Join(dir, name)
+		case strings.HasPrefix(name, replaced), slices.Contains(all[:max(0, len(all)-keep)], name):
+			// Renamed first: what is killed half-way through its removal is no checkpoint.
+			if err := errors.Join(os.RemoveAll(gone), os.Rename(filepath.Join(dir, name), gone)); err != nil {
+				return err
+			}
+		default:
+			continue
 		}
 		if err := os.RemoveAll(gone); err != nil {
 			return err
 		}
-		all = all[1:]
 	}
 	return nil
 }
 
-// List names the complete checkpoints in dir, oldest first.
+// List names the complete checkpoints in dir, oldest first. One that a killed save had set aside, and no other had
+// replaced yet, is put back.
 func List(dir string) ([]string, error) {
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -124,10 +142,21 @@ func List(dir string) ([]string, error) {
 	}
 	var names []string
 	for _, e := range entries {
+		name, aside := strings.CutPrefix(e.Name(), replaced)
 		var n int
-		if _, err := fmt.Sscanf(e.Name(), "step-%d", &n); err == nil && e.IsDir() && e.Name() == Name(n) {
-			names = append(names, e.Name())
+		if _, err := fmt.Sscanf(name, "step-%d", &n); err != nil || !e.IsDir() || name != Name(n) {
+			continue
 		}
+		if aside {
+			final := filepath.Join(dir, name)
+			if _, err := os.Lstat(final); !errors.Is(err, fs.ErrNotExist) {
+				continue
+			}
+			if err := os.Rename(filepath.Join(dir, e.Name()), final); err != nil {
+				return nil, err
+			}
+		}
+		names = append(names, name)
 	}
 	slices.SortFunc(names, func(a, b string) int { return cmp.Or(cmp.Compare(len(a), len(b)), cmp.Compare(a, b)) }) // step-1000000 is longer
 	return names, nil

@@ -188,6 +188,48 @@ func TestSaveIsWhole(t *testing.T) {
 	}
 }
 
+// TestSaveKilled: wherever a save of the same step is killed, a whole checkpoint of it is found, and the next save leaves
+// nothing of what was killed.
+func TestSaveKilled(t *testing.T) {
+	tr := newTrainer(t, model.F32, optim)
+	steps(t, tr, 0, 1)
+	for name, kill := range map[string]func(at func(name string) string){
+		"while writing":       func(at func(string) string) { os.Mkdir(at(unfinished+Name(3)), 0o777) },
+		"between the renames": func(at func(string) string) { os.Rename(at(Name(3)), at(replaced+Name(3))) },
+		"removing the old": func(at func(string) string) {
+			os.Mkdir(at(replaced+Name(3)), 0o777)
+			os.MkdirAll(filepath.Join(at(unfinished+replaced+Name(3)), "half"), 0o777)
+		},
+		"removing another": func(at func(string) string) {
+			os.Rename(at(Name(2)), at(unfinished+Name(2)))
+			os.Mkdir(at(unfinished+replaced+Name(2)), 0o777)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			at := func(name string) string { return filepath.Join(dir, name) }
+			for n := 2; n <= 3; n++ {
+				if err := tr.Save(dir, n, 2, progress{At: n}, nil); err != nil {
+					t.Fatal(err)
+				}
+			}
+			whole := content(t, at(Name(3)))
+			kill(at)
+			newest, err := Newest(dir)
+			if err != nil || newest != at(Name(3)) || !reflect.DeepEqual(content(t, newest), whole) {
+				t.Fatalf("the newest is %q, %v", newest, err)
+			}
+			if err := tr.Save(dir, 4, 2, progress{At: 4}, nil); err != nil {
+				t.Fatal(err)
+			}
+			entries, _ := os.ReadDir(dir)
+			if len(entries) != 2 || entries[0].Name() != Name(3) || entries[1].Name() != Name(4) {
+				t.Errorf("the folder holds %v", entries)
+			}
+		})
+	}
+}
+
 // TestList: only complete checkpoints count.
 func TestList(t *testing.T) {
 	dir := t.TempDir()

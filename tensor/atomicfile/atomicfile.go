@@ -42,7 +42,7 @@ func Write(path string, write func(io.Writer) error) (err error) {
 		return fmt.Errorf("writing %s: %w", path, cause(err))
 	}
 	done = true
-	if err := syncDir(dir); err != nil {
+	if err := SyncDir(dir); err != nil {
 		return fmt.Errorf("writing %s: the file is complete, but its folder could not be synced: %w", path, cause(err))
 	}
 	return nil

@@ -2,5 +2,5 @@
 
 package atomicfile
 
-// syncDir does nothing where directories cannot be opened for syncing.
-func syncDir(string) error { return nil }
+// SyncDir does nothing where directories cannot be opened for syncing.
+func SyncDir(string) error { return nil }

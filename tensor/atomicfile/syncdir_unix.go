@@ -8,9 +8,9 @@ import (
 	"syscall"
 )
 
-// syncDir makes the rename durable. File systems that cannot sync a directory say EINVAL or
+// SyncDir makes the renames in a directory durable. File systems that cannot sync a directory say EINVAL or
 // ENOTSUP; they order renames themselves.
-func syncDir(dir string) error {
+func SyncDir(dir string) error {
 	d, err := os.Open(dir)
 	if err != nil {
 		return err
