@@ -132,8 +132,18 @@ func (c Config) Tight(prompt, answers, answer int) Config {
 	return c
 }
 
+// prompt is the tokens of the longest prompt that configuration and model allow beside the longest output.
+func (c *Config) prompt(m model.Config) (int, error) {
+	if m.Context <= c.longest() {
+		return 0, fmt.Errorf("the model's context of %d tokens holds no prompt beside an output of up to %d; lower max_question %d, max_answer %d or max_vote %d",
+			m.Context, c.longest(), c.MaxQuestion, c.MaxAnswer, c.MaxVote)
+	}
+	return min(c.MaxPrompt, m.Context-c.longest()), nil
+}
+
 // Validate refuses what no run can be made of, naming the field.
 func (c *Config) Validate() error {
+	const most = 1 << 30
 	for _, f := range []struct {
 		name string
 		v    int
@@ -145,14 +155,16 @@ func (c *Config) Validate() error {
 		{"memory_length", c.MemoryLength, 0}, {"pass_tokens", c.PassTokens, 64}, {"batch_tokens", c.BatchTokens, 64}, {"cache_tokens", c.CacheTokens, 64},
 		{"checkpoint", c.Checkpoint, 1}, {"keep", c.Keep, 1}, {"top_k", c.TopK, 0},
 	} {
-		if f.v < f.min || f.v > 1<<30 {
-			return fmt.Errorf("%s is %d; it must be at least %d", f.name, f.v, f.min)
+		if f.v < f.min || f.v > most {
+			return fmt.Errorf("%s is %d; it must lie between %d and %d", f.name, f.v, f.min, most)
 		}
 	}
 	longest, cache := c.longest(), c.leastCache()
 	switch {
 	case c.MaxRounds > 256:
 		return fmt.Errorf("max_rounds is %d; it must be at most 256", c.MaxRounds)
+	case c.Draw > maxNumber/c.Answers:
+		return fmt.Errorf("draw %d times answers %d must be at most %d", c.Draw, c.Answers, maxNumber)
 	case c.PassTokens < c.MaxPrompt:
 		return fmt.Errorf("pass_tokens is %d; a prompt has up to max_prompt %d tokens", c.PassTokens, c.MaxPrompt)
 	case c.BatchTokens < longest:
@@ -167,10 +179,10 @@ func (c *Config) Validate() error {
 		return fmt.Errorf("the reward's sigma is %g; it must be positive", c.Reward.Sigma)
 	case len(c.Tasks) == 0:
 		return fmt.Errorf("tasks is empty; name at least one of general_qa, numeric, multiple_choice")
-	case !(c.Temperature > 0 && c.Temperature <= 100):
-		return fmt.Errorf("temperature is %g; self-play needs a positive one", c.Temperature)
-	case !(c.TopP > 0 && c.TopP <= 1):
-		return fmt.Errorf("top_p is %g; it must lie in (0, 1]", c.TopP)
+	case !(float32(c.Temperature) >= 1e-4 && c.Temperature <= 100): // as the engine takes it; 0 would be no self-play
+		return fmt.Errorf("temperature is %g; it must lie between 0.0001 and 100", c.Temperature)
+	case !(float32(c.TopP) > 0 && c.TopP <= 1):
+		return fmt.Errorf("top_p is %g; it must lie in (0, 1], and above 0 also as float32", c.TopP)
 	case !(c.BadRatio >= 0 && c.BadRatio <= 100):
 		return fmt.Errorf("bad_ratio is %g; it must lie between 0 and 100", c.BadRatio)
 	case c.QuestionerBaseline != "batch" && c.QuestionerBaseline != "task":

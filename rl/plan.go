@@ -82,12 +82,16 @@ func newDry(r tally.Rates, m model.Config, p model.Precision, c Config, test *ro
 // there are none.
 func NewPlan(b kernels.Backend, m model.Config, p model.Precision, c Config, test *rollout.Options) (*Plan, error) {
 	p.Moments = c.Moments
+	prompt, err := c.prompt(m)
+	if err != nil {
+		return nil, err
+	}
 	d, err := newDry(tally.Rates{}, m, p, c, test)
 	if err != nil {
 		return nil, err
 	}
 	w, copied := d.run.Weights, d.run.copied
-	plan := &Plan{Config: c, Model: m, Precision: p, Groups: c.Questions, Prompt: max(1, min(c.MaxPrompt, m.Context-c.longest()))}
+	plan := &Plan{Config: c, Model: m, Precision: p, Groups: c.Questions, Prompt: prompt}
 	add := func(owner string, since Stage, mapped bool, parts ...model.Part) {
 		for _, part := range parts {
 			plan.Items = append(plan.Items, Item{part, owner, since, mapped})

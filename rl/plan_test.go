@@ -160,6 +160,11 @@ func TestPlanFit(t *testing.T) {
 	refusal(plan(small).Total, " or moments int8")
 
 	refusal(256<<20, "no prompt is short enough")
+
+	m.Context = c.MaxAnswer
+	if _, err := NewPlan(b, m, model.F32, c, nil); err == nil || !strings.Contains(err.Error(), "context of 4096") || !strings.Contains(err.Error(), "max_question 4096, max_answer 4096") {
+		t.Errorf("outputs as long as the context: %v", err)
+	}
 }
 
 // TestPlanWork: the work of a step against sums by hand, and the same however many groups go together.

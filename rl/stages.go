@@ -227,6 +227,9 @@ func (r *Run) encode(prefix, suffix string, n int) (prompt [][]int32, fits bool,
 	return prompt, size <= r.Config.MaxPrompt && size+n <= r.Weights.Context, nil
 }
 
+// maxNumber is how many requests of a round's stage have keys of their own.
+const maxNumber = 1 << 28
+
 // An order is n outputs of at most max tokens each. number tells the requests of a round's stage apart.
 type order struct {
 	stage   stage
@@ -241,7 +244,7 @@ func (r *Run) submit(it *item, prompt [][]int32, o order) error {
 	c := &r.Config
 	var f forest.Forest
 	at := f.Chain(-1, prompt...)
-	req := rollout.Request{Prompt: f, Key: uint64(r.step)<<40 | uint64(o.stage)<<36 | uint64(it.round)<<28 | uint64(o.number),
+	req := rollout.Request{Prompt: f, Key: uint64(r.step)<<40 | uint64(o.stage)<<36 | uint64(it.round)*maxNumber | uint64(o.number),
 		Leaves: []rollout.Leaf{{Segment: at, N: o.n, MaxTokens: o.max, Sampling: rollout.Sampling{
 			Temperature: float32(c.Temperature), TopP: float32(c.TopP), TopK: c.TopK}}}}
 	if o.enough != nil {
