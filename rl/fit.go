@@ -58,7 +58,12 @@ func (p *Plan) Fit(b kernels.Backend, test *rollout.Options, available int64) er
 			way("max_prompt %d (%s)", n, sizes(c.Tight(n, 0, 0)))
 		}
 		if n := fit.Largest(2, c.Answers, func(n int) bool { return fits(c.Tight(0, n, 0)) }); n > 0 {
-			way("answers %d (%s)", n, sizes(c.Tight(0, n, 0)))
+			fewer := c.Tight(0, n, 0)
+			votes := ""
+			if fewer.Votes != c.Votes {
+				votes = fmt.Sprintf(" and votes %d", fewer.Votes)
+			}
+			way("answers %d%s (%s)", n, votes, sizes(fewer))
 		}
 	}
 	sentence := fit.Sentence(p.Total, available)

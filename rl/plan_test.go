@@ -4,9 +4,11 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"regexp"
 	"runtime"
 	"runtime/debug"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -121,6 +123,25 @@ func TestPlanFit(t *testing.T) {
 			t.Errorf("%d bytes: %v", enough, err)
 		}
 	}
+	// advised is the configuration with the settings that a sentence names, and nothing else.
+	setting := regexp.MustCompile(`([a-z_]+) (\d+|bf16|int8)`)
+	advised := func(way string) Config {
+		t.Helper()
+		c := c
+		for _, m := range setting.FindAllStringSubmatch(way, -1) {
+			value := m[2]
+			if m[1] == "moments" {
+				value = strconv.Quote(value)
+			}
+			if err := c.Read([]byte(fmt.Sprintf("{%q: %s}", m[1], value))); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := c.Validate(); err != nil {
+			t.Errorf("%q is advice that is refused: %v", way, err)
+		}
+		return c
+	}
 	refusal := func(available int, want string) string {
 		t.Helper()
 		err := p.Fit(b, nil, int64(available))
@@ -129,6 +150,12 @@ func TestPlanFit(t *testing.T) {
 		}
 		if text := err.Error(); !strings.Contains(text, fit.Size(p.Total)) || !strings.Contains(text, fit.Size(available)) || !strings.Contains(text, want) || strings.Contains(text, "\n") {
 			t.Errorf("%q lacks %q", text, want)
+		}
+		_, ways, _ := strings.Cut(err.Error(), "; it would fit with ")
+		for _, way := range strings.Split(ways, " or ") {
+			if c := advised(way); ways != "" && plan(c).Total > available {
+				t.Errorf("with %s it takes %d of %d bytes", way, plan(c).Total, available)
+			}
 		}
 		return err.Error()[strings.Index(err.Error(), want)+len(want):]
 	}
