@@ -45,7 +45,7 @@ type Config struct {
 	MaxVote     int     `json:"max_vote" doc:"tokens of a verifier's output; paper 4,096"`
 	Answers     int     `json:"answers" doc:"G, answers to a question; paper 8"`
 	Votes       int     `json:"votes" doc:"G, votes on an answer; paper 8. 0: rule rewards alone"`
-	EarlyVotes  bool    `json:"early_votes" doc:"drop the votes still to come when the majority of all is decided; only where no votes train. Paper: no"`
+	EarlyVotes  bool    `json:"early_votes" doc:"drop the votes still to come when the majority of all is decided; only where no votes train, and of their fates the metrics count vote_disagrees alone. Paper: no"`
 
 	Questions      int     `json:"questions" doc:"N, questions that train the responder in a step; paper 128"`
 	Draw           int     `json:"draw" doc:"questions drawn at a time until there are N; paper 480"`

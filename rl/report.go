@@ -124,7 +124,9 @@ func (r *Run) report(b *batch, u Update) *Report {
 			if len(a.votes) == 0 {
 				continue
 			}
-			c.Voted(a.fate)
+			if !r.Config.EarlyVotes || a.fate == curriculum.VoteDisagrees { // the others ask for the votes that were dropped
+				c.Voted(a.fate)
+			}
 			ballots++
 			if a.tally.Majority() == a.rule {
 				agree++

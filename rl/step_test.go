@@ -465,7 +465,8 @@ func TestTruth(t *testing.T) {
 	}
 }
 
-// TestEarlyVotes: votes that decide nothing any more are not cast, and the step is otherwise the same.
+// TestEarlyVotes: votes that decide nothing any more are not cast. The update is the same, and
+// so are the metrics but for those that all votes are needed for.
 func TestEarlyVotes(t *testing.T) {
 	c := small()
 	c.Draw, c.VerifierGroups = len(fates), 0
@@ -496,6 +497,14 @@ func TestEarlyVotes(t *testing.T) {
 	}
 	if early.PassRate != full.PassRate || early.Update.GradNorm != full.Update.GradNorm || full.Update.GradNorm == 0 || !reflect.DeepEqual(values(all), values(some)) {
 		t.Errorf("the step ends otherwise:\n%+v\n%+v", early, full)
+	}
+	counts := full.Counts
+	if counts.VoteKept == 0 || counts.VoteUnanimous == 0 || counts.VoteDisagrees == 0 {
+		t.Errorf("the fates of all votes are %+v", counts)
+	}
+	counts.VoteKept, counts.VoteUnanimous, counts.VoteTied = 0, 0, 0
+	if early.Counts != counts || early.Agree != full.Agree {
+		t.Errorf("counted %+v and agreeing %g, want %+v and %g", early.Counts, early.Agree, counts, full.Agree)
 	}
 	c.VerifierGroups = 1
 	if err := c.Validate(); err == nil || !strings.Contains(err.Error(), "early_votes") {
