@@ -42,8 +42,8 @@ func (r *Run) Save(dir string) error {
 }
 
 // Resume goes on from the newest checkpoint in dir, over the same documents and with the same
-// configuration but for the number of steps.
-func Resume(dir string, c Config, b kernels.Backend, p model.Precision, docs *corpus.Corpus, judge Judge) (*Run, error) {
+// configuration but for the number of steps. On error nothing stays mapped.
+func Resume(dir string, c Config, b kernels.Backend, p model.Precision, docs *corpus.Corpus, judge Judge) (run *Run, err error) {
 	at, err := train.Newest(dir)
 	if err != nil {
 		return nil, err
@@ -53,6 +53,16 @@ func Resume(dir string, c Config, b kernels.Backend, p model.Precision, docs *co
 	if err != nil {
 		return nil, err
 	}
+	var r *Run
+	defer func() {
+		if err == nil {
+			return
+		}
+		if r != nil {
+			r.Free()
+		}
+		w.Free()
+	}()
 	text, err := chat.Open(at)
 	if err != nil {
 		return nil, err
@@ -62,8 +72,7 @@ func Resume(dir string, c Config, b kernels.Backend, p model.Precision, docs *co
 	if err := settings.Same(s.Config, longer); err != nil {
 		return nil, fmt.Errorf("%s: %w", at, err)
 	}
-	r, err := New(c, b, w, text, docs, judge)
-	if err != nil {
+	if r, err = New(c, b, w, text, docs, judge); err != nil {
 		return nil, fmt.Errorf("%s: %w", at, err)
 	}
 	if err := r.restore(s); err != nil {
@@ -72,7 +81,10 @@ func Resume(dir string, c Config, b kernels.Backend, p model.Precision, docs *co
 	if err := restore(r.trainer); err != nil {
 		return nil, err
 	}
-	return r, r.log.Restore(dir, s.Log)
+	if err := r.log.Restore(dir, s.Log); err != nil {
+		return nil, err
+	}
+	return r, nil
 }
 
 // Distinct counts, over the whole transcript in dir, the questions that could be read and how many

@@ -2,6 +2,7 @@ package rl
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -13,6 +14,8 @@ import (
 	"spell/model/train"
 	"spell/rl/corpus"
 	"spell/rl/role"
+	"spell/tensor"
+	"spell/tokenizer/chat"
 )
 
 func readFile(t testing.TB, elem ...string) string {
@@ -167,5 +170,81 @@ func TestResumeErrors(t *testing.T) {
 				t.Errorf("resuming says %v, want %q in it", err, tt.say)
 			}
 		})
+	}
+}
+
+// A scarce backend fails at one allocation and remembers the others.
+type scarce struct {
+	kernels.Backend
+	left   int // allocations until one fails
+	arenas []*tensor.Arena
+}
+
+func (s *scarce) Alloc(name string, bytes int) (*tensor.Arena, error) {
+	if s.left--; s.left == 0 {
+		return nil, errors.New("no memory for " + name)
+	}
+	a, err := s.Backend.Alloc(name, bytes)
+	s.arenas = append(s.arenas, a)
+	return a, err
+}
+
+// mapped are the arenas that nobody freed.
+func (s *scarce) mapped() (names []string) {
+	for _, a := range s.arenas {
+		if a.Host != nil {
+			names = append(names, a.Name())
+		}
+	}
+	return names
+}
+
+// TestFailureFrees: a run that cannot be made, or cannot be resumed, leaves nothing mapped.
+func TestFailureFrees(t *testing.T) {
+	c, b, tok, docs := small(), backend(t, 1), testTokenizer(t), documents(4, 3)
+	c.Int8 = true
+	w := testWeights(t, b, model.F32, tok.VocabSize())
+	for n := 1; ; n++ {
+		s := &scarce{Backend: b, left: n}
+		r, err := New(c, s, w, &chat.Dialog{Tok: tok}, docs, nil)
+		if err == nil {
+			if n < 6 {
+				t.Errorf("only %d allocations", n)
+			}
+			r.Free()
+		}
+		if left := s.mapped(); len(left) > 0 {
+			t.Errorf("allocation %d fails with %v, and %v stay", n, err, left)
+		}
+		if err == nil {
+			break
+		}
+	}
+
+	dir := t.TempDir()
+	c.Int8 = false
+	r, _ := newRun(t, c, b, model.F32, docs, turns)
+	advance(t, r, dir, 1, true)
+	lost := filepath.Join(dir, train.Name(1))
+	for _, v := range []struct {
+		say   string
+		spoil func()
+		left  int
+		docs  *corpus.Corpus
+	}{
+		{"no memory", func() {}, 6, docs},
+		{"the documents are not those", func() {}, 0, documents(5, 3)},
+		{MetricsFile, func() { os.Remove(filepath.Join(dir, MetricsFile)) }, 0, docs},
+		{"optimizer.safetensors", func() { os.Remove(filepath.Join(lost, "optimizer.safetensors")) }, 0, docs},
+		{"tokenizer.json", func() { os.Remove(filepath.Join(lost, "tokenizer.json")) }, 0, docs},
+	} {
+		v.spoil()
+		s := &scarce{Backend: b, left: v.left}
+		if _, err := Resume(dir, c, s, model.F32, v.docs, nil); err == nil || !strings.Contains(err.Error(), v.say) {
+			t.Errorf("%s: error %v", v.say, err)
+		}
+		if left := s.mapped(); len(left) > 0 || len(s.arenas) == 0 {
+			t.Errorf("%s: of %d arenas %v stay", v.say, len(s.arenas), left)
+		}
 	}
 }

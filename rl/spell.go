@@ -112,11 +112,20 @@ func New(c Config, b kernels.Backend, w *model.Weights, text *chat.Dialog, docs 
 	}
 	engine.OnProgress = func(done, total, read, sampled int) { r.progress(done, total, read+sampled) }
 	r.engine = engine
-	return r, r.remember()
+	if err := r.remember(); err != nil {
+		r.Free()
+		return nil, err
+	}
+	return r, nil
 }
 
-// allocate maps what the run computes with beside its weights. A plan does it on a backend without memory.
+// allocate maps what the run computes with beside its weights, all or nothing. A plan does it on a backend without memory.
 func (r *Run) allocate(w *model.Weights) (engine *rollout.Engine, err error) {
+	defer func() {
+		if err != nil {
+			r.Free()
+		}
+	}()
 	c := &r.Config
 	if r.trainer, err = train.New(r.Backend, w, c.Optim, c.room(), true); err != nil {
 		return nil, err
@@ -132,8 +141,12 @@ func (r *Run) allocate(w *model.Weights) (engine *rollout.Engine, err error) {
 
 // Free unmaps the run's memory; weights and backend stay.
 func (r *Run) Free() {
-	r.engine.Free()
-	r.trainer.Free()
+	if r.engine != nil {
+		r.engine.Free()
+	}
+	if r.trainer != nil {
+		r.trainer.Free()
+	}
 	if r.copied != nil {
 		r.copied.Free()
 	}
