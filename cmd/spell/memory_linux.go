@@ -33,11 +33,14 @@ func memoryAt(root string) (total, available int64) {
 		// A container sees its own group as the root. Every group above limits, too.
 		for at := filepath.Clean("/" + part[2]); ; at = filepath.Dir(at) {
 			group := filepath.Join(dir, at)
-			if most := number(filepath.Join(group, limit)); most > 0 && (total == 0 || most < total) {
-				free := max(0, most-number(filepath.Join(group, usage))+numbers(filepath.Join(group, "memory.stat"))[cache])
-				total = most
-				if available == 0 || free < available {
-					available = max(free, 1) // 0 would be unknown
+			if most := number(filepath.Join(group, limit)); most > 0 {
+				if total == 0 || most < total {
+					total = most
+				}
+				// A group with more room may be the fuller one, with the memory of others in it.
+				free := most - number(filepath.Join(group, usage)) + numbers(filepath.Join(group, "memory.stat"))[cache]
+				if free = max(free, 1); available == 0 || free < available { // 0 would be unknown
+					available = free
 				}
 			}
 			if at == "/" {

@@ -17,6 +17,8 @@ func TestMemory(t *testing.T) {
 		{"version 2", map[string]string{"proc/self/cgroup": "0::/a/b\n", "sys/fs/cgroup/a/b/memory.max": "max\n",
 			"sys/fs/cgroup/a/memory.max": "400000\n", "sys/fs/cgroup/a/memory.current": "150000\n",
 			"sys/fs/cgroup/a/memory.stat": "anon 1\ninactive_file 50000\n"}, 400000, 300000},
+		{"a parent that siblings fill", map[string]string{"proc/self/cgroup": "0::/a/b\n", "sys/fs/cgroup/a/b/memory.max": "400000\n",
+			"sys/fs/cgroup/a/b/memory.current": "0\n", "sys/fs/cgroup/a/memory.max": "500000\n", "sys/fs/cgroup/a/memory.current": "490000\n"}, 400000, 10000},
 		{"in a container", map[string]string{"proc/self/cgroup": "0::/elsewhere\n", "sys/fs/cgroup/memory.max": "400000\n",
 			"sys/fs/cgroup/memory.current": "100000\n"}, 400000, 300000},
 		{"version 1", map[string]string{"proc/self/cgroup": "5:cpu:/x\n4:memory:/x\n", "sys/fs/cgroup/memory/x/memory.limit_in_bytes": "500000",
