@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"spell/kernels"
 	"spell/model"
 	"spell/rl/curriculum"
 	"spell/rl/role"
@@ -462,6 +463,24 @@ func TestTruth(t *testing.T) {
 	}
 	if !strings.Contains(rep.String(), "true 14%  verifier precision 70% recall 88%") {
 		t.Errorf("the step is described as %q", rep)
+	}
+}
+
+// TestOverflow: a gradient that is not finite changes nothing, and the error says how to go on with another rate, which
+// a resumed run refuses.
+func TestOverflow(t *testing.T) {
+	c := small()
+	c.Draw = len(fates)
+	r, _ := newRun(t, c, backend(t, 1), model.F32, documents(12, 4), fateOf)
+	before, state := values(r), r.stateForTest()
+	g := r.Weights.Params[0].Grad
+	kernels.Upload(r.Backend, g.Slice(0, 1), slices.Repeat([]float32{float32(math.Inf(1))}, g.Cols))
+	_, _, err := r.Step(context.Background())
+	if err == nil || !strings.Contains(err.Error(), "the gradient norm is") || !strings.Contains(err.Error(), "--model OUT/step-N, a lower optim.lr and another --out") {
+		t.Fatalf("the step ends with %v", err)
+	}
+	if !reflect.DeepEqual(values(r), before) || r.stateForTest() != state {
+		t.Error("the step that failed changed the run")
 	}
 }
 

@@ -254,10 +254,13 @@ func (r *Run) update(groups []group) (Update, error) {
 	if tokens > 0 {
 		u.Entropy /= float64(tokens)
 	}
-	var err error
 	u.MeanLogpDiff = apart.Mean()
-	if u.GradNorm, err = r.trainer.Update(1); err == nil && r.copied != nil {
+	var err error
+	if u.GradNorm, err = r.trainer.Update(1); err != nil {
+		return u, fmt.Errorf("%w; a resumed run keeps its rate, so begin another at a checkpoint: --model OUT/step-N, a lower optim.lr and another --out", err)
+	}
+	if r.copied != nil {
 		r.copied.Follow(r.Backend, r.Weights)
 	}
-	return u, err
+	return u, nil
 }
