@@ -67,6 +67,17 @@ func (p *Plan) Fit(b kernels.Backend, test *rollout.Options, available int64) er
 		}
 	}
 	sentence := fit.Sentence(p.Total, available)
+	if test != nil {
+		bare, err := NewPlan(b, p.Model, p.Precision, c, nil)
+		if err != nil {
+			return err
+		}
+		if rest := bare.Fit(b, nil, available); rest == nil {
+			way("--eval 0, no tests before and after")
+		} else if len(ways) == 0 {
+			return fmt.Errorf("%s; with --eval 0 %w", sentence, rest)
+		}
+	}
 	if len(ways) == 0 {
 		return fmt.Errorf("%s: no prompt is short enough beside the model and the program, which take %s; use a smaller model", sentence, fit.Size(p.Bytes(Loading)+p.held(Updating)))
 	}

@@ -95,6 +95,8 @@ func planCommand(e *engine) *cobra.Command {
 	}
 	f := cmd.Flags()
 	f.StringVar(&p.train.model, "model", "", "Hugging Face model directory, or a config.json alone; empty: the embedded base")
+	f.StringVar(&p.train.docs, "docs", "", "folder of documents, as for train, which then makes no tests; it is not read")
+	f.IntVar(&p.train.questions, "eval", heldOutQuestions, "held-out questions, as for train; 0: none")
 	f.StringVar(&p.train.config, "config", "", "JSON file laid over the configuration, as for train")
 	f.IntVar(&p.prompt, "prompt", 0, "tokens of a prompt; as configured where not given")
 	f.IntVar(&p.group, "group", 0, "answers to a question; as configured where not given")
@@ -158,7 +160,11 @@ func (e *engine) plan(cmd *cobra.Command, p planFlags) error {
 		c.Int8, prec = true, model.F32
 	}
 	prec.Moments = c.Moments
-	plan, err := rl.NewPlan(b, m, prec, c, nil)
+	test, err := p.train.testing(c, m.Context)
+	if err != nil {
+		return err
+	}
+	plan, err := rl.NewPlan(b, m, prec, c, test)
 	if err != nil {
 		return err
 	}
@@ -167,7 +173,7 @@ func (e *engine) plan(cmd *cobra.Command, p planFlags) error {
 	if p.memory > 0 {
 		out.Available = int64(p.memory * (1 << 30))
 	}
-	refusal := plan.Fit(b, nil, out.Available)
+	refusal := plan.Fit(b, test, out.Available)
 	if refusal != nil {
 		out.Refusal = refusal.Error()
 	}

@@ -53,6 +53,20 @@ func TestPlan(t *testing.T) {
 			t.Errorf("%+v", s)
 		}
 	}
+	tested := func(p planned) (bytes int) {
+		for _, a := range p.Arenas {
+			if a.Owner == "testing" {
+				bytes += a.Bytes
+			}
+		}
+		return bytes
+	}
+	for _, none := range [][]string{{"--eval", "0"}, {"--docs", "anywhere"}} {
+		q := decode[planned](t, succeed(t, "", append(append(args, "--json"), none...)...))
+		if tested(p) == 0 || tested(q) != 0 || q.Total != p.Total-tested(p) {
+			t.Errorf("%v: tests take %d of %d bytes, and otherwise %d of %d", none, tested(q), q.Total, tested(p), p.Total)
+		}
+	}
 	table := succeed(t, "", append(args, "--precision", "bf16")...)
 	for _, line := range []string{"master weights", "moments", "gradients", "packed weights", "key-value cache", "block inputs", "their gradients", "optimizer", "all later steps"} {
 		if !strings.Contains(table, line) {
@@ -69,7 +83,7 @@ func TestPlan(t *testing.T) {
 func TestPlanRefuses(t *testing.T) {
 	file := write(t, filepath.Join(t.TempDir(), "shape.json"), shape)
 	out := spell(t, "", "plan", "--model", file, "--workers", "1", "--memory", "0.25", "--groups", "1", "--prompt", "2048", "--answer", "64", "--json")
-	out.fails(t, "the run needs", "256.0 MiB are available", "it would fit with ", "max_prompt ")
+	out.fails(t, "the run needs", "256.0 MiB are available; with --eval 0 the run needs ", "it would fit with ", "max_prompt ")
 	var p planned
 	if err := json.Unmarshal([]byte(out.out), &p); err != nil || !strings.Contains(out.stderr, p.Refusal) || p.Refusal == "" {
 		t.Errorf("%v: %+v", err, p)
@@ -81,7 +95,12 @@ func TestPlanRefuses(t *testing.T) {
 	if p.Prompt >= 2048 || p.Prompt < 64 {
 		t.Error(p.Refusal)
 	}
-	succeed(t, "", "plan", "--model", file, "--workers", "1", "--memory", "0.25", "--groups", "1", "--prompt", fmt.Sprint(p.Prompt), "--answer", "64", "--batch", "64")
+	succeed(t, "", "plan", "--model", file, "--workers", "1", "--memory", "0.25", "--groups", "1", "--prompt", fmt.Sprint(p.Prompt), "--answer", "64", "--batch", "64", "--eval", "0")
+	spell(t, "", "plan", "--model", file, "--workers", "1", "--memory", fmt.Sprint(float64(p.Total-1)/(1<<30)), "--groups", "1", "--prompt", "2048", "--answer", "64").
+		fails(t, "it would fit with ", " or --eval 0, no tests before and after")
+	for _, none := range [][]string{nil, {"--eval", "0"}} { // the default's outputs are as long as the model's context
+		spell(t, "", append([]string{"plan", "--model", file}, none...)...).fails(t, "context of 4096", "max_answer 4096")
+	}
 	spell(t, "", "plan", "--model", file, "--prompt", "0").fails(t, "--prompt is 0")
 	spell(t, "", "plan", "--model", file, "--batch", "100", "--answer", "200").fails(t, "batch_tokens is 100")
 	spell(t, "", "plan", "--model", file, "--memory", "-1").fails(t, "--memory is -1")

@@ -12,7 +12,6 @@ import (
 
 	"spell/kernels"
 	"spell/model"
-	"spell/model/rollout"
 	"spell/model/train"
 	"spell/rl"
 	"spell/rl/corpus"
@@ -45,7 +44,7 @@ func trainCommand(e *engine) *cobra.Command {
 	f.StringVar(&t.model, "model", "", "Hugging Face model directory; empty: the embedded base")
 	f.StringVar(&t.docs, "docs", "", "folder of documents; empty: the generated world")
 	f.IntVar(&t.steps, "steps", 0, "steps of self-play; as configured where not given")
-	f.IntVar(&t.questions, "eval", 512, "held-out questions before and after, on the generated world; 0: none")
+	f.IntVar(&t.questions, "eval", heldOutQuestions, "held-out questions before and after, on the generated world; 0: none")
 	return cmd
 }
 
@@ -92,7 +91,7 @@ func (e *engine) train(cmd *cobra.Command, t trainFlags) error {
 	if going {
 		var at string
 		if at, err = train.Newest(t.out); err == nil {
-			if err = fits(at, t.refuse(c, b, p, judge)); err == nil {
+			if err = fits(at, t.refuse(c, b, p)); err == nil {
 				run, err = rl.Resume(t.out, c, b, p, docs, judge)
 			}
 		}
@@ -115,7 +114,10 @@ func (e *engine) train(cmd *cobra.Command, t trainFlags) error {
 	if t.resume && !going {
 		fmt.Fprintf(cmd.OutOrStdout(), "%s holds no checkpoint yet: starting from the beginning\n", t.out)
 	}
-	test := tester{cmd: cmd, run: run, questions: t.questions, options: t.testing(judge)}
+	test := tester{cmd: cmd, run: run, questions: t.questions}
+	if test.options, err = t.testing(c, run.Weights.Context); err != nil {
+		return err
+	}
 	when := "before"
 	if run.Steps() > 0 {
 		when = fmt.Sprintf("at step %d", run.Steps())
@@ -156,40 +158,36 @@ func (t *trainFlags) documents(c rl.Config, cmd *cobra.Command) (*corpus.Corpus,
 	return &w.Corpus, eval.Judge{Corpus: w}, nil
 }
 
-// The generated world of a run: clusters to train on, and documents in one, more than the
-// embedded base was trained with.
-const (
-	worldClusters = 600
-	shortDocs     = 3
-	longDocs      = 32
-)
+// worldClusters is how many clusters of the generated world a run trains on. Their documents are as many as in the longer
+// of its tests.
+const worldClusters = 600
 
 // begin loads model and tokenizer.
 func (t *trainFlags) begin(c rl.Config, b kernels.Backend, p model.Precision, docs *corpus.Corpus, judge rl.Judge) (*rl.Run, error) {
-	w, text, err := learner(b, t.model, p, t.refuse(c, b, p, judge))
+	w, text, err := learner(b, t.model, p, t.refuse(c, b, p))
 	if err != nil {
 		return nil, err
 	}
-	return rl.New(c, b, w, text, docs, judge)
+	run, err := rl.New(c, b, w, text, docs, judge)
+	if err != nil {
+		w.Free()
+	}
+	return run, err
 }
 
-// refuse is why a run on a model does not fit in memory.
-func (t *trainFlags) refuse(c rl.Config, b kernels.Backend, p model.Precision, judge rl.Judge) func(model.Config, int64) error {
+// refuse is why a run on a model cannot be, or does not fit in memory.
+func (t *trainFlags) refuse(c rl.Config, b kernels.Backend, p model.Precision) func(model.Config, int64) error {
 	return func(m model.Config, available int64) error {
-		plan, err := rl.NewPlan(b, m, p, c, t.testing(judge))
+		test, err := t.testing(c, m.Context)
 		if err != nil {
 			return err
 		}
-		return plan.Fit(b, t.testing(judge), available)
+		plan, err := rl.NewPlan(b, m, p, c, test)
+		if err != nil {
+			return err
+		}
+		return plan.Fit(b, test, available)
 	}
-}
-
-// testing is what the tests before and after generate with; nil where there are none.
-func (t *trainFlags) testing(judge rl.Judge) *rollout.Options {
-	if judge == nil || t.questions == 0 {
-		return nil
-	}
-	return &rollout.Options{Slots: 1 << 16, Rows: 1024}
 }
 
 // steps runs self-play to the end or to Ctrl-C.
@@ -247,55 +245,4 @@ func eta(start time.Time, done, left int) string {
 		return ""
 	}
 	return fmt.Sprintf(", %v left", (time.Since(start) / time.Duration(done) * time.Duration(left)).Round(time.Second))
-}
-
-// A tester asks held-out questions before and after training, over as many documents as the
-// base was trained on and over more. Entities and phrasing are none that self-play uses.
-type tester struct {
-	cmd       *cobra.Command
-	run       *rl.Run
-	questions int
-	options   *rollout.Options // of the engine; nil where there is no test
-	results   []eval.Result
-}
-
-// ask puts the test to the model as it is.
-func (t *tester) ask(when string) error {
-	if t.options == nil {
-		return nil
-	}
-	r := t.run
-	options := *t.options
-	options.Stop = r.Weights.EOS
-	e, err := rollout.New(r.Backend, r.Weights, options)
-	if err != nil {
-		return err
-	}
-	defer e.Free()
-	for _, docs := range []int{shortDocs, longDocs} {
-		items, err := world.Evaluation(1, world.EvaluationOptions{Questions: t.questions, Asking: world.Asking{HeldOutPhrasing: true},
-			Cluster: world.Options{Docs: docs, Pool: world.HeldOut, Chains: true}})
-		if err != nil {
-			return err
-		}
-		res, err := eval.Questions(t.cmd.Context(), eval.Policy{Engine: e, Chat: r.Chat, Prompts: r.Prompts}, items, r.Config.MaxAnswer)
-		if err != nil {
-			return err
-		}
-		t.results = append(t.results, res)
-		fmt.Fprintf(t.cmd.OutOrStdout(), "%s: held-out accuracy over %d documents (%d tokens) %v\n", when, docs, res.Tokens, res)
-	}
-	return nil
-}
-
-// compare prints what training changed since the first test.
-func (t *tester) compare(since string) {
-	if len(t.results) != 4 {
-		return
-	}
-	for i, docs := range []int{shortDocs, longDocs} {
-		b, a := t.results[i], t.results[i+2]
-		fmt.Fprintf(t.cmd.OutOrStdout(), "%2d documents, %s → after: %v → %v (%+.1f points); of readable answers %v → %v (%+.1f)\n", docs, since, b.All, a.All, 100*(a.All.Rate()-b.All.Rate()),
-			b.Valid, a.Valid, 100*(a.Valid.Rate()-b.Valid.Rate()))
-	}
 }
