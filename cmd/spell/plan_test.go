@@ -61,11 +61,8 @@ func TestPlan(t *testing.T) {
 		}
 		return bytes
 	}
-	for _, none := range [][]string{{"--eval", "0"}, {"--docs", "anywhere"}} {
-		q := decode[planned](t, succeed(t, "", append(append(args, "--json"), none...)...))
-		if tested(p) == 0 || tested(q) != 0 || q.Total != p.Total-tested(p) {
-			t.Errorf("%v: tests take %d of %d bytes, and otherwise %d of %d", none, tested(q), q.Total, tested(p), p.Total)
-		}
+	if q := decode[planned](t, succeed(t, "", append(args, "--json", "--docs", "anywhere")...)); tested(p) == 0 || tested(q) != 0 || q.Total != p.Total-tested(p) {
+		t.Errorf("tests take %d of %d bytes, and with documents %d of %d", tested(p), p.Total, tested(q), q.Total)
 	}
 	table := succeed(t, "", append(args, "--precision", "bf16")...)
 	for _, line := range []string{"master weights", "moments", "gradients", "packed weights", "key-value cache", "block inputs", "their gradients", "optimizer", "all later steps"} {

@@ -42,8 +42,8 @@ const stateVersion = 1
 // Name is the directory name of the checkpoint after n steps of a run.
 func Name(n int) string { return fmt.Sprintf("step-%06d", n) }
 
-// Save writes the checkpoint dir/step-N and then removes all but the newest keep. extra writes
-// further files (a tokenizer) into the directory before it is complete. run is the caller's own
+// Save writes the checkpoint dir/step-N and then removes all but the newest keep, and what saves left that
+// were killed. extra writes further files (a tokenizer) into the directory before it is complete. run is the caller's own
 // state, stored as JSON.
 func (t *Trainer) Save(dir string, n, keep int, run any, extra func(dir string) error) error {
 	state := savedState{Version: stateVersion, Steps: t.Steps, Precision: t.Weights.Precision.Name, Moments: t.Weights.Precision.Moments}
