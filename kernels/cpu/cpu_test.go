@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"runtime"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -342,6 +343,31 @@ func TestPool(t *testing.T) {
 type countCall struct{ ran []atomic.Int32 }
 
 func (c *countCall) task(_ *worker, i int) { c.ran[i].Add(1) }
+
+// TestPoolShares: others take the tasks that were dealt to a worker which is busy; if not, this never ends.
+func TestPoolShares(t *testing.T) {
+	p := newPool(2, generic)
+	defer p.close()
+	for range 20 {
+		c := &stuckCall{tasks: 100}
+		if p.doInRuns(c, int(c.tasks), true); c.ran.Load() != c.tasks {
+			t.Fatalf("%d of %d tasks ran", c.ran.Load(), c.tasks)
+		}
+	}
+}
+
+// A stuckCall is one whose first task ends last.
+type stuckCall struct {
+	tasks int32
+	ran   atomic.Int32
+}
+
+func (c *stuckCall) task(_ *worker, i int) {
+	for i == 0 && c.ran.Load() < c.tasks-1 {
+		runtime.Gosched()
+	}
+	c.ran.Add(1)
+}
 
 // TestNoAllocation checks that operations of a size seen before allocate nothing.
 func TestNoAllocation(t *testing.T) {

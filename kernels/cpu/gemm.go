@@ -157,12 +157,19 @@ func (b *Backend) runPacked(g *gemmCall) {
 // run runs a call whose operands are as they should be.
 func (b *Backend) run(g *gemmCall) {
 	n, wide := b.plan(g, len(b.pool.workers))
+	if b.skims(g) {
+		b.pool.doInRuns(g, n, wide)
+		return
+	}
 	b.pool.do(g, n, wide)
 }
 
+// skims says whether a call reads packed weights for few rows, so that memory is the bound.
+func (b *Backend) skims(g *gemmCall) bool { return g.how == packed && b.isa.few(g.m) }
+
 // plan cuts a call into tasks for that many workers.
 func (b *Backend) plan(g *gemmCall, workers int) (tasks int, wide bool) {
-	flops, few := 2*g.m*g.n*g.k, g.how == packed && b.isa.few(g.m)
+	flops, few := 2*g.m*g.n*g.k, b.skims(g)
 	wide = workers > 1 && (flops > wideFlops || few && g.n*g.k > wideWeights)
 	switch {
 	case few:

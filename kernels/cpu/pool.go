@@ -32,18 +32,15 @@ func (w *worker) take(n int) []float32 {
 	return b
 }
 
-// spins is how many times an idle worker looks for work before it parks: some tens of
-// microseconds, so that operations that follow each other closely find it awake.
-const spins = 40_000
-
 // A pool runs calls on a fixed set of goroutines and the caller's own.
 //
-// The tasks of the running call are claimed through one word, state: call number, number of
-// tasks, next task. A claim that succeeds keeps the call alive until the task is done, so a
-// worker that wakes late finds either work or nothing, and nobody waits for it.
+// The tasks of a call are dealt out in runs, which workers claim from the front: one run for all, or one for each, of
+// which a worker takes its own first. A claim that succeeds keeps the call alive until the task is done, so a worker that
+// wakes late finds either work or nothing, and nobody waits for it.
 type pool struct {
 	workers []worker // workers[0] is the caller
-	state   atomic.Uint64
+	shares  []share  // of the running call, one for each worker
+	calls   atomic.Uint64
 	done    atomic.Int64
 	current call
 
@@ -53,20 +50,41 @@ type pool struct {
 	group    sync.WaitGroup
 }
 
+// A share is the tasks of a run that nobody has claimed, [next, end), in one word, alone in its line of the cache.
+type share struct {
+	word atomic.Uint64
+	_    [56]byte
+}
+
 const (
-	taskBits = 22
-	taskMask = 1<<taskBits - 1
-	maxTasks = taskMask
+	endShift = 32
+	maxTasks = 1<<24 - 1
 )
 
+func (s *share) deal(next, end int) { s.word.Store(uint64(end)<<endShift | uint64(next)) }
+
+// claim takes the next task.
+func (s *share) claim() (int, bool) {
+	for {
+		w := s.word.Load()
+		next := w & maxTasks
+		if next >= w>>endShift {
+			return 0, false
+		}
+		if s.word.CompareAndSwap(w, w+1) {
+			return int(next), true
+		}
+	}
+}
+
 func newPool(n int, s isa) *pool {
-	p := &pool{workers: make([]worker, n), wake: make(chan struct{}, n)}
+	p := &pool{workers: make([]worker, n), shares: make([]share, n), wake: make(chan struct{}, n)}
 	for i := range p.workers {
 		p.workers[i].s = s
 	}
 	for i := 1; i < n; i++ {
 		p.group.Add(1)
-		go p.serve(&p.workers[i])
+		go p.serve(i)
 	}
 	return p
 }
@@ -80,18 +98,12 @@ func (p *pool) close() {
 	}
 }
 
-// claim takes the next task of the current call.
-func (p *pool) claim() (int, bool) {
-	for {
-		s := p.state.Load()
-		next, n := s&taskMask, s>>taskBits&taskMask
-		if next >= n {
-			return 0, false
-		}
-		if p.state.CompareAndSwap(s, s+1) {
-			return int(next), true
-		}
+// claim takes a task of the running call for a worker.
+func (p *pool) claim(rank int) (i int, ok bool) {
+	for k := 0; !ok && k < len(p.shares); k++ {
+		i, ok = p.shares[(rank+k)%len(p.shares)].claim()
 	}
+	return i, ok
 }
 
 func (p *pool) run(w *worker, i int) {
@@ -99,14 +111,21 @@ func (p *pool) run(w *worker, i int) {
 	p.current.task(w, i)
 }
 
-// do runs tasks 0…n-1 of c and returns when all are done. Wide calls use every worker; a call
-// that is not wide costs less than waking one, and runs here.
+// do runs tasks 0…n-1 of c, which begin in that order, and returns when all are done. Wide calls use every worker; a
+// call that is not wide costs less than waking one, and runs here.
+func (p *pool) do(c call, n int, wide bool) { p.deal(c, n, wide, 1) }
+
+// doInRuns is do of tasks that read memory one after the other: what one prefetches beyond its end is for the next, so
+// that should be the same worker's.
+func (p *pool) doInRuns(c call, n int, wide bool) { p.deal(c, n, wide, len(p.workers)) }
+
+// deal runs a call in so many runs.
 //
 // Tasks run with denormals flushed to zero. A softmax far from its maximum makes denormals by the
 // thousand, they add nothing, and one in a fused multiply-add costs over a hundred cycles: they
 // tripled the time of a training step. The setting is a thread's own, so the goroutine keeps its
 // thread meanwhile.
-func (p *pool) do(c call, n int, wide bool) {
+func (p *pool) deal(c call, n int, wide bool, runs int) {
 	if flushed != 0 {
 		runtime.LockOSThread()
 		was := floatControl()
@@ -129,8 +148,12 @@ func (p *pool) do(c call, n int, wide bool) {
 	}
 	p.current = c
 	p.done.Store(0)
-	s := p.state.Load()
-	p.state.Store((s>>(2*taskBits)+1)<<(2*taskBits) | uint64(n)<<taskBits)
+	for k := range p.shares {
+		if k < runs {
+			p.shares[k].deal(k*n/runs, (k+1)*n/runs)
+		}
+	}
+	p.calls.Add(1)
 	for k := n - 1; k > 0; k-- {
 		s := p.sleepers.Load()
 		if s == 0 {
@@ -141,7 +164,7 @@ func (p *pool) do(c call, n int, wide bool) {
 		}
 	}
 	for {
-		i, ok := p.claim()
+		i, ok := p.claim(0)
 		if !ok {
 			break
 		}
@@ -149,7 +172,7 @@ func (p *pool) do(c call, n int, wide bool) {
 		p.done.Add(1)
 	}
 	for k := 0; p.done.Load() < int64(n); k++ {
-		if k%1024 == 1023 {
+		if pause(); k%1024 == 1023 {
 			runtime.Gosched()
 		}
 	}
@@ -157,20 +180,24 @@ func (p *pool) do(c call, n int, wide bool) {
 }
 
 // serve is the life of a worker: claim, spin, park.
-func (p *pool) serve(w *worker) {
+func (p *pool) serve(rank int) {
 	defer p.group.Done()
 	if flushed != 0 {
 		runtime.LockOSThread() // and with the goroutine the thread ends
 		setFloatControl(floatControl() | flushed)
 	}
+	seen := uint64(0) // calls that have nothing left
 	for idle := 0; ; {
-		if i, ok := p.claim(); ok {
-			p.run(w, i)
-			p.done.Add(1)
-			idle = 0
+		if n := p.calls.Load(); n != seen {
+			for i, ok := p.claim(rank); ok; i, ok = p.claim(rank) {
+				p.run(&p.workers[rank], i)
+				p.done.Add(1)
+			}
+			seen, idle = n, 0
 			continue
 		}
 		if idle++; idle < spins {
+			pause()
 			continue
 		}
 		idle = 0
@@ -178,8 +205,7 @@ func (p *pool) serve(w *worker) {
 			return
 		}
 		p.sleepers.Add(1)
-		s := p.state.Load()
-		if s&taskMask < s>>taskBits&taskMask && p.stayAwake() {
+		if p.calls.Load() != seen && p.stayAwake() {
 			continue
 		}
 		<-p.wake

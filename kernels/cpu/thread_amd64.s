@@ -11,3 +11,8 @@ TEXT ·floatControl(SB), NOSPLIT, $0-4
 TEXT ·setFloatControl(SB), NOSPLIT, $0-4
 	LDMXCSR c+0(FP)
 	RET
+
+// func pause()
+TEXT ·pause(SB), NOSPLIT, $0-0
+	PAUSE
+	RET

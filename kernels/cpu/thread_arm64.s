@@ -13,3 +13,8 @@ TEXT ·setFloatControl(SB), NOSPLIT, $0-4
 	MOVWU c+0(FP), R0
 	MSR   R0, FPCR
 	RET
+
+// func pause()
+TEXT ·pause(SB), NOSPLIT, $0-0
+	YIELD
+	RET
