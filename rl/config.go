@@ -161,6 +161,8 @@ func (c *Config) Validate() error {
 	}
 	longest, cache := c.longest(), c.leastCache()
 	switch {
+	case c.Steps > 1<<24: // this and the next two have so many bits of a request's key
+		return fmt.Errorf("steps is %d; it must be at most %d", c.Steps, 1<<24)
 	case c.MaxRounds > 256:
 		return fmt.Errorf("max_rounds is %d; it must be at most 256", c.MaxRounds)
 	case c.Draw > maxNumber/c.Answers:

@@ -48,6 +48,7 @@ func TestConfigErrors(t *testing.T) {
 		"temperature is 0":                                            func(c *Config) { c.Temperature = 0 },
 		"top_p is 1.5":                                                func(c *Config) { c.TopP = 1.5 },
 		"bad_ratio is -1":                                             func(c *Config) { c.BadRatio = -1 },
+		"steps is 16777217; it must be at most 16777216":               func(c *Config) { c.Steps = 1<<24 + 1 },
 		"max_rounds is 257":                                           func(c *Config) { c.MaxRounds = 257 },
 		"questioner_baseline":                                         func(c *Config) { c.QuestionerBaseline = "none" },
 		"loss_mean":                                                   func(c *Config) { c.LossMean = "none" },

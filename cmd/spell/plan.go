@@ -159,7 +159,6 @@ func (e *engine) plan(cmd *cobra.Command, p planFlags) error {
 	if prec == model.Int8 {
 		c.Int8, prec = true, model.F32
 	}
-	prec.Moments = c.Moments
 	test, err := p.train.testing(c, m.Context)
 	if err != nil {
 		return err

@@ -348,3 +348,11 @@ func TestSFTKilled(t *testing.T) {
 	all := append([]string{"metrics.jsonl"}, checkpoint(16)...)
 	cutShort(t, spell, args, straight, 4, 25, all...)
 }
+
+// TestNoSteps: a run of no steps ends, and names no model.
+func TestNoSteps(t *testing.T) {
+	out := filepath.Join(t.TempDir(), "run")
+	if said := succeed(t, "", "train", "--steps", "0", "--eval", "0", "--out", out); strings.Contains(said, "model:") {
+		t.Errorf("no step was made:\n%s", said)
+	}
+}

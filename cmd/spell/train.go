@@ -128,6 +128,9 @@ func (e *engine) train(cmd *cobra.Command, t trainFlags) error {
 	if err := e.steps(cmd, run, t.out); err != nil {
 		return err
 	}
+	if run.Steps() == 0 {
+		return nil // none were asked for: there is no model and no transcript
+	}
 	if err := test.ask("after"); err != nil {
 		return stopped(err, run)
 	}
