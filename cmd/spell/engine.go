@@ -43,6 +43,20 @@ func (e *engine) open() (kernels.Backend, model.Precision, error) {
 	return b, p, err
 }
 
+// openTrained is open for weights that are trained, whose optimizer keeps its moments like that.
+func (e *engine) openTrained(m model.Moments) (kernels.Backend, model.Precision, error) {
+	b, p, err := e.open()
+	if err != nil {
+		return nil, p, err
+	}
+	if p == model.Int8 {
+		b.Close()
+		return nil, p, errors.New("--precision int8 is for generating and scoring; weights that are trained need f32 or bf16")
+	}
+	p.Moments = m
+	return b, p, nil
+}
+
 // load opens the backend and the model in dir.
 func (e *engine) load(dir string, train bool) (kernels.Backend, *model.Weights, error) {
 	b, p, err := e.open()

@@ -9,7 +9,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"spell/model"
 	"spell/rl/corpus"
 	"spell/rl/pretrain"
 	"spell/rl/settings"
@@ -77,14 +76,11 @@ func (e *engine) pretrain(cmd *cobra.Command, t pretrainFlags) error {
 	if err != nil {
 		return err
 	}
-	b, p, err := e.open()
+	b, p, err := e.openTrained(recipe.Moments)
 	if err != nil {
 		return err
 	}
 	defer b.Close()
-	if p == model.Int8 {
-		return errors.New("--precision int8 is for generating and scoring; weights that are trained need f32 or bf16")
-	}
 	var tok *tokenizer.Tokenizer
 	if going {
 		tok, err = pretrain.SavedTokenizer(t.out)

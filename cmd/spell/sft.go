@@ -89,15 +89,11 @@ func (e *engine) sft(cmd *cobra.Command, t sftFlags) error {
 	if err != nil {
 		return err
 	}
-	b, p, err := e.open()
+	b, p, err := e.openTrained(c.Moments)
 	if err != nil {
 		return err
 	}
 	defer b.Close()
-	if p == model.Int8 {
-		return errors.New("--precision int8 is for generating and scoring; weights that are trained need f32 or bf16")
-	}
-	p.Moments = c.Moments
 	refuse := func(m model.Config, available int64) error { return c.Fit(b, m, p, available) }
 	var run *sft.Run
 	if going {
