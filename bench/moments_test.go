@@ -65,7 +65,7 @@ func BenchmarkMoments(b *testing.B) {
 					}
 				}
 				b.ReportMetric(loss, "nats")
-				b.ReportMetric(float64(model.Total(run.Weights.Parts()))/float64(run.Weights.Config.Params()), "bytes/param")
+				b.ReportMetric(float64(model.Total(run.Weights.Memory()))/float64(run.Weights.Config.Params()), "bytes/param")
 				run.Weights.Free()
 			}
 		})

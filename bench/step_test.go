@@ -40,7 +40,7 @@ func BenchmarkGRPO(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			w, err := shapes.Random(k, m.shape, model.F32, true)
+			w, err := shapes.Random(k, m.shape, model.F32, model.Training)
 			if err != nil {
 				b.Fatal(err)
 			}
@@ -50,7 +50,7 @@ func BenchmarkGRPO(b *testing.B) {
 				b.Fatal(err)
 			}
 			defer engine.Free()
-			trainer, err := train.New(k, w, c.Optim, forest.Room{Stems: c.PassTokens, Batch: c.BatchTokens}, true)
+			trainer, err := train.New(k, w, c.Optim, forest.Limits{Shared: c.PassTokens, Batch: c.BatchTokens}, model.KeepActivations)
 			if err != nil {
 				b.Fatal(err)
 			}
@@ -69,12 +69,12 @@ func BenchmarkGRPO(b *testing.B) {
 					}
 				}
 				res, err := engine.Generate(context.Background(), []rollout.Request{{Prompt: f,
-					Leaves: []rollout.Leaf{{N: answers, MaxTokens: answer, Sampling: rollout.Sampling{Temperature: 1, TopP: 1}}}}})
+					Branches: []rollout.Branch{{N: answers, MaxTokens: answer, Sampling: rollout.Sampling{Temperature: 1, TopP: 1}}}}})
 				if err != nil {
 					b.Fatal(err)
 				}
 				lap(1)
-				if _, err := trainer.Accumulate(res[0].Forest, contrast); err != nil {
+				if _, err := trainer.Accumulate(context.Background(), res[0].Forest, contrast); err != nil {
 					b.Fatal(err)
 				}
 				lap(2)
@@ -117,7 +117,7 @@ func BenchmarkGRPO(b *testing.B) {
 }
 
 // contrast is GRPO's loss on one group of which every other answer is good.
-func contrast(scored []forest.Scored, stats []model.Stat, dl, de []float32) {
+func contrast(scored []forest.ScoredToken, stats []model.Stat, dl, de []float32) {
 	var rows grpo.Rows
 	for i, s := range scored {
 		rows.Logp = append(rows.Logp, stats[i].LogProb)
@@ -145,38 +145,38 @@ func BenchmarkLongContext(b *testing.B) {
 			shape := shapes.Smol135M
 			shape.Layers = c.layers
 			dry := tally.New(tally.Rates{})
-			paper, err := model.NewWeights(dry, shape, model.F32, true)
+			paper, err := model.NewWeights(dry, shape, model.F32, model.Training)
 			if err != nil {
 				b.Fatal(err)
 			}
-			w, err := shapes.Random(k, shape, model.F32, true)
+			w, err := shapes.Random(k, shape, model.F32, model.Training)
 			if err != nil {
 				b.Fatal(err)
 			}
 			defer w.Free()
-			text := forest.Forest{{Parent: -1, Tokens: group(c.tokens, 1, 1, true)[0].Tokens, Loss: true}}
-			minus := func(_ []forest.Scored, _ []model.Stat, dl, _ []float32) {
+			text := forest.Forest{{Parent: -1, Tokens: group(c.tokens, 1, 1, true)[0].Tokens, Scored: true}}
+			minus := func(_ []forest.ScoredToken, _ []model.Stat, dl, _ []float32) {
 				for i := range dl {
 					dl[i] = -1 / float32(len(dl))
 				}
 			}
-			room := forest.Room{Batch: c.tokens}
-			on, err := model.NewDecoder(dry, paper, room, true, false)
+			room := forest.Limits{Batch: c.tokens}
+			on, err := model.NewTrainingDecoder(dry, paper, room, model.RecomputeActivations)
 			if err != nil {
 				b.Fatal(err)
 			}
-			if _, err := on.Step(text, minus); err != nil {
+			if _, err := on.Step(context.Background(), text, minus); err != nil {
 				b.Fatal(err)
 			}
-			packs, scratch := paper.Beside(k, dry)
-			planned := model.Total(w.Parts()) + on.Bytes() + packs.Bytes + scratch.Bytes
-			d, err := model.NewDecoder(k, w, room, true, false)
+			packs, scratch := paper.HostMemory(k, dry)
+			planned := model.Total(w.Memory()) + on.Bytes() + packs.Bytes + scratch.Bytes
+			d, err := model.NewTrainingDecoder(k, w, room, model.RecomputeActivations)
 			if err != nil {
 				b.Fatal(err)
 			}
 			defer d.Free()
 			for b.Loop() {
-				if _, err := d.Step(text, minus); err != nil {
+				if _, err := d.Step(context.Background(), text, minus); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"runtime"
@@ -71,24 +72,24 @@ func BenchmarkSharedPrompt(b *testing.B) {
 				b.Fatal(err)
 			}
 			defer k.Close()
-			w, err := shapes.Random(k, shapes.Smol135M, model.F32, true)
+			w, err := shapes.Random(k, shapes.Smol135M, model.F32, model.Training)
 			if err != nil {
 				b.Fatal(err)
 			}
 			defer w.Free()
 			dry := tally.New(tally.Rates{})
-			paper, err := model.NewWeights(dry, shapes.Smol135M, model.F32, true)
+			paper, err := model.NewWeights(dry, shapes.Smol135M, model.F32, model.Training)
 			if err != nil {
 				b.Fatal(err)
 			}
-			loss := func(scored []forest.Scored, _ []model.Stat, dl, _ []float32) {
+			loss := func(scored []forest.ScoredToken, _ []model.Stat, dl, _ []float32) {
 				for i := range dl {
 					dl[i] = -1
 				}
 			}
 			// One prompt at a time where each answer has its own.
 			decoder := func(on kernels.Backend, w *model.Weights, stems int) *model.Decoder {
-				d, err := model.NewDecoder(on, w, forest.Room{Stems: stems, Batch: answers * answer}, true, false)
+				d, err := model.NewTrainingDecoder(on, w, forest.Limits{Shared: stems, Batch: answers * answer}, model.RecomputeActivations)
 				if err != nil {
 					b.Fatal(err)
 				}
@@ -98,7 +99,7 @@ func BenchmarkSharedPrompt(b *testing.B) {
 			defer real.Free()
 			step := func(d *model.Decoder, f forest.Forest) time.Duration {
 				start := time.Now()
-				if _, err := d.Step(f, loss); err != nil {
+				if _, err := d.Step(context.Background(), f, loss); err != nil {
 					b.Fatal(err)
 				}
 				return time.Since(start)
@@ -116,7 +117,7 @@ func BenchmarkSharedPrompt(b *testing.B) {
 					flops[i] += dry.Work.Total() - before
 					seconds[i] += step(real, f).Seconds()
 					grads[i] = takeGradients(k, w)
-					bytes[i] = float64(decoder(dry, paper, f.Stems()).Bytes())
+					bytes[i] = float64(decoder(dry, paper, f.SharedTokens()).Bytes())
 				}
 				apart = max(apart, distance(grads[0], grads[1]))
 			}

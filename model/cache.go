@@ -1,6 +1,7 @@
 package model
 
 import (
+	"context"
 	"fmt"
 
 	"spell/kernels"
@@ -8,18 +9,18 @@ import (
 	"spell/tensor"
 )
 
-// A Cache holds the keys and values of tokens already read, a row a token, and runs passes that
+// A Cache holds the keys and values of tokens already read, one row per token, and runs passes that
 // extend it. The decode pass of one row is the training pass of ten thousand: the same block
 // functions, which give a row the same bits whatever rows are beside it.
 type Cache struct {
-	d    *Decoder
-	k, v []tensor.Mat // a layer each: Act [rows, kv dim]
-	kv   *tensor.Arena
+	d    *Decoder      // no limits: its arena is sized for the passes of this cache
+	k, v []tensor.Mat  // per layer, Act [slots, kv dim]
+	kv   *tensor.Arena // holds k and v
 
-	rows      int           // of a pass at most
+	rows      int           // the most a pass has
 	x         [2]tensor.Mat // Act [n, hidden], input and output of a block in turn
-	out       tensor.Mat    // Act [m, hidden], output of the last for the rows that go on
-	logitRows int
+	out       tensor.Mat    // Act [m, hidden], the latest pass's output for its live rows
+	logitRows int           // the most that Sample takes at a time
 	logits    *tensor.Arena
 }
 
@@ -32,7 +33,7 @@ func NewCache(b kernels.Backend, w *Weights, slots, rows, logitRows int) (*Cache
 	mark := plan.Mark()
 	c.block(plan, cs, rows, rows)
 	plan.Release(mark)
-	c.block(plan, cs, rows, max(rows-1, 0)) // the last one, with the rows that go on apart
+	c.block(plan, cs, rows, max(rows-1, 0)) // the last one, with live rows apart
 	c.gather(plan, logitRows)
 	var err error
 	if c.d.arena, err = b.Alloc("activations", plan.Peak()); err != nil {
@@ -62,7 +63,8 @@ func (c *Cache) Free() {
 	}
 }
 
-// carve lays out a pass of n rows: the outputs first, so that Sample finds them.
+// carve lays out a pass of n rows: the outputs first, so that Sample finds them. It returns cosines
+// and sines, Acc [n, dim].
 func (c *Cache) carve(a *tensor.Arena, n int) (cs tensor.Mat) {
 	w := c.d.W
 	a.Release(0)
@@ -70,57 +72,64 @@ func (c *Cache) carve(a *tensor.Arena, n int) (cs tensor.Mat) {
 	return a.New(w.Acc, n, w.HeadDim)
 }
 
-// block lays out a block of which m rows go on.
-func (c *Cache) block(a *tensor.Arena, cs tensor.Mat, n, m int) acts {
+// block carves the activations of a block of n rows, of which m are live.
+func (c *Cache) block(a *tensor.Arena, cs tensor.Mat, n, m int) activations {
 	w := c.d.W
 	k, v := a.New(w.Act, n, w.KVDim()), a.New(w.Act, n, w.KVDim())
-	t := newActs(a, &w.Config, w.Precision, n, m, k, v)
+	t := newActivations(a, &w.Config, w.Precision, n, m, k, v)
 	t.lse, t.cs = tensor.Mat{}, cs
 	return t
 }
 
-// Extend reads len(ids) tokens: row i is token ids[i] at position pos[i]; its key and value go
-// to cache row slots[i]. The queries name rows of this pass and spans of cache rows, which may
-// be written by this very pass. on lists the rows, ascending, that Sample may ask for: in the last
-// block the others end with their keys and values.
-func (c *Cache) Extend(ids, pos, slots []int32, queries []kernels.Query, on []int32) {
+// Extend reads len(ids) tokens: row i is token ids[i] at position pos[i]; its key and value go to
+// cache row slots[i]. The queries name rows of this pass and spans of cache rows, which may be
+// written by this very pass. live lists the rows, ascending, that Sample may ask for: the last block
+// computes only these past their keys and values.
+//
+// It stops between two layers with ctx's error; the keys and values at slots are then not usable.
+func (c *Cache) Extend(ctx context.Context, ids, pos, slots []int32, queries []kernels.Query, live []int32) error {
 	d := c.d
 	kernels.Check("Extend", len(ids) <= c.rows, "%d rows; the pass holds %d", len(ids), c.rows)
 	cs := c.carve(d.arena, len(ids))
 	a := d.W.attention(queries)
 	d.B.RopeTable(cs, pos, d.W.Rotary)
-	d.B.Gather(c.x[0], d.W.Embed.W, ids)
+	d.embedForward(c.x[0], ids)
 	mark := d.arena.Mark()
+	defer d.arena.Release(mark)
 	for l := range d.W.Blocks {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
 		blk, y, rows := &d.W.Blocks[l], c.x[(l+1)%2], len(ids)
 		d.arena.Release(mark)
-		if l == d.W.Layers-1 && len(on) < rows {
-			rows = len(on)
-			a = d.W.attention(forest.Among(queries, on))
+		if d.last(l) && len(live) < rows {
+			rows = len(live)
+			a = d.W.attention(forest.SelectRows(queries, live))
 		}
 		t := c.block(d.arena, cs, len(ids), rows)
 		if rows < len(ids) {
-			t.rows = on[:rows:rows]
+			t.liveRows = live[:rows:rows]
 		}
 		t.x = c.x[l%2]
-		d.project(blk, &t)
+		d.projectForward(blk, &t)
 		d.B.Scatter(c.k[l], t.k, slots)
 		d.B.Scatter(c.v[l], t.v, slots)
-		d.attend(blk, &t, c.k[l], c.v[l], a)
-		d.mlp(blk, &t)
+		d.attendForward(blk, &t, c.k[l], c.v[l], a)
+		d.mlpForward(blk, &t)
 		c.out = y.Slice(0, rows)
-		d.finish(blk, &t, c.out)
+		d.finishBlock(blk, &t, c.out)
 	}
-	d.arena.Release(mark)
+	return nil
 }
 
+// gather carves the head's input for m rows: gathered and normed, both Act [m, hidden].
 func (c *Cache) gather(a *tensor.Arena, m int) (x, xn tensor.Mat) {
 	w := c.d.W
 	return a.New(w.Act, m, w.Hidden), a.New(w.Act, m, w.Hidden)
 }
 
-// Sample draws the token that follows each of the given rows of those that went on in the latest pass,
-// by their number among them; a row may be named more than once. It returns the ids and their log-probabilities.
+// Sample draws the token that follows each of the given rows of the latest pass. rows are indices into
+// its live rows; one may be named more than once. It returns the ids and their log-probabilities.
 func (c *Cache) Sample(rows []int32, how []kernels.Sampling) (ids []int32, logp []float32, err error) {
 	d, w := c.d, c.d.W
 	ids, logp = make([]int32, len(rows)), make([]float32, len(rows))

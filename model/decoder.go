@@ -1,81 +1,88 @@
 package model
 
 import (
+	"context"
+
 	"spell/kernels"
 	"spell/model/forest"
 	"spell/tensor"
 )
 
-// A Decoder runs forward and backward passes over forests. The stems of a tree, the segments that
-// others continue, are computed once: their keys and values stay while the leaves follow in batches,
-// forward and backward, and leave there the gradients of the stems' keys and values; then the stems go
-// backward, once. In the last block only rows that predict a scored token go on beyond their keys
-// and values. Its scratch memory is sized once.
+// A Decoder runs forward and backward passes over forests. Shared segments (those with children) run
+// forward first and keep K and V. Branches then run in batches, forward and backward, adding to dK
+// and dV of the shared segments, which run backward last. In the last block only rows that predict a
+// scored token are computed past K and V. Scratch memory is mapped once.
 //
-// Sums over rows run over the leaves in order and then the stems, so that the size of the batches
-// changes no bit of a result.
+// Sums over rows run over the branches in order and then the shared segments, so that the size of the
+// batches changes no bit of a result.
 type Decoder struct {
 	B kernels.Backend
 	W *Weights
 
-	room  forest.Room
-	train bool
-	keep  bool // every block keeps its activations; else only its input
-	arena *tensor.Arena
+	limits forest.Limits
+	train  bool
+	keep   bool // every block keeps its activations; else only its input
+	arena  *tensor.Arena
 }
 
-// A Stat is what the head says of one scored token: its log-probability and the entropy of
-// its distribution, both at the token's temperature, in nats.
+// A Stat is what the head says of one scored token: its log-probability and the entropy of its
+// distribution, both at the token's temperature, in nats.
 type Stat struct{ LogProb, Entropy float32 }
 
-// NewDecoder maps scratch for forests that the room holds. Training is forward and backward; keep
-// stores every activation on the way forward instead of computing blocks again on the way back, the
-// same bits for more memory.
-func NewDecoder(b kernels.Backend, w *Weights, room forest.Room, train, keep bool) (*Decoder, error) {
-	d := &Decoder{B: b, W: w, room: room, train: train, keep: keep && train}
+// Activations says what a training decoder does with the activations of its blocks. The bits of the
+// gradients are the same either way.
+type Activations uint8
+
+// The ways to treat activations.
+const (
+	RecomputeActivations Activations = iota // keep each block's input and run it forward again for its gradient
+	KeepActivations                         // keep all: faster, for more memory
+)
+
+// NewScorer maps a decoder that computes log-probabilities of forests within the limits.
+func NewScorer(b kernels.Backend, w *Weights, limits forest.Limits) (*Decoder, error) {
+	return (&Decoder{B: b, W: w, limits: limits}).alloc()
+}
+
+// NewTrainingDecoder maps a decoder that also runs backward, for weights with gradients.
+func NewTrainingDecoder(b kernels.Backend, w *Weights, limits forest.Limits, a Activations) (*Decoder, error) {
+	return (&Decoder{B: b, W: w, limits: limits, train: true, keep: a == KeepActivations}).alloc()
+}
+
+func (d *Decoder) alloc() (*Decoder, error) {
 	var err error
-	if d.arena, err = b.Alloc("activations", Total(d.Parts())); err != nil {
+	if d.arena, err = d.B.Alloc("activations", Total(d.Memory())); err != nil {
 		return nil, err
 	}
 	return d, nil
 }
 
-// KeepBytes is the scratch of a training decoder that keeps every activation.
-func KeepBytes(w *Weights, room forest.Room) int {
-	return Total((&Decoder{W: w, room: room, train: true, keep: true}).Parts())
+// ActivationBytes returns the scratch of a training decoder that keeps every activation.
+func ActivationBytes(w *Weights, limits forest.Limits) int {
+	return Total((&Decoder{W: w, limits: limits, train: true, keep: true}).Memory())
 }
 
-// Free unmaps the scratch.
+// Free unmaps the scratch; the weights stay.
 func (d *Decoder) Free() error { return d.arena.Free() }
 
-// Bytes is the size of the scratch.
+// Bytes returns the size of the scratch.
 func (d *Decoder) Bytes() int { return d.arena.Size() }
 
-// Score computes the statistics of the scored tokens of a forest, in the order of segments.
-func (d *Decoder) Score(f forest.Forest) ([]Stat, error) {
-	l, err := forest.Lay(f, d.room)
-	if err != nil {
-		return nil, err
-	}
-	r := d.run(l)
-	for i := range l.Groups {
-		r.group(&l.Groups[i], nil)
-	}
-	return r.stats, nil
-}
-
-// Argmax computes, for every row of a single segment, the most likely next token.
-func (d *Decoder) Argmax(ids []int32) ([]int32, error) {
-	l, err := forest.Lay(forest.Forest{{Parent: -1, Tokens: ids}}, d.room)
+// Argmax returns, for every token of a single segment, the most likely next one. It stops between two
+// layers with ctx's error.
+func (d *Decoder) Argmax(ctx context.Context, ids []int32) ([]int32, error) {
+	l, err := forest.NewLayout(forest.Forest{{Parent: -1, Tokens: ids}}, d.limits)
 	if err != nil || len(ids) == 0 {
 		return nil, err
 	}
 	defer d.arena.Release(d.arena.Mark())
-	part := &l.Groups[0].Leaves[0]
-	part.Rows, part.Ends = nil, part.Queries
-	keys := d.newKeys(d.arena, 0, len(ids), false)
-	p := d.newPass(d.arena, len(ids), len(ids))
-	d.forward(p, part, keys, 0)
+	batch := &l.Bundles[0].Branches[0]
+	batch.LiveRows, batch.LastQueries = nil, batch.Queries
+	kv := d.newBundleKV(d.arena, 0, len(ids), false)
+	p := d.newBatchPass(d.arena, batch, 0)
+	if err := d.forwardBatch(ctx, p, kv); err != nil {
+		return nil, err
+	}
 	logits, err := d.B.Alloc("logits", tensor.Bytes(d.W.Acc, 1, d.W.Vocab))
 	if err != nil {
 		return nil, err

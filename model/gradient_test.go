@@ -1,6 +1,7 @@
 package model
 
 import (
+	"context"
 	"math"
 	"testing"
 
@@ -38,7 +39,7 @@ func grove() forest.Forest {
 	return f
 }
 
-// text has no stems: roots that nothing continues.
+// text has no shared segments: roots that nothing continues.
 func text() forest.Forest {
 	var f forest.Forest
 	f.Add(-1, []int32{1, 5, 7, 2}, true)
@@ -47,15 +48,15 @@ func text() forest.Forest {
 }
 
 // coefficients are an arbitrary linear objective over log-probabilities and entropies.
-func coefficients(s forest.Scored) (float32, float32) {
+func coefficients(s forest.ScoredToken) (float32, float32) {
 	k := float64(s.Segment)*1.7 + float64(s.Index)*0.9 + 1
 	return float32(math.Sin(k)), float32(0.3 * math.Cos(2*k))
 }
 
-func open64(t *testing.T, c Config, room forest.Room, keep bool) (*ref.Backend[float64], *Decoder) {
+func open64(t *testing.T, c Config, limits forest.Limits, a Activations) (*ref.Backend[float64], *Decoder) {
 	t.Helper()
 	b := ref.New[float64]()
-	w, err := NewWeights(b, c, F64, true)
+	w, err := NewWeights(b, c, F64, Training)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,7 +71,7 @@ func open64(t *testing.T, c Config, room forest.Room, keep bool) (*ref.Backend[f
 		}
 		Set(b, p, v)
 	}
-	d, err := NewDecoder(b, w, room, true, keep)
+	d, err := NewTrainingDecoder(b, w, limits, a)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -80,14 +81,14 @@ func open64(t *testing.T, c Config, room forest.Room, keep bool) (*ref.Backend[f
 
 // objective is the exact value of the linear objective, in float64.
 func objective(d *Decoder, l *forest.Layout) float64 {
-	r := d.run(l)
-	for i := range l.Groups {
-		r.group(&l.Groups[i], nil)
+	state := d.newStepState(l)
+	for i := range l.Bundles {
+		state.bundle(context.Background(), &l.Bundles[i], nil)
 	}
 	var sum float64
 	for i, s := range l.Scored {
 		a, e := coefficients(s)
-		sum += float64(a)*r.raw[3*i] + float64(e)*r.raw[3*i+1]
+		sum += float64(a)*state.raw[3*i] + float64(e)*state.raw[3*i+1]
 	}
 	return sum
 }
@@ -105,8 +106,8 @@ func TestGradients(t *testing.T) {
 				if err := f.Validate(c.Vocab, c.Context); err != nil {
 					t.Fatal(err)
 				}
-				room := forest.Room{Stems: 12, Batch: 4}
-				l, err := forest.Lay(f, room)
+				limits := forest.Limits{Shared: 12, Batch: 4}
+				l, err := forest.NewLayout(f, limits)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -114,13 +115,13 @@ func TestGradients(t *testing.T) {
 				for _, s := range f {
 					ids = append(ids, s.Tokens...)
 				}
-				b, d := open64(t, c, room, false)
-				linear := func(scored []forest.Scored, _ []Stat, dl, de []float32) {
+				b, d := open64(t, c, limits, RecomputeActivations)
+				linear := func(scored []forest.ScoredToken, _ []Stat, dl, de []float32) {
 					for i, s := range scored {
 						dl[i], de[i] = coefficients(s)
 					}
 				}
-				if _, err := d.Step(f, linear); err != nil {
+				if _, err := d.Step(context.Background(), f, linear); err != nil {
 					t.Fatal(err)
 				}
 				for _, p := range d.W.Params {
@@ -164,27 +165,27 @@ func TestSharedPrefix(t *testing.T) {
 			var copies forest.Forest
 			origin := map[int32]int32{} // scored segment of the copies → segment of f
 			for i, s := range f {
-				if !s.Loss {
+				if !s.Scored {
 					continue
 				}
 				parent := -1
 				for _, a := range f.Path(i) {
 					q := f[a]
-					q.Parent, q.Loss = int32(parent), a == i
+					q.Parent, q.Scored = int32(parent), a == i
 					copies = append(copies, q)
 					parent = len(copies) - 1
 				}
 				origin[int32(parent)] = int32(i)
 			}
-			run := func(f forest.Forest, room forest.Room, keep bool, origin func(int32) int32) [][]float64 {
-				b, d := open64(t, c, room, keep)
-				loss := func(scored []forest.Scored, _ []Stat, dl, de []float32) {
+			run := func(f forest.Forest, limits forest.Limits, a Activations, origin func(int32) int32) [][]float64 {
+				b, d := open64(t, c, limits, a)
+				loss := func(scored []forest.ScoredToken, _ []Stat, dl, de []float32) {
 					for i, s := range scored {
 						s.Segment = origin(s.Segment)
 						dl[i], de[i] = coefficients(s)
 					}
 				}
-				if _, err := d.Step(f, loss); err != nil {
+				if _, err := d.Step(context.Background(), f, loss); err != nil {
 					t.Fatal(err)
 				}
 				var out [][]float64
@@ -196,11 +197,11 @@ func TestSharedPrefix(t *testing.T) {
 				return out
 			}
 			same := func(s int32) int32 { return s }
-			shared := run(f, forest.Room{Stems: 100, Batch: 100}, false, same)
-			kept := run(f, forest.Room{Stems: 100, Batch: 100}, true, same)
-			batched := run(f, forest.Room{Stems: 100, Batch: 4}, false, same)
-			both := run(f, forest.Room{Stems: 100, Batch: 4}, true, same)
-			apart := run(copies, forest.Room{Stems: 100, Batch: 100}, false, func(s int32) int32 { return origin[s] })
+			shared := run(f, forest.Limits{Shared: 100, Batch: 100}, RecomputeActivations, same)
+			kept := run(f, forest.Limits{Shared: 100, Batch: 100}, KeepActivations, same)
+			batched := run(f, forest.Limits{Shared: 100, Batch: 4}, RecomputeActivations, same)
+			both := run(f, forest.Limits{Shared: 100, Batch: 4}, KeepActivations, same)
+			apart := run(copies, forest.Limits{Shared: 100, Batch: 100}, RecomputeActivations, func(s int32) int32 { return origin[s] })
 			for i := range shared {
 				for j := range shared[i] {
 					near := func(a, b float64) bool { return math.Abs(a-b) <= 1e-12*(1+math.Abs(b)) } // the oracle adds sums, not terms

@@ -46,8 +46,8 @@ func (p Precision) moments() (m, v tensor.DType) {
 	return p.Acc, p.Acc
 }
 
-// Keeps refuses weights that were allocated with other moments than a configuration asks for.
-func (w *Weights) Keeps(m Moments) error {
+// CheckMoments returns an error if w was mapped with other moments than a configuration asks for.
+func (w *Weights) CheckMoments(m Moments) error {
 	if w.Moments != m {
 		return fmt.Errorf("the weights were allocated for moments in %v, and the configuration asks for %v", w.Moments, m)
 	}

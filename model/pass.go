@@ -1,189 +1,175 @@
 package model
 
 import (
-	"slices"
+	"context"
 
 	"spell/kernels"
 	"spell/model/forest"
 	"spell/tensor"
 )
 
-// keys are the keys and values of a group, stems first and then the leaves of the batch at work,
-// and their gradients: a matrix a layer, or one for all where nothing is to stay.
-type keys struct {
-	k, v   []tensor.Mat // Act [stems+batch, kv dim]
-	dk, dv []tensor.Mat // Acc
+// bundleKV are the keys and values of a bundle and their gradients: those of the shared segments
+// first, then those of the batch of branches at work. Each list has one matrix per layer, or a single
+// one reused by every layer when nothing outlives the layer.
+type bundleKV struct {
+	k, v   []tensor.Mat // Act [shared+batch, kv dim]
+	dk, dv []tensor.Mat // Acc [shared+batch, kv dim]; nil without training
 }
 
-func (d *Decoder) newKeys(a *tensor.Arena, stems, batch int, train bool) keys {
-	var s keys
+func (d *Decoder) newBundleKV(a *tensor.Arena, shared, batch int, train bool) bundleKV {
+	var kv bundleKV
 	c, p := &d.W.Config, d.W.Precision
-	many := func(n int, t tensor.DType) []tensor.Mat {
+	list := func(n int, t tensor.DType) []tensor.Mat {
 		list := make([]tensor.Mat, c.Layers)
 		for l := range list {
 			if list[l] = list[0]; l < n {
-				list[l] = a.New(t, stems+batch, c.KVDim())
+				list[l] = a.New(t, shared+batch, c.KVDim())
 			}
 		}
 		return list
 	}
 	layers := c.Layers
-	if stems == 0 {
+	if shared == 0 {
 		layers = 1
 	}
 	if train {
-		s.dk, s.dv = many(layers, p.Acc), many(layers, p.Acc)
+		kv.dk, kv.dv = list(layers, p.Acc), list(layers, p.Acc)
 	}
 	if d.keep {
 		layers = c.Layers
 	}
-	s.k, s.v = many(layers, p.Act), many(layers, p.Act)
-	return s
+	kv.k, kv.v = list(layers, p.Act), list(layers, p.Act)
+	return kv
 }
 
-// own is the n rows of the part at work of each layer's matrix, from row base on.
-func own(list []tensor.Mat, l, base, n int) tensor.Mat { return list[l].Slice(base, base+n) }
+// layerRows returns rows [base, base+n) of layer l's matrix: those of the current batch.
+func layerRows(list []tensor.Mat, l, base, n int) tensor.Mat { return list[l].Slice(base, base+n) }
 
-// A pass is the memory of a part's way through the blocks: n rows, of which m go on in the last.
+// A pass is the memory of one batch on its way through all blocks.
 type pass struct {
-	n, m int
-	cs   tensor.Mat   // Acc [n, dim], cosines and sines
-	x    []tensor.Mat // Act [n, hidden], the input of each block
-	out  tensor.Mat   // Act [m, hidden], the output of the last
-	acts []acts       // of every block, where they are kept; else of the last alone
-	mark int          // of the arena, before them
+	batch *forest.Batch
+	base  int           // row of the batch's first key in the bundle
+	rows  int           // of the batch, n
+	live  int           // rows that the last block computes past K and V, m
+	cs    tensor.Mat    // Acc [n, dim], cosines and sines of the positions
+	x     []tensor.Mat  // Act [n, hidden], the input of each block
+	out   tensor.Mat    // Act [m, hidden], the output of the last block
+	acts  []activations // of every block if they are kept, else of the last alone
+	mark  int           // of the arena, before acts
 }
 
-func (d *Decoder) newPass(a *tensor.Arena, n, m int) *pass {
+// newPass carves the block inputs of a pass of rows rows, of which live are live, off a.
+func (d *Decoder) newPass(a *tensor.Arena, rows, live int) *pass {
 	c, prec := &d.W.Config, d.W.Precision
-	p := &pass{n: n, m: m, cs: a.New(prec.Acc, n, c.HeadDim)}
+	p := &pass{rows: rows, live: live, cs: a.New(prec.Acc, rows, c.HeadDim)}
 	for range c.Layers {
-		p.x = append(p.x, a.New(prec.Act, n, c.Hidden))
+		p.x = append(p.x, a.New(prec.Act, rows, c.Hidden))
 	}
-	p.out = a.New(prec.Act, m, c.Hidden)
+	p.out = a.New(prec.Act, live, c.Hidden)
 	return p
 }
 
-// actsAtOnce carves what the blocks of a pass need at once, for a plan: keys and values aside.
-func (d *Decoder) actsAtOnce(a *tensor.Arena, p *pass) {
-	c, prec := &d.W.Config, d.W.Precision
-	mark := a.Mark()
-	for range c.Layers {
-		newActs(a, c, prec, p.n, p.n, tensor.Mat{}, tensor.Mat{})
-		if !d.keep {
-			a.Release(mark)
-		}
-	}
-	newActs(a, c, prec, p.n, max(p.m-1, 0), tensor.Mat{}, tensor.Mat{}) // with the rows that go on apart
+// newBatchPass is newPass for a batch whose first key is row base of the bundle's.
+func (d *Decoder) newBatchPass(a *tensor.Arena, batch *forest.Batch, base int) *pass {
+	p := d.newPass(a, len(batch.Ids), liveRows(batch))
+	p.batch, p.base = batch, base
+	return p
 }
 
-// block carves the activations of block l of a part, whose first key is row base.
-func (d *Decoder) block(p *pass, part *forest.Part, s keys, l, base int) acts {
-	m := p.n
-	last := l == d.W.Layers-1
-	if last {
-		m = p.m
+// liveRows counts the rows of a batch that the last block computes past K and V.
+func liveRows(b *forest.Batch) int {
+	if b.LiveRows == nil {
+		return len(b.Ids)
 	}
-	t := newActs(d.arena, &d.W.Config, d.W.Precision, p.n, m, own(s.k, l, base, p.n), own(s.v, l, base, p.n))
+	return len(b.LiveRows)
+}
+
+// last reports whether l is the last block.
+func (d *Decoder) last(l int) bool { return l == d.W.Layers-1 }
+
+// activations carves the activations of block l of a pass off the decoder's arena.
+func (d *Decoder) activations(p *pass, kv bundleKV, l int) activations {
+	m := p.rows
+	if d.last(l) {
+		m = p.live
+	}
+	t := newActivations(d.arena, &d.W.Config, d.W.Precision, p.rows, m,
+		layerRows(kv.k, l, p.base, p.rows), layerRows(kv.v, l, p.base, p.rows))
 	t.x, t.cs = p.x[l], p.cs
-	if last {
-		t.rows = part.Rows
+	if d.last(l) {
+		t.liveRows = p.batch.LiveRows
 	}
 	return t
 }
 
-// forward runs a part through the blocks. The activations of the last block stay in the arena, those
-// of the others where they are kept.
-func (d *Decoder) forward(p *pass, part *forest.Part, s keys, base int) {
-	d.B.RopeTable(p.cs, part.Pos, d.W.Rotary)
-	d.B.Gather(p.x[0], d.W.Embed.W, part.Ids)
+// queries describes the attention of block l.
+func (d *Decoder) queries(p *pass, l int) *kernels.Attention {
+	if d.last(l) {
+		return d.W.attention(p.batch.LastQueries)
+	}
+	return d.W.attention(p.batch.Queries)
+}
+
+// forwardBatch runs a batch through the blocks, from its tokens to p.out. The activations of the last
+// block stay in the arena, those of the others if they are kept. It returns ctx's error as soon as
+// it sees one between two blocks.
+func (d *Decoder) forwardBatch(ctx context.Context, p *pass, kv bundleKV) error {
+	d.B.RopeTable(p.cs, p.batch.Pos, d.W.Rotary)
+	d.embedForward(p.x[0], p.batch.Ids)
 	p.mark = d.arena.Mark()
 	p.acts = p.acts[:0]
 	for l := range d.W.Blocks {
-		t := d.block(p, part, s, l, base)
-		d.blockForward(&d.W.Blocks[l], &t, s.k[l], s.v[l], d.attention(part, l))
-		if l == d.W.Layers-1 {
-			d.finish(&d.W.Blocks[l], &t, p.out)
-		} else {
-			d.finish(&d.W.Blocks[l], &t, p.x[l+1])
+		if err := ctx.Err(); err != nil {
+			return err
 		}
-		if l == d.W.Layers-1 || d.keep {
+		blk, out := &d.W.Blocks[l], p.out
+		if !d.last(l) {
+			out = p.x[l+1]
+		}
+		t := d.activations(p, kv, l)
+		d.forwardBlock(blk, &t, kv.k[l], kv.v[l], d.queries(p, l))
+		d.finishBlock(blk, &t, out)
+		if d.last(l) || d.keep {
 			p.acts = append(p.acts, t)
 		} else {
 			d.arena.Release(p.mark)
 		}
 	}
+	return nil
 }
 
-// attention is that of block l.
-func (d *Decoder) attention(part *forest.Part, l int) *kernels.Attention {
-	if l == d.W.Layers-1 {
-		return d.W.attention(part.Ends)
-	}
-	return d.W.attention(part.Queries)
-}
-
-func (d *Decoder) blockForward(blk *Block, t *acts, k, v tensor.Mat, a *kernels.Attention) {
-	d.project(blk, t)
-	d.attend(blk, t, k, v, a)
-	d.mlp(blk, t)
-}
-
-// back runs a part backward: g.dh, the gradient of the last block's output, becomes that of the
-// first block's input and reaches the embedding, by way of e. Blocks whose activations are gone run forward again,
-// as the last has to for stems. The gradients of stems' keys hold what the leaves have added; those of leaves begin
-// with zero in each block, since without stems all blocks have one matrix.
-func (d *Decoder) back(p *pass, part *forest.Part, s keys, base int, g *grads, e embedGrad, stems bool) {
+// backwardBatch runs a batch backward: g.dh, the gradient of p.out, becomes that of the first block's
+// input and reaches the embedding, by way of e. Blocks whose activations are gone run forward again;
+// for shared segments the last block is one of them, since the branches came between.
+//
+// The gradients of shared keys hold what the branches have added. Those of branches begin with zero in
+// each block, since without shared segments all blocks have one matrix. It returns ctx's error as
+// soon as it sees one between two blocks.
+func (d *Decoder) backwardBatch(ctx context.Context, p *pass, kv bundleKV, g *gradients, e embedGradient, shared bool) error {
 	for l := d.W.Layers - 1; l >= 0; l-- {
-		blk, a := &d.W.Blocks[l], d.attention(part, l)
-		var t acts
-		switch last := l == d.W.Layers-1; {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		blk, queries := &d.W.Blocks[l], d.queries(p, l)
+		var t activations
+		switch {
 		case d.keep:
 			t = p.acts[l]
-		case last && !stems:
+		case d.last(l) && !shared:
 			t = p.acts[0]
 		default:
 			d.arena.Release(p.mark)
-			t = d.block(p, part, s, l, base)
-			d.blockForward(blk, &t, s.k[l], s.v[l], a)
+			t = d.activations(p, kv, l)
+			d.forwardBlock(blk, &t, kv.k[l], kv.v[l], queries)
 		}
-		kg := keyGrad{k: s.dk[l], v: s.dv[l], ownK: own(s.dk, l, base, p.n), ownV: own(s.dv, l, base, p.n)}
-		if !stems {
-			d.B.Zero(kg.ownK)
-			d.B.Zero(kg.ownV)
+		dkv := kvGradients{dk: kv.dk[l], dv: kv.dv[l],
+			dkBatch: layerRows(kv.dk, l, p.base, p.rows), dvBatch: layerRows(kv.dv, l, p.base, p.rows)}
+		if !shared {
+			d.B.Zero(dkv.dkBatch)
+			d.B.Zero(dkv.dvBatch)
 		}
-		d.backward(blk, &t, g, s.k[l], s.v[l], kg, a)
+		d.backwardBlock(blk, &t, g, kv.k[l], kv.v[l], dkv, queries)
 	}
-	if e.rows.IsZero() {
-		d.B.ScatterAdd(d.W.Embed.Grad, g.dh, part.Ids)
-		return
-	}
-	at := make([]int32, len(part.Ids))
-	for i, id := range part.Ids {
-		n, _ := slices.BinarySearch(e.ids, id)
-		at[i] = int32(n)
-	}
-	d.B.ScatterAdd(e.rows, g.dh, at)
-}
-
-// An embedGrad holds the gradient that the embedding gets from a group's input, where the head adds to
-// the same matrix: the sums over batches of each would otherwise interleave.
-type embedGrad struct {
-	ids  []int32    // of the group, ascending
-	rows tensor.Mat // Acc [len(ids), hidden]
-}
-
-func (d *Decoder) newEmbedGrad(a *tensor.Arena, g *forest.Group) (e embedGrad) {
-	if d.W.Head != d.W.Embed {
-		return e
-	}
-	e.ids = slices.Clone(g.Stems.Ids)
-	for i := range g.Leaves {
-		e.ids = append(e.ids, g.Leaves[i].Ids...)
-	}
-	slices.Sort(e.ids)
-	e.ids = slices.Compact(e.ids)
-	e.rows = a.New(d.W.Acc, len(e.ids), d.W.Hidden)
-	d.B.Zero(e.rows)
-	return e
+	d.embedBackward(g.dh, p.batch.Ids, e)
+	return nil
 }

@@ -105,7 +105,9 @@ func Small() Config {
 func (c *Config) Read(data []byte) error { return settings.Read(data, c) }
 
 // room is what a training pass has memory for.
-func (c *Config) room() forest.Room { return forest.Room{Stems: c.PassTokens, Batch: c.BatchTokens} }
+func (c *Config) room() forest.Limits {
+	return forest.Limits{Shared: c.PassTokens, Batch: c.BatchTokens}
+}
 
 // longest is the longest output in tokens.
 func (c *Config) longest() int { return max(c.MaxQuestion, c.MaxAnswer, c.MaxVote) }

@@ -27,7 +27,7 @@ type Plan struct {
 
 // An Item is memory that a run takes.
 type Item struct {
-	model.Part
+	model.MemoryItem
 	Owner  string // what it is for
 	Since  Stage  // when it is first touched: memory that was only mapped costs nothing
 	Mapped bool   // an arena, known to the byte; else an upper bound or, of the program, a guess
@@ -67,7 +67,7 @@ type dry struct {
 
 func newDry(r tally.Rates, m model.Config, p model.Precision, c Config, test *rollout.Options) (*dry, error) {
 	d := &dry{b: tally.New(r)}
-	w, err := model.NewWeights(d.b, m, p, true)
+	w, err := model.NewWeights(d.b, m, p, model.Training)
 	if err != nil {
 		return nil, err
 	}
@@ -92,13 +92,13 @@ func NewPlan(b kernels.Backend, m model.Config, p model.Precision, c Config, tes
 	}
 	w, copied := d.run.Weights, d.run.copied
 	plan := &Plan{Config: c, Model: m, Precision: p, Groups: c.Questions, Prompt: prompt}
-	add := func(owner string, since Stage, mapped bool, parts ...model.Part) {
+	add := func(owner string, since Stage, mapped bool, parts ...model.MemoryItem) {
 		for _, part := range parts {
 			plan.Items = append(plan.Items, Item{part, owner, since, mapped})
 			plan.Total += part.Bytes
 		}
 	}
-	for _, part := range w.Parts() {
+	for _, part := range w.Memory() {
 		since := Loading
 		if part.Updated() {
 			since = Updating
@@ -107,23 +107,23 @@ func NewPlan(b kernels.Backend, m model.Config, p model.Precision, c Config, tes
 	}
 	packed := Generating
 	if copied != nil {
-		add("generating", Loading, true, copied.Parts()...)
+		add("generating", Loading, true, copied.Memory()...)
 		packed = Updating
 	}
-	add("generating", Generating, true, d.engine.Parts()...)
+	add("generating", Generating, true, d.engine.Memory()...)
 	if d.testing != nil {
-		add("testing", Generating, true, d.testing.Parts()...)
+		add("testing", Generating, true, d.testing.Memory()...)
 		packed = Generating
 	}
-	add("updating", Updating, true, d.run.trainer.Decoder.Parts()...)
+	add("updating", Updating, true, d.run.trainer.Decoder.Memory()...)
 	if host, ok := b.(tally.Host); ok {
 		if err := d.short(); err != nil {
 			return nil, err
 		}
-		packs, scratch := w.Beside(host, d.b)
+		packs, scratch := w.HostMemory(host, d.b)
 		add("kernels", packed, false, packs)
 		if copied != nil {
-			packs, _ := copied.Beside(host, d.b)
+			packs, _ := copied.HostMemory(host, d.b)
 			add("kernels", Generating, false, packs)
 		}
 		add("kernels", Generating, false, scratch)
@@ -150,7 +150,7 @@ func requests(n, prompt, answers, length int) []rollout.Request {
 	reqs := make([]rollout.Request, n)
 	for i := range reqs {
 		at := reqs[i].Prompt.Chain(-1, make([]int32, prompt))
-		reqs[i].Leaves = []rollout.Leaf{{Segment: at, N: answers, MaxTokens: length, Sampling: rollout.Sampling{Temperature: 1, TopP: 1}}}
+		reqs[i].Branches = []rollout.Branch{{Segment: at, N: answers, MaxTokens: length, Sampling: rollout.Sampling{Temperature: 1, TopP: 1}}}
 	}
 	return reqs
 }
@@ -171,7 +171,7 @@ func (d *dry) update(n, prompt, answers, length int) error {
 		}
 	}
 	for _, pack := range train.Pack(trees, d.run.Config.room()) {
-		if _, err := d.run.trainer.Accumulate(pack, func([]forest.Scored, []model.Stat, []float32, []float32) {}); err != nil {
+		if _, err := d.run.trainer.Accumulate(context.Background(), pack, func([]forest.ScoredToken, []model.Stat, []float32, []float32) {}); err != nil {
 			return err
 		}
 	}

@@ -34,7 +34,7 @@ func (c *counting) Alloc(name string, bytes int) (*tensor.Arena, error) {
 }
 
 // nothing is a loss that asks for no gradient.
-func nothing([]forest.Scored, []model.Stat, []float32, []float32) {}
+func nothing([]forest.ScoredToken, []model.Stat, []float32, []float32) {}
 
 // TestPlanIsTheRun: a plan has the arenas of a real run, to the byte, and the run asks for no others at work.
 func TestPlanIsTheRun(t *testing.T) {
@@ -74,7 +74,7 @@ func TestPlanIsTheRun(t *testing.T) {
 				if it.Mapped {
 					mapped += it.Bytes
 				}
-				if it.Bytes <= 0 || it.Name == "" || it.Owner == "" || it.Per == "" {
+				if it.Bytes <= 0 || it.Name == "" || it.Owner == "" || it.GrowsWith == "" {
 					t.Errorf("%+v", it)
 				}
 			}
@@ -90,7 +90,7 @@ func TestPlanIsTheRun(t *testing.T) {
 			}
 			f := forest.Forest{{Parent: -1, Tokens: make([]int32, 100)}}
 			f.Add(0, make([]int32, 20), true)
-			if _, err := r.trainer.Accumulate(f, nothing); err != nil {
+			if _, err := r.trainer.Accumulate(context.Background(), f, nothing); err != nil {
 				t.Fatal(err)
 			}
 			if _, err := r.trainer.Update(1); err != nil {
@@ -274,7 +274,7 @@ func TestPlanHolds(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		w, err := model.NewWeights(b, m, p, true)
+		w, err := model.NewWeights(b, m, p, model.Training)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -292,7 +292,7 @@ func TestPlanHolds(t *testing.T) {
 			if _, err := engine.Generate(context.Background(), []rollout.Request{requests(1, 512, 4, 4)[0]}); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := r.trainer.Accumulate(f, func(_ []forest.Scored, _ []model.Stat, dl, _ []float32) {
+			if _, err := r.trainer.Accumulate(context.Background(), f, func(_ []forest.ScoredToken, _ []model.Stat, dl, _ []float32) {
 				for i := range dl {
 					dl[i] = 0.01
 				}

@@ -45,7 +45,7 @@ func (p *Plan) Time(r tally.Rates) error {
 		}
 		return sum, nil
 	}
-	live := d.engine.Together(&requests(1, p.Prompt, c.Answers, c.MaxAnswer)[0])
+	live := d.engine.Concurrency(&requests(1, p.Prompt, c.Answers, c.MaxAnswer)[0])
 	read, err := batches(live, func(n int) error { return d.generate(n, p.Prompt, c.Answers, 1) })
 	if err != nil {
 		return err
@@ -61,7 +61,7 @@ func (p *Plan) Time(r tally.Rates) error {
 	optimizer, err := used(func() error {
 		_, err := d.run.trainer.Update(1)
 		if d.run.copied != nil {
-			d.run.copied.Follow(d.b, d.run.Weights)
+			d.run.copied.CopyFrom(d.b, d.run.Weights)
 		}
 		return err
 	})

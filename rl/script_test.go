@@ -96,7 +96,7 @@ type script struct {
 // follow puts a script in the place of a run's engine.
 func follow(t testing.TB, r *Run, plans func(step, round, i int) plan) *script {
 	t.Helper()
-	d, err := model.NewDecoder(r.Backend, r.Weights, forest.Room{Stems: 4096, Batch: 4096}, false, false)
+	d, err := model.NewScorer(r.Backend, r.Weights, forest.Limits{Shared: 4096, Batch: 4096})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -152,18 +152,18 @@ func (s *script) answer(q rollout.Request) (rollout.Result, error) {
 	for _, seg := range q.Prompt {
 		text += s.r.Chat.Tok.Decode(seg.Tokens)
 	}
-	leaf := q.Leaves[0]
+	leaf := q.Branches[0]
 	res := rollout.Result{Forest: slices.Clone(q.Prompt)}
 	for k := range leaf.N {
 		ids := append(s.r.Chat.Tok.Encode(s.reply(stage(q.Key>>36&15), q.Key, text, k)), s.r.Weights.EOS[0])
 		at := res.Forest.Add(leaf.Segment, ids, true)
 		res.Forest[at].Temperature = leaf.Temperature
 		res.Answers = append(res.Answers, rollout.Answer{Segment: at, Finish: rollout.Stop})
-		if q.Enough != nil && q.Enough(ids) {
+		if q.StopEarly != nil && q.StopEarly(ids) {
 			break
 		}
 	}
-	stats, err := s.d.Score(res.Forest)
+	stats, err := s.d.Score(context.Background(), res.Forest)
 	if err != nil {
 		return res, err
 	}
@@ -273,7 +273,7 @@ func testWeights(t testing.TB, b kernels.Backend, p model.Precision, vocab int) 
 	t.Helper()
 	c := model.Config{Family: "llama", Vocab: vocab, Hidden: 16, FF: 24, Layers: 1, Heads: 2, KVHeads: 1, HeadDim: 8, Tied: true,
 		NormEps: 1e-6, Context: 1024, Rope: model.Rope{Theta: 1e4, Type: "default"}, BOS: -1, EOS: []int32{int32(vocab) - 1}}
-	w, err := model.NewWeights(b, c, p, true)
+	w, err := model.NewWeights(b, c, p, model.Training)
 	if err != nil {
 		t.Fatal(err)
 	}

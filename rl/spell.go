@@ -72,7 +72,7 @@ func New(c Config, b kernels.Backend, w *model.Weights, text *chat.Dialog, docs 
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
-	if err := w.Keeps(c.Moments); err != nil {
+	if err := w.CheckMoments(c.Moments); err != nil {
 		return nil, err
 	}
 	r := &Run{Config: c, Backend: b, Weights: w, Judge: judge, log: journal.Lengths{}}
@@ -127,7 +127,7 @@ func (r *Run) allocate(w *model.Weights) (engine *rollout.Engine, err error) {
 		}
 	}()
 	c := &r.Config
-	if r.trainer, err = train.New(r.Backend, w, c.Optim, c.room(), true); err != nil {
+	if r.trainer, err = train.New(r.Backend, w, c.Optim, c.room(), model.KeepActivations); err != nil {
 		return nil, err
 	}
 	if c.Int8 {

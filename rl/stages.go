@@ -245,10 +245,10 @@ func (r *Run) submit(it *item, prompt [][]int32, o order) error {
 	var f forest.Forest
 	at := f.Chain(-1, prompt...)
 	req := rollout.Request{Prompt: f, Key: uint64(r.step)<<40 | uint64(o.stage)<<36 | uint64(it.round)*maxNumber | uint64(o.number),
-		Leaves: []rollout.Leaf{{Segment: at, N: o.n, MaxTokens: o.max, Sampling: rollout.Sampling{
+		Branches: []rollout.Branch{{Segment: at, N: o.n, MaxTokens: o.max, Sampling: rollout.Sampling{
 			Temperature: float32(c.Temperature), TopP: float32(c.TopP), TopK: c.TopK}}}}
 	if o.enough != nil {
-		req.Enough = func(ids []int32) bool { return o.enough(r.Chat.Tok.DecodeSkipSpecial(ids)) }
+		req.StopEarly = func(ids []int32) bool { return o.enough(r.Chat.Tok.DecodeSkipSpecial(ids)) }
 	}
 	r.open[o.stage]++
 	err := r.engine.Submit(req, func(res rollout.Result) error {

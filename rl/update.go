@@ -1,6 +1,7 @@
 package rl
 
 import (
+	"context"
 	"fmt"
 	"slices"
 
@@ -131,7 +132,7 @@ func pack(groups []group, tokens int) (packs []*pass) {
 		var at []int32
 		if p != nil {
 			was := len(p.forest)
-			if at = p.forest.Graft(g.forest); p.forest.Stems() > tokens {
+			if at = p.forest.Graft(g.forest); p.forest.SharedTokens() > tokens {
 				p.forest, p = p.forest[:was], nil
 			}
 		}
@@ -223,7 +224,8 @@ func (r *Run) update(groups []group) (Update, error) {
 	var apart rollout.Mismatch
 	tokens := 0
 	for _, p := range packs {
-		_, err := r.trainer.Accumulate(p.forest, func(scored []forest.Scored, stats []model.Stat, dl, de []float32) {
+		// An update that has begun is finished.
+		_, err := r.trainer.Accumulate(context.Background(), p.forest, func(scored []forest.ScoredToken, stats []model.Stat, dl, de []float32) {
 			rows := &grpo.Rows{}
 			for i, s := range scored {
 				rows.Logp, rows.Entropy = append(rows.Logp, stats[i].LogProb), append(rows.Entropy, stats[i].Entropy)
@@ -243,7 +245,7 @@ func (r *Run) update(groups []group) (Update, error) {
 			tokens += s.Tokens
 		})
 		if err != nil {
-			r.trainer.Discard()
+			r.trainer.ZeroGrad()
 			return u, fmt.Errorf("updating: %w", err)
 		}
 		done += p.forest.Tokens()
@@ -260,7 +262,7 @@ func (r *Run) update(groups []group) (Update, error) {
 		return u, fmt.Errorf("%w; a resumed run keeps its rate, so begin another at a checkpoint: --model OUT/step-N, a lower optim.lr and another --out", err)
 	}
 	if r.copied != nil {
-		r.copied.Follow(r.Backend, r.Weights)
+		r.copied.CopyFrom(r.Backend, r.Weights)
 	}
 	return u, nil
 }

@@ -40,7 +40,7 @@ func newEngine(w *model.Weights, list []measure, threads int) (*engine, error) {
 	}
 	// The tally counts bytes alone, at 1 GB/s: its seconds are 10⁹ bytes that products and attention read.
 	e := &engine{cpu: k, tally: tally.New(tally.Rates{Read: 1}), close: []func(){func() { k.Close() }}}
-	paper, err := model.NewWeights(e.tally, w.Config, w.Precision, false)
+	paper, err := model.NewWeights(e.tally, w.Config, w.Precision, model.Inference)
 	if err != nil {
 		e.free()
 		return nil, err
@@ -67,7 +67,7 @@ func (e *engine) start(s *side, b kernels.Backend, w *model.Weights, slots, scor
 		e.close = append(e.close, s.generate.Free)
 	}
 	if scored > 0 {
-		if s.score, err = model.NewDecoder(b, w, forest.Room{Batch: scored}, false, false); err != nil {
+		if s.score, err = model.NewScorer(b, w, forest.Limits{Batch: scored}); err != nil {
 			return err
 		}
 		e.close = append(e.close, func() { s.score.Free() })
@@ -100,7 +100,7 @@ func newWeights(c model.Config, p model.Precision) (w *model.Weights, free func(
 	if err != nil {
 		return nil, nil, err
 	}
-	if w, err = model.NewWeights(k, c, p, false); err != nil {
+	if w, err = model.NewWeights(k, c, p, model.Inference); err != nil {
 		k.Close()
 		return nil, nil, err
 	}
@@ -137,7 +137,7 @@ func (e *engine) answer(s side, prompt []int32, lengths ...int) ([]pass, []span,
 	f.Add(-1, prompt, false)
 	r := rollout.Request{Prompt: f}
 	for _, n := range lengths {
-		r.Leaves = append(r.Leaves, rollout.Leaf{N: 1, MaxTokens: n, Sampling: rollout.Sampling{TopP: 1}})
+		r.Branches = append(r.Branches, rollout.Branch{N: 1, MaxTokens: n, Sampling: rollout.Sampling{TopP: 1}})
 	}
 	var passes []pass
 	start, before := time.Now(), e.tally.Work
@@ -153,7 +153,7 @@ func (e *engine) read(s side, document []int32) ([]pass, []span, error) {
 	start, before := time.Now(), e.tally.Work
 	var f forest.Forest
 	f.Add(-1, document, true)
-	_, err := s.score.Score(f)
+	_, err := s.score.Score(context.Background(), f)
 	return []pass{{seconds: time.Since(start).Seconds(), work: e.tally.Work.Add(before, -1)}}, []span{{-1, 0, len(document)}}, err
 }
 

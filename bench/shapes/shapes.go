@@ -23,9 +23,9 @@ var Llama124M = model.Config{Family: "llama", Vocab: 50257, Hidden: 768, FF: 204
 var Llama8M = model.Config{Family: "llama", Vocab: 4096, Hidden: 256, FF: 768, Layers: 8, Heads: 4, KVHeads: 4, HeadDim: 64,
 	Tied: true, NormEps: 1e-6, Context: 1 << 17, Rope: model.Rope{Theta: 1e4, Type: "default"}, BOS: -1, EOS: []int32{0}}
 
-// Random maps weights of a shape, with gradients and moments if trained, and fills them at the scale of a fresh model.
-func Random(b kernels.Backend, c model.Config, p model.Precision, trained bool) (*model.Weights, error) {
-	w, err := model.NewWeights(b, c, p, trained)
+// Random maps weights of a shape for a purpose and fills them at the scale of a fresh model.
+func Random(b kernels.Backend, c model.Config, p model.Precision, purpose model.Purpose) (*model.Weights, error) {
+	w, err := model.NewWeights(b, c, p, purpose)
 	if err != nil {
 		return nil, err
 	}

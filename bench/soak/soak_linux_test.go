@@ -45,7 +45,7 @@ func TestSoak(t *testing.T) {
 	if err := nano.Extract(base); err != nil {
 		t.Fatal(err)
 	}
-	w, err := hf.Load(k, base, model.F32, true)
+	w, err := hf.Load(k, base, model.F32, model.Training)
 	if err != nil {
 		t.Fatal(err)
 	}

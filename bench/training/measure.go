@@ -125,7 +125,7 @@ func peerOf(k *cpu.Backend, s size, threads int, batches []batch, python string)
 		return nil, err
 	}
 	defer os.RemoveAll(dir) // Python has read both files when it answers
-	w, err := model.NewWeights(k, s.config, model.F32, false)
+	w, err := model.NewWeights(k, s.config, model.F32, model.Inference)
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"time"
 
 	"spell/kernels"
@@ -32,7 +33,7 @@ func fresh(b kernels.Backend, c model.Config, p model.Precision, batches []batch
 
 // newOurs leaves the weights at zero.
 func newOurs(b kernels.Backend, c model.Config, p model.Precision, batches []batch) (*ours, error) {
-	w, err := model.NewWeights(b, c, p, true)
+	w, err := model.NewWeights(b, c, p, model.Training)
 	if err != nil {
 		return nil, err
 	}
@@ -46,7 +47,7 @@ func newOurs(b kernels.Backend, c model.Config, p model.Precision, batches []bat
 		o.batches = append(o.batches, f)
 		tokens = max(tokens, f.Tokens())
 	}
-	if o.trainer, err = train.New(b, w, optim, forest.Room{Batch: tokens}, true); err != nil {
+	if o.trainer, err = train.New(b, w, optim, forest.Limits{Batch: tokens}, model.KeepActivations); err != nil {
 		w.Free()
 		return nil, err
 	}
@@ -63,7 +64,7 @@ func (o *ours) step() (seconds, loss float64, err error) {
 	start := time.Now()
 	f := o.batches[o.steps%len(o.batches)]
 	o.steps++
-	stats, err := o.trainer.Accumulate(f, func(_ []forest.Scored, stats []model.Stat, dl, _ []float32) {
+	stats, err := o.trainer.Accumulate(context.Background(), f, func(_ []forest.ScoredToken, stats []model.Stat, dl, _ []float32) {
 		for i := range dl {
 			dl[i] = -1 / float32(len(stats))
 		}

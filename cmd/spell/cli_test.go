@@ -115,7 +115,7 @@ func newFixture(t testing.TB) fixture {
 	w, err := model.NewWeights(b, model.Config{
 		Family: "llama", Vocab: vocab, Hidden: 32, FF: 48, Layers: 2, Heads: 4, KVHeads: 2, HeadDim: 8,
 		NormEps: 1e-6, Context: 96, Rope: model.Rope{Theta: 1e4, Type: "default"}, BOS: -1,
-	}, model.F32, false)
+	}, model.F32, model.Inference)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -57,13 +57,13 @@ func (e *engine) openTrained(m model.Moments) (kernels.Backend, model.Precision,
 	return b, p, nil
 }
 
-// load opens the backend and the model in dir.
-func (e *engine) load(dir string, train bool) (kernels.Backend, *model.Weights, error) {
+// load opens the backend and the model in dir, for inference.
+func (e *engine) load(dir string) (kernels.Backend, *model.Weights, error) {
 	b, p, err := e.open()
 	if err != nil {
 		return nil, nil, err
 	}
-	w, err := hf.Load(b, dir, p, train)
+	w, err := hf.Load(b, dir, p, model.Inference)
 	if err != nil {
 		b.Close()
 		return nil, nil, err
@@ -85,7 +85,7 @@ func learner(b kernels.Backend, dir string, p model.Precision, refuse func(m mod
 	if err := fits(dir, refuse); err != nil {
 		return nil, nil, err
 	}
-	w, err := hf.Load(b, dir, p, true)
+	w, err := hf.Load(b, dir, p, model.Training)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -51,7 +51,7 @@ func generateCommand(e *engine) *cobra.Command {
 			case topK < 0:
 				return fmt.Errorf("--top-k %d: it must not be negative", topK)
 			}
-			b, w, err := e.load(dir, false)
+			b, w, err := e.load(dir)
 			if err != nil {
 				return err
 			}
@@ -91,7 +91,7 @@ func generateCommand(e *engine) *cobra.Command {
 			if err := f.Validate(w.Vocab, w.Context); err != nil {
 				return fmt.Errorf("the prompt does not fit %s: %w", dir, err)
 			}
-			r := rollout.Request{Prompt: f, Leaves: []rollout.Leaf{{Segment: 0, N: n, MaxTokens: maxTokens,
+			r := rollout.Request{Prompt: f, Branches: []rollout.Branch{{Segment: 0, N: n, MaxTokens: maxTokens,
 				Sampling: rollout.Sampling{Temperature: float32(temperature), TopP: float32(topP), TopK: topK}}}}
 			rows := max(512, 2*n)
 			eng, err := rollout.New(b, w, rollout.Options{Slots: len(ids) + 64 + n*(maxTokens+64), Rows: rows, Stop: w.EOS, Seed: seed})
@@ -135,7 +135,7 @@ func generateCommand(e *engine) *cobra.Command {
 				}
 			}
 			return e.mismatch(b, w, dir, func(stored *model.Weights) (fmt.Stringer, error) {
-				return rollout.Compare(b, stored, results, 2048)
+				return rollout.Compare(cmd.Context(), b, stored, results, 2048)
 			})
 		},
 	}

@@ -34,7 +34,7 @@ func TestHeldOutFits(t *testing.T) {
 		t.Fatal(err)
 	}
 	b := tally.New(tally.Rates{}) // without memory
-	w, err := model.NewWeights(b, m, model.F32, false)
+	w, err := model.NewWeights(b, m, model.F32, model.Inference)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -24,7 +24,7 @@ func (e *engine) mismatch(b kernels.Backend, w *model.Weights, dir string, measu
 		if err != nil {
 			return nil, err
 		}
-		stored, err := hf.Load(b, dir, p, false)
+		stored, err := hf.Load(b, dir, p, model.Inference)
 		if err != nil {
 			return nil, err
 		}

@@ -230,7 +230,7 @@ func describePlan(b kernels.Backend, p *rl.Plan) *planned {
 		if it.Owner == "program" {
 			typ = ""
 		}
-		out.Arenas = append(out.Arenas, plannedArena{it.Owner, it.Name, typ, it.Per, it.Bytes, it.Mapped})
+		out.Arenas = append(out.Arenas, plannedArena{it.Owner, it.Name, typ, it.GrowsWith, it.Bytes, it.Mapped})
 	}
 	for s := range rl.Stages {
 		out.Peaks[s.String()] = p.Bytes(s)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -25,16 +26,16 @@ func scoreCommand(e *engine) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			b, w, err := e.load(dir, false)
+			b, w, err := e.load(dir)
 			if err != nil {
 				return err
 			}
 			defer b.Close()
-			f := forest.Forest{{Parent: -1, Tokens: ids, Loss: true}}
+			f := forest.Forest{{Parent: -1, Tokens: ids, Scored: true}}
 			if err := f.Validate(w.Vocab, w.Context); err != nil {
 				return fmt.Errorf("%s does not fit %s: %w", file, dir, err)
 			}
-			out, err := scoreIDs(b, w, f)
+			out, err := scoreIDs(cmd.Context(), b, w, f)
 			if err != nil {
 				return fmt.Errorf("%s: %w", dir, err)
 			}
@@ -50,7 +51,7 @@ func scoreCommand(e *engine) *cobra.Command {
 				}
 				fmt.Fprintf(cmd.OutOrStdout(), "%d tokens scored, log-probability %.4f, perplexity %.4f\n", len(out.LogProb), sum, perplexity(sum, len(out.LogProb)))
 			}
-			return e.mismatch(b, w, dir, func(stored *model.Weights) (fmt.Stringer, error) { return out.compare(b, stored, f) })
+			return e.mismatch(b, w, dir, func(stored *model.Weights) (fmt.Stringer, error) { return out.compare(cmd.Context(), b, stored, f) })
 		},
 	}
 	cmd.Flags().StringVar(&dir, "model", "", "Hugging Face model directory")
@@ -68,13 +69,13 @@ type scoring struct {
 }
 
 // scoreIDs scores the one segment of f.
-func scoreIDs(b kernels.Backend, w *model.Weights, f forest.Forest) (*scoring, error) {
-	d, err := model.NewDecoder(b, w, forest.Room{Batch: f.Tokens()}, false, false)
+func scoreIDs(ctx context.Context, b kernels.Backend, w *model.Weights, f forest.Forest) (*scoring, error) {
+	d, err := model.NewScorer(b, w, forest.Limits{Batch: f.Tokens()})
 	if err != nil {
 		return nil, err
 	}
 	defer d.Free()
-	stats, err := d.Score(f)
+	stats, err := d.Score(ctx, f)
 	if err != nil {
 		return nil, err
 	}
@@ -85,13 +86,13 @@ func scoreIDs(b kernels.Backend, w *model.Weights, f forest.Forest) (*scoring, e
 		}
 		s.LogProb[i] = t.LogProb
 	}
-	s.Argmax, err = d.Argmax(f[0].Tokens)
+	s.Argmax, err = d.Argmax(ctx, f[0].Tokens)
 	return s, err
 }
 
 // compare scores f with other weights, too.
-func (s *scoring) compare(b kernels.Backend, w *model.Weights, f forest.Forest) (fmt.Stringer, error) {
-	other, err := scoreIDs(b, w, f)
+func (s *scoring) compare(ctx context.Context, b kernels.Backend, w *model.Weights, f forest.Forest) (fmt.Stringer, error) {
+	other, err := scoreIDs(ctx, b, w, f)
 	if err != nil {
 		return nil, err
 	}

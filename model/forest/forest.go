@@ -4,6 +4,28 @@
 // several questions, each with several answers, is a deeper tree; plain text is a root alone.
 // There is no padding, no attention mask and no [batch, seq]. The same forest is what the
 // sampler fills, what the trainer scores and what the transcript records.
+//
+// # Words
+//
+// These words have one meaning each, here and in the packages that import this one:
+//
+//	segment         a run of tokens whose context is its ancestors, then its own past
+//	shared segment  a segment with children; its keys and values are computed once for all of them
+//	branch          a segment without children
+//	root, tree      a segment without a parent; it and everything that continues it
+//	prompt          the segments that a request brings; the sampler adds answers as branches
+//	GRPO group      the answers to one prompt: a tree, not a type of this package
+//	bundle          the trees whose shared segments a decoder holds at once
+//	batch           the rows that go through the decoder together: the shared segments of a
+//	                bundle, or as many of its branches as the limits allow
+//	pass            a batch on its way through all blocks
+//	row             one token of a batch
+//	live row        a row that predicts a scored token; the last block computes only live rows
+//	                past their keys and values
+//	scored token    a token whose log-probability is wanted (the field's loss mask)
+//	predictor       the row before a token in its context, whose output the head reads
+//	span            a range of key rows that a query sees
+//	KV page         kernels.KeyBlock rows of the sampler's key-value cache
 package forest
 
 import (
@@ -12,7 +34,7 @@ import (
 	"slices"
 )
 
-// A Segment continues its Parent, or starts a root where Parent < 0.
+// A Segment continues its Parent, or is a root if Parent < 0.
 type Segment struct {
 	// Parent is the index of an earlier segment.
 	Parent int32
@@ -21,21 +43,21 @@ type Segment struct {
 	Pos int32
 	// Tokens may be empty.
 	Tokens []int32
-	// Loss says that the tokens are scored: log-probabilities are computed for them.
-	Loss bool
-	// Temperature is what the tokens were sampled at, and are scored at; 0 means 1.
+	// Scored asks for the log-probabilities of the tokens.
+	Scored bool
+	// Temperature is what the tokens were sampled at and are scored at; 0 means 1.
 	Temperature float32
 }
 
 // A Forest lists segments, parents before children.
 type Forest []Segment
 
-// End is the position after the last token of segment s.
+// End returns the position after the last token of segment s.
 func (f Forest) End(s int) int32 { return f[s].Pos + int32(len(f[s].Tokens)) }
 
 // Add appends a segment that continues parent without a gap and returns its index.
-func (f *Forest) Add(parent int, tokens []int32, loss bool) int {
-	s := Segment{Parent: int32(parent), Tokens: tokens, Loss: loss}
+func (f *Forest) Add(parent int, tokens []int32, scored bool) int {
+	s := Segment{Parent: int32(parent), Tokens: tokens, Scored: scored}
 	if parent >= 0 {
 		s.Pos = f.End(parent)
 	}
@@ -43,8 +65,8 @@ func (f *Forest) Add(parent int, tokens []int32, loss bool) int {
 	return len(*f) - 1
 }
 
-// Chain appends segments that follow one another, leaving out those without tokens, and returns
-// the index of the last, or parent.
+// Chain appends unscored segments that follow one another, leaving out those without tokens. It
+// returns the index of the last one, or parent if none was added.
 func (f *Forest) Chain(parent int, parts ...[]int32) int {
 	for _, p := range parts {
 		if len(p) > 0 {
@@ -66,19 +88,19 @@ func (f *Forest) Append(g Forest) int {
 	return base
 }
 
-// Graft adds g to f as Append does, but for segments that others continue and that f has already at the same
-// place, unscored: what the trees have in common at the beginning is there once. It returns where in f each
-// segment of g is.
+// Graft adds g to f as Append does, but reuses shared unscored segments that f already has at the
+// same place, so that a common beginning is there once. It returns the index in f of each segment
+// of g.
 func (f *Forest) Graft(g Forest) (at []int32) {
-	stem, had := g.stems(), len(*f)
+	shared, had := g.shared(), len(*f)
 	for i, s := range g {
 		if s.Parent >= 0 {
 			s.Parent = at[s.Parent]
 		}
 		n := -1
-		if stem[i] && !s.Loss {
+		if shared[i] && !s.Scored {
 			n = slices.IndexFunc((*f)[:had], func(t Segment) bool {
-				return t.Parent == s.Parent && t.Pos == s.Pos && !t.Loss && slices.Equal(t.Tokens, s.Tokens)
+				return t.Parent == s.Parent && t.Pos == s.Pos && !t.Scored && slices.Equal(t.Tokens, s.Tokens)
 			})
 		}
 		if n < 0 {
@@ -113,30 +135,30 @@ func (f Forest) Tokens() int {
 	return n
 }
 
-// Stems counts the tokens of segments that others continue.
-func (f Forest) Stems() int {
+// SharedTokens counts the tokens of shared segments.
+func (f Forest) SharedTokens() int {
 	n := 0
-	for i, stem := range f.stems() {
-		if stem {
+	for i, shared := range f.shared() {
+		if shared {
 			n += len(f[i].Tokens)
 		}
 	}
 	return n
 }
 
-// stems says of each segment whether others continue it.
-func (f Forest) stems() []bool {
-	stem := make([]bool, len(f))
+// shared reports for each segment whether others continue it.
+func (f Forest) shared() []bool {
+	shared := make([]bool, len(f))
 	for _, s := range f {
 		if s.Parent >= 0 {
-			stem[s.Parent] = true
+			shared[s.Parent] = true
 		}
 	}
-	return stem
+	return shared
 }
 
-// Trees are the index ranges [from, to) of the trees, where each is contiguous, as they are
-// when every tree was appended whole.
+// Trees returns the index ranges [from, to) of the trees. Each tree must be contiguous, as it is if
+// it was appended whole.
 func (f Forest) Trees() [][2]int {
 	var trees [][2]int
 	for i, s := range f {

@@ -24,42 +24,42 @@ func group() Forest {
 }
 
 // lay fails the test where f does not fit.
-func lay(t *testing.T, f Forest, room Room) *Layout {
+func lay(t *testing.T, f Forest, limits Limits) *Layout {
 	t.Helper()
-	l, err := Lay(f, room)
+	l, err := NewLayout(f, limits)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return l
 }
 
-func TestLay(t *testing.T) {
+func TestLayout(t *testing.T) {
 	f := group()
 	f[2].Temperature = 0.5
 	f[5].Pos = 7 // a gap before a root
-	got := lay(t, f, Room{Stems: 3, Batch: 3})
+	got := lay(t, f, Limits{Shared: 3, Batch: 3})
 	prompt := kernels.Span{Row: 0, Len: 3}
 	want := &Layout{
-		Groups: []Group{{
-			Stems: Part{Ids: []int32{10, 11, 12}, Pos: []int32{0, 1, 2},
-				Queries: []kernels.Query{{Row: 0, Len: 3, Spans: []kernels.Span{prompt}}},
-				Rows:    []int32{2}, Ends: []kernels.Query{{Row: 0, Len: 1, Spans: []kernels.Span{prompt}}},
-				Heads: []int32{0, 0}, Scored: []int32{0, 2}},
-			Leaves: []Part{{
+		Bundles: []Bundle{{
+			Shared: Batch{Ids: []int32{10, 11, 12}, Pos: []int32{0, 1, 2},
+				Queries:  []kernels.Query{{Row: 0, Len: 3, Spans: []kernels.Span{prompt}}},
+				LiveRows: []int32{2}, LastQueries: []kernels.Query{{Row: 0, Len: 1, Spans: []kernels.Span{prompt}}},
+				PredictRows: []int32{0, 0}, Predicted: []int32{0, 2}},
+			Branches: []Batch{{
 				Ids: []int32{20, 21, 30}, Pos: []int32{3, 4, 3},
 				Queries: []kernels.Query{
 					{Row: 0, Len: 2, Spans: []kernels.Span{prompt, {Row: 3, Len: 2}}},
 					{Row: 2, Len: 1, Spans: []kernels.Span{prompt, {Row: 5, Len: 1}}}},
-				Rows: []int32{0}, Ends: []kernels.Query{{Row: 0, Len: 1, Spans: []kernels.Span{prompt, {Row: 3, Len: 1}}}},
-				Heads: []int32{0}, Scored: []int32{1}, Own: []int32{0, 1, 2},
+				LiveRows: []int32{0}, LastQueries: []kernels.Query{{Row: 0, Len: 1, Spans: []kernels.Span{prompt, {Row: 3, Len: 1}}}},
+				PredictRows: []int32{0}, Predicted: []int32{1}, ScoredHere: []int32{0, 1, 2},
 			}, {
 				Ids: []int32{40, 41}, Pos: []int32{7, 8},
-				Queries: []kernels.Query{{Row: 0, Len: 2, Spans: []kernels.Span{{Row: 3, Len: 2}}}},
-				Rows:    []int32{0}, Ends: []kernels.Query{{Row: 0, Len: 1, Spans: []kernels.Span{{Row: 3, Len: 1}}}},
-				Heads: []int32{0}, Scored: []int32{3}, Own: []int32{3},
+				Queries:  []kernels.Query{{Row: 0, Len: 2, Spans: []kernels.Span{{Row: 3, Len: 2}}}},
+				LiveRows: []int32{0}, LastQueries: []kernels.Query{{Row: 0, Len: 1, Spans: []kernels.Span{{Row: 3, Len: 1}}}},
+				PredictRows: []int32{0}, Predicted: []int32{3}, ScoredHere: []int32{3},
 			}},
 		}},
-		Scored: []Scored{
+		Scored: []ScoredToken{
 			{Target: 20, InvTemp: 2, Segment: 2, Index: 0},
 			{Target: 21, InvTemp: 2, Segment: 2, Index: 1},
 			{Target: 30, InvTemp: 1, Segment: 3, Index: 0},
@@ -71,28 +71,28 @@ func TestLay(t *testing.T) {
 	}
 }
 
-// TestLayRoom: trees share a group while their stems fit, and what can never fit is an error.
-func TestLayRoom(t *testing.T) {
+// TestLayoutLimits: trees share a bundle while their shared segments fit, and what can never fit is an error.
+func TestLayoutLimits(t *testing.T) {
 	var f Forest
 	for range 5 {
 		f.Append(group())
 	}
-	for stems, groups := range map[int]int{3: 5, 5: 5, 6: 3, 9: 2, 15: 1} {
-		if l := lay(t, f, Room{Stems: stems, Batch: 2}); len(l.Groups) != groups {
-			t.Errorf("stems of %d: %d groups, want %d", stems, len(l.Groups), groups)
+	for shared, bundles := range map[int]int{3: 5, 5: 5, 6: 3, 9: 2, 15: 1} {
+		if l := lay(t, f, Limits{Shared: shared, Batch: 2}); len(l.Bundles) != bundles {
+			t.Errorf("shared segments of %d: %d bundles, want %d", shared, len(l.Bundles), bundles)
 		}
 	}
-	for _, r := range []Room{{Stems: 2, Batch: 9}, {Stems: 9, Batch: 1}} {
-		if _, err := Lay(f, r); err == nil || !strings.Contains(err.Error(), "tokens") {
+	for _, r := range []Limits{{Shared: 2, Batch: 9}, {Shared: 9, Batch: 1}} {
+		if _, err := NewLayout(f, r); err == nil || !strings.Contains(err.Error(), "tokens") {
 			t.Errorf("%+v: error %v", r, err)
 		}
 	}
 }
 
-// TestLayAgainstPaths holds every row of a larger forest, with gaps between positions, empty segments and
+// TestLayoutAgainstPaths holds every row of a larger forest, with gaps between positions, empty segments and
 // several roots, against its definition: the keys of a query are the tokens of the path from the root, a
-// scored token follows its row in it, and a row that goes on sees what it saw.
-func TestLayAgainstPaths(t *testing.T) {
+// scored token follows its row in it, and a live row sees what it saw.
+func TestLayoutAgainstPaths(t *testing.T) {
 	var f Forest
 	id := int32(0)
 	for i := range 60 {
@@ -124,17 +124,17 @@ func TestLayAgainstPaths(t *testing.T) {
 	want := 0
 	for _, segment := range f {
 		for _, token := range segment.Tokens {
-			if segment.Loss && len(context(token)) > 1 {
+			if segment.Scored && len(context(token)) > 1 {
 				want++
 			}
 		}
 	}
-	for _, room := range []Room{{Stems: 1000, Batch: 1000}, {Stems: 40, Batch: 5}, {Stems: 64, Batch: 3}} {
-		l := lay(t, f, room)
+	for _, limits := range []Limits{{Shared: 1000, Batch: 1000}, {Shared: 40, Batch: 5}, {Shared: 64, Batch: 3}} {
+		l := lay(t, f, limits)
 		rows, predicted, owned := 0, map[int32]bool{}, map[int32]bool{}
-		for _, g := range l.Groups {
-			for n, p := range append([]Part{g.Stems}, g.Leaves...) {
-				keys := g.Stems.Ids
+		for _, g := range l.Bundles {
+			for n, p := range append([]Batch{g.Shared}, g.Branches...) {
+				keys := g.Shared.Ids
 				if n > 0 {
 					keys = append(slices.Clone(keys), p.Ids...)
 				}
@@ -160,18 +160,18 @@ func TestLayAgainstPaths(t *testing.T) {
 				}
 				see(p.Queries, p.Ids)
 				on := p.Ids
-				if p.Rows != nil {
+				if p.LiveRows != nil {
 					on = nil
-					for _, r := range p.Rows {
+					for _, r := range p.LiveRows {
 						on = append(on, p.Ids[r])
 					}
 				}
-				see(p.Ends, on)
-				for i, k := range p.Scored {
+				see(p.LastQueries, on)
+				for i, k := range p.Predicted {
 					s := l.Scored[k]
 					c := context(s.Target)
-					if predicted[k] || on[p.Heads[i]] != c[len(c)-2] {
-						t.Errorf("scored token %d is predicted by %d, twice: %v", s.Target, on[p.Heads[i]], predicted[k])
+					if predicted[k] || on[p.PredictRows[i]] != c[len(c)-2] {
+						t.Errorf("scored token %d is predicted by %d, twice: %v", s.Target, on[p.PredictRows[i]], predicted[k])
 					}
 					predicted[k] = true
 				}
@@ -180,9 +180,9 @@ func TestLayAgainstPaths(t *testing.T) {
 						t.Errorf("token %d has position %d", token, p.Pos[i])
 					}
 				}
-				for _, k := range p.Own {
+				for _, k := range p.ScoredHere {
 					if owned[k] || !slices.Contains(p.Ids, l.Scored[k].Target) {
-						t.Errorf("scored token %d is not of its part, or twice", l.Scored[k].Target)
+						t.Errorf("scored token %d is not of its batch, or twice", l.Scored[k].Target)
 					}
 					owned[k] = true
 				}
@@ -258,7 +258,7 @@ func TestValidate(t *testing.T) {
 	}
 }
 
-// TestGraft: stems that two trees have in common are there once, leaves and scored segments never are.
+// TestGraft: shared segments that two trees have in common are there once; branches and scored segments never are.
 func TestGraft(t *testing.T) {
 	tree := func(documents, question []int32, answers ...[]int32) Forest {
 		var f Forest
@@ -280,14 +280,14 @@ func TestGraft(t *testing.T) {
 		{tree(d, []int32{4}, []int32{5}), []int32{0, 1, 6}, 7},         // an answer is one's own
 		{tree(d[:2], []int32{3, 4}, []int32{5}), []int32{7, 8, 9}, 10}, // the same text in other segments
 		{Forest{{Parent: -1, Tokens: d}}, []int32{10}, 11},             // nothing continues it
-		{Forest{{Parent: -1, Tokens: d, Loss: true}, {Parent: 0, Pos: 3, Tokens: d}}, []int32{11, 12}, 13},
+		{Forest{{Parent: -1, Tokens: d, Scored: true}, {Parent: 0, Pos: 3, Tokens: d}}, []int32{11, 12}, 13},
 		{Forest{{Parent: -1, Pos: 1, Tokens: d}, {Parent: 0, Pos: 4, Tokens: d}}, []int32{13, 14}, 15},
 	} {
 		if got := f.Graft(c.tree); !slices.Equal(got, c.want) || len(f) != c.size {
 			t.Errorf("tree %d is at %v of %d segments, want %v of %d", i, got, len(f), c.want, c.size)
 		}
 		for k, s := range c.tree {
-			if g := f[c.want[k]]; !slices.Equal(g.Tokens, s.Tokens) || g.Pos != s.Pos || g.Loss != s.Loss {
+			if g := f[c.want[k]]; !slices.Equal(g.Tokens, s.Tokens) || g.Pos != s.Pos || g.Scored != s.Scored {
 				t.Errorf("tree %d: segment %d became %+v", i, k, g)
 			}
 		}

@@ -7,236 +7,243 @@ import (
 	"spell/kernels"
 )
 
-// A Layout is a forest as the decoder sees it: groups of whole trees that share a pass, and the
-// tokens to score.
+// A Layout is a forest as the decoder reads it: bundles of whole trees, and the tokens to score.
 type Layout struct {
-	Groups []Group
-	Scored []Scored // in the order of segments
+	Bundles []Bundle
+	Scored  []ScoredToken // in the order of segments
 }
 
-// A Group is some trees. Their stems, the segments that others continue, go through the decoder
-// together, and their keys and values stay; the leaves follow in batches.
-type Group struct {
-	Stems  Part
-	Leaves []Part
+// A Bundle is the trees that a decoder holds at once. Its shared segments run forward together and
+// keep their keys and values; its branches follow in batches.
+type Bundle struct {
+	Shared   Batch
+	Branches []Batch
 }
 
-// A Part is rows that go through the decoder together, one a token, segment after segment. Queries
-// name rows of the part and spans of keys, of which the stems' come first and those of the part's
-// own leaves after them.
-type Part struct {
-	Ids, Pos []int32
-	Queries  []kernels.Query // a run for each segment that has tokens
+// A Batch is the rows that go through the decoder together: one per token, segment after segment.
+// Keys are numbered through the bundle: those of its shared segments first, then those of the batch
+// of branches at work.
+type Batch struct {
+	Ids, Pos []int32         // [rows] token ids and absolute positions
+	Queries  []kernels.Query // one per segment that has tokens: its rows and the spans of keys they see
 
-	Rows   []int32         // that predict scored tokens, ascending; nil for all
-	Ends   []kernels.Query // the queries of these rows, numbered as in Rows
-	Heads  []int32         // of each token predicted here: the number of its row in Rows
-	Scored []int32         // and its number in Layout.Scored
-	Own    []int32         // numbers of the scored tokens that lie here, wherever they are predicted
+	LiveRows    []int32         // rows that predict a scored token, ascending; nil if all do
+	LastQueries []kernels.Query // the queries of the live rows, which they number from 0
+	PredictRows []int32         // for each token predicted here: the number of its row among the live rows
+	Predicted   []int32         // for each token predicted here: its index in Layout.Scored
+	ScoredHere  []int32         // indices in Layout.Scored of tokens that lie here, wherever their predictor is
 }
 
-// A Scored is one token whose log-probability is wanted.
-type Scored struct {
+// A ScoredToken is one token whose log-probability is wanted.
+type ScoredToken struct {
 	Target  int32   // its id
 	InvTemp float32 // 1/temperature
-	Segment int32
-	Index   int32 // within the segment
+	Segment int32   // index in the forest
+	Index   int32   // within the segment
 }
 
-// Room is the number of tokens of a group's stems and of a batch of leaves.
-type Room struct{ Stems, Batch int }
+// Limits are the most tokens a decoder takes at once: in the shared segments of a bundle, and in a
+// batch of branches.
+type Limits struct{ Shared, Batch int }
 
-// Lay lays out a valid forest. The first token of a root has no predictor and is not scored; the
-// first token of any other segment is predicted by the last token of its context. A tree whose
-// stems, or a leaf that, exceeds the room is an error.
-func Lay(f Forest, room Room) (*Layout, error) {
-	y := &layer{forest: f, layout: &Layout{}, stem: f.stems(), root: make([]int32, len(f)),
-		start: make([]int32, len(f)), last: make([]int32, len(f)), first: make([]int32, len(f))}
+// NewLayout lays out a valid forest. The first token of a root has no predictor and is not scored;
+// the first token of any other segment is predicted by the last token of its context. It returns an
+// error if the shared segments of one tree, or one branch, exceed the limits.
+func NewLayout(f Forest, limits Limits) (*Layout, error) {
+	b := &builder{forest: f, layout: &Layout{}, shared: f.shared(), start: make([]int32, len(f)),
+		last: make([]int32, len(f)), first: make([]int32, len(f))}
 	for i, s := range f {
-		y.root[i] = int32(i)
-		if s.Parent >= 0 {
-			y.root[i] = y.root[s.Parent]
-		}
-		y.first[i] = int32(len(y.layout.Scored))
-		if s.Loss {
-			y.score(i)
+		b.first[i] = int32(len(b.layout.Scored))
+		if s.Scored {
+			b.score(i)
 		}
 	}
-	trees := make([][]int, len(f)) // segments by root
-	for i, r := range y.root {
-		trees[r] = append(trees[r], i)
-	}
-	var group []int
-	stems := 0
-	for _, tree := range trees {
+	var bundle []int
+	held := 0
+	for _, tree := range f.byRoot() {
 		n := 0
 		for _, s := range tree {
-			if k := len(f[s].Tokens); y.stem[s] {
+			if k := len(f[s].Tokens); b.shared[s] {
 				n += k
-			} else if k > room.Batch {
-				return nil, fmt.Errorf("segment %d has %d tokens; a batch of a pass holds %d", s, k, room.Batch)
+			} else if k > limits.Batch {
+				return nil, fmt.Errorf("segment %d has %d tokens; a batch of a pass holds %d", s, k, limits.Batch)
 			}
 		}
-		if n > room.Stems {
-			return nil, fmt.Errorf("the shared segments of a tree have %d tokens; a pass holds %d", n, room.Stems)
+		if n > limits.Shared {
+			return nil, fmt.Errorf("the shared segments of a tree have %d tokens; a pass holds %d", n, limits.Shared)
 		}
-		if stems+n > room.Stems {
-			y.group(group, room.Batch)
-			group, stems = nil, 0
+		if held+n > limits.Shared {
+			b.bundle(bundle, limits.Batch)
+			bundle, held = nil, 0
 		}
-		group, stems = append(group, tree...), stems+n
+		bundle, held = append(bundle, tree...), held+n
 	}
-	if len(group) > 0 {
-		y.group(group, room.Batch)
+	if len(bundle) > 0 {
+		b.bundle(bundle, limits.Batch)
 	}
-	return y.layout, nil
+	return b.layout, nil
 }
 
-// A layer lays out a forest.
-type layer struct {
+// byRoot lists the segments of each tree under the index of its root; other entries are empty.
+func (f Forest) byRoot() [][]int {
+	trees := make([][]int, len(f))
+	root := make([]int32, len(f))
+	for i, s := range f {
+		root[i] = int32(i)
+		if s.Parent >= 0 {
+			root[i] = root[s.Parent]
+		}
+		trees[root[i]] = append(trees[root[i]], i)
+	}
+	return trees
+}
+
+// A builder lays out a forest. Its lists have an entry per segment.
+type builder struct {
 	forest Forest
 	layout *Layout
-	stem   []bool
-	root   []int32
-	start  []int32 // key row of a segment's first token, in its group
-	last   []int32 // key row of the last token of a segment's context, itself included; -1: none
-	first  []int32 // number of a segment's first scored token
+	shared []bool  // whether others continue the segment
+	start  []int32 // key row of the segment's first token, in its bundle
+	last   []int32 // key row of the last token of the segment's context, itself included; -1 if none
+	first  []int32 // index of the segment's first scored token in Layout.Scored
 }
 
-func (y *layer) score(i int) {
-	s := &y.forest[i]
+// score lists the tokens of segment i that have a predictor.
+func (b *builder) score(i int) {
+	s := &b.forest[i]
 	inv := float32(1)
 	if s.Temperature > 0 {
 		inv = 1 / s.Temperature
 	}
 	for j, t := range s.Tokens {
-		if j > 0 || y.follows(i) {
-			y.layout.Scored = append(y.layout.Scored, Scored{Target: t, InvTemp: inv, Segment: int32(i), Index: int32(j)})
+		if j > 0 || b.follows(i) {
+			b.layout.Scored = append(b.layout.Scored, ScoredToken{Target: t, InvTemp: inv, Segment: int32(i), Index: int32(j)})
 		}
 	}
 }
 
-// follows says whether the context of segment i has tokens before it.
-func (y *layer) follows(i int) bool {
-	for a := y.forest[i].Parent; a >= 0; a = y.forest[a].Parent {
-		if len(y.forest[a].Tokens) > 0 {
+// follows reports whether the context of segment i has tokens before it.
+func (b *builder) follows(i int) bool {
+	for a := b.forest[i].Parent; a >= 0; a = b.forest[a].Parent {
+		if len(b.forest[a].Tokens) > 0 {
 			return true
 		}
 	}
 	return false
 }
 
-// group lays out some trees, segments in the order of their trees.
-func (y *layer) group(segments []int, batch int) {
-	y.layout.Groups = append(y.layout.Groups, Group{})
-	g := &y.layout.Groups[len(y.layout.Groups)-1]
+// bundle lays out some trees, given as their segments in the order of the trees, with up to batch
+// tokens per batch of branches.
+func (b *builder) bundle(segments []int, batch int) {
+	b.layout.Bundles = append(b.layout.Bundles, Bundle{})
+	out := &b.layout.Bundles[len(b.layout.Bundles)-1]
 	for _, s := range segments {
-		if y.stem[s] {
-			y.add(&g.Stems, s, 0)
+		if b.shared[s] {
+			b.add(&out.Shared, s, 0)
 		}
 	}
-	stems := int32(len(g.Stems.Ids))
+	held := int32(len(out.Shared.Ids))
 	for _, s := range segments {
-		if y.stem[s] {
+		if b.shared[s] {
 			continue
 		}
-		n := len(y.forest[s].Tokens)
-		if k := len(g.Leaves); k == 0 || len(g.Leaves[k-1].Ids)+n > batch {
-			g.Leaves = append(g.Leaves, Part{})
+		n := len(b.forest[s].Tokens)
+		if k := len(out.Branches); k == 0 || len(out.Branches[k-1].Ids)+n > batch {
+			out.Branches = append(out.Branches, Batch{})
 		}
-		y.add(&g.Leaves[len(g.Leaves)-1], s, stems)
+		b.add(&out.Branches[len(out.Branches)-1], s, held)
 	}
 	for _, s := range segments {
-		if p := y.forest[s].Parent; y.forest[s].Loss && len(y.forest[s].Tokens) > 0 && y.follows(s) {
-			g.Stems.predicts(y.last[p], y.first[s])
+		if seg := &b.forest[s]; seg.Scored && len(seg.Tokens) > 0 && b.follows(s) {
+			out.Shared.predicts(b.last[seg.Parent], b.first[s])
 		}
 	}
-	g.Stems.sort()
-	g.Stems.finish()
-	for i := range g.Leaves {
-		g.Leaves[i].finish()
+	out.Shared.sort()
+	out.Shared.finish()
+	for i := range out.Branches {
+		out.Branches[i].finish()
 	}
 }
 
-// add appends segment s to a part whose own keys begin at row base.
-func (y *layer) add(p *Part, s int, base int32) {
-	seg := &y.forest[s]
+// add appends segment s to a batch whose keys begin at row base of the bundle's.
+func (b *builder) add(p *Batch, s int, base int32) {
+	seg := &b.forest[s]
 	row := int32(len(p.Ids))
-	y.start[s], y.last[s] = base+row, -1
+	b.start[s], b.last[s] = base+row, -1
 	if seg.Parent >= 0 {
-		y.last[s] = y.last[seg.Parent]
+		b.last[s] = b.last[seg.Parent]
 	}
 	k := int32(len(seg.Tokens))
 	if k > 0 {
-		y.last[s] = base + row + k - 1
-		p.Queries = append(p.Queries, kernels.Query{Row: row, Len: k, Spans: y.spans(s)})
+		b.last[s] = base + row + k - 1
+		p.Queries = append(p.Queries, kernels.Query{Row: row, Len: k, Spans: b.spans(s)})
 	}
 	for j, t := range seg.Tokens {
 		p.Ids, p.Pos = append(p.Ids, t), append(p.Pos, seg.Pos+int32(j))
 	}
-	if !seg.Loss || k == 0 {
+	if !seg.Scored || k == 0 {
 		return
 	}
-	n := y.first[s]
-	if y.follows(s) {
-		p.Own = append(p.Own, n)
+	n := b.first[s]
+	if b.follows(s) {
+		p.ScoredHere = append(p.ScoredHere, n)
 		n++
 	}
 	for j := range k - 1 {
-		p.Own = append(p.Own, n+j)
+		p.ScoredHere = append(p.ScoredHere, n+j)
 		p.predicts(row+j, n+j)
 	}
 }
 
-// spans are the keys of the ancestors of segment s, then its own.
-func (y *layer) spans(s int) []kernels.Span {
-	path := y.forest.Path(s)
+// spans lists the keys of the ancestors of segment s, from the root down, then its own.
+func (b *builder) spans(s int) []kernels.Span {
+	path := b.forest.Path(s)
 	spans := make([]kernels.Span, 0, len(path))
 	for _, a := range path {
-		if k := len(y.forest[a].Tokens); k > 0 {
-			spans = append(spans, kernels.Span{Row: y.start[a], Len: int32(k)})
+		if k := len(b.forest[a].Tokens); k > 0 {
+			spans = append(spans, kernels.Span{Row: b.start[a], Len: int32(k)})
 		}
 	}
 	return spans
 }
 
-// predicts notes that a row of the part predicts a scored token.
-func (p *Part) predicts(row, scored int32) {
-	p.Heads, p.Scored = append(p.Heads, row), append(p.Scored, scored)
+// predicts notes that a row of the batch predicts a scored token.
+func (p *Batch) predicts(row, scored int32) {
+	p.PredictRows, p.Predicted = append(p.PredictRows, row), append(p.Predicted, scored)
 }
 
-// sort orders what rows predict by its place in the forest.
-func (p *Part) sort() {
-	order := make([]int, len(p.Scored))
+// sort orders the predicted tokens by their place in the forest.
+func (p *Batch) sort() {
+	order := make([]int, len(p.Predicted))
 	for i := range order {
 		order[i] = i
 	}
-	slices.SortFunc(order, func(i, j int) int { return int(p.Scored[i] - p.Scored[j]) })
-	heads, scored := make([]int32, len(order)), make([]int32, len(order))
+	slices.SortFunc(order, func(i, j int) int { return int(p.Predicted[i] - p.Predicted[j]) })
+	rows, predicted := make([]int32, len(order)), make([]int32, len(order))
 	for i, k := range order {
-		heads[i], scored[i] = p.Heads[k], p.Scored[k]
+		rows[i], predicted[i] = p.PredictRows[k], p.Predicted[k]
 	}
-	p.Heads, p.Scored = heads, scored
+	p.PredictRows, p.Predicted = rows, predicted
 }
 
-// finish numbers the rows that predict.
-func (p *Part) finish() {
-	rows := append(make([]int32, 0, len(p.Heads)), p.Heads...) // not nil
-	slices.Sort(rows)
-	rows = slices.Compact(rows)
-	for i, r := range p.Heads {
-		n, _ := slices.BinarySearch(rows, r)
-		p.Heads[i] = int32(n)
+// finish lists the live rows and renumbers PredictRows among them.
+func (p *Batch) finish() {
+	live := append(make([]int32, 0, len(p.PredictRows)), p.PredictRows...) // not nil, which would mean all
+	slices.Sort(live)
+	live = slices.Compact(live)
+	for i, r := range p.PredictRows {
+		n, _ := slices.BinarySearch(live, r)
+		p.PredictRows[i] = int32(n)
 	}
-	p.Rows, p.Ends = rows, Among(p.Queries, rows)
-	if len(rows) == len(p.Ids) {
-		p.Rows, p.Ends = nil, p.Queries
+	p.LiveRows, p.LastQueries = live, SelectRows(p.Queries, live)
+	if len(live) == len(p.Ids) {
+		p.LiveRows, p.LastQueries = nil, p.Queries
 	}
 }
 
-// Among is the queries of some rows, ascending, numbered as in rows: a run for each stretch of rows
-// that follow each other.
-func Among(queries []kernels.Query, rows []int32) []kernels.Query {
+// SelectRows returns the queries of some rows, which must ascend: one query per stretch of
+// consecutive rows of the same query. The result numbers rows by their index in rows.
+func SelectRows(queries []kernels.Query, rows []int32) []kernels.Query {
 	var list []kernels.Query
 	at := 0
 	for _, q := range queries {
@@ -251,7 +258,7 @@ func Among(queries []kernels.Query, rows []int32) []kernels.Query {
 	return list
 }
 
-// trim is spans without their last n keys.
+// trim returns spans without their last n keys. It does not write to spans.
 func trim(spans []kernels.Span, n int32) []kernels.Span {
 	for n > 0 {
 		last := spans[len(spans)-1]

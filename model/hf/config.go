@@ -91,13 +91,6 @@ func (t tokenIDs) MarshalJSON() ([]byte, error) {
 	return json.Marshal([]int32(t))
 }
 
-// architectures are the families that load, with Hugging Face's class names.
-var architectures = map[string]string{
-	"llama": "LlamaForCausalLM",
-	"qwen2": "Qwen2ForCausalLM",
-	"qwen3": "Qwen3ForCausalLM",
-}
-
 // ReadConfig reads dir/config.json, and the end tokens of dir/generation_config.json where
 // there is one.
 func ReadConfig(dir string) (model.Config, error) {
@@ -158,8 +151,9 @@ func parseConfig(raw []byte) (c model.Config, untied bool, err error) {
 
 // config is the decoder that f describes.
 func (f *configFile) config() (model.Config, error) {
-	if _, ok := architectures[f.ModelType]; !ok {
-		return model.Config{}, fmt.Errorf("model_type %q is not supported; llama, qwen2 and qwen3 are", f.ModelType)
+	family, err := model.FamilyNamed(f.ModelType)
+	if err != nil {
+		return model.Config{}, err
 	}
 	switch {
 	case f.HiddenAct != "silu":
@@ -170,18 +164,18 @@ func (f *configFile) config() (model.Config, error) {
 		return model.Config{}, errors.New("use_sliding_window is not supported; set it to false to attend to everything")
 	case slices.ContainsFunc(f.LayerTypes, func(t string) bool { return t != "full_attention" }):
 		return model.Config{}, errors.New("layer_types other than full_attention are not supported")
-	case f.AttentionBias && f.ModelType != "qwen2":
+	case f.AttentionBias && !family.QKVBias:
 		return model.Config{}, fmt.Errorf("attention_bias with model_type %s is not supported", f.ModelType)
 	case len(f.Quantization) > 0:
 		return model.Config{}, errors.New("quantization_config is not supported; use the unquantized model")
 	}
 	c := model.Config{
-		Family: f.ModelType, Vocab: f.Vocab, Hidden: f.Hidden, FF: f.FF, Layers: f.Layers, Heads: f.Heads,
+		Vocab: f.Vocab, Hidden: f.Hidden, FF: f.FF, Layers: f.Layers, Heads: f.Heads,
 		KVHeads: or(f.KVHeads, f.Heads), Context: f.Context,
-		QKVBias: f.ModelType == "qwen2", QKNorm: f.ModelType == "qwen3",
 		Tied: or(f.Tied, false), NormEps: or(f.NormEps, 1e-6),
 		BOS: max(or(f.BOS, -1), -1), EOS: f.EOS, InitRange: f.InitRange,
 	}
+	family.Apply(&c)
 	switch {
 	case f.HeadDim != nil:
 		c.HeadDim = *f.HeadDim
@@ -204,7 +198,6 @@ func (f *configFile) config() (model.Config, error) {
 		}
 		theta = scaling.Theta
 	}
-	var err error
 	if c.Rope, err = scaling.rope(or(theta, 10000), f.Context); err != nil {
 		return c, err
 	}
@@ -243,8 +236,12 @@ func (s *scalingFile) rope(theta float64, context int) (model.Rope, error) {
 
 // MarshalConfig writes c as config.json, with weights of the given torch_dtype.
 func MarshalConfig(c *model.Config, dtype string) ([]byte, error) {
+	family, err := model.FamilyNamed(c.Family)
+	if err != nil {
+		return nil, err
+	}
 	f := configFile{
-		Architectures: []string{architectures[c.Family]}, ModelType: c.Family, HiddenAct: "silu",
+		Architectures: []string{family.Class}, ModelType: c.Family, HiddenAct: "silu",
 		Hidden: c.Hidden, FF: c.FF, Layers: c.Layers, Heads: c.Heads, KVHeads: &c.KVHeads, HeadDim: &c.HeadDim,
 		Vocab: c.Vocab, Context: c.Context, NormEps: &c.NormEps, Theta: &c.Rope.Theta, Tied: &c.Tied,
 		AttentionBias: c.QKVBias, InitRange: c.InitRange, EOS: c.EOS, DType: dtype,

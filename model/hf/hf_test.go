@@ -1,6 +1,7 @@
 package hf
 
 import (
+	"context"
 	"encoding/json"
 	"math"
 	"os"
@@ -49,17 +50,17 @@ func TestParity(t *testing.T) {
 				golden.Argmax = golden.Greedy[1:]
 			}
 			b := ref.New[float64]()
-			w, err := Load(b, dir, model.F64, false)
+			w, err := Load(b, dir, model.F64, model.Inference)
 			if err != nil {
 				t.Fatal(err)
 			}
 			defer w.Free()
-			d, err := model.NewDecoder(b, w, forest.Room{Batch: len(golden.IDs)}, false, false)
+			d, err := model.NewScorer(b, w, forest.Limits{Batch: len(golden.IDs)})
 			if err != nil {
 				t.Fatal(err)
 			}
 			defer d.Free()
-			stats, err := d.Score(forest.Forest{{Parent: -1, Tokens: golden.IDs, Loss: true}})
+			stats, err := d.Score(context.Background(), forest.Forest{{Parent: -1, Tokens: golden.IDs, Scored: true}})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -68,7 +69,7 @@ func TestParity(t *testing.T) {
 					t.Fatalf("token %d: log-probability %.7g, golden %.7g", i, s.LogProb, golden.LogProb[i])
 				}
 			}
-			top, err := d.Argmax(golden.IDs)
+			top, err := d.Argmax(context.Background(), golden.IDs)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -15,7 +15,7 @@ func TestInt8(t *testing.T) {
 	b := backend(t)
 	for _, typ := range []tensor.DType{tensor.F32, tensor.BF16} {
 		dir := t.TempDir()
-		w := random(t, b, small("qwen2", true), model.F32, false)
+		w := random(t, b, small("qwen2", true), model.F32, model.Inference)
 		if err := Save(b, w, dir, typ); err != nil {
 			t.Fatal(err)
 		}
@@ -23,12 +23,12 @@ func TestInt8(t *testing.T) {
 		if err != nil || p.Weight != typ || p.Act != tensor.F32 || p.Acc != tensor.F32 {
 			t.Errorf("weights stored in %v are loaded as %+v (%v)", typ, p, err)
 		}
-		stored, err := Load(b, dir, p, false)
+		stored, err := Load(b, dir, p, model.Inference)
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer stored.Free()
-		q, err := Load(b, dir, model.Int8, false)
+		q, err := Load(b, dir, model.Int8, model.Inference)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -59,7 +59,7 @@ func TestInt8(t *testing.T) {
 			}
 		}
 	}
-	if _, err := model.NewWeights(b, small("llama", true), model.Int8, true); err == nil {
+	if _, err := model.NewWeights(b, small("llama", true), model.Int8, model.Training); err == nil {
 		t.Error("int8 weights were allocated for training")
 	}
 }

@@ -15,8 +15,8 @@ import (
 	"spell/tensor/safetensors"
 )
 
-// Load reads the model in dir into the memory of b, with gradients and moments if train.
-func Load(b kernels.Backend, dir string, p model.Precision, train bool) (*model.Weights, error) {
+// Load reads the model in dir into the memory of b.
+func Load(b kernels.Backend, dir string, p model.Precision, purpose model.Purpose) (*model.Weights, error) {
 	c, untied, err := readConfig(dir)
 	if err != nil {
 		return nil, err
@@ -29,7 +29,7 @@ func Load(b kernels.Backend, dir string, p model.Precision, train bool) (*model.
 	if _, ok := files.Info("lm_head.weight"); !ok && untied {
 		return nil, fmt.Errorf("%s: config.json sets tie_word_embeddings to false, and the weights hold no lm_head.weight; set it to true or restore the tensor", dir)
 	}
-	return load(b, files, dir, c, p, train)
+	return load(b, files, dir, c, p, purpose)
 }
 
 // Stored is the precision that takes the weights in dir as they are and computes in f32: the bits of F32,
@@ -50,11 +50,11 @@ func Stored(dir string) (model.Precision, error) {
 	return p, nil
 }
 
-func load(b kernels.Backend, files safetensors.Source, dir string, c model.Config, p model.Precision, train bool) (*model.Weights, error) {
+func load(b kernels.Backend, files safetensors.Source, dir string, c model.Config, p model.Precision, purpose model.Purpose) (*model.Weights, error) {
 	if err := match(files, dir, &c); err != nil {
 		return nil, err
 	}
-	w, err := model.NewWeights(b, c, p, train)
+	w, err := model.NewWeights(b, c, p, purpose)
 	if err != nil {
 		return nil, err
 	}

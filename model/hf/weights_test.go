@@ -31,9 +31,9 @@ func small(family string, tied bool) model.Config {
 }
 
 // random is a model of c whose every parameter, biases and norms too, differs from every other.
-func random(t testing.TB, b kernels.Backend, c model.Config, p model.Precision, train bool) *model.Weights {
+func random(t testing.TB, b kernels.Backend, c model.Config, p model.Precision, purpose model.Purpose) *model.Weights {
 	t.Helper()
-	w, err := model.NewWeights(b, c, p, train)
+	w, err := model.NewWeights(b, c, p, purpose)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -80,14 +80,14 @@ func TestSaveLoad(t *testing.T) {
 	}{{model.F32, tensor.F32}, {model.BF16, tensor.BF16}, {model.BF16, tensor.F32}} {
 		for _, family := range []string{"llama", "qwen2", "qwen3"} {
 			for _, tied := range []bool{true, false} {
-				for _, train := range []bool{true, false} {
-					t.Run(fmt.Sprintf("%s as %v/%s/tied=%v/trained=%v", c.precision.Name, c.dtype, family, tied, train), func(t *testing.T) {
+				for _, purpose := range []model.Purpose{model.Training, model.Inference} {
+					t.Run(fmt.Sprintf("%s as %v/%s/tied=%v/trained=%v", c.precision.Name, c.dtype, family, tied, purpose == model.Training), func(t *testing.T) {
 						dir := filepath.Join(t.TempDir(), "new", "model")
-						w := random(t, b, small(family, tied), c.precision, train)
+						w := random(t, b, small(family, tied), c.precision, purpose)
 						if err := Save(b, w, dir, c.dtype); err != nil {
 							t.Fatal(err)
 						}
-						got, err := Load(b, dir, c.precision, train)
+						got, err := Load(b, dir, c.precision, purpose)
 						if err != nil {
 							t.Fatal(err)
 						}
@@ -95,7 +95,7 @@ func TestSaveLoad(t *testing.T) {
 						if !reflect.DeepEqual(got.Config, w.Config) {
 							t.Errorf("configuration %+v, want %+v", got.Config, w.Config)
 						}
-						if got.Trained() != train {
+						if got.Trained() != (purpose == model.Training) {
 							t.Errorf("trained is %v", got.Trained())
 						}
 						for i, p := range w.Params {
@@ -117,7 +117,7 @@ func TestSaveLoad(t *testing.T) {
 // TestSaveIsDeterministic writes the same bytes twice.
 func TestSaveIsDeterministic(t *testing.T) {
 	b := backend(t)
-	w := random(t, b, small("qwen3", true), model.F32, false)
+	w := random(t, b, small("qwen3", true), model.F32, model.Inference)
 	dir := t.TempDir()
 	var first [][]byte
 	for range 2 {
@@ -167,7 +167,7 @@ func (c checkpoint) write(t *testing.T, dir string) {
 func saved(t *testing.T, b kernels.Backend, family string, tied bool) (string, checkpoint) {
 	t.Helper()
 	dir := t.TempDir()
-	w := random(t, b, small(family, tied), model.F32, false)
+	w := random(t, b, small(family, tied), model.F32, model.Inference)
 	if err := Save(b, w, dir, tensor.F32); err != nil {
 		t.Fatal(err)
 	}
@@ -216,7 +216,7 @@ func TestLoadRefusesWeights(t *testing.T) {
 // refused fails unless loading dir gives one line that names dir and holds each of want.
 func refused(t *testing.T, b kernels.Backend, dir string, want ...string) {
 	t.Helper()
-	w, err := Load(b, dir, model.F32, false)
+	w, err := Load(b, dir, model.F32, model.Inference)
 	if err == nil {
 		w.Free()
 		t.Fatal("it was loaded")
@@ -238,7 +238,7 @@ func TestLoadIgnores(t *testing.T) {
 	parts["model.layers.0.self_attn.rotary_emb.inv_freq"] = &part{[]int{4}, make([]float32, 4)}
 	parts["lm_head.weight"] = parts["model.embed_tokens.weight"]
 	parts.write(t, dir)
-	w, err := Load(b, dir, model.F32, false)
+	w, err := Load(b, dir, model.F32, model.Inference)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -283,7 +283,7 @@ func TestTie(t *testing.T) {
 				refused(t, b, dir, c.err...)
 				return
 			}
-			w, err := Load(b, dir, model.F32, false)
+			w, err := Load(b, dir, model.F32, model.Inference)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -349,7 +349,7 @@ func TestLoadRefusesFiles(t *testing.T) {
 func TestShards(t *testing.T) {
 	b := backend(t)
 	dir, parts := saved(t, b, "qwen3", false)
-	whole, err := Load(b, dir, model.F32, false)
+	whole, err := Load(b, dir, model.F32, model.Inference)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -373,7 +373,7 @@ func TestShards(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "model.safetensors.index.json"), []byte(text), 0o666); err != nil {
 		t.Fatal(err)
 	}
-	got, err := Load(b, dir, model.F32, false)
+	got, err := Load(b, dir, model.F32, model.Inference)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -398,7 +398,7 @@ func TestSaveKeepsOldFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	list := Tensors(b, random(t, b, small("llama", true), model.F32, false), tensor.F32)
+	list := Tensors(b, random(t, b, small("llama", true), model.F32, model.Inference), tensor.F32)
 	list[3].Write = func(w io.Writer) error {
 		w.Write(make([]byte, 8))
 		return io.ErrShortWrite

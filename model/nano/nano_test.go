@@ -22,7 +22,7 @@ func TestExtract(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer b.Close()
-	w, err := hf.Load(b, dir, model.BF16, false)
+	w, err := hf.Load(b, dir, model.BF16, model.Inference)
 	if err != nil {
 		t.Fatal(err)
 	}

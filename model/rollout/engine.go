@@ -19,9 +19,9 @@ type Engine struct {
 	vocab   int
 	cache   *model.Cache
 	pages   *pages
-	shared  map[[sha256.Size]byte]*run // runs that others may use
-	waiting []*job                     // submitted, not yet admitted
-	jobs    []*job                     // at work
+	shared  map[[sha256.Size]byte]*segmentKV // runs that others may use
+	waiting []*requestState                  // submitted, not yet admitted
+	running []*requestState                  // at work
 	count   progress
 	serving bool
 
@@ -39,17 +39,17 @@ func New(b kernels.Backend, w *model.Weights, o Options) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Engine{opts: o, context: w.Context, vocab: w.Vocab, cache: c, pages: newPages(n), shared: map[[sha256.Size]byte]*run{}}, nil
+	return &Engine{opts: o, context: w.Context, vocab: w.Vocab, cache: c, pages: newPages(n), shared: map[[sha256.Size]byte]*segmentKV{}}, nil
 }
 
 // Free unmaps the cache.
 func (e *Engine) Free() { e.cache.Free() }
 
-// Parts is the memory of the engine.
-func (e *Engine) Parts() []model.Part { return e.cache.Parts() }
+// Memory lists the memory of the engine.
+func (e *Engine) Memory() []model.MemoryItem { return e.cache.Memory() }
 
-// Together is how many requests like r the engine serves at a time.
-func (e *Engine) Together(r *Request) int {
+// Concurrency returns how many requests like r the engine serves at a time.
+func (e *Engine) Concurrency(r *Request) int {
 	return max(1, min(len(e.pages.free)/pagesNeeded(r), e.opts.Rows/2/answers(r)))
 }
 
@@ -83,7 +83,7 @@ func (e *Engine) Serve(ctx context.Context, begin func() error) (err error) {
 	defer func() {
 		e.serving = false
 		if err != nil { // of whoever was not done
-			e.pages.free, e.waiting, e.jobs = free, nil, nil
+			e.pages.free, e.waiting, e.running = free, nil, nil
 			clear(e.shared)
 		}
 	}()
@@ -91,23 +91,25 @@ func (e *Engine) Serve(ctx context.Context, begin func() error) (err error) {
 	if err := begin(); err != nil {
 		return err
 	}
-	p := &pass{heading: make([]int32, 0, 16)}
-	for len(e.waiting) > 0 || len(e.jobs) > 0 {
+	p := &pass{sampleRows: make([]int32, 0, 16)}
+	for len(e.waiting) > 0 || len(e.running) > 0 {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
 		e.admitAll()
 		p.reset()
-		for _, j := range e.jobs {
+		for _, j := range e.running {
 			p.decode(j)
 		}
 		decoding := len(p.ids)
-		for _, j := range e.jobs {
+		for _, j := range e.running {
 			p.prefill(j, e.opts.Rows)
 		}
 		e.count.sampled += decoding
 		e.count.read += len(p.ids) - decoding
-		e.cache.Extend(p.ids, p.pos, p.slots, p.queries, p.on())
+		if err := e.cache.Extend(ctx, p.ids, p.pos, p.slots, p.queries, p.on()); err != nil {
+			return err
+		}
 		if err := e.sample(p); err != nil {
 			return err
 		}
@@ -127,7 +129,7 @@ func (e *Engine) Submit(r Request, done func(Result) error) error {
 	if err := e.check(&r); err != nil {
 		return err
 	}
-	j := newJob(&r, done)
+	j := newRequestState(&r, done)
 	e.waiting = append(e.waiting, j)
 	e.count.total += answers(&r)
 	return nil
@@ -136,7 +138,7 @@ func (e *Engine) Submit(r Request, done func(Result) error) error {
 // admitAll admits those waiting for whom there is room, in order.
 func (e *Engine) admitAll() {
 	live := 0
-	for _, j := range e.jobs {
+	for _, j := range e.running {
 		live += j.live
 	}
 	for len(e.waiting) > 0 {
@@ -146,16 +148,16 @@ func (e *Engine) admitAll() {
 		}
 		e.admit(j)
 		live += j.live
-		e.jobs, e.waiting = append(e.jobs, j), e.waiting[1:]
+		e.running, e.waiting = append(e.running, j), e.waiting[1:]
 	}
 }
 
 // finish hands out the results of the jobs whose answers have all ended.
 func (e *Engine) finish() error {
-	var ended []*job
-	e.jobs = slices.DeleteFunc(e.jobs, func(j *job) bool {
+	var ended []*requestState
+	e.running = slices.DeleteFunc(e.running, func(j *requestState) bool {
 		if j.live == 0 {
-			e.leave(j)
+			e.release(j)
 			ended = append(ended, j)
 		}
 		return j.live == 0
@@ -174,27 +176,27 @@ func (e *Engine) finish() error {
 // sample draws a token for every child whose predicting row was in the pass, and retires those
 // that ended.
 func (e *Engine) sample(p *pass) error {
-	how := make([]kernels.Sampling, len(p.heads))
-	rows := make([]int32, len(p.heads))
-	for i, h := range p.heads {
-		l := h.child.job.Leaves[h.child.leaf]
+	how := make([]kernels.Sampling, len(p.sampled))
+	rows := make([]int32, len(p.sampled))
+	for i, h := range p.sampled {
+		l := h.sequence.request.Branches[h.sequence.branch]
 		rows[i] = h.number
 		how[i] = kernels.Sampling{Temperature: l.Temperature, TopP: l.TopP, TopK: l.TopK,
-			U: rng.At(e.opts.Seed, rng.Sample, h.child.job.Key, h.child.n, uint64(len(h.child.out))).Float64()}
+			U: rng.At(e.opts.Seed, rng.Sample, h.sequence.request.Key, h.sequence.n, uint64(len(h.sequence.out))).Float64()}
 	}
 	ids, logp, err := e.cache.Sample(rows, how)
 	if err != nil {
 		return err
 	}
-	var ended []*child
-	for i, h := range p.heads {
-		c := h.child
+	var ended []*sequence
+	for i, h := range p.sampled {
+		c := h.sequence
 		c.ready = true
 		c.out, c.logp = append(c.out, ids[i]), append(c.logp, logp[i])
 		switch {
 		case slices.Contains(e.opts.Stop, ids[i]):
 			e.end(c, Stop)
-		case len(c.out) >= c.job.Leaves[c.leaf].MaxTokens:
+		case len(c.out) >= c.request.Branches[c.branch].MaxTokens:
 			e.end(c, Length)
 		default:
 			continue
@@ -202,8 +204,8 @@ func (e *Engine) sample(p *pass) error {
 		ended = append(ended, c)
 	}
 	for _, c := range ended {
-		if j := c.job; j.live > 0 && j.Enough != nil && j.Enough(c.out) {
-			for _, other := range j.children {
+		if j := c.request; j.live > 0 && j.StopEarly != nil && j.StopEarly(c.out) {
+			for _, other := range j.sequences {
 				if other.done == "" {
 					e.end(other, dropped)
 				}
@@ -214,10 +216,10 @@ func (e *Engine) sample(p *pass) error {
 }
 
 // end retires an answer.
-func (e *Engine) end(c *child, why Finish) {
+func (e *Engine) end(c *sequence, why Finish) {
 	c.done = why
-	c.job.live--
+	c.request.live--
 	e.count.done++
-	e.pages.give(c.run.pages)
-	c.run.pages = nil
+	e.pages.give(c.kv.pages)
+	c.kv.pages = nil
 }

@@ -51,7 +51,7 @@ func said(r Result) string {
 	var s strings.Builder
 	for _, a := range r.Answers {
 		seg := r.Forest[a.Segment]
-		fmt.Fprintln(&s, a.Leaf, seg.Parent, seg.Pos, seg.Loss, seg.Temperature, seg.Tokens, a.LogProbs, a.Finish)
+		fmt.Fprintln(&s, a.Branch, seg.Parent, seg.Pos, seg.Scored, seg.Temperature, seg.Tokens, a.LogProbs, a.Finish)
 	}
 	return s.String()
 }
@@ -100,17 +100,17 @@ func TestGreedy(t *testing.T) {
 	var f forest.Forest
 	f.Add(-1, []int32{7, 300, 12, 900}, false)
 	with := func(s Sampling) Request {
-		return Request{Prompt: f, Leaves: []Leaf{{N: 2, MaxTokens: 20, Sampling: s}}, Key: 3}
+		return Request{Prompt: f, Branches: []Branch{{N: 2, MaxTokens: 20, Sampling: s}}, Key: 3}
 	}
 	res := generate(t, e, with(Sampling{TopP: 1}), with(Sampling{Temperature: 0.9, TopP: 1, TopK: 1}), with(Sampling{Temperature: 2, TopP: 1e-9}))
-	d, err := model.NewDecoder(b, w, forest.Room{Batch: 64}, false, false)
+	d, err := model.NewScorer(b, w, forest.Limits{Batch: 64})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer d.Free()
 	ids := slices.Clone(f[0].Tokens)
 	for range 20 {
-		top, err := d.Argmax(ids)
+		top, err := d.Argmax(context.Background(), ids)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -190,6 +190,65 @@ func TestProgress(t *testing.T) {
 	}
 }
 
+// A countdown is a context that is cancelled once it was asked n times.
+type countdown struct {
+	context.Context
+	n int
+}
+
+func (c *countdown) Err() error {
+	if c.n--; c.n < 0 {
+		return context.Canceled
+	}
+	return nil
+}
+
+// allFree fails the test unless each page of e is free, once.
+func allFree(t *testing.T, e *Engine, pages int, when string) {
+	t.Helper()
+	if len(e.pages.free) != pages {
+		t.Fatalf("%s: %d of %d pages are free", when, len(e.pages.free), pages)
+	}
+	seen := slices.Clone(e.pages.free)
+	slices.Sort(seen)
+	if len(slices.Compact(seen)) != pages {
+		t.Fatalf("%s: a page is free twice", when)
+	}
+}
+
+// TestCancelBetweenLayers: a call cancelled in the midst of a pass leaves an engine that gives what a
+// fresh one gives.
+func TestCancelBetweenLayers(t *testing.T) {
+	b := cpuBackend(t)
+	w := tiny(t, b, model.F32)
+	o := Options{Slots: 3000, Rows: 64, Seed: 4}
+	e := engine(t, b, w, o)
+	reqs := requests(6, 20, 3, 8)
+	want := generate(t, engine(t, b, w, o), reqs...)
+	all, points := len(e.pages.free), 0
+	for ; ; points++ {
+		res, err := e.Generate(&countdown{context.Background(), points}, reqs)
+		if err == nil {
+			break
+		}
+		when := fmt.Sprintf("cancelled at point %d", points)
+		if !errors.Is(err, context.Canceled) || res != nil {
+			t.Fatalf("%s: %v", when, err)
+		}
+		allFree(t, e, all, when)
+		if points%7 == 3 {
+			for i, r := range generate(t, e, reqs...) {
+				if said(r) != said(want[i]) {
+					t.Fatalf("request %d differs after it was %s", i, when)
+				}
+			}
+		}
+	}
+	if points < 8*(1+w.Layers) { // 8 tokens are 8 passes at least
+		t.Errorf("a call can be cancelled at %d points", points)
+	}
+}
+
 // TestCancel: after cancellation all pages are free and the engine gives what a fresh one gives.
 func TestCancel(t *testing.T) {
 	b := cpuBackend(t)
@@ -215,14 +274,7 @@ func TestCancel(t *testing.T) {
 		if n > passes || !errors.Is(err, context.Canceled) || res != nil {
 			t.Fatalf("cancelled after %d passes: %v after %d", passes, err, n)
 		}
-		if len(e.pages.free) != all {
-			t.Fatalf("cancelled after %d passes: %d of %d pages are free", passes, len(e.pages.free), all)
-		}
-		seen := slices.Clone(e.pages.free)
-		slices.Sort(seen)
-		if len(slices.Compact(seen)) != all {
-			t.Fatalf("cancelled after %d passes: a page is free twice", passes)
-		}
+		allFree(t, e, all, fmt.Sprintf("cancelled after %d passes", passes))
 	}
 	e.OnProgress = nil
 	for i, r := range generate(t, e, reqs...) {
@@ -260,26 +312,26 @@ func TestRefused(t *testing.T) {
 		return f
 	}
 	ok := Sampling{Temperature: 1, TopP: 1}
-	good := Request{Prompt: prompt(3), Leaves: []Leaf{{N: 1, MaxTokens: 3, Sampling: ok}}}
+	good := Request{Prompt: prompt(3), Branches: []Branch{{N: 1, MaxTokens: 3, Sampling: ok}}}
 	gap := prompt(3)
 	gap.Add(0, nil, false)
 	for say, r := range map[string]Request{
-		"the cache holds 2304":                    {Prompt: prompt(600), Leaves: []Leaf{{N: 30, MaxTokens: 100, Sampling: ok}}},
-		"a pass holds 32 rows":                    {Prompt: prompt(3), Leaves: []Leaf{{N: 33, MaxTokens: 1, Sampling: ok}}},
-		"context of 4096":                         {Prompt: prompt(100), Leaves: []Leaf{{N: 1, MaxTokens: 4000, Sampling: ok}}},
+		"the cache holds 2304":                    {Prompt: prompt(600), Branches: []Branch{{N: 30, MaxTokens: 100, Sampling: ok}}},
+		"a pass holds 32 rows":                    {Prompt: prompt(3), Branches: []Branch{{N: 33, MaxTokens: 1, Sampling: ok}}},
+		"context of 4096":                         {Prompt: prompt(100), Branches: []Branch{{N: 1, MaxTokens: 4000, Sampling: ok}}},
 		"no answers":                              {Prompt: prompt(3)},
-		"segment 1, which has no tokens":          {Prompt: gap, Leaves: []Leaf{{Segment: 1, N: 1, MaxTokens: 1, Sampling: ok}}},
-		"segment 7":                               {Prompt: prompt(3), Leaves: []Leaf{{Segment: 7, N: 1, MaxTokens: 1, Sampling: ok}}},
-		"segment -1":                              {Prompt: prompt(3), Leaves: []Leaf{{Segment: -1, N: 1, MaxTokens: 1, Sampling: ok}}},
-		"0 answers of 1 tokens":                   {Prompt: prompt(3), Leaves: []Leaf{{N: 0, MaxTokens: 1, Sampling: ok}}},
-		"1 answers of 0 tokens":                   {Prompt: prompt(3), Leaves: []Leaf{{N: 1, MaxTokens: 0, Sampling: ok}}},
-		"temperature -1":                          {Prompt: prompt(3), Leaves: []Leaf{{N: 1, MaxTokens: 1, Sampling: Sampling{Temperature: -1, TopP: 1}}}},
-		"temperature NaN":                         {Prompt: prompt(3), Leaves: []Leaf{{N: 1, MaxTokens: 1, Sampling: Sampling{Temperature: float32(math.NaN()), TopP: 1}}}},
-		"top-p 0":                                 {Prompt: prompt(3), Leaves: []Leaf{{N: 1, MaxTokens: 1, Sampling: Sampling{Temperature: 1}}}},
-		"drop answers has 2 leaves":               {Prompt: prompt(3), Leaves: append(good.Leaves, good.Leaves...), Enough: func([]int32) bool { return true }},
-		"temperature +Inf":                        {Prompt: prompt(3), Leaves: []Leaf{{N: 1, MaxTokens: 1, Sampling: Sampling{Temperature: float32(math.Inf(1)), TopP: 1}}}},
-		"segment 0 of the prompt is to be scored": {Prompt: forest.Forest{{Parent: -1, Tokens: []int32{1, 2}, Loss: true}}, Leaves: good.Leaves},
-		"token 5000; the vocabulary has 111":      {Prompt: forest.Forest{{Parent: -1, Tokens: []int32{5000}}}, Leaves: good.Leaves},
+		"segment 1, which has no tokens":          {Prompt: gap, Branches: []Branch{{Segment: 1, N: 1, MaxTokens: 1, Sampling: ok}}},
+		"segment 7":                               {Prompt: prompt(3), Branches: []Branch{{Segment: 7, N: 1, MaxTokens: 1, Sampling: ok}}},
+		"segment -1":                              {Prompt: prompt(3), Branches: []Branch{{Segment: -1, N: 1, MaxTokens: 1, Sampling: ok}}},
+		"0 answers of 1 tokens":                   {Prompt: prompt(3), Branches: []Branch{{N: 0, MaxTokens: 1, Sampling: ok}}},
+		"1 answers of 0 tokens":                   {Prompt: prompt(3), Branches: []Branch{{N: 1, MaxTokens: 0, Sampling: ok}}},
+		"temperature -1":                          {Prompt: prompt(3), Branches: []Branch{{N: 1, MaxTokens: 1, Sampling: Sampling{Temperature: -1, TopP: 1}}}},
+		"temperature NaN":                         {Prompt: prompt(3), Branches: []Branch{{N: 1, MaxTokens: 1, Sampling: Sampling{Temperature: float32(math.NaN()), TopP: 1}}}},
+		"top-p 0":                                 {Prompt: prompt(3), Branches: []Branch{{N: 1, MaxTokens: 1, Sampling: Sampling{Temperature: 1}}}},
+		"drop answers has 2 leaves":               {Prompt: prompt(3), Branches: append(good.Branches, good.Branches...), StopEarly: func([]int32) bool { return true }},
+		"temperature +Inf":                        {Prompt: prompt(3), Branches: []Branch{{N: 1, MaxTokens: 1, Sampling: Sampling{Temperature: float32(math.Inf(1)), TopP: 1}}}},
+		"segment 0 of the prompt is to be scored": {Prompt: forest.Forest{{Parent: -1, Tokens: []int32{1, 2}, Scored: true}}, Branches: good.Branches},
+		"token 5000; the vocabulary has 111":      {Prompt: forest.Forest{{Parent: -1, Tokens: []int32{5000}}}, Branches: good.Branches},
 	} {
 		_, err := e.Generate(context.Background(), []Request{good, r})
 		if err == nil || !strings.Contains(err.Error(), say) || !strings.Contains(err.Error(), "request 1") {
@@ -287,7 +339,7 @@ func TestRefused(t *testing.T) {
 		}
 	}
 	// The largest that fits is served, and no larger one.
-	full := Request{Prompt: prompt(6 * pageRows), Leaves: []Leaf{{N: 15, MaxTokens: pageRows + 1, Sampling: ok}}}
+	full := Request{Prompt: prompt(6 * pageRows), Branches: []Branch{{N: 15, MaxTokens: pageRows + 1, Sampling: ok}}}
 	over := full
 	over.Prompt = prompt(6*pageRows + 1)
 	if _, err := e.Generate(context.Background(), []Request{over}); err == nil || !strings.Contains(err.Error(), "the cache holds 2304") {
@@ -334,7 +386,7 @@ func TestCommonPrefix(t *testing.T) {
 		var f forest.Forest
 		at := f.Chain(-1, documents, documents[:3+i%2], []int32{int32(20 + i), 4, 5}) // two sorts share more
 		asked += len(f[2].Tokens)
-		reqs = append(reqs, Request{Prompt: f, Key: uint64(i), Leaves: []Leaf{{Segment: at, N: 2, MaxTokens: 6 + 3*i, Sampling: Sampling{Temperature: 1, TopP: 1}}}})
+		reqs = append(reqs, Request{Prompt: f, Key: uint64(i), Branches: []Branch{{Segment: at, N: 2, MaxTokens: 6 + 3*i, Sampling: Sampling{Temperature: 1, TopP: 1}}}})
 	}
 	var alone []Result
 	for _, r := range reqs {
@@ -369,7 +421,7 @@ func TestFewRows(t *testing.T) {
 	c := model.Config{Family: "qwen2", Vocab: 111, Hidden: 128, FF: 4864, Layers: 2, Heads: 2, KVHeads: 1, HeadDim: 64, QKVBias: true, Tied: true,
 		NormEps: 1e-6, Context: 256, Rope: model.Rope{Theta: 1e4, Type: "default"}, BOS: -1}
 	for _, p := range []model.Precision{model.F32, model.BF16, model.Int8} {
-		w, err := model.NewWeights(b, c, p, false)
+		w, err := model.NewWeights(b, c, p, model.Inference)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -379,7 +431,7 @@ func TestFewRows(t *testing.T) {
 		}
 		var f forest.Forest
 		f.Add(-1, make([]int32, 9), false)
-		r := Request{Prompt: f, Leaves: []Leaf{{N: 1, MaxTokens: 3, Sampling: Sampling{TopP: 1}}}}
+		r := Request{Prompt: f, Branches: []Branch{{N: 1, MaxTokens: 3, Sampling: Sampling{TopP: 1}}}}
 		want := ""
 		for rows := 1; rows <= 8; rows++ {
 			got := said(generate(t, engine(t, b, w, Options{Slots: 256, Rows: rows}), r)[0])

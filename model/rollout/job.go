@@ -6,35 +6,35 @@ import (
 )
 
 // job is a request in work.
-type job struct {
+type requestState struct {
 	*Request
-	done     func(Result) error
-	runs     []*run // the prompt's segments
-	keys     [][sha256.Size]byte
-	sharable []bool // those that other requests may use
-	segment  int    // the first segment not yet read whole
-	children []*child
-	live     int
+	done      func(Result) error
+	segments  []*segmentKV // the prompt's segments
+	keys      [][sha256.Size]byte
+	sharable  []bool // those that other requests may use
+	reading   int    // the first segment not yet read whole
+	sequences []*sequence
+	live      int
 }
 
 // child is an answer in work.
-type child struct {
-	job   *job
-	leaf  int
-	n     uint64 // number of the answer within the request
-	run   run
-	pos   int32
-	out   []int32
-	logp  []float32
-	done  Finish
-	ready bool // its first token can be drawn: the prompt was read
+type sequence struct {
+	request *requestState
+	branch  int
+	n       uint64 // number of the answer within the request
+	kv      segmentKV
+	pos     int32
+	out     []int32
+	logp    []float32
+	done    Finish
+	ready   bool // its first token can be drawn: the prompt was read
 }
 
 // newJob makes a job of a request. Its segments can be shared with other requests but for those that
 // answers continue, whose last row has to be computed for each.
-func newJob(r *Request, done func(Result) error) *job {
+func newRequestState(r *Request, done func(Result) error) *requestState {
 	n := len(r.Prompt)
-	j := &job{Request: r, done: done, runs: make([]*run, n), keys: make([][sha256.Size]byte, n), sharable: make([]bool, n)}
+	j := &requestState{Request: r, done: done, segments: make([]*segmentKV, n), keys: make([][sha256.Size]byte, n), sharable: make([]bool, n)}
 	for i := range r.Prompt {
 		s := &r.Prompt[i]
 		var before [sha256.Size]byte
@@ -43,14 +43,14 @@ func newJob(r *Request, done func(Result) error) *job {
 		}
 		j.keys[i], j.sharable[i] = pathKey(before, s), len(s.Tokens) > 0
 	}
-	for _, l := range r.Leaves {
+	for _, l := range r.Branches {
 		j.sharable[l.Segment] = false
 	}
 	return j
 }
 
 // common is the run of segment i that another request has, or nil.
-func (e *Engine) common(j *job, i int) *run {
+func (e *Engine) cached(j *requestState, i int) *segmentKV {
 	if !j.sharable[i] {
 		return nil
 	}
@@ -58,10 +58,10 @@ func (e *Engine) common(j *job, i int) *run {
 }
 
 // pagesNow is the pages that a job takes beside the runs it can share.
-func (e *Engine) pagesNow(j *job) int {
+func (e *Engine) pagesNow(j *requestState) int {
 	n := pagesNeeded(j.Request)
 	for i, s := range j.Prompt {
-		if e.common(j, i) != nil {
+		if e.cached(j, i) != nil {
 			n -= pagesFor(len(s.Tokens))
 		}
 	}
@@ -69,30 +69,30 @@ func (e *Engine) pagesNow(j *job) int {
 }
 
 // admit takes the pages of a job.
-func (e *Engine) admit(j *job) {
+func (e *Engine) admit(j *requestState) {
 	r := j.Request
 	for i, s := range r.Prompt {
-		if j.runs[i] = e.common(j, i); j.runs[i] != nil {
-			j.runs[i].users++
+		if j.segments[i] = e.cached(j, i); j.segments[i] != nil {
+			j.segments[i].users++
 			continue
 		}
-		j.runs[i] = &run{pages: e.pages.take(pagesFor(len(s.Tokens))), key: j.keys[i]}
+		j.segments[i] = &segmentKV{pages: e.pages.take(pagesFor(len(s.Tokens))), key: j.keys[i]}
 		if j.sharable[i] {
-			j.runs[i].users, e.shared[j.keys[i]] = 1, j.runs[i]
+			j.segments[i].users, e.shared[j.keys[i]] = 1, j.segments[i]
 		}
 	}
-	for li, l := range r.Leaves {
+	for li, l := range r.Branches {
 		for range l.N {
-			j.children = append(j.children, &child{job: j, leaf: li, n: uint64(len(j.children)),
-				run: run{pages: e.pages.take(pagesFor(l.MaxTokens))}, pos: r.Prompt.End(l.Segment)})
+			j.sequences = append(j.sequences, &sequence{request: j, branch: li, n: uint64(len(j.sequences)),
+				kv: segmentKV{pages: e.pages.take(pagesFor(l.MaxTokens))}, pos: r.Prompt.End(l.Segment)})
 		}
 	}
-	j.live = len(j.children)
+	j.live = len(j.sequences)
 }
 
 // leave gives back what only j used.
-func (e *Engine) leave(j *job) {
-	for _, r := range j.runs {
+func (e *Engine) release(j *requestState) {
+	for _, r := range j.segments {
 		if r.users > 1 {
 			r.users--
 			continue
@@ -104,16 +104,16 @@ func (e *Engine) leave(j *job) {
 	}
 }
 
-func (j *job) result() Result {
+func (j *requestState) result() Result {
 	r := Result{Forest: slices.Clone(j.Prompt)}
-	for _, c := range j.children {
+	for _, c := range j.sequences {
 		if c.done == dropped {
 			continue
 		}
-		l := j.Leaves[c.leaf]
+		l := j.Branches[c.branch]
 		s := r.Forest.Add(l.Segment, c.out, true)
 		r.Forest[s].Temperature = l.Temperature // 0, greedy, is recorded at 1
-		r.Answers = append(r.Answers, Answer{Leaf: c.leaf, Segment: s, LogProbs: c.logp, Finish: c.done})
+		r.Answers = append(r.Answers, Answer{Branch: c.branch, Segment: s, LogProbs: c.logp, Finish: c.done})
 	}
 	return r
 }

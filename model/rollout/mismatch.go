@@ -1,6 +1,7 @@
 package rollout
 
 import (
+	"context"
 	"fmt"
 	"math"
 
@@ -34,21 +35,21 @@ func (m Mismatch) String() string {
 
 // Compare scores the answers of results with w, in batches of about that many tokens, and compares with
 // what was recorded when they were sampled.
-func Compare(b kernels.Backend, w *model.Weights, results []Result, tokens int) (m Mismatch, err error) {
-	room := forest.Room{Batch: tokens}
+func Compare(ctx context.Context, b kernels.Backend, w *model.Weights, results []Result, tokens int) (m Mismatch, err error) {
+	room := forest.Limits{Batch: tokens}
 	for _, r := range results {
-		room.Stems = max(room.Stems, r.Forest.Stems())
+		room.Shared = max(room.Shared, r.Forest.SharedTokens())
 		for _, a := range r.Answers {
 			room.Batch = max(room.Batch, len(a.LogProbs))
 		}
 	}
-	d, err := model.NewDecoder(b, w, room, false, false)
+	d, err := model.NewScorer(b, w, room)
 	if err != nil {
 		return m, err
 	}
 	defer d.Free()
 	for _, r := range results {
-		stats, err := d.Score(r.Forest)
+		stats, err := d.Score(ctx, r.Forest)
 		if err != nil {
 			return m, err
 		}

@@ -33,11 +33,11 @@ func TestCompare(t *testing.T) {
 		}
 	}
 	for _, size := range []int{1, 300, 1 << 20} {
-		if m, err := Compare(b, q, results, size); err != nil || m.Tokens != tokens || m.Largest != 0 || m.Sum != 0 {
+		if m, err := Compare(context.Background(), b, q, results, size); err != nil || m.Tokens != tokens || m.Largest != 0 || m.Sum != 0 {
 			t.Errorf("passes of %d tokens: the weights that sampled %d tokens score them as %+v (%v)", size, tokens, m, err)
 		}
 	}
-	m, err := Compare(b, w, results, 300)
+	m, err := Compare(context.Background(), b, w, results, 300)
 	if err != nil || m.Tokens != tokens || !(m.Mean() > 0 && m.Mean() < 0.1 && m.Largest < 1) {
 		t.Errorf("f32 and int8 weights: %v (%v)", m, err)
 	}

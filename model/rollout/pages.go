@@ -37,7 +37,7 @@ func pagesFor(n int) int { return (n + pageRows - 1) / pageRows }
 
 // A run is the cached part of one segment: n tokens read so far, in its own pages. Requests whose prompts
 // begin with the same segments share the runs of those that no answer continues.
-type run struct {
+type segmentKV struct {
 	pages []int32
 	n     int32
 	key   [sha256.Size]byte // of the tokens and positions from the root to its end
@@ -58,10 +58,10 @@ func pathKey(before [sha256.Size]byte, s *forest.Segment) [sha256.Size]byte {
 }
 
 // slot is the cache row of token i.
-func (r *run) slot(i int32) int32 { return r.pages[i/pageRows]*pageRows + i%pageRows }
+func (r *segmentKV) slot(i int32) int32 { return r.pages[i/pageRows]*pageRows + i%pageRows }
 
 // spans are the cache rows of the tokens read so far, appended to dst.
-func (r *run) spans(dst []kernels.Span) []kernels.Span {
+func (r *segmentKV) spans(dst []kernels.Span) []kernels.Span {
 	for i := int32(0); i < r.n; i += pageRows {
 		dst = append(dst, kernels.Span{Row: r.slot(i), Len: min(pageRows, r.n-i)})
 	}

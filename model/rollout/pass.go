@@ -7,55 +7,55 @@ import "spell/kernels"
 type pass struct {
 	ids, pos, slots []int32
 	queries         []kernels.Query
-	heads           []headRow
-	heading         []int32
+	sampled         []sampledRow
+	sampleRows      []int32
 }
 
 // headRow is a row whose next token a child waits for.
-type headRow struct {
-	row    int32
-	number int32 // among all such rows
-	child  *child
+type sampledRow struct {
+	row      int32
+	number   int32 // among all such rows
+	sequence *sequence
 }
 
 // on is the rows of the heads, each once, ascending as they were added; it numbers them.
 func (p *pass) on() []int32 {
-	p.heading = p.heading[:0]
-	for i := range p.heads {
-		h := &p.heads[i]
-		if n := len(p.heading); n == 0 || p.heading[n-1] != h.row {
-			p.heading = append(p.heading, h.row)
+	p.sampleRows = p.sampleRows[:0]
+	for i := range p.sampled {
+		h := &p.sampled[i]
+		if n := len(p.sampleRows); n == 0 || p.sampleRows[n-1] != h.row {
+			p.sampleRows = append(p.sampleRows, h.row)
 		}
-		h.number = int32(len(p.heading) - 1)
+		h.number = int32(len(p.sampleRows) - 1)
 	}
-	return p.heading
+	return p.sampleRows
 }
 
 func (p *pass) reset() {
-	p.ids, p.pos, p.slots, p.queries, p.heads = p.ids[:0], p.pos[:0], p.slots[:0], p.queries[:0], p.heads[:0]
+	p.ids, p.pos, p.slots, p.queries, p.sampled = p.ids[:0], p.pos[:0], p.slots[:0], p.queries[:0], p.sampled[:0]
 }
 
 // decode adds the newest token of each live answer of j.
-func (p *pass) decode(j *job) {
-	for _, c := range j.children {
+func (p *pass) decode(j *requestState) {
+	for _, c := range j.sequences {
 		if c.done != "" || !c.ready {
 			continue
 		}
 		row := int32(len(p.ids))
-		i := c.run.n
+		i := c.kv.n
 		p.ids = append(p.ids, c.out[i])
 		p.pos = append(p.pos, c.pos+i)
-		p.slots = append(p.slots, c.run.slot(i))
-		c.run.n++
-		p.queries = append(p.queries, kernels.Query{Row: row, Len: 1, Spans: c.run.spans(j.context(j.Leaves[c.leaf].Segment))})
-		p.heads = append(p.heads, headRow{row: row, child: c})
+		p.slots = append(p.slots, c.kv.slot(i))
+		c.kv.n++
+		p.queries = append(p.queries, kernels.Query{Row: row, Len: 1, Spans: c.kv.spans(j.context(j.Branches[c.branch].Segment))})
+		p.sampled = append(p.sampled, sampledRow{row: row, sequence: c})
 	}
 }
 
 // prefill adds prompt tokens of j, segment after segment, until the pass has limit rows.
-func (p *pass) prefill(j *job, limit int) {
-	for j.segment < len(j.Prompt) && len(p.ids) < limit {
-		s, r := j.Prompt[j.segment], j.runs[j.segment]
+func (p *pass) prefill(j *requestState, limit int) {
+	for j.reading < len(j.Prompt) && len(p.ids) < limit {
+		s, r := j.Prompt[j.reading], j.segments[j.reading]
 		n := min(int32(len(s.Tokens))-r.n, int32(limit-len(p.ids)))
 		row := int32(len(p.ids))
 		for i := r.n; i < r.n+n; i++ {
@@ -65,25 +65,25 @@ func (p *pass) prefill(j *job, limit int) {
 		}
 		r.n += n
 		if n > 0 {
-			p.queries = append(p.queries, kernels.Query{Row: row, Len: n, Spans: j.context(j.segment)})
+			p.queries = append(p.queries, kernels.Query{Row: row, Len: n, Spans: j.context(j.reading)})
 		}
 		if int(r.n) < len(s.Tokens) {
 			return
 		}
-		for _, c := range j.children {
-			if j.Leaves[c.leaf].Segment == j.segment {
-				p.heads = append(p.heads, headRow{row: row + n - 1, child: c})
+		for _, c := range j.sequences {
+			if j.Branches[c.branch].Segment == j.reading {
+				p.sampled = append(p.sampled, sampledRow{row: row + n - 1, sequence: c})
 			}
 		}
-		j.segment++
+		j.reading++
 	}
 }
 
 // context is the cached keys of segment s and its ancestors, in order.
-func (j *job) context(s int) []kernels.Span {
+func (j *requestState) context(s int) []kernels.Span {
 	var spans []kernels.Span
 	for _, a := range j.Prompt.Path(s) {
-		spans = j.runs[a].spans(spans)
+		spans = j.segments[a].spans(spans)
 	}
 	return spans
 }

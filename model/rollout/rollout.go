@@ -25,9 +25,9 @@ type Sampling struct {
 	TopK        int
 }
 
-// A Leaf asks for N answers, of at most MaxTokens tokens each, to the context that ends with a
+// A Branch asks for N answers, of at most MaxTokens tokens each, to the context that ends with a
 // segment.
-type Leaf struct {
+type Branch struct {
 	Segment   int
 	N         int
 	MaxTokens int
@@ -37,14 +37,14 @@ type Leaf struct {
 // A Request is one tree of prompts and the answers wanted. Key numbers the request among all
 // that share the seed.
 //
-// Enough, where it is set, is shown every answer that has ended while others go on; once it says so, the
-// others are dropped and left out of the result. Such a request has one leaf: its answers go in lockstep, so that which are
-// left depends on them alone.
+// StopEarly, if set, is called with every answer that ends while others go on; once it returns true,
+// the others are dropped and left out of the result. Such a request has one branch: its answers
+// advance in lockstep, so that which of them are left depends on them alone.
 type Request struct {
-	Prompt forest.Forest
-	Leaves []Leaf
-	Key    uint64
-	Enough func(answer []int32) bool
+	Prompt    forest.Forest
+	Branches  []Branch
+	Key       uint64
+	StopEarly func(answer []int32) bool
 }
 
 // Finish says why an answer ended.
@@ -60,7 +60,7 @@ const (
 
 // An Answer is one sampled segment of a result's forest.
 type Answer struct {
-	Leaf     int // index into the request's leaves
+	Branch   int // index into the request's leaves
 	Segment  int // index into the result's forest
 	LogProbs []float32
 	Finish   Finish
@@ -86,17 +86,17 @@ func (e *Engine) check(r *Request) error {
 		return err
 	}
 	for i, s := range r.Prompt {
-		if s.Loss {
+		if s.Scored {
 			return fmt.Errorf("segment %d of the prompt is to be scored; only answers are", i)
 		}
 	}
-	if len(r.Leaves) == 0 {
+	if len(r.Branches) == 0 {
 		return fmt.Errorf("no answers are asked for")
 	}
-	if len(r.Leaves) > 1 && r.Enough != nil {
-		return fmt.Errorf("a request that may drop answers has %d leaves; it can have one", len(r.Leaves))
+	if len(r.Branches) > 1 && r.StopEarly != nil {
+		return fmt.Errorf("a request that may drop answers has %d leaves; it can have one", len(r.Branches))
 	}
-	for _, l := range r.Leaves {
+	for _, l := range r.Branches {
 		switch {
 		case l.Segment < 0 || l.Segment >= len(r.Prompt) || len(r.Prompt[l.Segment].Tokens) == 0:
 			return fmt.Errorf("an answer continues segment %d, which has no tokens", l.Segment)
@@ -121,7 +121,7 @@ func (e *Engine) check(r *Request) error {
 
 func answers(r *Request) int {
 	n := 0
-	for _, l := range r.Leaves {
+	for _, l := range r.Branches {
 		n += l.N
 	}
 	return n
@@ -132,7 +132,7 @@ func pagesNeeded(r *Request) int {
 	for _, s := range r.Prompt {
 		n += pagesFor(len(s.Tokens))
 	}
-	for _, l := range r.Leaves {
+	for _, l := range r.Branches {
 		n += l.N * pagesFor(l.MaxTokens)
 	}
 	return n

@@ -18,7 +18,7 @@ func tiny(t testing.TB, b kernels.Backend, p model.Precision) *model.Weights {
 	t.Helper()
 	c := model.Config{Family: "qwen3", Vocab: 1111, Hidden: 48, FF: 80, Layers: 2, Heads: 6, KVHeads: 2, HeadDim: 16,
 		QKNorm: true, NormEps: 1e-6, Context: 4096, Rope: model.Rope{Theta: 1e4}, BOS: -1, EOS: []int32{5}}
-	w, err := model.NewWeights(b, c, p, false)
+	w, err := model.NewWeights(b, c, p, model.Inference)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,10 +44,10 @@ func requests(n, maxTokens int, groups ...int) []Request {
 		q := f.Add(doc, text(1+r.Intn(20)), false)
 		f[q].Pos += int32(r.Intn(2) * 7)
 		s := Sampling{Temperature: 0.5 + float32(i%3)*0.35, TopP: 0.95}
-		reqs[i] = Request{Prompt: f, Key: uint64(i), Leaves: []Leaf{{Segment: q, N: groups[i%len(groups)], MaxTokens: maxTokens, Sampling: s}}}
+		reqs[i] = Request{Prompt: f, Key: uint64(i), Branches: []Branch{{Segment: q, N: groups[i%len(groups)], MaxTokens: maxTokens, Sampling: s}}}
 		if i%3 == 0 {
 			q2 := reqs[i].Prompt.Add(doc, text(3), false)
-			reqs[i].Leaves = append(reqs[i].Leaves, Leaf{Segment: q2, N: 2, MaxTokens: 1 + maxTokens/2, Sampling: Sampling{TopP: 1, Temperature: 1, TopK: 40}})
+			reqs[i].Branches = append(reqs[i].Branches, Branch{Segment: q2, N: 2, MaxTokens: 1 + maxTokens/2, Sampling: Sampling{TopP: 1, Temperature: 1, TopK: 40}})
 		}
 	}
 	return reqs
@@ -82,14 +82,14 @@ func TestScoredBits(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				d, err := model.NewDecoder(b, w, forest.Room{Stems: 4000, Batch: run.batch}, false, false)
+				d, err := model.NewScorer(b, w, forest.Limits{Shared: 4000, Batch: run.batch})
 				if err != nil {
 					t.Fatal(err)
 				}
 				defer d.Free()
 				tokens := 0
 				for i, r := range results {
-					stats, err := d.Score(r.Forest)
+					stats, err := d.Score(context.Background(), r.Forest)
 					if err != nil {
 						t.Fatal(err)
 					}

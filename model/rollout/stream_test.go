@@ -16,7 +16,7 @@ import (
 func follow(r Result, key uint64) Request {
 	var f forest.Forest
 	f.Add(-1, r.Forest[r.Answers[0].Segment].Tokens, false)
-	return Request{Prompt: f, Key: key, Leaves: []Leaf{{N: 3, MaxTokens: 9, Sampling: Sampling{Temperature: 1, TopP: 1}}}}
+	return Request{Prompt: f, Key: key, Branches: []Branch{{N: 3, MaxTokens: 9, Sampling: Sampling{Temperature: 1, TopP: 1}}}}
 }
 
 // TestStream: what is asked as soon as a result is there gets the answers it would get alone, and results come
@@ -27,7 +27,7 @@ func TestStream(t *testing.T) {
 	o := Options{Slots: 3000, Rows: 64, Stop: []int32{5}, Seed: 9}
 	first := requests(9, 30, 1, 3, 8)
 	for i := range first {
-		first[i].Leaves[0].MaxTokens = 30 - 3*i
+		first[i].Branches[0].MaxTokens = 30 - 3*i
 	}
 	e := engine(t, b, w, o)
 	got, second := make([]Result, len(first)), make([]Result, len(first))
@@ -87,7 +87,7 @@ func TestServeErrors(t *testing.T) {
 		if err := e.Serve(context.Background(), begin); !errors.Is(err, sentinel) {
 			t.Errorf("%s: error %v", name, err)
 		}
-		if len(e.pages.free) != all || len(e.waiting)+len(e.jobs) > 0 {
+		if len(e.pages.free) != all || len(e.waiting)+len(e.running) > 0 {
 			t.Errorf("%s: %d of %d pages are free, %d requests wait", name, len(e.pages.free), all, len(e.waiting))
 		}
 	}
@@ -117,14 +117,14 @@ func TestEnough(t *testing.T) {
 	}
 	reqs := requests(8, 25, 8)
 	for i := range reqs {
-		reqs[i].Leaves = reqs[i].Leaves[:1]
+		reqs[i].Branches = reqs[i].Branches[:1]
 	}
 	whole := generate(t, engine(t, b, w, o), reqs...)
 	until := func(n int) []Request {
 		out := slices.Clone(reqs)
 		for i := range out {
 			seen := 0
-			out[i].Enough = func(answer []int32) bool {
+			out[i].StopEarly = func(answer []int32) bool {
 				seen++
 				return seen >= n
 			}
@@ -148,7 +148,7 @@ func TestEnough(t *testing.T) {
 			}
 			for _, a := range r.Answers {
 				if !slices.ContainsFunc(whole[i].Answers, func(o Answer) bool {
-					return o.Leaf == a.Leaf && o.Finish == a.Finish && slices.Equal(o.LogProbs, a.LogProbs) && slices.Equal(r.Forest[a.Segment].Tokens, whole[i].Forest[o.Segment].Tokens)
+					return o.Branch == a.Branch && o.Finish == a.Finish && slices.Equal(o.LogProbs, a.LogProbs) && slices.Equal(r.Forest[a.Segment].Tokens, whole[i].Forest[o.Segment].Tokens)
 				}) {
 					t.Errorf("%d are enough: request %d has an answer that it has not without", n, i)
 				}

@@ -67,7 +67,7 @@ func (t *Trainer) Save(dir string, n, keep int, run any, extra func(dir string) 
 		return fail(err)
 	}
 	var list []safetensors.Tensor
-	for _, s := range t.slots() {
+	for _, s := range t.optimizerTensors() {
 		list = append(list, s.tensor(t.Backend))
 	}
 	if err := safetensors.Write(filepath.Join(tmp, optimizerFile), nil, list); err != nil {
@@ -202,7 +202,7 @@ func Resume(b kernels.Backend, dir string, p model.Precision, run any) (*model.W
 	if err := json.Unmarshal(state.Run, run); err != nil {
 		return nil, nil, fmt.Errorf("%s: %w; resume from an earlier checkpoint", path, err)
 	}
-	w, err := hf.Load(b, dir, p, true)
+	w, err := hf.Load(b, dir, p, model.Training)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -213,7 +213,7 @@ func Resume(b kernels.Backend, dir string, p model.Precision, run any) (*model.W
 			return err
 		}
 		defer f.Close()
-		for _, s := range t.slots() {
+		for _, s := range t.optimizerTensors() {
 			if err := s.read(b, f); err != nil {
 				return err
 			}

@@ -1,6 +1,7 @@
 package train
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -26,7 +27,7 @@ type progress struct {
 func steps(t testing.TB, tr *Trainer, from, to int) {
 	t.Helper()
 	for i := from; i < to; i++ {
-		if _, err := tr.Accumulate(text(20+i, i), nll(1)); err != nil {
+		if _, err := tr.Accumulate(context.Background(), text(20+i, i), nll(1)); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := tr.Update(1); err != nil {
@@ -86,7 +87,7 @@ func TestResume(t *testing.T) {
 				if s != (progress{3, "half"}) {
 					t.Errorf("the caller's state is %v", s)
 				}
-				again, err := New(b, w, optim, forest.Room{Stems: 64, Batch: 64}, false) // recomputing blocks is the same bits
+				again, err := New(b, w, optim, forest.Limits{Shared: 64, Batch: 64}, model.RecomputeActivations) // recomputing blocks is the same bits
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -295,7 +296,7 @@ func TestResumeErrors(t *testing.T) {
 			w, restore, err := Resume(tr.Backend, at, tt.p, &s)
 			if err == nil {
 				var again *Trainer
-				if again, err = New(tr.Backend, w, optim, forest.Room{Stems: 64, Batch: 64}, true); err != nil {
+				if again, err = New(tr.Backend, w, optim, forest.Limits{Shared: 64, Batch: 64}, model.KeepActivations); err != nil {
 					t.Fatal(err)
 				}
 				err = restore(again)
@@ -348,7 +349,7 @@ func TestResumeErrorsOfMoments(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		again, err := New(tr.Backend, w, optim, forest.Room{Stems: 64, Batch: 64}, true)
+		again, err := New(tr.Backend, w, optim, forest.Limits{Shared: 64, Batch: 64}, model.KeepActivations)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,6 +1,7 @@
 package train
 
 import (
+	"context"
 	"math"
 	"os"
 	"path/filepath"
@@ -43,7 +44,7 @@ func TestMoments(t *testing.T) {
 			tr := trainerOn(t, b, p, o)
 			loss := 0.0
 			for i := range 60 {
-				stats, err := tr.Accumulate(text(60, 3*i), nll(1))
+				stats, err := tr.Accumulate(context.Background(), text(60, 3*i), nll(1))
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -62,7 +63,7 @@ func TestMoments(t *testing.T) {
 				t.Errorf("%s, moments %v: %d workers give other bits", p.Name, p.Moments, workers)
 			}
 			moments := 0.0
-			for _, part := range tr.Weights.Parts() {
+			for _, part := range tr.Weights.Memory() {
 				if part.Updated() {
 					moments += float64(part.Bytes)
 				}

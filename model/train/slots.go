@@ -14,30 +14,30 @@ import (
 )
 
 // A slot is a matrix of the optimizer, and its name in a checkpoint.
-type slot struct {
+type optimizerTensor struct {
 	name string
 	m    tensor.Mat
 }
 
 // slots are the optimizer's matrices.
-func (t *Trainer) slots() []slot {
-	var list []slot
+func (t *Trainer) optimizerTensors() []optimizerTensor {
+	var list []optimizerTensor
 	for _, p := range t.Weights.Params {
-		list = append(list, slot{p.Name + ".exp_avg", p.M}, slot{p.Name + ".exp_avg_sq", p.V})
+		list = append(list, optimizerTensor{p.Name + ".exp_avg", p.M}, optimizerTensor{p.Name + ".exp_avg_sq", p.V})
 		if p.Master != p.W {
-			list = append(list, slot{p.Name + ".master", p.Master})
+			list = append(list, optimizerTensor{p.Name + ".master", p.Master})
 		}
 	}
 	return list
 }
 
 // coded says whether the slot is moments of eight bits, which are saved as the words that they have in memory.
-func (s *slot) coded() bool { return s.m.Type == tensor.M8 || s.m.Type == tensor.V8 }
+func (s *optimizerTensor) coded() bool { return s.m.Type == tensor.M8 || s.m.Type == tensor.V8 }
 
 const wordType = "U32" // in the file
 
 // tensor is the slot as it is written.
-func (s *slot) tensor(b kernels.Backend) safetensors.Tensor {
+func (s *optimizerTensor) tensor(b kernels.Backend) safetensors.Tensor {
 	if !s.coded() {
 		t := tensor.F32
 		if s.m.Type == tensor.BF16 {
@@ -61,7 +61,7 @@ func (s *slot) tensor(b kernels.Backend) safetensors.Tensor {
 }
 
 // read fills the slot from a file.
-func (s *slot) read(b kernels.Backend, f *safetensors.File) error {
+func (s *optimizerTensor) read(b kernels.Backend, f *safetensors.File) error {
 	if s.coded() {
 		return s.readCodes(b, f)
 	}
@@ -80,7 +80,7 @@ func (s *slot) read(b kernels.Backend, f *safetensors.File) error {
 	return nil
 }
 
-func (s *slot) readCodes(b kernels.Backend, f *safetensors.File) error {
+func (s *optimizerTensor) readCodes(b kernels.Backend, f *safetensors.File) error {
 	words := s.m.Words()
 	codes, _ := tensor.MomentWords(s.m.Cols)
 	return safetensors.ReadRaw(f, s.name, wordType, []int{words.Rows, words.Cols}, func(raw []byte) error {

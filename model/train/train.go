@@ -6,6 +6,7 @@
 package train
 
 import (
+	"context"
 	"fmt"
 	"math"
 
@@ -54,40 +55,41 @@ type Trainer struct {
 	Steps   int // updates so far
 }
 
-// keepRoom is the scratch, in bytes, up to which a trainer keeps activations that it could
-// compute again. The bits are the same either way.
-const keepRoom = 2 << 30
+// keepBytes is the most scratch, in bytes, for which a trainer keeps activations.
+const keepBytes = 2 << 30
 
-// New makes a trainer for weights that were allocated for training, with clean gradients, whose
-// passes hold as many tokens as the room says. With keep it keeps activations on the way forward if
-// there is memory.
-func New(b kernels.Backend, w *model.Weights, o Optim, room forest.Room, keep bool) (*Trainer, error) {
+// New returns a trainer for weights that were mapped for training, and clears their gradients. It
+// recomputes activations if keeping them would take more than 2 GiB of scratch.
+func New(b kernels.Backend, w *model.Weights, o Optim, limits forest.Limits, a model.Activations) (*Trainer, error) {
 	if err := o.Validate(); err != nil {
 		return nil, err
 	}
-	keep = keep && model.KeepBytes(w, room) <= keepRoom
-	d, err := model.NewDecoder(b, w, room, true, keep)
+	if model.ActivationBytes(w, limits) > keepBytes {
+		a = model.RecomputeActivations
+	}
+	d, err := model.NewTrainingDecoder(b, w, limits, a)
 	if err != nil {
 		return nil, err
 	}
 	t := &Trainer{Backend: b, Weights: w, Decoder: d, Optim: o}
-	t.Discard()
+	t.ZeroGrad()
 	return t, nil
 }
 
 // Free unmaps the trainer's scratch; the weights stay.
 func (t *Trainer) Free() error { return t.Decoder.Free() }
 
-// Accumulate runs a forest forward and backward and adds its gradients.
-func (t *Trainer) Accumulate(f forest.Forest, loss model.Loss) ([]model.Stat, error) {
-	return t.Decoder.Step(f, loss)
+// Accumulate runs a forest forward and backward and adds its gradients. It stops between two layers
+// with ctx's error; ZeroGrad then clears what was added.
+func (t *Trainer) Accumulate(ctx context.Context, f forest.Forest, loss model.Loss) ([]model.Stat, error) {
+	return t.Decoder.Step(ctx, f, loss)
 }
 
 // Update applies the accumulated gradients with the learning rate scaled by schedule, clears
 // them, and returns their global norm before clipping. If the norm is not finite the weights
 // stay as they are and the error says so.
 func (t *Trainer) Update(schedule float64) (norm float64, err error) {
-	defer t.Discard()
+	defer t.ZeroGrad()
 	var sum float64
 	for _, p := range t.Weights.Params {
 		sum += t.Backend.SumSquares(p.Grad)
@@ -118,28 +120,28 @@ func (t *Trainer) Update(schedule float64) (norm float64, err error) {
 	return norm, nil
 }
 
-// Discard clears the accumulated gradients, as of a batch that was cut short.
-func (t *Trainer) Discard() {
+// ZeroGrad clears the accumulated gradients, as of a batch that was cut short.
+func (t *Trainer) ZeroGrad() {
 	for _, p := range t.Weights.Params {
 		t.Backend.Zero(p.Grad)
 	}
 }
 
-// Pack joins trees, in order, into forests of one group each, as forest.Lay would: as many as the
-// room has stems for. Trees without stems are added up to a batch, which is less than a group but
-// changes no sum.
-func Pack(trees []forest.Forest, room forest.Room) []forest.Forest {
+// Pack joins trees, in order, into forests of one bundle each, as forest.NewLayout would: as many
+// as the limits allow shared tokens. Trees without shared segments are joined up to one batch, which
+// is less than a bundle may hold but changes no sum.
+func Pack(trees []forest.Forest, limits forest.Limits) []forest.Forest {
 	var packs []forest.Forest
-	stems, leaves := 0, 0
+	shared, branches := 0, 0
 	for _, tree := range trees {
-		n := tree.Stems()
+		n := tree.SharedTokens()
 		k := tree.Tokens() - n
-		if len(packs) == 0 || stems+n > room.Stems || stems+n == 0 && leaves+k > room.Batch {
+		if len(packs) == 0 || shared+n > limits.Shared || shared+n == 0 && branches+k > limits.Batch {
 			packs = append(packs, nil)
-			stems, leaves = 0, 0
+			shared, branches = 0, 0
 		}
 		packs[len(packs)-1].Append(tree)
-		stems, leaves = stems+n, leaves+k
+		shared, branches = shared+n, branches+k
 	}
 	return packs
 }

@@ -1,6 +1,7 @@
 package train
 
 import (
+	"context"
 	"math"
 	"reflect"
 	"strings"
@@ -30,7 +31,7 @@ func trainerOn(t testing.TB, b kernels.Backend, p model.Precision, o Optim) *Tra
 	t.Helper()
 	c := model.Config{Family: "qwen2", Vocab: 40, Hidden: 16, FF: 24, Layers: 1, Heads: 2, KVHeads: 1, HeadDim: 8, QKVBias: true,
 		NormEps: 1e-6, Context: 128, Rope: model.Rope{Theta: 1e4, Type: "default"}, BOS: -1, EOS: []int32{1}}
-	w, err := model.NewWeights(b, c, p, true)
+	w, err := model.NewWeights(b, c, p, model.Training)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,7 +45,7 @@ func trainerOn(t testing.TB, b kernels.Backend, p model.Precision, o Optim) *Tra
 			model.Set(b, p, v)
 		}
 	}
-	tr, err := New(b, w, o, forest.Room{Stems: 64, Batch: 64}, true)
+	tr, err := New(b, w, o, forest.Limits{Shared: 64, Batch: 64}, model.KeepActivations)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,7 +65,7 @@ func text(n, from int) forest.Forest {
 
 // nll is the next-token loss, times scale.
 func nll(scale float32) model.Loss {
-	return func(scored []forest.Scored, _ []model.Stat, dl, _ []float32) {
+	return func(scored []forest.ScoredToken, _ []model.Stat, dl, _ []float32) {
 		for i := range dl {
 			dl[i] = -scale / float32(len(scored))
 		}
@@ -100,7 +101,7 @@ func TestUpdate(t *testing.T) {
 		tr := newTrainer(t, model.F32, o)
 		var grads [][]float64
 		var sum float64
-		if _, err := tr.Accumulate(text(30, 3), nll(1)); err != nil {
+		if _, err := tr.Accumulate(context.Background(), text(30, 3), nll(1)); err != nil {
 			t.Fatal(err)
 		}
 		for _, p := range tr.Weights.Params {
@@ -166,7 +167,7 @@ func TestUpdate(t *testing.T) {
 func TestAccumulate(t *testing.T) {
 	o := Optim{LR: 0.01, Beta1: 0.9, Beta2: 0.99, Eps: 1e-8, ClipNorm: 1}
 	one, parts := newTrainer(t, model.F32, o), newTrainer(t, model.F32, o)
-	per := func(scored []forest.Scored, _ []model.Stat, dl, _ []float32) {
+	per := func(scored []forest.ScoredToken, _ []model.Stat, dl, _ []float32) {
 		for i := range dl {
 			dl[i] = -1
 		}
@@ -174,11 +175,11 @@ func TestAccumulate(t *testing.T) {
 	a, b := text(20, 1), text(25, 5)
 	both := append(forest.Forest{}, a...)
 	both.Append(b)
-	if _, err := one.Accumulate(both, per); err != nil {
+	if _, err := one.Accumulate(context.Background(), both, per); err != nil {
 		t.Fatal(err)
 	}
 	for _, f := range []forest.Forest{a, b} {
-		if _, err := parts.Accumulate(f, per); err != nil {
+		if _, err := parts.Accumulate(context.Background(), f, per); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -187,10 +188,10 @@ func TestAccumulate(t *testing.T) {
 	if err1 != nil || err2 != nil || !(math.Abs(n1-n2) < 1e-5*n1) {
 		t.Errorf("norms %v and %v, errors %v and %v", n1, n2, err1, err2)
 	}
-	if _, err := parts.Accumulate(a, per); err != nil {
+	if _, err := parts.Accumulate(context.Background(), a, per); err != nil {
 		t.Fatal(err)
 	}
-	parts.Discard()
+	parts.ZeroGrad()
 	if n, err := parts.Update(1); n != 0 || err != nil {
 		t.Errorf("after Discard the norm is %v, %v", n, err)
 	}
@@ -203,7 +204,7 @@ func TestNotFinite(t *testing.T) {
 		for _, bad := range []float32{float32(math.NaN()), float32(math.Inf(1)), float32(math.Inf(-1))} {
 			tr := newTrainer(t, p, Optim{LR: 0.01, Beta1: 0.9, Beta2: 0.99, Eps: 1e-8, WeightDecay: 0.1, ClipNorm: 1})
 			step := func(scale float32) error {
-				if _, err := tr.Accumulate(text(20, 1), nll(scale)); err != nil {
+				if _, err := tr.Accumulate(context.Background(), text(20, 1), nll(scale)); err != nil {
 					t.Fatal(err)
 				}
 				_, err := tr.Update(1)
@@ -263,8 +264,8 @@ func TestPack(t *testing.T) {
 		{[]int{9, 3, 7, 10, 3}, []int{12, 7, 10, 3}},
 	} {
 		in := trees(tt.sizes...)
-		room := forest.Room{Stems: 8, Batch: 2}
-		packs := Pack(in, room)
+		limits := forest.Limits{Shared: 8, Batch: 2}
+		packs := Pack(in, limits)
 		var all forest.Forest
 		var got []int
 		n := 0
@@ -282,7 +283,7 @@ func TestPack(t *testing.T) {
 				n++
 			}
 		}
-		if l, err := forest.Lay(all, room); err != nil || len(l.Groups) != len(packs) {
+		if l, err := forest.NewLayout(all, limits); err != nil || len(l.Bundles) != len(packs) {
 			t.Errorf("%d packs are other groups, or %v", len(packs), err)
 		}
 		if !reflect.DeepEqual(got, tt.packs) || n != len(in) {
@@ -293,7 +294,7 @@ func TestPack(t *testing.T) {
 
 // TestRoom: neither the size of a batch nor what is kept changes a bit of the gradients.
 func TestRoom(t *testing.T) {
-	per := func(scored []forest.Scored, _ []model.Stat, dl, de []float32) {
+	per := func(scored []forest.ScoredToken, _ []model.Stat, dl, de []float32) {
 		for i, s := range scored {
 			dl[i], de[i] = -1/float32(1+s.Segment), float32(s.Index)/8
 		}
@@ -311,14 +312,14 @@ func TestRoom(t *testing.T) {
 			f.Append(tree)
 		}
 		var want [][]float32
-		for _, keep := range []bool{false, true} {
+		for _, a := range []model.Activations{model.RecomputeActivations, model.KeepActivations} {
 			for _, batch := range []int{4, 5, 9, 64} {
 				tr := newTrainer(t, p, Optim{LR: 0.01, Beta1: 0.9, Beta2: 0.99, Eps: 1e-8})
-				d, err := model.NewDecoder(tr.Backend, tr.Weights, forest.Room{Stems: 64, Batch: batch}, true, keep)
+				d, err := model.NewTrainingDecoder(tr.Backend, tr.Weights, forest.Limits{Shared: 64, Batch: batch}, a)
 				if err != nil {
 					t.Fatal(err)
 				}
-				if _, err := d.Step(f, per); err != nil {
+				if _, err := d.Step(context.Background(), f, per); err != nil {
 					t.Fatal(err)
 				}
 				d.Free()
@@ -333,7 +334,7 @@ func TestRoom(t *testing.T) {
 				}
 				for i, p := range tr.Weights.Params {
 					if !reflect.DeepEqual(got[i], want[i]) {
-						t.Errorf("%s: batches of %d, kept %v: other gradients", p.Name, batch, keep)
+						t.Errorf("%s: batches of %d, kept %v: other gradients", p.Name, batch, a == model.KeepActivations)
 					}
 				}
 			}

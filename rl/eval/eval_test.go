@@ -27,13 +27,13 @@ func (s *scripted) Generate(ctx context.Context, reqs []rollout.Request) ([]roll
 	var out []rollout.Result
 	for _, q := range reqs {
 		r := rollout.Result{Forest: slices.Clone(q.Prompt)}
-		for i, l := range q.Leaves {
+		for i, l := range q.Branches {
 			prompt := ""
 			for _, a := range q.Prompt.Path(l.Segment) {
 				prompt += s.tok.Decode(q.Prompt[a].Tokens)
 			}
 			at := r.Forest.Add(l.Segment, s.tok.Encode(s.reply(prompt)), true)
-			r.Answers = append(r.Answers, rollout.Answer{Leaf: i, Segment: at})
+			r.Answers = append(r.Answers, rollout.Answer{Branch: i, Segment: at})
 		}
 		out = append(out, r)
 	}
@@ -153,7 +153,7 @@ func TestQuestions(t *testing.T) {
 				t.Errorf("%d requests for %d clusters of %d tokens", len(s.reqs), len(items), res.Tokens)
 			}
 			for _, q := range s.reqs {
-				for _, l := range q.Leaves {
+				for _, l := range q.Branches {
 					if l.Temperature != 0 || l.N != 1 || l.MaxTokens != 48 {
 						t.Errorf("an answer is asked with %+v", l)
 					}

@@ -78,7 +78,7 @@ func Questions(ctx context.Context, p Policy, items []world.Item, maxTokens int)
 				res.Tokens += len(ids[0])
 			}
 			at := f.Add(docs, ids[1], false)
-			reqs[i].Leaves = append(reqs[i].Leaves, rollout.Leaf{Segment: at, N: 1, MaxTokens: maxTokens, Sampling: rollout.Sampling{TopP: 1}})
+			reqs[i].Branches = append(reqs[i].Branches, rollout.Branch{Segment: at, N: 1, MaxTokens: maxTokens, Sampling: rollout.Sampling{TopP: 1}})
 		}
 		reqs[i].Prompt, reqs[i].Key = f, uint64(i)
 	}
@@ -138,7 +138,7 @@ func RolesOf(ctx context.Context, p Policy, items []world.Item, pairs []world.Br
 		}
 		var f forest.Forest
 		at := f.Chain(-1, ids...)
-		reqs = append(reqs, rollout.Request{Prompt: f, Key: uint64(len(reqs)), Leaves: []rollout.Leaf{{Segment: at, N: 1, MaxTokens: maxTokens, Sampling: s}}})
+		reqs = append(reqs, rollout.Request{Prompt: f, Key: uint64(len(reqs)), Branches: []rollout.Branch{{Segment: at, N: 1, MaxTokens: maxTokens, Sampling: s}}})
 		return nil
 	}
 	for i := range n {

@@ -3,6 +3,7 @@
 package fit
 
 import (
+	"context"
 	"fmt"
 	"strings"
 
@@ -16,13 +17,13 @@ import (
 
 // Trainer is the bytes that a run takes on b which trains a model and, beside the trainer, has an engine for each of tests
 // to generate with it.
-func Trainer(b kernels.Backend, m model.Config, p model.Precision, o train.Optim, room forest.Room, tests ...rollout.Options) (int, error) {
+func Trainer(b kernels.Backend, m model.Config, p model.Precision, o train.Optim, room forest.Limits, tests ...rollout.Options) (int, error) {
 	t := tally.New(tally.Rates{})
-	w, err := model.NewWeights(t, m, p, true)
+	w, err := model.NewWeights(t, m, p, model.Training)
 	if err != nil {
 		return 0, err
 	}
-	trainer, err := train.New(t, w, o, room, true)
+	trainer, err := train.New(t, w, o, room, model.KeepActivations)
 	if err != nil {
 		return 0, err
 	}
@@ -34,11 +35,11 @@ func Trainer(b kernels.Backend, m model.Config, p model.Precision, o train.Optim
 	n := t.Bytes() + Program.Bytes
 	if host, ok := b.(tally.Host); ok {
 		// What products read, a short step shows; generating reads no other weights.
-		short := forest.Forest{{Parent: -1, Tokens: make([]int32, 2), Loss: true}}
-		if _, err := trainer.Accumulate(short, func([]forest.Scored, []model.Stat, []float32, []float32) {}); err != nil {
+		short := forest.Forest{{Parent: -1, Tokens: make([]int32, 2), Scored: true}}
+		if _, err := trainer.Accumulate(context.Background(), short, func([]forest.ScoredToken, []model.Stat, []float32, []float32) {}); err != nil {
 			return 0, err
 		}
-		packs, scratch := w.Beside(host, t)
+		packs, scratch := w.HostMemory(host, t)
 		n += packs.Bytes + scratch.Bytes
 	}
 	return n, nil
@@ -88,7 +89,7 @@ func Sentence(need int, available int64) string {
 
 // Program is what a run holds outside of arenas, about: the program itself, tokenizer and documents. Parameters pass
 // between files and arenas in small pieces.
-var Program = model.Part{Name: "tokenizer, documents and the like", Bytes: 200 << 20, Per: "documents; a guess"}
+var Program = model.MemoryItem{Name: "tokenizer, documents and the like", Bytes: 200 << 20, GrowsWith: "documents; a guess"}
 
 // Largest is the largest number from lo to hi that fits, found by steps of a sixteenth and halves; 0 where
 // none does. Where a trainer has room to keep activations less may take more, so that what fits is not all numbers up to

@@ -94,7 +94,7 @@ func TestFitGates(t *testing.T) {
 	}
 	defer e.Free()
 	want := 0
-	for _, part := range e.Parts() {
+	for _, part := range e.Memory() {
 		want += part.Bytes
 	}
 	gated, err := r.need(b, model.F32)
@@ -138,8 +138,8 @@ func TestLeast(t *testing.T) {
 		}
 		for k := range uint64(400) {
 			f, _ := example(rng.At(9, rng.Gaps, k, 0, 0), tok, mix.Example(9, k), eos, s)
-			most = max(most, f.Stems())
-			if _, err := forest.Lay(f, forest.Room{Stems: least, Batch: least}); err != nil {
+			most = max(most, f.SharedTokens())
+			if _, err := forest.NewLayout(f, forest.Limits{Shared: least, Batch: least}); err != nil {
 				t.Fatalf("stage %q: %v", s.Name, err)
 			}
 		}

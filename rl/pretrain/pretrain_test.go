@@ -235,7 +235,7 @@ func TestExample(t *testing.T) {
 			}
 			branch, gap := 0, 0
 			for k, seg := range f {
-				if seg.Loss != (w[k] != nil) || w[k] != nil && len(w[k]) != len(seg.Tokens) {
+				if seg.Scored != (w[k] != nil) || w[k] != nil && len(w[k]) != len(seg.Tokens) {
 					t.Fatalf("example %d: segment %d of %d tokens has weights %v", i, k, len(seg.Tokens), w[k])
 				}
 				if k < docs || (k-docs)%2 == 0 { // a document or the prompt after them
@@ -326,7 +326,7 @@ func TestLoss(t *testing.T) {
 	r.Stages[0].Tokens = 6000 // several passes
 	r.Stages[0].Mixture.Documents = 0.3
 	run := start(t, r, b, model.F32)
-	d, err := model.NewDecoder(b, run.Weights, forest.Room{Stems: 4096, Batch: 4096}, false, false)
+	d, err := model.NewScorer(b, run.Weights, forest.Limits{Shared: 4096, Batch: 4096})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -340,11 +340,11 @@ func TestLoss(t *testing.T) {
 		roots := 0
 		for i, f := range batch.trees {
 			roots += len(f.Trees())
-			l, err := forest.Lay(f, forest.Room{Stems: 4096, Batch: 4096})
+			l, err := forest.NewLayout(f, forest.Limits{Shared: 4096, Batch: 4096})
 			if err != nil {
 				t.Fatal(err)
 			}
-			stats, err := d.Score(f)
+			stats, err := d.Score(context.Background(), f)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -113,14 +113,18 @@ func (r *Recipe) Read(data []byte) error { return settings.Read(data, r) }
 
 // Model is the configuration of the decoder the recipe makes, for a vocabulary of n tokens.
 func (r *Recipe) Model(n int, eos int32) model.Config {
-	return model.Config{Family: r.Family, Vocab: n, Hidden: r.Hidden, FF: r.FF, Layers: r.Layers, Heads: r.Heads, KVHeads: r.KV, HeadDim: r.Dim,
-		QKVBias: r.Family == "qwen2", QKNorm: r.Family == "qwen3", Tied: true, NormEps: 1e-6, Context: r.Context,
+	c := model.Config{Vocab: n, Hidden: r.Hidden, FF: r.FF, Layers: r.Layers, Heads: r.Heads, KVHeads: r.KV, HeadDim: r.Dim,
+		Tied: true, NormEps: 1e-6, Context: r.Context,
 		Rope: model.Rope{Theta: r.Theta, Type: "default"}, BOS: -1, EOS: []int32{eos}}
+	if f, err := model.FamilyNamed(r.Family); err == nil { // Validate has tried it
+		f.Apply(&c)
+	}
+	return c
 }
 
 // room is what a training pass has memory for.
-func (r *Recipe) room() forest.Room {
-	return forest.Room{Stems: r.PassTokens, Batch: r.PassTokens}
+func (r *Recipe) room() forest.Limits {
+	return forest.Limits{Shared: r.PassTokens, Batch: r.PassTokens}
 }
 
 // Validate refuses what cannot be run, naming the field.
@@ -135,6 +139,9 @@ func (r *Recipe) Validate() error {
 		if f.v < f.min || f.v > 1<<30 {
 			return fmt.Errorf("%s is %d; it must lie between %d and %d", f.name, f.v, f.min, 1<<30)
 		}
+	}
+	if _, err := model.FamilyNamed(r.Family); err != nil {
+		return fmt.Errorf("family: %w", err)
 	}
 	for i := range r.Stages {
 		s := &r.Stages[i]

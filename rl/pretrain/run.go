@@ -105,7 +105,7 @@ func New(r Recipe, b kernels.Backend, p model.Precision, tok *tokenizer.Tokenize
 		return nil, fmt.Errorf("the tokenizer has no %s token", End)
 	}
 	p.Moments = r.Moments
-	w, err := model.NewWeights(b, r.Model(tok.VocabSize(), eos), p, true)
+	w, err := model.NewWeights(b, r.Model(tok.VocabSize(), eos), p, model.Training)
 	if err != nil {
 		return nil, err
 	}
@@ -202,7 +202,7 @@ func (r *Run) prepare() (err error) {
 		return err
 	}
 	r.words = words(r.Tok)
-	r.trainer, err = train.New(r.Backend, r.Weights, r.Recipe.Optim, r.Recipe.room(), true)
+	r.trainer, err = train.New(r.Backend, r.Weights, r.Recipe.Optim, r.Recipe.room(), model.KeepActivations)
 	return err
 }
 
@@ -298,7 +298,7 @@ func (r *Run) Step(ctx context.Context) (Line, error) {
 	tree, scoredTokens, right := 0, 0, 0
 	for _, pack := range packs {
 		if err := ctx.Err(); err != nil {
-			r.trainer.Discard()
+			r.trainer.ZeroGrad()
 			return line, err
 		}
 		var weights [][]float32        // of each segment of the pack
@@ -306,7 +306,7 @@ func (r *Run) Step(ctx context.Context) (Line, error) {
 			weights = append(weights, b.weights[tree]...)
 			tree++
 		}
-		_, err := r.trainer.Accumulate(pack, func(scored []forest.Scored, stats []model.Stat, dl, _ []float32) {
+		_, err := r.trainer.Accumulate(ctx, pack, func(scored []forest.ScoredToken, stats []model.Stat, dl, _ []float32) {
 			for i, s := range scored {
 				w := float64(weights[s.Segment][s.Index])
 				dl[i] = float32(-w / total)
@@ -320,7 +320,7 @@ func (r *Run) Step(ctx context.Context) (Line, error) {
 			}
 		})
 		if err != nil {
-			r.trainer.Discard()
+			r.trainer.ZeroGrad()
 			return line, err
 		}
 	}

@@ -58,7 +58,9 @@ func Default() Config {
 func (c *Config) Read(data []byte) error { return settings.Read(data, c) }
 
 // room is what a training pass has memory for.
-func (c *Config) room() forest.Room { return forest.Room{Stems: c.PassTokens, Batch: c.PassTokens} }
+func (c *Config) room() forest.Limits {
+	return forest.Limits{Shared: c.PassTokens, Batch: c.PassTokens}
+}
 
 // Validate refuses what no run can be made of, naming the field.
 func (c *Config) Validate() error {

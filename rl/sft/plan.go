@@ -21,7 +21,7 @@ type unit struct {
 func (u *unit) add(paths []path) {
 	for i, p := range paths {
 		at := 0
-		if i > 0 || len(u.forest) == 0 || u.forest[0].Loss { // a root that is a reply has nothing before it
+		if i > 0 || len(u.forest) == 0 || u.forest[0].Scored { // a root that is a reply has nothing before it
 			at = u.forest.Chain(-1, p[0].ids)
 		}
 		for _, x := range p[1:] {

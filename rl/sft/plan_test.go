@@ -29,7 +29,7 @@ func pair(prompt, answer string) string {
 	return fmt.Sprintf(`{"prompt": %q, "answer": %q}`, prompt, answer)
 }
 
-// TestPrepare: lines with one prompt are branches of one stem, as many as an update has lines.
+// TestPrepare: lines with one prompt are branches of one shared segment, as many as an update has lines.
 func TestPrepare(t *testing.T) {
 	c := config()
 	var lines []string
@@ -52,10 +52,10 @@ func TestPrepare(t *testing.T) {
 		branches = append(branches, u.lines)
 		scored := 0
 		for _, s := range u.forest {
-			if s.Loss != (s.Parent >= 0 && s.Tokens[len(s.Tokens)-1] == id(t, dialog(t, ""), end)) {
-				t.Errorf("a segment of loss %v behind %d is %v", s.Loss, s.Parent, s.Tokens)
+			if s.Scored != (s.Parent >= 0 && s.Tokens[len(s.Tokens)-1] == id(t, dialog(t, ""), end)) {
+				t.Errorf("a segment of loss %v behind %d is %v", s.Scored, s.Parent, s.Tokens)
 			}
-			if s.Loss {
+			if s.Scored {
 				scored += len(s.Tokens)
 			}
 		}

@@ -72,7 +72,7 @@ func New(c Config, b kernels.Backend, w *model.Weights, text *chat.Dialog, f *Fi
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
-	if err := w.Keeps(c.Moments); err != nil {
+	if err := w.CheckMoments(c.Moments); err != nil {
 		return nil, err
 	}
 	r := &Run{Config: c, Backend: b, Weights: w, Chat: text, state: state{Config: c, Data: f.sum, Log: journal.Lengths{}}}
@@ -84,7 +84,7 @@ func New(c Config, b kernels.Backend, w *model.Weights, text *chat.Dialog, f *Fi
 		return nil, err
 	}
 	r.plan = plan(c, r.data.train)
-	r.trainer, err = train.New(b, w, c.Optim, c.room(), true)
+	r.trainer, err = train.New(b, w, c.Optim, c.room(), model.KeepActivations)
 	return r, err
 }
 
@@ -156,7 +156,7 @@ func (r *Run) Summary() string {
 
 // mean is the loss of n tokens: the mean of their negative log-likelihoods. It adds what it sees to sum.
 func mean(n int, sum *float64) model.Loss {
-	return func(_ []forest.Scored, stats []model.Stat, dLogProb, _ []float32) {
+	return func(_ []forest.ScoredToken, stats []model.Stat, dLogProb, _ []float32) {
 		for i := range stats {
 			dLogProb[i] = float32(-1 / float64(n))
 			*sum -= float64(stats[i].LogProb)
@@ -180,11 +180,11 @@ func (r *Run) Step(ctx context.Context) (Report, error) {
 	var sum float64
 	loss := mean(rep.Learned, &sum)
 	err := r.passes(ctx, "learning", units, func(f forest.Forest) error {
-		_, err := r.trainer.Accumulate(f, loss)
+		_, err := r.trainer.Accumulate(ctx, f, loss)
 		return err
 	})
 	if err != nil {
-		r.trainer.Discard()
+		r.trainer.ZeroGrad()
 		return rep, err
 	}
 	if rep.GradNorm, err = r.trainer.Update(schedule); err != nil {
@@ -230,7 +230,7 @@ func (r *Run) Measure(ctx context.Context) (Measurement, error) {
 	m := Measurement{Step: r.state.Step}
 	_, _, m.Tokens = count(r.data.heldOut)
 	err := r.passes(ctx, "measuring", r.data.heldOut, func(f forest.Forest) error {
-		stats, err := r.trainer.Decoder.Score(f)
+		stats, err := r.trainer.Decoder.Score(ctx, f)
 		for _, s := range stats {
 			m.Loss -= float64(s.LogProb) / float64(m.Tokens)
 		}

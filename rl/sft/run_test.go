@@ -35,7 +35,7 @@ func backend(t testing.TB, workers int) kernels.Backend {
 func weights(t testing.TB, b kernels.Backend, p model.Precision, d *chat.Dialog) *model.Weights {
 	t.Helper()
 	w, err := model.NewWeights(b, model.Config{Family: "qwen2", Vocab: d.Tok.VocabSize(), Hidden: 32, FF: 48, Layers: 2, Heads: 4, KVHeads: 2, HeadDim: 8, QKVBias: true,
-		NormEps: 1e-6, Context: 256, Rope: model.Rope{Theta: 1e4, Type: "default"}, BOS: -1, EOS: []int32{id(t, d, end)}}, p, true)
+		NormEps: 1e-6, Context: 256, Rope: model.Rope{Theta: 1e4, Type: "default"}, BOS: -1, EOS: []int32{id(t, d, end)}}, p, model.Training)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -107,7 +107,7 @@ func TestGradient(t *testing.T) {
 	d := dialog(t, chatml)
 	w := weights(t, b, model.F32, d)
 	defer w.Free()
-	tr, err := train.New(b, w, c.Optim, forest.Room{Stems: 256, Batch: 256}, true)
+	tr, err := train.New(b, w, c.Optim, forest.Limits{Shared: 256, Batch: 256}, model.KeepActivations)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -138,7 +138,7 @@ func TestGradient(t *testing.T) {
 			}
 			var text forest.Forest
 			text.Add(-1, ids, true)
-			if _, err := tr.Accumulate(text, func(scored []forest.Scored, stats []model.Stat, dl, _ []float32) {
+			if _, err := tr.Accumulate(context.Background(), text, func(scored []forest.ScoredToken, stats []model.Stat, dl, _ []float32) {
 				for i, s := range scored {
 					if reply[s.Index] {
 						dl[i] = float32(-1 / float64(learned))
@@ -183,14 +183,14 @@ func TestMeasure(t *testing.T) {
 	b, c := backend(t, 1), config()
 	c.HeldOut, c.PassTokens = 0.5, 80
 	r := begin(t, c, b, model.F32, lines(t))
-	d, err := model.NewDecoder(b, r.Weights, forest.Room{Stems: 256, Batch: 256}, false, false)
+	d, err := model.NewScorer(b, r.Weights, forest.Limits{Shared: 256, Batch: 256})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer d.Free()
 	sum, n := 0.0, 0
 	for _, u := range r.data.heldOut {
-		stats, err := d.Score(u.forest)
+		stats, err := d.Score(context.Background(), u.forest)
 		if err != nil {
 			t.Fatal(err)
 		}

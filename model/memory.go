@@ -1,0 +1,154 @@
+package model
+
+import (
+	"slices"
+
+	"spell/kernels/tally"
+	"spell/tensor"
+)
+
+// A MemoryItem is one use of memory. The items of a Memory method add up to the arenas of their
+// owner, to the byte.
+type MemoryItem struct {
+	Name      string
+	Type      tensor.DType
+	Bytes     int
+	GrowsWith string // what the size is proportional to, in words
+}
+
+// Updated reports whether the memory is first touched by an update.
+func (p MemoryItem) Updated() bool { return p.Name == firstMoments || p.Name == secondMoments }
+
+const firstMoments, secondMoments = "first moments", "second moments"
+
+// Total returns the bytes of all items.
+func Total(items []MemoryItem) int {
+	n := 0
+	for _, it := range items {
+		n += it.Bytes
+	}
+	return n
+}
+
+// Memory lists the memory of the parameters and, if they are trained, of what trains them.
+func (w *Weights) Memory() []MemoryItem {
+	size := func(of func(*Param) tensor.Mat) int {
+		n := 0
+		for _, p := range w.Params {
+			if m := of(p); !m.IsZero() {
+				n += tensor.Bytes(m.Type, m.Rows, m.Cols)
+			}
+		}
+		return n
+	}
+	const per = "parameters"
+	items := []MemoryItem{{"weights", w.Weight, size(func(p *Param) tensor.Mat { return p.W }), per}}
+	if !w.Trained() {
+		return items
+	}
+	if w.Weight != w.Acc {
+		items = append(items, MemoryItem{"master weights", w.Acc, size(func(p *Param) tensor.Mat { return p.Master }), per})
+	}
+	m, v := w.moments()
+	return append(items,
+		MemoryItem{firstMoments, m, size(func(p *Param) tensor.Mat { return p.M }), per},
+		MemoryItem{secondMoments, v, size(func(p *Param) tensor.Mat { return p.V }), per},
+		MemoryItem{"gradients", w.Acc, size(func(p *Param) tensor.Mat { return p.Grad }), per})
+}
+
+// Memory lists the scratch of the decoder. It runs the decoder's allocations on an arena without
+// memory.
+func (d *Decoder) Memory() []MemoryItem {
+	a := tensor.NewArena("plan", 1<<60, nil, 0, nil)
+	n, m := d.limits.Shared, d.limits.Batch
+	var items []MemoryItem
+	at := 0
+	add := func(name string, t tensor.DType, bytes int, growsWith string) {
+		items = append(items, MemoryItem{name, t, bytes, growsWith})
+		at += bytes
+	}
+	kv := d.newBundleKV(a, n, m, d.train)
+	add("keys and values", d.W.Act, distinctBytes(kv.k)+distinctBytes(kv.v), "tokens of pass and batch × layers")
+	if d.train {
+		add("their gradients", d.W.Acc, distinctBytes(kv.dk)+distinctBytes(kv.dv), "tokens of pass and batch × layers")
+		if d.W.Head == d.W.Embed {
+			a.New(d.W.Acc, d.W.Vocab, d.W.Hidden) // of newEmbedGradient, at most
+			add("embedding gradient of a pass", d.W.Acc, a.Used()-at, "vocabulary")
+		}
+	}
+	shared := d.newPass(a, n, n)
+	mark := a.Mark()
+	add("block inputs", d.W.Act, mark-at, "tokens of a pass × layers")
+	size := func(p *pass) {
+		at := a.Mark()
+		if d.train {
+			newGradients(a, &d.W.Config, d.W.Precision, p.rows)
+		}
+		d.planActivations(a, p)
+		inner := a.Mark()
+		d.newHeadChunk(a, min(headRows, max(n, m)), d.train)
+		a.Release(inner)
+		if !d.keep {
+			a.Release(at)
+		}
+	}
+	size(shared)
+	if !d.keep {
+		a.Release(mark)
+	}
+	size(d.newPass(a, m, m))
+	growsWith := "the more tokens of pass and batch"
+	if d.keep {
+		growsWith = "tokens of pass and batch × layers: all are kept"
+	}
+	add("activations at work", d.W.Acc, a.Peak()-at, growsWith)
+	return items
+}
+
+// planActivations carves what the blocks of a pass need at once, keys and values aside.
+func (d *Decoder) planActivations(a *tensor.Arena, p *pass) {
+	c, prec := &d.W.Config, d.W.Precision
+	mark := a.Mark()
+	for range c.Layers {
+		newActivations(a, c, prec, p.rows, p.rows, tensor.Mat{}, tensor.Mat{})
+		if !d.keep {
+			a.Release(mark)
+		}
+	}
+	newActivations(a, c, prec, p.rows, max(p.live-1, 0), tensor.Mat{}, tensor.Mat{}) // with live rows apart
+}
+
+// distinctBytes returns the bytes of a list of matrices, of which some may be one.
+func distinctBytes(list []tensor.Mat) int {
+	n := 0
+	for i, m := range list {
+		if !slices.Contains(list[:i], m) {
+			n += tensor.Bytes(m.Type, m.Rows, m.Cols)
+		}
+	}
+	return n
+}
+
+// Memory lists the memory of the cache.
+func (c *Cache) Memory() []MemoryItem {
+	w := c.d.W
+	return []MemoryItem{
+		{"key-value cache", w.Act, c.kv.Size(), "tokens of the cache × layers"},
+		{"activations of a pass", w.Acc, c.d.arena.Size(), "rows of a pass"},
+		{"logits", w.Acc, c.logits.Size(), "vocabulary"},
+	}
+}
+
+// HostMemory returns what the backend allocates outside its arenas for the work t counted: packed
+// copies of the matrices of w that products read, and kernel scratch.
+func (w *Weights) HostMemory(host tally.Host, t *tally.Backend) (packs, scratch MemoryItem) {
+	packs = MemoryItem{Name: "packed weights", Type: w.Weight, GrowsWith: "parameters"}
+	for _, m := range t.Weights() {
+		if m.Arena == w.arenas[0] {
+			packs.Bytes += host.PackBytes(m)
+		}
+	}
+	scratch = MemoryItem{Name: "scratch of kernels", Type: w.Acc, GrowsWith: "workers",
+		Bytes: host.ScratchBytes(max(w.Hidden, w.FF, w.QDim()), w.Vocab)}
+	return packs, scratch
+}
