@@ -49,7 +49,7 @@ func (w *Weights) Memory() []MemoryItem {
 	if w.Weight != w.Acc {
 		items = append(items, MemoryItem{"master weights", w.Acc, size(func(p *Param) tensor.Mat { return p.Master }), per})
 	}
-	m, v := w.moments()
+	m, v := w.MomentTypes()
 	return append(items,
 		MemoryItem{firstMoments, m, size(func(p *Param) tensor.Mat { return p.M }), per},
 		MemoryItem{secondMoments, v, size(func(p *Param) tensor.Mat { return p.V }), per},

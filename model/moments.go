@@ -9,8 +9,9 @@ import (
 // Moments says how the optimizer keeps the two moments of a parameter. In JSON it is its name.
 type Moments uint8
 
-// The ways to keep moments: as Precision.Acc, 8 bytes a parameter where that is f32; in bf16, 4 bytes; and in
-// eight bits, tensor.M8 and tensor.V8, 2 bytes. The latter two are rounded at random; see kernels.Noise.
+// The ways to keep moments: as Precision.Acc, 8 bytes per parameter if that is f32; in bf16, 4 bytes;
+// and in eight bits, tensor.M8 and tensor.V8, 2 bytes. The latter two are rounded at random; see
+// kernels.Noise.
 const (
 	FullMoments Moments = iota
 	BF16Moments
@@ -21,7 +22,7 @@ var momentNames = [...]string{"f32", "bf16", "int8"}
 
 func (m Moments) String() string { return momentNames[m] }
 
-// MarshalText gives the name.
+// MarshalText returns the name.
 func (m Moments) MarshalText() ([]byte, error) { return []byte(m.String()), nil }
 
 // UnmarshalText reads "f32", "bf16" or "int8".
@@ -35,8 +36,8 @@ func (m *Moments) UnmarshalText(text []byte) error {
 	return fmt.Errorf("moments is %q; use f32, bf16 or int8", text)
 }
 
-// moments are the types of the first and the second moment.
-func (p Precision) moments() (m, v tensor.DType) {
+// MomentTypes returns the types of the first and the second moment.
+func (p Precision) MomentTypes() (m, v tensor.DType) {
 	switch p.Moments {
 	case BF16Moments:
 		return tensor.BF16, tensor.BF16

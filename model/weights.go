@@ -78,7 +78,7 @@ func (w *Weights) allocTraining(b kernels.Backend) error {
 	if err != nil {
 		return err
 	}
-	first, second := w.moments()
+	first, second := w.MomentTypes()
 	return w.alloc(b, "optimizer", func(q *Param) []field {
 		f := []field{{&q.M, first}, {&q.V, second}}
 		if w.Weight != w.Acc {

@@ -1,6 +1,7 @@
 package hf
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -15,25 +16,51 @@ import (
 	"spell/tensor/safetensors"
 )
 
-// Load reads the model in dir into the memory of b.
+// weightsFile is where Save writes weights; Load also reads shards.
+const weightsFile = "model.safetensors"
+
+// Load reads the model in dir into the memory of b. It refuses by name a tensor that is missing, does
+// not belong to the model, or has another shape than config.json makes it.
 func Load(b kernels.Backend, dir string, p model.Precision, purpose model.Purpose) (*model.Weights, error) {
-	c, untied, err := readConfig(dir)
-	if err != nil {
-		return nil, err
-	}
-	files, err := safetensors.OpenModel(dir)
+	files, c, err := open(dir)
 	if err != nil {
 		return nil, err
 	}
 	defer files.Close()
-	if _, ok := files.Info("lm_head.weight"); !ok && untied {
-		return nil, fmt.Errorf("%s: config.json sets tie_word_embeddings to false, and the weights hold no lm_head.weight; set it to true or restore the tensor", dir)
-	}
 	return load(b, files, dir, c, p, purpose)
 }
 
-// Stored is the precision that takes the weights in dir as they are and computes in f32: the bits of F32,
-// in half its memory where all of them are bf16.
+// Verify checks that the model in dir is whole: config.json can be used, the headers of the weights fit
+// the sizes of their files, and there is each tensor that config.json asks for, in its shape. It does
+// not read the tensors. It returns the configuration.
+func Verify(dir string) (model.Config, error) {
+	files, c, err := open(dir)
+	if err != nil {
+		return c, err
+	}
+	defer files.Close()
+	return c, match(files, dir, &c)
+}
+
+// open reads the configuration in dir and the headers of its weights.
+func open(dir string) (*safetensors.Model, model.Config, error) {
+	c, untied, err := readConfig(dir)
+	if err != nil {
+		return nil, c, err
+	}
+	files, err := safetensors.OpenModel(dir)
+	if err != nil {
+		return nil, c, err
+	}
+	if _, ok := files.Info("lm_head.weight"); !ok && untied {
+		files.Close()
+		return nil, c, fmt.Errorf("%s: config.json sets tie_word_embeddings to false, and the weights hold no lm_head.weight; set it to true or restore the tensor", dir)
+	}
+	return files, c, nil
+}
+
+// Stored returns the precision that takes the weights in dir as they are and computes in f32: the bits
+// of F32, in half its memory if all of them are bf16.
 func Stored(dir string) (model.Precision, error) {
 	files, err := safetensors.OpenModel(dir)
 	if err != nil {
@@ -50,6 +77,7 @@ func Stored(dir string) (model.Precision, error) {
 	return p, nil
 }
 
+// load reads weights that are open into the memory of b.
 func load(b kernels.Backend, files safetensors.Source, dir string, c model.Config, p model.Precision, purpose model.Purpose) (*model.Weights, error) {
 	if err := match(files, dir, &c); err != nil {
 		return nil, err
@@ -73,8 +101,8 @@ func load(b kernels.Backend, files safetensors.Source, dir string, c model.Confi
 	return w, nil
 }
 
-// match compares the tensors that are there with those the configuration wants, by name and
-// shape, and settles a tied head where config.json does not: a checkpoint without lm_head is tied.
+// match returns an error unless the tensors that are there are those the configuration wants, by name
+// and shape. It settles a tied head if config.json does not: a checkpoint without lm_head is tied.
 func match(files safetensors.Source, dir string, c *model.Config) error {
 	if _, ok := files.Info("lm_head.weight"); !ok {
 		c.Tied = true
@@ -86,11 +114,7 @@ func match(files safetensors.Source, dir string, c *model.Config) error {
 		if !ok {
 			return fmt.Errorf("%s: the weights hold no tensor %s, which its config.json asks for", dir, s.Name)
 		}
-		shape := []int{s.Rows, s.Cols}
-		if s.Kind == model.Norm || s.Kind == model.Bias {
-			shape = shape[1:]
-		}
-		if !slices.Equal(info.Shape, shape) {
+		if shape := stored(s); !slices.Equal(info.Shape, shape) {
 			return fmt.Errorf("%s: tensor %s has shape %v, and config.json makes it %v", files.Path(s.Name), s.Name, info.Shape, shape)
 		}
 	}
@@ -100,6 +124,27 @@ func match(files safetensors.Source, dir string, c *model.Config) error {
 		}
 	}
 	return nil
+}
+
+// SaveIndex writes model.safetensors.index.json into dir, where Save has written w in type t. Loaders
+// that take any *.safetensors for weights then read model.safetensors alone, whatever else is there.
+func SaveIndex(w *model.Weights, dir string, t tensor.DType) error {
+	var index struct {
+		Metadata struct {
+			TotalSize int `json:"total_size"` // bytes of all tensors
+		} `json:"metadata"`
+		WeightMap map[string]string `json:"weight_map"` // the file of each tensor
+	}
+	index.WeightMap = map[string]string{}
+	for _, p := range w.Params {
+		index.WeightMap[p.Name] = weightsFile
+		index.Metadata.TotalSize += p.Rows * p.Cols * t.Size()
+	}
+	raw, err := json.MarshalIndent(index, "", "  ")
+	if err != nil {
+		return err
+	}
+	return atomicfile.WriteBytes(filepath.Join(dir, weightsFile+".index.json"), append(raw, '\n'))
 }
 
 // Save writes the model to dir as a Hugging Face directory, weights in type t. Each file is
@@ -115,29 +160,33 @@ func Save(b kernels.Backend, w *model.Weights, dir string, t tensor.DType) error
 	if err := atomicfile.WriteBytes(filepath.Join(dir, "config.json"), append(raw, '\n')); err != nil {
 		return err
 	}
-	return safetensors.Write(filepath.Join(dir, "model.safetensors"), map[string]string{"format": "pt"}, Tensors(b, w, t))
+	return safetensors.Write(filepath.Join(dir, weightsFile), map[string]string{"format": "pt"}, Tensors(b, w, t))
 }
 
-// Tensors lists the parameters as tensors to be written in type t: their master copies where
-// they have one.
+// stored returns the shape that a parameter has in a file: norms and biases are vectors there.
+func stored(s model.Shape) []int {
+	if s.Kind == model.Norm || s.Kind == model.Bias {
+		return []int{s.Cols}
+	}
+	return []int{s.Rows, s.Cols}
+}
+
+// Tensors lists the parameters as tensors to be written in type t: their master copies if they have
+// one.
 func Tensors(b kernels.Backend, w *model.Weights, t tensor.DType) []safetensors.Tensor {
 	var list []safetensors.Tensor
 	for _, p := range w.Params {
-		shape := []int{p.Rows, p.Cols}
-		if p.Kind == model.Norm || p.Kind == model.Bias {
-			shape = shape[1:]
-		}
 		m := p.W
 		if !p.Master.IsZero() {
 			m = p.Master
 		}
-		list = append(list, Tensor(b, p.Name, m, shape, t))
+		list = append(list, Tensor(b, p.Name, m, stored(p.Shape), t))
 	}
 	return list
 }
 
-// Tensor is a matrix in a backend's memory as a tensor to be written in type t, read when its
-// turn comes.
+// Tensor returns a matrix in a backend's memory as a tensor to be written in type t under that name and
+// shape. It is read when its turn comes.
 func Tensor(b kernels.Backend, name string, m tensor.Mat, shape []int, t tensor.DType) safetensors.Tensor {
 	return safetensors.Tensor{Name: name, DType: safetensors.DTypeName(t), Shape: shape, Write: func(out io.Writer) error {
 		var v []float32

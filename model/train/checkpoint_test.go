@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -251,6 +252,94 @@ func TestList(t *testing.T) {
 	}
 	if _, err := List(filepath.Join(dir, Name(13))); err == nil || !strings.Contains(err.Error(), Name(13)) {
 		t.Errorf("a file gives %v", err)
+	}
+}
+
+// TestLinks: a link to a directory is a checkpoint. What makes room for newer ones removes the link,
+// and nothing where it points; it leaves alone what no Save has written.
+func TestLinks(t *testing.T) {
+	tr := newTrainer(t, model.F32, optim)
+	steps(t, tr, 0, 1)
+	elsewhere, dir := t.TempDir(), t.TempDir()
+	at := func(name string) string { return filepath.Join(dir, name) }
+	for _, n := range []int{1, 2} {
+		if err := tr.Save(elsewhere, n, 9, progress{At: n}, nil); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Symlink(filepath.Join(elsewhere, Name(n)), at(Name(n))); err != nil {
+			t.Skip("no links here: ", err)
+		}
+	}
+	target := content(t, elsewhere)
+	for link, to := range map[string]string{
+		Name(3): filepath.Join(elsewhere, "nowhere"), Name(4): filepath.Join(elsewhere, Name(2), stateFile),
+		unfinished + Name(5): filepath.Join(elsewhere, Name(1)), unfinished + "notes": filepath.Join(elsewhere, Name(1)),
+	} {
+		if err := os.Symlink(to, at(link)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, d := range []string{Name(0), unfinished + "mine", replaced + "mine", "step-00001"} {
+		if err := os.Mkdir(at(d), 0o777); err != nil {
+			t.Fatal(err)
+		}
+	}
+	names, err := List(dir)
+	if err != nil || !reflect.DeepEqual(names, []string{Name(0), Name(1), Name(2)}) {
+		t.Fatalf("%v, %v", names, err)
+	}
+	var s progress
+	w, _, err := Resume(tr.Backend, at(Name(2)), model.F32, &s)
+	if err != nil || s.At != 2 {
+		t.Fatalf("%v, %v", s, err)
+	}
+	w.Free()
+	check := func(what string, want ...string) {
+		t.Helper()
+		entries, err := os.ReadDir(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var have []string
+		for _, e := range entries {
+			have = append(have, e.Name())
+		}
+		want = append(want, Name(0), unfinished+"mine", replaced+"mine", "step-00001", unfinished+"notes")
+		slices.Sort(want)
+		if !reflect.DeepEqual(have, want) {
+			t.Errorf("%s: the folder holds %q, want %q", what, have, want)
+		}
+		if !reflect.DeepEqual(content(t, elsewhere), target) {
+			t.Errorf("%s: what the links point to changed", what)
+		}
+	}
+	// The same step again takes the place of its link.
+	if err := tr.Save(dir, 2, 2, progress{At: 2}, nil); err != nil {
+		t.Fatal(err)
+	}
+	check("after a link was replaced", Name(1), Name(2), Name(3), Name(4))
+	if info, err := os.Lstat(at(Name(2))); err != nil || !info.IsDir() {
+		t.Errorf("the new checkpoint is %v, %v", info, err)
+	}
+	// So does a checkpoint the place of a link to nothing; and there is room for two.
+	if err := tr.Save(dir, 3, 2, progress{At: 3}, nil); err != nil {
+		t.Fatal(err)
+	}
+	check("after a link was too old", Name(2), Name(3), Name(4))
+}
+
+// TestTidyKeepsLater: a run that went back to an earlier checkpoint keeps what it writes, and leaves
+// later ones to whoever wrote them.
+func TestTidyKeepsLater(t *testing.T) {
+	tr := newTrainer(t, model.F32, optim)
+	dir := t.TempDir()
+	for _, n := range []int{8, 9, 2, 3, 4} {
+		if err := tr.Save(dir, n, 2, progress{At: n}, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if names, err := List(dir); err != nil || !reflect.DeepEqual(names, []string{Name(3), Name(4), Name(8), Name(9)}) {
+		t.Errorf("kept %v, %v", names, err)
 	}
 }
 

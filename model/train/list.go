@@ -1,0 +1,114 @@
+package train
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// Prefixes of a checkpoint's name: not complete or half removed, and set aside for another of its
+// name.
+const (
+	unfinished = ".writing-"
+	replaced   = ".replaced-"
+)
+
+// Name returns the directory name of the checkpoint after n steps of a run.
+func Name(n int) string { return fmt.Sprintf("step-%06d", n) }
+
+// step returns the steps in the name of a checkpoint, and whether it is one.
+func step(name string) (n int, ok bool) {
+	_, err := fmt.Sscanf(name, "step-%d", &n)
+	return n, err == nil && name == Name(n)
+}
+
+// List names the complete checkpoints in dir, oldest first; a link to a directory is one, too. One that
+// a killed save had set aside, and no other had replaced yet, is put back.
+func List(dir string) ([]string, error) {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	} else if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, e := range entries {
+		name, aside := strings.CutPrefix(e.Name(), replaced)
+		if _, ok := step(name); !ok {
+			continue
+		}
+		if info, err := os.Stat(filepath.Join(dir, e.Name())); err != nil || !info.IsDir() {
+			continue
+		}
+		if aside {
+			final := filepath.Join(dir, name)
+			if _, err := os.Lstat(final); !errors.Is(err, fs.ErrNotExist) {
+				continue
+			}
+			if err := os.Rename(filepath.Join(dir, e.Name()), final); err != nil {
+				return nil, err
+			}
+		}
+		names = append(names, name)
+	}
+	slices.SortFunc(names, func(a, b string) int { // step-1000000 is longer
+		return cmp.Or(cmp.Compare(len(a), len(b)), cmp.Compare(a, b))
+	})
+	return names, nil
+}
+
+// Newest returns the path of the newest checkpoint in dir.
+func Newest(dir string) (string, error) {
+	all, err := List(dir)
+	if err != nil {
+		return "", err
+	}
+	if len(all) == 0 {
+		return "", fmt.Errorf("%s holds no checkpoint to resume from", dir)
+	}
+	return filepath.Join(dir, all[len(all)-1]), nil
+}
+
+// tidy removes what killed saves left and, of the checkpoints up to step n, all but the newest keep.
+// Of a link it removes the link. Directories that no Save has completed it leaves alone, as it does
+// checkpoints of later steps: they are of another run.
+func tidy(dir string, n, keep int) error {
+	all, err := List(dir)
+	if err != nil {
+		return err
+	}
+	all = slices.DeleteFunc(all, func(name string) bool {
+		at, _ := step(name)
+		_, err := os.Stat(filepath.Join(dir, name, stateFile))
+		return at > n || err != nil
+	})
+	old := all[:max(0, len(all)-keep)]
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		name := e.Name()
+		half, isHalf := strings.CutPrefix(name, unfinished)
+		whole, isReplaced := strings.CutPrefix(half, replaced)
+		if _, ok := step(whole); !ok || !isHalf && !isReplaced && !slices.Contains(old, name) {
+			continue
+		}
+		gone := filepath.Join(dir, name)
+		if !isHalf { // renamed first: what is killed half-way through its removal is no checkpoint
+			gone = filepath.Join(dir, unfinished+name)
+			if err := errors.Join(os.RemoveAll(gone), os.Rename(filepath.Join(dir, name), gone)); err != nil {
+				return err
+			}
+		}
+		if err := os.RemoveAll(gone); err != nil { // of a link, the link
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,72 @@
+package train
+
+import (
+	"fmt"
+	"path/filepath"
+	"slices"
+
+	"spell/model"
+	"spell/model/hf"
+	"spell/tensor"
+	"spell/tensor/safetensors"
+)
+
+// Verify checks that the checkpoint in dir is whole: state.json can be used, config.json is there, and
+// the files of weights and optimizer hold every tensor, in its shape and to its last byte. It does not
+// read the tensors. The error names the file and what is wrong with it.
+func Verify(dir string) error {
+	state, err := readState(dir)
+	if err != nil {
+		return err
+	}
+	p, err := model.ParsePrecision(state.Precision)
+	if err != nil {
+		return fmt.Errorf("%s: %w", filepath.Join(dir, stateFile), err)
+	}
+	p.Moments = state.Moments
+	c, err := hf.Verify(dir)
+	if err != nil {
+		return err
+	}
+	path := filepath.Join(dir, optimizerFile)
+	f, err := safetensors.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	for _, s := range model.Shapes(&c) {
+		for _, o := range optimizerTensors(s, p) {
+			info, ok := f.Info(o.name)
+			if !ok {
+				return fmt.Errorf("reading %s: there is no tensor %q", path, o.name)
+			}
+			if dtype, shape := o.stored(); info.DType != dtype || !slices.Equal(info.Shape, shape) {
+				return fmt.Errorf("reading %s: tensor %q is %s of shape %v, and the model in the checkpoint makes it %s of %v",
+					path, o.name, info.DType, info.Shape, dtype, shape)
+			}
+		}
+	}
+	return nil
+}
+
+// CheckpointBytes returns the disk space that a checkpoint of a model takes, without the caller's state
+// and what else it adds. It is exact for the tensors and an upper bound for what describes them.
+func CheckpointBytes(c *model.Config, p model.Precision) int64 {
+	const (
+		perFile   = 1 << 12 // config.json, state.json, and the ends of headers
+		perTensor = 160     // type, shape and offsets in a header, and punctuation, without the name
+	)
+	bytes := int64(4 * perFile)
+	for _, s := range model.Shapes(c) {
+		bytes += int64(s.Rows*s.Cols)*int64(p.Weight.Size()) + 2*int64(len(s.Name)+perTensor) // in header and index
+		for _, o := range optimizerTensors(s, p) {
+			dtype, shape := o.stored()
+			size := tensor.F32.Size()
+			if dtype == safetensors.DTypeName(tensor.BF16) {
+				size = tensor.BF16.Size()
+			}
+			bytes += int64(shape[0]*shape[1])*int64(size) + int64(len(o.name)+perTensor)
+		}
+	}
+	return bytes
+}
