@@ -9,21 +9,20 @@ import (
 
 // attentionActivations are the activations of a block's first half, for n rows of which m are live.
 type attentionActivations struct {
-	xn     tensor.Mat // Act [n, hidden], x normed
-	xnLive tensor.Mat // Act [m, hidden], the live rows of xn
-	qProj  tensor.Mat // Acc [m, heads*dim], q as projected
-	kProj  tensor.Mat // Acc [n, kv dim], k as projected
-	qNorm  tensor.Mat // Acc [m, heads*dim], q after the head norm; qProj in families without
-	kNorm  tensor.Mat // Acc [n, kv dim], k after the head norm; kProj in families without
-	q      tensor.Mat // Act [m, heads*dim], rotated
-	k, v   tensor.Mat // Act [n, kv dim], k rotated
-	// attnOut is Act [m, heads*dim], attention's output before its projection.
-	attnOut tensor.Mat
+	xn      tensor.Mat // Act [n, hidden], x normed
+	xnLive  tensor.Mat // Act [m, hidden], the live rows of xn
+	qProj   tensor.Mat // Acc [m, heads*dim], q as projected
+	kProj   tensor.Mat // Acc [n, kv dim], k as projected
+	qNorm   tensor.Mat // Acc [m, heads*dim], q after the head norm; qProj in families without
+	kNorm   tensor.Mat // Acc [n, kv dim], k after the head norm; kProj in families without
+	q       tensor.Mat // Act [m, heads*dim], rotated
+	k, v    tensor.Mat // Act [n, kv dim], k rotated
+	attnOut tensor.Mat // Act [m, heads*dim], attention's output before its projection
 	lse     tensor.Mat // Acc [m, heads], log Σ exp of each row's scores
 }
 
-// newAttentionActivations carves off all but xnLive, k and v. Rotation is undone by rotating back, so
-// q and k may be rotated in place if no rounding lies between.
+// newAttentionActivations carves off all but xnLive, k and v. Rotation is undone by rotating back,
+// so q and k may be rotated in place if no rounding lies between.
 func newAttentionActivations(a *tensor.Arena, c *Config, p Precision, n, m int, k, v tensor.Mat) attentionActivations {
 	t := attentionActivations{
 		xn:    a.New(p.Act, n, c.Hidden),
@@ -53,8 +52,8 @@ func newAttentionActivations(a *tensor.Arena, c *Config, p Precision, n, m int, 
 	return t
 }
 
-// attentionGradients are the scratch gradients of a block's first half, for n rows of which the first
-// m, the live ones, are in use if so marked.
+// attentionGradients are the scratch gradients of a block's first half. They have n rows; of those
+// marked m the live rows' come first.
 type attentionGradients struct {
 	dAttnOut   tensor.Mat // Act [m, heads*dim]
 	dq         tensor.Mat // Acc [m, heads*dim]
@@ -106,8 +105,8 @@ func (d *Decoder) projectForward(blk *Block, t *activations) {
 	b.Rope(t.k, t.kNorm, t.cs, false)
 }
 
-// projectBackward turns the gradients of q, k and v into g.dh's share from the block's input: it adds
-// to all.dh, [n, hidden], of which only the m live rows are filled when it is called.
+// projectBackward completes the gradient of the block's input, all.dh, Acc [n, hidden], from those
+// of q, k and v. Before, its first m rows hold what the live rows got by way of the residual.
 func (d *Decoder) projectBackward(blk *Block, t *activations, all, g *gradients, kv kvGradients) {
 	b, c := d.B, &d.W.Config
 	dkProj := kv.dkBatch
@@ -143,8 +142,8 @@ func (d *Decoder) projectBackward(blk *Block, t *activations, all, g *gradients,
 	b.RMSNormGrad(all.dh, blk.AttnNorm.Grad, all.dn, t.x, blk.AttnNorm.W, c.NormEps)
 }
 
-// attendForward runs attention over keys and values that lie in k and v, Act [keys, kv dim], and adds
-// its projection to the residual.
+// attendForward runs attention over keys and values that lie in k and v, Act [keys, kv dim], and
+// adds its projection to the residual.
 func (d *Decoder) attendForward(blk *Block, t *activations, k, v tensor.Mat, a *kernels.Attention) {
 	d.B.Attend(t.attnOut, t.lse, t.q, k, v, a)
 	d.B.Copy(t.h, t.xLive)
@@ -153,7 +152,8 @@ func (d *Decoder) attendForward(blk *Block, t *activations, k, v tensor.Mat, a *
 
 // attendBackward sets g.dq and adds to the gradients of keys and values from g.dh, the gradient of
 // t.h.
-func (d *Decoder) attendBackward(blk *Block, t *activations, g *gradients, k, v tensor.Mat, kv kvGradients, a *kernels.Attention) {
+func (d *Decoder) attendBackward(blk *Block, t *activations, g *gradients, k, v tensor.Mat, kv kvGradients,
+	a *kernels.Attention) {
 	d.round(g.dhOp, g.dh)
 	d.B.MatMulGradX(g.dAttnOut, g.dhOp, blk.O.W, false)
 	d.B.MatMulGradW(blk.O.Grad, tensor.Mat{}, g.dhOp, t.attnOut)

@@ -6,9 +6,9 @@ import (
 )
 
 // activations are what one block computes for a batch of n rows. K and V exist for all n rows.
-// Everything else is computed for the m live rows only; m < n in the last block, where just the rows
-// that predict a scored token are needed. Training keeps the activations for the backward pass, or
-// only x and computes the rest again.
+// Everything else is computed for the m live rows only; m < n in the last block, where just the
+// rows that predict a scored token are needed. Training keeps the activations for the backward
+// pass, or only x and computes the rest again.
 //
 // A matrix that is not needed apart shares the memory of another: see newActivations.
 type activations struct {
@@ -58,7 +58,8 @@ func (d *Decoder) finishBlock(blk *Block, t *activations, y tensor.Mat) {
 // backwardBlock turns all.dh from the gradient of the block's output, [m, hidden], into that of its
 // input, [n, hidden], and adds the gradients of its parameters and of the keys and values in kv. k
 // and v are all keys and values that the queries see, Act [keys, kv dim].
-func (d *Decoder) backwardBlock(blk *Block, t *activations, all *gradients, k, v tensor.Mat, kv kvGradients, q *kernels.Attention) {
+func (d *Decoder) backwardBlock(blk *Block, t *activations, all *gradients, k, v tensor.Mat, kv kvGradients,
+	q *kernels.Attention) {
 	g := all.live(t.h.Rows)
 	d.mlpBackward(blk, t, &g)
 	d.attendBackward(blk, t, &g, k, v, kv, q)
@@ -66,7 +67,8 @@ func (d *Decoder) backwardBlock(blk *Block, t *activations, all *gradients, k, v
 }
 
 // gradients are the scratch gradients of one block's backward pass, for n rows, named as the
-// activations they belong to. A matrix that needs no rounding as an operand is its own rounded copy.
+// activations they belong to. A matrix that needs no rounding as an operand is its own rounded
+// copy.
 type gradients struct {
 	dh     tensor.Mat // Acc [n, hidden], of the residual stream
 	dhOp   tensor.Mat // Act [n, hidden], dh rounded as an operand
@@ -92,7 +94,8 @@ func newGradients(a *tensor.Arena, c *Config, p Precision, n int) gradients {
 // live returns g with its first m rows of every gradient that belongs to live rows. dn, dkProj and
 // the operands of K and V keep all rows.
 func (g gradients) live(m int) gradients {
-	for _, p := range []*tensor.Mat{&g.dh, &g.dhOp, &g.dnLive, &g.dMLPAct, &g.dGate, &g.dUp, &g.dAttnOut, &g.dq, &g.dqProj, &g.dqOp} {
+	for _, p := range []*tensor.Mat{&g.dh, &g.dhOp, &g.dnLive, &g.dMLPAct, &g.dGate, &g.dUp,
+		&g.dAttnOut, &g.dq, &g.dqProj, &g.dqOp} {
 		*p = p.Slice(0, m)
 	}
 	return g

@@ -83,8 +83,8 @@ func (c *Cache) block(a *tensor.Arena, cs tensor.Mat, n, m int) activations {
 
 // Extend reads len(ids) tokens: row i is token ids[i] at position pos[i]; its key and value go to
 // cache row slots[i]. The queries name rows of this pass and spans of cache rows, which may be
-// written by this very pass. live lists the rows, ascending, that Sample may ask for: the last block
-// computes only these past their keys and values.
+// written by this very pass. live lists the rows, ascending, that Sample may ask for: the last
+// block computes only these past their keys and values.
 //
 // It stops between two layers with ctx's error; the keys and values at slots are then not usable.
 func (c *Cache) Extend(ctx context.Context, ids, pos, slots []int32, queries []kernels.Query, live []int32) error {
@@ -128,8 +128,9 @@ func (c *Cache) gather(a *tensor.Arena, m int) (x, xn tensor.Mat) {
 	return a.New(w.Act, m, w.Hidden), a.New(w.Act, m, w.Hidden)
 }
 
-// Sample draws the token that follows each of the given rows of the latest pass. rows are indices into
-// its live rows; one may be named more than once. It returns the ids and their log-probabilities.
+// Sample draws the token that follows each of the given rows of the latest pass. rows are indices
+// into its live rows; one may be named more than once. It returns the ids and their
+// log-probabilities.
 func (c *Cache) Sample(rows []int32, how []kernels.Sampling) (ids []int32, logp []float32, err error) {
 	d, w := c.d, c.d.W
 	ids, logp = make([]int32, len(rows)), make([]float32, len(rows))
@@ -147,7 +148,8 @@ func (c *Cache) Sample(rows []int32, how []kernels.Sampling) (ids []int32, logp 
 	}
 	for i, p := range logp {
 		if p != p {
-			return nil, nil, fmt.Errorf("the model's output is not a number (row %d): its weights or activations overflow", i)
+			return nil, nil, fmt.Errorf("the model's output is not a number (row %d): "+
+				"its weights or activations overflow", i)
 		}
 	}
 	return ids, logp, nil

@@ -66,11 +66,14 @@ func TestCancel(t *testing.T) {
 		"score": {grove(), forest.Limits{Shared: 12, Batch: 4}, RecomputeActivations,
 			func(d *Decoder, ctx context.Context, f forest.Forest) (any, error) { return d.Score(ctx, f) }, grown},
 		"step": {grove(), forest.Limits{Shared: 12, Batch: 4}, RecomputeActivations,
-			func(d *Decoder, ctx context.Context, f forest.Forest) (any, error) { return d.Step(ctx, f, linear) }, 2 * grown},
+			func(d *Decoder, ctx context.Context, f forest.Forest) (any, error) { return d.Step(ctx, f, linear) },
+			2 * grown},
 		"step, activations kept": {grove(), forest.Limits{Shared: 12, Batch: 4}, KeepActivations,
-			func(d *Decoder, ctx context.Context, f forest.Forest) (any, error) { return d.Step(ctx, f, linear) }, 2 * grown},
+			func(d *Decoder, ctx context.Context, f forest.Forest) (any, error) { return d.Step(ctx, f, linear) },
+			2 * grown},
 		"step, two chunks of the head": {manyRoots(), forest.Limits{Batch: 1 << 12}, RecomputeActivations,
-			func(d *Decoder, ctx context.Context, f forest.Forest) (any, error) { return d.Step(ctx, f, linear) }, 2*layers + 4},
+			func(d *Decoder, ctx context.Context, f forest.Forest) (any, error) { return d.Step(ctx, f, linear) },
+			2*layers + 4},
 		"argmax": {nil, forest.Limits{Batch: len(ids)}, RecomputeActivations,
 			func(d *Decoder, ctx context.Context, _ forest.Forest) (any, error) { return d.Argmax(ctx, ids) }, layers},
 	} {
@@ -125,7 +128,8 @@ func TestCancelExtend(t *testing.T) {
 	how := []kernels.Sampling{{Temperature: 1, TopP: 1, U: 0.3}}
 	extend := func(ctx context.Context) (ids []int32, logp []float32, err error) {
 		queries := []kernels.Query{{Row: 0, Len: 4, Spans: []kernels.Span{{Row: 2, Len: 4}}}}
-		if err := c.Extend(ctx, []int32{1, 2, 3, 4}, []int32{0, 1, 2, 3}, []int32{2, 3, 4, 5}, queries, []int32{3}); err != nil {
+		if err := c.Extend(ctx, []int32{1, 2, 3, 4}, []int32{0, 1, 2, 3}, []int32{2, 3, 4, 5}, queries,
+			[]int32{3}); err != nil {
 			return nil, nil, err
 		}
 		return c.Sample([]int32{0}, how)

@@ -1,9 +1,24 @@
-// Package model is the decoder: its configuration, its weights, and its forward and backward
-// pass over forests, written out by hand on the operations of a kernels.Backend.
+// Package model is the decoder: its configuration, its weights, and its forward and backward pass
+// over forests, written out by hand on the operations of a kernels.Backend.
 //
-// One block function serves training, scoring, prefill and decode; they differ only in where
-// the keys and values lie. Blocks save their input and compute the rest again on the way back,
-// or keep it where memory allows.
+// One block function serves training, scoring, prefill and decode; they differ only in the place of
+// the keys and values. Blocks save their input and compute the rest again for their gradients, or
+// keep it if asked to.
+//
+// # Files
+//
+// A part of the decoder is a file, with its activations, its forward, and its backward below:
+// embedding.go, attention.go, mlp.go, norm.go, head.go. block.go joins them to a block, pass.go
+// takes a batch through all blocks, step.go a forest; cache.go is what generation has instead of
+// step.go. params.go lists the parameters, weights.go maps them, family.go says how families
+// differ.
+//
+// # Comments on matrices
+//
+// Act [n, hidden] is a matrix of n rows and hidden columns in the type Precision.Act; Acc and
+// Weight likewise. n counts the rows of a batch, m those that are live: see package forest for
+// these words. heads*dim is Config.QDim, kv dim Config.KVDim, ff Config.FF. The gradient of x is
+// dx; what ends in Op is rounded to be the operand of a product.
 package model
 
 import (
@@ -35,13 +50,13 @@ type Config struct {
 	InitRange float64 // standard deviation of fresh weights, kept for config.json
 }
 
-// QDim is the width of the concatenated query heads, KVDim of the key-value heads.
+// QDim returns the width of the concatenated query heads.
 func (c *Config) QDim() int { return c.Heads * c.HeadDim }
 
-// KVDim is the width of the concatenated key-value heads.
+// KVDim returns the width of the concatenated key-value heads.
 func (c *Config) KVDim() int { return c.KVHeads * c.HeadDim }
 
-// Params counts the parameters.
+// Params counts the numbers in all parameters.
 func (c *Config) Params() int {
 	n := 0
 	for _, p := range Shapes(c) {
@@ -59,7 +74,7 @@ const (
 	maxHeadDim = 256 // what the attention kernels are made for
 )
 
-// Validate refuses a configuration no decoder can have, naming the field.
+// Validate returns an error that names the field if no decoder can have the configuration.
 func (c *Config) Validate() error {
 	for _, f := range []struct {
 		name   string
@@ -95,10 +110,10 @@ func (c *Config) Validate() error {
 	return err
 }
 
-// A Precision fixes the rounding points: Weight is the type of the parameters that products
-// read, Act of every operand of a product, of K and V and of block inputs, Acc of everything
-// between. Where Weight is I8 it is the type of matrices and embedding; norms and biases are Acc. Moments are the
-// optimizer's, of weights that are trained.
+// A Precision fixes the rounding points: Weight is the type of the parameters that products read,
+// Act of every operand of a product, of K and V and of block inputs, Acc of everything between. If
+// Weight is I8, norms and biases are Acc all the same. Moments are the optimizer's, of weights that
+// are trained.
 type Precision struct {
 	Name             string
 	Weight, Act, Acc tensor.DType
@@ -113,7 +128,7 @@ var (
 	F64  = Precision{Name: "f64", Weight: tensor.F64, Act: tensor.F64, Acc: tensor.F64}
 )
 
-// weight is the type of parameters of a kind.
+// weight returns the type of parameters of a kind.
 func (p Precision) weight(k Kind) tensor.DType {
 	if p.Weight == tensor.I8 && (k == Norm || k == Bias) {
 		return p.Acc

@@ -8,13 +8,13 @@ import (
 	"spell/tensor"
 )
 
-// A Decoder runs forward and backward passes over forests. Shared segments (those with children) run
-// forward first and keep K and V. Branches then run in batches, forward and backward, adding to dK
-// and dV of the shared segments, which run backward last. In the last block only rows that predict a
-// scored token are computed past K and V. Scratch memory is mapped once.
+// A Decoder runs forward and backward passes over forests. Shared segments (those with children)
+// run forward first and keep K and V. Branches then run in batches, forward and backward, adding to
+// dK and dV of the shared segments, which run backward last. In the last block only rows that
+// predict a scored token are computed past K and V. Scratch memory is mapped once.
 //
-// Sums over rows run over the branches in order and then the shared segments, so that the size of the
-// batches changes no bit of a result.
+// Sums over rows run over the branches in order and then the shared segments, so that the size of
+// the batches changes no bit of a result.
 type Decoder struct {
 	B kernels.Backend
 	W *Weights
@@ -68,8 +68,8 @@ func (d *Decoder) Free() error { return d.arena.Free() }
 // Bytes returns the size of the scratch.
 func (d *Decoder) Bytes() int { return d.arena.Size() }
 
-// Argmax returns, for every token of a single segment, the most likely next one. It stops between two
-// layers with ctx's error.
+// Argmax returns, for every token of a single segment, the most likely next one. It stops between
+// two layers with ctx's error.
 func (d *Decoder) Argmax(ctx context.Context, ids []int32) ([]int32, error) {
 	l, err := forest.NewLayout(forest.Forest{{Parent: -1, Tokens: ids}}, d.limits)
 	if err != nil || len(ids) == 0 {

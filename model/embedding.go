@@ -10,8 +10,8 @@ import (
 // embedForward writes the embedding of each token of a batch to x, Act [rows, hidden].
 func (d *Decoder) embedForward(x tensor.Mat, ids []int32) { d.B.Gather(x, d.W.Embed.W, ids) }
 
-// embedBackward adds dx, Acc [rows, hidden], the gradient of a batch's first input, to the embedding's
-// gradient, or to e if the head adds to the same matrix.
+// embedBackward adds dx, Acc [rows, hidden], the gradient of a batch's first input, to the
+// embedding's gradient, or to e if the head adds to the same matrix.
 func (d *Decoder) embedBackward(dx tensor.Mat, ids []int32, e embedGradient) {
 	if e.rows.IsZero() {
 		d.B.ScatterAdd(d.W.Embed.Grad, dx, ids)
@@ -25,9 +25,9 @@ func (d *Decoder) embedBackward(dx tensor.Mat, ids []int32, e embedGradient) {
 	d.B.ScatterAdd(e.rows, dx, at)
 }
 
-// An embedGradient holds the gradient that a tied embedding gets from the input of a bundle. The head
-// adds to the same matrix; sums over batches of the two would otherwise interleave, and depend on the
-// size of the batches.
+// An embedGradient holds the gradient that a tied embedding gets from the input of a bundle. The
+// head adds to the same matrix; sums over batches of the two would otherwise interleave, and depend
+// on the size of the batches.
 type embedGradient struct {
 	ids  []int32    // of the bundle, ascending, each once
 	rows tensor.Mat // Acc [len(ids), hidden]; zero if the embedding is not tied

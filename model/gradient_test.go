@@ -201,12 +201,15 @@ func TestSharedPrefix(t *testing.T) {
 			kept := run(f, forest.Limits{Shared: 100, Batch: 100}, KeepActivations, same)
 			batched := run(f, forest.Limits{Shared: 100, Batch: 4}, RecomputeActivations, same)
 			both := run(f, forest.Limits{Shared: 100, Batch: 4}, KeepActivations, same)
-			apart := run(copies, forest.Limits{Shared: 100, Batch: 100}, RecomputeActivations, func(s int32) int32 { return origin[s] })
+			apart := run(copies, forest.Limits{Shared: 100, Batch: 100}, RecomputeActivations,
+				func(s int32) int32 { return origin[s] })
 			for i := range shared {
 				for j := range shared[i] {
-					near := func(a, b float64) bool { return math.Abs(a-b) <= 1e-12*(1+math.Abs(b)) } // the oracle adds sums, not terms
+					// The oracle adds sums, not terms.
+					near := func(a, b float64) bool { return math.Abs(a-b) <= 1e-12*(1+math.Abs(b)) }
 					if s := shared[i][j]; s != kept[i][j] || !near(batched[i][j], s) || both[i][j] != batched[i][j] {
-						t.Fatalf("parameter %d[%d]: recomputed %g, kept %g, in batches %g and %g", i, j, s, kept[i][j], batched[i][j], both[i][j])
+						t.Fatalf("parameter %d[%d]: recomputed %g, kept %g, in batches %g and %g", i, j, s,
+							kept[i][j], batched[i][j], both[i][j])
 					}
 					if !near(shared[i][j], apart[i][j]) {
 						t.Fatalf("parameter %d[%d]: shared %.15g, apart %.15g", i, j, shared[i][j], apart[i][j])

@@ -34,8 +34,8 @@ func (d *Decoder) newHeadChunk(a *tensor.Arena, m int, train bool) *headChunk {
 	return h
 }
 
-// headChunks calls do for the tokens that a batch predicts, headRows at a time, with x and xn computed.
-// It returns ctx's error as soon as it sees one between two chunks.
+// headChunks calls do for the tokens that a batch predicts, headRows at a time, with x and xn
+// computed. It returns ctx's error as soon as it sees one between two chunks.
 func (s *stepState) headChunks(ctx context.Context, p *pass, train bool, do func(h *headChunk)) error {
 	predicted := p.batch.Predicted
 	for at := 0; at < len(predicted); at += headRows {
@@ -72,8 +72,8 @@ func (s *stepState) headForward(ctx context.Context, p *pass) error {
 	})
 }
 
-// headBackward sets the first p.live rows of dh, Acc [n, hidden], to the gradient of p.out, and adds
-// the gradients of the final norm and the head.
+// headBackward sets the first p.live rows of dh, Acc [n, hidden], to the gradient of p.out, and
+// adds the gradients of the final norm and the head.
 func (s *stepState) headBackward(ctx context.Context, p *pass, dh tensor.Mat) error {
 	dh = dh.Slice(0, p.live)
 	s.B.Zero(dh)

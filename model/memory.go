@@ -32,28 +32,27 @@ func Total(items []MemoryItem) int {
 
 // Memory lists the memory of the parameters and, if they are trained, of what trains them.
 func (w *Weights) Memory() []MemoryItem {
-	size := func(of func(*Param) tensor.Mat) int {
+	item := func(name string, t tensor.DType, of func(*Param) tensor.Mat) MemoryItem {
 		n := 0
 		for _, p := range w.Params {
 			if m := of(p); !m.IsZero() {
 				n += tensor.Bytes(m.Type, m.Rows, m.Cols)
 			}
 		}
-		return n
+		return MemoryItem{name, t, n, "parameters"}
 	}
-	const per = "parameters"
-	items := []MemoryItem{{"weights", w.Weight, size(func(p *Param) tensor.Mat { return p.W }), per}}
+	items := []MemoryItem{item("weights", w.Weight, func(p *Param) tensor.Mat { return p.W })}
 	if !w.Trained() {
 		return items
 	}
 	if w.Weight != w.Acc {
-		items = append(items, MemoryItem{"master weights", w.Acc, size(func(p *Param) tensor.Mat { return p.Master }), per})
+		items = append(items, item("master weights", w.Acc, func(p *Param) tensor.Mat { return p.Master }))
 	}
 	m, v := w.MomentTypes()
 	return append(items,
-		MemoryItem{firstMoments, m, size(func(p *Param) tensor.Mat { return p.M }), per},
-		MemoryItem{secondMoments, v, size(func(p *Param) tensor.Mat { return p.V }), per},
-		MemoryItem{"gradients", w.Acc, size(func(p *Param) tensor.Mat { return p.Grad }), per})
+		item(firstMoments, m, func(p *Param) tensor.Mat { return p.M }),
+		item(secondMoments, v, func(p *Param) tensor.Mat { return p.V }),
+		item("gradients", w.Acc, func(p *Param) tensor.Mat { return p.Grad }))
 }
 
 // Memory lists the scratch of the decoder. It runs the decoder's allocations on an arena without

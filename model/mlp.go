@@ -18,8 +18,8 @@ func newMLPActivations(a *tensor.Arena, c *Config, p Precision, m int) mlpActiva
 	}
 }
 
-// mlpGradients are the scratch gradients of a block's second half, for n rows of which the first m,
-// the live ones, are in use.
+// mlpGradients are the scratch gradients of a block's second half. They have n rows; the m live
+// rows' come first.
 type mlpGradients struct {
 	dMLPAct    tensor.Mat // Acc [m, ff]
 	dGate, dUp tensor.Mat // Act [m, ff]

@@ -9,9 +9,9 @@ import (
 // Moments says how the optimizer keeps the two moments of a parameter. In JSON it is its name.
 type Moments uint8
 
-// The ways to keep moments: as Precision.Acc, 8 bytes per parameter if that is f32; in bf16, 4 bytes;
-// and in eight bits, tensor.M8 and tensor.V8, 2 bytes. The latter two are rounded at random; see
-// kernels.Noise.
+// The ways to keep moments: as Precision.Acc, 8 bytes per parameter if that is f32; in bf16, 4
+// bytes; and in eight bits, tensor.M8 and tensor.V8, 2 bytes. The latter two are rounded at random;
+// see kernels.Noise.
 const (
 	FullMoments Moments = iota
 	BF16Moments
@@ -50,7 +50,8 @@ func (p Precision) MomentTypes() (m, v tensor.DType) {
 // CheckMoments returns an error if w was mapped with other moments than a configuration asks for.
 func (w *Weights) CheckMoments(m Moments) error {
 	if w.Moments != m {
-		return fmt.Errorf("the weights were allocated for moments in %v, and the configuration asks for %v", w.Moments, m)
+		return fmt.Errorf("the weights were allocated for moments in %v, and the configuration asks for %v",
+			w.Moments, m)
 	}
 	return nil
 }

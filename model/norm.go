@@ -2,7 +2,8 @@ package model
 
 import "spell/tensor"
 
-// headNormForward norms every head of y = norm(x); y and x are Acc [rows, heads*dim], p is [1, dim].
+// headNormForward norms every head of y = norm(x); y and x are Acc [rows, heads*dim], p is [1,
+// dim].
 func (d *Decoder) headNormForward(y, x tensor.Mat, p *Param) {
 	d.B.RMSNorm(byHead(y, p.Cols), byHead(x, p.Cols), p.W, d.W.NormEps)
 }

@@ -36,7 +36,7 @@ type param struct {
 	field func(*Weights) **Param
 }
 
-// params is the table of a configuration's parameters, in the order in which they are stored.
+// params returns the table of a configuration's parameters, in the order in which they are stored.
 func params(c *Config) []param {
 	table := []param{{Shape{"model.embed_tokens.weight", c.Vocab, c.Hidden, Embedding},
 		func(w *Weights) **Param { return &w.Embed }}}
@@ -61,9 +61,9 @@ type blockParam struct {
 	field func(*Block) **Param
 }
 
-// blockParams is the table of the parameters of one block.
+// blockParams returns the table of the parameters of one block.
 func blockParams(c *Config) []blockParam {
-	h, q, kv, ff := c.Hidden, c.QDim(), c.KVDim(), c.FF
+	h, q, kv, dim, ff := c.Hidden, c.QDim(), c.KVDim(), c.HeadDim, c.FF
 	table := []blockParam{
 		{Shape{"input_layernorm.weight", 1, h, Norm}, func(b *Block) **Param { return &b.AttnNorm }},
 		{Shape{"self_attn.q_proj.weight", q, h, Matrix}, func(b *Block) **Param { return &b.Q }},
@@ -83,8 +83,8 @@ func blockParams(c *Config) []blockParam {
 	}
 	if c.QKNorm {
 		table = append(table,
-			blockParam{Shape{"self_attn.q_norm.weight", 1, c.HeadDim, Norm}, func(b *Block) **Param { return &b.QNorm }},
-			blockParam{Shape{"self_attn.k_norm.weight", 1, c.HeadDim, Norm}, func(b *Block) **Param { return &b.KNorm }})
+			blockParam{Shape{"self_attn.q_norm.weight", 1, dim, Norm}, func(b *Block) **Param { return &b.QNorm }},
+			blockParam{Shape{"self_attn.k_norm.weight", 1, dim, Norm}, func(b *Block) **Param { return &b.KNorm }})
 	}
 	return table
 }

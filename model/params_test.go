@@ -9,8 +9,8 @@ import (
 	"spell/kernels/ref"
 )
 
-// TestParams: of every kind of configuration, each parameter is in the field that its name says, each
-// field that the configuration has is filled by one parameter, and the others are nil.
+// TestParams: of every kind of configuration, each parameter is in the field that its name says,
+// each field that the configuration has is filled by one parameter, and the others are nil.
 func TestParams(t *testing.T) {
 	fields := map[string]string{
 		"input_layernorm.weight": "AttnNorm", "post_attention_layernorm.weight": "MLPNorm",
@@ -29,14 +29,16 @@ func TestParams(t *testing.T) {
 				}
 				defer w.Free()
 				placed := map[*Param]bool{w.Embed: true, w.Norm: true, w.Head: true}
-				if w.Embed.Name != "model.embed_tokens.weight" || w.Norm.Name != "model.norm.weight" || (w.Head == w.Embed) != tied {
+				if w.Embed.Name != "model.embed_tokens.weight" || w.Norm.Name != "model.norm.weight" ||
+					(w.Head == w.Embed) != tied {
 					t.Errorf("embedding %s, norm %s, head %s", w.Embed.Name, w.Norm.Name, w.Head.Name)
 				}
 				for l := range w.Blocks {
 					block := reflect.ValueOf(w.Blocks[l])
 					for suffix, field := range fields {
 						p := block.FieldByName(field).Interface().(*Param)
-						missing := strings.HasSuffix(suffix, ".bias") && !c.QKVBias || strings.HasSuffix(suffix, "_norm.weight") && !c.QKNorm
+						missing := strings.HasSuffix(suffix, ".bias") && !c.QKVBias ||
+							strings.HasSuffix(suffix, "_norm.weight") && !c.QKNorm
 						if p == nil || missing {
 							if p != nil || !missing {
 								t.Errorf("layer %d: %s is %v, missing: %v", l, field, p, missing)
@@ -72,7 +74,8 @@ func TestFamilyNamed(t *testing.T) {
 			t.Errorf("%s: %+v, %v; want %+v", name, got, err, want)
 		}
 	}
-	if _, err := FamilyNamed("gpt2"); err == nil || err.Error() != `model_type "gpt2" is not supported; llama, qwen2 and qwen3 are` {
+	if _, err := FamilyNamed("gpt2"); err == nil ||
+		err.Error() != `model_type "gpt2" is not supported; llama, qwen2 and qwen3 are` {
 		t.Errorf("gpt2: %v", err)
 	}
 }

@@ -9,8 +9,8 @@ import (
 )
 
 // bundleKV are the keys and values of a bundle and their gradients: those of the shared segments
-// first, then those of the batch of branches at work. Each list has one matrix per layer, or a single
-// one reused by every layer when nothing outlives the layer.
+// first, then those of the batch of branches at work. Each list has one matrix per layer, or a
+// single one reused by every layer when nothing outlives the layer.
 type bundleKV struct {
 	k, v   []tensor.Mat // Act [shared+batch, kv dim]
 	dk, dv []tensor.Mat // Acc [shared+batch, kv dim]; nil without training
@@ -110,9 +110,9 @@ func (d *Decoder) queries(p *pass, l int) *kernels.Attention {
 	return d.W.attention(p.batch.Queries)
 }
 
-// forwardBatch runs a batch through the blocks, from its tokens to p.out. The activations of the last
-// block stay in the arena, those of the others if they are kept. It returns ctx's error as soon as
-// it sees one between two blocks.
+// forwardBatch runs a batch through the blocks, from its tokens to p.out. The activations of the
+// last block stay in the arena, those of the others if they are kept. It returns ctx's error as
+// soon as it sees one between two blocks.
 func (d *Decoder) forwardBatch(ctx context.Context, p *pass, kv bundleKV) error {
 	d.B.RopeTable(p.cs, p.batch.Pos, d.W.Rotary)
 	d.embedForward(p.x[0], p.batch.Ids)
@@ -138,14 +138,16 @@ func (d *Decoder) forwardBatch(ctx context.Context, p *pass, kv bundleKV) error 
 	return nil
 }
 
-// backwardBatch runs a batch backward: g.dh, the gradient of p.out, becomes that of the first block's
-// input and reaches the embedding, by way of e. Blocks whose activations are gone run forward again;
-// for shared segments the last block is one of them, since the branches came between.
+// backwardBatch runs a batch backward: g.dh, the gradient of p.out, becomes that of the first
+// block's input and reaches the embedding, by way of e. Blocks whose activations are gone run
+// forward again; for shared segments the last block is one of them, since the branches came
+// between.
 //
-// The gradients of shared keys hold what the branches have added. Those of branches begin with zero in
-// each block, since without shared segments all blocks have one matrix. It returns ctx's error as
-// soon as it sees one between two blocks.
-func (d *Decoder) backwardBatch(ctx context.Context, p *pass, kv bundleKV, g *gradients, e embedGradient, shared bool) error {
+// The gradients of shared keys hold what the branches have added. Those of branches begin with zero
+// in each block, since without shared segments all blocks have one matrix. It returns ctx's error
+// as soon as it sees one between two blocks.
+func (d *Decoder) backwardBatch(ctx context.Context, p *pass, kv bundleKV, g *gradients, e embedGradient,
+	shared bool) error {
 	for l := d.W.Layers - 1; l >= 0; l-- {
 		if err := ctx.Err(); err != nil {
 			return err

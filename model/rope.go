@@ -22,7 +22,7 @@ type Rope struct {
 	AttentionFactor float64
 }
 
-// Rotary computes the angular frequencies for heads of dim components.
+// Rotary returns the angular frequencies for heads of dim components, an even number.
 //
 // llama3 keeps frequencies that turn more than HighFreq times within the original context,
 // divides by Factor those that turn less than LowFreq times, and blends between (Llama 3.1
@@ -37,13 +37,15 @@ func (r Rope) Rotary(dim int) (kernels.Rotary, error) {
 		out.InvFreq[j] = math.Pow(r.Theta, -float64(2*j)/float64(dim))
 	}
 	if r.Type != "default" && r.Type != "" && (!(r.Factor >= 1) || r.Original < 1) {
-		return out, fmt.Errorf("rope_scaling %s has factor %g and original_max_position_embeddings %d; both must be at least 1", r.Type, r.Factor, r.Original)
+		return out, fmt.Errorf("rope_scaling %s has factor %g and original_max_position_embeddings %d; "+
+			"both must be at least 1", r.Type, r.Factor, r.Original)
 	}
 	switch r.Type {
 	case "", "default":
 	case "llama3":
 		if !(r.HighFreq > r.LowFreq && r.LowFreq > 0) {
-			return out, fmt.Errorf("rope_scaling llama3 has low_freq_factor %g and high_freq_factor %g; they must be positive and ascending", r.LowFreq, r.HighFreq)
+			return out, fmt.Errorf("rope_scaling llama3 has low_freq_factor %g and high_freq_factor %g; "+
+				"they must be positive and ascending", r.LowFreq, r.HighFreq)
 		}
 		for j, f := range out.InvFreq {
 			turns := float64(r.Original) * f / (2 * math.Pi)
@@ -52,10 +54,12 @@ func (r Rope) Rotary(dim int) (kernels.Rotary, error) {
 		}
 	case "yarn":
 		if !(r.BetaFast >= r.BetaSlow && r.BetaSlow >= 1e-6 && r.BetaFast <= 1e6) {
-			return out, fmt.Errorf("rope_scaling yarn has beta_fast %g and beta_slow %g; they must lie between 1e-6 and 1e6, beta_fast above", r.BetaFast, r.BetaSlow)
+			return out, fmt.Errorf("rope_scaling yarn has beta_fast %g and beta_slow %g; "+
+				"they must lie between 1e-6 and 1e6, beta_fast above", r.BetaFast, r.BetaSlow)
 		}
 		if !(r.AttentionFactor >= 0 && r.AttentionFactor < 1e4) {
-			return out, fmt.Errorf("rope_scaling yarn has attention_factor %g; it must lie between 0 and 10000", r.AttentionFactor)
+			return out, fmt.Errorf("rope_scaling yarn has attention_factor %g; "+
+				"it must lie between 0 and 10000", r.AttentionFactor)
 		}
 		// component is the index whose frequency turns n times within the original context.
 		component := func(n float64) float64 {

@@ -9,12 +9,12 @@ import (
 
 // A Loss turns what the head says of scored tokens into the derivatives of the minimised loss with
 // respect to each log-probability and entropy. It sees no matrix; every objective, from next-token
-// training to GRPO, is such a function. It is called once per batch of branches, then for the shared
-// segments, with all scored tokens that lie there. All four slices have one entry per token.
+// training to GRPO, is such a function. It is called once per batch of branches, then for the
+// shared segments, with all scored tokens that lie there. All four slices have one entry per token.
 type Loss func(scored []forest.ScoredToken, stats []Stat, dLogProb, dEntropy []float32)
 
-// Score computes the statistics of the scored tokens of a forest, in the order of segments. It stops
-// between two layers with ctx's error.
+// Score computes the statistics of the scored tokens of a forest, in the order of segments. It
+// stops between two layers with ctx's error.
 func (d *Decoder) Score(ctx context.Context, f forest.Forest) ([]Stat, error) {
 	l, err := forest.NewLayout(f, d.limits)
 	if err != nil {
@@ -24,9 +24,9 @@ func (d *Decoder) Score(ctx context.Context, f forest.Forest) ([]Stat, error) {
 }
 
 // Step runs a forest forward, asks the loss for its derivatives and runs backward, adding to the
-// gradients of the weights. It returns the statistics of the scored tokens, in the order of segments.
-// It stops between two layers with ctx's error; the gradients then hold a part of the step's and
-// have to be cleared.
+// gradients of the weights. It returns the statistics of the scored tokens, in the order of
+// segments. It stops between two layers with ctx's error; the gradients then hold a part of the
+// step's and have to be cleared.
 func (d *Decoder) Step(ctx context.Context, f forest.Forest, loss Loss) ([]Stat, error) {
 	if !d.W.Trained() {
 		return nil, fmt.Errorf("the weights were loaded without gradients")
@@ -65,8 +65,8 @@ func (d *Decoder) runLayout(ctx context.Context, l *forest.Layout, loss Loss) ([
 	return s.stats, nil
 }
 
-// bundle scores the trees of a bundle and, with a loss, adds their gradients: shared segments forward,
-// branches forward and backward, shared segments backward.
+// bundle scores the trees of a bundle and, with a loss, adds their gradients: shared segments
+// forward, branches forward and backward, shared segments backward.
 func (s *stepState) bundle(ctx context.Context, bundle *forest.Bundle, loss Loss) error {
 	defer s.arena.Release(s.arena.Mark())
 	shared, batch := len(bundle.Shared.Ids), 0
@@ -136,7 +136,8 @@ func (s *stepState) sharedBackward(ctx context.Context, p *pass, kv bundleKV, e 
 
 // branches scores one batch of branches whose keys begin at row base and, with a loss, adds their
 // gradients.
-func (s *stepState) branches(ctx context.Context, batch *forest.Batch, kv bundleKV, base int, e embedGradient, loss Loss) error {
+func (s *stepState) branches(ctx context.Context, batch *forest.Batch, kv bundleKV, base int,
+	e embedGradient, loss Loss) error {
 	if len(batch.Ids) == 0 {
 		s.callLoss(loss, batch)
 		return nil

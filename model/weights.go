@@ -8,7 +8,8 @@ import (
 )
 
 // A Param is one parameter, as matrices of its Shape: what products read and, if it is trained, its
-// gradient, the master copy that the optimizer works on (W itself unless W is bf16) and two moments.
+// gradient, the master copy that the optimizer works on (W itself unless W is bf16) and two
+// moments.
 type Param struct {
 	Shape
 	W            tensor.Mat // Precision.Weight; norms and biases are Acc if that is I8
@@ -16,8 +17,8 @@ type Param struct {
 	M, V         tensor.Mat // as Precision.Moments says; zero if not trained
 }
 
-// A Block is one layer's parameters, of the sizes that blockParams lists; biases and q/k norms are nil
-// in families without.
+// A Block is one layer's parameters, of the sizes that blockParams lists; biases and q/k norms are
+// nil in families without.
 type Block struct {
 	AttnNorm, Q, K, V, O    *Param
 	QBias, KBias, VBias     *Param
@@ -40,7 +41,8 @@ type Weights struct {
 // A Purpose says what weights are mapped for.
 type Purpose uint8
 
-// The purposes. Training adds gradients, moments and, if Precision.Weight is not Acc, master copies.
+// The purposes. Training adds gradients, moments and, if Precision.Weight is not Acc, master
+// copies.
 const (
 	Inference Purpose = iota
 	Training
@@ -72,7 +74,8 @@ func NewWeights(b kernels.Backend, c Config, p Precision, purpose Purpose) (*Wei
 	return w, nil
 }
 
-// allocTraining maps what training takes: gradients in one arena, what the optimizer keeps in another.
+// allocTraining maps what training takes: gradients in one arena, what the optimizer keeps in
+// another.
 func (w *Weights) allocTraining(b kernels.Backend) error {
 	err := w.alloc(b, "gradients", func(q *Param) []field { return []field{{&q.Grad, w.Acc}} })
 	if err != nil {

@@ -10,9 +10,9 @@ import (
 	"spell/kernels"
 )
 
-// group is a prompt of three tokens, an empty segment below it, and three answers: one of the
+// answers is a prompt of three tokens, an empty segment below it, and three answers: one of the
 // prompt, two below the empty segment, of which the second is empty. Then a second tree.
-func group() Forest {
+func answers() Forest {
 	var f Forest
 	root := f.Add(-1, []int32{10, 11, 12}, false)
 	hollow := f.Add(root, nil, true)
@@ -34,7 +34,7 @@ func lay(t *testing.T, f Forest, limits Limits) *Layout {
 }
 
 func TestLayout(t *testing.T) {
-	f := group()
+	f := answers()
 	f[2].Temperature = 0.5
 	f[5].Pos = 7 // a gap before a root
 	got := lay(t, f, Limits{Shared: 3, Batch: 3})
@@ -50,12 +50,14 @@ func TestLayout(t *testing.T) {
 				Queries: []kernels.Query{
 					{Row: 0, Len: 2, Spans: []kernels.Span{prompt, {Row: 3, Len: 2}}},
 					{Row: 2, Len: 1, Spans: []kernels.Span{prompt, {Row: 5, Len: 1}}}},
-				LiveRows: []int32{0}, LastQueries: []kernels.Query{{Row: 0, Len: 1, Spans: []kernels.Span{prompt, {Row: 3, Len: 1}}}},
+				LiveRows:    []int32{0},
+				LastQueries: []kernels.Query{{Row: 0, Len: 1, Spans: []kernels.Span{prompt, {Row: 3, Len: 1}}}},
 				PredictRows: []int32{0}, Predicted: []int32{1}, ScoredHere: []int32{0, 1, 2},
 			}, {
 				Ids: []int32{40, 41}, Pos: []int32{7, 8},
-				Queries:  []kernels.Query{{Row: 0, Len: 2, Spans: []kernels.Span{{Row: 3, Len: 2}}}},
-				LiveRows: []int32{0}, LastQueries: []kernels.Query{{Row: 0, Len: 1, Spans: []kernels.Span{{Row: 3, Len: 1}}}},
+				Queries:     []kernels.Query{{Row: 0, Len: 2, Spans: []kernels.Span{{Row: 3, Len: 2}}}},
+				LiveRows:    []int32{0},
+				LastQueries: []kernels.Query{{Row: 0, Len: 1, Spans: []kernels.Span{{Row: 3, Len: 1}}}},
 				PredictRows: []int32{0}, Predicted: []int32{3}, ScoredHere: []int32{3},
 			}},
 		}},
@@ -71,11 +73,12 @@ func TestLayout(t *testing.T) {
 	}
 }
 
-// TestLayoutLimits: trees share a bundle while their shared segments fit, and what can never fit is an error.
+// TestLayoutLimits: trees share a bundle while their shared segments fit, and what can never fit is
+// an error.
 func TestLayoutLimits(t *testing.T) {
 	var f Forest
 	for range 5 {
-		f.Append(group())
+		f.Append(answers())
 	}
 	for shared, bundles := range map[int]int{3: 5, 5: 5, 6: 3, 9: 2, 15: 1} {
 		if l := lay(t, f, Limits{Shared: shared, Batch: 2}); len(l.Bundles) != bundles {
@@ -89,9 +92,9 @@ func TestLayoutLimits(t *testing.T) {
 	}
 }
 
-// TestLayoutAgainstPaths holds every row of a larger forest, with gaps between positions, empty segments and
-// several roots, against its definition: the keys of a query are the tokens of the path from the root, a
-// scored token follows its row in it, and a live row sees what it saw.
+// TestLayoutAgainstPaths holds every row of a larger forest, with gaps between positions, empty
+// segments and several roots, against its definition: the keys of a query are the tokens of the
+// path from the root, a scored token follows its row in it, and a live row sees what it saw.
 func TestLayoutAgainstPaths(t *testing.T) {
 	var f Forest
 	id := int32(0)
@@ -171,7 +174,8 @@ func TestLayoutAgainstPaths(t *testing.T) {
 					s := l.Scored[k]
 					c := context(s.Target)
 					if predicted[k] || on[p.PredictRows[i]] != c[len(c)-2] {
-						t.Errorf("scored token %d is predicted by %d, twice: %v", s.Target, on[p.PredictRows[i]], predicted[k])
+						t.Errorf("scored token %d is predicted by %d, twice: %v", s.Target, on[p.PredictRows[i]],
+							predicted[k])
 					}
 					predicted[k] = true
 				}
@@ -189,13 +193,14 @@ func TestLayoutAgainstPaths(t *testing.T) {
 			}
 		}
 		if rows != f.Tokens() || len(predicted) != want || len(owned) != want || len(l.Scored) != want {
-			t.Errorf("%d rows, %d predicted, %d owned, %d scored; want %d and %d", rows, len(predicted), len(owned), len(l.Scored), f.Tokens(), want)
+			t.Errorf("%d rows, %d predicted, %d owned, %d scored; want %d and %d",
+				rows, len(predicted), len(owned), len(l.Scored), f.Tokens(), want)
 		}
 	}
 }
 
 func TestShape(t *testing.T) {
-	f := group()
+	f := answers()
 	if n := f.Tokens(); n != 8 {
 		t.Errorf("%d tokens", n)
 	}
@@ -206,7 +211,8 @@ func TestShape(t *testing.T) {
 		t.Errorf("trees %v, want %v", got, want)
 	}
 	g := Forest{{Parent: -1, Tokens: []int32{1}}}
-	if base := g.Append(f); base != 1 || !slices.Equal(g.Trees(), [][2]int{{0, 1}, {1, 6}, {6, 7}}) || g[4].Parent != 2 {
+	if base := g.Append(f); base != 1 || !slices.Equal(g.Trees(), [][2]int{{0, 1}, {1, 6}, {6, 7}}) ||
+		g[4].Parent != 2 {
 		t.Errorf("appended at %d: %+v", base, g)
 	}
 	if f[1].Parent != 0 {
@@ -258,7 +264,8 @@ func TestValidate(t *testing.T) {
 	}
 }
 
-// TestGraft: shared segments that two trees have in common are there once; branches and scored segments never are.
+// TestGraft: shared segments that two trees have in common are there once; branches and scored
+// segments never are.
 func TestGraft(t *testing.T) {
 	tree := func(documents, question []int32, answers ...[]int32) Forest {
 		var f Forest

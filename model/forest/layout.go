@@ -117,7 +117,8 @@ func (b *builder) score(i int) {
 	}
 	for j, t := range s.Tokens {
 		if j > 0 || b.follows(i) {
-			b.layout.Scored = append(b.layout.Scored, ScoredToken{Target: t, InvTemp: inv, Segment: int32(i), Index: int32(j)})
+			b.layout.Scored = append(b.layout.Scored,
+				ScoredToken{Target: t, InvTemp: inv, Segment: int32(i), Index: int32(j)})
 		}
 	}
 }

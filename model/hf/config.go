@@ -1,5 +1,6 @@
 // Package hf reads and writes Hugging Face model directories: config.json and safetensors, single
-// or sharded; of generation_config.json it reads the end tokens. A directory it writes loads anywhere.
+// or sharded; of generation_config.json it reads the end tokens. A directory it writes loads
+// anywhere.
 package hf
 
 import (
@@ -43,6 +44,7 @@ type configFile struct {
 	Quantization  map[string]any `json:"quantization_config,omitempty"`
 }
 
+// scalingFile is rope_scaling, or rope_parameters, which has the base, too.
 type scalingFile struct {
 	Theta           *float64 `json:"rope_theta,omitempty"`
 	Type            string   `json:"rope_type"`
@@ -58,7 +60,7 @@ type scalingFile struct {
 	MScaleAllDim    *float64 `json:"mscale_all_dim,omitempty"`
 }
 
-// tokenIDs is one id, a list of ids, or null.
+// tokenIDs are the ids of a field that holds one, a list, or null.
 type tokenIDs []int32
 
 func (t *tokenIDs) UnmarshalJSON(b []byte) error {
@@ -91,14 +93,14 @@ func (t tokenIDs) MarshalJSON() ([]byte, error) {
 	return json.Marshal([]int32(t))
 }
 
-// ReadConfig reads dir/config.json, and the end tokens of dir/generation_config.json where
-// there is one.
+// ReadConfig reads dir/config.json, and the end tokens of dir/generation_config.json if there is
+// one.
 func ReadConfig(dir string) (model.Config, error) {
 	c, _, err := readConfig(dir)
 	return c, err
 }
 
-// readConfig is ReadConfig that also says what parseConfig does.
+// readConfig does what ReadConfig does and also reports whether the file rules out a tied head.
 func readConfig(dir string) (c model.Config, untied bool, err error) {
 	path := filepath.Join(dir, "config.json")
 	raw, err := os.ReadFile(path)
@@ -133,13 +135,13 @@ func readConfig(dir string) (c model.Config, untied bool, err error) {
 	return c, untied, nil
 }
 
-// ParseConfig reads a config.json. It refuses by name what this decoder does not compute.
+// ParseConfig reads the text of a config.json. The error names what this decoder does not compute.
 func ParseConfig(raw []byte) (model.Config, error) {
 	c, _, err := parseConfig(raw)
 	return c, err
 }
 
-// parseConfig is ParseConfig that also says whether the file rules out a tied head in words.
+// parseConfig does what ParseConfig does and also reports whether the file rules out a tied head.
 func parseConfig(raw []byte) (c model.Config, untied bool, err error) {
 	var f configFile
 	if err := json.Unmarshal(raw, &f); err != nil {
@@ -149,7 +151,7 @@ func parseConfig(raw []byte) (c model.Config, untied bool, err error) {
 	return c, !or(f.Tied, true), err
 }
 
-// config is the decoder that f describes.
+// config returns the decoder that f describes.
 func (f *configFile) config() (model.Config, error) {
 	family, err := model.FamilyNamed(f.ModelType)
 	if err != nil {
@@ -161,7 +163,8 @@ func (f *configFile) config() (model.Config, error) {
 	case f.MLPBias:
 		return model.Config{}, errors.New("mlp_bias is not supported")
 	case f.Sliding:
-		return model.Config{}, errors.New("use_sliding_window is not supported; set it to false to attend to everything")
+		return model.Config{}, errors.New("use_sliding_window is not supported; " +
+			"set it to false to attend to everything")
 	case slices.ContainsFunc(f.LayerTypes, func(t string) bool { return t != "full_attention" }):
 		return model.Config{}, errors.New("layer_types other than full_attention are not supported")
 	case f.AttentionBias && !family.QKVBias:
@@ -181,7 +184,8 @@ func (f *configFile) config() (model.Config, error) {
 		c.HeadDim = *f.HeadDim
 	case f.Heads > 0:
 		if f.Hidden%f.Heads != 0 {
-			return c, fmt.Errorf("hidden_size %d is no multiple of num_attention_heads %d and there is no head_dim", f.Hidden, f.Heads)
+			return c, fmt.Errorf("hidden_size %d is no multiple of num_attention_heads %d and there is no head_dim",
+				f.Hidden, f.Heads)
 		}
 		c.HeadDim = f.Hidden / f.Heads
 	}
@@ -194,7 +198,8 @@ func (f *configFile) config() (model.Config, error) {
 	}
 	if scaling != nil && scaling.Theta != nil {
 		if theta != nil && *theta != *scaling.Theta {
-			return c, fmt.Errorf("rope_theta is %g and, in the scaling of the positions, %g; keep one", *theta, *scaling.Theta)
+			return c, fmt.Errorf("rope_theta is %g and, in the scaling of the positions, %g; keep one",
+				*theta, *scaling.Theta)
 		}
 		theta = scaling.Theta
 	}
@@ -204,6 +209,7 @@ func (f *configFile) config() (model.Config, error) {
 	return c, c.Validate()
 }
 
+// rope returns the position embedding that s, which may be nil, makes of a base and a context.
 func (s *scalingFile) rope(theta float64, context int) (model.Rope, error) {
 	r := model.Rope{Theta: theta, Type: "default"}
 	if s == nil {
@@ -263,6 +269,7 @@ func MarshalConfig(c *model.Config, dtype string) ([]byte, error) {
 	return json.MarshalIndent(f, "", "  ")
 }
 
+// or returns what p points to, or otherwise.
 func or[T any](p *T, otherwise T) T {
 	if p == nil {
 		return otherwise

@@ -77,7 +77,8 @@ var accepted = []struct {
 		}},
 	{"yarn in the older spelling, every field", `{"rope_scaling": {"type": "yarn", "factor": 4.0, "beta_fast": 16, "beta_slow": 2, "attention_factor": 1.25}}`,
 		func(c *model.Config) {
-			c.Rope = model.Rope{Theta: 1e4, Type: "yarn", Factor: 4, Original: 4096, BetaFast: 16, BetaSlow: 2, AttentionFactor: 1.25}
+			c.Rope = model.Rope{Theta: 1e4, Type: "yarn", Factor: 4, Original: 4096, BetaFast: 16, BetaSlow: 2,
+				AttentionFactor: 1.25}
 		}},
 	{"default scaling", `{"rope_scaling": {"rope_type": "default", "factor": 3}}`, func(*model.Config) {}},
 	{"rope_parameters", `{"rope_theta": null, "rope_parameters": {"rope_theta": 1000000.0, "rope_type": "default"}}`, func(c *model.Config) { c.Rope.Theta = 1e6 }},
@@ -265,7 +266,8 @@ func TestGenerationConfig(t *testing.T) {
 	} {
 		dir := t.TempDir()
 		path := filepath.Join(dir, "generation_config.json")
-		for name, text := range map[string]string{"config.json": string(with(t, `{}`)), "generation_config.json": c.text} {
+		for name, text := range map[string]string{"config.json": string(with(t, `{}`)),
+			"generation_config.json": c.text} {
 			if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o666); err != nil {
 				t.Fatal(err)
 			}
@@ -274,12 +276,14 @@ func TestGenerationConfig(t *testing.T) {
 		switch {
 		case c.err == "" && (err != nil || !reflect.DeepEqual(got.EOS, c.eos)):
 			t.Errorf("%s: end tokens %v, error %v; want %v", c.text, got.EOS, err, c.eos)
-		case c.err != "" && (err == nil || !strings.HasPrefix(err.Error(), path) || !strings.Contains(err.Error(), c.err)):
+		case c.err != "" && (err == nil || !strings.HasPrefix(err.Error(), path) ||
+			!strings.Contains(err.Error(), c.err)):
 			t.Errorf("%s: error %v; want %q", c.text, err, c.err)
 		}
 	}
 	dir := filepath.Join(t.TempDir(), "none")
-	if _, err := ReadConfig(dir); err == nil || !strings.Contains(err.Error(), dir+" is not a Hugging Face model directory") {
+	if _, err := ReadConfig(dir); err == nil ||
+		!strings.Contains(err.Error(), dir+" is not a Hugging Face model directory") {
 		t.Errorf("error is %v", err)
 	}
 }

@@ -9,8 +9,8 @@ import (
 	"spell/tensor"
 )
 
-// TestInt8 loads a saved model with int8 weights: matrices within half a step of the largest number of
-// a run, norms and biases as they are.
+// TestInt8 loads a saved model with int8 weights: matrices within half a step of the largest number
+// of a run, norms and biases as they are.
 func TestInt8(t *testing.T) {
 	b := backend(t)
 	for _, typ := range []tensor.DType{tensor.F32, tensor.BF16} {

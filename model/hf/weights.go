@@ -19,8 +19,8 @@ import (
 // weightsFile is where Save writes weights; Load also reads shards.
 const weightsFile = "model.safetensors"
 
-// Load reads the model in dir into the memory of b. It refuses by name a tensor that is missing, does
-// not belong to the model, or has another shape than config.json makes it.
+// Load reads the model in dir into the memory of b. It refuses by name a tensor that is missing,
+// does not belong to the model, or has another shape than config.json makes it.
 func Load(b kernels.Backend, dir string, p model.Precision, purpose model.Purpose) (*model.Weights, error) {
 	files, c, err := open(dir)
 	if err != nil {
@@ -30,9 +30,9 @@ func Load(b kernels.Backend, dir string, p model.Precision, purpose model.Purpos
 	return load(b, files, dir, c, p, purpose)
 }
 
-// Verify checks that the model in dir is whole: config.json can be used, the headers of the weights fit
-// the sizes of their files, and there is each tensor that config.json asks for, in its shape. It does
-// not read the tensors. It returns the configuration.
+// Verify checks that the model in dir is whole: config.json can be used, the headers of the weights
+// fit the sizes of their files, and there is each tensor that config.json asks for, in its shape.
+// It does not read the tensors. It returns the configuration.
 func Verify(dir string) (model.Config, error) {
 	files, c, err := open(dir)
 	if err != nil {
@@ -54,13 +54,14 @@ func open(dir string) (*safetensors.Model, model.Config, error) {
 	}
 	if _, ok := files.Info("lm_head.weight"); !ok && untied {
 		files.Close()
-		return nil, c, fmt.Errorf("%s: config.json sets tie_word_embeddings to false, and the weights hold no lm_head.weight; set it to true or restore the tensor", dir)
+		return nil, c, fmt.Errorf("%s: config.json sets tie_word_embeddings to false, and the weights hold no "+
+			"lm_head.weight; set it to true or restore the tensor", dir)
 	}
 	return files, c, nil
 }
 
-// Stored returns the precision that takes the weights in dir as they are and computes in f32: the bits
-// of F32, in half its memory if all of them are bf16.
+// Stored returns the precision that takes the weights in dir as they are and computes in f32: the
+// bits of F32, in half its memory if all of them are bf16.
 func Stored(dir string) (model.Precision, error) {
 	files, err := safetensors.OpenModel(dir)
 	if err != nil {
@@ -78,7 +79,8 @@ func Stored(dir string) (model.Precision, error) {
 }
 
 // load reads weights that are open into the memory of b.
-func load(b kernels.Backend, files safetensors.Source, dir string, c model.Config, p model.Precision, purpose model.Purpose) (*model.Weights, error) {
+func load(b kernels.Backend, files safetensors.Source, dir string, c model.Config, p model.Precision,
+	purpose model.Purpose) (*model.Weights, error) {
 	if err := match(files, dir, &c); err != nil {
 		return nil, err
 	}
@@ -101,8 +103,9 @@ func load(b kernels.Backend, files safetensors.Source, dir string, c model.Confi
 	return w, nil
 }
 
-// match returns an error unless the tensors that are there are those the configuration wants, by name
-// and shape. It settles a tied head if config.json does not: a checkpoint without lm_head is tied.
+// match returns an error unless the tensors that are there are those the configuration wants, by
+// name and shape. It settles a tied head if config.json does not: a checkpoint without lm_head is
+// tied.
 func match(files safetensors.Source, dir string, c *model.Config) error {
 	if _, ok := files.Info("lm_head.weight"); !ok {
 		c.Tied = true
@@ -115,19 +118,22 @@ func match(files safetensors.Source, dir string, c *model.Config) error {
 			return fmt.Errorf("%s: the weights hold no tensor %s, which its config.json asks for", dir, s.Name)
 		}
 		if shape := stored(s); !slices.Equal(info.Shape, shape) {
-			return fmt.Errorf("%s: tensor %s has shape %v, and config.json makes it %v", files.Path(s.Name), s.Name, info.Shape, shape)
+			return fmt.Errorf("%s: tensor %s has shape %v, and config.json makes it %v",
+				files.Path(s.Name), s.Name, info.Shape, shape)
 		}
 	}
 	for _, name := range files.Names() {
 		if !wanted[name] && !strings.HasSuffix(name, "rotary_emb.inv_freq") {
-			return fmt.Errorf("%s: tensor %s has no place in a %s model as config.json describes it", files.Path(name), name, c.Family)
+			return fmt.Errorf("%s: tensor %s has no place in a %s model as config.json describes it",
+				files.Path(name), name, c.Family)
 		}
 	}
 	return nil
 }
 
-// SaveIndex writes model.safetensors.index.json into dir, where Save has written w in type t. Loaders
-// that take any *.safetensors for weights then read model.safetensors alone, whatever else is there.
+// SaveIndex writes model.safetensors.index.json into dir, where Save has written w in type t.
+// Loaders that take any *.safetensors for weights then read model.safetensors alone, whatever else
+// is there.
 func SaveIndex(w *model.Weights, dir string, t tensor.DType) error {
 	var index struct {
 		Metadata struct {
@@ -153,7 +159,8 @@ func Save(b kernels.Backend, w *model.Weights, dir string, t tensor.DType) error
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return err
 	}
-	raw, err := MarshalConfig(&w.Config, map[tensor.DType]string{tensor.BF16: "bfloat16", tensor.F32: "float32", tensor.F16: "float16"}[t])
+	names := map[tensor.DType]string{tensor.BF16: "bfloat16", tensor.F32: "float32", tensor.F16: "float16"}
+	raw, err := MarshalConfig(&w.Config, names[t])
 	if err != nil {
 		return err
 	}
@@ -185,10 +192,10 @@ func Tensors(b kernels.Backend, w *model.Weights, t tensor.DType) []safetensors.
 	return list
 }
 
-// Tensor returns a matrix in a backend's memory as a tensor to be written in type t under that name and
-// shape. It is read when its turn comes.
+// Tensor returns a matrix in a backend's memory as a tensor to be written in type t under that name
+// and shape. It is read when its turn comes.
 func Tensor(b kernels.Backend, name string, m tensor.Mat, shape []int, t tensor.DType) safetensors.Tensor {
-	return safetensors.Tensor{Name: name, DType: safetensors.DTypeName(t), Shape: shape, Write: func(out io.Writer) error {
+	write := func(out io.Writer) error {
 		var v []float32
 		for from, to := range kernels.Pieces(m.Rows, m.Cols) {
 			n := (to - from) * m.Cols
@@ -199,5 +206,6 @@ func Tensor(b kernels.Backend, name string, m tensor.Mat, shape []int, t tensor.
 			}
 		}
 		return nil
-	}}
+	}
+	return safetensors.Tensor{Name: name, DType: safetensors.DTypeName(t), Shape: shape, Write: write}
 }

@@ -81,7 +81,8 @@ func TestSaveLoad(t *testing.T) {
 		for _, family := range []string{"llama", "qwen2", "qwen3"} {
 			for _, tied := range []bool{true, false} {
 				for _, purpose := range []model.Purpose{model.Training, model.Inference} {
-					t.Run(fmt.Sprintf("%s as %v/%s/tied=%v/trained=%v", c.precision.Name, c.dtype, family, tied, purpose == model.Training), func(t *testing.T) {
+					t.Run(fmt.Sprintf("%s as %v/%s/tied=%v/trained=%v", c.precision.Name, c.dtype, family, tied,
+						purpose == model.Training), func(t *testing.T) {
 						dir := filepath.Join(t.TempDir(), "new", "model")
 						w := random(t, b, small(family, tied), c.precision, purpose)
 						if err := Save(b, w, dir, c.dtype); err != nil {
@@ -275,7 +276,8 @@ func TestTie(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			said := bytes.Replace(raw, []byte(`"tie_word_embeddings": false`), []byte(`"tie_word_embeddings": `+c.word), 1)
+			said := bytes.Replace(raw, []byte(`"tie_word_embeddings": false`),
+				[]byte(`"tie_word_embeddings": `+c.word), 1)
 			if err := os.WriteFile(path, said, 0o666); err != nil {
 				t.Fatal(err)
 			}

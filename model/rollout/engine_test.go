@@ -102,7 +102,8 @@ func TestGreedy(t *testing.T) {
 	with := func(s Sampling) Request {
 		return Request{Prompt: f, Branches: []Branch{{N: 2, MaxTokens: 20, Sampling: s}}, Key: 3}
 	}
-	res := generate(t, e, with(Sampling{TopP: 1}), with(Sampling{Temperature: 0.9, TopP: 1, TopK: 1}), with(Sampling{Temperature: 2, TopP: 1e-9}))
+	res := generate(t, e, with(Sampling{TopP: 1}), with(Sampling{Temperature: 0.9, TopP: 1, TopK: 1}),
+		with(Sampling{Temperature: 2, TopP: 1e-9}))
 	d, err := model.NewScorer(b, w, forest.Limits{Batch: 64})
 	if err != nil {
 		t.Fatal(err)
@@ -216,8 +217,8 @@ func allFree(t *testing.T, e *Engine, pages int, when string) {
 	}
 }
 
-// TestCancelBetweenLayers: a call cancelled in the midst of a pass leaves an engine that gives what a
-// fresh one gives.
+// TestCancelBetweenLayers: a call cancelled in the midst of a pass leaves an engine that gives what
+// a fresh one gives.
 func TestCancelBetweenLayers(t *testing.T) {
 	b := cpuBackend(t)
 	w := tiny(t, b, model.F32)
@@ -328,7 +329,7 @@ func TestRefused(t *testing.T) {
 		"temperature -1":                          {Prompt: prompt(3), Branches: []Branch{{N: 1, MaxTokens: 1, Sampling: Sampling{Temperature: -1, TopP: 1}}}},
 		"temperature NaN":                         {Prompt: prompt(3), Branches: []Branch{{N: 1, MaxTokens: 1, Sampling: Sampling{Temperature: float32(math.NaN()), TopP: 1}}}},
 		"top-p 0":                                 {Prompt: prompt(3), Branches: []Branch{{N: 1, MaxTokens: 1, Sampling: Sampling{Temperature: 1}}}},
-		"drop answers has 2 leaves":               {Prompt: prompt(3), Branches: append(good.Branches, good.Branches...), StopEarly: func([]int32) bool { return true }},
+		"drop answers has 2 branches":             {Prompt: prompt(3), Branches: append(good.Branches, good.Branches...), StopEarly: func([]int32) bool { return true }},
 		"temperature +Inf":                        {Prompt: prompt(3), Branches: []Branch{{N: 1, MaxTokens: 1, Sampling: Sampling{Temperature: float32(math.Inf(1)), TopP: 1}}}},
 		"segment 0 of the prompt is to be scored": {Prompt: forest.Forest{{Parent: -1, Tokens: []int32{1, 2}, Scored: true}}, Branches: good.Branches},
 		"token 5000; the vocabulary has 111":      {Prompt: forest.Forest{{Parent: -1, Tokens: []int32{5000}}}, Branches: good.Branches},
@@ -342,7 +343,8 @@ func TestRefused(t *testing.T) {
 	full := Request{Prompt: prompt(6 * pageRows), Branches: []Branch{{N: 15, MaxTokens: pageRows + 1, Sampling: ok}}}
 	over := full
 	over.Prompt = prompt(6*pageRows + 1)
-	if _, err := e.Generate(context.Background(), []Request{over}); err == nil || !strings.Contains(err.Error(), "the cache holds 2304") {
+	if _, err := e.Generate(context.Background(), []Request{over}); err == nil ||
+		!strings.Contains(err.Error(), "the cache holds 2304") {
 		t.Errorf("error %v of a request that takes a page more than there are", err)
 	}
 	if r := generate(t, e, full, full); len(r) != 2 || len(r[1].Answers) != 15 {
@@ -370,8 +372,9 @@ func TestGuarded(t *testing.T) {
 	}
 }
 
-// TestCommonPrefix: what requests have in common at the beginning of their prompts is read once, even where
-// the cache has no room for it twice, and changes no answer; what nobody uses any more is given back, not before.
+// TestCommonPrefix: what requests have in common at the beginning of their prompts is read once,
+// even where the cache has no room for it twice, and changes no answer; what nobody uses any more
+// is given back, not before.
 func TestCommonPrefix(t *testing.T) {
 	b := cpuBackend(t)
 	w := tiny(t, b, model.F32)
@@ -386,7 +389,8 @@ func TestCommonPrefix(t *testing.T) {
 		var f forest.Forest
 		at := f.Chain(-1, documents, documents[:3+i%2], []int32{int32(20 + i), 4, 5}) // two sorts share more
 		asked += len(f[2].Tokens)
-		reqs = append(reqs, Request{Prompt: f, Key: uint64(i), Branches: []Branch{{Segment: at, N: 2, MaxTokens: 6 + 3*i, Sampling: Sampling{Temperature: 1, TopP: 1}}}})
+		reqs = append(reqs, Request{Prompt: f, Key: uint64(i),
+			Branches: []Branch{{Segment: at, N: 2, MaxTokens: 6 + 3*i, Sampling: Sampling{Temperature: 1, TopP: 1}}}})
 	}
 	var alone []Result
 	for _, r := range reqs {
@@ -409,16 +413,18 @@ func TestCommonPrefix(t *testing.T) {
 			t.Errorf("%d pages: %d prompt tokens were read, want %d", c.pages, read, want)
 		}
 		if len(e.pages.free) != c.pages || len(e.shared) != 0 {
-			t.Errorf("%d of %d pages are free at the end, %d runs are shared", len(e.pages.free), c.pages, len(e.shared))
+			t.Errorf("%d of %d pages are free at the end, %d segments are shared", len(e.pages.free), c.pages,
+				len(e.shared))
 		}
 	}
 }
 
-// TestFewRows: passes of any number of rows have the room they need, also where a row is large beside the granules of
-// an arena.
+// TestFewRows: passes of any number of rows have the room they need, also where a row is large
+// beside the granules of an arena.
 func TestFewRows(t *testing.T) {
 	b := cpuBackend(t)
-	c := model.Config{Family: "qwen2", Vocab: 111, Hidden: 128, FF: 4864, Layers: 2, Heads: 2, KVHeads: 1, HeadDim: 64, QKVBias: true, Tied: true,
+	c := model.Config{Family: "qwen2", Vocab: 111, Hidden: 128, FF: 4864, Layers: 2, Heads: 2, KVHeads: 1,
+		HeadDim: 64, QKVBias: true, Tied: true,
 		NormEps: 1e-6, Context: 256, Rope: model.Rope{Theta: 1e4, Type: "default"}, BOS: -1}
 	for _, p := range []model.Precision{model.F32, model.BF16, model.Int8} {
 		w, err := model.NewWeights(b, c, p, model.Inference)

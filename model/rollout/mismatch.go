@@ -10,8 +10,8 @@ import (
 	"spell/model/forest"
 )
 
-// A Mismatch says how far apart two log-probabilities of the same tokens are: as the sampler saw them,
-// and as other weights score them. With the same weights it is 0.
+// A Mismatch says how far apart two log-probabilities of the same tokens are: as the sampler saw
+// them, and as other weights score them. It is 0 if the weights are the same.
 type Mismatch struct {
 	Tokens  int
 	Sum     float64 // of |Δ log p|, nats
@@ -26,24 +26,25 @@ func (m *Mismatch) Add(a, b float32) {
 	m.Largest = max(m.Largest, d)
 }
 
-// Mean is the mean |Δ log p|, 0 of no tokens.
+// Mean returns the mean |Δ log p|, 0 of no tokens.
 func (m Mismatch) Mean() float64 { return m.Sum / float64(max(m.Tokens, 1)) }
 
 func (m Mismatch) String() string {
 	return fmt.Sprintf("mean |Δ log p| %.4f, largest %.4f over %d tokens", m.Mean(), m.Largest, m.Tokens)
 }
 
-// Compare scores the answers of results with w, in batches of about that many tokens, and compares with
-// what was recorded when they were sampled.
-func Compare(ctx context.Context, b kernels.Backend, w *model.Weights, results []Result, tokens int) (m Mismatch, err error) {
-	room := forest.Limits{Batch: tokens}
+// Compare scores the answers of results with w, in batches of that many tokens or of the longest
+// answer, and compares with what was recorded when they were sampled.
+func Compare(ctx context.Context, b kernels.Backend, w *model.Weights, results []Result, tokens int) (
+	m Mismatch, err error) {
+	limits := forest.Limits{Batch: tokens}
 	for _, r := range results {
-		room.Shared = max(room.Shared, r.Forest.SharedTokens())
+		limits.Shared = max(limits.Shared, r.Forest.SharedTokens())
 		for _, a := range r.Answers {
-			room.Batch = max(room.Batch, len(a.LogProbs))
+			limits.Batch = max(limits.Batch, len(a.LogProbs))
 		}
 	}
-	d, err := model.NewScorer(b, w, room)
+	d, err := model.NewScorer(b, w, limits)
 	if err != nil {
 		return m, err
 	}

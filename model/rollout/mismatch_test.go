@@ -8,8 +8,8 @@ import (
 	"spell/model"
 )
 
-// TestCompare: the weights that sampled agree with themselves to the bit, in passes of any size, and int8
-// weights made of the same numbers nearly.
+// TestCompare: the weights that sampled agree with themselves to the bit, in passes of any size,
+// and int8 weights made of the same numbers nearly.
 func TestCompare(t *testing.T) {
 	b, err := cpu.New(cpu.Options{Workers: 2})
 	if err != nil {
@@ -33,8 +33,10 @@ func TestCompare(t *testing.T) {
 		}
 	}
 	for _, size := range []int{1, 300, 1 << 20} {
-		if m, err := Compare(context.Background(), b, q, results, size); err != nil || m.Tokens != tokens || m.Largest != 0 || m.Sum != 0 {
-			t.Errorf("passes of %d tokens: the weights that sampled %d tokens score them as %+v (%v)", size, tokens, m, err)
+		if m, err := Compare(context.Background(), b, q, results, size); err != nil || m.Tokens != tokens ||
+			m.Largest != 0 || m.Sum != 0 {
+			t.Errorf("passes of %d tokens: the weights that sampled %d tokens score them as %+v (%v)", size, tokens,
+				m, err)
 		}
 	}
 	m, err := Compare(context.Background(), b, w, results, 300)

@@ -8,12 +8,12 @@ import (
 	"spell/model/forest"
 )
 
-// pageRows is the number of cache rows in a page: one run of keys of the attention kernels, so
-// that keys in pages give the same bits as keys in one piece.
+// pageRows is the number of cache rows in a page: as many keys as the attention kernels sum at a
+// time, so that keys in pages give the same bits as keys in one piece.
 const pageRows = kernels.KeyBlock
 
 // pages hands out the cache in pages.
-type pages struct{ free []int32 }
+type pages struct{ free []int32 } // numbers of the pages that nobody has
 
 func newPages(n int) *pages {
 	p := &pages{free: make([]int32, n)}
@@ -23,6 +23,7 @@ func newPages(n int) *pages {
 	return p
 }
 
+// take hands out n pages; there must be as many.
 func (p *pages) take(n int) []int32 {
 	at := len(p.free) - n
 	out := append([]int32(nil), p.free[at:]...)
@@ -30,21 +31,23 @@ func (p *pages) take(n int) []int32 {
 	return out
 }
 
+// give takes pages back.
 func (p *pages) give(back []int32) { p.free = append(p.free, back...) }
 
-// pagesFor is the number of pages that hold n tokens.
+// pagesFor returns the number of pages that hold n tokens.
 func pagesFor(n int) int { return (n + pageRows - 1) / pageRows }
 
-// A run is the cached part of one segment: n tokens read so far, in its own pages. Requests whose prompts
-// begin with the same segments share the runs of those that no answer continues.
+// A segmentKV is the keys and values of one segment, in its own pages. Requests whose prompts begin
+// with the same segments share those of segments that no answer continues.
 type segmentKV struct {
 	pages []int32
-	n     int32
-	key   [sha256.Size]byte // of the tokens and positions from the root to its end
-	users int               // requests; 0 of a run that cannot be shared
+	n     int32             // tokens read so far
+	key   [sha256.Size]byte // see pathKey
+	users int               // requests that use it; 0 if it cannot be shared
 }
 
-// pathKey is the key of a segment that follows one with the key before.
+// pathKey returns a hash of the tokens and positions from the root to the end of s, whose parent
+// has the key before.
 func pathKey(before [sha256.Size]byte, s *forest.Segment) [sha256.Size]byte {
 	h := sha256.New()
 	h.Write(before[:])
@@ -57,13 +60,13 @@ func pathKey(before [sha256.Size]byte, s *forest.Segment) [sha256.Size]byte {
 	return [sha256.Size]byte(h.Sum(nil))
 }
 
-// slot is the cache row of token i.
-func (r *segmentKV) slot(i int32) int32 { return r.pages[i/pageRows]*pageRows + i%pageRows }
+// slot returns the cache row of token i.
+func (kv *segmentKV) slot(i int32) int32 { return kv.pages[i/pageRows]*pageRows + i%pageRows }
 
-// spans are the cache rows of the tokens read so far, appended to dst.
-func (r *segmentKV) spans(dst []kernels.Span) []kernels.Span {
-	for i := int32(0); i < r.n; i += pageRows {
-		dst = append(dst, kernels.Span{Row: r.slot(i), Len: min(pageRows, r.n-i)})
+// spans appends the cache rows of the tokens read so far to dst.
+func (kv *segmentKV) spans(dst []kernels.Span) []kernels.Span {
+	for i := int32(0); i < kv.n; i += pageRows {
+		dst = append(dst, kernels.Span{Row: kv.slot(i), Len: min(pageRows, kv.n-i)})
 	}
 	return dst
 }

@@ -44,26 +44,30 @@ func requests(n, maxTokens int, groups ...int) []Request {
 		q := f.Add(doc, text(1+r.Intn(20)), false)
 		f[q].Pos += int32(r.Intn(2) * 7)
 		s := Sampling{Temperature: 0.5 + float32(i%3)*0.35, TopP: 0.95}
-		reqs[i] = Request{Prompt: f, Key: uint64(i), Branches: []Branch{{Segment: q, N: groups[i%len(groups)], MaxTokens: maxTokens, Sampling: s}}}
+		reqs[i] = Request{Prompt: f, Key: uint64(i),
+			Branches: []Branch{{Segment: q, N: groups[i%len(groups)], MaxTokens: maxTokens, Sampling: s}}}
 		if i%3 == 0 {
 			q2 := reqs[i].Prompt.Add(doc, text(3), false)
-			reqs[i].Branches = append(reqs[i].Branches, Branch{Segment: q2, N: 2, MaxTokens: 1 + maxTokens/2, Sampling: Sampling{TopP: 1, Temperature: 1, TopK: 40}})
+			reqs[i].Branches = append(reqs[i].Branches, Branch{Segment: q2, N: 2, MaxTokens: 1 + maxTokens/2,
+				Sampling: Sampling{TopP: 1, Temperature: 1, TopK: 40}})
 		}
 	}
 	return reqs
 }
 
 // TestScoredBits: the log-probability recorded with a sampled token equals, bit for bit, what
-// scoring the returned forest gives it, for 10,000 tokens and more, in groups of 1, 3, 8 and
-// 64, with 1 and 2 workers, in all precisions, scored in batches of any size; and the answers do not
-// depend on workers, on the size of a pass or on how much fits the cache. The last two settings are drawn anew each time.
+// scoring the returned forest gives it, for 10,000 tokens and more, in groups of 1, 3, 8 and 64,
+// with 1 and 2 workers, in all precisions, scored in batches of any size; and the answers do not
+// depend on workers, on the size of a pass or on how much fits the cache. The last two settings are
+// drawn anew each time.
 func TestScoredBits(t *testing.T) {
 	for _, p := range []model.Precision{model.F32, model.BF16, model.Int8} {
 		var first []Result
 		type setting struct{ workers, rows, slots, batch int }
 		settings := []setting{{1, 300, 1 << 14, 4000}, {2, 160, 6000, 4000}}
 		for range 2 {
-			settings = append(settings, setting{1 + rand.IntN(3), 68 + rand.IntN(300), 5500 + rand.IntN(9000), 64 + rand.IntN(400)})
+			settings = append(settings, setting{1 + rand.IntN(3), 68 + rand.IntN(300), 5500 + rand.IntN(9000),
+				64 + rand.IntN(400)})
 		}
 		for _, run := range settings {
 			t.Run(fmt.Sprintf("%s/%+v", p.Name, run), func(t *testing.T) {
@@ -97,7 +101,8 @@ func TestScoredBits(t *testing.T) {
 					for k, a := range r.Answers {
 						for j, lp := range a.LogProbs {
 							if stats[n].LogProb != lp {
-								t.Fatalf("request %d answer %d token %d: sampled with %v, scored %v", i, k, j, lp, stats[n].LogProb)
+								t.Fatalf("request %d answer %d token %d: sampled with %v, scored %v", i, k, j, lp,
+									stats[n].LogProb)
 							}
 							n++
 						}
@@ -113,7 +118,8 @@ func TestScoredBits(t *testing.T) {
 				}
 				for i := range first {
 					for k, a := range first[i].Answers {
-						if fmt.Sprint(first[i].Forest[a.Segment].Tokens, a.LogProbs) != fmt.Sprint(results[i].Forest[a.Segment].Tokens, results[i].Answers[k].LogProbs) {
+						was := fmt.Sprint(first[i].Forest[a.Segment].Tokens, a.LogProbs)
+						if was != fmt.Sprint(results[i].Forest[a.Segment].Tokens, results[i].Answers[k].LogProbs) {
 							t.Fatalf("request %d answer %d depends on workers or batching", i, k)
 						}
 					}

@@ -16,11 +16,12 @@ import (
 func follow(r Result, key uint64) Request {
 	var f forest.Forest
 	f.Add(-1, r.Forest[r.Answers[0].Segment].Tokens, false)
-	return Request{Prompt: f, Key: key, Branches: []Branch{{N: 3, MaxTokens: 9, Sampling: Sampling{Temperature: 1, TopP: 1}}}}
+	return Request{Prompt: f, Key: key, Branches: []Branch{{N: 3, MaxTokens: 9,
+		Sampling: Sampling{Temperature: 1, TopP: 1}}}}
 }
 
-// TestStream: what is asked as soon as a result is there gets the answers it would get alone, and results come
-// when they are ready, not in order.
+// TestStream: what is asked as soon as a result is there gets the answers it would get alone, and
+// results come when they are ready, not in order.
 func TestStream(t *testing.T) {
 	b := cpuBackend(t)
 	w := tiny(t, b, model.F32)
@@ -67,7 +68,8 @@ func TestStream(t *testing.T) {
 	}
 }
 
-// TestServeErrors: an error of begin, of a submission or of what takes a result ends serving and leaves nothing behind.
+// TestServeErrors: an error of begin, of a submission or of what takes a result ends serving and
+// leaves nothing behind.
 func TestServeErrors(t *testing.T) {
 	b := cpuBackend(t)
 	e := engine(t, b, tiny(t, b, model.F32), Options{Slots: 3000, Rows: 64})
@@ -81,7 +83,8 @@ func TestServeErrors(t *testing.T) {
 			return sentinel
 		},
 		"done": func() error {
-			return errors.Join(e.Submit(good[1], func(Result) error { return sentinel }), e.Submit(good[2], func(Result) error { return nil }))
+			return errors.Join(e.Submit(good[1], func(Result) error { return sentinel }),
+				e.Submit(good[2], func(Result) error { return nil }))
 		},
 	} {
 		if err := e.Serve(context.Background(), begin); !errors.Is(err, sentinel) {
@@ -106,9 +109,9 @@ func TestServeErrors(t *testing.T) {
 	}
 }
 
-// TestEnough: answers are dropped once there are enough, which ones does not depend on what else is in the batch, and
-// those that stay are what they would be without.
-func TestEnough(t *testing.T) {
+// TestStopEarly: answers are dropped once there are enough, which ones does not depend on what else
+// is in the batch, and those that stay are what they would be without.
+func TestStopEarly(t *testing.T) {
 	b := cpuBackend(t)
 	w := tiny(t, b, model.F32)
 	o := Options{Slots: 1 << 13, Rows: 64, Seed: 9}
@@ -139,7 +142,8 @@ func TestEnough(t *testing.T) {
 			t.Fatalf("%d of %d pages are free", len(e.pages.free), free)
 		}
 		for i, r := range few {
-			alone := generate(t, engine(t, b, w, Options{Slots: 4096, Rows: 20 + int(rng.At(1, rng.Sample, uint64(i), 0, 0).Intn(40)), Stop: o.Stop, Seed: 9}), until(n)[i])[0]
+			rows := 20 + int(rng.At(1, rng.Sample, uint64(i), 0, 0).Intn(40))
+			alone := generate(t, engine(t, b, w, Options{Slots: 4096, Rows: rows, Stop: o.Stop, Seed: 9}), until(n)[i])[0]
 			if said(alone) != said(r) {
 				t.Errorf("%d are enough: request %d keeps\n%salone and\n%samong others", n, i, said(alone), said(r))
 			}
@@ -148,7 +152,8 @@ func TestEnough(t *testing.T) {
 			}
 			for _, a := range r.Answers {
 				if !slices.ContainsFunc(whole[i].Answers, func(o Answer) bool {
-					return o.Branch == a.Branch && o.Finish == a.Finish && slices.Equal(o.LogProbs, a.LogProbs) && slices.Equal(r.Forest[a.Segment].Tokens, whole[i].Forest[o.Segment].Tokens)
+					return o.Branch == a.Branch && o.Finish == a.Finish && slices.Equal(o.LogProbs, a.LogProbs) &&
+						slices.Equal(r.Forest[a.Segment].Tokens, whole[i].Forest[o.Segment].Tokens)
 				}) {
 					t.Errorf("%d are enough: request %d has an answer that it has not without", n, i)
 				}

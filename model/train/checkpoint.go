@@ -17,13 +17,13 @@ import (
 // A checkpoint is a directory named step-N with
 //
 //	config.json, model.safetensors   a Hugging Face model, weights in the type training uses
-//	model.safetensors.index.json     which loaders read that would take any *.safetensors for weights
-//	optimizer.safetensors            moments in the bits that they have in memory, and the f32 master
+//	model.safetensors.index.json     for loaders that would take any *.safetensors for weights
+//	optimizer.safetensors            moments in the bits that they have in memory, and the master
 //	                                 copies if the weights are bf16
 //	state.json                       the counters, and the caller's own state
 //
-// and what the caller adds: all that a run needs to go on as if it had not stopped. It is written under
-// another name and renamed when complete, so a directory of that name is whole.
+// and what the caller adds: all that a run needs to go on as if it had not stopped. It is written
+// under another name and renamed when complete, so a directory of that name is whole.
 const (
 	optimizerFile = "optimizer.safetensors"
 	stateFile     = "state.json"
@@ -42,8 +42,8 @@ const stateVersion = 1
 
 // Save writes the checkpoint dir/step-N, and then removes what killed saves left and, of the
 // checkpoints up to this one, all but the newest keep. extra, if not nil, writes further files (a
-// tokenizer) into the directory before it is complete. run is the caller's own state, stored as JSON.
-// If it fails, earlier checkpoints are as they were.
+// tokenizer) into the directory before it is complete. run is the caller's own state, stored as
+// JSON. If it fails, earlier checkpoints are as they were.
 func (t *Trainer) Save(dir string, n, keep int, run any, extra func(dir string) error) error {
 	state := savedState{Version: stateVersion, Steps: t.Steps, Precision: t.Weights.Precision.Name, Moments: t.Weights.Precision.Moments}
 	var err error
@@ -83,13 +83,14 @@ func (t *Trainer) Save(dir string, n, keep int, run any, extra func(dir string) 
 		return fail(err)
 	}
 	if err := atomicfile.SyncDir(dir); err != nil { // before any other goes
-		return fmt.Errorf("checkpoint %s is complete, but its folder could not be synced: %w; earlier checkpoints are untouched", final, err)
+		return fmt.Errorf("checkpoint %s is complete, but its folder could not be synced: %w; "+
+			"earlier checkpoints are untouched", final, err)
 	}
 	return tidy(dir, n, keep)
 }
 
-// moveInto gives a finished checkpoint its name. One of the same name is kept until the new one is in
-// place.
+// moveInto gives a finished checkpoint its name. One of the same name is kept until the new one is
+// in place.
 func moveInto(dir, name string) error {
 	tmp, final, old := filepath.Join(dir, unfinished+name), filepath.Join(dir, name), filepath.Join(dir, replaced+name)
 	if _, err := os.Lstat(final); err == nil {

@@ -88,7 +88,8 @@ func TestResume(t *testing.T) {
 				if s != (progress{3, "half"}) {
 					t.Errorf("the caller's state is %v", s)
 				}
-				again, err := New(b, w, optim, forest.Limits{Shared: 64, Batch: 64}, model.RecomputeActivations) // recomputing blocks is the same bits
+				// Activations that are recomputed have the same bits.
+				again, err := New(b, w, optim, forest.Limits{Shared: 64, Batch: 64}, model.RecomputeActivations)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -150,7 +151,9 @@ func TestSaveIsWhole(t *testing.T) {
 		}
 		return errors.New("the disk is full")
 	}), "the disk is full")
-	check("state cannot be written", save(4, func(d string) error { return os.Mkdir(filepath.Join(d, stateFile), 0o777) }), stateFile)
+	check("state cannot be written", save(4, func(d string) error {
+		return os.Mkdir(filepath.Join(d, stateFile), 0o777)
+	}), stateFile)
 	check("run is no JSON", func() error {
 		if err := tr.Save(dir, 4, 2, func() {}, nil); err == nil || !strings.Contains(err.Error(), "checkpoint") {
 			t.Errorf("a state that is no JSON gives %v", err)
@@ -190,8 +193,8 @@ func TestSaveIsWhole(t *testing.T) {
 	}
 }
 
-// TestSaveKilled: wherever a save of the same step is killed, a whole checkpoint of it is found, and the next save leaves
-// nothing of what was killed.
+// TestSaveKilled: wherever a save of the same step is killed, a whole checkpoint of it is found,
+// and the next save leaves nothing of what was killed.
 func TestSaveKilled(t *testing.T) {
 	tr := newTrainer(t, model.F32, optim)
 	steps(t, tr, 0, 1)
@@ -255,8 +258,8 @@ func TestList(t *testing.T) {
 	}
 }
 
-// TestLinks: a link to a directory is a checkpoint. What makes room for newer ones removes the link,
-// and nothing where it points; it leaves alone what no Save has written.
+// TestLinks: a link to a directory is a checkpoint. What makes room for newer ones removes the
+// link, and nothing where it points; it leaves alone what no Save has written.
 func TestLinks(t *testing.T) {
 	tr := newTrainer(t, model.F32, optim)
 	steps(t, tr, 0, 1)
@@ -273,7 +276,8 @@ func TestLinks(t *testing.T) {
 	target := content(t, elsewhere)
 	for link, to := range map[string]string{
 		Name(3): filepath.Join(elsewhere, "nowhere"), Name(4): filepath.Join(elsewhere, Name(2), stateFile),
-		unfinished + Name(5): filepath.Join(elsewhere, Name(1)), unfinished + "notes": filepath.Join(elsewhere, Name(1)),
+		unfinished + Name(5): filepath.Join(elsewhere, Name(1)),
+		unfinished + "notes": filepath.Join(elsewhere, Name(1)),
 	} {
 		if err := os.Symlink(to, at(link)); err != nil {
 			t.Fatal(err)
@@ -328,8 +332,8 @@ func TestLinks(t *testing.T) {
 	check("after a link was too old", Name(2), Name(3), Name(4))
 }
 
-// TestTidyKeepsLater: a run that went back to an earlier checkpoint keeps what it writes, and leaves
-// later ones to whoever wrote them.
+// TestTidyKeepsLater: a run that went back to an earlier checkpoint keeps what it writes, and
+// leaves later ones to whoever wrote them.
 func TestTidyKeepsLater(t *testing.T) {
 	tr := newTrainer(t, model.F32, optim)
 	dir := t.TempDir()
@@ -385,14 +389,16 @@ func TestResumeErrors(t *testing.T) {
 			w, restore, err := Resume(tr.Backend, at, tt.p, &s)
 			if err == nil {
 				var again *Trainer
-				if again, err = New(tr.Backend, w, optim, forest.Limits{Shared: 64, Batch: 64}, model.KeepActivations); err != nil {
+				if again, err = New(tr.Backend, w, optim, forest.Limits{Shared: 64, Batch: 64},
+					model.KeepActivations); err != nil {
 					t.Fatal(err)
 				}
 				err = restore(again)
 				again.Free()
 				w.Free()
 			}
-			if err == nil || !strings.Contains(err.Error(), tt.say) || !strings.Contains(err.Error(), at) || strings.Contains(err.Error(), "\n") {
+			if err == nil || !strings.Contains(err.Error(), tt.say) || !strings.Contains(err.Error(), at) ||
+				strings.Contains(err.Error(), "\n") {
 				t.Errorf("error %v; want %q and the path in one line", err, tt.say)
 			}
 		})
@@ -410,7 +416,8 @@ func TestResumeErrorsOfMoments(t *testing.T) {
 	}
 	at := filepath.Join(dir, Name(1))
 	var s progress
-	if _, _, err := Resume(tr.Backend, at, model.F32, &s); err == nil || !strings.Contains(err.Error(), `moments "int8" and now they are "f32"`) {
+	if _, _, err := Resume(tr.Backend, at, model.F32, &s); err == nil ||
+		!strings.Contains(err.Error(), `moments "int8" and now they are "f32"`) {
 		t.Errorf("with other moments: %v", err)
 	}
 	path := filepath.Join(at, optimizerFile)
@@ -442,7 +449,8 @@ func TestResumeErrorsOfMoments(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := restore(again); err == nil || !strings.Contains(err.Error(), say) || !strings.Contains(err.Error(), path) || strings.Contains(err.Error(), "\n") {
+		if err := restore(again); err == nil || !strings.Contains(err.Error(), say) ||
+			!strings.Contains(err.Error(), path) || strings.Contains(err.Error(), "\n") {
 			t.Errorf("error %v; want %q and the path in one line", err, say)
 		}
 		again.Free()

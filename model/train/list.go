@@ -27,8 +27,8 @@ func step(name string) (n int, ok bool) {
 	return n, err == nil && name == Name(n)
 }
 
-// List names the complete checkpoints in dir, oldest first; a link to a directory is one, too. One that
-// a killed save had set aside, and no other had replaced yet, is put back.
+// List names the complete checkpoints in dir, oldest first; a link to a directory is one, too. One
+// that a killed save had set aside, and no other had replaced yet, is put back.
 func List(dir string) ([]string, error) {
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -74,9 +74,9 @@ func Newest(dir string) (string, error) {
 	return filepath.Join(dir, all[len(all)-1]), nil
 }
 
-// tidy removes what killed saves left and, of the checkpoints up to step n, all but the newest keep.
-// Of a link it removes the link. Directories that no Save has completed it leaves alone, as it does
-// checkpoints of later steps: they are of another run.
+// tidy removes what killed saves left and, of the checkpoints up to step n, all but the newest
+// keep. Of a link it removes the link. Directories that no Save has completed it leaves alone, as
+// it does checkpoints of later steps: they are of another run.
 func tidy(dir string, n, keep int) error {
 	all, err := List(dir)
 	if err != nil {

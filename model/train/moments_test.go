@@ -28,8 +28,8 @@ func precisions() (list []model.Precision) {
 	return list
 }
 
-// TestMoments: with every kind of moments training learns what it does with full ones, to the same bits on any number
-// of workers, and memory and checkpoints are as much smaller as they should be.
+// TestMoments: with every kind of moments training learns what it does with full ones, to the same
+// bits on any number of workers, and memory and checkpoints are as much smaller as they should be.
 func TestMoments(t *testing.T) {
 	o := optim
 	o.Beta2 = 0.999
@@ -81,8 +81,10 @@ func TestMoments(t *testing.T) {
 				learned, parts, file = loss, moments, size
 			}
 			// A tiny model has short rows, to which bases and the alignment of matrices add.
-			if want := []float64{1, 1.9, 2.2}[p.Moments]; parts/moments < want || p.Weight == p.Acc && file/size < 0.8*want {
-				t.Errorf("%s, moments %v: %g bytes, of the file %g; full ones take %g and %g", p.Name, p.Moments, moments, size, parts, file)
+			if want := []float64{1, 1.9, 2.2}[p.Moments]; parts/moments < want ||
+				p.Weight == p.Acc && file/size < 0.8*want {
+				t.Errorf("%s, moments %v: %g bytes, of the file %g; full ones take %g and %g", p.Name, p.Moments,
+					moments, size, parts, file)
 			}
 			if !(math.Abs(loss-learned) < 0.03*learned) {
 				t.Errorf("%s, moments %v: the loss becomes %v, with full moments %v", p.Name, p.Moments, loss, learned)

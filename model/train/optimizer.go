@@ -40,7 +40,8 @@ func optimizerTensors(s model.Shape, p model.Precision) []optimizerTensor {
 // have in memory.
 func (o *optimizerTensor) coded() bool { return o.inMemory == tensor.M8 || o.inMemory == tensor.V8 }
 
-// stored returns the type, in the spelling of the format, and the shape that the tensor has in a file.
+// stored returns the type, in the spelling of the format, and the shape that the tensor has in a
+// file.
 func (o *optimizerTensor) stored() (dtype string, shape []int) {
 	switch {
 	case o.coded():
@@ -125,8 +126,8 @@ func (o *optimizerTensor) read(b kernels.Backend, f *safetensors.File, m tensor.
 	return nil
 }
 
-// readCodes fills m, of eight bits per moment, from the words in a file. Codes are all valid; the bases
-// of their runs, which follow them in a row, must be finite and not negative.
+// readCodes fills m, of eight bits per moment, from the words in a file. Codes are all valid; the
+// bases of their runs, which follow them in a row, must be finite and not negative.
 func (o *optimizerTensor) readCodes(b kernels.Backend, f *safetensors.File, m tensor.Mat) error {
 	words := m.Words()
 	codes, _ := tensor.MomentWords(m.Cols)

@@ -33,7 +33,8 @@ func WarmupSteps(share float64, steps int) int { return int(math.Ceil(share * fl
 func (s Schedule) Validate() error {
 	switch {
 	case s.Steps < 1 || s.Warmup < 0:
-		return fmt.Errorf("a schedule has %d updates and %d of warm-up; updates must be positive, warm-up not negative", s.Steps, s.Warmup)
+		return fmt.Errorf("a schedule has %d updates and %d of warm-up; updates must be positive, warm-up not negative",
+			s.Steps, s.Warmup)
 	case s.Decay != NoDecay && s.Decay != Linear && s.Decay != Cosine && s.Decay != WSD:
 		return fmt.Errorf("decay is %q; use cosine, linear, wsd or none", s.Decay)
 	case !(s.Flat >= 0 && s.Flat <= 1) || !(s.Floor >= 0 && s.Floor <= 1):
@@ -45,8 +46,8 @@ func (s Schedule) Validate() error {
 // Factor returns the share of the peak rate that update n, from 0, has.
 func (s Schedule) Factor(n int) float64 { return s.Rate(1, n) }
 
-// Rate returns the learning rate of update n, from 0, for a peak. After the last update it is that of the
-// end.
+// Rate returns the learning rate of update n, from 0, for a peak. After the last update it is that
+// of the end.
 func (s Schedule) Rate(peak float64, n int) float64 {
 	if n < s.Warmup {
 		return peak * float64(n+1) / float64(s.Warmup)

@@ -55,7 +55,8 @@ func TestSchedule(t *testing.T) {
 					for _, peak := range []float64{3e-3, 1e-4, 0.7} {
 						s := Schedule{Steps: total, Warmup: warmup, Decay: WSD, Flat: flat, Floor: floor}
 						for n := range total + 3 {
-							if got, want := s.Rate(peak, n), stageRate(peak, warmup, flat, floor, n, total); got != want {
+							got, want := s.Rate(peak, n), stageRate(peak, warmup, flat, floor, n, total)
+							if got != want {
 								t.Fatalf("%+v: the rate of update %d is %v, want %v", s, n, got, want)
 							}
 						}

@@ -27,12 +27,15 @@ type Optim struct {
 	ClipNorm    float64 `json:"clip_norm" doc:"largest global gradient norm; 0: no limit"`
 }
 
-// Validate refuses constants no optimizer has.
+// Validate returns an error that names the field if no optimizer has the constants.
 func (o Optim) Validate() error {
 	for _, f := range []struct {
 		name   string
 		v, top float64
-	}{{"lr", o.LR, 10}, {"embed_scale", o.EmbedScale, 1e3}, {"weight_decay", o.WeightDecay, 1e3}, {"clip_norm", o.ClipNorm, 1e9}} {
+	}{
+		{"lr", o.LR, 10}, {"embed_scale", o.EmbedScale, 1e3}, {"weight_decay", o.WeightDecay, 1e3},
+		{"clip_norm", o.ClipNorm, 1e9},
+	} {
 		if !(f.v >= 0 && f.v <= f.top) {
 			return fmt.Errorf("%s is %g; it must lie between 0 and %g", f.name, f.v, f.top)
 		}
@@ -96,7 +99,8 @@ func (t *Trainer) Update(schedule float64) (norm float64, err error) {
 	}
 	norm = math.Sqrt(sum)
 	if math.IsNaN(norm) || math.IsInf(norm, 0) {
-		return norm, fmt.Errorf("the gradient norm is %g after %d updates: the update was left out; lower the learning rate or look for extreme weights", norm, t.Steps)
+		return norm, fmt.Errorf("the gradient norm is %g after %d updates: the update was left out; "+
+			"lower the learning rate or look for extreme weights", norm, t.Steps)
 	}
 	t.Steps++
 	s := kernels.AdamStep{Beta1: t.Optim.Beta1, Beta2: t.Optim.Beta2, Eps: t.Optim.Eps, Step: t.Steps, GradScale: 1}
@@ -128,8 +132,8 @@ func (t *Trainer) ZeroGrad() {
 }
 
 // Pack joins trees, in order, into forests of one bundle each, as forest.NewLayout would: as many
-// as the limits allow shared tokens. Trees without shared segments are joined up to one batch, which
-// is less than a bundle may hold but changes no sum.
+// as the limits allow shared tokens. Trees without shared segments are joined up to one batch,
+// which is less than a bundle may hold but changes no sum.
 func Pack(trees []forest.Forest, limits forest.Limits) []forest.Forest {
 	var packs []forest.Forest
 	shared, branches := 0, 0

@@ -2,6 +2,7 @@ package train
 
 import (
 	"context"
+	"errors"
 	"math"
 	"reflect"
 	"strings"
@@ -29,7 +30,8 @@ func newTrainer(t testing.TB, p model.Precision, o Optim) *Trainer {
 
 func trainerOn(t testing.TB, b kernels.Backend, p model.Precision, o Optim) *Trainer {
 	t.Helper()
-	c := model.Config{Family: "qwen2", Vocab: 40, Hidden: 16, FF: 24, Layers: 1, Heads: 2, KVHeads: 1, HeadDim: 8, QKVBias: true,
+	c := model.Config{Family: "qwen2", Vocab: 40, Hidden: 16, FF: 24, Layers: 1, Heads: 2, KVHeads: 1, HeadDim: 8,
+		QKVBias: true,
 		NormEps: 1e-6, Context: 128, Rope: model.Rope{Theta: 1e4, Type: "default"}, BOS: -1, EOS: []int32{1}}
 	w, err := model.NewWeights(b, c, p, model.Training)
 	if err != nil {
@@ -146,7 +148,8 @@ func TestUpdate(t *testing.T) {
 					want = w - lr*decay*w
 				}
 				if !(math.Abs(float64(after[k])-want) < 2e-6) {
-					t.Fatalf("clip %g, %s[%d]: %v became %v, want %v (gradient %g)", clip, p.Name, k, w, after[k], want, g)
+					t.Fatalf("clip %g, %s[%d]: %v became %v, want %v (gradient %g)", clip, p.Name, k, w, after[k],
+						want, g)
 				}
 			}
 			rest := make([]float32, p.Rows*p.Cols)
@@ -193,7 +196,7 @@ func TestAccumulate(t *testing.T) {
 	}
 	parts.ZeroGrad()
 	if n, err := parts.Update(1); n != 0 || err != nil {
-		t.Errorf("after Discard the norm is %v, %v", n, err)
+		t.Errorf("after ZeroGrad the norm is %v, %v", n, err)
 	}
 }
 
@@ -215,7 +218,8 @@ func TestNotFinite(t *testing.T) {
 			}
 			before := all(tr)
 			err := step(bad)
-			if err == nil || !strings.Contains(err.Error(), "gradient norm") || !strings.Contains(err.Error(), "left out") {
+			if err == nil || !strings.Contains(err.Error(), "gradient norm") ||
+				!strings.Contains(err.Error(), "left out") {
 				t.Errorf("%s, %g: error %v", p.Name, bad, err)
 			}
 			if !reflect.DeepEqual(before, all(tr)) || tr.Steps != 1 {
@@ -277,7 +281,8 @@ func TestPack(t *testing.T) {
 			}
 			for _, r := range p.Trees() { // in order, and whole
 				want := in[n]
-				if r[1]-r[0] != len(want) || !reflect.DeepEqual(p[r[0]].Tokens, want[0].Tokens) || p[r[0]+2].Parent != int32(r[0]) {
+				if r[1]-r[0] != len(want) || !reflect.DeepEqual(p[r[0]].Tokens, want[0].Tokens) ||
+					p[r[0]+2].Parent != int32(r[0]) {
 					t.Errorf("%v: tree %d is another", tt.sizes, n)
 				}
 				n++
@@ -334,10 +339,62 @@ func TestRoom(t *testing.T) {
 				}
 				for i, p := range tr.Weights.Params {
 					if !reflect.DeepEqual(got[i], want[i]) {
-						t.Errorf("%s: batches of %d, kept %v: other gradients", p.Name, batch, a == model.KeepActivations)
+						t.Errorf("%s: batches of %d, kept %v: other gradients", p.Name, batch,
+							a == model.KeepActivations)
 					}
 				}
 			}
+		}
+	}
+}
+
+// A countdown is a context that is cancelled once it was asked n times.
+type countdown struct {
+	context.Context
+	n int
+}
+
+func (c *countdown) Err() error {
+	if c.n--; c.n < 0 {
+		return context.Canceled
+	}
+	return nil
+}
+
+// TestCancel: an update whose second forest was cancelled at any point, and that is made again
+// after ZeroGrad, is the update that was not cancelled.
+func TestCancel(t *testing.T) {
+	ctx := context.Background()
+	straight, cut := newTrainer(t, model.F32, optim), newTrainer(t, model.F32, optim)
+	for n := 0; ; n++ {
+		accumulate := func(tr *Trainer, ctx context.Context, from int) error {
+			_, err := tr.Accumulate(ctx, text(20, from), nll(1))
+			return err
+		}
+		if err := accumulate(cut, ctx, n); err != nil {
+			t.Fatal(err)
+		}
+		err := accumulate(cut, &countdown{ctx, n}, n+1)
+		if err != nil && !errors.Is(err, context.Canceled) {
+			t.Fatal(err)
+		}
+		cut.ZeroGrad()
+		for _, tr := range []*Trainer{straight, cut} {
+			if err := errors.Join(accumulate(tr, ctx, n), accumulate(tr, ctx, n+1)); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := tr.Update(1); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if !reflect.DeepEqual(all(straight), all(cut)) {
+			t.Fatalf("after a cancellation at point %d the update differs", n)
+		}
+		if err == nil {
+			if n < 2*straight.Weights.Layers+2 { // blocks and head, forward and backward
+				t.Errorf("it can be cancelled at %d points", n)
+			}
+			return
 		}
 	}
 }

@@ -11,9 +11,9 @@ import (
 	"spell/tensor/safetensors"
 )
 
-// Verify checks that the checkpoint in dir is whole: state.json can be used, config.json is there, and
-// the files of weights and optimizer hold every tensor, in its shape and to its last byte. It does not
-// read the tensors. The error names the file and what is wrong with it.
+// Verify checks that the checkpoint in dir is whole: state.json can be used, config.json is there,
+// and the files of weights and optimizer hold every tensor, in its shape and to its last byte. It
+// does not read the tensors. The error names the file and what is wrong with it.
 func Verify(dir string) error {
 	state, err := readState(dir)
 	if err != nil {
@@ -41,7 +41,7 @@ func Verify(dir string) error {
 				return fmt.Errorf("reading %s: there is no tensor %q", path, o.name)
 			}
 			if dtype, shape := o.stored(); info.DType != dtype || !slices.Equal(info.Shape, shape) {
-				return fmt.Errorf("reading %s: tensor %q is %s of shape %v, and the model in the checkpoint makes it %s of %v",
+				return fmt.Errorf("reading %s: tensor %q is %s of shape %v, and the model makes it %s of %v",
 					path, o.name, info.DType, info.Shape, dtype, shape)
 			}
 		}
@@ -49,8 +49,9 @@ func Verify(dir string) error {
 	return nil
 }
 
-// CheckpointBytes returns the disk space that a checkpoint of a model takes, without the caller's state
-// and what else it adds. It is exact for the tensors and an upper bound for what describes them.
+// CheckpointBytes returns the disk space that a checkpoint of a model takes, without the caller's
+// state and what else it adds. It is exact for the tensors and an upper bound for what describes
+// them.
 func CheckpointBytes(c *model.Config, p model.Precision) int64 {
 	const (
 		perFile   = 1 << 12 // config.json, state.json, and the ends of headers

@@ -76,7 +76,8 @@ func TestVerify(t *testing.T) {
 		say   []string
 	}{
 		"empty folder": {func(t *testing.T, dir string) {
-			for _, name := range []string{stateFile, optimizerFile, "config.json", "model.safetensors", "model.safetensors.index.json"} {
+			for _, name := range []string{stateFile, optimizerFile, "config.json", "model.safetensors",
+				"model.safetensors.index.json"} {
 				remove(name)(t, dir)
 			}
 		}, []string{"is not a checkpoint"}},
@@ -124,8 +125,8 @@ func TestVerify(t *testing.T) {
 	}
 }
 
-// TestIndex: the index of a checkpoint lists exactly the model's tensors, all in model.safetensors, so
-// that loaders which take every other *.safetensors for weights leave the optimizer's out.
+// TestIndex: the index of a checkpoint lists exactly the model's tensors, all in model.safetensors,
+// so that loaders which take every other *.safetensors for weights leave the optimizer's out.
 func TestIndex(t *testing.T) {
 	tr, at := saved(t, model.BF16)
 	raw, err := os.ReadFile(filepath.Join(at, "model.safetensors.index.json"))
@@ -156,12 +157,15 @@ func TestIndex(t *testing.T) {
 	for _, name := range f.Names() {
 		size += len(f.Bytes(name))
 	}
-	if !reflect.DeepEqual(listed, f.Names()) || len(listed) != len(tr.Weights.Params) || index.Metadata["total_size"] != size {
-		t.Errorf("the index lists %v of %d bytes; the file has %v of %d", listed, index.Metadata["total_size"], f.Names(), size)
+	if !reflect.DeepEqual(listed, f.Names()) || len(listed) != len(tr.Weights.Params) ||
+		index.Metadata["total_size"] != size {
+		t.Errorf("the index lists %v of %d bytes; the file has %v of %d", listed, index.Metadata["total_size"],
+			f.Names(), size)
 	}
 }
 
-// TestCheckpointBytes: the estimate is never less than the files of a checkpoint, and not much more.
+// TestCheckpointBytes: the estimate is never less than the files of a checkpoint, and not much
+// more.
 func TestCheckpointBytes(t *testing.T) {
 	for _, p := range precisions() {
 		tr, at := saved(t, p)
