@@ -102,7 +102,7 @@ func Small() Config {
 }
 
 // Read overlays the JSON of a configuration file on c. A field that does not exist is an error.
-func (c *Config) Read(data []byte) error { return settings.Read(data, c) }
+func (c *Config) Read(data []byte) error { return settings.Read("", data, c) }
 
 // room is what a training pass has memory for.
 func (c *Config) room() forest.Limits {

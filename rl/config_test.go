@@ -72,7 +72,7 @@ func TestConfigErrors(t *testing.T) {
 			t.Error(c.Validate())
 		}
 	}
-	for text, say := range map[string]string{`{"learning_rate": 1}`: "learning_rate", `{"seed": 1} 2`: "more than one", `{"tasks": ["poems"]}`: "poems", `[`: "EOF"} {
+	for text, say := range map[string]string{`{"learning_rate": 1}`: "learning_rate", `{"seed": 1} 2`: "more than one", `{"tasks": ["poems"]}`: "poems", `[`: "line 1"} {
 		c := Small()
 		if err := c.Read([]byte(text)); err == nil || !strings.Contains(err.Error(), say) {
 			t.Errorf("%s gives %v", text, err)

@@ -637,7 +637,7 @@ func TestRecipeErrors(t *testing.T) {
 		}
 	}
 	r := tiny()
-	for text, say := range map[string]string{`{"vocabulary": 3}`: "vocabulary", `{"vocab": 300} {}`: "more than one", `{`: "EOF"} {
+	for text, say := range map[string]string{`{"vocabulary": 3}`: "vocabulary", `{"vocab": 300} {}`: "more than one", `{`: "ends too early"} {
 		if err := r.Read([]byte(text)); err == nil || !strings.Contains(err.Error(), say) {
 			t.Errorf("%s gives %v", text, err)
 		}

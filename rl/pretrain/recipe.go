@@ -109,7 +109,7 @@ func Text() Recipe {
 }
 
 // Read overlays the JSON of a recipe file on r. A field that does not exist is an error.
-func (r *Recipe) Read(data []byte) error { return settings.Read(data, r) }
+func (r *Recipe) Read(data []byte) error { return settings.Read("", data, r) }
 
 // Model is the configuration of the decoder the recipe makes, for a vocabulary of n tokens.
 func (r *Recipe) Model(n int, eos int32) model.Config {

@@ -1,97 +1,111 @@
-// Package settings is what configurations have in common: structs whose fields carry a json name and,
-// in a doc tag, what they mean.
+// Package settings reads, writes and compares configurations: structs whose fields carry these tags.
+//
+//	json:"lr"           the name of the field in files and on the command line
+//	doc:"learning rate" what it means, as the written file says beside it
+//	group:"sampling"    the heading of the fields from this one on, in the written file
+//	min:"1" max:"1024"  the least and the largest value; of a list, of each element
+//	above:"0" below:"1" the same with the limits themselves left out
+//	oneof:"tokens groups" the words that a text may be
+//	resume:"free"       a resumed run may change it
+//
+// Fields are numbers, booleans, strings, values that implement encoding.TextUnmarshaler, structs of
+// such, pointers to structs, arrays and slices. A field inside a struct has a dotted name, optim.lr;
+// an element of a list has its number, stages.0.steps.
 package settings
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
-	"io"
 	"reflect"
 	"strings"
 )
 
-// A setting is one field of a configuration: its name in JSON, its value as JSON, what it means.
-type setting struct{ name, value, doc string }
+// Read lays the fields that a file gives over config, a pointer to a struct; fields that it does not
+// give stay as they are, and after an error all do. The file is YAML or JSON and at most 1 MiB; an
+// empty one changes nothing. The elements of a list replace the list, but structs among them are laid
+// over those in their place. A pointer to a struct may be null, which sets it to nil. Values outside
+// the limits that tags set are errors too. Name is what errors call the file; if it is empty they
+// begin with the line.
+func Read(name string, data []byte, config any) error {
+	if name != "" {
+		name += ", "
+	}
+	p := parser{place: func(line, column int) string {
+		return fmt.Sprintf("%sline %d, column %d: ", name, line, column)
+	}}
+	if len(data) > maxFile {
+		return p.fail(1, 1, "the file has %d bytes; a configuration has at most %d", len(data), maxFile)
+	}
+	n, err := p.file(data)
+	if err != nil || n == nil {
+		return err
+	}
+	d := decoder{parser: p}
+	return d.overlay(config, func(v reflect.Value) error { return d.top(v, n) })
+}
 
-// list names the fields of a configuration, nested ones under dotted names.
-func list(config any) ([]setting, error) { return fields(nil, "", reflect.ValueOf(config)) }
+// maxFile is the bytes of the largest configuration file.
+const maxFile = 1 << 20
 
-func fields(list []setting, prefix string, v reflect.Value) ([]setting, error) {
-	for i := range v.NumField() {
-		f := v.Type().Field(i)
-		name := prefix + f.Tag.Get("json")
-		doc, leaf := f.Tag.Lookup("doc")
-		if !leaf {
-			var err error
-			if list, err = fields(list, name+".", v.Field(i)); err != nil {
-				return nil, err
+// Set lays one field over config, a pointer to a struct. An assignment is name=value, as in
+// optim.lr=1e-5, tasks=[numeric,general_qa] or stages.0.steps=10, with the value in YAML. After an
+// error config is unchanged.
+func Set(config any, assignment string) error {
+	p := parser{place: func(int, int) string { return fmt.Sprintf("--set %s: ", shorten(assignment)) }}
+	name, value, ok := strings.Cut(assignment, "=")
+	if name = strings.TrimSpace(name); !ok || name == "" {
+		return p.fail(1, 1, "write a name, = and a value, as in optim.lr=1e-5")
+	}
+	n, err := p.yaml([]byte(value))
+	if err != nil {
+		return err
+	}
+	if n == nil {
+		n = &node{kind: null, line: 1, column: 1}
+	}
+	d := decoder{parser: p}
+	return d.overlay(config, func(v reflect.Value) error {
+		return d.entry(v, name, &entry{key: name, line: 1, column: 1, value: n}, field{})
+	})
+}
+
+// Merge lays a saved configuration, the JSON of a struct of config's type as a program of any version
+// wrote it, over config, a pointer that holds the defaults: fields that the saved one lacks keep
+// them, but in the elements of a list, which have no defaults, they are zero. A field that this
+// program does not know is an error. After an error config is unchanged.
+func Merge(saved json.RawMessage, config any) error {
+	p := parser{saved: true, place: func(int, int) string { return "the saved configuration: " }}
+	n, err := p.json(saved)
+	if err != nil {
+		return err
+	}
+	d := decoder{parser: p}
+	return d.overlay(config, func(v reflect.Value) error { return d.top(v, n) })
+}
+
+// clone returns a copy of a configuration that shares no memory with it.
+func clone(v reflect.Value) reflect.Value {
+	c := reflect.New(v.Type()).Elem()
+	c.Set(v)
+	switch {
+	case v.Kind() == reflect.Pointer && !v.IsNil():
+		c.Set(reflect.New(v.Type().Elem()))
+		c.Elem().Set(clone(v.Elem()))
+	case v.Kind() == reflect.Slice && !v.IsNil():
+		c.Set(reflect.MakeSlice(v.Type(), v.Len(), v.Len()))
+		for i := range v.Len() {
+			c.Index(i).Set(clone(v.Index(i)))
+		}
+	case v.Kind() == reflect.Array:
+		for i := range v.Len() {
+			c.Index(i).Set(clone(v.Index(i)))
+		}
+	case v.Kind() == reflect.Struct:
+		for i := range v.NumField() {
+			if v.Type().Field(i).IsExported() {
+				c.Field(i).Set(clone(v.Field(i)))
 			}
-			continue
-		}
-		var value strings.Builder
-		enc := json.NewEncoder(&value)
-		enc.SetEscapeHTML(false)
-		if err := enc.Encode(v.Field(i).Interface()); err != nil {
-			return nil, err
-		}
-		list = append(list, setting{name, strings.TrimSpace(value.String()), doc})
-	}
-	return list, nil
-}
-
-// Describe prints every field of a configuration: its JSON name, its value, and its doc tag, in columns that a long value
-// does not widen.
-func Describe(w io.Writer, config any) error {
-	all, err := list(config)
-	if err != nil {
-		return err
-	}
-	names, values := 0, 0
-	for _, s := range all {
-		names = max(names, len(s.name))
-		if len(s.value) <= longValue {
-			values = max(values, len(s.value))
 		}
 	}
-	for _, s := range all {
-		if _, err := fmt.Fprintf(w, "%-*s  %-*s  %s\n", names, s.name, values, s.value, s.doc); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-const longValue = 40
-
-// Same refuses to go on with other settings than a run began with, naming the first that differs. Both are of
-// one type.
-func Same(began, now any) error {
-	a, err := list(began)
-	if err != nil {
-		return err
-	}
-	b, err := list(now)
-	if err != nil {
-		return err
-	}
-	for i := range a {
-		if a[i].value != b[i].value {
-			return fmt.Errorf("the run began with %s %s and now it is %s; resume with the command it began with", a[i].name, a[i].value, b[i].value)
-		}
-	}
-	return nil
-}
-
-// Read overlays the JSON of a configuration file on config, a pointer. A field that does not exist is an error.
-func Read(data []byte, config any) error {
-	d := json.NewDecoder(bytes.NewReader(data))
-	d.DisallowUnknownFields()
-	if err := d.Decode(config); err != nil {
-		return err
-	}
-	if _, err := d.Token(); err != io.EOF {
-		return fmt.Errorf("there is more than one JSON object")
-	}
-	return nil
+	return c
 }

@@ -1,48 +1,200 @@
 package settings
 
 import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"os/exec"
+	"reflect"
 	"strings"
 	"testing"
+	"unicode/utf8"
 )
 
-type inner struct {
-	Sigma float64 `json:"sigma" doc:"a width"`
-}
-
-type outer struct {
-	Steps int      `json:"steps" doc:"how many"`
-	Names []string `json:"names" doc:"which"`
-	Inner inner    `json:"inner"`
-}
-
-func TestDescribe(t *testing.T) {
+// written is what Write makes of a configuration.
+func written(t *testing.T, c any) string {
+	t.Helper()
 	var text strings.Builder
-	if err := Describe(&text, outer{3, []string{"a", "<b>"}, inner{0.5}}); err != nil {
+	if err := Write(&text, c, "A heading.\n\nAnd more."); err != nil {
 		t.Fatal(err)
 	}
-	if want := "steps        3            how many\nnames        [\"a\",\"<b>\"]  which\ninner.sigma  0.5          a width\n"; text.String() != want {
-		t.Errorf("%q, want %q", text.String(), want)
-	}
+	return text.String()
 }
 
-func TestSame(t *testing.T) {
-	a := outer{3, []string{"a"}, inner{0.5}}
-	if err := Same(a, outer{3, []string{"a"}, inner{0.5}}); err != nil {
-		t.Error(err)
-	}
-	if err := Same(a, outer{3, []string{"a"}, inner{0.25}}); err == nil || !strings.Contains(err.Error(), "began with inner.sigma 0.5 and now it is 0.25") {
-		t.Errorf("another width: %v", err)
-	}
+// configurations differ from each other in everything that Write must tell.
+func configurations() []*play {
+	odd, least := example(), &play{Temperature: 1, LossMean: "groups", Stages: []stage{{Steps: 1}}}
+	odd.Prompts, odd.Date, odd.Thinking, odd.Seed = "a: \"b\"\n\t\x7f # c é\u2028\U0001F600", "", false, math.MaxUint64
+	odd.Marks = []string{"", " ", "no", "~", "1e3", "- a", "#", "</b>", "<", "/", "-",
+		"*", "&", "!", "%", "@", "`", "{", "]", ",", "<<", "=", "a #b", "a:", "0x1", "\u0085"}
+	odd.Optim = optim{LR: 1.0 / 3, Beta1: 1e-5, Eps: math.SmallestNonzeroFloat64, WeightDecay: -1.5e300}
+	odd.RoleWeights = [3]float64{1e15, 123456789, 1e21}
+	third := stage{Name: "third", Steps: 1, DocWeight: math.MaxFloat32, Mixture: &mixture{Words: true}}
+	odd.Stages = append(odd.Stages, third)
+	odd.Stages[0].DocWeight = 0.1
+	odd.Stages[1].Mixture = nil
+	return []*play{example(), odd, least}
 }
 
-func TestRead(t *testing.T) {
-	c := outer{3, []string{"a"}, inner{0.5}}
-	if err := Read([]byte(`{"inner": {"sigma": 2}}`), &c); err != nil || c.Inner.Sigma != 2 || c.Steps != 3 {
-		t.Errorf("%+v, %v", c, err)
-	}
-	for text, say := range map[string]string{`{"step": 1}`: `unknown field "step"`, `{} {}`: "more than one", `{`: "EOF", `{"steps": "x"}`: "steps"} {
-		if err := Read([]byte(text), &c); err == nil || !strings.Contains(err.Error(), say) {
-			t.Errorf("%s gives %v", text, err)
+// TestWriteRead: what Write writes, Read lays over any configuration so that it is the one written.
+func TestWriteRead(t *testing.T) {
+	for i, c := range configurations() {
+		text := written(t, c)
+		for j, over := range configurations() {
+			if err := Read("", []byte(text), over); err != nil {
+				t.Fatalf("%d over %d: %v in\n%s", i, j, err, text)
+			}
+			all := changes(nil, reflect.ValueOf(*c), reflect.ValueOf(*over), field{})
+			if len(all) > 0 || over.Steps != c.Steps || over.Keep != c.Keep {
+				t.Errorf("%d over %d: %s in\n%s", i, j, all, text)
+			}
+		}
+		saved, err := json.Marshal(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if over := example(); Merge(saved, over) != nil || Same(c, over) != nil {
+			t.Errorf("%d saved as %s is %+v: %v", i, saved, over, Same(c, over))
 		}
 	}
+}
+
+// TestWrittenFile: every field is in the file with what it means, in lines of 100 columns.
+func TestWrittenFile(t *testing.T) {
+	text := written(t, example())
+	plain := strings.Join(strings.Fields(strings.ReplaceAll(text, "#", "")), " ")
+	for _, f := range nested(nil, reflect.TypeFor[play](), "") {
+		if !strings.Contains(text, f.leaf()+":") || !strings.Contains(plain, f.tag.Get("doc")) {
+			t.Errorf("%s is not in\n%s", f.name, text)
+		}
+	}
+	for line := range strings.Lines(text) {
+		if utf8.RuneCountInString(line) > pageWidth+1 || strings.HasSuffix(line, " \n") {
+			t.Errorf("line %q", line)
+		}
+	}
+	if !strings.HasPrefix(text, "# A heading.\n# And more.\nseed: 1                         # of everything") ||
+		!strings.Contains(text, "\n\n# --- sampling ---\ntemperature: 0.7 ") || strings.Contains(text, "Skipped") {
+		t.Error(text)
+	}
+	c := example()
+	c.Optim.LR = math.NaN()
+	if err := Write(&strings.Builder{}, c, ""); err == nil || err.Error() != "optim.lr is NaN, which no file can hold" {
+		t.Errorf("not a number: %v", err)
+	}
+}
+
+// TestOtherReaders: PyYAML, which reads YAML 1.1, takes the written values for what they are.
+func TestOtherReaders(t *testing.T) {
+	if exec.Command("python3", "-c", "import yaml").Run() != nil {
+		t.Skip("python3 has no PyYAML here")
+	}
+	const program = "import sys, json, yaml; json.dump(yaml.safe_load(sys.stdin.buffer.read().decode()), sys.stdout)"
+	for i, c := range configurations() {
+		cmd := exec.Command("python3", "-c", program)
+		cmd.Stdin = strings.NewReader(written(t, c))
+		out, err := cmd.Output()
+		if err != nil {
+			t.Fatalf("%d: %v", i, err)
+		}
+		over := example()
+		if err := Read("", out, over); err != nil || Same(c, over) != nil {
+			t.Errorf("%d: %v, %v from %s", i, err, Same(c, over), out)
+		}
+	}
+}
+
+// TestDescribe: a table of names, values and meanings.
+func TestDescribe(t *testing.T) {
+	var text strings.Builder
+	err := Describe(&text, optim{LR: 0.5})
+	if err != nil || !strings.HasPrefix(text.String(), "lr            0.5  learning rate") {
+		t.Errorf("%v %s", err, text.String())
+	}
+}
+
+// TestValidate: each kind of limit, met and not.
+func TestValidate(t *testing.T) {
+	for say, change := range map[string]func(*play){
+		"": func(c *play) {},
+		"steps is 16777217; it must lie between 0 and 16777216": func(c *play) { c.Steps = 1<<24 + 1 },
+		"top_k is -1; it must be at least 0":                    func(c *play) { c.TopK = -1 },
+		"temperature is 0; it must be above 0 and at most 100":  func(c *play) { c.Temperature = 0 },
+		"optim.beta1 is 1; it must be at least 0 and below 1":   func(c *play) { c.Optim.Beta1 = 1 },
+		"optim.lr is NaN; it must lie between 0 and 10":         func(c *play) { c.Optim.LR = math.NaN() },
+		"optim.lr is +Inf; it must lie between 0 and 10":        func(c *play) { c.Optim.LR = math.Inf(1) },
+		"role_weights.2 is -0.5; it must be at least 0":         func(c *play) { c.RoleWeights[2] = -0.5 },
+		`loss_mean is ""; use tokens or groups`:                 func(c *play) { c.LossMean = "" },
+		"stages.1.steps is 0; it must be at least 1":            func(c *play) { c.Stages[1].Steps = 0 },
+	} {
+		c := example()
+		change(c)
+		if got := fmt.Sprint(Validate(c)); got != say && !(say == "" && got == "<nil>") {
+			t.Errorf("%s, not %s", got, say)
+		}
+	}
+}
+
+// TestNothingShared: what is read into one configuration is not seen in another that it was copied from.
+func TestNothingShared(t *testing.T) {
+	a := example()
+	b := *a
+	if err := Read("", []byte("stages: [{steps: 1}, {mixture: {Loose: 1}}]\nmarks: [x, y]"), &b); err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(a, example()) {
+		t.Errorf("the first became %+v", a)
+	}
+}
+
+// TestHostile: files made to hurt end in a sentence, and soon.
+func TestHostile(t *testing.T) {
+	many := func(s string) string { return strings.Repeat(s, 1<<17/len(s)) }
+	for name, text := range map[string]string{
+		"too long": strings.Repeat(" ", maxFile+1), "steps": nestedBlocks(1000),
+		"brackets": many("["), "braces": many("{"), "JSON": "[" + many("["), "objects": many(`{"a":`),
+		"dashes": many("- "), "colons": many("a: "), "keys": many("? "), "anchors": many("&a "), "types": many("! "),
+		"quotes": many(`"`), "bars": many("|\n"), "fields": many("a: 1\n"), "elements": "tasks:\n" + many("- a\n"),
+		"nested": "a: " + many("{a: "), "JSON elements": `{"steps": [` + many("1,") + "1]}",
+		"JSON fields": "{" + many(`"seed":1,`) + `"a":1}`, "a name": many("a") + ": 1",
+		"a value": "steps: " + many("1"), "words": "tasks: " + many("a"), "a word": "moments: " + many("a"),
+	} {
+		c := example()
+		err := Read("c", []byte(text), c)
+		if err == nil || strings.Contains(err.Error(), "\n") || len(err.Error()) > 400 {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// nestedBlocks has blocks n deep, each indented by one.
+func nestedBlocks(n int) string {
+	var s strings.Builder
+	for i := range n {
+		s.WriteString(strings.Repeat(" ", i) + "a:\n")
+	}
+	return s.String()
+}
+
+// FuzzRead: no file panics, an error is one line and changes nothing, and what was read is written and
+// read again.
+func FuzzRead(f *testing.F) {
+	for _, s := range []string{"steps: 1\n", `{"optim": {"lr": 1e-4}}`, "tasks: [numeric]", "marks: ['a', |\n x\n]",
+		"stages:\n- steps: 3\n  mixture: {Loose: 1}\n", "optim.lr: .inf", "prompts: >\n a\n b", "a: *b", "? a", "- - -",
+		"\xef\xbb\xbf{}", "{\"a\": [1, {\"b\": null}]", "marks: [\"\\u2028\\e\", ~]"} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		c := example()
+		if err := Read("", data, c); err != nil {
+			if strings.ContainsAny(err.Error(), "\n\r") || !reflect.DeepEqual(c, example()) {
+				t.Errorf("%q gives %v and %+v", data, err, c)
+			}
+			return
+		}
+		over := example()
+		if err := Read("", []byte(written(t, c)), over); err != nil || Same(c, over) != nil {
+			t.Errorf("%q is not read back: %v, %v", data, err, Same(c, over))
+		}
+	})
 }

@@ -1,0 +1,58 @@
+package settings
+
+import (
+	"reflect"
+	"strings"
+)
+
+// A field is one of a configuration, with its dotted name.
+type field struct {
+	name string // all of it, optim.lr
+	tag  reflect.StructTag
+	at   int // among the fields of its struct
+}
+
+// leaf returns the last part of the name.
+func (f field) leaf() string { return f.name[strings.LastIndexByte(f.name, '.')+1:] }
+
+// fieldsOf lists the fields of a struct type whose own name is prefix.
+func fieldsOf(t reflect.Type, prefix string) []field {
+	var all []field
+	for i := range t.NumField() {
+		f := t.Field(i)
+		if f.IsExported() && f.Tag.Get("json") != "-" {
+			all = append(all, field{name: join(prefix, ownName(f)), tag: f.Tag, at: i})
+		}
+	}
+	return all
+}
+
+// ownName returns the name of a field in JSON.
+func ownName(f reflect.StructField) string {
+	name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+	if name == "" {
+		return f.Name
+	}
+	return name
+}
+
+func join(prefix, name string) string {
+	if prefix == "" {
+		return name
+	}
+	return prefix + "." + name
+}
+
+// isText reports whether values of the type read themselves from text.
+func isText(t reflect.Type) bool { return reflect.PointerTo(t).Implements(textType) }
+
+// structOf returns the struct type that t is or points to, or nil.
+func structOf(t reflect.Type) reflect.Type {
+	if t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	if t.Kind() != reflect.Struct || isText(t) {
+		return nil
+	}
+	return t
+}

@@ -1,0 +1,105 @@
+package settings
+
+import (
+	"fmt"
+	"reflect"
+	"strings"
+)
+
+// unknown returns the error of a field that struct type t, which is field f, does not have.
+func (d *decoder) unknown(t reflect.Type, key string, e *entry, f field) error {
+	name := join(f.name, shorten(key))
+	if !plainText.MatchString(key) {
+		name = fmt.Sprintf("%q", name)
+	}
+	if d.saved {
+		return d.fail(e.line, e.column, "there is no field %s in this version of the program; "+
+			"resume with the version that the run began with, or a later one", name)
+	}
+	near := nested(nil, t, f.name)
+	for _, in := range fieldsOf(t, f.name) {
+		if bare(in.leaf()) == bare(key) {
+			return d.fail(e.line, e.column, "there is no field %s; it is written %s", name, in.name)
+		}
+	}
+	most := min(len(bare(key))-1, max(1, len(bare(key))/3), 3)
+	for i, all := range [][]field{near, nested(nil, d.root, "")} {
+		if found := closest(all, f.name, key, most*(1-i)); len(found) > 0 { // those elsewhere by their very names
+			return d.fail(e.line, e.column, "there is no field %s; did you mean %s?", name, strings.Join(found, " or "))
+		}
+	}
+	if f.name == "" {
+		return d.fail(e.line, e.column, "there is no field %s; --print-config lists them", name)
+	}
+	return d.fail(e.line, e.column, "there is no field %s; %s has %s", name, f.name, names(fieldsOf(t, "")))
+}
+
+// nested appends the fields of a struct type and those inside them, outer ones first.
+func nested(all []field, t reflect.Type, prefix string) []field {
+	own := fieldsOf(t, prefix)
+	all = append(all, own...)
+	for _, f := range own {
+		if in := structOf(t.Field(f.at).Type); in != nil && strings.Count(f.name, ".") < maxDepth {
+			all = nested(all, in, f.name)
+		}
+	}
+	return all
+}
+
+// closest names the fields, at most three, whose own or dotted name the key is nearest to, if no more
+// than that many changes make the one of the other.
+func closest(all []field, prefix, key string, most int) []string {
+	want := bare(key)
+	if len(want) > maxDepth {
+		return nil
+	}
+	var found []string
+	for _, f := range all {
+		away := min(distance(want, bare(f.leaf())), distance(want, bare(strings.TrimPrefix(f.name, prefix))))
+		if away < most {
+			most, found = away, nil
+		}
+		if away == most && len(found) < 3 && f.name != prefix {
+			found = append(found, f.name)
+		}
+	}
+	return found
+}
+
+// bare returns a name without what people write differently.
+func bare(name string) string {
+	return strings.NewReplacer("_", "", "-", "", ".", "", " ", "").Replace(strings.ToLower(name))
+}
+
+// distance returns the number of characters to insert, leave out, replace or swap with the next one that
+// make b of a.
+func distance(a, b string) int {
+	rows := [3][]int{make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)}
+	for i := range len(a) + 1 {
+		two, one, now := rows[(i+1)%3], rows[(i+2)%3], rows[i%3]
+		for j := range len(b) + 1 {
+			switch {
+			case i == 0 || j == 0:
+				now[j] = i + j
+				continue
+			case a[i-1] == b[j-1]:
+				now[j] = one[j-1]
+			default:
+				now[j] = 1 + min(one[j-1], one[j], now[j-1])
+			}
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+				now[j] = min(now[j], 1+two[j-2])
+			}
+		}
+	}
+	return rows[len(a)%3][len(b)]
+}
+
+// names lists the fields' own names.
+func names(fields []field) string {
+	var all []string
+	for _, f := range fields {
+		all = append(all, f.leaf())
+	}
+	return strings.Join(all, ", ")
+}
