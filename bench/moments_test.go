@@ -7,7 +7,7 @@ import (
 
 	"spell/kernels/cpu"
 	"spell/model"
-	"spell/rl/corpus"
+	"spell/rl/corpus/folder"
 	"spell/rl/pretrain"
 )
 
@@ -24,7 +24,7 @@ func BenchmarkMoments(b *testing.B) {
 	if *docsDir == "" {
 		b.Skip("no texts to train on; name a folder with -docs")
 	}
-	docs, err := corpus.ReadFolder(*docsDir, corpus.Options{DocChars: 1 << 20, MinDocs: 1})
+	docs, _, err := folder.Read(context.Background(), *docsDir, folder.Options{DocChars: 1 << 20, MinDocs: 1})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -12,7 +12,7 @@ import (
 	"spell/kernels/kerneltest"
 	"spell/model"
 	"spell/model/train"
-	"spell/rl/corpus"
+	"spell/rl/corpus/folder"
 	"spell/rl/role"
 	"spell/tokenizer"
 	"spell/tokenizer/chat"
@@ -42,7 +42,8 @@ func TestRealDocuments(t *testing.T) {
 	c := small()
 	c.DocChars, c.MaxDocs, c.MaxPrompt, c.Draw, c.PassTokens, c.CacheTokens = 300, 8, 900, 6, 2048, 8192
 	c.Tasks = []role.Task{role.GeneralQA, role.Numeric, role.MultipleChoice}
-	docs, err := corpus.ReadFolder(data(t, "docs", "factbook"), corpus.Options{DocChars: c.DocChars, MaxDocs: c.MaxDocs})
+	docs, _, err := folder.Read(context.Background(), data(t, "docs", "factbook"),
+		folder.Options{DocChars: c.DocChars, MaxDocs: c.MaxDocs})
 	if err != nil {
 		t.Fatal(err)
 	}

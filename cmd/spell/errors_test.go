@@ -227,8 +227,7 @@ func TestBadDocuments(t *testing.T) {
 	}
 	text := strings.Repeat(prose, 20)
 	binaryFile := write(t, at("binary", "photo.txt"), "\x89PNG\x00\x01\x02")
-	write(t, at("binary", "good.txt"), text)
-	latin := write(t, at("latin", "old.md"), strings.Repeat("caf\xe9 ", 100))
+	write(t, at("foreign", "old.md"), strings.Repeat("\xcf\xf0\xe8\xe2\xe5\xf2 ", 100))
 	write(t, at("others", "a.pdf"), "%PDF-1.7")
 	write(t, at("blank", "a.txt"), " \n\n")
 	write(t, at("good", "a.txt"), text)
@@ -241,10 +240,10 @@ func TestBadDocuments(t *testing.T) {
 		want []string
 	}{
 		{[]string{"--docs", at("empty")}, []string{at("empty"), "is empty"}},
-		{[]string{"--docs", at("binary")}, []string{binaryFile, "NUL"}},
-		{[]string{"--docs", at("latin")}, []string{latin, "UTF-8"}},
-		{[]string{"--docs", at("others")}, []string{at("others"), ".txt or .md"}},
-		{[]string{"--docs", at("blank")}, []string{at("blank"), "nothing is written"}},
+		{[]string{"--docs", at("binary")}, []string{at("binary"), "1 binary"}},
+		{[]string{"--docs", at("foreign")}, []string{at("foreign"), "1 unknown encoding"}},
+		{[]string{"--docs", at("others")}, []string{at("others"), "1 .pdf", ".txt, .md"}},
+		{[]string{"--docs", at("blank")}, []string{at("blank"), "1 empty"}},
 		{[]string{"--docs", at("none")}, []string{at("none"), "does not exist"}},
 		{[]string{"--docs", binaryFile}, []string{binaryFile, "is a file"}},
 		{[]string{"--docs", at("good"), "--config", at("none.json")}, []string{at("none.json")}},

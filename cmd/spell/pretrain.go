@@ -9,7 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"spell/rl/corpus"
+	"spell/rl/corpus/folder"
 	"spell/rl/pretrain"
 	"spell/rl/settings"
 	"spell/tokenizer"
@@ -111,7 +111,7 @@ func (t *pretrainFlags) texts(cmd *cobra.Command) (texts []string, err error) {
 	if t.docs == "" {
 		return nil, nil
 	}
-	c, err := corpus.ReadFolder(t.docs, corpus.Options{DocChars: 1 << 20, MinDocs: 1})
+	c, report, err := folder.Read(cmd.Context(), t.docs, folder.Options{DocChars: 1 << 20, MinDocs: 1})
 	if err != nil {
 		return nil, err
 	}
@@ -120,7 +120,7 @@ func (t *pretrainFlags) texts(cmd *cobra.Command) (texts []string, err error) {
 			texts = append(texts, d.Text)
 		}
 	}
-	fmt.Fprintln(cmd.OutOrStdout(), c.Stats)
+	fmt.Fprintln(cmd.OutOrStdout(), report)
 	return texts, nil
 }
 

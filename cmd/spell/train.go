@@ -15,6 +15,7 @@ import (
 	"spell/model/train"
 	"spell/rl"
 	"spell/rl/corpus"
+	"spell/rl/corpus/folder"
 	"spell/rl/corpus/world"
 	"spell/rl/eval"
 	"spell/rl/settings"
@@ -147,11 +148,11 @@ func (e *engine) train(cmd *cobra.Command, t trainFlags) error {
 // documents reads the user's folder, or generates the world and its judge.
 func (t *trainFlags) documents(c rl.Config, cmd *cobra.Command) (*corpus.Corpus, rl.Judge, error) {
 	if t.docs != "" {
-		docs, err := corpus.ReadFolder(t.docs, corpus.Options{DocChars: c.DocChars, MaxDocs: c.MaxDocs})
+		docs, report, err := folder.Read(cmd.Context(), t.docs, folder.Options{DocChars: c.DocChars, MaxDocs: c.MaxDocs})
 		if err != nil {
 			return nil, nil, err
 		}
-		fmt.Fprintln(cmd.OutOrStdout(), docs.Stats)
+		fmt.Fprintln(cmd.OutOrStdout(), report)
 		return docs, nil, nil
 	}
 	w, err := world.NewCorpus(c.Seed, worldClusters, world.Options{Docs: longDocs, Chains: true})

@@ -1,15 +1,14 @@
-// Package corpus makes the document clusters that self-play asks its questions about (SPELL, arXiv 2509.23863, Appendix E.1):
-// a cluster is a short ordered list of related documents, small enough for a responder to read at once.
+// Package corpus holds the document clusters that self-play asks its questions about (SPELL, arXiv
+// 2509.23863, Appendix E.1): a cluster is a short ordered list of related documents, small enough
+// for a responder to read at once.
 //
-// ReadFolder makes clusters of raw text files: it decodes them, cuts long ones into documents, removes near-duplicates and groups
-// what is left by folder and by similarity. The same files give the same corpus, bit for bit, on every system.
+// Package folder makes clusters of a user's files and package world generates them; Divide fits
+// them to what a prompt holds.
 package corpus
-
-import "fmt"
 
 // Document is one text of a cluster.
 type Document struct {
-	Name string // unique in the corpus: the file's path with forward slashes, and "#3" for the third document cut from it
+	Name string // unique in the corpus; of a file its path with forward slashes, "#3" behind its third piece
 	Text string // valid UTF-8 with LF line ends and no blank space around it, never empty
 }
 
@@ -22,54 +21,11 @@ type Cluster struct {
 // Corpus is everything the self-play loop may read.
 type Corpus struct {
 	Clusters []Cluster
-	Stats    Stats // how the clusters came about
+	Stats    Stats
 }
 
-// Options sets the sizes of documents and clusters. A zero field takes its default.
-//
-// A cluster holds at most MaxDocs × DocChars characters: 80,000 by default, some 20,000 tokens of English if every document were
-// full. Lower MaxDocs where the responder's prompt budget is tighter.
-type Options struct {
-	DocChars int // most characters (Unicode code points) in a document; default 4,000
-	MinDocs  int // fewest documents in a cluster; default 2
-	MaxDocs  int // most documents in a cluster, at least twice MinDocs; default 20
-}
-
-func (o Options) withDefaults() (Options, error) {
-	for _, f := range []struct {
-		name  string
-		value *int
-		deflt int
-	}{{"DocChars", &o.DocChars, 4000}, {"MinDocs", &o.MinDocs, 2}, {"MaxDocs", &o.MaxDocs, 20}} {
-		if *f.value < 0 {
-			return o, fmt.Errorf("corpus option %s is %d: give a positive number, or 0 for %d", f.name, *f.value, f.deflt)
-		}
-		if *f.value == 0 {
-			*f.value = f.deflt
-		}
-	}
-	if o.MaxDocs < 2*o.MinDocs {
-		return o, fmt.Errorf("corpus option MaxDocs is %d: it must be at least twice MinDocs, which is %d", o.MaxDocs, o.MinDocs)
-	}
-	return o, nil
-}
-
-// Stats counts what became of the files of a folder.
+// Stats counts what a corpus holds.
 type Stats struct {
-	Files          int // text files read
-	Ignored        int // files left unread: not .txt or .md, or a link or device
-	Empty          int // text files with nothing but blank space
-	Repaired       int // text files in which a few invalid bytes became U+FFFD
-	Duplicates     int // files and documents removed as equal to an earlier one, but for case and blank space
-	NearDuplicates int // files and documents removed as at least 80 % the same as an earlier one
-	Documents      int // documents in clusters
-	Clusters       int
-	Dropped        int // documents left out because too few others were there to make a cluster with
-}
-
-// String gives the counts as one line of prose.
-func (s Stats) String() string {
-	return fmt.Sprintf("%d files read (%d empty, %d repaired, %d others ignored), %d duplicates and %d near-duplicates removed: "+
-		"%d documents in %d clusters, %d left over",
-		s.Files, s.Empty, s.Repaired, s.Ignored, s.Duplicates, s.NearDuplicates, s.Documents, s.Clusters, s.Dropped)
+	Documents int
+	Clusters  int
 }

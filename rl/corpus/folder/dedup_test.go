@@ -1,25 +1,34 @@
-package corpus
+package folder
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
+
+	"spell/rl/corpus"
+	"spell/rl/corpus/term"
 )
 
 func asPieces(texts ...string) (pieces []piece) {
 	for i, text := range texts {
 		name := fmt.Sprintf("%d.txt", i)
-		pieces = append(pieces, piece{Document{name, text}, name})
+		pieces = append(pieces, piece{Document: corpus.Document{Name: name, Text: text}, file: name})
 	}
 	return pieces
 }
 
+// newReader returns a reader that nothing stops.
+func newReader() *reader {
+	return &reader{meter: meter{ctx: context.Background()}, report: &Report{}}
+}
+
 func TestDistinct(t *testing.T) {
 	prose := strings.TrimSpace(numbered(0, 100))
-	var stats Stats
-	kept := distinct(asPieces(
+	var dropped []string
+	kept, err := newReader().distinct(asPieces(
 		prose,
 		strings.ToUpper(prose),                        // equal but for case
 		strings.ReplaceAll(prose, " ", " \n"),         // equal but for blank space
@@ -31,7 +40,12 @@ func TestDistinct(t *testing.T) {
 		"— … —",
 		"short text",
 		"Short: text",
-	), &stats)
+	), func(p, of piece, near bool) {
+		dropped = append(dropped, fmt.Sprintf("%s of %s, near %t", p.Name, of.Name, near))
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 	var got []string
 	for _, p := range kept {
 		got = append(got, p.Name)
@@ -39,8 +53,10 @@ func TestDistinct(t *testing.T) {
 	if want := []string{"0.txt", "5.txt", "6.txt", "7.txt", "9.txt"}; !slices.Equal(got, want) {
 		t.Errorf("kept %v, want %v", got, want)
 	}
-	if want := (Stats{Duplicates: 3, NearDuplicates: 3}); stats != want {
-		t.Errorf("got %v, want %v", stats, want)
+	want := []string{"1.txt of 0.txt, near false", "2.txt of 0.txt, near false", "3.txt of 0.txt, near true",
+		"4.txt of 0.txt, near true", "8.txt of 6.txt, near false", "10.txt of 9.txt, near true"}
+	if !slices.Equal(dropped, want) {
+		t.Errorf("dropped %q, want %q", dropped, want)
 	}
 }
 
@@ -53,7 +69,8 @@ func numbered(from, to int) string {
 	return b.String()
 }
 
-// Every decision must be that of comparing all pairs by their true Jaccard similarity over sets of strings.
+// Every decision must be that of comparing all pairs by their true Jaccard similarity over sets of
+// strings.
 func TestDistinctAgainstAllPairs(t *testing.T) {
 	rng := rand.New(rand.NewPCG(5, 6))
 	var texts []string
@@ -91,7 +108,11 @@ func TestDistinctAgainstAllPairs(t *testing.T) {
 		want, sets = append(want, text), append(sets, s)
 	}
 	var got []string
-	for _, p := range distinct(asPieces(texts...), new(Stats)) {
+	kept, err := newReader().distinct(asPieces(texts...), func(p, of piece, near bool) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range kept {
 		got = append(got, p.Text)
 	}
 	if !slices.Equal(got, want) {
@@ -110,14 +131,18 @@ func TestSignatureEstimate(t *testing.T) {
 		for p := range pairs {
 			var a, b []uint64
 			for i := range 100 {
-				a = append(a, mix(uint64(p*1000+i)))
+				a = append(a, term.Mix(uint64(p*1000+i)))
 				if i < shared {
 					b = append(b, a[i])
 				} else {
-					b = append(b, mix(uint64(p*1000+500+i)))
+					b = append(b, term.Mix(uint64(p*1000+500+i)))
 				}
 			}
-			sa, sb := sign(a), sign(b)
+			var ma, mb minima
+			ma.add(a)
+			mb.add(b)
+			sa, _ := ma.signature()
+			sb, _ := mb.signature()
 			sum += estimate(&sa, &sb)
 		}
 		want := float64(shared) / float64(200-shared)

@@ -29,17 +29,18 @@ func TestCut(t *testing.T) {
 		{"Chinese", "他说：「你好。」我笑了。天黑了。", 9, []string{"他说：「你好。」", "我笑了。天黑了。"}},
 		{"long blank", "a" + strings.Repeat(" ", 50) + "b", 8, []string{"a", "b"}},
 	} {
-		if got := cut(c.text, c.limit); !slices.Equal(got, c.want) {
+		if got := slices.Collect(Cut(c.text, c.limit)); !slices.Equal(got, c.want) {
 			t.Errorf("%s: got %q, want %q", c.name, got, c.want)
 		}
 	}
 }
 
-// checkCut checks that the documents hold all of text in order, apart from blank space between them.
+// checkCut checks that the documents hold all of text in order, apart from blank space between
+// them.
 func checkCut(t *testing.T, text string, limit int) {
 	t.Helper()
 	rest := text
-	for _, doc := range cut(text, limit) {
+	for doc := range Cut(text, limit) {
 		if n := utf8.RuneCountInString(doc); n == 0 || n > limit || doc != strings.TrimSpace(doc) {
 			t.Fatalf("limit %d, text %q: document %q has %d characters", limit, text, doc, n)
 		}

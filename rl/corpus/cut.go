@@ -1,6 +1,7 @@
 package corpus
 
 import (
+	"iter"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -15,29 +16,35 @@ const (
 	boundKinds
 )
 
-// cut cuts text into documents of at most limit characters. Together they hold every character of the text in its order, apart
-// from the blank space at the cuts.
+// Cut returns the pieces that text is cut into, each of at most limit characters. Together they
+// hold every character of the text in its order, apart from the blank space at the cuts.
 //
-// The rest of the text is always aimed to be shared evenly, so that no scrap is left at its end: of the best kind of bound in
-// reach, the one nearest to that aim is taken. A paragraph is therefore cut only if it is longer than the limit, or if sparing it
-// would leave less than a quarter of the limit, such as a lone heading. Text without any bound is cut at the aim itself.
-func cut(text string, limit int) []string {
-	var docs []string
-	rest := strings.TrimSpace(text)
-	for n := utf8.RuneCountInString(rest); n > limit; {
-		at := bestBound(rest, limit, ceilDiv(n, ceilDiv(n, limit)))
-		docs = append(docs, strings.TrimSpace(rest[:at]))
-		next := strings.TrimSpace(rest[at:])
-		n -= utf8.RuneCountInString(rest[:len(rest)-len(next)])
-		rest = next
+// The rest of the text is always aimed to be shared evenly, so that no scrap is left at its end: of
+// the best kind of bound in reach, the one nearest to that aim is taken. A paragraph is therefore
+// cut only if it is longer than the limit, or if sparing it would leave less than a quarter of the
+// limit, such as a lone heading. Text without any bound is cut at the aim itself, never inside a
+// character.
+func Cut(text string, limit int) iter.Seq[string] {
+	limit = max(limit, 1)
+	return func(yield func(string) bool) {
+		rest := strings.TrimSpace(text)
+		for n := utf8.RuneCountInString(rest); n > limit; {
+			at := bestBound(rest, limit, ceilDiv(n, ceilDiv(n, limit)))
+			if !yield(strings.TrimSpace(rest[:at])) {
+				return
+			}
+			next := strings.TrimSpace(rest[at:])
+			n -= utf8.RuneCountInString(rest[:len(rest)-len(next)])
+			rest = next
+		}
+		if rest != "" {
+			yield(rest)
+		}
 	}
-	if rest != "" {
-		docs = append(docs, rest)
-	}
-	return docs
 }
 
-// bestBound returns the byte offset at which to cut text, which has more than limit characters and begins with no blank space.
+// bestBound returns the byte offset at which to cut text, which has more than limit characters and
+// begins with no blank space.
 func bestBound(text string, limit, aim int) int {
 	type bound struct{ at, miss int } // byte offset; distance to the aim in characters
 	var best [boundKinds]bound
@@ -49,7 +56,9 @@ func bestBound(text string, limit, aim int) int {
 		}
 	}
 	chars, inSpace := 0, false
-	ended, tight := false, false // a sentence has ended, and nothing but closing marks since; it needs no space after it
+	// A sentence has ended, and nothing but closing marks came since; a tight end needs no space
+	// after it.
+	ended, tight := false, false
 	for at, r := range text {
 		if chars == aim {
 			hard = at
@@ -82,7 +91,7 @@ func bestBound(text string, limit, aim int) int {
 	return hard
 }
 
-// spaceKind tells what kind of bound the blank space at the start of text is.
+// spaceKind returns what kind of bound the blank space at the start of text is.
 func spaceKind(text string) int {
 	lines := 0
 	for _, r := range text {
@@ -101,10 +110,10 @@ func spaceKind(text string) int {
 	return boundWord
 }
 
-// isFullStop reports the sentence ends of Chinese and Japanese, which no space follows.
+// isFullStop reports whether r is a sentence end of Chinese and Japanese, which no space follows.
 func isFullStop(r rune) bool { return r == '。' || r == '！' || r == '？' }
 
-// closes reports the marks that may stand between the end of a sentence and the space after it.
+// closes reports whether r may stand between the end of a sentence and the space after it.
 func closes(r rune) bool {
 	switch r {
 	case '"', '\'', ')', ']', '}', '”', '’', '»', '」', '』':

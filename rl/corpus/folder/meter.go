@@ -1,0 +1,77 @@
+package folder
+
+import (
+	"context"
+	"iter"
+	"unicode"
+	"unicode/utf8"
+)
+
+// meter counts the bytes that the passes over a folder's text go through, tells them to the caller
+// and notices when the work is to stop.
+type meter struct {
+	ctx    context.Context
+	on     func(done, total int)
+	passes int
+	size   int // bytes of all files
+	pass   int // passes begun
+	done   int // bytes of this pass
+}
+
+// begin begins the next pass.
+func (m *meter) begin() error {
+	m.pass, m.done = m.pass+1, 0
+	return m.step(0)
+}
+
+// step counts n bytes, and returns the context's error once it is done.
+func (m *meter) step(n int) error {
+	m.done = min(m.done+n, m.size)
+	if m.on != nil {
+		m.on((m.pass-1)*m.size+m.done, m.passes*m.size)
+	}
+	return m.check()
+}
+
+// check returns the context's error once it is done.
+func (m *meter) check() error { return m.ctx.Err() }
+
+// end tells that all is done.
+func (m *meter) end() {
+	if m.on != nil {
+		m.on(m.passes*m.size, m.passes*m.size)
+	}
+}
+
+// chunkBytes is about how much text is worked on between two looks at the context.
+const chunkBytes = 1 << 16
+
+// chunks returns text in chunks of about chunkBytes that end with blank space if there is any, so
+// that words stay whole.
+func chunks(text string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for len(text) > chunkBytes {
+			at := chunkBytes
+			for at > chunkBytes/2 && !blankEnd(text[:at]) {
+				at--
+			}
+			if at == chunkBytes/2 {
+				for at = chunkBytes; !utf8.RuneStart(text[at]); at-- {
+				}
+			}
+			if !yield(text[:at]) {
+				return
+			}
+			text = text[at:]
+		}
+		if text != "" {
+			yield(text)
+		}
+	}
+}
+
+// blankEnd reports whether text ends with a whole character of blank space.
+func blankEnd(text string) bool {
+	r, _ := utf8.DecodeLastRuneInString(text)
+	return unicode.IsSpace(r)
+}

@@ -1,0 +1,110 @@
+package folder
+
+import (
+	"bytes"
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"spell/rl/corpus"
+)
+
+// maxFileBytes keeps one stray dump from filling the memory.
+const maxFileBytes = 256 << 20
+
+var textExtensions = []string{".txt", ".md", ".markdown", ".text"}
+
+// textKinds names them in messages.
+const textKinds = ".txt, .md, .markdown or .text"
+
+// readAll returns the texts of sources that hold any. The others go into the report, and so do all
+// that are read. It is an error if a source cannot be opened or is too large, or if nothing is
+// left.
+func (r *reader) readAll(top string, sources []source) ([]piece, error) {
+	for _, s := range sources {
+		r.meter.size += int(min(s.size, maxFileBytes))
+	}
+	if err := r.meter.begin(); err != nil {
+		return nil, err
+	}
+	var files []piece
+	for _, s := range sources {
+		entry, text, err := r.readOne(top, s)
+		if err != nil {
+			return nil, err
+		}
+		if entry.Fate == Kept {
+			files = append(files, piece{Document: corpus.Document{Name: s.name, Text: text}, file: s.name})
+		}
+		r.report.Files = append(r.report.Files, entry)
+	}
+	slices.SortStableFunc(r.report.Files, func(a, b File) int { return cmp.Compare(a.Name, b.Name) })
+	at := 0
+	for i, f := range r.report.Files {
+		if f.Fate == Kept {
+			files[at].entry = i
+			at++
+		}
+	}
+	return files, r.report.refuse(top, len(files))
+}
+
+// readOne reads and decodes one file. Its error is that of the context.
+func (r *reader) readOne(top string, s source) (File, string, error) {
+	f := File{Name: s.name}
+	unreadable := func(note string) (File, string, error) {
+		f.Fate, f.Note = Unreadable, note
+		return f, "", r.meter.check()
+	}
+	if s.size > maxFileBytes {
+		return unreadable(fmt.Sprintf("%d MB, more than the %d MB allowed: split it", s.size>>20, maxFileBytes>>20))
+	}
+	file, err := os.Open(filepath.Join(top, s.raw))
+	if err != nil {
+		return unreadable(cause(err).Error())
+	}
+	defer file.Close()
+	var raw bytes.Buffer
+	raw.Grow(int(s.size) + bytes.MinRead)
+	_, err = raw.ReadFrom(io.LimitReader(metered{file, &r.meter}, maxFileBytes))
+	if stop := r.meter.check(); stop != nil {
+		return f, "", stop
+	}
+	if err != nil {
+		return unreadable(cause(err).Error())
+	}
+	d, err := decode(raw.Bytes(), r.meter.check)
+	switch {
+	case errors.Is(err, errBinary):
+		f.Fate = Binary
+	case errors.Is(err, errUnknown):
+		f.Fate = UnknownEncoding
+	case err != nil:
+		return f, "", err
+	case strings.TrimSpace(d.text) == "":
+		f.Fate = Empty
+	default:
+		f.Encoding, f.Repaired, f.Chars = d.encoding, d.repaired, utf8.RuneCountInString(d.text)
+	}
+	return f, d.text, nil
+}
+
+// metered is a reader whose bytes a meter counts.
+type metered struct {
+	io.Reader
+	meter *meter
+}
+
+func (r metered) Read(p []byte) (int, error) {
+	n, err := r.Reader.Read(p[:min(len(p), 1<<20)])
+	if stop := r.meter.step(n); stop != nil {
+		return n, stop
+	}
+	return n, err
+}
