@@ -22,7 +22,7 @@ type Config struct {
 	Epochs  int     `json:"epochs" doc:"times that every line is learned from"`
 	Steps   int     `json:"steps" doc:"updates at most; 0: as many as the epochs have"`
 	Batch   int     `json:"batch" doc:"lines of an update, at least; lines with the same prompt are in one as far as it holds them, and share the prompt"`
-	HeldOut float64 `json:"held_out" doc:"share of the prompts whose lines are not learned but measure the loss; 0: none"`
+	HeldOut float64 `json:"held_out" doc:"share of the lines that are not learned but measure the loss; lines with the same prompt are held out together; 0: none"`
 	Measure int     `json:"measure" doc:"updates between measurements of the held-out loss, which is measured before and after in any case"`
 
 	Long      string   `json:"long" doc:"a line of more than max_tokens: refuse the file, skip the line, or cut its end off"`

@@ -15,8 +15,8 @@ type part struct {
 	reply bool
 }
 
-// A path is one sequence: what comes before a reply, which may be nothing, the reply, what comes before the next one, and
-// so on.
+// A path is one sequence: what comes before a reply, which may be nothing, the reply, what comes
+// before the next one, and so on.
 type path []part
 
 func (p path) tokens() int {
@@ -27,7 +27,7 @@ func (p path) tokens() int {
 	return n
 }
 
-// follows gives what is left of ids behind the tokens of the path, if that is how they begin.
+// follows returns what is left of ids behind the tokens of the path, if that is how they begin.
 func (p path) follows(ids []int32) (rest []int32, ok bool) {
 	for _, x := range p {
 		if len(ids) < len(x.ids) || !slices.Equal(ids[:len(x.ids)], x.ids) {
@@ -38,7 +38,8 @@ func (p path) follows(ids []int32) (rest []int32, ok bool) {
 	return ids, true
 }
 
-// cut is the first n tokens of the path up to the end of its last reply among them; nothing where there is none.
+// cut returns the first n tokens of the path up to the end of the last reply among them, and
+// nothing if there is none.
 func (p path) cut(n int) path {
 	var kept path
 	last := 0 // parts up to the last reply
@@ -60,7 +61,7 @@ type encoder struct {
 	marks []string // that stand for tokens in replies
 }
 
-// newEncoder prepares the text side of a model whose replies end in one of the tokens eos.
+// newEncoder returns an encoder for a model whose replies end in one of the tokens eos.
 func newEncoder(c Config, text *chat.Dialog, eos []int32) (*encoder, error) {
 	if len(eos) == 0 {
 		return nil, errors.New("the model's config.json has no eos_token_id, so answers have no end to learn; add it")
@@ -85,12 +86,12 @@ func newEncoder(c Config, text *chat.Dialog, eos []int32) (*encoder, error) {
 	return e, nil
 }
 
-// turnEnd is the token, of those that end the model's replies, which the template puts behind one; the first of
-// them where it puts none, since that is what generation stops at.
+// turnEnd returns the token, of those that end the model's replies, which the template puts behind
+// one. If it puts none, the first of them is what generation stops at.
 func (e *encoder) turnEnd(eos []int32) int32 {
 	const mark = "\ufdd1" // a noncharacter, which templates pass through
-	text, err := e.chat.Template.Render(chat.Context{Messages: []chat.Message{{Role: "user", Content: "?"}, {Role: "assistant", Content: mark}},
-		Vars: e.chat.Vars, Now: e.chat.Now})
+	turns := []chat.Message{{Role: "user", Content: "?"}, {Role: "assistant", Content: mark}}
+	text, err := e.chat.Template.Render(chat.Context{Messages: turns, Vars: e.chat.Vars, Now: e.chat.Now})
 	if at := strings.LastIndex(text, mark); err == nil && at >= 0 {
 		for _, id := range e.chat.Tok.EncodeSpecial(text[at+len(mark):]) {
 			if slices.Contains(eos, id) {
@@ -101,23 +102,22 @@ func (e *encoder) turnEnd(eos []int32) int32 {
 	return eos[0]
 }
 
-// paths gives the sequences in which a line's replies are learned, each behind what the model is given when it is asked
-// to go on there. A template that shows earlier replies as they were said makes one path of a line; where it shows them
-// in another way, as without their thoughts, another path begins.
+// paths returns the sequences in which a line's replies are learned, each behind what the model is
+// given when it is asked to go on there. A template that shows earlier replies as they were said
+// makes one path of a line; if it shows them in another way, as without their thoughts, another
+// path begins.
 func (e *encoder) paths(l Line) ([]path, error) {
 	if e.chat.Template == nil && !l.plain {
-		return nil, errors.New(`messages need a chat template, and the model has none in chat_template.jinja or tokenizer_config.json; write {"prompt": "…", "answer": "…"}`)
+		return nil, errors.New("messages need a chat template, and the model has none in chat_template.jinja " +
+			`or tokenizer_config.json; write {"prompt": "…", "answer": "…"}`)
 	}
 	var all []path
-	for i, t := range l.Turns {
-		if t.Role != "assistant" {
-			continue
-		}
+	for _, i := range l.Learned {
 		before, err := e.context(l.Turns[:i])
 		if err != nil {
 			return nil, err
 		}
-		ids := e.chat.Tok.EncodeShielded(e.shield(t))
+		ids := e.chat.Tok.EncodeShielded(e.shield(l.Turns[i]))
 		if len(ids) == 0 {
 			return nil, errors.New("the tokenizer makes nothing of the answer; remove the line")
 		}
@@ -134,7 +134,7 @@ func (e *encoder) paths(l Line) ([]path, error) {
 	return all, nil
 }
 
-// context is what the model is given before it replies to the turns.
+// context returns what the model is given before it replies to the turns.
 func (e *encoder) context(turns []chat.Message) ([]int32, error) {
 	if len(turns) == 1 && turns[0].Role == "user" {
 		ids, err := e.chat.User(turns[0].Content)
@@ -147,14 +147,15 @@ func (e *encoder) context(turns []chat.Message) ([]int32, error) {
 	for i, t := range turns {
 		shielded[i] = chat.Message{Role: t.Role, Content: e.shield(t)}
 	}
-	text, err := e.chat.Template.Render(chat.Context{Messages: shielded, AddGenerationPrompt: true, Vars: e.chat.Vars, Now: e.chat.Now})
+	text, err := e.chat.Template.Render(chat.Context{
+		Messages: shielded, AddGenerationPrompt: true, Vars: e.chat.Vars, Now: e.chat.Now})
 	if err != nil {
 		return nil, err
 	}
 	return e.chat.Tok.EncodeShielded(text), nil
 }
 
-// shield keeps what looks like a special token in a message text, but for the marks of a reply.
+// shield marks what looks like a special token in a message as text, but for the marks of a reply.
 func (e *encoder) shield(m chat.Message) string {
 	var b strings.Builder
 	text := m.Content

@@ -91,8 +91,8 @@ func show(d *chat.Dialog, paths []path) []string {
 	return all
 }
 
-// TestPaths: the replies are scored with the end behind them, and nothing else is; each stands behind what the
-// model is given when it is asked to reply there.
+// TestPaths: the replies are scored with the end behind them, and nothing else is; each stands
+// behind what the model is given when it is asked to reply there.
 func TestPaths(t *testing.T) {
 	const (
 		pair  = `{"prompt": "who<|im_end|> ?", "answer": " the baker<|im_end|> ."}`
@@ -115,6 +115,10 @@ func TestPaths(t *testing.T) {
 		{"a conversation", chatml, turns, nil, []string{system + first + second}},
 		{"no marks", chatml, turns, func(c *Config) { c.Marks = nil }, []string{system + "{<think>yes</think>baker .[<|im_end|>]}" + second}},
 		{"thoughts are forgotten", forgetful, turns, nil, []string{system + first, system + "baker .[<|im_end|>]" + second}},
+		{"a reply that is read", chatml, `{"prompt": [{"role": "user", "content": "who ?"}, ` +
+			`{"role": "assistant", "content": "she"}, {"role": "user", "content": "no"}], "completion": "yes"}`, nil,
+			[]string{"[<|im_start|>]user\nwho ?[<|im_end|>]\n[<|im_start|>]assistant\nshe[<|im_end|>]\n" +
+				"[<|im_start|>]user\nno[<|im_end|>]\n[<|im_start|>]assistant\n{yes[<|im_end|>]}"}},
 		{"an end that generation does not know", strings.ReplaceAll(chatml, end, "."), `{"prompt": "who", "answer": "she"}`, nil,
 			[]string{"[<|im_start|>]user\nwho.\n[<|im_start|>]assistant\n{she[<|endoftext|>]}"}},
 	} {
@@ -138,8 +142,8 @@ func TestPaths(t *testing.T) {
 	}
 }
 
-// TestPathsOfModels: with the templates of real models a pair is a user's turn and the reply to it, and a message
-// form of the same is the same.
+// TestPathsOfModels: with the templates of real models a pair is a user's turn and the reply to it,
+// and a message form of the same is the same.
 func TestPathsOfModels(t *testing.T) {
 	data := filepath.Join("..", "..", "..", "shared", "data", "tokenizers")
 	if at := os.Getenv("SPELL_DATA"); at != "" {

@@ -3,14 +3,14 @@ package sft
 import (
 	"encoding/binary"
 	"fmt"
-	"math"
 
 	"spell/model/forest"
 	"spell/tensor/rng"
 )
 
-// A unit is lines that go through the model together because they begin alike: a forest of one tree, or of more where a
-// line has several paths. What the lines begin with is its first root, and their replies are branches.
+// A unit is lines that go through the model together because they begin alike: a forest of one
+// tree, or of more if a line has several paths. What the lines begin with is its first root, and
+// their replies are branches.
 type unit struct {
 	forest  forest.Forest
 	lines   int
@@ -21,7 +21,7 @@ type unit struct {
 func (u *unit) add(paths []path) {
 	for i, p := range paths {
 		at := 0
-		if i > 0 || len(u.forest) == 0 || u.forest[0].Scored { // a root that is a reply has nothing before it
+		if i > 0 || len(u.forest) == 0 || u.forest[0].Scored { // a reply that is a root has nothing before it
 			at = u.forest.Chain(-1, p[0].ids)
 		}
 		for _, x := range p[1:] {
@@ -47,7 +47,7 @@ type data struct {
 	cut            int   // lines whose end is cut off
 }
 
-// count sums up the lines of units, their tokens, and the tokens that are scored.
+// count returns the sums of the lines of units, their tokens, and the tokens that are scored.
 func count(units []unit) (lines, tokens, learned int) {
 	for _, u := range units {
 		lines, tokens, learned = lines+u.lines, tokens+u.forest.Tokens(), learned+u.learned
@@ -55,8 +55,9 @@ func count(units []unit) (lines, tokens, learned int) {
 	return
 }
 
-// prepare encodes a file and divides it. Lines that begin with the same tokens are one group, as a whole held out or
-// not, and share as many units as it needs to keep each to the lines of an update and the tokens of a pass.
+// prepare encodes a file and divides it. Lines that begin with the same tokens are one group, which
+// is held out as a whole or not, and has as many units as keep each to the lines of an update and
+// the tokens of a pass.
 func prepare(c Config, f *File, e *encoder, vocab, context int) (*data, error) {
 	most := c.PassTokens
 	if context > 0 {
@@ -74,7 +75,7 @@ func prepare(c Config, f *File, e *encoder, vocab, context int) (*data, error) {
 			paths, err = d.fit(c, l, paths, most, context)
 		}
 		if err != nil {
-			return nil, fmt.Errorf("%s, line %d: %w", f.Path, l.Number, err)
+			return nil, f.at(l.Number, err)
 		}
 		if len(paths) == 0 {
 			continue
@@ -89,24 +90,23 @@ func prepare(c Config, f *File, e *encoder, vocab, context int) (*data, error) {
 		for _, p := range paths {
 			n += p.tokens()
 		}
-		if last := len(groups[g]) - 1; last < 0 || groups[g][last].lines >= c.Batch || groups[g][last].forest.Tokens()+n > c.PassTokens {
-			groups[g] = append(groups[g], unit{})
+		last := len(groups[g]) - 1
+		if last < 0 || groups[g][last].lines >= c.Batch || groups[g][last].forest.Tokens()+n > c.PassTokens {
+			groups[g], last = append(groups[g], unit{}), last+1
 		}
-		groups[g][len(groups[g])-1].add(paths)
+		groups[g][last].add(paths)
 	}
 	if d.prompts = len(groups); d.prompts == 0 {
-		return nil, fmt.Errorf("%s has no line of at most %d tokens; raise max_tokens or pass_tokens as far as the model's context of %d allows, or shorten them", f.Path, most, context)
+		return nil, fmt.Errorf("%s has no line of at most %d tokens; raise max_tokens or pass_tokens "+
+			"as far as the model's context of %d allows, or shorten them", f.Path, most, context)
 	}
-	held := make([]bool, len(groups))
-	n := int(math.Round(c.HeldOut * float64(len(groups))))
-	if c.HeldOut > 0 {
-		n = max(1, n)
+	lines := make([]int, len(groups))
+	for g, units := range groups {
+		lines[g], _, _ = count(units)
 	}
-	if n >= len(groups) {
-		return nil, fmt.Errorf("%s has %d different prompts, of which held_out %g would keep %d: nothing is left to learn; give more lines, or --held-out 0", f.Path, len(groups), c.HeldOut, n)
-	}
-	for _, g := range rng.At(c.Seed, rng.HeldOut, 0, 0, 0).Choose(len(groups), n) {
-		held[g] = true
+	held, err := holdOut(c.Seed, c.HeldOut, lines)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", f.Path, err)
 	}
 	for g, units := range groups {
 		for _, u := range units {
@@ -123,7 +123,8 @@ func prepare(c Config, f *File, e *encoder, vocab, context int) (*data, error) {
 	return d, nil
 }
 
-// fit does to a line of more than most tokens what the configuration says: the paths come back cut, or none.
+// fit does to a line of more than most tokens what the configuration says: it returns the paths
+// cut, none, or an error.
 func (d *data) fit(c Config, l Line, paths []path, most, context int) ([]path, error) {
 	longest := 0
 	for _, p := range paths {
@@ -173,8 +174,8 @@ type batch struct {
 	units []int
 }
 
-// plan lists the updates of all epochs. In each the units stand in another order, and an update takes them until it has
-// enough lines; the last one of an epoch may have fewer.
+// plan returns the updates of all epochs. In each the units stand in another order, and an update
+// takes them until it has enough lines; the last one of an epoch may have fewer.
 func plan(c Config, units []unit) []batch {
 	var all []batch
 	for epoch := range c.Epochs {

@@ -170,7 +170,8 @@ func TestLong(t *testing.T) {
 	}
 }
 
-// TestPlan: in every epoch each unit comes once, in another order, and updates have the lines they should.
+// TestPlan: in every epoch each unit comes once, in another order, and updates have the lines they
+// should.
 func TestPlan(t *testing.T) {
 	c := config()
 	c.Epochs, c.Batch = 3, 4

@@ -1,14 +1,18 @@
 package sft
 
 import (
+	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
-	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
-	"spell/tokenizer/chat"
+	"spell/rl/jsonl"
 )
+
+var update = flag.Bool("update", false, "write what the files of testdata are expected to give")
 
 // file writes and reads a file of lines.
 func file(t testing.TB, lines ...string) *File {
@@ -29,67 +33,167 @@ func write(t testing.TB, text string) string {
 	return path
 }
 
-func TestRead(t *testing.T) {
-	f := file(t, "\ufeff"+`{"prompt": "a", "answer": "b", "id": 7}`+"\r", "", `  {"messages": [{"role": "system", "content": "s"}, {"role": "user", "content": ""},`+
-		` {"role": "assistant", "content": "x", "tool_calls": null}, {"role": "user", "content": "y"}]}`, "")
-	want := []Line{
-		{1, []chat.Message{{Role: "user", Content: "a"}, {Role: "assistant", Content: "b"}}, true},
-		{3, []chat.Message{{Role: "system", Content: "s"}, {Role: "user"}, {Role: "assistant", Content: "x"}, {Role: "user", Content: "y"}}, false},
+// golden compares a text with that of a file, or writes it there.
+func golden(t *testing.T, path, got string) {
+	t.Helper()
+	if *update {
+		if err := os.WriteFile(path, []byte(got), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		return
 	}
-	if !reflect.DeepEqual(f.Lines, want) {
-		t.Errorf("%+v, want %+v", f.Lines, want)
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatalf("%v; go test -update writes it", err)
 	}
-	if other := file(t, `{"prompt": "a", "answer": "b"}`); other.sum == f.sum || other.sum != file(t, `{"prompt": "a", "answer": "b"}`).sum {
-		t.Error("the sum is not one of the bytes")
+	if got != string(want) {
+		t.Errorf("%s: got\n%s\nwant\n%s", path, got, want)
 	}
 }
 
-// TestReadErrors: each is one sentence with the file, the line and what to write.
-func TestReadErrors(t *testing.T) {
-	const good = `{"prompt": "a", "answer": "b"}`
-	for line, say := range map[string]string{
-		`{"prompt": "a", "answer": `:      "not JSON",
-		good + good:                       "one object a line",
-		`["a", "b"]`:                      "no object",
-		`"a"`:                             "no object",
-		`{"prompt": 7, "answer": "b"}`:    "prompt is a JSON number",
-		`{"messages": "hello"}`:           "messages is a JSON string",
-		`{"prompt": "a"}`:                 "prompt or answer is missing",
-		`{"prompt": null, "answer": "b"}`: "prompt or answer is missing",
-		`{"prompt": "a", "answer": ""}`:   "answer is empty",
-		`{"prompt": "a", "answer": "b", "messages": []}`: "both of the two forms",
-		`{"question": "a"}`: "neither",
-		`null`:              "neither",
-		"{\"prompt\": \"\xff\", \"answer\": \"b\"}":                                                               "UTF-8",
-		`{"messages": []}`:                                                                                        "no message is the assistant's",
-		`{"messages": [{"role": "user", "content": "a"}]}`:                                                        "no message is the assistant's",
-		`{"messages": [{"role": "assistant", "content": "a"}]}`:                                                   "speaks first",
-		`{"messages": [{"role": "user"}]}`:                                                                        "message 1 has no content",
-		`{"messages": [{"role": "user", "content": ["a"]}]}`:                                                      "content is a JSON array",
-		`{"messages": [{"role": "tool", "content": "a"}]}`:                                                        `the role "tool"`,
-		`{"messages": [{"content": "a"}]}`:                                                                        `the role ""`,
-		`{"messages": [{"role":"user","content":"a"}, {"role": "assistant", "content": ""}]}`:                     "message 2, of the assistant, is empty",
-		`{"messages": [{"role":"user","content":"a"}, {"role": "assistant", "content": "b", "tool_calls": [1]}]}`: "calls tools",
-	} {
-		path := write(t, good+"\n\n"+line+"\n"+good)
-		_, err := Read(path)
+// spelled writes lines as text. Replies that are learned have a star, and lines that need no
+// template are plain.
+func spelled(f *File) string {
+	var b strings.Builder
+	for _, l := range f.Lines {
+		fmt.Fprintf(&b, "%s %d", f.Unit, l.Number)
+		if l.plain {
+			b.WriteString(", plain")
+		}
+		b.WriteByte('\n')
+		for i, t := range l.Turns {
+			star := ""
+			if slices.Contains(l.Learned, i) {
+				star = "*"
+			}
+			fmt.Fprintf(&b, "  %s%s %q\n", t.Role, star, t.Content)
+		}
+	}
+	return b.String()
+}
+
+// TestRead: every file in testdata/read gives the lines, or the error, in testdata/want. To add a
+// case, add a file and run go test -update.
+func TestRead(t *testing.T) {
+	paths, err := filepath.Glob("testdata/read/*")
+	if err != nil || len(paths) == 0 {
+		t.Fatal(paths, err)
+	}
+	for _, path := range paths {
+		f, err := Read(path)
+		var got string
+		if name := filepath.Base(path); strings.HasPrefix(name, "bad_") != (err != nil) {
+			t.Errorf("%s gives the error %v", path, err)
+		} else if err != nil {
+			got = err.Error() + "\n"
+			if !strings.HasPrefix(got, path) {
+				t.Errorf("%s is not named: %s", path, got)
+			}
+		} else {
+			got = spelled(f)
+		}
+		golden(t, filepath.Join("testdata/want", filepath.Base(path)+".txt"), got)
+	}
+	if _, err := Read("testdata/none.jsonl"); err == nil || !strings.Contains(err.Error(), "none.jsonl") {
+		t.Errorf("a file that is not there gives %v", err)
+	}
+}
+
+// TestBadLines: every line of testdata/bad.txt is refused with the sentence below it and the number
+// of the line.
+func TestBadLines(t *testing.T) {
+	const path, good = "testdata/bad.txt", `{"prompt": "a", "answer": "b"}`
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for block := range strings.SplitSeq(strings.TrimSpace(string(text)), "\n\n") {
+		if strings.HasPrefix(block, "#") {
+			got = append(got, block)
+			continue
+		}
+		line, _, ok := strings.Cut(block, "\n----")
+		if !ok {
+			t.Fatalf("%s: no ---- behind %s", path, block)
+		}
+		at := write(t, good+"\n\n"+line+"\n"+good)
+		_, err := Read(at)
 		if err == nil {
 			t.Errorf("%s is read", line)
 			continue
 		}
-		for _, s := range []string{path + ", line 3: ", say} {
-			if !strings.Contains(err.Error(), s) {
-				t.Errorf("%s gives %q, want %q in it", line, err, s)
+		say, ok := strings.CutPrefix(err.Error(), at+", line 3: ")
+		if !ok {
+			t.Errorf("%s: %v does not name the line", line, err)
+		}
+		got = append(got, line+"\n----\n"+say)
+	}
+	golden(t, path, strings.Join(got, "\n\n")+"\n")
+}
+
+// TestSum: two files are the same if their bytes are.
+func TestSum(t *testing.T) {
+	a, b := file(t, pair("a", "b")), file(t, pair("a", "b"))
+	if c := file(t, pair("a", "c")); a.sum != b.sum || a.sum == c.sum {
+		t.Error("the sum is not one of the bytes")
+	}
+}
+
+// TestDamagedParquet: a Parquet file with wrong bytes, or a part of one, gives lines or an error.
+func TestDamagedParquet(t *testing.T) {
+	for _, name := range []string{"messages", "pairs", "alpaca"} {
+		raw, err := os.ReadFile("testdata/read/" + name + ".parquet")
+		if err != nil {
+			t.Fatal(err)
+		}
+		tried, refused := 0, 0
+		for at := 0; at < len(raw); at += 13 {
+			for _, bad := range [][]byte{raw[:at], slices.Concat(raw[:at], []byte{raw[at] ^ 0x55}, raw[at+1:])} {
+				tried++
+				f := &File{Path: "x"}
+				if err := f.read(bad); err != nil {
+					refused++
+				}
 			}
 		}
-	}
-	for _, text := range []string{"", "\n \n"} {
-		path := write(t, text)
-		if _, err := Read(path); err == nil || !strings.Contains(err.Error(), path+" holds no lines") {
-			t.Errorf("a file without lines gives %v", err)
+		if refused < tried/2 { // all that are cut; a wrong byte may be one of text
+			t.Errorf("%s: %d of %d damaged files are refused", name, refused, tried)
 		}
 	}
-	if _, err := Read(filepath.Join(t.TempDir(), "none.jsonl")); err == nil || !strings.Contains(err.Error(), "none.jsonl") {
-		t.Errorf("a file that is not there gives %v", err)
+}
+
+// FuzzRecognise: a line is refused or has replies to learn, none of them empty.
+func FuzzRecognise(f *testing.F) {
+	paths, err := filepath.Glob("testdata/read/*.jsonl")
+	if err != nil || len(paths) == 0 {
+		f.Fatal(paths, err)
 	}
+	for _, path := range append(paths, "testdata/bad.txt") {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			f.Fatal(err)
+		}
+		for line := range strings.Lines(string(text)) {
+			f.Add([]byte(line))
+		}
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		v, err := jsonl.Parse(text)
+		if err != nil {
+			return
+		}
+		l, err := recognise(v)
+		if err != nil {
+			return
+		}
+		if len(l.Learned) == 0 || !slices.IsSorted(l.Learned) {
+			t.Errorf("%s: %v is learned", text, l.Learned)
+		}
+		for _, i := range l.Learned {
+			if m := l.Turns[i]; i == 0 || m.Role != "assistant" || m.Content == "" {
+				t.Errorf("%s: turn %d is learned, %+v", text, i, m)
+			}
+		}
+	})
 }

@@ -1,0 +1,68 @@
+package sft
+
+import (
+	"fmt"
+	"math"
+	"math/bits"
+
+	"spell/tensor/rng"
+)
+
+// order returns the numbers of [0, n) in a random order whose first k are what r.Choose(n, k) would
+// return, for every k.
+//
+// With the same draws Choose takes a number for all k that exceed its place among those still free:
+// the draw. A Fenwick tree of the free places finds it.
+func order(r *rng.Rand, n int) []int {
+	free := make([]int, n+1)
+	for i := range free {
+		free[i] = i & -i
+	}
+	places := make([]int, n)
+	for i := range n {
+		draw, at := r.Intn(n-i), 0
+		for step := 1 << bits.Len(uint(n)); step > 0; step /= 2 {
+			if next := at + step; next > n {
+				continue
+			} else if free[next] <= draw {
+				at, draw = next, draw-free[next]
+			} else {
+				free[next]--
+			}
+		}
+		places[at] = i
+	}
+	return places
+}
+
+// holdOut chooses groups of lines, whose numbers of lines are given, in a random order up to the
+// share of all lines. A group that would exceed the share is passed over; the smallest of those is
+// held out after all if that is nearer to the share. At least one group is held out, if the share
+// is not 0, and one is left.
+func holdOut(seed uint64, share float64, lines []int) ([]bool, error) {
+	held := make([]bool, len(lines))
+	if share == 0 {
+		return held, nil
+	}
+	all := 0
+	for _, n := range lines {
+		all += n
+	}
+	want := max(1, int(math.Round(share*float64(all))))
+	if want >= all || len(lines) < 2 {
+		return nil, fmt.Errorf("%d lines with %d different prompts leave nothing to learn if held_out is %g; "+
+			"give more lines, or --held-out 0", all, len(lines), share)
+	}
+	took, next := 0, -1 // the next one is the smallest that is not held out
+	for _, g := range order(rng.At(seed, rng.HeldOut, 0, 0, 0), len(lines)) {
+		if took+lines[g] <= want {
+			held[g], took = true, took+lines[g]
+		} else if next < 0 || lines[g] < lines[next] {
+			next = g
+		}
+	}
+	if nearer := next >= 0 && lines[next] < 2*(want-took) && took+lines[next] < all; nearer || took == 0 {
+		held[next] = true
+	}
+	return held, nil
+}

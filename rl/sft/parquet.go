@@ -1,0 +1,128 @@
+package sft
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"slices"
+	"unicode/utf8"
+
+	"github.com/parquet-go/parquet-go"
+)
+
+// columns are the columns of a table that are read, if it has them.
+var columns = func() []string {
+	names := []string{"system", "history", "input"}
+	for _, l := range layouts {
+		names = append(names, l.names()...)
+	}
+	return names
+}()
+
+// parquet reads the rows of a Parquet file.
+func (f *File) parquet(raw []byte) error {
+	f.Unit = "row"
+	t, err := openTable(raw)
+	for number := 1; err == nil; number++ {
+		var row any
+		if row, err = t.next(); err != nil {
+			break
+		}
+		if row, err = clean(row); err != nil {
+			return f.at(number, err)
+		}
+		if err := f.add(number, row); err != nil {
+			return err
+		}
+	}
+	if err != io.EOF {
+		return fmt.Errorf("%s cannot be read as Parquet (%w); copy it again, or save it as JSON", f.Path, err)
+	}
+	return nil
+}
+
+// A table is a Parquet file of which some rows are read.
+type table struct {
+	reader *parquet.GenericReader[any]
+	rows   []any // that are read and not taken
+	err    error // behind them
+}
+
+func openTable(raw []byte) (t *table, err error) {
+	defer damaged(&err)
+	file, err := parquet.OpenFile(bytes.NewReader(raw), int64(len(raw)),
+		parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true))
+	if err != nil {
+		return nil, err
+	}
+	known := parquet.Group{}
+	for _, field := range file.Schema().Fields() {
+		if slices.Contains(columns, field.Name()) {
+			known[field.Name()] = field
+		}
+	}
+	if len(known) == 0 { // a row of names tells what is there and what is missing
+		names := map[string]any{}
+		for _, field := range file.Schema().Fields() {
+			names[field.Name()] = true
+		}
+		return &table{rows: []any{names}, err: io.EOF}, nil
+	}
+	schema := parquet.NewSchema(file.Schema().Name(), known)
+	return &table{reader: parquet.NewGenericReader[any](file, schema)}, nil
+}
+
+// next returns a row, or io.EOF behind the last one.
+func (t *table) next() (row any, err error) {
+	defer damaged(&err)
+	if len(t.rows) == 0 {
+		if t.err != nil {
+			return nil, t.err
+		}
+		t.rows = make([]any, 64)
+		var n int
+		n, t.err = t.reader.Read(t.rows)
+		if t.rows = t.rows[:n]; n == 0 {
+			return t.next()
+		}
+	}
+	row, t.rows = t.rows[0], t.rows[1:]
+	return row, nil
+}
+
+// damaged makes an error of a panic, which is how the library answers to some files that are
+// damaged.
+func damaged(err *error) {
+	if p := recover(); p != nil {
+		*err = fmt.Errorf("it is damaged: %v", p)
+	}
+}
+
+// clean returns a value as JSON would have it, without what is null. All text must be UTF-8.
+func clean(v any) (any, error) {
+	var err error
+	switch v := v.(type) {
+	case []byte:
+		return clean(string(v))
+	case string:
+		if !utf8.ValidString(v) {
+			return nil, fmt.Errorf("the text %.20q is not UTF-8; convert it", v)
+		}
+	case []any:
+		for i := range v {
+			if v[i], err = clean(v[i]); err != nil {
+				return nil, err
+			}
+		}
+		if v == nil {
+			return nil, nil
+		}
+	case map[string]any:
+		for name := range v {
+			if v[name], err = clean(v[name]); err != nil {
+				return nil, fmt.Errorf("in %s, %w", name, err)
+			}
+		}
+	}
+	return v, nil
+}
