@@ -1,18 +1,25 @@
-// Package grpo holds the arithmetic of group-relative policy optimisation: advantages from rewards, and losses as
-// coefficients. A loss here is a function from log-probabilities to dLoss/dlogp and dLoss/dentropy, one pair a token; it
-// sees no matrix, and the trainer that multiplies the coefficients into gradients sees no algorithm.
+// Package grpo holds the arithmetic of group-relative policy optimisation: advantages from rewards,
+// and losses as coefficients. A loss here is a function from log-probabilities to dLoss/dlogp and
+// dLoss/dentropy, one pair a token; it sees no matrix, and the trainer that multiplies the
+// coefficients into gradients sees no algorithm.
 package grpo
 
 import "math"
 
+// grain is the unit in which rewards are compared. Rewards that are the same by their formula may
+// differ in their last bits, as 1−2|r̄−1/2| does for 3 and for 7 of 10; the unit is far above such
+// differences.
+const grain = 1.0 / (1 << 32)
+
 // epsilon keeps the division by a small standard deviation finite (paper code: 1e-6).
 const epsilon = 1e-6
 
-// GroupAdvantages writes (r − mean)/(std + 1e-6) to advantages, with the n−1 standard deviation: the responder's G
-// answers to one question, or the verifier's G votes on one answer. Equal rewards, or a single one, give zeros.
-// The slices have equal length and may be the same.
+// GroupAdvantages writes (r − mean)/(std + 1e-6) to advantages, with the n−1 standard deviation:
+// the responder's G answers to one question, or the verifier's G votes on one answer. Equal
+// rewards, or a single one, give zeros exactly; Equal decides. The slices have equal length and may
+// be the same.
 func GroupAdvantages(advantages, rewards []float64) {
-	if allEqual(rewards) { // by comparison: the rounded mean of equal numbers may differ from them
+	if Equal(rewards) { // by comparison: the rounded mean of equal numbers may differ from them
 		clear(advantages)
 		return
 	}
@@ -30,9 +37,10 @@ func GroupAdvantages(advantages, rewards []float64) {
 	}
 }
 
-// BatchAdvantages writes the questioner's advantages: one question is one sample, so its baseline is the whole batch
-// (paper), good and failed questions together. With labels, one per reward, each label is a baseline of its own (the
-// paper's code, where the labels are the tasks); without (nil) there is one for all. The slices may be the same.
+// BatchAdvantages writes the questioner's advantages: one question is one sample, so its baseline
+// is the whole batch (paper), good and failed questions together. With labels, one per reward, each
+// label is a baseline of its own (the paper's code, where the labels are the tasks); without (nil)
+// there is one for all. The slices may be the same.
 func BatchAdvantages(advantages, rewards []float64, labels []int) {
 	if labels == nil {
 		GroupAdvantages(advantages, rewards)
@@ -54,9 +62,12 @@ func BatchAdvantages(advantages, rewards []float64, labels []int) {
 	}
 }
 
-func allEqual(v []float64) bool {
-	for _, x := range v {
-		if x != v[0] {
+// Equal reports whether all rewards are the same, compared as integers in units of 2⁻³². It is the
+// one place where rewards are compared: a group that it finds equal has nothing to learn from, and
+// no difference of rounding may train.
+func Equal(rewards []float64) bool {
+	for _, r := range rewards {
+		if math.Round(r/grain) != math.Round(rewards[0]/grain) { // whole numbers, of any size
 			return false
 		}
 	}

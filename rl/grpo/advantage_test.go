@@ -44,6 +44,38 @@ func TestGroupAdvantages(t *testing.T) {
 	}
 }
 
+// TestEqualRewards: rewards that are the same by their formula give advantages of exactly zero,
+// whatever their last bits, and the smallest difference that a setting can make does not.
+func TestEqualRewards(t *testing.T) {
+	triangle := func(passes, g int) float64 { return 1 - 2*math.Abs(float64(passes)/float64(g)-0.5) }
+	if triangle(3, 10) == triangle(7, 10) {
+		t.Fatal("the two rewards of the first case are equal as they are")
+	}
+	for _, tt := range []struct {
+		name    string
+		rewards []float64
+		equal   bool
+	}{
+		{"3 and 7 of 10", []float64{triangle(3, 10), triangle(7, 10), triangle(3, 10)}, true},
+		{"the last bit", []float64{0.1, math.Nextafter(0.1, 1), math.Nextafter(0.1, 0)}, true},
+		{"zeros of both signs", []float64{0, math.Copysign(0, -1)}, true},
+		{"large and equal", []float64{1e30, 1e30}, true},
+		{"large and different", []float64{1e30, 2e30}, false},
+		{"a millionth", []float64{0.5, 0.500001}, false},
+		{"opposite", []float64{1, -1}, false},
+	} {
+		got := make([]float64, len(tt.rewards))
+		GroupAdvantages(got, tt.rewards)
+		zero := true
+		for _, a := range got {
+			zero = zero && a == 0
+		}
+		if Equal(tt.rewards) != tt.equal || zero != tt.equal {
+			t.Errorf("%s: equal is %v, the advantages are %v; want equal %v", tt.name, Equal(tt.rewards), got, tt.equal)
+		}
+	}
+}
+
 func TestBatchAdvantages(t *testing.T) {
 	rewards := []float64{1, -1, 0.3247, 0, -0.5}
 	got := make([]float64, len(rewards))
