@@ -14,6 +14,7 @@ import (
 	"spell/rl/reward"
 	"spell/rl/role"
 	"spell/rl/settings"
+	"spell/rl/task"
 	"spell/tokenizer/chat"
 )
 
@@ -25,7 +26,7 @@ import (
 type Config struct {
 	Seed  uint64      `json:"seed" doc:"of everything random in the run"`
 	Steps int         `json:"steps" doc:"updates; the paper's plots run to about 70"`
-	Tasks []role.Task `json:"tasks" doc:"kinds of questions, equally often"`
+	Tasks []task.Task `json:"tasks" doc:"kinds of questions, equally often"`
 
 	Prompts   string `json:"prompts" doc:"prompt set: full, compact, or a folder of one's own"`
 	Thinking  bool   `json:"thinking" doc:"let the chat template ask for thoughts before the reply; false sets enable_thinking to false, as Qwen3 knows it"`
@@ -77,7 +78,7 @@ type Config struct {
 // Default is the paper's configuration (§2.1, §4; appendix).
 func Default() Config {
 	return Config{
-		Seed: 1, Steps: 70, Tasks: []role.Task{role.GeneralQA, role.Numeric, role.MultipleChoice},
+		Seed: 1, Steps: 70, Tasks: []task.Task{task.GeneralQA, task.Numeric, task.MultipleChoice},
 		Prompts: "full", Thinking: true, Date: "2024-07-26", Docs: 5, DocChars: 4000, MaxDocs: 20, MaxPrompt: 16384,
 		Temperature: 0.7, TopP: 0.95, MaxQuestion: 4096, MaxAnswer: 4096, MaxVote: 4096, Answers: 8, Votes: 8,
 		Questions: 128, Draw: 480, MaxRounds: 10, BadRatio: 1, VerifierGroups: 16,
@@ -182,7 +183,7 @@ func (c *Config) Validate() error {
 	case !(c.Reward.Sigma > 0):
 		return fmt.Errorf("the reward's sigma is %g; it must be positive", c.Reward.Sigma)
 	case len(c.Tasks) == 0:
-		return fmt.Errorf("tasks is empty; name at least one of general_qa, numeric, multiple_choice")
+		return fmt.Errorf("tasks is empty; name at least one of %s", task.Names())
 	case !(float32(c.Temperature) >= 1e-4 && c.Temperature <= 100): // as the engine takes it; 0 would be no self-play
 		return fmt.Errorf("temperature is %g; it must lie between 0.0001 and 100", c.Temperature)
 	case !(float32(c.TopP) > 0 && c.TopP <= 1):

@@ -10,7 +10,7 @@ import (
 
 	"spell/model"
 	"spell/rl/journal"
-	"spell/rl/role"
+	"spell/rl/task"
 	"spell/tokenizer/chat"
 )
 
@@ -89,7 +89,7 @@ func TestConfigErrors(t *testing.T) {
 	if _, err := New(c, b, w, &chat.Dialog{Tok: tok}, documents(3, 1), nil); err == nil || !strings.Contains(err.Error(), "no cluster has two documents") {
 		t.Errorf("clusters of one document give %v", err)
 	}
-	c.Tasks = []role.Task{role.Numeric, role.Numeric}
+	c.Tasks = []task.Task{task.Numeric, task.Numeric}
 	if _, err := New(c, b, w, &chat.Dialog{Tok: tok}, documents(3, 3), nil); err == nil || !strings.Contains(err.Error(), "twice") {
 		t.Errorf("a task named twice gives %v", err)
 	}

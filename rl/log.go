@@ -12,8 +12,8 @@ import (
 	"spell/model"
 	"spell/model/train"
 	"spell/rl/corpus"
-	"spell/rl/role"
 	"spell/rl/settings"
+	"spell/rl/task"
 	"spell/tokenizer/chat"
 )
 
@@ -98,7 +98,7 @@ func Distinct(dir string) (distinct, readable int, err error) {
 	defer f.Close()
 	type question struct {
 		Cluster string    `json:"cluster"`
-		Task    role.Task `json:"task"`
+		Task    task.Task `json:"task"`
 		Text    string    `json:"text"`
 	}
 	seen := map[question]bool{}

@@ -13,7 +13,7 @@ import (
 	"spell/model"
 	"spell/model/train"
 	"spell/rl/corpus/folder"
-	"spell/rl/role"
+	"spell/rl/task"
 	"spell/tokenizer"
 	"spell/tokenizer/chat"
 )
@@ -41,7 +41,7 @@ func data(t testing.TB, elem ...string) string {
 func TestRealDocuments(t *testing.T) {
 	c := small()
 	c.DocChars, c.MaxDocs, c.MaxPrompt, c.Draw, c.PassTokens, c.CacheTokens = 300, 8, 900, 6, 2048, 8192
-	c.Tasks = []role.Task{role.GeneralQA, role.Numeric, role.MultipleChoice}
+	c.Tasks = []task.Task{task.GeneralQA, task.Numeric, task.MultipleChoice}
 	docs, _, err := folder.Read(context.Background(), data(t, "docs", "factbook"),
 		folder.Options{DocChars: c.DocChars, MaxDocs: c.MaxDocs})
 	if err != nil {

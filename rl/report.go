@@ -8,6 +8,7 @@ import (
 	"spell/rl/curriculum"
 	"spell/rl/reward"
 	"spell/rl/role"
+	"spell/rl/task"
 )
 
 // A Report is what one step did, a line of metrics.jsonl. Shares are NaN-free: of nothing they
@@ -93,7 +94,7 @@ func (r *Run) report(b *batch, u Update) *Report {
 		c := &rep.Counts
 		c.Parsed(it.verdict)
 		switch {
-		case it.verdict != role.OK:
+		case it.verdict != task.OK:
 		case it.tooLong:
 			c.TooLong++
 		case it.outcome == reward.Ungrounded:
@@ -103,7 +104,7 @@ func (r *Run) report(b *batch, u Update) *Report {
 			answered++
 			rates += ratio(float64(it.passes), float64(len(it.answers)))
 		}
-		if it.verdict == role.OK {
+		if it.verdict == task.OK {
 			distinct[r.clusters[it.Cluster].name+"\x00"+it.question.Text] = true
 			if r.Judge != nil {
 				ok, about := r.Judge.Right(r.clusters[it.Cluster].name, it.Task, it.question)

@@ -13,7 +13,7 @@ import (
 	"spell/model"
 	"spell/model/train"
 	"spell/rl/corpus"
-	"spell/rl/role"
+	"spell/rl/task"
 	"spell/tensor"
 	"spell/tokenizer/chat"
 )
@@ -94,7 +94,7 @@ func differ(t testing.TB, a, b map[string]string) {
 func TestResume(t *testing.T) {
 	docs := documents(9, 6)
 	c := small()
-	c.Tasks, c.Draw = []role.Task{role.GeneralQA, role.Numeric, role.MultipleChoice}, 6
+	c.Tasks, c.Draw = []task.Task{task.GeneralQA, task.Numeric, task.MultipleChoice}, 6
 	for _, p := range []model.Precision{model.F32, model.BF16} {
 		var first map[string]string
 		for workers := 1; workers <= 2; workers++ {

@@ -15,7 +15,7 @@ import (
 	"spell/model/forest"
 	"spell/model/rollout"
 	"spell/rl/corpus"
-	"spell/rl/role"
+	"spell/rl/task"
 	"spell/tokenizer"
 	"spell/tokenizer/chat"
 )
@@ -31,21 +31,21 @@ type plan struct {
 }
 
 // text is the question as the compact prompts read it, for the task.
-func (p plan) text(task role.Task, letter string) string {
+func (p plan) text(of task.Task, letter string) string {
 	switch p.fate {
 	case "bad":
 		return " question : which"
 	case "skip":
-		if task == role.Numeric {
+		if of == task.Numeric {
 			return " question : how many ? answer : 0 ."
 		}
 		return " question : which ? answer :" + strings.Repeat(" red", 41) + " ."
 	}
 	gold, options := "red", ""
-	switch task {
-	case role.Numeric:
+	switch of {
+	case task.Numeric:
 		gold = "17"
-	case role.MultipleChoice:
+	case task.MultipleChoice:
 		gold, options = letter, " ( A ) a ( B ) b ( C ) c ( D ) d"
 	}
 	q := fmt.Sprintf("plan %s %d %d %d %d %s", p.fate, p.passes, p.yes[0], p.yes[1], p.none, gold)
@@ -77,7 +77,7 @@ func wrong(gold string) string {
 	case gold == "17":
 		return "5"
 	case len(gold) == 1:
-		return string(role.Letters[(strings.Index(role.Letters, gold)+1)%4])
+		return string(task.Letters[(strings.Index(task.Letters, gold)+1)%4])
 	}
 	return "blue"
 }
@@ -181,14 +181,14 @@ func (s *script) answer(q rollout.Request) (rollout.Result, error) {
 func (s *script) reply(now stage, key uint64, prompt string, k int) string {
 	if now == stageAsk {
 		s.seen = append(s.seen, prompt)
-		task, letter := role.GeneralQA, ""
+		of, letter := task.GeneralQA, ""
 		switch {
 		case strings.HasSuffix(prompt, "number :"):
-			task = role.Numeric
+			of = task.Numeric
 		case strings.Contains(prompt, "ask choice "):
-			task, letter = role.MultipleChoice, prompt[len(prompt)-len("C :"):len(prompt)-len(" :")]
+			of, letter = task.MultipleChoice, prompt[len(prompt)-len("C :"):len(prompt)-len(" :")]
 		}
-		return s.plans(int(key>>40), int(key>>28&255), int(key&(1<<28-1))).text(task, letter)
+		return s.plans(int(key>>40), int(key>>28&255), int(key&(1<<28-1))).text(of, letter)
 	}
 	p, gold := readPlan(prompt)
 	answer := func(x string) string {
@@ -250,7 +250,7 @@ func documents(n, k int) *corpus.Corpus {
 // small is a configuration of a few questions.
 func small() Config {
 	c := Small()
-	c.Steps, c.Tasks = 6, []role.Task{role.GeneralQA}
+	c.Steps, c.Tasks = 6, []task.Task{task.GeneralQA}
 	c.Answers, c.Votes, c.Questions, c.Draw, c.MaxRounds, c.VerifierGroups = 4, 4, 3, 8, 1, 4
 	c.MaxPrompt, c.MaxDocs, c.MaxQuestion = 700, 20, 40
 	c.PassTokens, c.BatchTokens, c.CacheTokens = 2048, 2048, 8192

@@ -19,6 +19,7 @@ import (
 	"spell/rl/curriculum"
 	"spell/rl/journal"
 	"spell/rl/role"
+	"spell/rl/task"
 	"spell/tokenizer/chat"
 )
 
@@ -26,9 +27,9 @@ import (
 type Judge interface {
 	// Right says whether a question's reference answer is true, and known whether the question
 	// is about facts of the cluster at all.
-	Right(cluster string, task role.Task, q role.Question) (right, known bool)
+	Right(cluster string, task task.Task, q task.Question) (right, known bool)
 	// Same says whether two answers mean the same.
-	Same(task role.Task, a, b string) bool
+	Same(task task.Task, a, b string) bool
 }
 
 // A generator samples answers from the policy: a rollout.Engine.

@@ -15,6 +15,7 @@ import (
 	"spell/rl/curriculum"
 	"spell/rl/reward"
 	"spell/rl/role"
+	"spell/rl/task"
 	"spell/tensor/rng"
 )
 
@@ -65,8 +66,8 @@ func nearness(docs []string) []float64 {
 func (r *Run) fit(docs *corpus.Corpus) ([]cluster, error) {
 	instruction := 0
 	for _, t := range r.Config.Tasks {
-		prefix, ask := r.Prompts.Questioner(t, nil, nil, role.Letters[:1])
-		_, answer := r.Prompts.Responder(t, nil, role.Question{})
+		prefix, ask := r.Prompts.Questioner(t, nil, nil, task.Letters[:1])
+		_, answer := r.Prompts.Responder(t, nil, task.Question{})
 		for _, suffix := range []string{ask, answer} {
 			prompt, _, err := r.encode(prefix, suffix, 0)
 			if err != nil {
@@ -115,8 +116,8 @@ type item struct {
 	view         curriculum.View
 	letter       string // the option that must be right
 	asked        sample
-	verdict      role.Verdict
-	question     role.Question
+	verdict      task.Verdict
+	question     task.Question
 	grounding    *sample // the answer without documents
 	outcome      reward.Outcome
 	tooLong      bool
@@ -180,8 +181,8 @@ func (r *Run) draw(b *batch, round int) []*item {
 			near = func(a, b int) float64 { return c.near[a*len(c.docs)+b] }
 		}
 		view := r.memory.Draw(it.Task, it.Cluster, len(c.docs), r.Config.Docs, near, random)
-		letter := rng.At(r.Config.Seed, rng.Letter, uint64(r.step), uint64(round), uint64(i)).Intn(len(role.Letters))
-		items = append(items, &item{Item: it, round: round, place: i, index: len(b.items) + i, view: view, letter: role.Letters[letter : letter+1]})
+		letter := rng.At(r.Config.Seed, rng.Letter, uint64(r.step), uint64(round), uint64(i)).Intn(len(task.Letters))
+		items = append(items, &item{Item: it, round: round, place: i, index: len(b.items) + i, view: view, letter: task.Letters[letter : letter+1]})
 	}
 	return items
 }
@@ -303,9 +304,9 @@ func (r *Run) ask(it *item) error {
 		it.asked = r.take(res, 0)
 		it.question, it.verdict = r.Prompts.ParseQuestion(it.Task, it.asked.text, func(s string) int { return len(r.Chat.Tok.Encode(s)) })
 		switch it.verdict {
-		case role.OK:
+		case task.OK:
 			return r.ground(it)
-		case role.BadFormat:
+		case task.BadFormat:
 			it.outcome = reward.BadFormat
 		}
 		return nil
@@ -314,7 +315,7 @@ func (r *Run) ask(it *item) error {
 
 // alive says whether a question is still to be worked on.
 func (it *item) alive() bool {
-	return it.verdict == role.OK && it.outcome == reward.Answered && !it.tooLong
+	return it.verdict == task.OK && it.outcome == reward.Answered && !it.tooLong
 }
 
 // ground discards a question that is answered right without any document.

@@ -16,6 +16,7 @@ import (
 	"spell/model"
 	"spell/rl/curriculum"
 	"spell/rl/role"
+	"spell/rl/task"
 )
 
 // fates is one question of every fate, with G = 4 answers and 4 votes on each.
@@ -206,7 +207,7 @@ func checkRecords(t *testing.T, r *Run, records []Record, version int) {
 // TestTasks runs a step of all three kinds of questions.
 func TestTasks(t *testing.T) {
 	c := small()
-	c.Tasks, c.Draw, c.Questions, c.QuestionerBaseline, c.LossMean = []role.Task{role.GeneralQA, role.Numeric, role.MultipleChoice}, 9, 9, "task", "groups"
+	c.Tasks, c.Draw, c.Questions, c.QuestionerBaseline, c.LossMean = []task.Task{task.GeneralQA, task.Numeric, task.MultipleChoice}, 9, 9, "task", "groups"
 	r, _ := newRun(t, c, backend(t, 1), model.F32, documents(12, 4), func(_, _, i int) plan {
 		return plan{fate: "asked", passes: 1 + i%3, yes: [2]int{1, 3}}
 	})
@@ -217,18 +218,19 @@ func TestTasks(t *testing.T) {
 	if rep.Counts.Good != 9 || rep.Update.MaxLogpDiff != 0 {
 		t.Errorf("%v", rep)
 	}
-	var asked [role.NumTasks][]Output
+	asked := map[task.Task][]Output{}
 	for _, rec := range records {
 		if rec.Stage == "ask" {
 			asked[rec.Task] = append(asked[rec.Task], rec.Samples...)
 		}
 	}
-	for task, group := range asked {
+	for _, of := range c.Tasks {
+		group := asked[of]
 		if len(group) != 3 {
-			t.Errorf("%d questions of task %d", len(group), task)
+			t.Errorf("%d questions of task %v", len(group), of)
 		}
 		if slices.ContainsFunc(group, func(o Output) bool { return *o.Reward != *group[0].Reward }) {
-			checkAdvantages(t, fmt.Sprint("task ", task), group)
+			checkAdvantages(t, fmt.Sprint("task ", of), group)
 		}
 	}
 }
@@ -258,7 +260,7 @@ func TestGrowth(t *testing.T) {
 		if got := strings.Count(s.seen[step], "document "); got != want.docs {
 			t.Errorf("the prompt of visit %d holds %d documents, want %d", step+1, got, want.docs)
 		}
-		if n := len(r.memory.Entries(role.GeneralQA, 0)); n != min(3, step+1-min(1, step/2)) {
+		if n := len(r.memory.Entries(task.GeneralQA, 0)); n != min(3, step+1-min(1, step/2)) {
 			t.Errorf("after visit %d %d questions are remembered", step+1, n)
 		}
 	}
@@ -442,10 +444,10 @@ func TestCancel(t *testing.T) {
 // are right.
 type truth struct{}
 
-func (truth) Right(_ string, _ role.Task, q role.Question) (right, known bool) {
+func (truth) Right(_ string, _ task.Task, q task.Question) (right, known bool) {
 	return strings.Contains(q.Text, "asked 2 "), strings.Contains(q.Text, "asked")
 }
-func (truth) Same(_ role.Task, a, b string) bool { return a == b }
+func (truth) Same(_ task.Task, a, b string) bool { return a == b }
 
 func TestTruth(t *testing.T) {
 	c := small()

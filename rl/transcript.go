@@ -5,6 +5,7 @@ import (
 	"spell/rl/curriculum"
 	"spell/rl/reward"
 	"spell/rl/role"
+	"spell/rl/task"
 )
 
 // A Record is a line of transcript.jsonl: one prompt and everything the policy said to it. It
@@ -15,7 +16,7 @@ type Record struct {
 	Question int       `json:"question"` // number of the question within the step
 	Role     role.Role `json:"role"`
 	Stage    string    `json:"stage"` // ask, ground, respond, verify
-	Task     role.Task `json:"task"`
+	Task     task.Task `json:"task"`
 	Cluster  string    `json:"cluster"`
 	Docs     []int     `json:"docs,omitempty"` // documents the questioner saw
 	Prompt   string    `json:"prompt"`
@@ -56,11 +57,11 @@ func (r *Run) transcribe(b *batch, version int) []Record {
 		}
 		ask := record(role.Questioner, "ask", &it.asked)
 		ask.Docs, ask.Outcome = it.view.Docs, it.fate()
-		if it.verdict == role.OK {
+		if it.verdict == task.OK {
 			ask.Text, ask.Answer = r.Prompts.QuestionText(it.question), it.question.Answer
 		}
 		o := output(&it.asked)
-		if it.verdict != role.Skip && !it.tooLong {
+		if it.verdict != task.Skip && !it.tooLong {
 			o.Reward = &it.asked.reward
 		}
 		ask.Samples = []Output{o}
@@ -119,9 +120,9 @@ func (r *Run) promptText(s *sample) string {
 // fate names what became of a question.
 func (it *item) fate() string {
 	switch {
-	case it.verdict == role.BadFormat:
+	case it.verdict == task.BadFormat:
 		return "bad format"
-	case it.verdict == role.Skip:
+	case it.verdict == task.Skip:
 		return "skipped"
 	case it.tooLong:
 		return "too long"

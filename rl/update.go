@@ -12,6 +12,7 @@ import (
 	"spell/rl/grpo"
 	"spell/rl/reward"
 	"spell/rl/role"
+	"spell/rl/task"
 	"spell/tensor/rng"
 )
 
@@ -59,8 +60,7 @@ type group struct {
 func (r *Run) choose(b *batch) []group {
 	c := &r.Config
 	var groups []group
-	var good [role.NumTasks]int
-	var bad [role.NumTasks][]int
+	good, bad := map[task.Task]int{}, map[task.Task][]int{}
 	var questions []*item
 	var ballots []*answer
 	for _, it := range b.items {

@@ -48,7 +48,7 @@ func (t *trainFlags) testing(c rl.Config, context int) (*rollout.Options, error)
 	words := func(s string) int { return len(strings.Fields(s)) }
 	prompt := 0
 	for _, it := range items {
-		docs, _ := prompts.Responder(role.GeneralQA, it.Cluster.Texts(), role.Question{})
+		docs := prompts.Documents(it.Cluster.Texts())
 		slots := page(len(docs))
 		for _, q := range it.Questions {
 			_, ask := prompts.Responder(q.Task, nil, q.Question)

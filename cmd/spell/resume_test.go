@@ -20,7 +20,7 @@ import (
 	"spell/kernels/cpu"
 	"spell/model"
 	"spell/model/hf"
-	"spell/rl/role"
+	"spell/rl/task"
 	"spell/tensor"
 	"spell/tokenizer"
 )
@@ -100,17 +100,19 @@ func chainPrompts(t *testing.T, dir string) {
 	t.Helper()
 	for name, text := range map[string]string{
 		"format": "words", "documents": "{{documents}}", "example": "{{question}} {{answer}}", "choices": "{{question}} {{a}} {{b}} {{c}} {{d}}",
-		"responder": "{{question}} REPLY", "responder_numeric": "{{question}} REPLY", "verifier": "{{question}} {{prediction}} {{reference}} JUDGE",
+		"verifier": "{{question}} {{prediction}} {{reference}} JUDGE",
 	} {
 		write(t, filepath.Join(dir, name+".txt"), text+"\n")
 	}
-	for task := range role.Task(role.NumTasks) {
+	for _, of := range task.All() {
 		letter := ""
-		if task == role.MultipleChoice {
+		if of.NeedsLetter() {
 			letter = "{{letter}} "
 		}
-		write(t, filepath.Join(dir, "questioner_"+task.String()+".txt"), letter+"ASK\n")
-		write(t, filepath.Join(dir, "questioner_"+task.String()+"_history.txt"), "{{history}}"+letter+"ASK\n")
+		first, later := of.QuestionerPrompts()
+		write(t, filepath.Join(dir, first+".txt"), letter+"ASK\n")
+		write(t, filepath.Join(dir, later+".txt"), "{{history}}"+letter+"ASK\n")
+		write(t, filepath.Join(dir, of.ResponderPrompt()+".txt"), "{{question}} REPLY\n")
 	}
 }
 

@@ -1,6 +1,7 @@
-// Package curriculum decides what self-play works on and what it learns from: which clusters are drawn (Sampler), which
-// documents and earlier questions a questioner sees (Memory), and which groups enter the update (select.go).
-// All of it is integers and text; state goes to and from JSON byte for byte, so that a resumed run is the same run.
+// Package curriculum decides what self-play works on and what it learns from: which clusters are
+// drawn (Sampler), which documents and earlier questions a questioner sees (Memory), and which
+// groups enter the update (select.go). All of it is integers and text; state goes to and from JSON
+// byte for byte, so that a resumed run is the same run.
 package curriculum
 
 import (
@@ -11,14 +12,19 @@ import (
 	"strings"
 
 	"spell/rl/role"
+	"spell/rl/task"
 	"spell/tensor/rng"
 )
 
 // MemoryConfig sets what the history memory keeps. DefaultMemory gives the paper's rules.
 type MemoryConfig struct {
-	Length      int  // questions kept per task and cluster, L: 3; 0 turns the memory off
-	Cumulative  bool // paper: false, an entry holds the documents new to its question; code: true, all it was asked over
-	AdmitSolved bool // paper: false, 0 < r̄ < 1; code: true, r̄ ≥ 0.01, so questions everyone solves enter too
+	Length int // questions kept per task and cluster, L: 3; 0 turns the memory off
+	// Cumulative entries hold all documents that the question was asked over (paper's code), others
+	// those that were new to it (paper).
+	Cumulative bool
+	// AdmitSolved remembers questions that r̄ ≥ 0.01 of the answers solve, all of them too (paper's
+	// code); without it 0 < r̄ < 1 (paper).
+	AdmitSolved bool
 }
 
 // DefaultMemory returns the paper's rules.
@@ -32,12 +38,12 @@ type Entry struct {
 }
 
 type place struct {
-	task    role.Task
+	task    task.Task
 	cluster int
 }
 
-// Memory holds, for each task and cluster, the last questions that could be solved but not always were.
-// Each one widens the documents of the next question and sets the mark it must go beyond.
+// Memory holds, for each task and cluster, the last questions that could be solved but not always
+// were. Each one widens the documents of the next question and sets the mark it must go beyond.
 type Memory struct {
 	config  MemoryConfig
 	entries map[place][]Entry // oldest first
@@ -55,13 +61,14 @@ type View struct {
 	Examples []role.Example // remembered questions, oldest first
 }
 
-// Draw shows the questioner the documents of the remembered questions and want more, drawn from the rest of the cluster's
-// count documents; fewer when fewer remain. Without near every document is equally likely, as in the paper; with it, a
-// document is drawn in proportion to how near it is to those already shown, so that questions can join them.
-func (m *Memory) Draw(task role.Task, cluster, count, want int, near func(a, b int) float64, r *rng.Rand) View {
+// Draw shows the questioner the documents of the remembered questions and want more, drawn from the
+// rest of the cluster's count documents; fewer when fewer remain. Without near every document is
+// equally likely, as in the paper; with it, a document is drawn in proportion to how near it is to
+// those already shown, so that questions can join them.
+func (m *Memory) Draw(t task.Task, cluster, count, want int, near func(a, b int) float64, r *rng.Rand) View {
 	var v View
 	seen := make([]bool, count)
-	for _, e := range m.entries[place{task, cluster}] {
+	for _, e := range m.entries[place{t, cluster}] {
 		for _, d := range e.Docs {
 			seen[d] = true
 		}
@@ -91,8 +98,8 @@ func (m *Memory) Draw(task role.Task, cluster, count, want int, near func(a, b i
 	return v
 }
 
-// grow draws want of the documents in rest one after the other, each in proportion to its nearness to those seen or drawn
-// before it; uniformly where none is near. It returns them ascending.
+// grow draws want of the documents in rest one after the other, each in proportion to its nearness
+// to those seen or drawn before it; uniformly where none is near. It returns them ascending.
 func grow(rest []int, seen []bool, want int, near func(a, b int) float64, r *rng.Rand) []int {
 	nearness := make([]float64, len(rest))
 	count := func(shown int) {
@@ -128,9 +135,10 @@ func grow(rest []int, seen []bool, want int, near func(a, b int) float64, r *rng
 	return drawn
 }
 
-// Admit remembers a question that passes of g answers got right, if that is neither none nor all, and forgets the oldest
-// of its place beyond Length. It reports whether the question was remembered.
-func (m *Memory) Admit(task role.Task, cluster int, v View, question, answer string, passes, g int) bool {
+// Admit remembers a question that passes of g answers got right, if that is neither none nor all,
+// and forgets the oldest of its place beyond Length. It reports whether the question was
+// remembered.
+func (m *Memory) Admit(t task.Task, cluster int, v View, question, answer string, passes, g int) bool {
 	admitted := Informative(passes, g)
 	if m.config.AdmitSolved {
 		admitted = g > 0 && 100*passes >= g
@@ -144,18 +152,19 @@ func (m *Memory) Admit(task role.Task, cluster int, v View, question, answer str
 	}
 	// JSON holds valid UTF-8 only; keeping the same here makes a resumed memory equal to this one.
 	e := Entry{slices.Clone(docs), strings.ToValidUTF8(question, "\uFFFD"), strings.ToValidUTF8(answer, "\uFFFD")}
-	at := place{task, cluster}
+	at := place{t, cluster}
 	kept := append(m.entries[at], e)
 	m.entries[at] = slices.Clone(kept[max(0, len(kept)-m.config.Length):])
 	return true
 }
 
-// Entries returns the questions remembered for a task and cluster, oldest first; the caller must not change them.
-func (m *Memory) Entries(task role.Task, cluster int) []Entry { return m.entries[place{task, cluster}] }
+// Entries returns the questions remembered for a task and cluster, oldest first; the caller must
+// not change them.
+func (m *Memory) Entries(t task.Task, cluster int) []Entry { return m.entries[place{t, cluster}] }
 
 // savedPlace is one line of the memory's JSON.
 type savedPlace struct {
-	Task    role.Task `json:"task"`
+	Task    task.Task `json:"task"`
 	Cluster int       `json:"cluster"`
 	Entries []Entry   `json:"entries"`
 }
@@ -172,8 +181,8 @@ func (m *Memory) MarshalJSON() ([]byte, error) {
 	return json.Marshal(saved)
 }
 
-// Restore replaces the questions by those of MarshalJSON's output. counts[i] is the number of documents of cluster i.
-// On error the memory is unchanged.
+// Restore replaces the questions by those of MarshalJSON's output. counts[i] is the number of
+// documents of cluster i. On error the memory is unchanged.
 func (m *Memory) Restore(data []byte, counts []int) error {
 	var saved []savedPlace
 	if err := json.Unmarshal(data, &saved); err != nil {
@@ -186,15 +195,18 @@ func (m *Memory) Restore(data []byte, counts []int) error {
 			return fmt.Errorf("history memory: %v questions of cluster %d occur twice", s.Task, s.Cluster)
 		}
 		if s.Cluster < 0 || s.Cluster >= len(counts) {
-			return fmt.Errorf("history memory: it knows cluster %d but there are %d clusters; resume with the documents the run began with", s.Cluster, len(counts))
+			return fmt.Errorf("history memory: it knows cluster %d but there are %d clusters; "+
+				"resume with the documents the run began with", s.Cluster, len(counts))
 		}
 		if len(s.Entries) == 0 || len(s.Entries) > m.config.Length {
-			return fmt.Errorf("history memory: cluster %d has %d questions where 1 to %d are kept; resume with the memory length the run began with", s.Cluster, len(s.Entries), m.config.Length)
+			return fmt.Errorf("history memory: cluster %d has %d questions where 1 to %d are kept; "+
+				"resume with the memory length the run began with", s.Cluster, len(s.Entries), m.config.Length)
 		}
 		for _, e := range s.Entries {
 			for i, d := range e.Docs {
 				if d < 0 || d >= counts[s.Cluster] || i > 0 && d <= e.Docs[i-1] {
-					return fmt.Errorf("history memory: cluster %d has %d documents but a question names %v; resume with the documents the run began with", s.Cluster, counts[s.Cluster], e.Docs)
+					return fmt.Errorf("history memory: cluster %d has %d documents but a question names %v; "+
+						"resume with the documents the run began with", s.Cluster, counts[s.Cluster], e.Docs)
 				}
 			}
 		}

@@ -7,18 +7,19 @@ import (
 	"strings"
 	"testing"
 
-	"spell/rl/role"
+	"spell/rl/task"
 	"spell/tensor/rng"
 )
 
 func visit(k uint64) *rng.Rand { return rng.At(1, rng.Documents, k, 0, 0) }
 
-// Paper semantics: contexts of 5, 10, 15, 20 documents and no more, since the oldest question is forgotten.
+// Paper semantics: contexts of 5, 10, 15, 20 documents and no more, since the oldest question is
+// forgotten.
 func TestDocumentsGrowToFourDraws(t *testing.T) {
 	m := NewMemory(DefaultMemory())
 	var last [][]int
 	for k, want := range []int{5, 10, 15, 20, 20, 20} {
-		v := m.Draw(role.GeneralQA, 7, 40, 5, nil, visit(uint64(k)))
+		v := m.Draw(task.GeneralQA, 7, 40, 5, nil, visit(uint64(k)))
 		if len(v.Docs) != want || len(v.New) != 5 || len(v.Examples) != min(k, 3) {
 			t.Fatalf("visit %d: %d documents, %d new, %d examples", k, len(v.Docs), len(v.New), len(v.Examples))
 		}
@@ -33,17 +34,17 @@ func TestDocumentsGrowToFourDraws(t *testing.T) {
 			}
 		}
 		last = append(last, v.New)
-		if !m.Admit(role.GeneralQA, 7, v, strings.Repeat("q", k+1), "a", 4, 8) {
+		if !m.Admit(task.GeneralQA, 7, v, strings.Repeat("q", k+1), "a", 4, 8) {
 			t.Fatal("a solvable question is not remembered")
 		}
 	}
-	if e := m.Entries(role.GeneralQA, 7); len(e) != 3 || e[0].Question != "qqqq" || e[2].Question != "qqqqqq" {
+	if e := m.Entries(task.GeneralQA, 7); len(e) != 3 || e[0].Question != "qqqq" || e[2].Question != "qqqqqq" {
 		t.Errorf("the last three questions are not the ones kept: %v", e)
 	}
-	if v := m.Draw(role.Numeric, 7, 40, 5, nil, visit(0)); len(v.Examples) != 0 || len(v.Docs) != 5 {
+	if v := m.Draw(task.Numeric, 7, 40, 5, nil, visit(0)); len(v.Examples) != 0 || len(v.Docs) != 5 {
 		t.Error("another task sees the history")
 	}
-	if v := m.Draw(role.GeneralQA, 8, 40, 5, nil, visit(0)); len(v.Examples) != 0 || len(v.Docs) != 5 {
+	if v := m.Draw(task.GeneralQA, 8, 40, 5, nil, visit(0)); len(v.Examples) != 0 || len(v.Docs) != 5 {
 		t.Error("another cluster sees the history")
 	}
 }
@@ -51,22 +52,22 @@ func TestDocumentsGrowToFourDraws(t *testing.T) {
 func TestExhaustedClusterIsNotRefilled(t *testing.T) {
 	m := NewMemory(DefaultMemory())
 	for k, want := range []struct{ docs, fresh int }{{5, 5}, {10, 5}, {12, 2}, {12, 0}} {
-		v := m.Draw(role.Numeric, 0, 12, 5, nil, visit(uint64(k)))
+		v := m.Draw(task.Numeric, 0, 12, 5, nil, visit(uint64(k)))
 		if len(v.Docs) != want.docs || len(v.New) != want.fresh {
 			t.Errorf("visit %d: %d documents, %d new; want %v", k, len(v.Docs), len(v.New), want)
 		}
-		m.Admit(role.Numeric, 0, v, "q", "1", 1, 8)
+		m.Admit(task.Numeric, 0, v, "q", "1", 1, 8)
 	}
 }
 
 func TestCumulativeMemoryNeverShrinks(t *testing.T) {
 	m := NewMemory(MemoryConfig{Length: 3, Cumulative: true})
 	for k, want := range []int{5, 10, 15, 20, 25, 30} {
-		v := m.Draw(role.Numeric, 0, 40, 5, nil, visit(uint64(k)))
+		v := m.Draw(task.Numeric, 0, 40, 5, nil, visit(uint64(k)))
 		if len(v.Docs) != want {
 			t.Errorf("visit %d: %d documents, want %d", k, len(v.Docs), want)
 		}
-		m.Admit(role.Numeric, 0, v, "q", "1", 1, 8)
+		m.Admit(task.Numeric, 0, v, "q", "1", 1, 8)
 	}
 }
 
@@ -81,7 +82,7 @@ func TestAdmission(t *testing.T) {
 			want   bool
 		}{{DefaultMemory(), tt.paper}, {MemoryConfig{Length: 3, AdmitSolved: true}, tt.solved}, {MemoryConfig{Length: 0}, false}} {
 			m := NewMemory(c.config)
-			if got := m.Admit(role.GeneralQA, 0, View{New: []int{1}}, "q", "a", tt.passes, tt.g); got != c.want || (len(m.Entries(role.GeneralQA, 0)) == 1) != got {
+			if got := m.Admit(task.GeneralQA, 0, View{New: []int{1}}, "q", "a", tt.passes, tt.g); got != c.want || (len(m.Entries(task.GeneralQA, 0)) == 1) != got {
 				t.Errorf("%+v admits %d of %d: %v", c.config, tt.passes, tt.g, got)
 			}
 		}
@@ -92,7 +93,7 @@ func TestEveryDocumentIsDrawnEquallyOften(t *testing.T) {
 	m := NewMemory(DefaultMemory())
 	hits := make([]int, 20)
 	for k := range uint64(4000) {
-		for _, d := range m.Draw(role.GeneralQA, 0, 20, 5, nil, visit(k)).Docs {
+		for _, d := range m.Draw(task.GeneralQA, 0, 20, 5, nil, visit(k)).Docs {
 			hits[d]++
 		}
 	}
@@ -106,7 +107,7 @@ func TestEveryDocumentIsDrawnEquallyOften(t *testing.T) {
 func filled() *Memory {
 	m := NewMemory(DefaultMemory())
 	for k := range 40 {
-		task, cluster := role.Task(k%3), (k*7)%5
+		task, cluster := task.Task(k%3), (k*7)%5
 		v := m.Draw(task, cluster, 12, 2, nil, visit(uint64(k)))
 		m.Admit(task, cluster, v, "q \"<&>\" \xff "+strings.Repeat("?", k), "a", 3, 8)
 	}
@@ -134,8 +135,8 @@ func TestMemorySurvivesResume(t *testing.T) {
 		}
 	}
 	for k := range uint64(15) {
-		a := m.Draw(role.Task(k%3), int(k%5), 12, 3, nil, visit(k))
-		b := back.Draw(role.Task(k%3), int(k%5), 12, 3, nil, visit(k))
+		a := m.Draw(task.Task(k%3), int(k%5), 12, 3, nil, visit(k))
+		b := back.Draw(task.Task(k%3), int(k%5), 12, 3, nil, visit(k))
 		if !reflect.DeepEqual(a, b) {
 			t.Fatalf("draw %d after resume differs: %v, %v", k, a, b)
 		}
@@ -153,11 +154,11 @@ func TestMemoryRefusesDamage(t *testing.T) {
 		`[{"task":"numeric","cluster":0,"entries":[{"docs":[0]}]},{"task":"numeric","cluster":0,"entries":[{"docs":[1]}]}]`,
 	} {
 		m := NewMemory(DefaultMemory())
-		m.Admit(role.GeneralQA, 0, View{New: []int{1}}, "q", "a", 1, 2)
+		m.Admit(task.GeneralQA, 0, View{New: []int{1}}, "q", "a", 1, 2)
 		if err := m.Restore([]byte(data), []int{4}); err == nil {
 			t.Errorf("restores %s", data)
 		}
-		if len(m.Entries(role.GeneralQA, 0)) != 1 {
+		if len(m.Entries(task.GeneralQA, 0)) != 1 {
 			t.Errorf("a refused restore of %s changed the memory", data)
 		}
 	}
@@ -166,8 +167,8 @@ func TestMemoryRefusesDamage(t *testing.T) {
 	}
 }
 
-// TestDrawNear: with documents in pairs that are near each other, a pair is drawn together, and a remembered document
-// draws its partner.
+// TestDrawNear: with documents in pairs that are near each other, a pair is drawn together, and a
+// remembered document draws its partner.
 func TestDrawNear(t *testing.T) {
 	near := func(a, b int) float64 {
 		if a/2 == b/2 {
@@ -178,20 +179,20 @@ func TestDrawNear(t *testing.T) {
 	m := NewMemory(DefaultMemory())
 	first := map[int]bool{}
 	for k := range uint64(200) {
-		v := m.Draw(role.GeneralQA, 0, 20, 4, near, visit(k))
+		v := m.Draw(task.GeneralQA, 0, 20, 4, near, visit(k))
 		if len(v.New) != 4 || v.New[0]/2 != v.New[1]/2 || v.New[2]/2 != v.New[3]/2 || v.New[1] >= v.New[2] {
 			t.Fatalf("drew %v", v.New)
 		}
 		first[v.New[0]/2] = true
-		if again := m.Draw(role.GeneralQA, 0, 20, 4, near, visit(k)); !slices.Equal(again.New, v.New) {
+		if again := m.Draw(task.GeneralQA, 0, 20, 4, near, visit(k)); !slices.Equal(again.New, v.New) {
 			t.Fatalf("drew %v, then %v", v.New, again.New)
 		}
 	}
 	if len(first) < 8 {
 		t.Errorf("only %d pairs ever begin a view", len(first))
 	}
-	m.Admit(role.GeneralQA, 0, View{New: []int{6}}, "q", "a", 1, 2)
-	if v := m.Draw(role.GeneralQA, 0, 20, 1, near, visit(0)); !slices.Equal(v.New, []int{7}) || !slices.Equal(v.Docs, []int{6, 7}) {
+	m.Admit(task.GeneralQA, 0, View{New: []int{6}}, "q", "a", 1, 2)
+	if v := m.Draw(task.GeneralQA, 0, 20, 1, near, visit(0)); !slices.Equal(v.New, []int{7}) || !slices.Equal(v.Docs, []int{6, 7}) {
 		t.Errorf("beside document 6 it shows %v", v.New)
 	}
 }

@@ -5,30 +5,30 @@ import (
 	"fmt"
 	"slices"
 
-	"spell/rl/role"
+	"spell/rl/task"
 	"spell/tensor/rng"
 )
 
 // Domain is the clusters one task draws from.
 type Domain struct {
-	Task     role.Task
+	Task     task.Task
 	Clusters []int
 	Weight   int // share of a draw relative to the other domains; all 1 in the paper
 }
 
 // Item is one thing to do: ask a question of this kind about this cluster.
 type Item struct {
-	Task    role.Task
+	Task    task.Task
 	Cluster int
 }
 
-// Split divides clusters that serve several tasks into disjoint random parts of equal size, one domain of weight 1 each;
-// the first parts are one larger where the number does not divide.
-func Split(clusters []int, tasks []role.Task, seed uint64) []Domain {
+// Split divides clusters that serve several tasks into disjoint random parts of equal size, one
+// domain of weight 1 each; the first parts are one larger where the number does not divide.
+func Split(clusters []int, tasks []task.Task, seed uint64) []Domain {
 	order := rng.At(seed, rng.Split, 0, 0, 0).Perm(len(clusters))
 	domains := make([]Domain, len(tasks))
-	for i, task := range tasks {
-		domains[i] = Domain{Task: task, Weight: 1}
+	for i, t := range tasks {
+		domains[i] = Domain{Task: t, Weight: 1}
 		for k := i; k < len(order); k += len(tasks) {
 			domains[i].Clusters = append(domains[i].Clusters, clusters[order[k]])
 		}
@@ -37,8 +37,9 @@ func Split(clusters []int, tasks []role.Task, seed uint64) []Domain {
 	return domains
 }
 
-// Sampler draws items: to each domain its share, taken from the domain's clusters in random order without repetition
-// until too few remain for a draw. Its state is three numbers a domain; the orders follow from the seed.
+// Sampler draws items: to each domain its share, taken from the domain's clusters in random order
+// without repetition until too few remain for a draw. Its state is three numbers a domain; the
+// orders follow from the seed.
 type Sampler struct {
 	seed    uint64
 	draws   uint64
@@ -83,9 +84,10 @@ func (d *shuffled) begin(seed, epoch uint64) {
 	}
 }
 
-// Draw returns n items in random order, each domain's share proportional to its weight. What does not divide goes to one
-// domain each, another one with every draw. A domain begins a new epoch when fewer clusters remain than its share, and
-// those are passed over; a share larger than the domain takes whole epochs, so that every cluster comes up equally often.
+// Draw returns n items in random order, each domain's share proportional to its weight. What does
+// not divide goes to one domain each, another one with every draw. A domain begins a new epoch when
+// fewer clusters remain than its share, and those are passed over; a share larger than the domain
+// takes whole epochs, so that every cluster comes up equally often.
 func (s *Sampler) Draw(n int) []Item {
 	items := make([]Item, 0, n)
 	for i, share := range s.shares(n) {
@@ -106,7 +108,8 @@ func (s *Sampler) Draw(n int) []Item {
 		}
 	}
 	// Without this a run that stops at enough questions would favour the first task.
-	rng.At(s.seed, rng.Batch, s.draws, 0, 0).Shuffle(len(items), func(i, j int) { items[i], items[j] = items[j], items[i] })
+	r := rng.At(s.seed, rng.Batch, s.draws, 0, 0)
+	r.Shuffle(len(items), func(i, j int) { items[i], items[j] = items[j], items[i] })
 	s.draws++
 	return items
 }
@@ -121,7 +124,8 @@ func (s *Sampler) shares(n int) []int {
 		shares[i] = n * d.Weight / total
 		left -= shares[i]
 	}
-	// left < len(domains). Turning by left each draw would repeat a pattern; by one, every domain is first in turn.
+	// left < len(domains). Turning by left each draw would repeat a pattern; by one, every domain
+	// is first in turn.
 	for k := range left {
 		shares[(int(s.draws%uint64(len(shares)))+k)%len(shares)]++
 	}
@@ -135,7 +139,7 @@ type savedSampler struct {
 }
 
 type savedDomain struct {
-	Task     role.Task `json:"task"`
+	Task     task.Task `json:"task"`
 	Clusters int       `json:"clusters"`
 	Weight   int       `json:"weight"`
 	Epoch    uint64    `json:"epoch"`
@@ -151,23 +155,26 @@ func (s *Sampler) MarshalJSON() ([]byte, error) {
 	return json.Marshal(saved)
 }
 
-// Restore sets the state to MarshalJSON's output. The sampler must have been made with the same seed and domains as the
-// one that wrote it; on error it is unchanged.
+// Restore sets the state to MarshalJSON's output. The sampler must have been made with the same
+// seed and domains as the one that wrote it; on error it is unchanged.
 func (s *Sampler) Restore(data []byte) error {
 	var saved savedSampler
 	if err := json.Unmarshal(data, &saved); err != nil {
 		return fmt.Errorf("sampler: %w", err)
 	}
 	if saved.Seed != s.seed || len(saved.Domains) != len(s.domains) {
-		return fmt.Errorf("sampler: the run began with seed %d and %d tasks, now there are seed %d and %d tasks; resume with the former", saved.Seed, len(saved.Domains), s.seed, len(s.domains))
+		return fmt.Errorf("sampler: the run began with seed %d and %d tasks, now there are seed %d and %d tasks; "+
+			"resume with the former", saved.Seed, len(saved.Domains), s.seed, len(s.domains))
 	}
 	for i, d := range saved.Domains {
 		now := s.domains[i]
 		if d.Task != now.Task || d.Clusters != len(now.Clusters) || d.Weight != now.Weight {
-			return fmt.Errorf("sampler: the run began with %d clusters and weight %d for %v, now there are %d and %d for %v; resume with the former", d.Clusters, d.Weight, d.Task, len(now.Clusters), now.Weight, now.Task)
+			return fmt.Errorf("sampler: the run began with %d clusters and weight %d for %v, "+
+				"now there are %d and %d for %v; resume with the former", d.Clusters, d.Weight, d.Task, len(now.Clusters), now.Weight, now.Task)
 		}
 		if d.Position < 0 || d.Position > d.Clusters {
-			return fmt.Errorf("sampler: position %d of %d clusters for %v is outside the list: the checkpoint is damaged", d.Position, d.Clusters, d.Task)
+			return fmt.Errorf("sampler: position %d of %d clusters for %v is outside the list: "+
+				"the checkpoint is damaged", d.Position, d.Clusters, d.Task)
 		}
 	}
 	s.draws = saved.Draws

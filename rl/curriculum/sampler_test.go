@@ -6,7 +6,7 @@ import (
 	"slices"
 	"testing"
 
-	"spell/rl/role"
+	"spell/rl/task"
 )
 
 func clusters(from, n int) []int {
@@ -21,7 +21,7 @@ func threeDomains(sizes ...int) []Domain {
 	var d []Domain
 	from := 0
 	for i, n := range sizes {
-		d = append(d, Domain{role.Task(i), clusters(from, n), 1})
+		d = append(d, Domain{task.Task(i), clusters(from, n), 1})
 		from += n
 	}
 	return d
@@ -36,7 +36,8 @@ func newSampler(t *testing.T, seed uint64, d []Domain) *Sampler {
 	return s
 }
 
-func perTask(items []Item) (n [role.NumTasks]int) {
+// perTask counts the items of the first three tasks.
+func perTask(items []Item) (n [3]int) {
 	for _, it := range items {
 		n[it.Task]++
 	}
@@ -97,7 +98,7 @@ func TestShareLargerThanDomain(t *testing.T) {
 
 func TestRemaindersAndWeights(t *testing.T) {
 	s := newSampler(t, 1, threeDomains(50, 50, 50))
-	var total [role.NumTasks]int
+	var total [3]int
 	for range 3 {
 		n := perTask(s.Draw(8))
 		for i := range total {
@@ -167,7 +168,7 @@ func TestSamplerRefuses(t *testing.T) {
 	if err != nil || string(after) != string(before) {
 		t.Errorf("refused restores changed the state from %s to %s", before, after)
 	}
-	for _, d := range [][]Domain{nil, {{role.Numeric, nil, 1}}, {{role.Numeric, []int{1}, 0}}, {{role.Numeric, []int{1}, 1}, {role.Numeric, []int{2}, 1}}} {
+	for _, d := range [][]Domain{nil, {{task.Numeric, nil, 1}}, {{task.Numeric, []int{1}, 0}}, {{task.Numeric, []int{1}, 1}, {task.Numeric, []int{2}, 1}}} {
 		if _, err := NewSampler(1, d); err == nil {
 			t.Errorf("samples from %v", d)
 		}
@@ -175,15 +176,15 @@ func TestSamplerRefuses(t *testing.T) {
 }
 
 func TestSplit(t *testing.T) {
-	d := Split(clusters(100, 11), []role.Task{role.GeneralQA, role.MultipleChoice}, 4)
-	if len(d) != 2 || len(d[0].Clusters) != 6 || len(d[1].Clusters) != 5 || d[0].Task != role.GeneralQA || d[1].Task != role.MultipleChoice {
+	d := Split(clusters(100, 11), []task.Task{task.GeneralQA, task.MultipleChoice}, 4)
+	if len(d) != 2 || len(d[0].Clusters) != 6 || len(d[1].Clusters) != 5 || d[0].Task != task.GeneralQA || d[1].Task != task.MultipleChoice {
 		t.Fatalf("split %v", d)
 	}
 	all := slices.Sorted(slices.Values(slices.Concat(d[0].Clusters, d[1].Clusters)))
 	if !slices.Equal(all, clusters(100, 11)) {
 		t.Errorf("the parts are not a partition: %v", d)
 	}
-	if reflect.DeepEqual(d, Split(clusters(100, 11), []role.Task{role.GeneralQA, role.MultipleChoice}, 5)) {
+	if reflect.DeepEqual(d, Split(clusters(100, 11), []task.Task{task.GeneralQA, task.MultipleChoice}, 5)) {
 		t.Error("the seed does not matter")
 	}
 }

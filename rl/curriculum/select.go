@@ -5,12 +5,12 @@ import (
 	"slices"
 
 	"spell/rl/reward"
-	"spell/rl/role"
+	"spell/rl/task"
 	"spell/tensor/rng"
 )
 
-// Informative reports whether a group of g answers has something to learn from: some are right and some wrong.
-// It decides which responder groups train and which questions count as good.
+// Informative reports whether a group of g answers has something to learn from: some are right and
+// some wrong. It decides which responder groups train and which questions count as good.
 func Informative(passes, g int) bool { return 0 < passes && passes < g }
 
 // VoteFate is what becomes of the votes on one answer.
@@ -23,30 +23,29 @@ const (
 	VoteTied               // the valid votes are split evenly, or their winner is not the majority of all
 )
 
-// Votes decides whether the votes on one answer train the verifier: their majority must be the rule's verdict, and the
-// valid ones must have a winner but not agree.
+// Votes decides whether the votes on one answer train the verifier: their majority must be the
+// rule's verdict, and the valid ones must have a winner but not agree.
 func Votes(t reward.Tally, rule bool) VoteFate {
 	switch {
 	case t.Majority() != rule:
 		return VoteDisagrees
 	case t.Yes == 0 || t.No == 0:
 		return VoteUnanimous
-	case t.Yes == t.No, t.Majority() != (t.Yes > t.No): // invalid votes can make a majority that the valid ones are not of
-		return VoteTied
+	case t.Yes == t.No, t.Majority() != (t.Yes > t.No):
+		return VoteTied // invalid votes can make a majority that the valid ones are not of
 	}
 	return VoteKept
 }
 
-// Negatives chooses the failed questions that enter the update. good[t] counts the good questions of task t, bad[t] lists
-// its failed ones (any cause) by numbers of the caller's. Tasks are served from the one with most good questions: each
-// gets ratio × good of its own failed ones at random, and what it lacks is asked of the next task. The chosen numbers are
-// returned ascending.
-func Negatives(good [role.NumTasks]int, bad [role.NumTasks][]int, ratio float64, r *rng.Rand) []int {
-	order := make([]role.Task, role.NumTasks)
-	for i := range order {
-		order[i] = role.Task(i)
-	}
-	slices.SortStableFunc(order, func(a, b role.Task) int { return cmp.Compare(good[b], good[a]) })
+// Negatives chooses the failed questions that enter the update. good counts the good questions of
+// each task, bad lists its failed ones (any cause) by numbers of the caller's. Tasks are served
+// from the one with most good questions: each gets ratio × good of its own failed ones at random,
+// rounded down, and what it lacks is asked of the next task. The chosen numbers are returned
+// ascending. A task without failed questions draws no random number, so that a task which a run
+// does not ask changes nothing.
+func Negatives(good map[task.Task]int, bad map[task.Task][]int, ratio float64, r *rng.Rand) []int {
+	order := task.All()
+	slices.SortStableFunc(order, func(a, b task.Task) int { return cmp.Compare(good[b], good[a]) })
 	var chosen []int
 	want := 0
 	for _, t := range order {
@@ -61,8 +60,8 @@ func Negatives(good [role.NumTasks]int, bad [role.NumTasks][]int, ratio float64,
 	return chosen
 }
 
-// VerifierGroups chooses want of n verifier groups at random, ascending. When there are fewer, the paper's code trains
-// none; partial trains those there are.
+// VerifierGroups chooses want of n verifier groups at random, ascending. When there are fewer, the
+// paper's code trains none; partial trains those there are.
 func VerifierGroups(n, want int, partial bool, r *rng.Rand) []int {
 	if n < want && !partial {
 		return nil
@@ -87,12 +86,12 @@ type Counts struct {
 }
 
 // Parsed counts a drawn question by the verdict on its reply.
-func (c *Counts) Parsed(v role.Verdict) {
+func (c *Counts) Parsed(v task.Verdict) {
 	c.Drawn++
 	switch v {
-	case role.BadFormat:
+	case task.BadFormat:
 		c.BadFormat++
-	case role.Skip:
+	case task.Skip:
 		c.Skipped++
 	}
 }

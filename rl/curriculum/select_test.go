@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"spell/rl/reward"
-	"spell/rl/role"
+	"spell/rl/task"
 	"spell/tensor/rng"
 )
 
@@ -20,7 +20,8 @@ func TestInformative(t *testing.T) {
 	}
 }
 
-// With 8 valid votes exactly the groups with 5, 6 or 7 for the winner train, and only where the rule agrees.
+// With 8 valid votes exactly the groups with 5, 6 or 7 for the winner train, and only where the
+// rule agrees.
 func TestVotes(t *testing.T) {
 	for yes := range 9 {
 		tally := reward.Tally{Yes: yes, No: 8 - yes}
@@ -59,10 +60,10 @@ func TestNegatives(t *testing.T) {
 	pool := func(from, n int) []int { return clusters(from, n) }
 	tests := []struct {
 		name  string
-		good  [role.NumTasks]int
-		bad   [role.NumTasks][]int
+		good  [3]int   // of the first three tasks
+		bad   [3][]int // the same
 		ratio float64
-		want  [role.NumTasks]int // how many of each task, numbered by hundreds
+		want  [3]int // how many of each task, numbered by hundreds
 	}{
 		{"enough everywhere", [3]int{3, 2, 1}, [3][]int{pool(0, 9), pool(100, 9), pool(200, 9)}, 1, [3]int{3, 2, 1}},
 		{"the lack goes to the next task", [3]int{5, 3, 0}, [3][]int{pool(0, 2), pool(100, 9), pool(200, 9)}, 1, [3]int{2, 6, 0}},
@@ -73,8 +74,12 @@ func TestNegatives(t *testing.T) {
 		{"none good", [3]int{}, [3][]int{pool(0, 9), nil, nil}, 1, [3]int{}},
 	}
 	for _, tt := range tests {
-		got := Negatives(tt.good, tt.bad, tt.ratio, rng.At(1, rng.Negatives, 0, 0, 0))
-		var n [role.NumTasks]int
+		good, bad := map[task.Task]int{}, map[task.Task][]int{}
+		for i, of := range task.All()[:3] {
+			good[of], bad[of] = tt.good[i], tt.bad[i]
+		}
+		got := Negatives(good, bad, tt.ratio, rng.At(1, rng.Negatives, 0, 0, 0))
+		var n [3]int
 		for _, id := range got {
 			n[id/100]++
 			if !slices.Contains(tt.bad[id/100], id) {
@@ -102,7 +107,7 @@ func TestVerifierGroups(t *testing.T) {
 
 func TestCounts(t *testing.T) {
 	var c, sum Counts
-	for _, v := range []role.Verdict{role.OK, role.OK, role.OK, role.BadFormat, role.Skip, role.OK} {
+	for _, v := range []task.Verdict{task.OK, task.OK, task.OK, task.BadFormat, task.Skip, task.OK} {
 		c.Parsed(v)
 	}
 	for _, passes := range []int{0, 3, 8, 7} {

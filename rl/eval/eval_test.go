@@ -11,6 +11,7 @@ import (
 	"spell/model/rollout"
 	"spell/rl/corpus/world"
 	"spell/rl/role"
+	"spell/rl/task"
 	"spell/tokenizer"
 	"spell/tokenizer/chat"
 )
@@ -67,7 +68,7 @@ func evaluation(t *testing.T) []world.Item {
 func gold(p Policy, items []world.Item) map[string]world.Question {
 	answers := map[string]world.Question{}
 	for _, it := range items {
-		prefix, _ := p.Prompts.Responder(role.GeneralQA, it.Cluster.Texts(), role.Question{})
+		prefix, _ := p.Prompts.Responder(task.GeneralQA, it.Cluster.Texts(), task.Question{})
 		for _, q := range it.Questions {
 			_, suffix := p.Prompts.Responder(q.Task, nil, q.Question)
 			answers[prefix+suffix] = q
@@ -77,7 +78,7 @@ func gold(p Policy, items []world.Item) map[string]world.Question {
 }
 
 func answer(q world.Question, text string) string {
-	if q.Task == role.MultipleChoice {
+	if q.Task == task.MultipleChoice {
 		return " the answer is ( " + text + " ) ."
 	}
 	return " the answer is " + text + " ."
@@ -103,16 +104,16 @@ func TestQuestions(t *testing.T) {
 		"gold": {func(q world.Question) string { return answer(q, q.Answer) }, n, n},
 		"wrong": {func(q world.Question) string {
 			switch q.Task {
-			case role.Numeric:
+			case task.Numeric:
 				return answer(q, q.Answer+"1")
-			case role.MultipleChoice:
-				return answer(q, string(role.Letters[(strings.Index(role.Letters, q.Answer)+1)%4]))
+			case task.MultipleChoice:
+				return answer(q, string(task.Letters[(strings.Index(task.Letters, q.Answer)+1)%4]))
 			}
 			return answer(q, "nobody")
 		}, 0, n},
 		"unreadable": {func(q world.Question) string { return " " + q.Answer }, 0, 0},
 		"another beside": {func(q world.Question) string { // naming everything is not knowing
-			if q.Task != role.GeneralQA {
+			if q.Task != task.GeneralQA {
 				return ""
 			}
 			return answer(q, "nobody or "+q.Answer)
@@ -201,11 +202,11 @@ func TestRoles(t *testing.T) {
 	// True questions, by cluster and task.
 	asked := map[string]string{}
 	for i := range 64 {
-		it, task := items[i%len(items)], role.Task(i%role.NumTasks)
-		prefix, suffix := prompts.Questioner(task, it.Cluster.Texts(), nil, role.Letters[i%4:i%4+1])
+		it, of := items[i%len(items)], world.Tasks()[i%len(world.Tasks())]
+		prefix, suffix := prompts.Questioner(of, it.Cluster.Texts(), nil, task.Letters[i%4:i%4+1])
 		for _, q := range it.Questions {
-			if q.Task == task {
-				reply, _, _ := it.Cluster.Ask(prompts, q.Question)
+			if q.Task == of {
+				reply, _, _ := it.Cluster.Ask(prompts, q.Question, q.Task)
 				asked[prefix+suffix] = reply
 			}
 		}
@@ -253,7 +254,7 @@ func TestJudge(t *testing.T) {
 	c, _ := w.Cluster(name)
 	fact := c.Facts[0][0]
 	ask := func(cluster, answer string) (bool, bool) {
-		return j.Right(cluster, role.GeneralQA, role.Question{Text: fmt.Sprintf("what is the %v of %s ?", fact.Relation, fact.Subject), Answer: answer})
+		return j.Right(cluster, task.GeneralQA, task.Question{Text: fmt.Sprintf("what is the %v of %s ?", fact.Relation, fact.Subject), Answer: answer})
 	}
 	if right, known := ask(name, fact.Value); !right || !known {
 		t.Errorf("%v: right %v, known %v", fact, right, known)
@@ -264,10 +265,10 @@ func TestJudge(t *testing.T) {
 	if right, known := ask("no such cluster", fact.Value); right || known {
 		t.Error("an unknown cluster knows")
 	}
-	if right, known := j.Right(name, role.GeneralQA, role.Question{Text: "why ?", Answer: "so"}); right || known {
+	if right, known := j.Right(name, task.GeneralQA, task.Question{Text: "why ?", Answer: "so"}); right || known {
 		t.Error("no question of the world is known")
 	}
-	if !j.Same(role.GeneralQA, " "+fact.Value, fact.Value+" ") || j.Same(role.GeneralQA, "nobody", fact.Value) {
+	if !j.Same(task.GeneralQA, " "+fact.Value, fact.Value+" ") || j.Same(task.GeneralQA, "nobody", fact.Value) {
 		t.Error("answers are compared wrongly")
 	}
 }

@@ -10,8 +10,8 @@ import (
 	"spell/model/forest"
 	"spell/model/rollout"
 	"spell/rl/corpus/world"
-	"spell/rl/reward"
 	"spell/rl/role"
+	"spell/rl/task"
 	"spell/tokenizer/chat"
 )
 
@@ -65,7 +65,7 @@ func Questions(ctx context.Context, p Policy, items []world.Item, maxTokens int)
 	reqs := make([]rollout.Request, len(items))
 	for i, it := range items {
 		var f forest.Forest
-		prefix, _ := p.Prompts.Responder(role.GeneralQA, it.Cluster.Texts(), role.Question{})
+		prefix := p.Prompts.Documents(it.Cluster.Texts())
 		docs := -1
 		for _, q := range it.Questions {
 			_, suffix := p.Prompts.Responder(q.Task, nil, q.Question)
@@ -78,7 +78,8 @@ func Questions(ctx context.Context, p Policy, items []world.Item, maxTokens int)
 				res.Tokens += len(ids[0])
 			}
 			at := f.Add(docs, ids[1], false)
-			reqs[i].Branches = append(reqs[i].Branches, rollout.Branch{Segment: at, N: 1, MaxTokens: maxTokens, Sampling: rollout.Sampling{TopP: 1}})
+			reqs[i].Branches = append(reqs[i].Branches,
+				rollout.Branch{Segment: at, N: 1, MaxTokens: maxTokens, Sampling: rollout.Sampling{TopP: 1}})
 		}
 		reqs[i].Prompt, reqs[i].Key = f, uint64(i)
 	}
@@ -86,13 +87,11 @@ func Questions(ctx context.Context, p Policy, items []world.Item, maxTokens int)
 	if err != nil {
 		return res, err
 	}
-	rules := reward.Default()
-	rules.Strict = true
 	for i, r := range results {
 		for k, a := range r.Answers {
 			q := items[i].Questions[k]
 			pred, valid := p.Prompts.ExtractAnswer(q.Task, p.Chat.Tok.DecodeSkipSpecial(r.Forest[a.Segment].Tokens))
-			right := valid && (rules.Rule(q.Task, pred, q.Answer) && q.Task != role.GeneralQA || world.Same(strings.TrimSpace(pred), q.Answer))
+			right := valid && world.Accepts(q.Task, pred, q.Answer)
 			res.All.add(right)
 			res.ByKind[q.Kind].add(right)
 			if valid {
@@ -109,7 +108,8 @@ func Questions(ctx context.Context, p Policy, items []world.Item, maxTokens int)
 // String is the result in one line.
 func (r Result) String() string {
 	var s strings.Builder
-	fmt.Fprintf(&s, "%v of %d (%v of the readable %.0f%%)", r.All, r.All.N, r.Valid, 100*float64(r.Valid.N)/float64(max(r.All.N, 1)))
+	readable := 100 * float64(r.Valid.N) / float64(max(r.All.N, 1))
+	fmt.Fprintf(&s, "%v of %d (%v of the readable %.0f%%)", r.All, r.All.N, r.Valid, readable)
 	for k, c := range r.ByKind {
 		if c.N > 0 {
 			fmt.Fprintf(&s, "  %v %.0f", world.Kind(k), 100*c.Rate())
@@ -138,11 +138,15 @@ func RolesOf(ctx context.Context, p Policy, items []world.Item, pairs []world.Br
 		}
 		var f forest.Forest
 		at := f.Chain(-1, ids...)
-		reqs = append(reqs, rollout.Request{Prompt: f, Key: uint64(len(reqs)), Branches: []rollout.Branch{{Segment: at, N: 1, MaxTokens: maxTokens, Sampling: s}}})
+		branch := rollout.Branch{Segment: at, N: 1, MaxTokens: maxTokens, Sampling: s}
+		reqs = append(reqs, rollout.Request{Prompt: f, Key: uint64(len(reqs)), Branches: []rollout.Branch{branch}})
 		return nil
 	}
+	tasks := world.Tasks()
 	for i := range n {
-		prefix, suffix := p.Prompts.Questioner(role.Task(i%role.NumTasks), items[i%len(items)].Cluster.Texts(), nil, role.Letters[i%4:i%4+1])
+		docs := items[i%len(items)].Cluster.Texts()
+		letter := i % len(task.Letters)
+		prefix, suffix := p.Prompts.Questioner(tasks[i%len(tasks)], docs, nil, task.Letters[letter:letter+1])
 		if err := add(prefix, suffix, rollout.Sampling{Temperature: 1, TopP: 1}); err != nil {
 			return out, err
 		}
@@ -159,10 +163,11 @@ func RolesOf(ctx context.Context, p Policy, items []world.Item, pairs []world.Br
 	for i, r := range results {
 		text := p.Chat.Tok.DecodeSkipSpecial(r.Forest[r.Answers[0].Segment].Tokens)
 		if i < n {
-			q, v := p.Prompts.ParseQuestion(role.Task(i%role.NumTasks), text, nil)
-			out.Parse.add(v == role.OK)
-			if v == role.OK {
-				out.Right.add(items[i%len(items)].Cluster.Right(q, role.Task(i%role.NumTasks)))
+			t := tasks[i%len(tasks)]
+			q, v := p.Prompts.ParseQuestion(t, text, nil)
+			out.Parse.add(v == task.OK)
+			if v == task.OK {
+				out.Right.add(items[i%len(items)].Cluster.Right(q, t))
 			}
 			continue
 		}

@@ -1,47 +1,14 @@
-// Package reward turns answers and votes into rewards (arXiv 2509.23863, sections on rules and self-play): the rule
-// checks, the verifier's majority, and the rewards of the three roles. Successes are counted in integers, so that
-// "all right", "all wrong" and "tie" are decided exactly.
+// Package reward turns answers and votes into rewards (arXiv 2509.23863, sections on rules and
+// self-play): the verifier's majority and the rewards of the three roles, the questioner's in one
+// of several shapes. The rules that compare answers are the tasks' own. Successes are counted in
+// integers, so that "all right", "all wrong" and "tie" are decided exactly; whether rewards are
+// equal is decided by package grpo.
 package reward
 
 import (
-	"fmt"
-	"math"
-
 	"spell/rl/role"
+	"spell/rl/task"
 )
-
-// Shape is the questioner's reward as a function of the responder's success rate.
-type Shape uint8
-
-const (
-	Gaussian Shape = iota // exp(−(r̄−μ)²/2σ²): the paper's
-	Reverse               // 1 − r̄
-	Triangle              // 1 − 2|r̄ − 1/2|
-)
-
-var shapeNames = []string{"gaussian", "reverse", "triangle"}
-
-// String returns the name used in flags.
-func (s Shape) String() string { return shapeNames[s] }
-
-// MarshalText writes the name.
-func (s Shape) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
-
-// UnmarshalText reads the name.
-func (s *Shape) UnmarshalText(text []byte) (err error) {
-	*s, err = ParseShape(string(text))
-	return err
-}
-
-// ParseShape is the inverse of String.
-func ParseShape(name string) (Shape, error) {
-	for i, n := range shapeNames {
-		if n == name {
-			return Shape(i), nil
-		}
-	}
-	return 0, fmt.Errorf("unknown questioner reward %q: use gaussian, reverse or triangle", name)
-}
 
 // Config holds the constants of the rewards. Default gives the paper's.
 type Config struct {
@@ -54,9 +21,9 @@ type Config struct {
 	Strict      bool    `json:"strict" doc:"numbers must agree in sign and scale; paper's code is tolerant"`
 }
 
-// Default returns the paper's constants.
+// Default returns the paper's constants; its shape is the first, the Gaussian.
 func Default() Config {
-	return Config{Shape: Gaussian, Mu: 0.5, Sigma: 0.5 / 3, BadFormat: -1, Ungrounded: -0.5}
+	return Config{Mu: 0.5, Sigma: 0.5 / 3, BadFormat: -1, Ungrounded: -0.5}
 }
 
 // Outcome is what became of a question that takes part in learning.
@@ -68,8 +35,9 @@ const (
 	Ungrounded                // was answered without documents
 )
 
-// Questioner is the questioner's reward (Eq. 7) for a question that passes of g answers got right.
-// A question everyone or no one answers earns 0; passes and g matter only when it was answered.
+// Questioner returns the questioner's reward (Eq. 7) for a question that passes of g answers got
+// right. A question everyone or no one answers earns 0; passes and g matter only when it was
+// answered.
 func (c Config) Questioner(o Outcome, passes, g int) float64 {
 	switch {
 	case o == BadFormat:
@@ -79,23 +47,15 @@ func (c Config) Questioner(o Outcome, passes, g int) float64 {
 	case passes <= 0 || passes >= g:
 		return 0
 	}
-	rate := float64(passes) / float64(g)
-	switch c.Shape {
-	case Reverse:
-		return 1 - rate
-	case Triangle:
-		return 1 - 2*math.Abs(rate-0.5)
-	}
-	d := (rate - c.Mu) / c.Sigma
-	return math.Exp(-d * d / 2)
+	return shapes[c.Shape].reward(c, float64(passes)/float64(g))
 }
 
-// Responder is the responder's reward (Eq. 6), max(rule, vote): true is 1. An answer that is not put to the vote has
-// vote false and keeps its rule score.
+// Responder is the responder's reward (Eq. 6), max(rule, vote): true is 1. An answer that is not
+// put to the vote has vote false and keeps its rule score.
 func Responder(rule, vote bool) bool { return rule || vote }
 
-// Verifier is the reward of one vote (Eq. 5): 1 if it agrees with the majority, else 0. An invalid vote counts against
-// YES in the majority but never agrees, so that NO majorities do not reward it.
+// Verifier is the reward of one vote (Eq. 5): 1 if it agrees with the majority, else 0. An invalid
+// vote counts against YES in the majority but never agrees, so that NO majorities do not reward it.
 func (c Config) Verifier(v role.Vote, majority bool) float64 {
 	switch {
 	case v == role.Invalid:
@@ -106,18 +66,9 @@ func (c Config) Verifier(v role.Vote, majority bool) float64 {
 	return 0
 }
 
-// Rule is the rule check of a prediction against the reference answer.
-func (c Config) Rule(task role.Task, prediction, reference string) bool {
-	switch task {
-	case role.Numeric:
-		if c.Strict {
-			return NumericStrict(prediction, reference)
-		}
-		return Numeric(prediction, reference)
-	case role.MultipleChoice:
-		return Choice(prediction, reference)
-	}
-	return CoverExactMatch(prediction, reference)
+// Rule reports whether a prediction is right by the rule of its task and the reference answer.
+func (c Config) Rule(t task.Task, prediction, reference string) bool {
+	return t.Match(task.Rules{Strict: c.Strict}, prediction, reference)
 }
 
 // Tally counts the votes on one answer.
@@ -154,7 +105,8 @@ func (t Tally) Votes() int { return t.Yes + t.No + t.Invalid }
 // Majority is 1[Σ v > G/2] (Eq. 4) over all votes, invalid ones included: a tie is NO.
 func (t Tally) Majority() bool { return 2*t.Yes > t.Votes() }
 
-// Settled reports whether the majority of g votes is known before all are cast, and which way it goes.
+// Settled reports whether the majority of g votes is known before all are cast, and which way it
+// goes.
 func (t Tally) Settled(g int) (majority, settled bool) {
 	yes := 2*t.Yes > g
 	no := 2*(g-t.No-t.Invalid) <= g // even if every vote to come is YES

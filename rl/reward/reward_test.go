@@ -2,6 +2,8 @@ package reward
 
 import (
 	"math"
+	"reflect"
+	"strings"
 	"testing"
 
 	"spell/rl/role"
@@ -23,28 +25,42 @@ func TestQuestioner(t *testing.T) {
 			t.Errorf("Questioner(%d, %d of %d) = %.5f, want %.4f", tt.o, tt.passes, tt.g, got, tt.want)
 		}
 	}
-	for passes := 1; passes < 8; passes++ {
-		rate := float64(passes) / 8
-		c.Shape = Reverse
-		if got := c.Questioner(Answered, passes, 8); got != 1-rate {
-			t.Errorf("reverse(%d/8) = %g", passes, got)
-		}
-		c.Shape = Triangle
-		if got := c.Questioner(Answered, passes, 8); got != min(2*rate, 2-2*rate) {
-			t.Errorf("triangle(%d/8) = %g", passes, got)
-		}
+}
+
+// TestShapes: every shape has a name that survives, rewards an even split most or falls with the
+// rate, and gives nothing where the answers agree. The doc tag of the setting names it.
+func TestShapes(t *testing.T) {
+	want := map[string]func(rate float64) float64{
+		"gaussian": func(rate float64) float64 { return math.Exp(-18 * (rate - 0.5) * (rate - 0.5)) },
+		"reverse":  func(rate float64) float64 { return 1 - rate },
+		"triangle": func(rate float64) float64 { return min(2*rate, 2-2*rate) },
 	}
-	for _, s := range []Shape{Gaussian, Reverse, Triangle} {
-		c.Shape = s
+	field, _ := reflect.TypeFor[Config]().FieldByName("Shape")
+	for i := range shapes {
+		c := Default()
+		c.Shape = Shape(i)
+		name := c.Shape.String()
+		if !strings.Contains(field.Tag.Get("doc"), name) {
+			t.Errorf("the doc tag of the setting does not say what %s is", name)
+		}
+		if back, err := ParseShape(name); err != nil || back != c.Shape {
+			t.Errorf("%s reads back as %v, %v", name, back, err)
+		}
+		if want[name] == nil {
+			t.Fatalf("no test says what %s is", name)
+		}
+		for passes := 1; passes < 8; passes++ {
+			rate := float64(passes) / 8
+			if got := c.Questioner(Answered, passes, 8); math.Abs(got-want[name](rate)) > 1e-12 {
+				t.Errorf("%s of %d/8 is %g, want %g", name, passes, got, want[name](rate))
+			}
+		}
 		if c.Questioner(Answered, 8, 8) != 0 || c.Questioner(Answered, 0, 8) != 0 || c.Questioner(BadFormat, 0, 0) != -1 {
-			t.Errorf("%v: unanimous or failed questions have the wrong reward", s)
-		}
-		if back, err := ParseShape(s.String()); err != nil || back != s {
-			t.Errorf("%v does not survive its name", s)
+			t.Errorf("%s: unanimous or failed questions have the wrong reward", name)
 		}
 	}
-	if _, err := ParseShape("square"); err == nil {
-		t.Error("an unknown shape has a meaning")
+	if _, err := ParseShape("square"); err == nil || !strings.Contains(err.Error(), "gaussian, reverse, triangle") {
+		t.Errorf("an unknown shape gives %v", err)
 	}
 }
 

@@ -1,11 +1,11 @@
 package role
 
 import (
-	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
+
+	"spell/rl/task"
 )
 
 func mustLoad(t testing.TB, name string) *Prompts {
@@ -17,37 +17,35 @@ func mustLoad(t testing.TB, name string) *Prompts {
 	return p
 }
 
-var allTasks = []Task{GeneralQA, Numeric, MultipleChoice}
-
 func TestCompactPromptsAreTheContract(t *testing.T) {
 	p := mustLoad(t, "compact")
 	docs := []string{"d one .", "d two ."}
 	history := []Example{{"where ?", "here"}, {"who ?", "Tolan"}}
-	for task, word := range map[Task]string{GeneralQA: "text", Numeric: "number", MultipleChoice: "choice B"} {
-		prefix, suffix := p.Questioner(task, docs, nil, "B")
+	for of, word := range map[task.Task]string{task.GeneralQA: "text", task.Numeric: "number", task.MultipleChoice: "choice B"} {
+		prefix, suffix := p.Questioner(of, docs, nil, "B")
 		if want := "d one .\nd two .\nask " + word + " :"; prefix+suffix != want {
-			t.Errorf("%v: %q, want %q", task, prefix+suffix, want)
+			t.Errorf("%v: %q, want %q", of, prefix+suffix, want)
 		}
-		prefix, suffix = p.Questioner(task, docs, history, "B")
+		prefix, suffix = p.Questioner(of, docs, history, "B")
 		want := "d one .\nd two .\nbefore : where ? answer : here\nbefore : who ? answer : Tolan\nask " + word + " :"
 		if prefix+suffix != want {
-			t.Errorf("%v with history: %q, want %q", task, prefix+suffix, want)
+			t.Errorf("%v with history: %q, want %q", of, prefix+suffix, want)
 		}
 	}
-	q := Question{Text: "where ?"}
-	prefix, suffix := p.Responder(Numeric, docs, q)
+	q := task.Question{Text: "where ?"}
+	prefix, suffix := p.Responder(task.Numeric, docs, q)
 	if prefix != "d one .\nd two .\n" || suffix != "question : where ?\nanswer :" {
 		t.Errorf("responder: %q + %q", prefix, suffix)
 	}
-	if prefix, _ = p.Responder(GeneralQA, nil, q); prefix != "Empty\n" {
+	if prefix, _ = p.Responder(task.GeneralQA, nil, q); prefix != "Empty\n" {
 		t.Errorf("grounding prefix: %q", prefix)
 	}
 	q.Options = []string{"w", "x", "y", "z"}
-	_, suffix = p.Responder(MultipleChoice, docs, q)
+	_, suffix = p.Responder(task.MultipleChoice, docs, q)
 	if want := "question : where ? ( A ) w ( B ) x ( C ) y ( D ) z\nanswer :"; suffix != want {
 		t.Errorf("choice: %q, want %q", suffix, want)
 	}
-	if got, want := p.Verifier(Question{Text: "where ?"}, "here", "there"), "question : where ?\nfirst : here\nsecond : there\nsame :"; got != want {
+	if got, want := p.Verifier(task.Question{Text: "where ?"}, "here", "there"), "question : where ?\nfirst : here\nsecond : there\nsame :"; got != want {
 		t.Errorf("verifier: %q, want %q", got, want)
 	}
 }
@@ -57,30 +55,30 @@ func TestFullPrompts(t *testing.T) {
 	docs := []string{"Alpha {{question}}.", "Beta."}
 	history := []Example{{"Where is it?", "There"}, {"Who?", "Her"}}
 	const documents = "<text>\nAlpha {{question}}.\nBeta.\n</text>\n"
-	for _, task := range allTasks {
-		prefix, first := p.Questioner(task, docs, nil, "C")
-		again, later := p.Questioner(task, docs, history, "C")
-		answering, question := p.Responder(task, docs, Question{Text: "Why {{documents}}?"})
+	for _, of := range task.All() {
+		prefix, first := p.Questioner(of, docs, nil, "C")
+		again, later := p.Questioner(of, docs, history, "C")
+		answering, question := p.Responder(of, docs, task.Question{Text: "Why {{documents}}?"})
 		if prefix != documents || again != documents || answering != documents {
-			t.Errorf("%v: prefixes differ or are wrong: %q %q %q", task, prefix, again, answering)
+			t.Errorf("%v: prefixes differ or are wrong: %q %q %q", of, prefix, again, answering)
 		}
 		if !strings.Contains(question, "Why {{documents}}?") {
-			t.Errorf("%v: a value was expanded as a field: %q", task, question)
+			t.Errorf("%v: a value was expanded as a field: %q", of, question)
 		}
 		for _, s := range []string{first, later} {
 			if strings.Contains(s, "{{") || !strings.HasSuffix(s, "}\n```") {
-				t.Errorf("%v: unfilled or without its reply block: %q", task, s)
+				t.Errorf("%v: unfilled or without its reply block: %q", of, s)
 			}
-			if got := strings.Contains(s, "Option C must be the correct one"); got != (task == MultipleChoice) {
-				t.Errorf("%v: letter named: %v", task, got)
+			if got := strings.Contains(s, "Option C must be the correct one"); got != of.NeedsLetter() {
+				t.Errorf("%v: letter named: %v", of, got)
 			}
 		}
 		if strings.Contains(first, "Where is it?") ||
 			!strings.Contains(later, "Question 1: Where is it?\nAnswer 1: There\n\nQuestion 2: Who?\nAnswer 2: Her\n\nWrite exactly one new") {
-			t.Errorf("%v: history is not shown as two numbered blocks: %q", task, later)
+			t.Errorf("%v: history is not shown as two numbered blocks: %q", of, later)
 		}
 	}
-	q := Question{"Which?", "B", []string{"w", "x", "y", "z"}}
+	q := task.Question{Text: "Which?", Answer: "B", Options: []string{"w", "x", "y", "z"}}
 	if got, want := p.QuestionText(q), "Which?\n(A) w\n(B) x\n(C) y\n(D) z"; got != want {
 		t.Errorf("QuestionText = %q, want %q", got, want)
 	}
@@ -88,7 +86,7 @@ func TestFullPrompts(t *testing.T) {
 	if !strings.Contains(v, "Answer 1: pred\nAnswer 2: ref") || strings.Contains(v, "<text>") {
 		t.Errorf("verifier: %q", v)
 	}
-	if _, grounding := p.Responder(GeneralQA, docs, q); !strings.Contains(grounding, "(D) z") {
+	if _, grounding := p.Responder(task.GeneralQA, docs, q); !strings.Contains(grounding, "(D) z") {
 		t.Errorf("options are missing from %q", grounding)
 	}
 }
@@ -96,95 +94,21 @@ func TestFullPrompts(t *testing.T) {
 // A reply that repeats the blanks of the prompt is no question and no answer.
 func TestEchoedBlanksAreRejected(t *testing.T) {
 	p := mustLoad(t, "full")
-	for _, task := range allTasks {
-		_, prompt := p.Questioner(task, []string{"x"}, nil, "A")
+	for _, of := range task.All() {
+		_, prompt := p.Questioner(of, []string{"x"}, nil, "A")
 		block := prompt[strings.LastIndex(prompt, "```json"):]
-		if q, v := p.ParseQuestion(task, block, nil); v != BadFormat {
-			t.Errorf("%v: the prompt's own block reads as %v %v", task, q, v)
+		if q, v := p.ParseQuestion(of, block, nil); v != task.BadFormat {
+			t.Errorf("%v: the prompt's own block reads as %v %v", of, q, v)
 		}
-		_, prompt = p.Responder(task, []string{"x"}, Question{Text: "Why?"})
-		if a, ok := p.ExtractAnswer(task, prompt); ok {
-			t.Errorf("%v: the prompt's own last line reads as the answer %q", task, a)
+		_, prompt = p.Responder(of, []string{"x"}, task.Question{Text: "Why?"})
+		if a, ok := p.ExtractAnswer(of, prompt); ok {
+			t.Errorf("%v: the prompt's own last line reads as the answer %q", of, a)
 		}
 		for _, blank := range regexp.MustCompile(`<[^<>]+>`).FindAllString(prompt, -1) {
-			if !isPlaceholder(blank) {
-				t.Errorf("%v: %s passes as a value", task, blank)
+			block := `{"question":"Why?","answer":"` + blank + `"}`
+			if q, v := p.ParseQuestion(task.GeneralQA, block, nil); v != task.BadFormat {
+				t.Errorf("%v: the blank %s passes as a value: %v", of, blank, q)
 			}
 		}
-	}
-}
-
-// Each file of each set is broken in both ways in turn: an unknown field and, where it needs one, a missing field.
-func TestEveryFileIsChecked(t *testing.T) {
-	for _, name := range []string{"full", "compact"} {
-		files := append(mustLoad(t, name).files(), promptFile{name: "format.txt"})
-		entries, err := embedded.ReadDir("prompts/" + name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if len(entries) != len(files) {
-			t.Errorf("%s holds %d files, Load reads %d", name, len(entries), len(files))
-		}
-		for _, f := range files {
-			file := "prompts/" + name + "/" + f.name
-			original, err := embedded.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			broken := map[string]string{"unknown": string(original) + "{{nonsense}}", "open": "{{" + string(original)}
-			for _, field := range f.required {
-				broken["without "+field] = strings.ReplaceAll(string(original), "{{"+field+"}}", "")
-			}
-			for why, text := range broken {
-				dir := t.TempDir()
-				if err := os.CopyFS(dir, os.DirFS("prompts/"+name)); err != nil {
-					t.Fatal(err)
-				}
-				if _, err := Load(dir); err != nil {
-					t.Fatalf("a copy of %s: %v", name, err)
-				}
-				if err := os.WriteFile(filepath.Join(dir, f.name), []byte(text), 0o644); err != nil {
-					t.Fatal(err)
-				}
-				if _, err := Load(dir); err == nil || !strings.Contains(err.Error(), f.name) {
-					t.Errorf("%s/%s, %s: error %v", name, f.name, why, err)
-				}
-			}
-			dir := t.TempDir()
-			if err := os.CopyFS(dir, os.DirFS("prompts/"+name)); err != nil {
-				t.Fatal(err)
-			}
-			if err := os.Remove(filepath.Join(dir, f.name)); err != nil {
-				t.Fatal(err)
-			}
-			if _, err := Load(dir); err == nil || !strings.Contains(err.Error(), f.name) {
-				t.Errorf("%s without %s: error %v", name, f.name, err)
-			}
-		}
-	}
-	if _, err := Load(filepath.Join(t.TempDir(), "absent")); err == nil {
-		t.Error("an absent folder loads")
-	}
-	if _, err := Load("prompts.go"); err == nil {
-		t.Error("a file loads as a folder")
-	}
-}
-
-func TestNames(t *testing.T) {
-	for _, task := range allTasks {
-		text, err := task.MarshalText()
-		var back Task
-		if err != nil || back.UnmarshalText(text) != nil || back != task {
-			t.Errorf("%v does not survive its text %q: %v", task, text, err)
-		}
-	}
-	if _, err := Task(NumTasks).MarshalText(); err == nil {
-		t.Error("a task beyond the last has a name")
-	}
-	if _, err := ParseTask("maths"); err == nil {
-		t.Error("an unknown name is a task")
-	}
-	if Questioner.String() != "questioner" || Responder.String() != "responder" || Verifier.String() != "verifier" {
-		t.Error("role names changed")
 	}
 }

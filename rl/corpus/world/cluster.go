@@ -12,8 +12,10 @@ import (
 type Kinds uint8
 
 const (
-	Mixed       Kinds = iota // persons, towns and firms
-	Homogeneous              // one of the three: the value's class alone then says nothing about the document to look in
+	Mixed Kinds = iota // persons, towns and firms
+	// Homogeneous clusters are about one of the three: a value's class alone then says nothing
+	// about the document to look in.
+	Homogeneous
 )
 
 // MaxDocs is the most documents a cluster may have.
@@ -25,8 +27,8 @@ type Options struct {
 	Docs    int   // documents in a cluster, 1–64
 	MaxDocs int   // where larger than Docs: their number is drawn from Docs … MaxDocs
 	Kinds   Kinds // Homogeneous clusters have no links
-	// Linked is the share of references that point to another document of the cluster, where it has one of the right
-	// class. 0 means 0.85; a negative number means none.
+	// Linked is the share of references that point to another document of the cluster, where it has
+	// one of the right class. 0 means 0.85; a negative number means none.
 	Linked float64
 	Chains bool // as many persons as towns and firms, so that every reference finds a document of the right class
 	Style  Style
@@ -38,7 +40,8 @@ func (o Options) most() int { return max(o.Docs, o.MaxDocs) }
 func (o Options) check() error {
 	most := o.most()
 	if o.Docs < 1 || most > MaxDocs {
-		return fmt.Errorf("a cluster of the generated world cannot have %d to %d documents: ask for 1 to %d", o.Docs, most, MaxDocs)
+		return fmt.Errorf("a cluster of the generated world cannot have %d to %d documents: ask for 1 to %d",
+			o.Docs, most, MaxDocs)
 	}
 	var room int
 	for c := range Class(numKinds) {
@@ -50,7 +53,8 @@ func (o Options) check() error {
 		}
 	}
 	if most > room {
-		return fmt.Errorf("the generated world has names for %d documents of these kinds in this pool, not for %d: ask for fewer", room, most)
+		return fmt.Errorf("the generated world has names for %d documents of these kinds in this pool, "+
+			"not for %d: ask for fewer", room, most)
 	}
 	return nil
 }

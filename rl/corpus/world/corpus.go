@@ -13,8 +13,9 @@ type Corpus struct {
 	clusters map[string]*Cluster
 }
 
-// NewCorpus generates a corpus of n clusters: the same one for the same arguments. A document's name is there preceded by
-// its cluster's, "world-7-12/Tolan", since names recur from cluster to cluster.
+// NewCorpus generates a corpus of n clusters: the same one for the same arguments. A document's
+// name is there preceded by its cluster's, "world-7-12/Tolan", since names recur from cluster to
+// cluster.
 func NewCorpus(seed uint64, n int, opts Options) (*Corpus, error) {
 	if n < 1 {
 		return nil, fmt.Errorf("a generated corpus cannot have %d clusters: ask for at least 1", n)

@@ -22,18 +22,20 @@ type Item struct {
 }
 
 func defaultWeights() Weights {
-	return Weights{OneHop: 15, TwoHop: 35, Lookup: 10, LookupTwoHop: 15, Sum: 5, Difference: 5, ChoiceOneHop: 5, ChoiceTwoHop: 10}
+	return Weights{OneHop: 15, TwoHop: 35, Lookup: 10, LookupTwoHop: 15, Sum: 5, Difference: 5,
+		ChoiceOneHop: 5, ChoiceTwoHop: 10}
 }
 
-// Evaluation makes a test: the same one for the same arguments. The kinds have exactly the shares of their weights, and no
-// question is asked of a cluster twice. Its clusters differ from those of Generate, Training and NewCorpus.
+// Evaluation makes a test: the same one for the same arguments. The kinds have exactly the shares
+// of their weights, and no question is asked of a cluster twice. Its clusters differ from those of
+// Generate, Training and NewCorpus.
 func Evaluation(seed uint64, opts EvaluationOptions) ([]Item, error) {
 	return opts.items(seed)
 }
 
-// Binding makes the test that needs the right document and not only a value of the right class: homogeneous clusters and
-// one-hop text questions. A model that picks any such value scores about one in Docs, and somewhat more where several
-// documents happen to state the same value.
+// Binding makes the test that needs the right document and not only a value of the right class:
+// homogeneous clusters and one-hop text questions. A model that picks any such value scores about
+// one in Docs, and somewhat more where several documents happen to state the same value.
 func Binding(seed uint64, opts EvaluationOptions) ([]Item, error) {
 	opts.Cluster.Kinds = Homogeneous
 	opts.Weights = Weights{OneHop: 1}
@@ -54,18 +56,21 @@ func (o EvaluationOptions) items(seed uint64) ([]Item, error) {
 		o.Weights = defaultWeights()
 	}
 	if o.Questions < 0 || o.PerCluster < 0 {
-		return nil, fmt.Errorf("a test cannot have %d questions with %d a cluster: give positive numbers", o.Questions, o.PerCluster)
+		return nil, fmt.Errorf("a test cannot have %d questions with %d a cluster: give positive numbers",
+			o.Questions, o.PerCluster)
 	}
 	left, err := quotas(o.Questions, o.Weights)
 	if err != nil {
 		return nil, err
 	}
 	var items []Item
-	// A small cluster may lack a kind of question, so the questions left over go to further clusters.
+	// A small cluster may lack a kind of question, so the questions left over go to further
+	// clusters.
 	remaining := o.Questions
 	for index := uint64(0); remaining > 0; index++ {
 		if index == uint64(100+20*o.Questions) {
-			return nil, fmt.Errorf("clusters of %d documents lack the questions of this test: ask for more documents or other kinds", o.Cluster.Docs)
+			return nil, fmt.Errorf("clusters of %d documents lack the questions of this test: "+
+				"ask for more documents or other kinds", o.Cluster.Docs)
 		}
 		item := o.item(seed, index, &left)
 		if len(item.Questions) > 0 {
@@ -101,12 +106,14 @@ func (o EvaluationOptions) item(seed, index uint64, left *[NumQuestionKinds]floa
 	return item
 }
 
-// quotas divides n questions among the kinds by largest remainders, the earlier kind first where these are equal.
+// quotas divides n questions among the kinds by largest remainders, the earlier kind first where
+// these are equal.
 func quotas(n int, weights Weights) (quota [NumQuestionKinds]float64, err error) {
 	var sum float64
 	for k, w := range weights {
 		if w < 0 || w > 0 && k >= NumQuestionKinds {
-			return quota, fmt.Errorf("the weight of %s is %g in a test: give kinds of questions weights of at least 0", Kind(k), w)
+			return quota, fmt.Errorf("the weight of %s is %g in a test: "+
+				"give kinds of questions weights of at least 0", Kind(k), w)
 		}
 		sum += w
 	}

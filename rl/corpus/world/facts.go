@@ -20,8 +20,9 @@ const (
 
 const numRelations = 10
 
-// relations gives each relation its word, the classes of its subject and value, and two natural sentences. The subject
-// precedes the value in all of them: a causal model finds a value by what stands before it.
+// relations gives each relation its word, the classes of its subject and value, and two natural
+// sentences. The subject precedes the value in all of them: a causal model finds a value by what
+// stands before it.
 var relations = [numRelations]struct {
 	word           string
 	subject, value Class
@@ -51,7 +52,8 @@ var relationsOf, byWord = func() (of [numKinds][]Relation, by map[string]Relatio
 	return of, by
 }()
 
-// Style is the form of the sentences in documents. Evidence in replies always has the canonical form.
+// Style is the form of the sentences in documents. Evidence in replies always has the canonical
+// form.
 type Style uint8
 
 const (

@@ -3,8 +3,6 @@ package world
 import (
 	"slices"
 	"strings"
-
-	"spell/rl/role"
 )
 
 // The grammar of questions:
@@ -13,7 +11,8 @@ import (
 //	path     = relation "of" { "the" relation "of" } name
 //	phrasing = "what is the" | "name the" | "give the" | "tell the"
 //
-// A path has one to three relations, each fit for what it is asked of. Terms of a sum or difference are numbers.
+// A path has one to three relations, each fit for what it is asked of. Terms of a sum or difference
+// are numbers.
 
 // phrasings open a question. The last is never used in training.
 var phrasings = [...]string{"what is the", "name the", "give the", "tell the"}
@@ -120,7 +119,8 @@ func parsePath(words []string) (p path, ok bool) {
 	if len(words) != 1 {
 		return path{}, false
 	}
-	// A chain of classes must fit: one can ask for the mayor of a home, not for the mayor of a rank.
+	// A chain of classes must fit: one can ask for the mayor of a home, not for the mayor of a
+	// rank.
 	class, known := names.class[p.subject]
 	for _, rel := range p.relations {
 		if !known || relations[rel].subject != class {
@@ -141,66 +141,4 @@ func cutWords(list []string, side int, words ...string) ([]string, bool) {
 		return list[len(words):], slices.Equal(list[:len(words)], words)
 	}
 	return list[:n], slices.Equal(list[n:], words)
-}
-
-// kind classes a query by the work it takes.
-func (q query) kind() Kind {
-	switch q.op {
-	case '+':
-		return Sum
-	case '-':
-		return Difference
-	}
-	p := q.paths[0]
-	text := [maxHops]Kind{OneHop, TwoHop, ThreeHop}
-	if p.class() == Number {
-		text = [maxHops]Kind{Lookup, LookupTwoHop, LookupThreeHop}
-	}
-	return text[len(p.relations)-1]
-}
-
-// Kind is what a question, or another piece of training, practises.
-type Kind uint8
-
-const (
-	OneHop         Kind = iota // "what is the home of Tolan ?"
-	TwoHop                     // "what is the mayor of the home of Tolan ?"
-	ThreeHop                   // "what is the job of the mayor of the home of Tolan ?"
-	Lookup                     // "what is the rank of Tolan ?"
-	LookupTwoHop               // "what is the size of the home of Tolan ?"
-	LookupThreeHop             // "what is the size of the seat of the employer of Tolan ?"
-	Sum                        // "what is the sum of the rank of Tolan and the rank of Kestor ?"
-	Difference                 // the same with a difference
-	ChoiceOneHop               // OneHop with four options
-	ChoiceTwoHop               // TwoHop with four options
-	Digest                     // all facts of the documents restated
-	Verify                     // two answers compared
-	Grounding                  // a question without documents
-	Arithmetic                 // "7 + 5 = 12 ."
-	Letter                     // the letter of a value among four options
-)
-
-const (
-	NumQuestionKinds = int(Digest)     // the kinds before Digest are kinds of questions
-	NumKinds         = int(Letter) + 1 // the length of an array indexed by Kind
-)
-
-var kindNames = [NumKinds]string{
-	"one-hop", "two-hop", "three-hop", "lookup", "lookup-two-hop", "lookup-three-hop", "sum", "difference",
-	"choice-one-hop", "choice-two-hop", "digest", "verify", "grounding", "arithmetic", "letter",
-}
-
-func (k Kind) String() string { return kindNames[k] }
-
-// Task is the task a kind of question belongs to; kinds that are no questions count as general QA.
-func (k Kind) Task() role.Task {
-	switch {
-	case Lookup <= k && k <= Difference:
-		return role.Numeric
-	case k == ChoiceOneHop || k == ChoiceTwoHop || k == Letter:
-		return role.MultipleChoice
-	case k == Arithmetic:
-		return role.Numeric
-	}
-	return role.GeneralQA
 }

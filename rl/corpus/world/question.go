@@ -1,16 +1,14 @@
 package world
 
 import (
-	"strconv"
-
-	"spell/rl/role"
+	"spell/rl/task"
 	"spell/tensor/rng"
 )
 
 // Question is a generated question. Its reference answer is true.
 type Question struct {
-	role.Question
-	Task role.Task
+	task.Question
+	Task task.Task
 	Kind Kind
 	Docs []int // the documents it needs, in the order of the hops
 
@@ -34,15 +32,15 @@ func (a Asking) phrasing(r *rng.Rand) int {
 	return r.Intn(heldOutPhrasing)
 }
 
-// Question asks a random question of a kind. It is false where the cluster has none: a homogeneous cluster has no two
-// hops.
+// Question asks a random question of a kind. It is false where the cluster has none: a homogeneous
+// cluster has no two hops.
 func (c *Cluster) Question(r *rng.Rand, kind Kind, how Asking) (Question, bool) {
 	return c.question(r, kind, how, nil)
 }
 
 // question leaves out what is asked already.
 func (c *Cluster) question(r *rng.Rand, kind Kind, how Asking, asked map[string]bool) (Question, bool) {
-	for _, query := range c.queries(r, kind) {
+	for _, query := range c.queries(r, kindShapes[kind]) {
 		key := kind.String() + " " + query.text(0)
 		if asked[key] {
 			continue
@@ -57,32 +55,25 @@ func (c *Cluster) question(r *rng.Rand, kind Kind, how Asking, asked map[string]
 		if alias, has := Alias(s.answer); has && chance(r, how.Alias) {
 			q.Answer = alias
 		}
-		if q.Task == role.MultipleChoice {
-			q.Options, q.Answer = options(r, q.Answer, query.paths[0].class(), c)
+		if pose := forms[q.Task].pose; pose != nil {
+			pose(r, c, query, &q.Question)
 		}
 		return q, true
 	}
 	return Question{}, false
 }
 
-// queries lists candidates for a kind in random order.
-func (c *Cluster) queries(r *rng.Rand, kind Kind) []query {
-	if kind == Sum || kind == Difference {
-		return c.calculations(r, kind)
-	}
-	hops, number := 1, kind == Lookup || kind == LookupTwoHop || kind == LookupThreeHop
-	switch kind {
-	case TwoHop, LookupTwoHop, ChoiceTwoHop:
-		hops = 2
-	case ThreeHop, LookupThreeHop:
-		hops = 3
+// queries lists candidates of a shape in random order.
+func (c *Cluster) queries(r *rng.Rand, s shape) []query {
+	if s.op != 0 {
+		return c.calculations(r, s.op)
 	}
 	var found []query
 	for d := range c.Facts {
 		subject := c.subject(d)
-		c.walk(subject, nil, hops, map[string]bool{}, func(rels []Relation) {
+		c.walk(subject, nil, s.hops, map[string]bool{}, func(rels []Relation) {
 			p := path{subject, append([]Relation(nil), rels...)}
-			if (p.class() == Number) == number {
+			if (p.class() == Number) == s.number {
 				found = append(found, query{paths: []path{p}})
 			}
 		})
@@ -109,84 +100,12 @@ func (c *Cluster) walk(at string, rels []Relation, hops int, passed map[string]b
 	delete(passed, at)
 }
 
-// calculations lists sums or differences of two numbers of different documents: as many as there are numbers.
-func (c *Cluster) calculations(r *rng.Rand, kind Kind) []query {
-	terms := c.queries(r, Lookup)
-	op := byte('+')
-	if kind == Difference {
-		op = '-'
-	}
-	number := func(q query) int {
-		s, _ := c.solve(q)
-		n, _ := strconv.Atoi(s.answer)
-		return n
-	}
-	var found []query
-	for i, a := range terms {
-		b := terms[(i+1)%len(terms)]
-		if a.paths[0].subject == b.paths[0].subject {
-			continue
-		}
-		if op == '-' && number(a) < number(b) {
-			a, b = b, a
-		}
-		found = append(found, query{op, []path{a.paths[0], b.paths[0]}})
-	}
-	return found
-}
-
-// options puts an answer among three others of its class and returns them with its letter, each letter equally likely.
-// About half of the others are named in the cluster.
-func options(r *rng.Rand, answer string, class Class, c *Cluster) (list []string, letter string) {
-	near := c.named(class)
-	used := func(v string) bool {
-		for _, o := range list {
-			if Same(o, v) {
-				return true
-			}
-		}
-		return Same(answer, v)
-	}
-	near = shuffle(r, near)
-	for len(list) < len(role.Letters)-1 {
-		v := pick(r, names.members[c.Pool][class])
-		if len(near) > 0 && chance(r, 0.5) {
-			v, near = near[0], near[1:]
-		}
-		if !used(v) {
-			list = append(list, v)
-		}
-	}
-	right := r.Intn(len(role.Letters))
-	list = append(list[:right], append([]string{answer}, list[right:]...)...)
-	return list, role.Letters[right : right+1]
-}
-
-// named lists what the cluster's documents name of a class, each once.
-func (c *Cluster) named(class Class) []string {
-	var list []string
-	seen := map[string]bool{}
-	add := func(name string, of Class) {
-		if of == class && !seen[name] {
-			seen[name] = true
-			list = append(list, name)
-		}
-	}
-	for _, facts := range c.Facts {
-		for _, f := range facts {
-			add(f.Subject, relations[f.Relation].subject)
-			add(f.Value, relations[f.Relation].value)
-		}
-	}
-	return list
-}
-
 // Weights says how often each kind is asked, in any unit.
 type Weights [NumKinds]float64
 
-// draw asks something not asked yet, of a kind that the cluster has, and marks it asked. Where everything of these kinds
-// is asked, it repeats; where the cluster has none of them, it asks a one-hop question, which every cluster has. Both are
-// not fresh.
+// draw asks something not asked yet, of a kind that the cluster has, and marks it asked. Where
+// everything of these kinds is asked, it repeats; where the cluster has none of them, it asks a
+// one-hop question, which every cluster has. Both are not fresh.
 func (c *Cluster) draw(r *rng.Rand, weights Weights, how Asking, asked map[string]bool) (q Question, fresh bool) {
 	for _, known := range []map[string]bool{asked, nil} {
 		left := weights // a copy

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"spell/rl/role"
+	"spell/rl/task"
 	"spell/tensor/rng"
 )
 
@@ -22,8 +23,8 @@ func compact(t testing.TB) *role.Prompts {
 
 var step = regexp.MustCompile(`[a-z]+ of [A-Z][a-z]+`)
 
-// rewrite answers a question by putting values for "home of Tolan" until none is left. It knows nothing of the grammar
-// but the words "sum" and "difference".
+// rewrite answers a question by putting values for "home of Tolan" until none is left. It knows
+// nothing of the grammar but the words "sum" and "difference".
 func rewrite(facts map[string]string, text string) (string, bool) {
 	for {
 		inner := step.FindString(text)
@@ -49,7 +50,8 @@ func rewrite(facts map[string]string, text string) (string, bool) {
 	return last, true
 }
 
-// Thousands of questions: round trip through the grammar, truth against rewrite, and gold replies through the parsers.
+// Thousands of questions: round trip through the grammar, truth against rewrite, and gold replies
+// through the parsers.
 func TestQuestions(t *testing.T) {
 	prompts := compact(t)
 	var perKind [NumQuestionKinds]int
@@ -70,11 +72,15 @@ func TestQuestions(t *testing.T) {
 			}
 			perKind[kind]++
 			texts[q.Text] = true
+			checkRoundTrip(t, prompts, c, q)
+			if _, plain := parseQuery(q.Text); !plain {
+				continue // its task has a wording of its own, and a test of that
+			}
 			if how.HeldOutPhrasing != strings.HasPrefix(q.Text, "tell ") {
 				t.Fatalf("phrasing of %q", q.Text)
 			}
-			query, ok := parseQuery(q.Text)
-			if !ok || !slices.ContainsFunc(phrasings[:], func(p string) bool { return strings.HasPrefix(q.Text, p+" ") }) {
+			query, _ := parseQuery(q.Text)
+			if !slices.ContainsFunc(phrasings[:], func(p string) bool { return strings.HasPrefix(q.Text, p+" ") }) {
 				t.Fatalf("%q is outside the grammar", q.Text)
 			}
 			for p := range phrasings {
@@ -82,7 +88,7 @@ func TestQuestions(t *testing.T) {
 					t.Fatalf("%q does not survive the phrasing %q", q.Text, phrasings[p])
 				}
 			}
-			truth, ok := c.Truth(q.Text)
+			truth, ok := c.Truth(q.Text, q.Task)
 			want, known := rewrite(facts, q.Text)
 			if !ok || !known || truth.Answers[0] != want || !truth.Parsed {
 				t.Fatalf("%s: %q: truth %+v, the documents say %q", c.Name, q.Text, truth, want)
@@ -94,14 +100,11 @@ func TestQuestions(t *testing.T) {
 			if truth.Kind != plain || q.Task != kind.Task() || !slices.Equal(q.Docs, truth.Docs) {
 				t.Fatalf("%q: %v of %v, truth %+v", q.Text, kind, q.Task, truth)
 			}
-			if !c.Right(q.Question, q.Task) {
-				t.Fatalf("%+v is not right", q)
-			}
-			if q.Answer != want && q.Task == role.GeneralQA {
+			if q.Answer != want && q.Task == task.GeneralQA {
 				aliases++
 			}
 			checkReplies(t, prompts, c, q, want)
-			if q.Task == role.MultipleChoice {
+			if q.Task == task.MultipleChoice {
 				letters[q.Answer]++
 				checkOptions(t, c, q, want)
 			}
@@ -113,7 +116,7 @@ func TestQuestions(t *testing.T) {
 		}
 	}
 	total := perKind[ChoiceOneHop] + perKind[ChoiceTwoHop]
-	for _, l := range role.Letters {
+	for _, l := range task.Letters {
 		if n := letters[string(l)]; n*4 < total*85/100 || n*4 > total*115/100 {
 			t.Errorf("%c is right in %d of %d", l, n, total)
 		}
@@ -123,25 +126,37 @@ func TestQuestions(t *testing.T) {
 	}
 }
 
-// checkReplies sends the gold replies through the parsers of the compact format.
-func checkReplies(t *testing.T, prompts *role.Prompts, c *Cluster, q Question, want string) {
+// checkRoundTrip: a question can be read and is right, and its gold replies survive the parsers of
+// the compact format.
+func checkRoundTrip(t *testing.T, prompts *role.Prompts, c *Cluster, q Question) {
 	t.Helper()
-	asked, determined, ok := c.Ask(prompts, q.Question)
-	if !ok {
-		t.Fatalf("%+v cannot be asked", q)
+	if _, ok := forms[q.Task].read(q.Text); !ok || !c.Right(q.Question, q.Task) {
+		t.Fatalf("%+v is outside the grammar of %v, or not right", q, q.Task)
 	}
+	asked, _, ok := c.Ask(prompts, q.Question, q.Task)
 	back, verdict := prompts.ParseQuestion(q.Task, asked, nil)
-	if verdict != role.OK || back.Text != q.Text || back.Answer != q.Answer || !slices.Equal(back.Options, q.Options) {
+	if !ok || verdict != task.OK || back.Text != q.Text || back.Answer != q.Answer || !slices.Equal(back.Options, q.Options) {
 		t.Fatalf("%q reads back as %+v (%v)", asked, back, verdict)
 	}
+	reply, ok := c.Reply(q.Question, q.Task)
+	got, extracted := prompts.ExtractAnswer(q.Task, reply)
+	if !ok || !extracted || !Accepts(q.Task, got, q.Answer) {
+		t.Fatalf("%+v: the reply %q says %q", q, reply, got)
+	}
+}
+
+// checkReplies compares the gold replies with the documents.
+func checkReplies(t *testing.T, prompts *role.Prompts, c *Cluster, q Question, want string) {
+	t.Helper()
+	asked, determined, _ := c.Ask(prompts, q.Question, q.Task)
 	last := determined[len(determined)-1]
 	if !strings.HasPrefix(asked[last.Start:], " answer : ") || last.End != len(asked) {
 		t.Fatalf("the answer of %q does not lie at %v", asked, last)
 	}
 	_, path, _ := strings.Cut(q.Text, " the ")
 	follow := determined[:len(determined)-1]
-	if q.Task == role.MultipleChoice {
-		if at := follow[len(follow)-1]; asked[at.Start:at.End] != " "+q.Options[strings.Index(role.Letters, q.Answer)] {
+	if q.Task == task.MultipleChoice {
+		if at := follow[len(follow)-1]; asked[at.Start:at.End] != " "+q.Options[strings.Index(task.Letters, q.Answer)] {
 			t.Fatalf("the right option of %q is not %q", asked, asked[at.Start:at.End])
 		}
 		follow = follow[:len(follow)-1]
@@ -154,12 +169,9 @@ func checkReplies(t *testing.T, prompts *role.Prompts, c *Cluster, q Question, w
 			t.Fatalf("%q rests on %q, with the value %q", asked, m[0], asked[d.Start:d.End])
 		}
 	}
-	reply, ok := c.Reply(q.Question, q.Task)
-	got, extracted := prompts.ExtractAnswer(q.Task, reply)
-	if !ok || !extracted {
-		t.Fatalf("%+v has the reply %q", q, reply)
-	}
-	if q.Task == role.MultipleChoice && got != q.Answer || q.Task != role.MultipleChoice && (got != want || !Same(got, q.Answer)) {
+	reply, _ := c.Reply(q.Question, q.Task)
+	got, _ := prompts.ExtractAnswer(q.Task, reply)
+	if q.Task == task.MultipleChoice && got != q.Answer || q.Task != task.MultipleChoice && (got != want || !Same(got, q.Answer)) {
 		t.Fatalf("%+v: the reply %q says %q", q, reply, got)
 	}
 	for _, s := range []string{asked, reply} {
@@ -179,7 +191,7 @@ func checkReplies(t *testing.T, prompts *role.Prompts, c *Cluster, q Question, w
 func checkOptions(t *testing.T, c *Cluster, q Question, want string) {
 	t.Helper()
 	for i, o := range q.Options {
-		if names.class[o] != names.class[want] || (o != want && Same(o, want)) != (role.Letters[i:i+1] == q.Answer && o != want) {
+		if names.class[o] != names.class[want] || (o != want && Same(o, want)) != (task.Letters[i:i+1] == q.Answer && o != want) {
 			t.Fatalf("option %s of %+v, the answer is %s", o, q, want)
 		}
 		for _, other := range q.Options[:i] {
@@ -190,13 +202,13 @@ func checkOptions(t *testing.T, c *Cluster, q Question, want string) {
 	}
 	// No other letter is right, nor any with an option doubled.
 	wrong := q.Question
-	for _, l := range role.Letters {
+	for _, l := range task.Letters {
 		if wrong.Answer = string(l); c.Right(wrong, q.Task) != (wrong.Answer == q.Answer) {
 			t.Fatalf("letter %c of %+v", l, q)
 		}
 	}
 	wrong.Answer = q.Answer
-	right := strings.Index(role.Letters, q.Answer)
+	right := strings.Index(task.Letters, q.Answer)
 	wrong.Options = slices.Clone(q.Options)
 	wrong.Options[(right+1)%4] = wrong.Options[right]
 	if c.Right(wrong, q.Task) {
@@ -209,7 +221,8 @@ func checkOptions(t *testing.T, c *Cluster, q Question, want string) {
 	}
 }
 
-// About half of the distractors are named in the cluster; a value drawn from the pool may be by chance.
+// About half of the distractors are named in the cluster; a value drawn from the pool may be by
+// chance.
 func TestDistractors(t *testing.T) {
 	var near, all int
 	for i := range uint64(300) {
@@ -221,7 +234,7 @@ func TestDistractors(t *testing.T) {
 		}
 		text := " " + strings.Join(c.Texts(), " ") + " "
 		for l, o := range q.Options {
-			if role.Letters[l:l+1] != q.Answer {
+			if task.Letters[l:l+1] != q.Answer {
 				all++
 				if strings.Contains(text, " "+o+" ") {
 					near++
@@ -286,7 +299,7 @@ func TestTruth(t *testing.T) {
 		{"?", false, false, 0, "", nil},
 		{"", false, false, 0, "", nil},
 	} {
-		got, ok := one().Truth(tt.text)
+		got, ok := one().Truth(tt.text, task.GeneralQA)
 		if ok != tt.ok || got.Parsed != tt.parsed || got.Kind != tt.kind || strings.Join(got.Answers, " ") != tt.answer || !slices.Equal(got.Docs, tt.docs) {
 			t.Errorf("%q: %+v, %v", tt.text, got, ok)
 		}
@@ -296,33 +309,33 @@ func TestTruth(t *testing.T) {
 func TestRightAndReply(t *testing.T) {
 	options := []string{"Balvale", "Norvale", "Tolvale", "Kesvale"}
 	for _, tt := range []struct {
-		task  role.Task
-		q     role.Question
+		task  task.Task
+		q     task.Question
 		right bool
 		reply string
 	}{
-		{role.GeneralQA, role.Question{Text: "what is the home of Tolan ?", Answer: "Norvale"}, true,
+		{task.GeneralQA, task.Question{Text: "what is the home of Tolan ?", Answer: "Norvale"}, true,
 			" home Tolan Norvale . the answer is Norvale ."},
-		{role.GeneralQA, role.Question{Text: "what is the home of Tolan ?", Answer: "Balvale"}, false,
+		{task.GeneralQA, task.Question{Text: "what is the home of Tolan ?", Answer: "Balvale"}, false,
 			" home Tolan Norvale . the answer is Norvale ."},
-		{role.GeneralQA, role.Question{Text: "what is the job of Tolan ?", Answer: "doctor"}, true,
+		{task.GeneralQA, task.Question{Text: "what is the job of Tolan ?", Answer: "doctor"}, true,
 			" job Tolan physician . the answer is physician ."},
-		{role.GeneralQA, role.Question{Text: "what is the mayor of the home of Tolan ?", Answer: "Kestor"}, true,
+		{task.GeneralQA, task.Question{Text: "what is the mayor of the home of Tolan ?", Answer: "Kestor"}, true,
 			" home Tolan Norvale . mayor Norvale Kestor . the answer is Kestor ."},
-		{role.Numeric, role.Question{Text: "what is the sum of the rank of Tolan and the size of Norvale ?", Answer: "12"}, true,
+		{task.Numeric, task.Question{Text: "what is the sum of the rank of Tolan and the size of Norvale ?", Answer: "12"}, true,
 			" rank Tolan 7 . size Norvale 5 . 7 + 5 = 12 . the answer is 12 ."},
-		{role.Numeric, role.Question{Text: "what is the difference of the size of Norvale and the rank of Tolan ?", Answer: "2"}, true,
+		{task.Numeric, task.Question{Text: "what is the difference of the size of Norvale and the rank of Tolan ?", Answer: "2"}, true,
 			" size Norvale 5 . rank Tolan 7 . 7 - 5 = 2 . the answer is 2 ."},
-		{role.MultipleChoice, role.Question{Text: "what is the home of Tolan ?", Answer: "B", Options: options}, true,
+		{task.MultipleChoice, task.Question{Text: "what is the home of Tolan ?", Answer: "B", Options: options}, true,
 			" home Tolan Norvale . the answer is Norvale so ( B ) ."},
-		{role.MultipleChoice, role.Question{Text: "what is the home of Tolan ?", Answer: "A", Options: options}, false,
+		{task.MultipleChoice, task.Question{Text: "what is the home of Tolan ?", Answer: "A", Options: options}, false,
 			" home Tolan Norvale . the answer is Norvale so ( B ) ."},
-		{role.MultipleChoice, role.Question{Text: "what is the job of Tolan ?", Answer: "D", Options: []string{"cook", "lawyer", "tutor", "doctor"}}, true,
+		{task.MultipleChoice, task.Question{Text: "what is the job of Tolan ?", Answer: "D", Options: []string{"cook", "lawyer", "tutor", "doctor"}}, true,
 			" job Tolan physician . the answer is doctor so ( D ) ."},
-		{role.MultipleChoice, role.Question{Text: "what is the job of Tolan ?", Answer: "D", Options: []string{"cook", "physician", "tutor", "doctor"}}, false, ""},
-		{role.MultipleChoice, role.Question{Text: "what is the home of Tolan ?", Answer: "B"}, false, ""},
-		{role.GeneralQA, role.Question{Text: "what is the seat of Balbex ?", Answer: "Norvale"}, false, ""},
-		{role.GeneralQA, role.Question{Text: "who ?", Answer: "Kestor"}, false, ""},
+		{task.MultipleChoice, task.Question{Text: "what is the job of Tolan ?", Answer: "D", Options: []string{"cook", "physician", "tutor", "doctor"}}, false, ""},
+		{task.MultipleChoice, task.Question{Text: "what is the home of Tolan ?", Answer: "B"}, false, ""},
+		{task.GeneralQA, task.Question{Text: "what is the seat of Balbex ?", Answer: "Norvale"}, false, ""},
+		{task.GeneralQA, task.Question{Text: "who ?", Answer: "Kestor"}, false, ""},
 	} {
 		c := one()
 		if got := c.Right(tt.q, tt.task); got != tt.right {
@@ -340,7 +353,7 @@ func FuzzTruth(f *testing.F) {
 	f.Add("tell the difference of the size of Norvale and the rank of Tolan ?")
 	f.Add("what is the of of the ? and")
 	f.Fuzz(func(t *testing.T, text string) {
-		truth, ok := one().Truth(text)
+		truth, ok := one().Truth(text, task.GeneralQA)
 		if ok && (!truth.Parsed || len(truth.Answers) == 0 || len(truth.Docs) == 0) {
 			t.Errorf("%q: %+v", text, truth)
 		}

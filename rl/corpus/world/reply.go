@@ -4,17 +4,19 @@ import (
 	"strings"
 
 	"spell/rl/role"
+	"spell/rl/task"
 )
 
-// Reply is the gold reply of a responder: the facts it needs as evidence, the calculation if there is one, and the
-// answer. It begins with a space, as what follows a prompt does. It is false where the question has no true answer in
-// the cluster, or no option or two options are true.
-//
-//	home Tolan Norvale . mayor Norvale Kestor . the answer is Kestor .
-//	rank Tolan 7 . rank Kestor 5 . 7 + 5 = 12 . the answer is 12 .
-//	job Tolan doctor . the answer is physician so ( B ) .
-func (c *Cluster) Reply(q role.Question, task role.Task) (string, bool) {
-	query, ok := parseQuery(q.Text)
+// Reply returns the gold reply of a responder: the facts it needs as evidence, the calculation if
+// there is one, and the answer as the task concludes with it. It begins with a space, as what
+// follows a prompt does. It returns false if the question has no true answer in the cluster, or
+// none that its options allow.
+func (c *Cluster) Reply(q task.Question, of task.Task) (string, bool) {
+	f, known := forms[of]
+	if !known {
+		return "", false
+	}
+	query, ok := f.read(q.Text)
 	if !ok {
 		return "", false
 	}
@@ -22,14 +24,11 @@ func (c *Cluster) Reply(q role.Question, task role.Task) (string, bool) {
 	if !ok {
 		return "", false
 	}
-	if task != role.MultipleChoice {
-		return s.evidence() + " the answer is " + s.answer + " .", true
-	}
-	i, ok := Truth{Answers: []string{s.answer}}.option(q.Options)
+	end, ok := f.conclude(s.answer, q)
 	if !ok {
 		return "", false
 	}
-	return s.evidence() + choose(q.Options, i), true
+	return s.evidence() + end, true
 }
 
 func (s solution) evidence() string {
@@ -45,18 +44,18 @@ func (s solution) evidence() string {
 	return b.String()
 }
 
-// choose ends a reply to a multiple-choice question.
-func choose(options []string, i int) string {
-	return " the answer is " + options[i] + " so ( " + role.Letters[i:i+1] + " ) ."
-}
-
-// Ask is the gold reply of a questioner: the facts the question rests on, the question, its options if it has any, and
-// its reference answer. It begins with a space. Which facts it chooses is free, and so are the phrasing and the wrong
-// options; determined are the values of the facts, and what follows from them and from the letter that must be right.
+// Ask returns the gold reply of a questioner: the facts the question rests on, the question, its
+// options if it has any, and its reference answer. It begins with a space. Which facts it chooses
+// is free, and so are the phrasing and the wrong options; determined are the values of the facts,
+// and what follows from them and from the letter that must be right.
 //
 //	home Tolan Norvale . mayor Norvale Kestor . question : what is the mayor of the home of Tolan ? answer : Kestor .
-func (c *Cluster) Ask(prompts *role.Prompts, q role.Question) (reply string, determined []Span, ok bool) {
-	query, ok := parseQuery(q.Text)
+func (c *Cluster) Ask(prompts *role.Prompts, q task.Question, of task.Task) (reply string, determined []Span, ok bool) {
+	f, known := forms[of]
+	if !known {
+		return "", nil, false
+	}
+	query, ok := f.read(q.Text)
 	if !ok {
 		return "", nil, false
 	}
@@ -64,10 +63,10 @@ func (c *Cluster) Ask(prompts *role.Prompts, q role.Question) (reply string, det
 	if !ok {
 		return "", nil, false
 	}
-	for _, f := range s.facts {
-		reply += " " + f.String()
+	for _, fact := range s.facts {
+		reply += " " + fact.String()
 		end := len(reply) - len(" .")
-		determined = append(determined, Span{end - len(f.Value) - 1, end})
+		determined = append(determined, Span{end - len(fact.Value) - 1, end})
 	}
 	if s.sum != "" {
 		result := len(reply) + strings.Index(s.sum, "=") // with the space before
@@ -80,16 +79,6 @@ func (c *Cluster) Ask(prompts *role.Prompts, q role.Question) (reply string, det
 	reply += " " + q.Text
 	determined = append(determined, Span{start, len(reply)})
 	reply += strings.TrimPrefix(prompts.QuestionText(q), q.Text)
-	if i := strings.Index(role.Letters, q.Answer); len(q.Options) > 0 && i >= 0 {
-		right := " ( " + q.Answer + " ) "
-		at := strings.LastIndex(reply, right) + len(right) - 1
-		determined = append(determined, Span{at, at + 1 + len(q.Options[i])})
-	}
-	answer := len(reply)
-	if len(q.Options) > 0 {
-		reply += " answer : ( " + q.Answer + " ) ."
-	} else {
-		reply += " answer : " + q.Answer + " ."
-	}
-	return reply, append(determined, Span{answer, len(reply)}), true
+	reply, ends := f.finish(reply, q)
+	return reply, append(determined, ends...), true
 }

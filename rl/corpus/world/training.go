@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"spell/rl/role"
+	"spell/rl/task"
 	"spell/tensor/rng"
 )
 
@@ -13,32 +14,36 @@ type Span struct{ Start, End int }
 // Branch is one prompt after the documents, and its gold reply.
 type Branch struct {
 	Role   role.Role
-	Task   role.Task
+	Task   task.Task
 	Kind   Kind
 	Suffix string // the prompt after the prefix
 	Reply  string // begins with a space
-	// Determined are the parts of the reply that the prompt and the reply before them determine; the rest is free choice,
-	// as the question of a questioner is. nil stands for the whole reply.
+	// Determined are the parts of the reply that the prompt and the reply before them determine;
+	// the rest is free choice, as the question of a questioner is. nil stands for the whole reply.
 	Determined []Span
 }
 
 // Example is a set of branches over the same documents, or one without any.
 type Example struct {
-	Docs     []string
-	Prefix   string // what precedes every suffix: the documents as prompts give them; "Empty\n" for Grounding, else empty
+	Docs []string
+	// Prefix precedes every suffix: the documents as prompts give them; "Empty\n" for Grounding,
+	// else empty.
+	Prefix   string
 	Branches []Branch
 }
 
-// TrainingOptions is the mixture of a base model's training. DefaultTraining gives a good one to start from; a zero
-// weight means never.
+// TrainingOptions is the mixture of a base model's training. DefaultTraining gives a good one to
+// start from; a zero weight means never.
 type TrainingOptions struct {
 	Cluster     Options // with the numbers of documents
 	Homogeneous float64 // share of clusters that are homogeneous whatever Cluster.Kinds says
 	OtherPool   float64 // share of the examples that are about the names of the other pool
 	OtherWords  bool    // examples about the other pool use all phrasings, the held-out one too
-	Loose       float64 // share of the clusters few of whose references are linked, so that a questioner must look before it asks on
-	Asking      Asking
-	Branches    int // in an example
+	// Loose is the share of the clusters few of whose references are linked, so that a questioner
+	// must look before it asks on.
+	Loose    float64
+	Asking   Asking
+	Branches int // in an example
 
 	// Shares of the examples: documents with branches, or branches without documents of one kind.
 	Documents, Verifier, Grounding, Arithmetic, Letters float64
@@ -47,7 +52,7 @@ type TrainingOptions struct {
 	Responder, Questioner, Digest float64
 
 	Asked       Weights // kinds of questions the responder is asked
-	Composed    Weights // kinds the questioner writes; the task is drawn first, each as likely, then a kind of that task
+	Composed    Weights // kinds the questioner writes; first one of their tasks is drawn, each as likely, then its kind
 	History     float64 // share of questioner prompts that show one to three earlier questions of the task
 	AfterFirst  Weights // kinds the questioner writes after earlier questions
 	DigestFacts int     // most facts in a digest; 0 means all
@@ -74,11 +79,13 @@ func DefaultTraining() TrainingOptions {
 
 // Training makes the examples a base model is trained on.
 type Training struct {
-	prompts *role.Prompts
-	opts    TrainingOptions
+	prompts  *role.Prompts
+	opts     TrainingOptions
+	composed []task.Task // those the questioner writes questions of
 }
 
-// NewTraining checks the options. The prompts must be of the compact set: gold replies have its format.
+// NewTraining checks the options. The prompts must be of the compact set: gold replies have its
+// format.
 func NewTraining(prompts *role.Prompts, opts TrainingOptions) (*Training, error) {
 	checked := []Options{opts.Cluster}
 	if opts.OtherPool > 0 {
@@ -98,20 +105,32 @@ func NewTraining(prompts *role.Prompts, opts TrainingOptions) (*Training, error)
 		}
 	}
 	if opts.Branches < 1 {
-		return nil, fmt.Errorf("an example of the generated world cannot have %d branches: ask for at least 1", opts.Branches)
+		return nil, fmt.Errorf("an example of the generated world cannot have %d branches: ask for at least 1",
+			opts.Branches)
 	}
 	for _, shares := range [][]float64{
 		{opts.Documents, opts.Verifier, opts.Grounding, opts.Arithmetic, opts.Letters},
 		{opts.Responder, opts.Questioner, opts.Digest},
 	} {
 		if weighted(rng.At(0, rng.World, 0, 0, 0), shares) < 0 {
-			return nil, fmt.Errorf("the shares %v of the generated world's training are all zero: give one a positive number", shares)
+			return nil, fmt.Errorf("the shares %v of the generated world's training are all zero: "+
+				"give one a positive number", shares)
 		}
 	}
-	return &Training{prompts, opts}, nil
+	t := &Training{prompts: prompts, opts: opts}
+	for _, of := range Tasks() {
+		if only(of, opts.Composed) != (Weights{}) {
+			t.composed = append(t.composed, of)
+		}
+	}
+	if len(t.composed) == 0 { // as draw does, it then asks one-hop questions
+		t.composed = Tasks()
+	}
+	return t, nil
 }
 
-// Example makes the example at an index: the same one for the same seed and options. It may be called concurrently.
+// Example makes the example at an index: the same one for the same seed and options. It may be
+// called concurrently.
 func (t *Training) Example(seed, index uint64) Example {
 	r := rng.At(seed, rng.World, useTraining, index, 0)
 	if t.opts.OtherPool > 0 && chance(r, t.opts.OtherPool) {
@@ -131,7 +150,7 @@ func (t *Training) Example(seed, index uint64) Example {
 		e.Branches = append(e.Branches, alone[which](r, i))
 	}
 	if e.Branches[0].Kind == Grounding {
-		e.Prefix, _ = t.prompts.Responder(role.GeneralQA, nil, role.Question{})
+		e.Prefix = t.prompts.Documents(nil)
 	}
 	return e
 }
@@ -148,7 +167,7 @@ func (t *Training) documents(r *rng.Rand) Example {
 	}
 	c := generate(r, "", shape)
 	e := Example{Docs: c.Texts()}
-	e.Prefix, _ = t.prompts.Responder(role.GeneralQA, e.Docs, role.Question{})
+	e.Prefix = t.prompts.Documents(e.Docs)
 	answered, composed := map[string]bool{}, map[string]bool{}
 	digested := false
 	for range o.Branches {
@@ -180,11 +199,11 @@ func (t *Training) answer(c *Cluster, q Question) Branch {
 	return b
 }
 
-// compose is a questioner's branch. The earlier questions it shows differ from each other and from the new one; a
-// cluster with too few questions for that shows fewer, or none.
+// compose is a questioner's branch. The earlier questions it shows differ from each other and from
+// the new one; a cluster with too few questions for that shows fewer, or none.
 func (t *Training) compose(r *rng.Rand, c *Cluster, composed map[string]bool) Branch {
-	task := role.Task(r.Intn(role.NumTasks))
-	first, later := only(task, t.opts.Composed), only(task, t.opts.AfterFirst)
+	of := pick(r, t.composed)
+	first, later := only(of, t.opts.Composed), only(of, t.opts.AfterFirst)
 	earlier := 0
 	if chance(r, t.opts.History) {
 		earlier = 1 + r.Intn(3)
@@ -209,14 +228,14 @@ func (t *Training) compose(r *rng.Rand, c *Cluster, composed map[string]bool) Br
 	}
 	b := Branch{Role: role.Questioner, Task: q.Task, Kind: q.Kind}
 	_, b.Suffix = t.prompts.Questioner(q.Task, nil, history, q.Answer)
-	b.Reply, b.Determined, _ = c.Ask(t.prompts, q.Question)
+	b.Reply, b.Determined, _ = c.Ask(t.prompts, q.Question, q.Task)
 	return b
 }
 
 // only keeps the weights of one task.
-func only(task role.Task, w Weights) Weights {
+func only(of task.Task, w Weights) Weights {
 	for k := range w {
-		if Kind(k).Task() != task {
+		if Kind(k).Task() != of {
 			w[k] = 0
 		}
 	}
@@ -225,7 +244,7 @@ func only(task role.Task, w Weights) Weights {
 
 // digest restates the documents. Which fact comes next is free; its value is determined.
 func (t *Training) digest(r *rng.Rand, c *Cluster) Branch {
-	b := Branch{Role: role.Responder, Kind: Digest, Suffix: "facts :"}
+	b := Branch{Role: role.Responder, Task: Digest.Task(), Kind: Digest, Suffix: "facts :"}
 	var facts []Fact
 	for _, list := range c.Facts {
 		facts = append(facts, list...)

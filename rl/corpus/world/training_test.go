@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"spell/rl/role"
+	"spell/rl/task"
 )
 
 func mustTrain(t testing.TB, opts TrainingOptions) *Training {
@@ -54,7 +55,7 @@ func TestTraining(t *testing.T) {
 					votes[b.Reply]++
 					checkVote(t, prompts, b)
 				case b.Kind == Grounding:
-					if got, ok := prompts.ExtractAnswer(b.Task, b.Reply); e.Prefix != "Empty\n" || (b.Task != role.MultipleChoice) != ok || ok && got != "Empty" {
+					if got, ok := prompts.ExtractAnswer(b.Task, b.Reply); e.Prefix != "Empty\n" || (b.Task != task.MultipleChoice) != ok || ok && got != "Empty" {
 						t.Fatalf("%q %+v", e.Prefix, b)
 					}
 				case b.Kind == Arithmetic:
@@ -77,14 +78,14 @@ func TestTraining(t *testing.T) {
 			}
 		}
 		for k, n := range kinds {
-			if want := k != int(ThreeHop) && k != int(LookupThreeHop); want != (n > 100) {
+			if want := k >= NumQuestionKinds || opts.Asked[k] > 0; want != (n > 100) {
 				t.Errorf("%d branches of %v", n, Kind(k))
 			}
 		}
 		if votes[" yes ."] != votes[" no ."] {
 			t.Errorf("votes %v", votes)
 		}
-		for _, l := range role.Letters {
+		for _, l := range task.Letters {
 			if n := letters[string(l)]; n*4 < kinds[Letter]*80/100 || n*4 > kinds[Letter]*120/100 {
 				t.Errorf("%c is right in %d of %d", l, n, kinds[Letter])
 			}
@@ -190,7 +191,7 @@ func checkDigest(t *testing.T, e Example, b Branch) {
 func checkComposed(t *testing.T, prompts *role.Prompts, c *Cluster, e Example, b Branch) {
 	t.Helper()
 	q, verdict := prompts.ParseQuestion(b.Task, b.Reply, nil)
-	if verdict != role.OK || !c.Right(q, b.Task) || len(b.Determined) < 3 {
+	if verdict != task.OK || !c.Right(q, b.Task) || len(b.Determined) < 3 {
 		t.Fatalf("%v: %+v over %q", verdict, b, e.Docs)
 	}
 	asked, _ := parseQuery(q.Text)
@@ -209,10 +210,10 @@ func checkComposed(t *testing.T, prompts *role.Prompts, c *Cluster, e Example, b
 func checkAnswered(t *testing.T, prompts *role.Prompts, c *Cluster, e Example, b Branch) {
 	t.Helper()
 	text := strings.TrimSuffix(strings.TrimPrefix(b.Suffix, "question : "), "\nanswer :")
-	q := role.Question{Text: text}
-	if b.Task == role.MultipleChoice {
-		var ok role.Verdict
-		if q, ok = prompts.ParseQuestion(b.Task, "question : "+text+" answer : ( A ) .", nil); ok != role.OK {
+	q := task.Question{Text: text}
+	if b.Task == task.MultipleChoice {
+		var ok task.Verdict
+		if q, ok = prompts.ParseQuestion(b.Task, "question : "+text+" answer : ( A ) .", nil); ok != task.OK {
 			t.Fatalf("%+v", b)
 		}
 	}

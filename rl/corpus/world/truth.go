@@ -2,9 +2,8 @@ package world
 
 import (
 	"strconv"
-	"strings"
 
-	"spell/rl/role"
+	"spell/rl/task"
 )
 
 // Truth is what is true of a question.
@@ -15,16 +14,21 @@ type Truth struct {
 	Docs    []int    // the documents that are needed, in the order of the hops, each once
 }
 
-// Is says whether an answer is true.
+// Is reports whether an answer is true.
 func (t Truth) Is(answer string) bool {
 	return len(t.Answers) > 0 && Same(t.Answers[0], answer)
 }
 
-// Truth reads a question, without options, as a model wrote it. It is false where the question is outside the grammar,
-// where a fact that it needs is in no document of the cluster, and for a difference of equal numbers, which has no
-// answer that may be asked for. The larger number of a difference may come first or second.
-func (c *Cluster) Truth(text string) (Truth, bool) {
-	q, ok := parseQuery(text)
+// Truth reads the text of a question, without options, as a model wrote it. It returns false if the
+// question is outside the grammar of its task, if a fact that it needs is in no document of the
+// cluster, and for a difference of equal numbers, which has no answer that may be asked for. The
+// larger number of a difference may come first or second.
+func (c *Cluster) Truth(text string, of task.Task) (Truth, bool) {
+	f, known := forms[of]
+	if !known {
+		return Truth{}, false
+	}
+	q, ok := f.read(text)
 	if !ok {
 		return Truth{}, false
 	}
@@ -39,35 +43,10 @@ func (c *Cluster) Truth(text string) (Truth, bool) {
 	return t, true
 }
 
-// Right says whether the reference answer of a question is true; for multiple choice, whether exactly one option is and
-// its letter is the answer.
-func (c *Cluster) Right(q role.Question, task role.Task) bool {
-	t, ok := c.Truth(q.Text)
-	if !ok {
-		return false
-	}
-	if task != role.MultipleChoice {
-		return t.Is(q.Answer)
-	}
-	i, ok := t.option(q.Options)
-	return ok && role.Letters[i:i+1] == strings.TrimSpace(q.Answer)
-}
-
-// option finds the one true option among four.
-func (t Truth) option(options []string) (index int, ok bool) {
-	if len(options) != len(role.Letters) {
-		return 0, false
-	}
-	index = -1
-	for i, o := range options {
-		if t.Is(o) {
-			if index >= 0 {
-				return 0, false
-			}
-			index = i
-		}
-	}
-	return index, index >= 0
+// Right reports whether the reference answer of a question is true, as its task has it.
+func (c *Cluster) Right(q task.Question, of task.Task) bool {
+	t, ok := c.Truth(q.Text, of)
+	return ok && forms[of].right(t, q)
 }
 
 // solution is how a query is answered.
@@ -107,15 +86,4 @@ func (c *Cluster) solve(q query) (s solution, ok bool) {
 		s.sum, s.answer = calculate(a, q.op, b)
 	}
 	return s, true
-}
-
-// calculate writes a sum, or the difference with the larger number first, and gives its result.
-func calculate(a int, op byte, b int) (sentence, result string) {
-	n := a + b
-	if op == '-' {
-		a, b = max(a, b), min(a, b)
-		n = a - b
-	}
-	result = strconv.Itoa(n)
-	return strconv.Itoa(a) + " " + string(op) + " " + strconv.Itoa(b) + " = " + result + " .", result
 }

@@ -39,8 +39,8 @@ func Vocabulary() []string {
 	return slices.Sorted(maps.Keys(words))
 }
 
-// Text is the i-th text for training a tokenizer. Even ones are examples of training, prompts and replies in full; odd
-// ones hold every word once, each after a space, so that none is rare.
+// Text is the i-th text for training a tokenizer. Even ones are examples of training, prompts and
+// replies in full; odd ones hold every word once, each after a space, so that none is rare.
 func (t *Training) Text(seed uint64, i int) string {
 	if i%2 == 1 {
 		r := rng.At(seed, rng.World, useText, uint64(i), 0)

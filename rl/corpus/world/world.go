@@ -1,13 +1,14 @@
-// Package world generates documents whose truth is known: clusters of invented persons, towns and firms, the questions
-// that can be asked about them, gold replies of every role in the compact prompt format, and a judge that reads a
-// question a model wrote and says what is true of it.
+// Package world generates documents whose truth is known: clusters of invented persons, towns and
+// firms, the questions that can be asked about them, gold replies of every role in the compact
+// prompt format, and a judge that reads a question a model wrote and says what is true of it.
 //
-// A document is one entity. Its sentences all have the form "home Tolan Norvale .", with one space between
-// words; a value of one document is often the subject of another, so that questions of two and three hops have answers.
-// A few values have an alias (doctor, physician), so that a right answer may read differently from the reference.
+// A document is one entity. Its sentences all have the form "home Tolan Norvale .", with one space
+// between words; a value of one document is often the subject of another, so that questions of two
+// and three hops have answers. A few values have an alias (doctor, physician), so that a right
+// answer may read differently from the reference.
 //
-// The names are divided into two pools. A cluster is made wholly of one: self-play reads the training pool, and is
-// tested on the other, whose names it never sees.
+// The names are divided into two pools. A cluster is made wholly of one: self-play reads the
+// training pool, and is tested on the other, whose names it never sees.
 //
 // Everything is a pure function of a seed and an index.
 package world
@@ -36,7 +37,8 @@ func shuffle[T any](r *rng.Rand, list []T) []T {
 	return list
 }
 
-// weighted returns an index of weights with probability in proportion to its weight, or −1 where none is positive.
+// weighted returns an index of weights with probability in proportion to its weight, or −1 where
+// none is positive.
 func weighted(r *rng.Rand, weights []float64) int {
 	var sum float64
 	last := -1

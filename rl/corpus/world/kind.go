@@ -1,0 +1,74 @@
+package world
+
+import "spell/rl/task"
+
+// Kind is what a question, or another piece of training, practises.
+type Kind uint8
+
+// Kinds of questions come first; a new one goes before Digest.
+const (
+	OneHop         Kind = iota // "what is the home of Tolan ?"
+	TwoHop                     // "what is the mayor of the home of Tolan ?"
+	ThreeHop                   // "what is the job of the mayor of the home of Tolan ?"
+	Lookup                     // "what is the rank of Tolan ?"
+	LookupTwoHop               // "what is the size of the home of Tolan ?"
+	LookupThreeHop             // "what is the size of the seat of the employer of Tolan ?"
+	Sum                        // "what is the sum of the rank of Tolan and the rank of Kestor ?"
+	Difference                 // the same with a difference
+	ChoiceOneHop               // OneHop with four options
+	ChoiceTwoHop               // TwoHop with four options
+	Digest                     // all facts of the documents restated
+	Verify                     // two answers compared
+	Grounding                  // a question without documents
+	Arithmetic                 // "7 + 5 = 12 ."
+	Letter                     // the letter of a value among four options
+)
+
+const (
+	NumQuestionKinds = int(Digest)     // the kinds before Digest are kinds of questions
+	NumKinds         = int(Letter) + 1 // the length of an array indexed by Kind
+)
+
+var kindNames = [NumKinds]string{
+	"one-hop", "two-hop", "three-hop", "lookup", "lookup-two-hop", "lookup-three-hop", "sum", "difference",
+	"choice-one-hop", "choice-two-hop", "digest", "verify", "grounding", "arithmetic", "letter",
+}
+
+func (k Kind) String() string { return kindNames[k] }
+
+// kindTasks and kindShapes are filled by register. A kind of training that no task claims counts as
+// the first task.
+var (
+	kindTasks  [NumKinds]task.Task
+	kindShapes [NumQuestionKinds]shape
+)
+
+// Task returns the task a kind belongs to.
+func (k Kind) Task() task.Task { return kindTasks[k] }
+
+// shape is the work that a question takes.
+type shape struct {
+	op     byte // '+', '-', or 0 for a single path
+	hops   int  // of a single path
+	number bool // whether its value is a number
+}
+
+// shape returns the work that a query takes.
+func (q query) shape() shape {
+	if q.op != 0 {
+		return shape{op: q.op}
+	}
+	p := q.paths[0]
+	return shape{hops: len(p.relations), number: p.class() == Number}
+}
+
+// kind classes a query by the work it takes: it is the first kind of that shape.
+func (q query) kind() Kind {
+	want := q.shape()
+	for k, s := range kindShapes {
+		if s == want {
+			return Kind(k)
+		}
+	}
+	panic("a query of the world has a shape that no kind of question has")
+}

@@ -1,0 +1,112 @@
+package role
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// copySet writes the files of an embedded set to a folder, as one who wants a set of one's own
+// does.
+func copySet(t *testing.T, set string) (dir string) {
+	t.Helper()
+	files, err := Files(set)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir = t.TempDir()
+	if err := os.CopyFS(dir, files); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Load(dir); err != nil {
+		t.Fatalf("a copy of %s: %v", set, err)
+	}
+	return dir
+}
+
+// Each file of each set is broken in all ways in turn: an unknown field, marks that do not close, a
+// field missing, and the file missing. The error names the file, and the line if the mistake has
+// one.
+func TestEveryFileIsChecked(t *testing.T) {
+	for _, set := range Sets() {
+		embedded, _ := Files(set)
+		entries, err := fs.ReadDir(embedded, ".")
+		if err != nil {
+			t.Fatal(err)
+		}
+		files := (&Prompts{questioner: map[string]*template{}, responder: map[string]*template{}}).files()
+		if len(entries) != len(files) {
+			t.Errorf("%s holds %d files, Load reads %d", set, len(entries), len(files))
+		}
+		dir := copySet(t, set)
+		for _, f := range files {
+			path := filepath.Join(dir, f.name)
+			original, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			text := strings.TrimSuffix(string(original), "\n")
+			line := ":" + string(rune('1'+strings.Count(text, "\n"))) + ":"
+			type mistake struct{ text, says string }
+			broken := map[string]mistake{
+				"an unknown field": {text + "{{nonsense}}", line + " the field {{nonsense}}"},
+				"an open mark":     {text + "{{", line + " a {{"},
+			}
+			if f.name == "format.txt" {
+				broken = map[string]mistake{"an unknown format": {"prose", `:1: unknown reply format "prose"`}}
+			}
+			if strings.Count(text, "\n") > 8 { // a line of more than one digit
+				broken = map[string]mistake{"an unknown field": {"{{nonsense}}\n" + text, ":1: the field {{nonsense}}"}}
+			}
+			for _, field := range f.required {
+				mark := "{{" + field + "}}"
+				broken["no "+field] = mistake{strings.ReplaceAll(text, mark, ""), ": the field " + mark + " is missing"}
+			}
+			for why, m := range broken {
+				if err := os.WriteFile(path, []byte(m.text), 0o644); err != nil {
+					t.Fatal(err)
+				}
+				if _, err := Load(dir); err == nil || !strings.Contains(err.Error(), path+m.says) {
+					t.Errorf("%s: %s, %s: error %v, want one that says %q", set, f.name, why, err, f.name+m.says)
+				}
+			}
+			if err := os.Remove(path); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := Load(dir); err == nil || !strings.Contains(err.Error(), path+", which should hold "+f.holds) {
+				t.Errorf("%s without %s: error %v", set, f.name, err)
+			}
+			if err := os.WriteFile(path, original, 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
+// TestNoSet: what is no set is named, with what may be.
+func TestNoSet(t *testing.T) {
+	for name, says := range map[string]string{
+		filepath.Join(t.TempDir(), "absent"): "use full, compact or a folder",
+		"load.go":                            "is a file: name the folder",
+		t.TempDir():                          "format.txt, which should hold the format",
+	} {
+		if _, err := Load(name); err == nil || !strings.Contains(err.Error(), name) || !strings.Contains(err.Error(), says) {
+			t.Errorf("%s: error %v, want one that says %q", name, err, says)
+		}
+	}
+}
+
+func TestRoleNames(t *testing.T) {
+	for want, r := range map[string]Role{"questioner": Questioner, "responder": Responder, "verifier": Verifier} {
+		text, err := r.MarshalText()
+		var back Role
+		if err != nil || string(text) != want || back.UnmarshalText(text) != nil || back != r {
+			t.Errorf("%v has the text %q, which reads back as %v: %v", r, text, back, err)
+		}
+	}
+	if _, err := Role(NumRoles).MarshalText(); err == nil {
+		t.Error("a role beyond the last has a name")
+	}
+}

@@ -1,0 +1,47 @@
+package role
+
+import (
+	"strings"
+
+	"spell/rl/task"
+)
+
+// maxReply bounds the bytes that are parsed of a reply after its reasoning; real replies hold a
+// hundredth of it.
+const maxReply = 1 << 20
+
+// ParseQuestion reads a questioner's reply. tokens measures an answer where a task bounds its
+// length; nil counts words. The question is meaningful only with verdict OK; its strings are then
+// valid UTF-8.
+func (p *Prompts) ParseQuestion(t task.Task, output string, tokens func(string) int) (task.Question, task.Verdict) {
+	text, ended := p.afterThinking(output)
+	if !ended {
+		return task.Question{}, task.Skip
+	}
+	if len(text) > maxReply {
+		return task.Question{}, task.BadFormat
+	}
+	return t.ReadQuestion(p.format, strings.ToValidUTF8(text, "\uFFFD"), tokens)
+}
+
+// ExtractAnswer returns the answer a responder's reply ends with, or false if it states none. Its
+// form is the task's: a phrase, the text of a number, a letter.
+func (p *Prompts) ExtractAnswer(t task.Task, output string) (string, bool) {
+	text, ended := p.afterThinking(output)
+	if !ended || len(text) > maxReply {
+		return "", false
+	}
+	return t.ReadAnswer(p.format, strings.ToValidUTF8(text, "\uFFFD"))
+}
+
+// afterThinking returns what follows the reasoning, and whether the reasoning ended.
+func (p *Prompts) afterThinking(output string) (text string, ended bool) {
+	const open, end = "<think>", "</think>"
+	if i := strings.LastIndex(output, end); i >= 0 {
+		return output[i+len(end):], true
+	}
+	if p.Thinking || strings.Contains(output, open) {
+		return "", false
+	}
+	return output, true
+}

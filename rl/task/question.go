@@ -1,0 +1,90 @@
+package task
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Letters are the options of a question that has options.
+const Letters = "ABCD"
+
+// Question is what a questioner wrote, read from its reply.
+type Question struct {
+	Text    string   // without the options
+	Answer  string   // as its task has it: a phrase, a number, a letter
+	Options []string // the texts of A–D; nil if the task has none
+}
+
+// Verdict says what becomes of a questioner's reply.
+type Verdict uint8
+
+const (
+	OK        Verdict = iota
+	BadFormat         // cannot be read: penalised
+	Skip              // readable or cut off, but of no use: neither rewarded nor penalised
+)
+
+// Format is the form of the replies that a set of prompts asks for.
+type Format uint8
+
+const (
+	JSON  Format = iota // prose that ends in a fenced JSON block or in "the answer is (…)": the paper's
+	Words               // one space between all words: a format that a very small model can learn
+)
+
+// ParseFormat returns the format of a name, json or words.
+func ParseFormat(name string) (Format, error) {
+	switch name {
+	case "json":
+		return JSON, nil
+	case "words":
+		return Words, nil
+	}
+	return 0, fmt.Errorf("unknown reply format %q: write json or words", name)
+}
+
+// ReadQuestion reads a questioner's reply, valid UTF-8 without its reasoning. tokens measures an
+// answer; nil counts words. The question is meaningful only with verdict OK.
+func (t Task) ReadQuestion(f Format, text string, tokens func(string) int) (Question, Verdict) {
+	var q Question
+	var ok bool
+	if f == Words {
+		q, ok = questionFromWords(&table[t], text)
+	} else {
+		q, ok = questionFromJSON(&table[t], text)
+	}
+	if !ok || isPlaceholder(q.Text) || isPlaceholder(q.Answer) {
+		return Question{}, BadFormat
+	}
+	if tokens == nil {
+		tokens = func(s string) int { return len(strings.Fields(s)) }
+	}
+	if check := table[t].check; check != nil && check(q, tokens) != OK {
+		return Question{}, Skip
+	}
+	return q, OK
+}
+
+// ReadAnswer returns the answer that a responder's reply, valid UTF-8 without its reasoning, ends
+// with, or false if it states none.
+func (t Task) ReadAnswer(f Format, text string) (string, bool) {
+	if f == Words {
+		words, found := afterAnswerIs(strings.Fields(text))
+		if !found {
+			return "", false
+		}
+		return table[t].answerFromWords(words)
+	}
+	return table[t].answer(text)
+}
+
+// isLetter reports whether s is one of the letters of options.
+func isLetter(s string) bool { return len(s) == 1 && strings.Contains(Letters, s) }
+
+// isPlaceholder reports whether a value repeats a prompt's blank instead of filling it. Prompts
+// write blanks as <…>.
+func isPlaceholder(s string) bool {
+	s = strings.TrimSpace(s)
+	return strings.Trim(s, ". …") == "" || strings.Contains(s, "{{") ||
+		strings.HasPrefix(s, "<") && strings.HasSuffix(s, ">")
+}
