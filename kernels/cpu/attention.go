@@ -22,20 +22,20 @@ import (
 
 // A tile has about that many pairs, as far as whole rows give them: many share the cost of a block
 // of keys, few leave work for all workers.
-const minPairs, maxPairs = 60, 480
+const minVectors, maxVectors = 60, 480
 
 // strip is how many pairs go through the three steps together: few, so that their scores stay in
 // the nearest cache, and where the mask cuts a block they compute little that no pair sees.
-const strip = 48
+const softmaxRows = 48
 
 // attention is a call with the queries in the order in which tiles take them.
 type attention struct {
 	*kernels.Attention
-	order []int32 // indices of Queries
-	group int     // query heads a key-value head
-	pairs int     // of a tile
-	scale float32
-	tiles []attendTile
+	order     []int32 // indices of Queries
+	headGroup int     // query heads per key-value head
+	vectors   int     // of a tile
+	scale     float32
+	tiles     []attendTile
 }
 
 // An attendTile is queries order[first:last] and, where that is one, its rows [row, row+rows).
@@ -44,7 +44,7 @@ type attendTile struct{ first, last, row, rows, shared int }
 
 // cut appends the tiles of order[from:to].
 func (a *attention) cut(from, to int) {
-	room := max(1, a.pairs/a.group)
+	room := max(1, a.vectors/a.headGroup)
 	for i := from; i < to; {
 		q := &a.Queries[a.order[i]]
 		if n := int(q.Len); n >= room {
@@ -84,30 +84,30 @@ func sharedSpans(p, q *kernels.Query) int {
 
 // A keyBlock is up to KeyBlock rows of k and v and the pairs [p0, p1) of a tile that see some.
 // Pair p sees the first seen + (p-p0)/group of its keys, if there are so many.
-type keyBlock struct{ row, n, p0, p1, seen int }
+type keyBlock struct{ row, n, q0, q1, seen int }
 
 // seen is how many keys of b the pair p sees, and how many pairs from p on see as many.
-func (a *attention) seen(b *keyBlock, p int) (keys, pairs int) {
-	row, head := (p-b.p0)/a.group, (p-b.p0)%a.group
+func (a *attention) visible(b *keyBlock, i int) (keys, alike int) {
+	row, head := (i-b.q0)/a.headGroup, (i-b.q0)%a.headGroup
 	if keys = b.seen + row; keys >= b.n {
-		return b.n, b.p1 - p
+		return b.n, b.q1 - i
 	}
-	return keys, a.group - head
+	return keys, a.headGroup - head
 }
 
 // walk calls do for the key blocks of a tile: those of the shared spans, then the rest of each
 // query in turn.
 func (a *attention) walk(t attendTile, do func(keyBlock)) {
-	pos, pairs := 0, t.rows*a.group
+	pos, vectors := 0, t.rows*a.headGroup
 	spans := a.Queries[a.order[t.first]].Spans
 	for _, s := range spans[:t.shared] {
 		for off := 0; off < int(s.Len); off += kernels.KeyBlock {
 			n := min(kernels.KeyBlock, int(s.Len)-off)
-			do(keyBlock{int(s.Row) + off, n, 0, pairs, n})
+			do(keyBlock{row: int(s.Row) + off, n: n, q1: vectors, seen: n})
 		}
 		pos += int(s.Len)
 	}
-	p, common := 0, pos
+	at, common := 0, pos
 	for _, i := range a.order[t.first:t.last] {
 		q, rows := &a.Queries[i], t.rows
 		if t.last > t.first+1 {
@@ -119,24 +119,25 @@ func (a *attention) walk(t attendTile, do func(keyBlock)) {
 			for off := 0; off < int(s.Len) && pos < first+rows-1; off += kernels.KeyBlock {
 				n := min(kernels.KeyBlock, int(s.Len)-off)
 				blind := max(0, pos-first+1) // rows that see none of the block
-				do(keyBlock{int(s.Row) + off, min(n, first+rows-1-pos), p + blind*a.group, p + rows*a.group, first + blind - pos})
+				do(keyBlock{row: int(s.Row) + off, n: min(n, first+rows-1-pos),
+					q0: at + blind*a.headGroup, q1: at + rows*a.headGroup, seen: first + blind - pos})
 				pos += n
 			}
 		}
-		p += rows * a.group
+		at += rows * a.headGroup
 	}
 }
 
 // gather copies the pairs of a tile, width columns each, from the columns of m that belong to a
 // key-value head, in the order query, row, head.
 func (a *attention) gather(w *worker, dst []float32, m *mat, t attendTile, kv, width int) {
-	n := a.group * width
+	n := a.headGroup * width
 	a.runs(t, func(i, row, rows int) { w.s.load(dst[i*n:], n, m, row, rows, kv*n, n) })
 }
 
 // scatter is the reverse.
 func (a *attention) scatter(w *worker, m *mat, src []float32, t attendTile, kv, width int) {
-	n := a.group * width
+	n := a.headGroup * width
 	a.runs(t, func(i, row, rows int) {
 		for r := range rows {
 			m.put(w.s, row+r, kv*n, src[(i+r)*n:][:n])
@@ -159,7 +160,7 @@ func (a *attention) runs(t attendTile, do func(i, row, rows int)) {
 
 // start prepares a call, keeping the memory of the one before; the order is that of the queries.
 func (a *attention) start(att *kernels.Attention) (work int) {
-	a.Attention, a.group, a.pairs, a.scale = att, att.Heads/att.KVHeads, maxPairs, float32(att.Scale)
+	a.Attention, a.headGroup, a.vectors, a.scale = att, att.Heads/att.KVHeads, maxVectors, float32(att.Scale)
 	a.order, a.tiles = a.order[:0], a.tiles[:0]
 	for i := range att.Queries {
 		if att.Queries[i].Len > 0 {
@@ -185,10 +186,10 @@ func (b *Backend) Attend(o, lse, q, k, v tensor.Mat, a *kernels.Attention) {
 	c := &b.calls.attend
 	c.o, c.lse, c.q, c.k, c.v = view("Attend", o), view("Attend", lse), view("Attend", q), view("Attend", k), view("Attend", v)
 	work := c.start(a)
-	c.pairs = max(minPairs, min(q.Rows*a.Heads/(4*len(b.pool.workers))/tileRows*tileRows, maxPairs))
+	c.vectors = max(minVectors, min(q.Rows*a.Heads/(4*len(b.pool.workers))/tileRows*tileRows, maxVectors))
 	c.cut(0, len(c.order))
 	slices.Reverse(c.tiles) // the last rows of a prompt see the most keys: start with them
-	b.pool.do(c, len(c.tiles)*a.KVHeads, work > wideFlops/4)
+	b.pool.do(c, len(c.tiles)*a.KVHeads, work > parallelFlops/4)
 	b.wrote(o)
 	b.wrote(lse)
 }
@@ -196,36 +197,36 @@ func (b *Backend) Attend(o, lse, q, k, v tensor.Mat, a *kernels.Attention) {
 func (c *attendCall) task(w *worker, i int) {
 	const B = kernels.KeyBlock
 	t, kv, d := c.tiles[i/c.KVHeads], i%c.KVHeads, c.Dim
-	pairs := t.rows * c.group
-	qs, o := w.take(pairs*d), w.take(pairs*d)
-	z, kt := w.take(strip*B), w.take(d*B)
-	state := w.take(3 * pairs) // of each pair the maximum, the sum and room for softmaxStep
+	vectors := t.rows * c.headGroup
+	qs, o := w.take(vectors*d), w.take(vectors*d)
+	z, kt := w.take(softmaxRows*B), w.take(d*B)
+	state := w.take(3 * vectors) // of each pair the maximum, the sum and room for softmaxStep
 	c.gather(w, qs, &c.q, t, kv, d)
 	clear(o)
-	for p := range pairs {
-		state[3*p], state[3*p+1] = float32(math.Inf(-1)), 0
+	for i := range vectors {
+		state[3*i], state[3*i+1] = float32(math.Inf(-1)), 0
 	}
-	mark := w.top
+	mark := w.used
 	c.walk(t, func(b keyBlock) {
-		w.top = mark
+		w.used = mark
 		packPanel(w, kt, B, &c.k, b.row, b.n, kv*d, kv*d+d)
 		v, ld := values(w, &c.v, b, kv*d, d)
-		for first := b.p0; first < b.p1; first += strip {
-			end := min(first+strip, b.p1)
-			n, _ := c.seen(&b, end-1) // keys that some pair of the strip sees
+		for first := b.q0; first < b.q1; first += softmaxRows {
+			end := min(first+softmaxRows, b.q1)
+			n, _ := c.visible(&b, end-1) // keys that some pair of the strip sees
 			scores(w, z, qs[first*d:], kt, end-first, n, d)
-			for p := first; p < end; {
-				seen, alike := c.seen(&b, p)
-				alike = min(alike, end-p)
-				w.s.softmax(z[(p-first)*B:], o[p*d:], d, state[3*p:], alike, seen, n, c.scale, c.v.half)
-				p += alike
+			for i := first; i < end; {
+				seen, alike := c.visible(&b, i)
+				alike = min(alike, end-i)
+				w.s.softmax(z[(i-first)*B:], o[i*d:], d, state[3*i:], alike, seen, n, c.scale, c.v.half)
+				i += alike
 			}
 			weigh(w, o[first*d:], z, v, ld, end-first, n, d)
 		}
 	})
-	for p := range pairs {
-		w.s.divide(o[p*d:][:d], state[3*p+1])
-		state[p] = logSum(state[3*p], state[3*p+1])
+	for i := range vectors {
+		w.s.divide(o[i*d:][:d], state[3*i+1])
+		state[i] = logSum(state[3*i], state[3*i+1])
 	}
 	c.scatter(w, &c.o, o, t, kv, d)
 	if !c.lse.none() {
@@ -256,20 +257,20 @@ func blank(z []float32, rows, seen, n int) {
 }
 
 // scores is z = q·kt, [pairs, n] at distance KeyBlock.
-func scores(w *worker, z, q, kt []float32, pairs, n, d int) {
+func scores(w *worker, z, q, kt []float32, vectors, n, d int) {
 	t := tile{k: d, ldc: kernels.KeyBlock, rs: d, ks: 1, ldb: kernels.KeyBlock}
 	for j := 0; j < n; j += panelCols {
 		t.n = min(panelCols, n-j)
-		w.s.product(&t, z[j:], q, kt[j:], nil, pairs)
+		w.s.product(&t, z[j:], q, kt[j:], nil, vectors)
 	}
 }
 
 // weigh is o += p·v for n keys.
-func weigh(w *worker, o, p, v []float32, ldv, pairs, n, d int) {
+func weigh(w *worker, o, p, v []float32, ldv, vectors, n, d int) {
 	t := tile{k: n, ldc: d, rs: kernels.KeyBlock, ks: 1, ldb: ldv, resume: true}
 	for j := 0; j < d; j += panelCols {
 		t.n = min(panelCols, d-j)
-		w.s.product(&t, o[j:], p, v[j:], nil, pairs)
+		w.s.product(&t, o[j:], p, v[j:], nil, vectors)
 	}
 }
 

@@ -18,9 +18,9 @@ type attendGradCall struct {
 	attention
 	dq, dk, dv, do, o, lse, q, k, v mat
 
-	groups groups
-	starts []int32      // of groups: their first tile, and the end
-	wide   [2][]float32 // dk and dv in f32 where they are bf16
+	components components
+	starts     []int32      // of groups: their first tile, and the end
+	inF32      [2][]float32 // dk and dv in f32 where they are bf16
 }
 
 // AttendGrad is the gradient of Attend: dq is set, dk and dv are added to.
@@ -39,22 +39,22 @@ func (b *Backend) AttendGrad(dq, dk, dv, do, o, lse, q, k, v tensor.Mat, a *kern
 	stored := [2]mat{c.dk, c.dv}
 	for i, m := range [2]*mat{&c.dk, &c.dv} {
 		if m.half {
-			*m = widened(b.isa, m, &c.wide[i])
+			*m = widened(b.isa, m, &c.inF32[i])
 		}
 	}
 	work := c.start(a)
-	c.groups.find(a, k.Rows)
+	c.components.find(a, k.Rows)
 	c.order, c.starts = c.order[:0], c.starts[:0]
-	for _, q := range c.groups.first {
+	for _, q := range c.components.first {
 		c.starts = append(c.starts, int32(len(c.tiles)))
 		from := len(c.order)
-		for ; q >= 0; q = c.groups.next[q] {
+		for ; q >= 0; q = c.components.next[q] {
 			c.order = append(c.order, q)
 		}
 		c.cut(from, len(c.order))
 	}
 	c.starts = append(c.starts, int32(len(c.tiles)))
-	b.pool.do(c, len(c.groups.first)*a.KVHeads, work > wideFlops/8)
+	b.pool.do(c, len(c.components.first)*a.KVHeads, work > parallelFlops/8)
 	for i, m := range [2]*mat{&c.dk, &c.dv} {
 		for r := 0; stored[i].half && r < m.rows; r++ {
 			stored[i].put(b.isa, r, 0, m.f[r*m.stride:][:m.cols])
@@ -76,7 +76,7 @@ func widened(s isa, m *mat, buf *[]float32) mat {
 }
 
 // groups holds the connected components of queries that share keys, as linked lists.
-type groups struct {
+type components struct {
 	first, last []int32 // of a group, in the order of first queries
 	next        []int32 // query after query, -1 at the end
 	owner       []int32 // of a key row: some query of its group
@@ -85,7 +85,7 @@ type groups struct {
 }
 
 // find collects the groups of a's queries over that many key rows.
-func (g *groups) find(a *kernels.Attention, rows int) {
+func (g *components) find(a *kernels.Attention, rows int) {
 	n := len(a.Queries)
 	g.owner = fill(g.owner, rows, -1)
 	g.parent, g.next, g.id = fill(g.parent, n, 0), fill(g.next, n, -1), fill(g.id, n, -1)
@@ -116,7 +116,7 @@ func (g *groups) find(a *kernels.Attention, rows int) {
 	}
 }
 
-func (g *groups) root(i int32) int32 {
+func (g *components) root(i int32) int32 {
 	for g.parent[i] != i {
 		g.parent[i] = g.parent[g.parent[i]]
 		i = g.parent[i]
@@ -124,7 +124,7 @@ func (g *groups) root(i int32) int32 {
 	return i
 }
 
-func (g *groups) join(i, j int32) {
+func (g *components) join(i, j int32) {
 	if i, j = g.root(i), g.root(j); i != j {
 		g.parent[max(i, j)] = min(i, j)
 	}
@@ -145,7 +145,7 @@ func fill(s []int32, n int, v int32) []int32 {
 func (c *attendGradCall) task(w *worker, i int) {
 	g, kv := i/c.KVHeads, i%c.KVHeads
 	for _, t := range c.tiles[c.starts[g]:c.starts[g+1]] {
-		w.top = 0
+		w.used = 0
 		c.tile(w, t, kv)
 	}
 }
@@ -153,31 +153,31 @@ func (c *attendGradCall) task(w *worker, i int) {
 // tile adds what the pairs of one query tile give to dk and dv, and sets their dq.
 func (c *attendGradCall) tile(w *worker, t attendTile, kv int) {
 	const B = kernels.KeyBlock
-	d, pairs := c.Dim, t.rows*c.group
-	q, do, dq := w.take(pairs*d), w.take(pairs*d), w.take(pairs*d)
-	p, ds, kt, vt := w.take(pairs*B), w.take(pairs*B), w.take(d*B), w.take(d*B)
-	lse, delta := w.take(pairs), w.take(pairs)
+	d, vectors := c.Dim, t.rows*c.headGroup
+	q, do, dq := w.take(vectors*d), w.take(vectors*d), w.take(vectors*d)
+	p, ds, kt, vt := w.take(vectors*B), w.take(vectors*B), w.take(d*B), w.take(d*B)
+	lse, delta := w.take(vectors), w.take(vectors)
 	c.gather(w, dq, &c.o, t, kv, d) // o, until delta is known
 	c.gather(w, q, &c.q, t, kv, d)
 	c.gather(w, do, &c.do, t, kv, d)
 	c.gather(w, lse, &c.lse, t, kv, 1)
-	for r := range pairs {
+	for r := range vectors {
 		delta[r] = w.s.dot(do[r*d:][:d], dq[r*d:][:d])
 	}
 	clear(dq)
-	mark := w.top
+	mark := w.used
 	c.walk(t, func(b keyBlock) {
-		w.top = mark
+		w.used = mark
 		packPanel(w, kt, B, &c.k, b.row, b.n, kv*d, kv*d+d)
 		packPanel(w, vt, B, &c.v, b.row, b.n, kv*d, kv*d+d)
 		k, ld := values(w, &c.k, b, kv*d, d)
-		for first := b.p0; first < b.p1; first += strip {
-			end := min(first+strip, b.p1)
-			n, _ := c.seen(&b, end-1) // keys that some pair of the strip sees
+		for first := b.q0; first < b.q1; first += softmaxRows {
+			end := min(first+softmaxRows, b.q1)
+			n, _ := c.visible(&b, end-1) // keys that some pair of the strip sees
 			scores(w, p[first*B:], q[first*d:], kt, end-first, n, d)
 			scores(w, ds[first*B:], do[first*d:], vt, end-first, n, d)
 			for r := first; r < end; {
-				seen, alike := c.seen(&b, r)
+				seen, alike := c.visible(&b, r)
 				alike = min(alike, end-r)
 				w.s.softmaxGrad(p[r*B:], ds[r*B:], lse[r:], delta[r:], alike, seen, b.n, c.scale, c.do.half, c.k.half)
 				r += alike
@@ -216,8 +216,8 @@ func (a *attention) spread(w *worker, dst *mat, b keyBlock, col, d int, p, x []f
 	const keys = 2 * tileRows
 	t := tile{ldc: dst.stride, rs: 1, ks: kernels.KeyBlock, ldb: d, resume: true}
 	for r := 0; r < b.n; r += keys {
-		first := b.p0 + max(0, r+1-b.seen)*a.group
-		t.k = b.p1 - first
+		first := b.q0 + max(0, r+1-b.seen)*a.headGroup
+		t.k = b.q1 - first
 		for j := 0; j < d; j += panelCols {
 			t.n = min(panelCols, d-j)
 			w.s.product(&t, dst.f[(b.row+r)*dst.stride+col+j:], p[first*kernels.KeyBlock+r:], x[first*d+j:], nil, min(keys, b.n-r))

@@ -29,11 +29,11 @@ func TestConformance(t *testing.T) {
 	if testing.Short() {
 		return
 	}
-	t.Run("past the caches", func(t *testing.T) {
+	t.Run("streaming stores", func(t *testing.T) {
 		kerneltest.Run(t, func(workers int) (kernels.Backend, error) {
 			b, err := New(Options{Workers: workers})
 			if err == nil {
-				b.pastBytes = 0
+				b.streamBytes = 0
 			}
 			return b, err
 		}, kerneltest.Options{Workers: []int{3}, Quick: true})

@@ -6,10 +6,10 @@ import (
 	"spell/tensor"
 )
 
-// flow is dst = src for data that no cache should keep: its lines are written to memory without
+// streamCopy is dst = src for data that no cache should keep: its lines are written to memory without
 // being read from there first. Another worker sees them when the task has ended, with the atomic
 // addition that counts it.
-func (s isa) flow(dst, src []float32) {
+func (s isa) streamCopy(dst, src []float32) {
 	if uintptr(unsafe.Pointer(unsafe.SliceData(dst)))%tensor.Align != 0 {
 		copy(dst, src)
 		return

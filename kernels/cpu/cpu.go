@@ -52,9 +52,9 @@ type Backend struct {
 	arenas map[*tensor.Arena]*arenaState
 	calls  calls
 
-	dots      bool // bf16 is multiplied as it is: isa.dotLayout
-	packPart  int  // elements of an operand that are packed at once for a product
-	pastBytes int  // size of a call's operands from which no cache holds what it writes for the next
+	dots        bool // bf16 is multiplied as it is: isa.dotLayout
+	packPart    int  // elements of an operand that are packed at once for a product
+	streamBytes int  // size of a call's operands from which no cache holds what it writes for the next
 }
 
 // calls holds the arguments of the running operation, one slot a kind, so that starting one
@@ -64,7 +64,7 @@ type calls struct {
 	grouped      groupedCall
 	pack         packCall
 	copy         copyCall
-	panels       passing // of the running product
+	panels       panelScratch // of the running product
 	quantize     quantizeCall
 	move         moveCall
 	read         readCall
@@ -94,7 +94,7 @@ func New(opts Options) (*Backend, error) {
 	if err != nil {
 		return nil, err
 	}
-	pairs, err := s.chooseDots(opts.Dots)
+	dots, err := s.chooseDots(opts.Dots)
 	if err != nil {
 		return nil, err
 	}
@@ -105,7 +105,7 @@ func New(opts Options) (*Backend, error) {
 	if n == 0 {
 		n = runtime.GOMAXPROCS(0)
 	}
-	return &Backend{isa: s, pool: newPool(n, s), arenas: map[*tensor.Arena]*arenaState{}, dots: pairs, packPart: 1 << 23, pastBytes: 64 << 20}, nil
+	return &Backend{isa: s, pool: newPool(n, s), arenas: map[*tensor.Arena]*arenaState{}, dots: dots, packPart: 1 << 23, streamBytes: 64 << 20}, nil
 }
 
 // Name is "cpu (avx512)", with the name of the instruction set in use.
@@ -171,4 +171,4 @@ func grow(s []float32, n int) []float32 {
 
 // wideWork is the number of row elements below which an operation on rows is not worth waking
 // another worker for.
-const wideWork = 1 << 14
+const parallelWork = 1 << 14

@@ -350,7 +350,7 @@ func TestPoolShares(t *testing.T) {
 	defer p.close()
 	for range 20 {
 		c := &stuckCall{tasks: 100}
-		if p.doInRuns(c, int(c.tasks), true); c.ran.Load() != c.tasks {
+		if p.doInShares(c, int(c.tasks), true); c.ran.Load() != c.tasks {
 			t.Fatalf("%d of %d tasks ran", c.ran.Load(), c.tasks)
 		}
 	}

@@ -26,25 +26,27 @@ const (
 
 	packedK = 1024 // reduction steps between which a tile of C rests in memory, where B is packed
 	otherK  = 512  // and where a task reads B where it lies or has its own copy of a part
-	skinnyK = 128  // and where few rows of A make memory the bound: B is read from end to end
+	smallMK = 128  // and where few rows of A make memory the bound: B is read from end to end
 )
 
-// gemmCall is C (+)= A·B with C [m, n] and k reduction steps.
+// A gemmCall computes C (+)= A·B with C [m, n], A [m, k] and B [k, n].
 type gemmCall struct {
 	c, a, b mat
-	bias    []float32
-	swapA   bool   // A is the transpose of a
-	onto    bool   // the chain starts from C
-	as      layout // floats, or what bf16 of both operands is multiplied as
-	acc     bool   // C is added after the chain
-	how     packing
-	panels  *pack // where packed
-	first   int   // panels before those of B
-	strips  bool  // A is read as strips [k][12]
 	m, n, k int
+	bias    []float32 // n elements that are added to every row after the chains; nil: none
 
-	mb, nb, mTasks int // rows and columns of a task; tasks along the rows
-	kb             int // reduction steps of a block
+	swapA      bool // a holds the transpose of A
+	accumulate bool // the chains start from C, so that a batch may be cut, not from 0
+	add        bool // the old C is added after the chains
+
+	layout     layout  // what both operands are multiplied as: floats, unless both are bf16
+	source     bSource // how a task reads B
+	panels     *pack   // B, if source is packed; nil until product has made it
+	firstPanel int     // panels of others, packed before those of B
+	stripsA    bool    // A is copied to strips [k][12], since the panels of B leave the cache to it
+
+	mb, nb, kb int // rows, columns and reduction steps that a task computes at once
+	mTasks     int // tasks along the rows
 }
 
 // MatMul is y[i][o] (+)= Σₖ x[i][k]*w[o][k] + bias[o].
@@ -52,7 +54,7 @@ func (b *Backend) MatMul(y, x, w, bias tensor.Mat, acc bool) {
 	kernels.CheckShape("MatMul", "y", y, x.Rows, w.Rows)
 	kernels.CheckShape("MatMul", "w", w, w.Rows, x.Cols)
 	g := &b.calls.gemm
-	*g = gemmCall{c: view("MatMul", y), a: view("MatMul", x), b: weights("MatMul", w), acc: acc, m: x.Rows, n: w.Rows, k: x.Cols}
+	*g = gemmCall{c: view("MatMul", y), a: view("MatMul", x), b: weights("MatMul", w), add: acc, m: x.Rows, n: w.Rows, k: x.Cols}
 	if !bias.IsZero() {
 		kernels.CheckShape("MatMul", "bias", bias, 1, w.Rows)
 		v := view("MatMul", bias)
@@ -89,25 +91,26 @@ func (b *Backend) MatMulGradW(dw, db, dy, x tensor.Mat) {
 	b.wrote(dw)
 }
 
-// gradX and gradW are the calls of the gradients.
+// gradX returns the call for dx.
 func (b *Backend) gradX(dx, dy, w mat, acc bool) gemmCall {
-	g := gemmCall{c: dx, a: dy, b: w, acc: acc, m: dy.rows, n: w.cols, k: w.rows}
-	b.withRows(&g)
+	g := gemmCall{c: dx, a: dy, b: w, add: acc, m: dy.rows, n: w.cols, k: w.rows}
+	b.setGradSource(&g)
 	return g
 }
 
+// gradW returns the call for dw.
 func (b *Backend) gradW(dw, dy, x mat) gemmCall {
-	g := gemmCall{c: dw, a: dy, b: x, swapA: true, onto: true, m: dy.cols, n: x.cols, k: dy.rows}
-	b.withRows(&g)
+	g := gemmCall{c: dw, a: dy, b: x, swapA: true, accumulate: true, m: dy.cols, n: x.cols, k: dy.rows}
+	b.setGradSource(&g)
 	return g
 }
 
-// withRows completes a gradient, whose B has its steps in rows. The chains of BFMMLA could not be cut
+// setGradSource completes a gradient, whose B has its steps in rows. The chains of BFMMLA could not be cut
 // where a batch is.
-func (b *Backend) withRows(g *gemmCall) {
-	g.how = rowsOf(&g.b, g.m)
+func (b *Backend) setGradSource(g *gemmCall) {
+	g.source = rowsOf(&g.b, g.m)
 	if l := b.multipliesAs(g); l == pairs {
-		g.as = l
+		g.layout = l
 	}
 }
 
@@ -115,10 +118,10 @@ func (b *Backend) withRows(g *gemmCall) {
 // for the next; to bound it, the call runs in parts: of the columns of C, or of the reduction
 // where the chain starts from C anyway and both operands have it along their rows.
 func (b *Backend) product(g *gemmCall) {
-	if g.m == 0 || g.n == 0 || g.k == 0 && g.onto {
+	if g.m == 0 || g.n == 0 || g.k == 0 && g.accumulate {
 		return
 	}
-	if g.how != packed || g.panels != nil {
+	if g.source != packed || g.panels != nil {
 		b.run(g)
 		return
 	}
@@ -146,61 +149,61 @@ func (b *Backend) product(g *gemmCall) {
 func (b *Backend) runPacked(g *gemmCall) {
 	steps := g.steps(g.k)
 	g.panels = b.calls.panels.room(ceil(g.n, panelCols) * panelCols * steps)
-	g.panels.layout = g.as
+	g.panels.layout = g.layout
 	c := &b.calls.copy
-	*c = copyCall{dst: g.panels.f, src: g.b, width: panelCols, steps: steps, pairs: g.as == pairs}
+	*c = copyCall{dst: g.panels.f, src: g.b, width: panelCols, steps: steps, inPairs: g.layout == pairs}
 	b.pool.do(c, ceil(g.k, copyRows), true)
-	g.strips = g.swapA
+	g.stripsA = g.swapA
 	b.run(g)
 }
 
 // run runs a call whose operands are as they should be.
 func (b *Backend) run(g *gemmCall) {
-	n, wide := b.plan(g, len(b.pool.workers))
-	if b.skims(g) {
-		b.pool.doInRuns(g, n, wide)
+	n, parallel := b.plan(g, len(b.pool.workers))
+	if b.memoryBound(g) {
+		b.pool.doInShares(g, n, parallel)
 		return
 	}
-	b.pool.do(g, n, wide)
+	b.pool.do(g, n, parallel)
 }
 
-// skims says whether a call reads packed weights for few rows, so that memory is the bound.
-func (b *Backend) skims(g *gemmCall) bool { return g.how == packed && b.isa.few(g.m) }
+// memoryBound reports whether a call reads packed weights for few rows, so that memory is the bound.
+func (b *Backend) memoryBound(g *gemmCall) bool { return g.source == packed && b.isa.smallM(g.m) }
 
 // plan cuts a call into tasks for that many workers.
-func (b *Backend) plan(g *gemmCall, workers int) (tasks int, wide bool) {
-	flops, few := 2*g.m*g.n*g.k, b.skims(g)
-	wide = workers > 1 && (flops > wideFlops || few && g.n*g.k > wideWeights)
+func (b *Backend) plan(g *gemmCall, workers int) (tasks int, parallel bool) {
+	flops, memoryBound := 2*g.m*g.n*g.k, b.memoryBound(g)
+	parallel = workers > 1 && (flops > parallelFlops || memoryBound && g.n*g.k > parallelWeights)
 	switch {
-	case few:
+	case memoryBound:
 		g.kb = max(g.k, 1) // memory is the bound: panels are read from end to end
-	case g.strips:
+	case g.stripsA:
 		g.kb = 2 * packedK // C, which the chains start from, is passed over once more for each
-	case g.how == packed:
+	case g.source == packed:
 		g.kb = packedK
-	case g.how == inPlace && g.m <= 2*tileRows:
-		g.kb = skinnyK
+	case g.source == inPlace && g.m <= 2*tileRows:
+		g.kb = smallMK
 	default:
 		g.kb = otherK
 	}
 	g.mb, g.nb = g.m, ceil(g.n, panelCols)*panelCols
-	if wide || flops > 1<<24 {
+	if parallel || flops > 1<<24 {
 		least := 3 * workers
-		if few && g.m <= 2 {
+		if memoryBound && g.m <= 2 {
 			least = 8 * workers // memory serves now one, now another, and a task has little of A to read again
 		}
 		g.cut(workers, least)
 	}
 	g.mTasks = ceil(g.m, g.mb)
-	return g.mTasks * ceil(g.n, g.nb), wide
+	return g.mTasks * ceil(g.n, g.nb), parallel
 }
 
 // wideFlops is the size of product below which waking a worker costs more than it saves.
-const wideFlops = 1 << 20
+const parallelFlops = 1 << 20
 
 // wideWeights is the number of packed weights from which on more than one worker reads them for few rows: memory
 // takes longer than another worker needs to join.
-const wideWeights = 1 << 15
+const parallelWeights = 1 << 15
 
 // cut chooses the rows and columns of a task. A block of A should fit the second-level cache;
 // where tasks copy their parts of A or B, large tasks share a copy. More workers take smaller
@@ -208,10 +211,10 @@ const wideWeights = 1 << 15
 func (g *gemmCall) cut(workers, least int) {
 	all := ceil(g.n, panelCols) * panelCols
 	rows, cols := min(480, g.m), min(1024, all)
-	if g.how == inPlace || g.how == packed && g.as == g.panels.layout && g.panels.q == nil {
+	if g.source == inPlace || g.source == packed && g.layout == g.panels.layout && g.panels.q == nil {
 		rows = min(120, g.m)
 	}
-	if g.strips {
+	if g.stripsA {
 		cols = all // one copy of the rows for all columns
 	}
 	for workers > 1 && ceil(g.m, rows)*ceil(g.n, cols) < least {
@@ -226,102 +229,109 @@ func (g *gemmCall) cut(workers, least int) {
 	g.mb, g.nb = ceil(ceil(g.m, ceil(g.m, rows)), tileRows)*tileRows, cols
 }
 
+// A span is the part of a product that one step of a task computes: rows [i0, i1) and columns [j0, j1) of C over
+// reduction steps [k0, k1).
+type span struct{ i0, i1, j0, j1, k0, k1 int }
+
+func (s *span) rows() int  { return s.i1 - s.i0 }
+func (s *span) steps() int { return s.k1 - s.k0 }
+
 func (g *gemmCall) task(w *worker, i int) {
-	i0, j0 := i%g.mTasks*g.mb, i/g.mTasks*g.nb
-	i1, j1 := min(i0+g.mb, g.m), min(j0+g.nb, g.n)
-	// A chain that cannot rest in C rests in scratch.
+	s := span{i0: i % g.mTasks * g.mb, j0: i / g.mTasks * g.nb}
+	s.i1, s.j1 = min(s.i0+g.mb, g.m), min(s.j0+g.nb, g.n)
+	// A chain that cannot rest in C between blocks of the reduction rests in scratch.
 	var c []float32
 	ldc := 0
-	rest := g.c.half || g.acc && g.k > g.kb
-	if rest {
-		ldc = j1 - j0
-		c = w.take((i1 - i0) * ldc)
-		if g.onto {
-			for r := i0; r < i1; r++ {
-				g.c.get(w.s, c[(r-i0)*ldc:][:ldc], r, j0)
+	inScratch := g.c.half || g.add && g.k > g.kb
+	if inScratch {
+		ldc = s.j1 - s.j0
+		c = w.take(s.rows() * ldc)
+		if g.accumulate {
+			for r := s.i0; r < s.i1; r++ {
+				g.c.get(w.s, c[(r-s.i0)*ldc:][:ldc], r, s.j0)
 			}
 		}
 	}
-	top := w.top
-	for k0 := 0; k0 == 0 || k0 < g.k; k0 += g.kb {
-		w.top = top
-		k1 := min(k0+g.kb, g.k)
-		g.block(w, i0, i1, j0, j1, k0, k1, k0 == 0, k1 == g.k, c, ldc)
+	mark := w.used
+	for s.k0 = 0; s.k0 == 0 || s.k0 < g.k; s.k0 += g.kb {
+		w.used = mark
+		s.k1 = min(s.k0+g.kb, g.k)
+		g.multiplySpan(w, s, c, ldc)
 	}
-	if rest {
-		g.finish(w, i0, i1, j0, j1, c, ldc)
+	if inScratch {
+		g.finish(w, s, c, ldc)
 	}
 }
 
-// finish adds the old values where asked to and rounds the resting chain to C.
-func (g *gemmCall) finish(w *worker, i0, i1, j0, j1 int, c []float32, ldc int) {
+// finish adds the old values of C to the finished chains in c, rows of ldc, where asked to, and rounds them to C.
+func (g *gemmCall) finish(w *worker, s span, c []float32, ldc int) {
 	buf := w.take(ldc)
-	for r := i0; r < i1; r++ {
-		sum := c[(r-i0)*ldc:][:ldc]
-		if g.acc {
-			w.s.add(sum, sum, g.c.row(w.s, r, j0, j1, buf))
+	for r := s.i0; r < s.i1; r++ {
+		sum := c[(r-s.i0)*ldc:][:ldc]
+		if g.add {
+			w.s.add(sum, sum, g.c.row(w.s, r, s.j0, s.j1, buf))
 		}
-		g.c.put(w.s, r, j0, sum)
+		g.c.put(w.s, r, s.j0, sum)
 	}
 }
 
-// block continues the chains of rows [i0, i1) and columns [j0, j1) by steps [k0, k1). c is where
-// the chain rests, the matrix C itself where nil.
-func (g *gemmCall) block(w *worker, i0, i1, j0, j1, k0, k1 int, first, last bool, c []float32, ldc int) {
-	t := tile{k: g.steps(k1 - k0), resume: g.onto || !first, add: g.acc && last && c == nil}
+// multiplySpan continues the chains of s. c, rows of ldc, is where they rest; nil is the matrix C itself.
+func (g *gemmCall) multiplySpan(w *worker, s span, c []float32, ldc int) {
+	first, last, rows := s.k0 == 0, s.k1 == g.k, s.rows()
+	t := tile{k: g.steps(s.steps()), resume: g.accumulate || !first, add: g.add && last && c == nil}
 	if c == nil {
-		c, ldc = g.c.f[i0*g.c.stride+j0:], g.c.stride
+		c, ldc = g.c.f[s.i0*g.c.stride+s.j0:], g.c.stride
 	}
 	t.ldc = ldc
-	a, rs, ks := g.blockA(w, i0, i1, k0, k1)
+	a, rs, ks := g.spanA(w, &s)
 	t.rs, t.ks = rs, ks
-	top := w.top
+	mark := w.used
 	var wide []float32 // copyCols columns of B
-	for j := j0; j < j1; j += panelCols {
-		t.n = min(panelCols, j1-j)
-		c := c[j-j0:]
+	for j := s.j0; j < s.j1; j += panelCols {
+		t.n = min(panelCols, s.j1-j)
+		c := c[j-s.j0:]
 		var bias []float32
 		if last && g.bias != nil {
 			bias = g.bias[j : j+t.n]
 		}
-		kept := g.halfPanel(j, k0, k1)
-		if kept != nil && g.as == floats && w.s.skinny(i1-i0, k1-k0) {
-			w.s.productPairs(&t, c, a, kept, bias, i1-i0)
+		kept := g.halfPanel(j, s.k0, s.k1)
+		if kept != nil && g.layout == floats && w.s.readsPairs(rows, s.steps()) {
+			w.s.productPairs(&t, c, a, kept, bias, rows)
 			continue
 		}
-		if p := g.int8Panel(j, k0, k1); p.q != nil && w.s.few(i1-i0) {
-			w.s.productInt8(&t, c, a, p, bias, i1-i0)
+		if p := g.int8Panel(j, s.k0, s.k1); p.q != nil && w.s.smallM(rows) {
+			w.s.productInt8(&t, c, a, p, bias, rows)
 			continue
 		}
 		var b []float32
 		switch {
-		case kept != nil && g.as != floats:
+		case kept != nil && g.layout != floats:
 			b, t.ldb = kept, panelCols
-		case g.how != copied:
-			w.top = top
-			b, t.ldb = g.panel(w, j, t.n, k0, k1, kept)
+		case g.source != copied:
+			w.used = mark
+			b, t.ldb = g.panel(w, j, t.n, s.k0, s.k1, kept)
 		default:
-			at := (j - j0) % copyCols
+			at := (j - s.j0) % copyCols
 			if at == 0 {
-				w.top = top
+				w.used = mark
 				wide = w.take(t.k * copyDist)
-				g.loadSteps(w, wide, copyDist, &g.b, k0, k1-k0, j, min(copyCols, j1-j))
+				g.loadSteps(w, wide, copyDist, &g.b, s.k0, s.steps(), j, min(copyCols, s.j1-j))
 			}
 			b, t.ldb = wide[at:], copyDist
 		}
-		if !g.strips {
-			g.multiply(w, &t, c, a, b, bias, i1-i0)
+		if !g.stripsA {
+			g.multiply(w, &t, c, a, b, bias, rows)
 			continue
 		}
-		for r := 0; r < i1-i0; r += stripRows {
-			g.multiply(w, &t, c[r*ldc:], a[r*t.k:], b, bias, min(stripRows, i1-i0-r))
+		for r := 0; r < rows; r += stripRows {
+			g.multiply(w, &t, c[r*ldc:], a[r*t.k:], b, bias, min(stripRows, rows-r))
 		}
 	}
 }
 
 // multiply is the primitive on operands that are pairs or not.
 func (g *gemmCall) multiply(w *worker, t *tile, c, a, b, bias []float32, m int) {
-	if g.as != floats {
+	if g.layout != floats {
 		w.s.productDots(t, c, a, b, bias, m)
 		return
 	}

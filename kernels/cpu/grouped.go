@@ -36,9 +36,9 @@ func (b *Backend) grouped(ends []int32, of func(e, from, rows int) gemmCall) {
 		rows := int(end) - from
 		if rows > 0 {
 			g := &b.calls.gemm
-			if *g = of(e, from, rows); g.how == packed && g.panels == nil {
+			if *g = of(e, from, rows); g.source == packed && g.panels == nil {
 				b.product(g)
-			} else if g.n > 0 && (g.k > 0 || !g.onto) {
+			} else if g.n > 0 && (g.k > 0 || !g.accumulate) {
 				c.calls = append(c.calls, *g)
 			}
 		}
@@ -56,7 +56,7 @@ func (b *Backend) grouped(ends []int32, of func(e, from, rows int) gemmCall) {
 		tasks += n
 		flops += 2 * g.m * g.n * g.k
 	}
-	b.pool.do(c, tasks, flops > wideFlops)
+	b.pool.do(c, tasks, flops > parallelFlops)
 }
 
 // GroupMatMul is y[i][o] = Σₖ x[i][k]*w[e*n+o][k] for the rows i of group e. Experts whose outputs fill
@@ -75,7 +75,7 @@ func (b *Backend) GroupMatMul(y, x, w tensor.Mat, ends []int32) {
 	b.grouped(ends, func(e, from, rows int) gemmCall {
 		g := gemmCall{c: ys.slice(from, rows), a: xs.slice(from, rows), b: ws.slice(e*n, n), m: rows, n: n, k: x.Cols}
 		if n%panelCols == 0 {
-			g.first = e * n / panelCols
+			g.firstPanel = e * n / panelCols
 			b.withWeights(&g, all)
 		} else {
 			b.withWeights(&g, b.packOf(w.Slice(e*n, (e+1)*n), rows))

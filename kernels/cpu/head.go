@@ -60,11 +60,12 @@ func (b *Backend) logits(op string, x, w tensor.Mat) gemmCall {
 
 // logitTile is the logits of rows [i0, i1) and columns [j0, j1), at distance VocabTile.
 func (g *gemmCall) logitTile(w *worker, z []float32, i0, i1, j0, j1 int) {
-	top := w.top
-	for k0 := 0; k0 == 0 || k0 < g.k; k0 += packedK {
-		k1 := min(k0+packedK, g.k)
-		g.block(w, i0, i1, j0, j1, k0, k1, k0 == 0, k1 == g.k, z, kernels.VocabTile)
-		w.top = top
+	mark := w.used
+	s := span{i0: i0, i1: i1, j0: j0, j1: j1}
+	for s.k0 = 0; s.k0 == 0 || s.k0 < g.k; s.k0 += packedK {
+		s.k1 = min(s.k0+packedK, g.k)
+		g.multiplySpan(w, s, z, kernels.VocabTile)
+		w.used = mark
 	}
 }
 
@@ -73,7 +74,7 @@ func (b *Backend) LogProb(stats, x, w tensor.Mat, targets []int32, invTemp []flo
 	checkHead("LogProb", stats, x, w, targets, invTemp)
 	c := &b.calls.logProb
 	*c = logProbCall{g: b.logits("LogProb", x, w), stats: view("LogProb", stats), targets: targets, invTemp: invTemp}
-	b.pool.do(c, ceil(x.Rows, c.g.mb), x.Len()*w.Rows > wideFlops/2)
+	b.pool.do(c, ceil(x.Rows, c.g.mb), x.Len()*w.Rows > parallelFlops/2)
 	b.wrote(stats)
 }
 
@@ -152,12 +153,12 @@ func (b *Backend) LogProbGrad(dx, dw, stats, x, w tensor.Mat, targets []int32, i
 		for c.row0 = 0; c.row0 < x.Rows; c.row0 += step {
 			c.rows = min(step, x.Rows-c.row0)
 			n := c.j1 - c.j0
-			b.pool.do(c, ceil(c.rows, c.g.mb), c.rows*n*x.Cols > wideFlops/2)
+			b.pool.do(c, ceil(c.rows, c.g.mb), c.rows*n*x.Cols > parallelFlops/2)
 			dz := mat{f: c.dz, rows: c.rows, cols: n, stride: kernels.VocabTile}
 			g := &b.calls.gemm
-			*g = gemmCall{c: sum.slice(c.row0, c.rows), a: dz, b: ws.slice(c.j0, n), m: c.rows, n: x.Cols, k: n, onto: c.j0 > 0, how: rowsOf(&ws, c.rows)}
+			*g = gemmCall{c: sum.slice(c.row0, c.rows), a: dz, b: ws.slice(c.j0, n), m: c.rows, n: x.Cols, k: n, accumulate: c.j0 > 0, source: rowsOf(&ws, c.rows)}
 			b.product(g)
-			*g = gemmCall{c: dws.slice(c.j0, n), a: dz, b: xs.slice(c.row0, c.rows), m: n, n: x.Cols, k: c.rows, swapA: true, onto: true, how: rowsOf(&xs, n)}
+			*g = gemmCall{c: dws.slice(c.j0, n), a: dz, b: xs.slice(c.row0, c.rows), m: n, n: x.Cols, k: c.rows, swapA: true, accumulate: true, source: rowsOf(&xs, n)}
 			b.product(g)
 		}
 	}

@@ -24,10 +24,10 @@ const _ = -uint(packedK % tensor.Int8Run)
 // int8Panel is steps [k0, k1) of the packed I8 panel that starts at column j; without integers where
 // there is none.
 func (g *gemmCall) int8Panel(j, k0, k1 int) int8Panel {
-	if g.how != packed || g.panels.q == nil || k0 == k1 {
+	if g.source != packed || g.panels.q == nil || k0 == k1 {
 		return int8Panel{}
 	}
-	return g.panels.steps(g.first+j/panelCols, g.k, k0, k1)
+	return g.panels.steps(g.firstPanel+j/panelCols, g.k, k0, k1)
 }
 
 // steps is steps [k0, k1) of panel p of a matrix of k.
@@ -94,7 +94,7 @@ func (b *Backend) Quantize(q, w tensor.Mat) {
 	c := &b.calls.quantize
 	*c = quantizeCall{q: weights("Quantize", q), w: view("Quantize", w), rows: rowsATask(q.Cols)}
 	if q.Len() > 0 {
-		b.pool.do(c, ceil(q.Rows, c.rows), q.Len() > wideWork)
+		b.pool.do(c, ceil(q.Rows, c.rows), q.Len() > parallelWork)
 	}
 	b.loaded(q)
 }

@@ -17,7 +17,7 @@ type mat struct {
 	scale              []float32 // of q: tensor.Int8
 	rows, cols, stride int
 	half               bool // elements are bf16
-	past               bool // what is written goes past the caches; see beyond
+	streaming          bool // what is written is stored past the caches; see streamingView
 }
 
 // view resolves m, which operations may write to. The zero Mat gives the zero mat, whose none() is true.
@@ -64,27 +64,27 @@ func (m *mat) row(s isa, i, c0, c1 int, buf []float32) []float32 {
 	return m.f[o+c0 : o+c1 : o+c1]
 }
 
-// nearRun is the elements that are computed beside memory at a time where they cannot be computed
+// stageCols is the elements that are computed beside memory at a time where they cannot be computed
 // in it: few enough to stay in the first-level cache.
-const nearRun = 1 << 10
+const stageCols = 1 << 10
 
-// beyond is the view of m, the output of a call that reads or writes others, to be written past the
+// streamingView is the view of m, the output of a call that reads or writes others, to be written past the
 // caches where the whole is too large for them. A store through the caches first reads the line from
 // memory: past them, a copy moves two thirds of the bytes.
-func (b *Backend) beyond(op string, m tensor.Mat, others ...tensor.Mat) mat {
+func (b *Backend) streamingView(op string, m tensor.Mat, others ...tensor.Mat) mat {
 	v := view(op, m)
 	n := m.Len() * m.Type.Size()
 	for _, o := range others {
 		n += o.Len() * o.Type.Size()
 	}
-	v.past = n >= b.pastBytes
+	v.streaming = n >= b.streamBytes
 	return v
 }
 
-// out is where to compute columns [c0, c1) of row i, nearRun at most: the memory itself where m is
+// out is where to compute columns [c0, c1) of row i, stageCols at most: the memory itself where m is
 // f32, else buf, which store then rounds.
 func (m *mat) out(i, c0, c1 int, buf []float32) []float32 {
-	if m.half || m.past {
+	if m.half || m.streaming {
 		return buf[:c1-c0]
 	}
 	o := i * m.stride
@@ -96,7 +96,7 @@ func (m *mat) out(i, c0, c1 int, buf []float32) []float32 {
 func (m *mat) store(s isa, i, c0 int, src []float32) {
 	if m.half {
 		m.round(s, i, c0, src, src)
-	} else if m.past {
+	} else if m.streaming {
 		m.put(s, i, c0, src)
 	}
 }
@@ -104,7 +104,7 @@ func (m *mat) store(s isa, i, c0 int, src []float32) {
 // round rounds src into columns c0… of row i of a bf16 matrix, perhaps by way of buf, which has
 // the length of src and may be src.
 func (m *mat) round(s isa, i, c0 int, src, buf []float32) {
-	if m.past {
+	if m.streaming {
 		h := halves(buf)[:len(src)]
 		s.narrow(h, src) // from the front, where it has read before it writes
 		m.putHalf(s, i, c0, h)
@@ -117,8 +117,8 @@ func (m *mat) round(s isa, i, c0 int, src, buf []float32) {
 func (m *mat) putHalf(s isa, i, c0 int, src []uint16) {
 	o := i*m.stride + c0
 	dst := m.h[o : o+len(src)]
-	if m.past && len(src)%2 == 0 {
-		s.flow(words(dst), words(src))
+	if m.streaming && len(src)%2 == 0 {
+		s.streamCopy(words(dst), words(src))
 		return
 	}
 	copy(dst, src)
@@ -132,8 +132,8 @@ func (m *mat) put(s isa, i, c0 int, src []float32) {
 		return
 	}
 	dst := m.f[o : o+len(src)]
-	if m.past {
-		s.flow(dst, src)
+	if m.streaming {
+		s.streamCopy(dst, src)
 		return
 	}
 	copy(dst, src)

@@ -32,7 +32,7 @@ func (b *Backend) PeakFMA(n int) float64 {
 // operation that computes little is measured by.
 type traffic struct {
 	reads, updates, writes [][]float32
-	past                   bool // writes go past the caches
+	streaming              bool // writes go past the caches
 	tasks                  int
 }
 
@@ -68,8 +68,8 @@ func (t *traffic) task(w *worker, i int) {
 			w.s.touch(part(x))
 		}
 		for _, x := range t.writes {
-			if x = part(x); t.past {
-				w.s.flow(x, src[:len(x)])
+			if x = part(x); t.streaming {
+				w.s.streamCopy(x, src[:len(x)])
 			} else if len(x) > 0 {
 				w.s.copyRows(x, 0, src, 0, 1, len(x))
 			}

@@ -48,7 +48,7 @@ func (s *stream) race(b *testing.B, r *bench) {
 			bytes += m.Len() * m.Type.Size()
 		}
 	}
-	t.past = bytes >= r.pastBytes
+	t.streaming = bytes >= r.streamBytes
 	t.begin()
 	plain := func() float64 {
 		start := time.Now()

@@ -110,7 +110,7 @@ type readCall struct {
 
 func (c *readCall) task(w *worker, i int) {
 	for c0 := 0; c0 < c.dst.cols; c0 += tensor.MomentRun {
-		w.top = 0
+		w.used = 0
 		c.dst.put(w.s, i, c0, c.src.load(w, i, c0, min(c0+tensor.MomentRun, c.dst.cols)))
 	}
 }

@@ -16,6 +16,6 @@ func (b *Backend) ScratchBytes(columns, vocab int) int {
 	// A worker holds a resting block of C, a copy of one of A and of columns of B, or the logits of a row and their
 	// order; its memory grows by doubling.
 	steps := min(packedK, columns) + 2*panelCols
-	worker := 2 * 4 * (2*480*steps + steps*copyDist + 8*maxPairs*kernels.KeyBlock + 4*vocab)
+	worker := 2 * 4 * (2*480*steps + steps*copyDist + 8*maxVectors*kernels.KeyBlock + 4*vocab)
 	return panels + logits + len(b.pool.workers)*worker
 }

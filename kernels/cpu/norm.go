@@ -21,14 +21,14 @@ func (b *Backend) RMSNorm(y, x, w tensor.Mat, eps float64) {
 	kernels.CheckShape("RMSNorm", "y", y, x.Rows, x.Cols)
 	kernels.CheckShape("RMSNorm", "w", w, 1, x.Cols)
 	c := &b.calls.norm
-	*c = normCall{y: b.beyond("RMSNorm", y, x), x: view("RMSNorm", x), w: view("RMSNorm", w), eps: eps, rows: rowsATask(x.Cols)}
-	b.pool.do(c, ceil(x.Rows, c.rows), x.Len() > 2*wideWork)
+	*c = normCall{y: b.streamingView("RMSNorm", y, x), x: view("RMSNorm", x), w: view("RMSNorm", w), eps: eps, rows: rowsATask(x.Cols)}
+	b.pool.do(c, ceil(x.Rows, c.rows), x.Len() > 2*parallelWork)
 	b.wrote(y)
 }
 
 func (c *normCall) task(w *worker, i int) {
 	n := c.x.cols
-	xb, yb, wb := w.take(n), w.take(min(n, nearRun)), w.take(n)
+	xb, yb, wb := w.take(n), w.take(min(n, stageCols)), w.take(n)
 	weight := c.w.row(w.s, 0, 0, n, wb)
 	for r := i * c.rows; r < min((i+1)*c.rows, c.x.rows); r++ {
 		x := c.x.row(w.s, r, 0, n, xb)
@@ -37,8 +37,8 @@ func (c *normCall) task(w *worker, i int) {
 			next = c.x.row(w.s, r+1, 0, n, nil)
 		}
 		scale := rstd(w.s.dot(x, x), n, c.eps)
-		for c0 := 0; c0 < n; c0 += nearRun {
-			c1 := min(c0+nearRun, n)
+		for c0 := 0; c0 < n; c0 += stageCols {
+			c1 := min(c0+stageCols, n)
 			if c.y.half {
 				h := halves(yb)[:c1-c0]
 				w.s.scaleMulHalf(h, x[c0:c1], weight[c0:c1], next[c0:c1], scale)
@@ -83,7 +83,7 @@ func (b *Backend) RMSNormGrad(dx, dw, dy, x, w tensor.Mat, eps float64) {
 	c.turn.Store(0)
 	if x.Rows > 0 && x.Cols > 0 {
 		c.dw = sum.row(b.isa, 0, 0, x.Cols, b.calls.rowScratch)
-		b.pool.do(c, ceil(x.Rows, c.rows), x.Len() > 2*wideWork)
+		b.pool.do(c, ceil(x.Rows, c.rows), x.Len() > 2*parallelWork)
 		sum.store(b.isa, 0, 0, c.dw)
 	}
 	b.wrote(dx)
@@ -109,8 +109,8 @@ func (c *normGradCall) task(w *worker, i int) {
 			runtime.Gosched()
 		}
 	}
-	for c0 := 0; c0 < n; c0 += nearRun {
-		c1 := min(c0+nearRun, n)
+	for c0 := 0; c0 < n; c0 += stageCols {
+		c1 := min(c0+stageCols, n)
 		for r := r0; r < r1; r++ {
 			w.s.mulAdd(c.dw[c0:c1], c.dy.row(w.s, r, c0, c1, yb), c.x.row(w.s, r, c0, c1, xb), scale[r-r0])
 		}

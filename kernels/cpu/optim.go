@@ -12,10 +12,10 @@ import (
 const squareRun = 1 << 12
 
 type squaresCall struct {
-	m     mat
-	runs  int // of a row
-	sums  []float64
-	tasks int
+	m      mat
+	perRow int // runs of a row
+	sums   []float64
+	tasks  int
 }
 
 // SumSquares is Σ m[i][j]² in f64: runs of squareRun elements of a row in 16 lanes, run sums in order.
@@ -25,14 +25,14 @@ func (b *Backend) SumSquares(m tensor.Mat) float64 {
 	}
 	c := &b.calls.squares
 	c.m = view("SumSquares", m)
-	c.runs = ceil(m.Cols, squareRun)
-	n := m.Rows * c.runs
+	c.perRow = ceil(m.Cols, squareRun)
+	n := m.Rows * c.perRow
 	if cap(c.sums) < n {
 		c.sums = make([]float64, n)
 	}
 	c.sums = c.sums[:n]
 	c.tasks = min(n, 256)
-	b.pool.do(c, c.tasks, m.Len() > 2*wideWork)
+	b.pool.do(c, c.tasks, m.Len() > 2*parallelWork)
 	var sum float64
 	for _, v := range c.sums {
 		sum += v
@@ -44,8 +44,8 @@ func (c *squaresCall) task(w *worker, i int) {
 	n := len(c.sums)
 	buf := w.take(min(squareRun, c.m.cols))
 	for k := i * n / c.tasks; k < (i+1)*n/c.tasks; k++ {
-		c0 := k % c.runs * squareRun
-		c.sums[k] = w.s.sumSquares(c.m.row(w.s, k/c.runs, c0, min(c0+squareRun, c.m.cols), buf))
+		c0 := k % c.perRow * squareRun
+		c.sums[k] = w.s.sumSquares(c.m.row(w.s, k/c.perRow, c0, min(c0+squareRun, c.m.cols), buf))
 	}
 }
 
@@ -64,21 +64,21 @@ type adamwCall struct {
 	s               adamStep
 	seed            uint64
 	same            bool  // the master is w
-	run             int   // columns that are updated at a stretch
-	runs            int   // tasks of a row
+	chunk           int   // columns that are updated at a stretch
+	perRow          int   // tasks of a row
 	pack            *pack // of w, or nil
 }
 
 const (
 	adamTask  = 1 << 15 // elements of a task
-	adamRun   = 1 << 12 // and of those that are updated at a stretch, of f32
+	adamChunk = 1 << 12 // and of those that are updated at a stretch, of f32
 	panelRun  = 1 << 10 // columns that are updated in all rows of a panel before the panel is written:
 	panelPart = 1 << 7  // long enough for memory, and then so many at a time
 	panelTask = 1 << 12 // columns of a task
 )
 
 // A stretch is a run of moments that are rounded, or whole runs.
-const _ = -uint(tensor.MomentRun%panelRun + panelRun%tensor.MomentRun + adamRun%tensor.MomentRun + panelTask%tensor.MomentRun)
+const _ = -uint(tensor.MomentRun%panelRun + panelRun%tensor.MomentRun + adamChunk%tensor.MomentRun + panelTask%tensor.MomentRun)
 
 // AdamW is one optimizer step, in f32. The moments' biases are corrected in the factors:
 // master -= LR/(1-β₁ᵗ) * m/(sqrt(v)/sqrt(1-β₂ᵗ)+ε) + LR*WeightDecay*master.
@@ -91,14 +91,14 @@ func (b *Backend) AdamW(w, master, m, v, grad tensor.Mat, s kernels.AdamStep) {
 	}
 	c1, c2 := 1-math.Pow(s.Beta1, float64(s.Step)), 1-math.Pow(s.Beta2, float64(s.Step))
 	whole := adamwCall{w: view("AdamW", w), master: view("AdamW", master), m: momentOf(m, false), v: momentOf(v, true), grad: view("AdamW", grad),
-		seed: s.Seed, same: w == master, run: adamRun,
+		seed: s.Seed, same: w == master, chunk: adamChunk,
 		s: adamStep{beta1: float32(s.Beta1), beta2: float32(s.Beta2), one1: float32(1 - s.Beta1), one2: float32(1 - s.Beta2),
 			grad: float32(s.GradScale), rate: float32(s.LR / c1), root: float32(1 / math.Sqrt(c2)),
 			eps: float32(s.Eps), decay: float32(s.LR * s.WeightDecay)}}
 	if !whole.m.exact() || !whole.v.exact() {
-		whole.run = tensor.MomentRun
+		whole.chunk = tensor.MomentRun
 	}
-	whole.w.past = w.Arena.Used() >= b.pastBytes // all of it is written before any of it is read
+	whole.w.streaming = w.Arena.Used() >= b.streamBytes // all of it is written before any of it is read
 	list, row := b.refreshes(w), 0
 	b.loaded(w)
 	for _, r := range list {
@@ -123,28 +123,28 @@ func (b *Backend) adamw(whole *adamwCall, from, to int, p *pack) {
 	*c = *whole
 	c.pack = p
 	c.w, c.master, c.m, c.v, c.grad = c.w.slice(from, n), c.master.slice(from, n), c.m.slice(from, n), c.v.slice(from, n), c.grad.slice(from, n)
-	wide := n*c.w.cols > wideWork/2
+	parallel := n*c.w.cols > parallelWork/2
 	if p != nil {
-		c.runs = ceil(c.w.cols, panelTask)
-		b.pool.do(c, ceil(n, panelCols)*c.runs, wide)
+		c.perRow = ceil(c.w.cols, panelTask)
+		b.pool.do(c, ceil(n, panelCols)*c.perRow, parallel)
 		return
 	}
 	if c.m.exact() && c.v.exact() && c.w.contiguous() && c.master.contiguous() && c.m.contiguous() && c.v.contiguous() && c.grad.contiguous() {
 		c.w, c.master, c.m.mat, c.v.mat, c.grad = c.w.flat(), c.master.flat(), c.m.flat(), c.v.flat(), c.grad.flat()
 	}
-	c.runs = ceil(c.w.cols, adamTask)
-	b.pool.do(c, c.w.rows*c.runs, wide)
+	c.perRow = ceil(c.w.cols, adamTask)
+	b.pool.do(c, c.w.rows*c.perRow, parallel)
 }
 
 func (c *adamwCall) task(w *worker, i int) {
 	if c.pack != nil {
-		c.panel(w, i/c.runs, i%c.runs*panelTask)
+		c.panel(w, i/c.perRow, i%c.perRow*panelTask)
 		return
 	}
-	c0 := i % c.runs * adamTask
-	for end := min(c0+adamTask, c.w.cols); c0 < end; c0 += c.run {
-		w.top = 0
-		c.row(w, i/c.runs, c0, min(c0+c.run, end))
+	c0 := i % c.perRow * adamTask
+	for end := min(c0+adamTask, c.w.cols); c0 < end; c0 += c.chunk {
+		w.used = 0
+		c.row(w, i/c.perRow, c0, min(c0+c.chunk, end))
 	}
 }
 
@@ -180,22 +180,22 @@ func (c *adamwCall) panel(w *worker, j, c0 int) {
 	if from.half {
 		from = &c.w
 	}
-	top := w.top
+	mark := w.used
 	for end := min(c0+panelTask, k); c0 < end; {
 		c1 := min(c0+panelRun, end)
 		for r := r0; r < r0+rows; r++ {
-			w.top = top
+			w.used = mark
 			c.row(w, r, c0, c1)
 		}
 		for ; c0 < c1; c0 += panelPart {
-			w.top = top
+			w.used = mark
 			part := min(panelPart, c1-c0)
 			panel := w.take(part * panelCols)
 			if rows <= panelCols/2 {
 				clear(panel)
 			}
 			packPanel(w, panel, panelCols, from, r0, rows, c0, c0+part)
-			c.pack.put(w, j, c0, part, k, panel, c.w.past)
+			c.pack.put(w, j, c0, part, k, panel, c.w.streaming)
 		}
 	}
 }

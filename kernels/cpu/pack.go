@@ -201,7 +201,7 @@ func (b *Backend) packOf(w tensor.Mat, rows int) *pack {
 	if !p.fresh {
 		c := &b.calls.pack
 		*c = packCall{p, m}
-		b.pool.do(c, ceil(w.Rows, panelCols), w.Len() > wideWork)
+		b.pool.do(c, ceil(w.Rows, panelCols), w.Len() > parallelWork)
 	}
 	p.fresh, p.used = true, true
 	if invariants {
@@ -210,11 +210,11 @@ func (b *Backend) packOf(w tensor.Mat, rows int) *pack {
 	return p
 }
 
-// passing is the memory of packs that are made for one call, kept for the next.
-type passing struct{ *pack }
+// panelScratch is the memory of packs that are made for one call, kept for the next.
+type panelScratch struct{ *pack }
 
 // room is a pack of that many words, of no particular contents.
-func (p *passing) room(words int) *pack {
+func (p *panelScratch) room(words int) *pack {
 	if p.pack == nil || len(p.f) < words {
 		p.free()
 		if p.pack = newPack(words); p.pack == nil {
@@ -224,7 +224,7 @@ func (p *passing) room(words int) *pack {
 	return p.pack
 }
 
-func (p *passing) free() {
+func (p *panelScratch) free() {
 	if p.pack != nil && p.arena != nil {
 		p.arena.Free()
 	}
@@ -256,10 +256,10 @@ func (c *packCall) task(w *worker, i int) {
 
 // put writes steps [k0, k0+n) of panel j of a pack of K steps from src, rows of 32 in f32: exactly, or
 // rounded to bf16.
-func (p *pack) put(w *worker, j, k0, n, K int, src []float32, past bool) {
+func (p *pack) put(w *worker, j, k0, n, K int, src []float32, streaming bool) {
 	at := (j*p.layout.steps(K) + p.layout.steps(k0)) * panelCols
 	if p.layout == floats {
-		to := mat{f: p.f, past: past}
+		to := mat{f: p.f, streaming: streaming}
 		to.put(w.s, 0, at, src)
 		return
 	}
@@ -284,13 +284,13 @@ func packPanel(w *worker, p []float32, ld int, m *mat, j, n, k0, k1 int) {
 	if cols == 0 {
 		return
 	}
-	top := w.top
+	mark := w.used
 	for r := 0; r < n; r += 16 {
 		if m.f != nil && r+16 <= n {
 			w.s.transpose(p[r:], ld, m.f[(j+r)*m.stride+k0:], m.stride, cols)
 			continue
 		}
-		w.top = top
+		w.used = mark
 		buf := w.take(16 * cols)
 		w.s.load(buf, cols, m, j+r, min(16, n-r), k0, cols)
 		if r+16 > n {
@@ -298,5 +298,5 @@ func packPanel(w *worker, p []float32, ld int, m *mat, j, n, k0, k1 int) {
 		}
 		w.s.transpose(p[r:], ld, buf, cols, cols)
 	}
-	w.top = top
+	w.used = mark
 }

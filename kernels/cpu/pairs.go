@@ -44,15 +44,15 @@ func (l layout) steps(k int) int {
 const wholeWords = runtime.GOARCH == "amd64" || runtime.GOARCH == "arm64"
 
 // chooseDots resolves Options.Dots.
-func (s isa) chooseDots(how string) (bool, error) {
+func (s isa) chooseDots(setting string) (bool, error) {
 	l := s.dotLayout()
 	switch {
-	case how == "off" || how == "" && l == floats:
+	case setting == "off" || setting == "" && l == floats:
 		return false, nil
-	case how == "":
+	case setting == "":
 		return l == quads || s.dotsFaster(), nil
-	case how != "on":
-		return false, fmt.Errorf("cpu backend: dots %q; there are on, off and, for the best, none", how)
+	case setting != "on":
+		return false, fmt.Errorf("cpu backend: dots %q; there are on, off and, for the best, none", setting)
 	case l == floats:
 		return false, fmt.Errorf("cpu backend: this processor or %v has no products of bf16", s)
 	}
@@ -69,12 +69,12 @@ func (b *Backend) multipliesAs(g *gemmCall) layout {
 
 // withWeights completes a product with weights: panels kept, if there are, or transposed on the way.
 func (b *Backend) withWeights(g *gemmCall, p *pack) {
-	g.how, g.as = transpose, b.multipliesAs(g)
-	if p != nil && (p.layout != quads || g.as == quads) {
-		g.how, g.panels = packed, p
+	g.source, g.layout = transpose, b.multipliesAs(g)
+	if p != nil && (p.layout != quads || g.layout == quads) {
+		g.source, g.panels = packed, p
 	}
-	if g.how == transpose && g.as == pairs {
-		g.as = floats
+	if g.source == transpose && g.layout == pairs {
+		g.layout = floats
 	}
 }
 

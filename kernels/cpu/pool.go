@@ -16,7 +16,7 @@ type call interface {
 type worker struct {
 	s    isa
 	mem  []float32
-	top  int
+	used int
 	rank ranking
 }
 
@@ -24,11 +24,11 @@ type worker struct {
 // ends, holding whatever was there before.
 func (w *worker) take(n int) []float32 {
 	room := (n + 15) &^ 15
-	if w.top+room > len(w.mem) {
-		w.mem, w.top = make([]float32, max(2*len(w.mem), room, 1<<14)), 0 // what was taken stays alive through its slices
+	if w.used+room > len(w.mem) {
+		w.mem, w.used = make([]float32, max(2*len(w.mem), room, 1<<14)), 0 // what was taken stays alive through its slices
 	}
-	b := w.mem[w.top : w.top+n : w.top+n]
-	w.top += room
+	b := w.mem[w.used : w.used+n : w.used+n]
+	w.used += room
 	return b
 }
 
@@ -107,17 +107,17 @@ func (p *pool) claim(rank int) (i int, ok bool) {
 }
 
 func (p *pool) run(w *worker, i int) {
-	w.top = 0
+	w.used = 0
 	p.current.task(w, i)
 }
 
 // do runs tasks 0…n-1 of c, which begin in that order, and returns when all are done. Wide calls use every worker; a
 // call that is not wide costs less than waking one, and runs here.
-func (p *pool) do(c call, n int, wide bool) { p.deal(c, n, wide, 1) }
+func (p *pool) do(c call, n int, parallel bool) { p.deal(c, n, parallel, 1) }
 
-// doInRuns is do of tasks that read memory one after the other: what one prefetches beyond its end is for the next, so
+// doInShares is do of tasks that read memory one after the other: what one prefetches beyond its end is for the next, so
 // that should be the same worker's.
-func (p *pool) doInRuns(c call, n int, wide bool) { p.deal(c, n, wide, len(p.workers)) }
+func (p *pool) doInShares(c call, n int, parallel bool) { p.deal(c, n, parallel, len(p.workers)) }
 
 // deal runs a call in so many runs.
 //
@@ -125,7 +125,7 @@ func (p *pool) doInRuns(c call, n int, wide bool) { p.deal(c, n, wide, len(p.wor
 // thousand, they add nothing, and one in a fused multiply-add costs over a hundred cycles: they
 // tripled the time of a training step. The setting is a thread's own, so the goroutine keeps its
 // thread meanwhile.
-func (p *pool) deal(c call, n int, wide bool, runs int) {
+func (p *pool) deal(c call, n int, parallel bool, runs int) {
 	if flushed != 0 {
 		runtime.LockOSThread()
 		was := floatControl()
@@ -135,10 +135,10 @@ func (p *pool) deal(c call, n int, wide bool, runs int) {
 			runtime.UnlockOSThread()
 		}()
 	}
-	if !wide || n < 2 || len(p.workers) == 1 {
+	if !parallel || n < 2 || len(p.workers) == 1 {
 		w := &p.workers[0]
 		for i := range n {
-			w.top = 0
+			w.used = 0
 			c.task(w, i)
 		}
 		return

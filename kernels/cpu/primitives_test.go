@@ -234,7 +234,7 @@ var primitives = []primitive{
 	{"flow", 0, func(s isa, o *operands) {
 		for i := range 16 { // of 16 places in a row, one starts a cache line
 			room := make([]float32, o.n+32)
-			s.flow(room[i:][:o.n], o.x[0])
+			s.streamCopy(room[i:][:o.n], o.x[0])
 			o.out = append(o.out, room...)
 		}
 	}, [2]uint64{0x4565f16b6f28e45b, 0x4565f16b6f28e45b}},

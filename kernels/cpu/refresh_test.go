@@ -85,17 +85,17 @@ func TestRefreshedPacks(t *testing.T) {
 			if i >= len(types) {
 				moments = [2]tensor.DType{tensor.M8, tensor.V8}
 			}
-			past := 0
+			streaming := 0
 			if opts.Workers == 1 {
-				past = 1 << 40
+				streaming = 1 << 40
 			}
 			for _, shape := range [][3]int{{40, 24, 0}, {100, 300, 0}, {33, 4200, 0}, {7, 17, 3}, {70, 130, 16}} {
 				r := newPackRig(t, opts)
-				r.b.pastBytes, r.moments = past, moments
+				r.b.streamBytes, r.moments = streaming, moments
 				w, other := r.param(typ, shape[0], shape[1], shape[2]), r.param(typ, 40, 30, 0)
 				top, rest := w.Slice(0, 3), w.Slice(3, w.Rows)
 				columns := w.ColSlice(1, 9)
-				what := fmt.Sprintf("%v, past from %d", w, past)
+				what := fmt.Sprintf("%v, past from %d", w, streaming)
 				pw, po := r.use(w), r.use(other)
 				pt, pr, pc := r.use(top), r.use(rest), r.use(columns)
 				before := elems(w)

@@ -24,7 +24,7 @@ type moveCall struct {
 }
 
 func (c *moveCall) task(w *worker, i int) {
-	buf := w.take(nearRun)
+	buf := w.take(stageCols)
 	zero := c.src.none()
 	if zero {
 		clear(buf)
@@ -37,14 +37,14 @@ func (c *moveCall) task(w *worker, i int) {
 		if c.from != nil {
 			s = int(c.from[r])
 		}
-		for c0 := 0; c0 < c.dst.cols; c0 += nearRun {
-			c1 := min(c0+nearRun, c.dst.cols)
+		for c0 := 0; c0 < c.dst.cols; c0 += stageCols {
+			c1 := min(c0+stageCols, c.dst.cols)
 			src := buf[:c1-c0]
 			if !zero {
 				src = c.src.row(w.s, s, c0, c1, buf)
 			}
 			switch {
-			case zero && !c.dst.past && !c.dst.half:
+			case zero && !c.dst.streaming && !c.dst.half:
 				clear(c.dst.out(d, c0, c1, nil))
 			case c.dst.half:
 				c.dst.round(w.s, d, c0, src, buf[:c1-c0])
@@ -67,12 +67,12 @@ func (b *Backend) move(c moveCall) {
 	c.rows = rowsATask(c.dst.cols)
 	m := &b.calls.move
 	*m = c
-	b.pool.do(m, ceil(c.n, c.rows), c.n*c.dst.cols > 8*wideWork)
+	b.pool.do(m, ceil(c.n, c.rows), c.n*c.dst.cols > 8*parallelWork)
 }
 
 // Zero is dst[i][j] = 0.
 func (b *Backend) Zero(dst tensor.Mat) {
-	d := b.beyond("Zero", dst)
+	d := b.streamingView("Zero", dst)
 	b.move(moveCall{dst: d, n: d.rows})
 	b.loaded(dst)
 }
@@ -80,11 +80,11 @@ func (b *Backend) Zero(dst tensor.Mat) {
 // Copy is dst[i][j] = src[i][j], rounded to dst.Type.
 func (b *Backend) Copy(dst, src tensor.Mat) {
 	kernels.CheckShape("Copy", "src", src, dst.Rows, dst.Cols)
-	d := b.beyond("Copy", dst, src)
+	d := b.streamingView("Copy", dst, src)
 	if src.Type == tensor.M8 || src.Type == tensor.V8 {
 		c := &b.calls.read
 		*c = readCall{d, momentOf(src, src.Type == tensor.V8)}
-		b.pool.do(c, d.rows, src.Len() > wideWork)
+		b.pool.do(c, d.rows, src.Len() > parallelWork)
 		b.loaded(dst)
 		return
 	}
@@ -96,7 +96,7 @@ func (b *Backend) Copy(dst, src tensor.Mat) {
 func (b *Backend) Gather(y, table tensor.Mat, rows []int32) {
 	kernels.CheckShape("Gather", "y", y, len(rows), table.Cols)
 	kernels.CheckRows("Gather", rows, table.Rows)
-	b.move(moveCall{dst: b.beyond("Gather", y, y), src: weights("Gather", table), from: rows, n: len(rows)})
+	b.move(moveCall{dst: b.streamingView("Gather", y, y), src: weights("Gather", table), from: rows, n: len(rows)})
 	b.wrote(y)
 }
 
@@ -143,9 +143,9 @@ func (b *Backend) scatter(c scatterCall) {
 	if c.src.rows == 0 || c.dst.cols == 0 {
 		return
 	}
-	wide := c.src.rows*c.dst.cols > 4*wideWork
+	parallel := c.src.rows*c.dst.cols > 4*parallelWork
 	c.cols, c.tasks = c.dst.cols, 1
-	if workers := len(b.pool.workers); wide && workers > 1 {
+	if workers := len(b.pool.workers); parallel && workers > 1 {
 		c.tasks = 4 * workers
 		c.cols = max(colsATask, ceil(ceil(c.dst.cols, c.tasks), 16)*16)
 	}
@@ -154,7 +154,7 @@ func (b *Backend) scatter(c scatterCall) {
 	}
 	s := &b.calls.scatter
 	*s = c
-	b.pool.do(s, c.tasks, wide)
+	b.pool.do(s, c.tasks, parallel)
 }
 
 // ScatterAdd is, for i in order, dtable[rows[i]] += dy[i].
@@ -203,18 +203,18 @@ func (b *Backend) Rope(y, x, cs tensor.Mat, inverse bool) {
 	c := &b.calls.rope
 	*c = ropeCall{y: view("Rope", y), x: view("Rope", x), cs: view("Rope", cs), sign: 1, rows: rowsATask(x.Cols)}
 	if y.Arena != x.Arena || y.Off != x.Off {
-		c.y = b.beyond("Rope", y, x)
+		c.y = b.streamingView("Rope", y, x)
 	}
 	if inverse {
 		c.sign = -1
 	}
-	b.pool.do(c, ceil(x.Rows, c.rows), x.Len() > 2*wideWork)
+	b.pool.do(c, ceil(x.Rows, c.rows), x.Len() > 2*parallelWork)
 	b.wrote(y)
 }
 
 func (c *ropeCall) task(w *worker, i int) {
 	n, d := c.x.cols, c.cs.cols
-	run := max(nearRun/d, 1) * d
+	run := max(stageCols/d, 1) * d
 	xb, yb, cb := w.take(run), w.take(run), w.take(d)
 	for r := i * c.rows; r < min((i+1)*c.rows, c.x.rows); r++ {
 		cs := c.cs.row(w.s, r, 0, d, cb)
@@ -237,8 +237,8 @@ func (b *Backend) SwiGLU(y, gate, up tensor.Mat) {
 	kernels.CheckShape("SwiGLU", "y", y, gate.Rows, gate.Cols)
 	kernels.CheckShape("SwiGLU", "up", up, gate.Rows, gate.Cols)
 	c := &b.calls.swiglu
-	*c = swigluCall{y: b.beyond("SwiGLU", y, gate, up), gate: view("SwiGLU", gate), up: view("SwiGLU", up), rows: rowsATask(gate.Cols)}
-	b.pool.do(c, ceil(gate.Rows, c.rows), gate.Len() > wideWork)
+	*c = swigluCall{y: b.streamingView("SwiGLU", y, gate, up), gate: view("SwiGLU", gate), up: view("SwiGLU", up), rows: rowsATask(gate.Cols)}
+	b.pool.do(c, ceil(gate.Rows, c.rows), gate.Len() > parallelWork)
 	b.wrote(y)
 }
 
@@ -248,15 +248,15 @@ func (b *Backend) SwiGLUGrad(dgate, dup, dy, gate, up tensor.Mat) {
 		kernels.CheckShape("SwiGLUGrad", "operand", m, gate.Rows, gate.Cols)
 	}
 	c := &b.calls.swiglu
-	*c = swigluCall{dgate: b.beyond("SwiGLUGrad", dgate, dup, dy, gate, up), dup: b.beyond("SwiGLUGrad", dup, dgate, dy, gate, up), dy: view("SwiGLUGrad", dy),
+	*c = swigluCall{dgate: b.streamingView("SwiGLUGrad", dgate, dup, dy, gate, up), dup: b.streamingView("SwiGLUGrad", dup, dgate, dy, gate, up), dy: view("SwiGLUGrad", dy),
 		gate: view("SwiGLUGrad", gate), up: view("SwiGLUGrad", up), rows: rowsATask(gate.Cols)}
-	b.pool.do(c, ceil(gate.Rows, c.rows), gate.Len() > wideWork)
+	b.pool.do(c, ceil(gate.Rows, c.rows), gate.Len() > parallelWork)
 	b.wrote(dgate)
 	b.wrote(dup)
 }
 
 func (c *swigluCall) task(w *worker, i int) {
-	n, run := c.gate.cols, min(nearRun, c.gate.cols)
+	n, run := c.gate.cols, min(stageCols, c.gate.cols)
 	gb, ub, yb, tb, sb := w.take(run), w.take(run), w.take(run), w.take(run), w.take(run)
 	for r := i * c.rows; r < min((i+1)*c.rows, c.gate.rows); r++ {
 		for c0 := 0; c0 < n; c0 += run {

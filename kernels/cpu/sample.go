@@ -29,7 +29,7 @@ func (b *Backend) Sample(ids []int32, logp []float32, logits tensor.Mat, how []k
 	kernels.Check("Sample", logits.Cols > 0, "rows without logits")
 	c := &b.calls.sample
 	*c = sampleCall{ids: ids, logp: logp, logits: view("Sample", logits), how: how}
-	b.pool.do(c, logits.Rows, logits.Len() > wideWork)
+	b.pool.do(c, logits.Rows, logits.Len() > parallelWork)
 }
 
 func (c *sampleCall) task(w *worker, i int) {

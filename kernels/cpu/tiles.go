@@ -32,25 +32,25 @@ func (s isa) product(t *tile, c, a, b, bias []float32, m int) {
 	}
 	t.check(c, a, bias, m)
 	if s == avx512 {
-		s.strips(t, c, a, &b[0], bias, m, mode)
+		s.productTiles(t, c, a, &b[0], bias, m, mode)
 		return
 	}
 	for j := 0; j < t.n; j += edgeCols {
 		u := *t
 		if u.n = t.n - j; u.n >= edgeCols {
 			u.n = edgeCols
-			s.strips(&u, c[j:], a, &b[j], from(bias, j), m, whole)
+			s.productTiles(&u, c[j:], a, &b[j], from(bias, j), m, whole)
 		} else {
-			u.edge(s, c[j:], a, b[j:], from(bias, j), m)
+			u.productEdge(s, c[j:], a, b[j:], from(bias, j), m)
 		}
 	}
 }
 
-// few says whether products of m rows read packed weights where they lie, productInt8, or, of k steps,
+// smallM reports whether products of m rows read packed weights where they lie, productInt8, or, of k steps,
 // productPairs.
-func (s isa) few(m int) bool { return s != generic && m <= 16 }
+func (s isa) smallM(m int) bool { return s != generic && m <= 16 }
 
-func (s isa) skinny(m, k int) bool { return s.few(m) && k%2 == 0 }
+func (s isa) readsPairs(m, k int) bool { return s.smallM(m) && k%2 == 0 }
 
 // productPairs is product with a packed panel of pairs, read where it lies: few rows share the cost
 // of widening it.
@@ -63,22 +63,22 @@ func (s isa) productPairs(t *tile, c, a, b, bias []float32, m int) {
 	p := *t
 	p.ldb = panelCols
 	if s == avx512 {
-		s.strips(&p, c, a, &b[0], bias, m, paired)
+		s.productTiles(&p, c, a, &b[0], bias, m, paired)
 		return
 	}
 	for j := 0; j < t.n; j += edgeCols {
 		u, b := p, &b[j]
 		if u.n = t.n - j; u.n >= edgeCols {
 			u.n = edgeCols
-			s.strips(&u, c[j:], a, b, from(bias, j), m, paired)
+			s.productTiles(&u, c[j:], a, b, from(bias, j), m, paired)
 			continue
 		}
-		var rest rest
-		for r := 0; r < m; r += restRows {
-			rows := min(restRows, m-r)
-			rest.begin(&u, c[j+r*u.ldc:], rows)
-			s.strips(&tile{n: edgeCols, k: u.k, ldc: edgeCols, rs: u.rs, ks: u.ks, ldb: u.ldb, resume: true}, rest[:], a[r*u.rs:], b, nil, rows, paired)
-			rest.end(&u, c[j+r*u.ldc:], from(bias, j), rows)
+		var edge edgeTile
+		for r := 0; r < m; r += edgeRows {
+			rows := min(edgeRows, m-r)
+			edge.begin(&u, c[j+r*u.ldc:], rows)
+			s.productTiles(&tile{n: edgeCols, k: u.k, ldc: edgeCols, rs: u.rs, ks: u.ks, ldb: u.ldb, resume: true}, edge[:], a[r*u.rs:], b, nil, rows, paired)
+			edge.end(&u, c[j+r*u.ldc:], from(bias, j), rows)
 		}
 	}
 }
@@ -103,7 +103,7 @@ func (t *tile) check(c, a, bias []float32, m int) {
 }
 
 // strips cuts m rows into those that tiles have.
-func (s isa) strips(t *tile, c, a []float32, b *float32, bias []float32, m, mode int) {
+func (s isa) productTiles(t *tile, c, a []float32, b *float32, bias []float32, m, mode int) {
 	var bp *float32
 	if bias != nil {
 		bp = &bias[0]
@@ -116,26 +116,26 @@ func (s isa) strips(t *tile, c, a []float32, b *float32, bias []float32, m, mode
 }
 
 const (
-	restRows  = 6  // rows of C that rest beside it
-	restSteps = 64 // rows of B copied at once
+	edgeRows  = 6  // rows of C that rest beside it
+	edgeSteps = 64 // rows of B copied at once
 )
 
-// A rest is some rows of the last columns of C, which are fewer than those of a tile.
-type rest [restRows * edgeCols]float32
+// A edgeTile is some rows of the last columns of C, which are fewer than those of a tile.
+type edgeTile [edgeRows * edgeCols]float32
 
-func (r *rest) begin(t *tile, c []float32, rows int) {
-	clear(r[:])
+func (e *edgeTile) begin(t *tile, c []float32, rows int) {
+	clear(e[:])
 	for i := range rows {
 		if t.resume {
-			copy(r[i*edgeCols:][:t.n], c[i*t.ldc:])
+			copy(e[i*edgeCols:][:t.n], c[i*t.ldc:])
 		}
 	}
 }
 
-func (r *rest) end(t *tile, c, bias []float32, rows int) {
+func (e *edgeTile) end(t *tile, c, bias []float32, rows int) {
 	for i := range rows {
 		for j := range t.n {
-			v := r[i*edgeCols+j]
+			v := e[i*edgeCols+j]
 			if bias != nil {
 				v += bias[j]
 			}
@@ -148,19 +148,19 @@ func (r *rest) end(t *tile, c, bias []float32, rows int) {
 }
 
 // edge is product for fewer columns than a tile has, through copies of C and of B.
-func (t *tile) edge(s isa, c, a, b, bias []float32, m int) {
-	var rest rest
-	var copied [restSteps * edgeCols]float32
-	for r := 0; r < m; r += restRows {
-		rows := min(restRows, m-r)
-		rest.begin(t, c[r*t.ldc:], rows)
-		for k0 := 0; k0 < t.k; k0 += restSteps {
-			u := tile{n: edgeCols, k: min(restSteps, t.k-k0), ldc: edgeCols, rs: t.rs, ks: t.ks, ldb: edgeCols, resume: true}
+func (t *tile) productEdge(s isa, c, a, b, bias []float32, m int) {
+	var edge edgeTile
+	var copied [edgeSteps * edgeCols]float32
+	for r := 0; r < m; r += edgeRows {
+		rows := min(edgeRows, m-r)
+		edge.begin(t, c[r*t.ldc:], rows)
+		for k0 := 0; k0 < t.k; k0 += edgeSteps {
+			u := tile{n: edgeCols, k: min(edgeSteps, t.k-k0), ldc: edgeCols, rs: t.rs, ks: t.ks, ldb: edgeCols, resume: true}
 			for k := range u.k {
 				copy(copied[k*edgeCols:][:t.n], b[(k0+k)*t.ldb:])
 			}
-			s.strips(&u, rest[:], a[r*t.rs+k0*t.ks:], &copied[0], nil, rows, whole)
+			s.productTiles(&u, edge[:], a[r*t.rs+k0*t.ks:], &copied[0], nil, rows, whole)
 		}
-		rest.end(t, c[r*t.ldc:], bias, rows)
+		edge.end(t, c[r*t.ldc:], bias, rows)
 	}
 }

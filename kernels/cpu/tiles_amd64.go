@@ -52,7 +52,7 @@ func (s isa) productDots(t *tile, c, a, b, bias []float32, m int) {
 	}
 	_ = b[(t.k-1)*t.ldb+panelCols-1]
 	t.check(c, a, bias, m)
-	s.strips(t, c, a, &b[0], bias, m, dots)
+	s.productTiles(t, c, a, &b[0], bias, m, dots)
 }
 
 // dotsFaster says whether tiles of pairs take less time than tiles of f32.
@@ -70,7 +70,7 @@ func (s isa) timeOf(mode int) time.Duration {
 	for range 20 {
 		start := time.Now()
 		for range 4 {
-			s.strips(&t, c, a, &b[0], nil, tileRows, mode)
+			s.productTiles(&t, c, a, &b[0], nil, tileRows, mode)
 		}
 		best = min(best, time.Since(start))
 	}

@@ -41,23 +41,23 @@ func (s isa) productDots(t *tile, c, a, b, bias []float32, m int) {
 		return
 	}
 	_, _, _ = b[t.k*panelCols-1], a[(m+1)/2*2*t.k-1], c[(m-1)*t.ldc+t.n-1]
-	var rest [8 * panelCols]float32
+	var sums [8 * panelCols]float32
 	for r := 0; r < m; {
 		n := quadRows(m - r)
-		clear(rest[:])
+		clear(sums[:])
 		for i := r; t.resume && i < min(r+n, m); i++ {
-			copy(rest[(i-r)*panelCols:], c[i*t.ldc:][:t.n])
+			copy(sums[(i-r)*panelCols:], c[i*t.ldc:][:t.n])
 		}
 		switch at := &a[r*t.k]; n {
 		case 8:
-			quads8NEON(&rest[0], at, &b[0], t.k/2)
+			quads8NEON(&sums[0], at, &b[0], t.k/2)
 		case 4:
-			quads4NEON(&rest[0], at, &b[0], t.k/2)
+			quads4NEON(&sums[0], at, &b[0], t.k/2)
 		default:
-			quads2NEON(&rest[0], at, &b[0], t.k/2)
+			quads2NEON(&sums[0], at, &b[0], t.k/2)
 		}
 		for i := r; i < min(r+n, m); i++ {
-			sum, to := rest[(i-r)*panelCols:][:t.n], c[i*t.ldc:][:t.n]
+			sum, to := sums[(i-r)*panelCols:][:t.n], c[i*t.ldc:][:t.n]
 			if bias != nil {
 				s.add(sum, sum, bias[:t.n])
 			}

@@ -13,22 +13,22 @@ func (s isa) productInt8(t *tile, c, a []float32, b int8Panel, bias []float32, m
 	b.check(t.k)
 	t.check(c, a, bias, m)
 	if s == avx512 {
-		s.int8Strips(t, c, a, b, bias, m)
+		s.int8Tiles(t, c, a, b, bias, m)
 		return
 	}
 	for j := 0; j < t.n; j += edgeCols {
 		u, b := *t, int8Panel{b.q[j:], b.scale[j:]}
 		if u.n = t.n - j; u.n >= edgeCols {
 			u.n = edgeCols
-			s.int8Strips(&u, c[j:], a, b, from(bias, j), m)
+			s.int8Tiles(&u, c[j:], a, b, from(bias, j), m)
 			continue
 		}
-		var rest rest
-		for r := 0; r < m; r += restRows {
-			rows := min(restRows, m-r)
-			rest.begin(&u, c[j+r*u.ldc:], rows)
-			s.int8Strips(&tile{n: edgeCols, k: u.k, ldc: edgeCols, rs: u.rs, ks: u.ks, resume: true}, rest[:], a[r*u.rs:], b, nil, rows)
-			rest.end(&u, c[j+r*u.ldc:], from(bias, j), rows)
+		var edge edgeTile
+		for r := 0; r < m; r += edgeRows {
+			rows := min(edgeRows, m-r)
+			edge.begin(&u, c[j+r*u.ldc:], rows)
+			s.int8Tiles(&tile{n: edgeCols, k: u.k, ldc: edgeCols, rs: u.rs, ks: u.ks, resume: true}, edge[:], a[r*u.rs:], b, nil, rows)
+			edge.end(&u, c[j+r*u.ldc:], from(bias, j), rows)
 		}
 	}
 }
@@ -39,7 +39,7 @@ func (p int8Panel) check(k int) {
 }
 
 // int8Strips cuts m rows into those that tiles have.
-func (s isa) int8Strips(t *tile, c, a []float32, b int8Panel, bias []float32, m int) {
+func (s isa) int8Tiles(t *tile, c, a []float32, b int8Panel, bias []float32, m int) {
 	var bp *float32
 	if bias != nil {
 		bp = &bias[0]

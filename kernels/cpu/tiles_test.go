@@ -64,7 +64,7 @@ func (p productCase) run(s isa) []float32 {
 	}
 	panel := make([]float32, (p.k+1)/2*panelCols)
 	s.loadPairs(panel, panelCols, &b, 0, p.k, 0, panelCols)
-	if !s.skinny(p.m, p.k) {
+	if !s.readsPairs(p.m, p.k) {
 		wide := make([]float32, len(b.h))
 		s.unpair(wide, panelCols, panel, p.k)
 		t.ldb = panelCols

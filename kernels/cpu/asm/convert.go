@@ -27,7 +27,7 @@ var converts = []*kernel{
 	describe("flowLines(dst, src []float32)", "is dst = src past the caches, if there are stores for it; dst starts a cache line", func(k *kernel) {
 		k.each("dst", func() {
 			k.fetch("src", ahead)
-			k.storePast("dst", k.load("src"))
+			k.storeStreaming("dst", k.load("src"))
 		})
 	}),
 	describe("narrow(dst []uint16, src []float32)", "is dst = src rounded to the nearest, ties to even", func(k *kernel) {
@@ -48,23 +48,23 @@ var converts = []*kernel{
 			k.store("dst", k.or(k.shiftLeft(w, 16), k.shiftRight(w, 16)))
 		})
 	}),
-	loose(describe("copyRows(dst []float32, ldd int, src []float32, lds, rows, cols int)",
+	ownLengths(describe("copyRows(dst []float32, ldd int, src []float32, lds, rows, cols int)",
 		"is dst[i*ldd+j] = src[i*lds+j] for i < rows and j < cols, both positive", func(k *kernel) {
 			k.copyRows(same)
 		})),
-	loose(describe("widenRows(dst []float32, ldd int, src []uint16, lds, rows, cols int)",
+	ownLengths(describe("widenRows(dst []float32, ldd int, src []uint16, lds, rows, cols int)",
 		"is dst[i*ldd+j] = src[i*lds+j] for i < rows and j < cols, both positive", func(k *kernel) {
 			k.copyRows(same)
 		})),
-	loose(describe("upperRows(dst []float32, ldd int, src []float32, lds, rows, cols int)",
+	ownLengths(describe("upperRows(dst []float32, ldd int, src []float32, lds, rows, cols int)",
 		"is copyRows of the upper halves of words", func(k *kernel) {
 			k.copyRows(func(k *kernel, v *value) *value { return k.and(v, k.bits(0xffff0000, "upper half")) })
 		})),
-	loose(describe("lowerRows(dst []float32, ldd int, src []float32, lds, rows, cols int)",
+	ownLengths(describe("lowerRows(dst []float32, ldd int, src []float32, lds, rows, cols int)",
 		"is copyRows of the lower halves of words, shifted up", func(k *kernel) {
 			k.copyRows(func(k *kernel, v *value) *value { return k.shiftLeft(v, 16) })
 		})),
-	special("transpose", describe("transpose4(dst []float32, ldd int, src []float32, lds, cols int)",
+	handwritten("transpose", describe("transpose4(dst []float32, ldd int, src []float32, lds, cols int)",
 		"is dst[k*ldd+r] = src[r*lds+k] for r < 16 and k < cols, a positive multiple of 4", nil)),
 	describe("touch(x []float32)", "reads x and writes it as it is", func(k *kernel) {
 		k.each("x", func() {
@@ -72,10 +72,10 @@ var converts = []*kernel{
 			k.store("x", k.load("x"))
 		})
 	}),
-	special("peak", describe("peakStep(n int)", "does n steps of 24*16 independent fused multiply-adds on registers", nil)),
+	handwritten("peak", describe("peakStep(n int)", "does n steps of 24*16 independent fused multiply-adds on registers", nil)),
 }
 
-func special(what string, k *kernel) *kernel {
-	k.special, k.loose = what, true
+func handwritten(what string, k *kernel) *kernel {
+	k.handwritten, k.ownLengths = what, true
 	return k
 }

@@ -92,10 +92,10 @@ func (v *value) factor() string {
 
 // An array is a slice of the signature as one loop walks it.
 type array struct {
-	param   *param
-	upper   bool // its second half
-	in, out bool
-	past    bool // stores go past the caches, where the instruction set can
+	param     *param
+	upper     bool // its second half
+	in, out   bool
+	streaming bool // stores go past the caches, where the instruction set can
 }
 
 // An instr is an operation, or a loop with its body.
@@ -123,30 +123,30 @@ type line struct {
 
 // A loop runs over count elements, 16 at a time.
 type loop struct {
-	count   *param // a slice, whose length counts, or an int
-	halves  bool   // half the length
-	arrays  []*array
-	masks   bool   // the lanes beyond the end are told apart other than by load and store
-	rows    bool   // it is inside opRows, and its arrays are rows
-	many    int    // full rounds that a first loop takes together, if not 0
-	ahead   *array // what that loop prefetches, if not nil
-	runs    bool   // it is inside opRuns, which has set its pointers
-	abreast bool   // they go through the body together, as far as there are registers
+	count       *param // a slice, whose length counts, or an int
+	halfLength  bool   // half the length
+	arrays      []*array
+	masks       bool   // the lanes beyond the end are told apart other than by load and store
+	rows        bool   // it is inside opRows, and its arrays are rows
+	unrolled    int    // full rounds that a first loop takes together, if not 0
+	ahead       *array // what that loop prefetches, if not nil
+	runs        bool   // it is inside opRuns, which has set its pointers
+	interleaved bool   // they go through the body together, as far as there are registers
 }
 
 // A kernel is a primitive: a signature and its instructions.
 type kernel struct {
-	name     string
-	doc      string
-	params   []*param
-	args     int  // bytes of arguments and results
-	loose    bool // slices have lengths of their own
-	body     []*instr
-	into     *[]*instr // where instructions go
-	loop     *loop
-	lines    []line // of the opRows that is being described
-	uniforms []*value
-	special  string // "transpose" and "peak" are written per machine
+	name        string
+	doc         string
+	params      []*param
+	args        int  // bytes of arguments and results
+	ownLengths  bool // slices have lengths of their own
+	body        []*instr
+	into        *[]*instr // where instructions go
+	loop        *loop
+	lines       []line // of the opRows that is being described
+	uniforms    []*value
+	handwritten string // "transpose" and "peak" are written per machine
 }
 
 func (k *kernel) emit(in *instr) *value {
@@ -349,8 +349,8 @@ func (k *kernel) storeOf(slice string, upper bool, v *value) {
 
 // storePast is store past the caches, where the instruction set can: of full rounds, to addresses
 // that are multiples of 64.
-func (k *kernel) storePast(slice string, v *value) {
-	k.walk(slice, false).past = true
+func (k *kernel) storeStreaming(slice string, v *value) {
+	k.walk(slice, false).streaming = true
 	k.store(slice, v)
 }
 
@@ -387,7 +387,7 @@ func (k *kernel) each(count string, body func()) { k.over(&loop{count: k.param(c
 
 // stream is each for much data in memory and little to do: 4 rounds at a time, one slice prefetched.
 func (k *kernel) stream(count, ahead string, body func()) {
-	l := &loop{count: k.param(count), many: 4}
+	l := &loop{count: k.param(count), unrolled: 4}
 	k.over(l, func() {
 		l.ahead = k.walk(ahead, false)
 		body()
@@ -396,14 +396,14 @@ func (k *kernel) stream(count, ahead string, body func()) {
 
 // blocks is each where count is often a multiple of 64.
 func (k *kernel) blocks(count string, body func()) {
-	k.over(&loop{count: k.param(count), many: 4, abreast: true}, body)
+	k.over(&loop{count: k.param(count), unrolled: 4, interleaved: true}, body)
 }
 
 // pairs runs body over half the length of slice count, again for every run of that length in the
 // slice all. The other slices are as long as all; count starts anew with every run.
 func (k *kernel) pairs(count, all string, body func()) {
 	k.inside(&instr{op: opRuns, param: k.param(all)}, func() {
-		k.over(&loop{count: k.param(count), halves: true, runs: true}, body)
+		k.over(&loop{count: k.param(count), halfLength: true, runs: true}, body)
 	})
 }
 

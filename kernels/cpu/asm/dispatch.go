@@ -78,7 +78,7 @@ func (k *kernel) returns() bool { return k.params[len(k.params)-1].result }
 
 // sameLength cuts all slices to the length of the first, or panics.
 func (k *kernel) sameLength(s *strings.Builder) {
-	if k.loose {
+	if k.ownLengths {
 		return
 	}
 	var left, right []string

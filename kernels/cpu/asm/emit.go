@@ -30,7 +30,7 @@ type machine interface {
 	runs(e *emitter, in *instr, body func())
 	unlessEqual(e *emitter, a, b int, label string)
 	label(e *emitter, name string)
-	special(e *emitter)
+	handwritten(e *emitter)
 	leave(e *emitter)
 }
 
@@ -129,8 +129,8 @@ func attempt(m machine, k *kernel, group int, evicted []*value) (s string, ok bo
 	}()
 	e := &emitter{m: m, k: k, free: slices.Clone(m.registers()), group: group}
 	e.out.WriteString(comment(k, m.suffix()) + m.text(k, m.frame(k)) + "\n")
-	if k.special != "" {
-		m.special(e)
+	if k.handwritten != "" {
+		m.handwritten(e)
 		return e.out.String(), true
 	}
 	m.prologue(e)
@@ -231,7 +231,7 @@ func (e *emitter) loop(in *instr) {
 	e.m.loop(e, in.loop, func(rounds int) {
 		e.tail = rounds == 0
 		steps, parts := max(1, rounds), e.m.parts()
-		if in.loop.abreast && !e.tail {
+		if in.loop.interleaved && !e.tail {
 			steps, parts = 1, steps*parts
 		}
 		for e.round = range steps {

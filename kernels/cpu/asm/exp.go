@@ -98,7 +98,7 @@ var exps = []*kernel{
 // softmaxStep is a step of the online softmax. It takes the maxima of all rows before the first exponential: a
 // tree of 16 lanes is a long chain, and those of different rows do not wait for each other.
 func softmaxStep(suffix string) *kernel {
-	return loose(describe("softmaxStep"+suffix+"(z []float32, ldz int, o []float32, d int, state []float32, rows, cols int, scale float32)",
+	return ownLengths(describe("softmaxStep"+suffix+"(z []float32, ldz int, o []float32, d int, state []float32, rows, cols int, scale float32)",
 		`makes each of rows rows of cols scores z, ldz apart, exp(z*scale-top), top the maximum of
 z*scale and state[0]. The row of o, d long, and the sum state[1] so far are rescaled to it, and state[1]
 grows by the sum of z. state has 3 a row, the third for top; scale is positive`+alsoRounds(suffix, "z"), func(k *kernel) {
@@ -130,7 +130,7 @@ grows by the sum of z. state has 3 a row, the third for top; scale is positive`+
 
 // scoreGrad is the way back.
 func scoreGrad(suffix string) *kernel {
-	return loose(describe("scoreGrad"+suffix+"(z, dp []float32, ldz int, lse, delta []float32, rows, cols int, scale float32)",
+	return ownLengths(describe("scoreGrad"+suffix+"(z, dp []float32, ldz int, lse, delta []float32, rows, cols int, scale float32)",
 		`makes each of rows rows of cols scores z, ldz apart as those of dp, p = exp(z*scale-lse), and dp
 p*(dp-delta)*scale, with lse and delta of the row`+alsoRounds(suffix, "both"), func(k *kernel) {
 			k.rows([]line{k.apart("z", "ldz"), k.apart("dp", "ldz"), k.every(1, "lse"), k.every(1, "delta")}, func() {
@@ -162,7 +162,7 @@ func (k *kernel) storeAs(suffix, slice string, v *value) {
 	k.store(slice, v)
 }
 
-func loose(k *kernel) *kernel {
-	k.loose = true
+func ownLengths(k *kernel) *kernel {
+	k.ownLengths = true
 	return k
 }

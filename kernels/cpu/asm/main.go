@@ -42,12 +42,12 @@ func files() (map[string][]byte, error) {
 		"lanes_avx512_amd64.s": assembly(&x86{wide: true}, "AVX-512: 16 lanes in one register"),
 		"lanes_avx2_amd64.s":   assembly(&x86{}, "AVX2 and FMA: 16 lanes in two registers"),
 		"lanes_neon_arm64.s":   assembly(neon{}, "NEON: 16 lanes in four registers"),
-		"tile_avx512_amd64.s":  tilesX86(true),
-		"tile_avx2_amd64.s":    tilesX86(false),
+		"tile_avx512_amd64.s":  tilesAVX512(),
+		"tile_avx2_amd64.s":    tilesAVX2(),
 		"tile_neon_arm64.s":    tilesNEON(),
 		"quads_neon_arm64.s":   quadsNEON(),
-		"int8_avx512_amd64.s":  int8X86(true),
-		"int8_avx2_amd64.s":    int8X86(false),
+		"int8_avx512_amd64.s":  int8X86(namesAVX512, "AVX512", "AVX-512", 32, []int{8, 4, 2, 1}),
+		"int8_avx2_amd64.s":    int8X86(namesAVX2, "AVX2", "AVX2 and FMA", 16, []int{4, 2, 1}),
 		"int8_neon_arm64.s":    int8NEON(),
 	}
 	for name, src := range map[string]string{

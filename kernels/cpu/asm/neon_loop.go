@@ -63,19 +63,19 @@ func (m neon) loop(e *emitter, l *loop, body func(rounds int)) {
 			e.noted(fmt.Sprintf("%s: %d elements on", a.param.name, 16*rounds), "ADD $%d, %s", 16*rounds*a.param.elem(), e.base[a])
 		}
 	}
-	if l.many > 0 {
-		e.noted(fmt.Sprintf("%d full rounds?", l.many), "SUBS $%d, R22", 16*l.many)
+	if l.unrolled > 0 {
+		e.noted(fmt.Sprintf("%d full rounds?", l.unrolled), "SUBS $%d, R22", 16*l.unrolled)
 		e.line("BLT  rest%d", n)
 		m.label(e, fmt.Sprintf("many%d", n))
-		body(l.many)
-		for off := 0; l.ahead != nil && off < 16*l.many*l.ahead.param.elem(); off += 64 {
+		body(l.unrolled)
+		for off := 0; l.ahead != nil && off < 16*l.unrolled*l.ahead.param.elem(); off += 64 {
 			e.line("PRFM %d(%s), PLDL1KEEP", 4096+off, e.base[l.ahead])
 		}
-		advance(l.many)
-		e.line("SUBS $%d, R22", 16*l.many)
+		advance(l.unrolled)
+		e.line("SUBS $%d, R22", 16*l.unrolled)
 		e.line("BGE  many%d", n)
 		m.label(e, fmt.Sprintf("rest%d", n))
-		e.noted("a full round?", "ADDS $%d, R22", 16*(l.many-1))
+		e.noted("a full round?", "ADDS $%d, R22", 16*(l.unrolled-1))
 	} else {
 		e.noted("a full round?", "SUBS $16, R22")
 	}
@@ -135,7 +135,7 @@ func (m neon) pointers(e *emitter, l *loop) {
 		return
 	}
 	e.noted("elements left", "MOVD %s_len+%d(FP), R22", l.count.name, l.count.off+8)
-	if l.halves {
+	if l.halfLength {
 		e.noted("pairs", "LSR $1, R22")
 	}
 	for i, a := range l.arrays {

@@ -79,8 +79,8 @@ func (m neon) tree(e *emitter, d int, s []int, combine func(note string, a, b, d
 	})
 }
 
-func (m neon) special(e *emitter) {
-	if e.k.special == "peak" {
+func (m neon) handwritten(e *emitter) {
+	if e.k.handwritten == "peak" {
 		m.peak(e)
 	} else {
 		m.transpose(e)

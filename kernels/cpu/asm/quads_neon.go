@@ -25,10 +25,12 @@ func quadsNEON() []byte {
 	return []byte(t.String())
 }
 
-// zip is the instruction that joins the lower or upper halves of a and b in d.
-func zip(upper bool, a, b, d int) string {
-	name := map[bool]string{false: "VZIP1", true: "VZIP2"}[upper]
-	return fmt.Sprintf("%s V%d.D2, V%d.D2, V%d.D2", name, b, a, d)
+// zips are the instructions that join the lower and the upper halves of two registers.
+var zips = [2]string{"VZIP1", "VZIP2"}
+
+// zip returns the instruction that joins halves of a and b in d: the lower ones for 0, the upper ones for 1.
+func zip(upper, a, b, d int) string {
+	return fmt.Sprintf("%s V%d.D2, V%d.D2, V%d.D2", zips[upper], b, a, d)
 }
 
 func (t *tiler) quads() {
@@ -45,7 +47,7 @@ func (t *tiler) quads() {
 		t.line("VLD1 (R5), [V18.S4, V19.S4]")
 		t.line("ADD  $128, R5")
 		for j := range 4 {
-			t.line("%s", zip(j%2 == 1, 16+j/2, 18+j/2, 4*p+j))
+			t.line("%s", zip(j%2, 16+j/2, 18+j/2, 4*p+j))
 		}
 	}
 	t.line("MOVD R1, R6")
@@ -66,8 +68,8 @@ func (t *tiler) quads() {
 	t.line("MOVD R0, R5")
 	for p := range pairs {
 		for r := range 2 {
-			t.noted(fmt.Sprintf("row %d", 2*p+r), "%s", zip(r == 1, 4*p, 4*p+1, 16))
-			t.line("%s", zip(r == 1, 4*p+2, 4*p+3, 17))
+			t.noted(fmt.Sprintf("row %d", 2*p+r), "%s", zip(r, 4*p, 4*p+1, 16))
+			t.line("%s", zip(r, 4*p+2, 4*p+3, 17))
 			t.line("VST1 [V16.S4, V17.S4], (R5)")
 			t.line("ADD  $128, R5")
 		}

@@ -59,7 +59,7 @@ var rows = []*kernel{
 			k.store("dx", k.add(k.load("dx"), t))
 		})
 	}),
-	loose(describe("rotateRuns(y, x, cs []float32, sign float32)", `turns the pairs (x[j], x[j+d/2]) of every run of d elements of x, d the length of cs, by
+	ownLengths(describe("rotateRuns(y, x, cs []float32, sign float32)", `turns the pairs (x[j], x[j+d/2]) of every run of d elements of x, d the length of cs, by
 the angles of cs, the sines times sign: 1, or -1 to rotate back. y may be x`, func(k *kernel) {
 		k.pairs("cs", "x", func() {
 			k.fetch("x", ahead)

@@ -1,8 +1,6 @@
 package main
 
-import (
-	"fmt"
-)
+import "fmt"
 
 // Tiles for panels of int8 weights, written apart from the others since a row of scales comes in every
 // int8Run steps. A weight is widened to float32(q)*scale, rounded, and then multiplied as any f32.
@@ -42,33 +40,21 @@ const int8X86Notes = `//
 // between rows of C. CX steps left of a run, R15 of all after it.
 `
 
-func int8X86(wide bool) []byte {
-	tile := func(t *tiler) { (&tileX86{t, wide}).int8() }
-	widen := func(t *tiler) { (&tileX86{t, wide}).widenInt8() }
-	if wide {
-		return int8File("AVX512", "AVX-512", int8X86Notes, 32, []int{8, 4, 2, 1}, tile, widen)
-	}
-	return int8File("AVX2", "AVX2 and FMA", int8X86Notes, 16, []int{4, 2, 1}, tile, widen)
-}
-
-// scale is the registers of a row of scales.
-func (t *tileX86) scale() (lo, hi string) {
-	if t.wide {
-		return "Z27", "Z28"
-	}
-	return "Y11", "Y12"
+// int8X86 returns the assembly file of the int8 tiles of names, which are those of the instruction set called name.
+func int8X86(names *isaNames, suffix, name string, cols int, rows []int) []byte {
+	return int8File(suffix, name, int8X86Notes, cols, rows,
+		func(t *tiler) { (&tileX86{t, names}).int8() }, func(t *tiler) { (&tileX86{t, names}).widenInt8() })
 }
 
 // widened leaves 2 registers of B, from off bytes on, in lo and hi.
 func (t *tileX86) widened(off int) {
-	one := t.bytes() / 4 // bytes of B for a register
-	slo, shi := t.scale()
-	t.line("VPMOVSXBD %s, %s", indexed(off, "BX", 0, "", ""), t.lo())
-	t.line("VPMOVSXBD %s, %s", indexed(off+one, "BX", 0, "", ""), t.hi())
-	t.line("VCVTDQ2PS %s, %[1]s", t.lo())
-	t.line("VCVTDQ2PS %s, %[1]s", t.hi())
-	t.line("VMULPS %s, %s, %[2]s", slo, t.lo())
-	t.line("VMULPS %s, %s, %[2]s", shi, t.hi())
+	one := t.bytes / 4 // bytes of B for a register
+	t.line("VPMOVSXBD %s, %s", indexed(off, "BX", 0, "", ""), t.lo)
+	t.line("VPMOVSXBD %s, %s", indexed(off+one, "BX", 0, "", ""), t.hi)
+	t.line("VCVTDQ2PS %s, %[1]s", t.lo)
+	t.line("VCVTDQ2PS %s, %[1]s", t.hi)
+	t.line("VMULPS %s, %s, %[2]s", t.scaleLo, t.lo)
+	t.line("VMULPS %s, %s, %[2]s", t.scaleHi, t.hi)
 }
 
 // run takes the steps of the next run from R15 to CX.
@@ -81,9 +67,8 @@ func (t *tileX86) run() {
 }
 
 func (t *tileX86) scalesAt(off int) {
-	lo, hi := t.scale()
-	t.noted("scales", "VMOVUPS %s, %s", indexed(off, "R12", 0, "", ""), lo)
-	t.line("VMOVUPS %s, %s", indexed(off+t.bytes(), "R12", 0, "", ""), hi)
+	t.noted("scales", "VMOVUPS %s, %s", indexed(off, "R12", 0, "", ""), t.scaleLo)
+	t.line("VMOVUPS %s, %s", indexed(off+t.bytes, "R12", 0, "", ""), t.scaleHi)
 }
 
 func (t *tileX86) int8() {
@@ -144,11 +129,11 @@ func (t *tileX86) widenInt8() {
 	t.line("MOVQ k+24(FP), R15")
 	t.run()
 	t.label("step")
-	for j := 0; j < 128; j += 2 * t.bytes() {
+	for j := 0; j < 128; j += 2 * t.bytes {
 		t.scalesAt(j)
 		t.widened(j / 4)
-		t.line("VMOVUPS %s, %s", t.lo(), indexed(j, "DI", 0, "", ""))
-		t.line("VMOVUPS %s, %s", t.hi(), indexed(j+t.bytes(), "DI", 0, "", ""))
+		t.line("VMOVUPS %s, %s", t.lo, indexed(j, "DI", 0, "", ""))
+		t.line("VMOVUPS %s, %s", t.hi, indexed(j+t.bytes, "DI", 0, "", ""))
 	}
 	t.line("ADDQ $32, BX")
 	t.line("ADDQ $128, DI")

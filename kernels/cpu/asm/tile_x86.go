@@ -1,12 +1,34 @@
 package main
 
-import "fmt"
+import (
+	"fmt"
+	"math/bits"
+)
 
-// tileX86 writes tiles for AVX-512, of 32 columns with masks for the last ones, or for AVX2, of 16.
+// A tileX86 writes the tiles of AVX-512, 32 columns with masks for the last ones, or those of AVX2, 16 columns.
 type tileX86 struct {
 	*tiler
-	wide bool
+	*isaNames
 }
+
+// isaNames are the registers and instructions of tiles that AVX-512 and AVX2 name differently.
+type isaNames struct {
+	wide             bool   // AVX-512
+	letter           string // of a register
+	bytes            int    // of a register
+	lo, hi           string // a row of B
+	one              string // an element of A, in all lanes
+	upper            string // the mask of the upper half of a word
+	scaleLo, scaleHi string // a row of scales of int8 weights
+	xor, and         string
+}
+
+var (
+	namesAVX512 = &isaNames{wide: true, letter: "Z", bytes: 64, lo: "Z30", hi: "Z31", one: "Z29", upper: "Z28",
+		scaleLo: "Z27", scaleHi: "Z28", xor: "VPXORD", and: "VPANDD"}
+	namesAVX2 = &isaNames{letter: "Y", bytes: 32, lo: "Y13", hi: "Y14", one: "Y15", upper: "Y12",
+		scaleLo: "Y11", scaleHi: "Y12", xor: "VXORPS", and: "VPAND"}
+)
 
 const tileX86Notes = `//
 // AX tile, DI C, SI, R8…R10 rows 0, 3, 6, 9 of A and DX the bytes between rows; or SI columns of A and
@@ -15,34 +37,19 @@ const tileX86Notes = `//
 // last register but three masks the upper half of a word.
 `
 
-func tilesX86(wide bool) []byte {
-	body := func(t *tiler) { (&tileX86{t, wide}).body() }
-	if wide {
-		notes := tileX86Notes + "// K1 and K2 mask the columns from t.n on: in C and bias always, in B with mode ragged.\n"
-		return tileFile("AVX512", "AVX-512", notes, 32, []int{12, 8, 4, 2, 1}, body)
-	}
-	return tileFile("AVX2", "AVX2 and FMA", tileX86Notes, 16, []int{6, 4, 2, 1}, body)
+// tilesAVX512 returns the assembly file of the tiles for AVX-512.
+func tilesAVX512() []byte {
+	notes := tileX86Notes + "// K1 and K2 mask the columns from t.n on: in C and bias always, in B with mode ragged.\n"
+	return tileFile("AVX512", "AVX-512", notes, 32, []int{12, 8, 4, 2, 1}, func(t *tiler) { (&tileX86{t, namesAVX512}).body() })
 }
 
-func (t *tileX86) reg(r int) string {
-	if t.wide {
-		return fmt.Sprintf("Z%d", r)
-	}
-	return fmt.Sprintf("Y%d", r)
+// tilesAVX2 returns the assembly file of the tiles for AVX2.
+func tilesAVX2() []byte {
+	return tileFile("AVX2", "AVX2 and FMA", tileX86Notes, 16, []int{6, 4, 2, 1}, func(t *tiler) { (&tileX86{t, namesAVX2}).body() })
 }
 
-// bytes of a register; lo and hi are those of a row of B, one that of the element of A, upper that of
-// the mask.
-func (t *tileX86) bytes() int { return map[bool]int{true: 64, false: 32}[t.wide] }
-func (t *tileX86) lo() string { return t.reg(map[bool]int{true: 30, false: 13}[t.wide]) }
-func (t *tileX86) hi() string { return t.reg(map[bool]int{true: 31, false: 14}[t.wide]) }
-func (t *tileX86) one() string {
-	return t.reg(map[bool]int{true: 29, false: 15}[t.wide])
-}
-
-func (t *tileX86) upper() string {
-	return t.reg(map[bool]int{true: 28, false: 12}[t.wide])
-}
+// reg returns the name of register r.
+func (t *tileX86) reg(r int) string { return fmt.Sprintf("%s%d", t.letter, r) }
 
 // acc is the registers of a row.
 func (t *tileX86) acc(r int) (lo, hi string) { return t.reg(2 * r), t.reg(2*r + 1) }
@@ -58,7 +65,7 @@ func (t *tileX86) load(addr, lo, hi string, masked bool) {
 		return
 	}
 	t.line("VMOVUPS (%s), %s", addr, lo)
-	t.line("VMOVUPS %d(%s), %s", t.bytes(), addr, hi)
+	t.line("VMOVUPS %d(%s), %s", t.bytes, addr, hi)
 }
 
 func (t *tileX86) store(addr, lo, hi string) {
@@ -68,7 +75,7 @@ func (t *tileX86) store(addr, lo, hi string) {
 		return
 	}
 	t.line("VMOVUPS %s, (%s)", lo, addr)
-	t.line("VMOVUPS %s, %d(%s)", hi, t.bytes(), addr)
+	t.line("VMOVUPS %s, %d(%s)", hi, t.bytes, addr)
 }
 
 // short skips what follows in a tile of few steps, whose C is near.
@@ -80,7 +87,7 @@ func (t *tileX86) short() {
 func (t *tileX86) fetch(n int, note string) {
 	for r := range n {
 		t.note = fmt.Sprintf(note, r)
-		for off := 0; off < 2*t.bytes(); off += 64 {
+		for off := 0; off < 2*t.bytes; off += 64 {
 			t.line("PREFETCHT0 %s", indexed(off, "R14", 0, "", ""))
 		}
 		t.line("ADDQ R13, R14")
@@ -94,7 +101,7 @@ func (t *tileX86) begin() {
 	for r := range t.rows {
 		lo, hi := t.acc(r)
 		for _, v := range []string{lo, hi} {
-			t.line("%s %s, %s, %s", map[bool]string{true: "VPXORD", false: "VXORPS"}[t.wide], v, v, v)
+			t.line("%s %s, %s, %s", t.xor, v, v, v)
 		}
 	}
 	if t.rows > 4 {
@@ -122,7 +129,7 @@ func (t *tileX86) body() {
 	t.arguments()
 	t.begin()
 	t.line("MOVQ R12, R14")
-	t.noted(fmt.Sprintf("%d rows of B ahead", t.ahead()), "SHLQ $%d, R14", map[int]int{32: 5, 64: 6}[t.ahead()])
+	t.noted(fmt.Sprintf("%d rows of B ahead", t.ahead()), "SHLQ $%d, R14", bits.TrailingZeros(uint(t.ahead())))
 	t.line("MOVQ mode+40(FP), DX")
 	t.noted("no steps?", "TESTQ CX, CX")
 	t.line("JZ   bias")
@@ -132,7 +139,7 @@ func (t *tileX86) body() {
 		t.line("JEQ  ragged")
 		kinds = append(kinds, "ragged")
 	}
-	if t.skinny() {
+	if t.smallM() {
 		t.noted("is B pairs of bf16?", "CMPQ DX, $const_paired")
 		t.line("JEQ  pairs")
 		kinds = append(kinds, "pairs")
@@ -151,13 +158,13 @@ func (t *tileX86) body() {
 	t.finish()
 }
 
-// skinny tiles also take B as pairs of bf16 beside an A of f32: with few rows the cost of widening is
+// smallM tiles also take B as pairs of bf16 beside an A of f32: with few rows the cost of widening is
 // less than that of memory.
-func (t *tileX86) skinny() bool { return t.rows <= 8 }
+func (t *tileX86) smallM() bool { return t.rows <= 8 }
 
 // ahead is how many rows of B are prefetched: more where memory is all that a tile waits for.
 func (t *tileX86) ahead() int {
-	if t.skinny() {
+	if t.smallM() {
 		return 64
 	}
 	return 32
@@ -206,8 +213,8 @@ func (t *tileX86) loop(name string, cols bool) {
 	least := 1 // steps that are taken together
 	if kind == "pairs" {
 		least = 2
-		t.noted("the upper halves", "%s", t.ones(t.upper()))
-		t.line("VPSLLD $16, %s, %s", t.upper(), t.upper())
+		t.noted("the upper halves", "%s", t.ones(t.upper))
+		t.line("VPSLLD $16, %s, %s", t.upper, t.upper)
 	}
 	next := func(n int) {
 		if cols {
@@ -267,7 +274,7 @@ func indexed(disp int, base string, u int, one, three string) string {
 
 // step is step u of a round.
 func (t *tileX86) step(kind string, cols bool, u int) {
-	lo, hi := t.lo(), t.hi()
+	lo, hi := t.lo, t.hi
 	row := u
 	if kind == "pairs" {
 		row = u / 2
@@ -276,24 +283,23 @@ func (t *tileX86) step(kind string, cols bool, u int) {
 	t.note = fmt.Sprintf("step %d: a row of B", u)
 	switch {
 	case kind == "pairs" && u%2 == 0:
-		and := map[bool]string{true: "VPANDD", false: "VPAND"}[t.wide]
-		t.line("%s %s, %s, %s", and, b(0), t.upper(), lo)
-		t.line("%s %s, %s, %s", and, b(t.bytes()), t.upper(), hi)
+		t.line("%s %s, %s, %s", t.and, b(0), t.upper, lo)
+		t.line("%s %s, %s, %s", t.and, b(t.bytes), t.upper, hi)
 	case kind == "pairs" && t.wide:
 		t.line("VPSLLD $16, %s, %s", b(0), lo)
-		t.line("VPSLLD $16, %s, %s", b(t.bytes()), hi)
+		t.line("VPSLLD $16, %s, %s", b(t.bytes), hi)
 	case kind == "ragged":
 		t.line("VMOVUPS.Z %s, K1, %s", b(0), lo)
 		t.line("VMOVUPS.Z %s, K2, %s", b(64), hi)
 	default:
 		t.line("VMOVUPS %s, %s", b(0), lo)
-		t.line("VMOVUPS %s, %s", b(t.bytes()), hi)
+		t.line("VMOVUPS %s, %s", b(t.bytes), hi)
 	}
 	if kind == "pairs" && u%2 == 1 && !t.wide {
 		t.line("VPSLLD $16, %s, %s", lo, lo)
 		t.line("VPSLLD $16, %s, %s", hi, hi)
 	}
-	for off := 0; kind != "ragged" && (kind != "pairs" || u%2 == 0) && off < 2*t.bytes(); off += 64 {
+	for off := 0; kind != "ragged" && (kind != "pairs" || u%2 == 0) && off < 2*t.bytes; off += 64 {
 		t.line("PREFETCHT0 %s(R14*1)", indexed(128*row+off, "BX", 0, "", "")) // rows of a panel are 128 bytes apart
 	}
 	t.multiply(cols, u, kind == "dots")
@@ -308,14 +314,14 @@ func (t *tileX86) multiply(cols bool, u int, dots bool) {
 			addr = indexed(4*u, t.bases()[r/3], r%3, "DX", "")
 		}
 		lo, hi := t.acc(r)
-		t.noted(fmt.Sprintf("row %d", r), "VBROADCASTSS %s, %s", addr, t.one())
+		t.noted(fmt.Sprintf("row %d", r), "VBROADCASTSS %s, %s", addr, t.one)
 		if dots {
-			t.line("%s", dot(t.lo(), t.one(), lo))
-			t.line("%s", dot(t.hi(), t.one(), hi))
+			t.line("%s", dot(t.lo, t.one, lo))
+			t.line("%s", dot(t.hi, t.one, hi))
 			continue
 		}
-		t.line("VFMADD231PS %s, %s, %s", t.lo(), t.one(), lo)
-		t.line("VFMADD231PS %s, %s, %s", t.hi(), t.one(), hi)
+		t.line("VFMADD231PS %s, %s, %s", t.lo, t.one, lo)
+		t.line("VFMADD231PS %s, %s, %s", t.hi, t.one, hi)
 	}
 }
 
@@ -353,11 +359,11 @@ func (t *tileX86) finish() {
 	t.line("MOVQ bias+32(FP), R14")
 	t.noted("is there a bias?", "TESTQ R14, R14")
 	t.line("JZ   add")
-	t.load("R14", t.lo(), t.hi(), true)
+	t.load("R14", t.lo, t.hi, true)
 	for r := range t.rows {
 		lo, hi := t.acc(r)
-		t.line("VADDPS %s, %s, %s", t.lo(), lo, lo)
-		t.line("VADDPS %s, %s, %s", t.hi(), hi, hi)
+		t.line("VADDPS %s, %s, %s", t.lo, lo, lo)
+		t.line("VADDPS %s, %s, %s", t.hi, hi, hi)
 	}
 	t.label("add")
 	t.noted("is C added?", "CMPB tile_add(AX), $0")
@@ -366,9 +372,9 @@ func (t *tileX86) finish() {
 	for r := range t.rows {
 		lo, hi := t.acc(r)
 		t.note = fmt.Sprintf("row %d", r)
-		t.load("R14", t.lo(), t.hi(), true)
-		t.line("VADDPS %s, %s, %s", t.lo(), lo, lo)
-		t.line("VADDPS %s, %s, %s", t.hi(), hi, hi)
+		t.load("R14", t.lo, t.hi, true)
+		t.line("VADDPS %s, %s, %s", t.lo, lo, lo)
+		t.line("VADDPS %s, %s, %s", t.hi, hi, hi)
 		t.line("ADDQ R13, R14")
 	}
 	t.label("store")

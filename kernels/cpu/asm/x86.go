@@ -78,14 +78,14 @@ func (m *x86) frame(k *kernel) int {
 	if m.wide {
 		return 0
 	}
-	return halfBytes * len(k.halves())
+	return halfBytes * len(k.halfSlices())
 }
 
 // halfBytes is room for the tail of one slice of bf16.
 const halfBytes = 32
 
-// halves are the slices of bf16.
-func (k *kernel) halves() (list []*param) {
+// halfSlices returns the slices of bf16.
+func (k *kernel) halfSlices() (list []*param) {
 	for _, p := range k.params {
 		if p.elem() == 2 {
 			list = append(list, p)
@@ -96,7 +96,7 @@ func (k *kernel) halves() (list []*param) {
 
 // halfTail is where part p of the tail of a slice of bf16 lies in the frame.
 func (m *x86) halfTail(k *kernel, a *param, p int) string {
-	return fmt.Sprintf("tail-%d(SP)", m.frame(k)-halfBytes*slices.Index(k.halves(), a)-16*p)
+	return fmt.Sprintf("tail-%d(SP)", m.frame(k)-halfBytes*slices.Index(k.halfSlices(), a)-16*p)
 }
 
 func (m *x86) header() string {
@@ -190,173 +190,4 @@ func at(off int, base string) string {
 		return "(" + base + ")"
 	}
 	return fmt.Sprintf("%d(%s)", off, base)
-}
-
-// simple are the operations that are one instruction: the operands follow in the assembler's order.
-var simple = map[op]string{opAdd: "VADDPS", opSub: "VSUBPS", opMul: "VMULPS", opDiv: "VDIVPS", opMax: "VMAXPS"}
-
-func (m *x86) part(e *emitter, in *instr, p, d int, s []int) {
-	r := make([]string, len(s))
-	for i := range s {
-		r[i] = m.reg(s[i])
-	}
-	dst := ""
-	if d >= 0 {
-		dst = m.reg(d)
-	}
-	pick := func(wide, narrow string) string {
-		if m.wide {
-			return wide
-		}
-		return narrow
-	}
-	switch in.op {
-	case opAdd, opSub, opMul, opDiv, opMax:
-		e.line("%s %s, %s, %s", simple[in.op], r[1], r[0], dst)
-	case opRaise: // the bound is the first operand of the comparison, so that a NaN passes
-		e.line("VMAXPS %s, %s, %s", r[0], r[1], dst)
-	case opLower:
-		e.line("VMINPS %s, %s, %s", r[0], r[1], dst)
-	case opAddInt:
-		e.line("VPADDD %s, %s, %s", r[1], r[0], dst)
-	case opSubInt:
-		e.line("VPSUBD %s, %s, %s", r[1], r[0], dst)
-	case opAnd:
-		e.line("%s %s, %s, %s", pick("VPANDD", "VPAND"), r[1], r[0], dst)
-	case opOr:
-		e.line("%s %s, %s, %s", pick("VPORD", "VPOR"), r[1], r[0], dst)
-	case opXor:
-		e.line("%s %s, %s, %s", pick("VPXORD", "VPXOR"), r[1], r[0], dst)
-	case opSqrt:
-		e.line("VSQRTPS %s, %s", r[0], dst)
-	case opNearest:
-		e.line("%s $8, %s, %s", pick("VRNDSCALEPS", "VROUNDPS"), r[0], dst)
-	case opShiftLeft:
-		e.line("VPSLLD $%d, %s, %s", in.imm, r[0], dst)
-	case opShiftRight:
-		e.line("VPSRLD $%d, %s, %s", in.imm, r[0], dst)
-	case opFMA, opFNMA:
-		m.fused(e, in.op, d, s)
-	case opScale2:
-		m.scale2(e, d, s)
-	case opIfNaN:
-		if m.wide {
-			e.line("VCMPPS $3, %s, %s, K2", r[0], r[0])
-			e.line("VBLENDMPS %s, %s, K2, %s", r[1], r[2], dst)
-			return
-		}
-		e.scratch(1, func(t []int) {
-			e.line("VCMPPS $3, %s, %s, Y%d", r[0], r[0], t[0])
-			e.line("VBLENDVPS Y%d, %s, %s, %s", t[0], r[1], r[2], dst)
-		})
-	case opNonzero:
-		if m.wide {
-			e.line("VCMPPS $4, %s, %s, K2", r[2], r[1])
-			e.line("VMOVAPS.Z %s, K2, %s", r[0], dst)
-			return
-		}
-		e.scratch(1, func(t []int) {
-			e.line("VCMPPS $4, %s, %s, Y%d", r[2], r[1], t[0])
-			e.line("VANDPS Y%d, %s, %s", t[0], r[0], dst)
-		})
-	case opPresent:
-		if m.wide {
-			e.line("VBLENDMPS %s, %s, K1, %s", r[0], r[1], dst)
-			return
-		}
-		e.scratch(1, func(t []int) {
-			m.mask(e, p, t[0])
-			e.line("VBLENDVPS Y%d, %s, %s, %s", t[0], r[0], r[1], dst)
-		})
-	case opSumTo:
-		switch {
-		case !e.tail:
-			e.line("VADDPS %s, %s, %s", r[1], r[0], r[0])
-		case m.wide:
-			e.line("VADDPS %s, %s, K1, %s", r[1], r[0], r[0])
-		default:
-			e.scratch(1, func(t []int) {
-				m.mask(e, p, t[0])
-				e.line("VANDPS %s, Y%d, Y%d", r[1], t[0], t[0])
-				e.line("VADDPS Y%d, %s, %s", t[0], r[0], r[0])
-			})
-		}
-	case opMaxTo:
-		e.line("VMAXPS %s, %s, %s", r[1], r[0], r[0])
-	case opNaNTo:
-		if m.wide {
-			e.line("VCMPPS $3, %s, %s, K2", r[1], r[1])
-			e.line("VMOVAPS %s, K2, %s", r[1], r[0])
-			return
-		}
-		e.scratch(1, func(t []int) {
-			e.line("VCMPPS $3, %s, %s, Y%d", r[1], r[1], t[0])
-			e.line("VBLENDVPS Y%d, %s, %s, %s", t[0], r[1], r[0], r[0])
-		})
-	case opSquareTo:
-		e.scratch(2, func(t []int) {
-			low, high := m.reg(t[0]), m.reg(t[1])
-			if m.wide {
-				e.line("VEXTRACTF64X4 $1, Z%d, Y%d", s[1], t[1])
-				e.line("VCVTPS2PD Y%d, %s", s[1], low)
-				e.line("VCVTPS2PD Y%d, %s", t[1], high)
-			} else {
-				e.line("VEXTRACTF128 $1, Y%d, X%d", s[1], t[1])
-				e.line("VCVTPS2PD X%d, %s", s[1], low)
-				e.line("VCVTPS2PD X%d, %s", t[1], high)
-			}
-			acc := in.src[0].regs[2*p:]
-			e.noted("the product is exact", "VFMADD231PD %s, %s, %s", low, low, m.reg(acc[0]))
-			e.line("VFMADD231PD %s, %s, %s", high, high, m.reg(acc[1]))
-		})
-	default:
-		panic(fmt.Sprintf("operation %d on %s", in.op, m.suffix()))
-	}
-}
-
-// fused picks the form of the fused multiply-add that overwrites an operand whose register is the
-// result's, else copies one.
-func (m *x86) fused(e *emitter, o op, d int, s []int) {
-	name := "VFMADD"
-	if o == opFNMA {
-		name = "VFNMADD"
-	}
-	a, b, c := s[0], s[1], s[2]
-	switch {
-	case d == c:
-		e.line("%s231PS %s, %s, %s", name, m.reg(a), m.reg(b), m.reg(d))
-	case d == b:
-		e.line("%s213PS %s, %s, %s", name, m.reg(c), m.reg(a), m.reg(d))
-	default:
-		if d != a {
-			note := e.note
-			e.note = ""
-			m.copy(e, d, a)
-			e.note = note
-		}
-		e.line("%s213PS %s, %s, %s", name, m.reg(c), m.reg(b), m.reg(d))
-	}
-}
-
-// scale2 is a*2^n. AVX2 multiplies by two powers, each a normal number for |n| ≤ 150: only the
-// second product can leave the range of f32 and is rounded.
-func (m *x86) scale2(e *emitter, d int, s []int) {
-	if m.wide {
-		e.line("VSCALEFPS %s, %s, %s", m.reg(s[1]), m.reg(s[0]), m.reg(d))
-		return
-	}
-	e.scratch(2, func(t []int) {
-		one := m.reg(s[2])
-		u, v := m.reg(t[0]), m.reg(t[1])
-		note := e.note
-		e.noted("n", "VCVTPS2DQ %s, %s", m.reg(s[1]), u)
-		e.noted("half of it", "VPSRAD $1, %s, %s", u, v)
-		e.noted("the other half", "VPSUBD %s, %s, %s", v, u, u)
-		e.noted("onto the exponent of 1", "VPSLLD $23, %s, %s", v, v)
-		e.line("VPSLLD $23, %s, %s", u, u)
-		e.line("VPADDD %s, %s, %s", one, v, v)
-		e.line("VPADDD %s, %s, %s", one, u, u)
-		e.line("VMULPS %s, %s, %s", v, m.reg(s[0]), m.reg(d))
-		e.noted(note, "VMULPS %s, %s, %s", u, m.reg(d), m.reg(d))
-	})
 }

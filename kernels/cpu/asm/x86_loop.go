@@ -15,7 +15,7 @@ func (m *x86) memory(e *emitter, in *instr, group, regs []int) {
 			m.masked(e, in.op, p, r, full)
 		case in.array.param.elem() == 4 && in.op == opStore:
 			move := "VMOVUPS"
-			if in.array.past && !e.tail {
+			if in.array.streaming && !e.tail {
 				move = "VMOVNTPS"
 			}
 			e.line("%s %s, %s%s", move, m.reg(r), mask, full)
@@ -98,19 +98,19 @@ func (m *x86) loop(e *emitter, l *loop, body func(rounds int)) {
 	e.labels++
 	n := e.labels
 	e.noted("elements done", "XORL AX, AX")
-	if l.many > 0 {
-		e.noted(fmt.Sprintf("%d full rounds?", l.many), "SUBQ $%d, CX", 16*l.many)
+	if l.unrolled > 0 {
+		e.noted(fmt.Sprintf("%d full rounds?", l.unrolled), "SUBQ $%d, CX", 16*l.unrolled)
 		e.line("JLT  rest%d", n)
 		m.label(e, fmt.Sprintf("many%d", n))
-		body(l.many)
-		for off := 0; l.ahead != nil && off < 16*l.many*l.ahead.param.elem(); off += 64 {
+		body(l.unrolled)
+		for off := 0; l.ahead != nil && off < 16*l.unrolled*l.ahead.param.elem(); off += 64 {
 			e.line("PREFETCHT0 %d(%s)(AX*%d)", 4096+off, e.base[l.ahead], l.ahead.param.elem())
 		}
-		e.line("ADDQ $%d, AX", 16*l.many)
-		e.line("SUBQ $%d, CX", 16*l.many)
+		e.line("ADDQ $%d, AX", 16*l.unrolled)
+		e.line("SUBQ $%d, CX", 16*l.unrolled)
 		e.line("JGE  many%d", n)
 		m.label(e, fmt.Sprintf("rest%d", n))
-		e.noted("a full round?", "ADDQ $%d, CX", 16*(l.many-1))
+		e.noted("a full round?", "ADDQ $%d, CX", 16*(l.unrolled-1))
 	} else {
 		e.noted("a full round?", "SUBQ $16, CX")
 	}
@@ -169,7 +169,7 @@ func (m *x86) pointers(e *emitter, l *loop) {
 		e.base[a] = name[a.param]
 	}
 	e.noted("elements left", "MOVQ %s_len+%d(FP), CX", l.count.name, l.count.off+8)
-	if l.halves {
+	if l.halfLength {
 		e.noted("pairs", "SHRQ $1, CX")
 	}
 	used := len(name)

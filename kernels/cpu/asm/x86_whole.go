@@ -94,8 +94,8 @@ func (m *x86) tree64(e *emitter, d int, s []int) {
 	})
 }
 
-func (m *x86) special(e *emitter) {
-	if e.k.special == "peak" {
+func (m *x86) handwritten(e *emitter) {
+	if e.k.handwritten == "peak" {
 		m.peak(e)
 	} else {
 		m.transpose(e)
