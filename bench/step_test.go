@@ -168,7 +168,7 @@ func BenchmarkLongContext(b *testing.B) {
 			if _, err := on.Step(context.Background(), text, minus); err != nil {
 				b.Fatal(err)
 			}
-			packs, scratch := paper.HostMemory(k, dry)
+			packs, scratch := paper.HostMemory(k, dry.Weights())
 			planned := model.Total(w.Memory()) + on.Bytes() + packs.Bytes + scratch.Bytes
 			d, err := model.NewTrainingDecoder(k, w, room, model.RecomputeActivations)
 			if err != nil {

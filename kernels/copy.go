@@ -9,12 +9,12 @@ import (
 )
 
 // pieceElements is how many numbers the host holds when a matrix passes through it.
-const pieceElements = 1 << 17
+const chunkElements = 1 << 17
 
 // Pieces are the rows of a matrix from, to, some at a time, so that large matrices pass through a small buffer of the host's.
-func Pieces(rows, cols int) iter.Seq2[int, int] {
+func RowChunks(rows, cols int) iter.Seq2[int, int] {
 	return func(yield func(int, int) bool) {
-		n := pieceRows(cols)
+		n := chunkRows(cols)
 		for at := 0; at < rows; at += n {
 			if !yield(at, min(at+n, rows)) {
 				return
@@ -23,7 +23,7 @@ func Pieces(rows, cols int) iter.Seq2[int, int] {
 	}
 }
 
-func pieceRows(cols int) int { return max(pieceElements/max(cols, 1), 1) }
+func chunkRows(cols int) int { return max(chunkElements/max(cols, 1), 1) }
 
 // Upload converts src to dst.Type and writes it; dst is contiguous and holds len(src) elements.
 func Upload[T tensor.Float](b Backend, dst tensor.Mat, src []T) {
@@ -42,14 +42,14 @@ func UploadInt8[T tensor.Float](b Backend, dst tensor.Mat, src []T) {
 	if dst.Len() == 0 {
 		return
 	}
-	rows := min(pieceRows(dst.Cols), dst.Rows)
+	rows := min(chunkRows(dst.Cols), dst.Rows)
 	staging, err := b.Alloc("staging", tensor.Bytes(tensor.F32, rows, dst.Cols))
 	if err != nil {
 		panic(&Fault{fmt.Errorf("quantising weights: %w", err)})
 	}
 	defer staging.Free()
 	m := staging.New(tensor.F32, rows, dst.Cols)
-	for from, to := range Pieces(dst.Rows, dst.Cols) {
+	for from, to := range RowChunks(dst.Rows, dst.Cols) {
 		Upload(b, m.Slice(0, to-from), src[from*dst.Cols:to*dst.Cols])
 		b.Quantize(dst.Slice(from, to), m.Slice(0, to-from))
 	}

@@ -28,7 +28,7 @@ type Cache struct {
 // logits for samples of up to logitRows rows at a time.
 func NewCache(b kernels.Backend, w *Weights, slots, rows, logitRows int) (*Cache, error) {
 	c := &Cache{d: &Decoder{B: b, W: w}, rows: rows, logitRows: logitRows}
-	plan := tensor.NewArena("plan", 1<<60, nil, 0, nil)
+	plan := tensor.PlanArena()
 	cs := c.carve(plan, rows)
 	mark := plan.Mark()
 	c.block(plan, cs, rows, rows)

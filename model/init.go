@@ -35,7 +35,7 @@ func (w *Weights) Initialize(b kernels.Backend, seed uint64, in Init) {
 		case Norm:
 			mean = 1
 		}
-		for from, to := range kernels.Pieces(p.Rows, p.Cols) {
+		for from, to := range kernels.RowChunks(p.Rows, p.Cols) {
 			n := (to - from) * p.Cols
 			v = slices.Grow(v[:0], n)[:n]
 			for j := range v {

@@ -3,7 +3,7 @@ package model
 import (
 	"slices"
 
-	"spell/kernels/tally"
+	"spell/kernels"
 	"spell/tensor"
 )
 
@@ -58,7 +58,7 @@ func (w *Weights) Memory() []MemoryItem {
 // Memory lists the scratch of the decoder. It runs the decoder's allocations on an arena without
 // memory.
 func (d *Decoder) Memory() []MemoryItem {
-	a := tensor.NewArena("plan", 1<<60, nil, 0, nil)
+	a := tensor.PlanArena()
 	n, m := d.limits.Shared, d.limits.Batch
 	var items []MemoryItem
 	at := 0
@@ -138,11 +138,11 @@ func (c *Cache) Memory() []MemoryItem {
 	}
 }
 
-// HostMemory returns what the backend allocates outside its arenas for the work t counted: packed
-// copies of the matrices of w that products read, and kernel scratch.
-func (w *Weights) HostMemory(host tally.Host, t *tally.Backend) (packs, scratch MemoryItem) {
+// HostMemory returns what the backend allocates outside its arenas: packed copies of those matrices
+// of w that are among read, the weights of products, and kernel scratch.
+func (w *Weights) HostMemory(host kernels.HostMemory, read []tensor.Mat) (packs, scratch MemoryItem) {
 	packs = MemoryItem{Name: "packed weights", Type: w.Weight, GrowsWith: "parameters"}
-	for _, m := range t.Weights() {
+	for _, m := range read {
 		if m.Arena == w.arenas[0] {
 			packs.Bytes += host.PackBytes(m)
 		}

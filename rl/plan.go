@@ -116,14 +116,14 @@ func NewPlan(b kernels.Backend, m model.Config, p model.Precision, c Config, tes
 		packed = Generating
 	}
 	add("updating", Updating, true, d.run.trainer.Decoder.Memory()...)
-	if host, ok := b.(tally.Host); ok {
+	if host, ok := b.(kernels.HostMemory); ok {
 		if err := d.short(); err != nil {
 			return nil, err
 		}
-		packs, scratch := w.HostMemory(host, d.b)
+		packs, scratch := w.HostMemory(host, d.b.Weights())
 		add("kernels", packed, false, packs)
 		if copied != nil {
-			packs, _ := copied.HostMemory(host, d.b)
+			packs, _ := copied.HostMemory(host, d.b.Weights())
 			add("kernels", Generating, false, packs)
 		}
 		add("kernels", Generating, false, scratch)

@@ -2,6 +2,7 @@ package tensor
 
 import (
 	"fmt"
+	"math"
 	"sync/atomic"
 )
 
@@ -45,6 +46,12 @@ func MapArena(name string, size int) (*Arena, error) {
 	}
 	return NewArena(name, size, host, 0, release), nil
 }
+
+// planSize is more bytes than any machine has: a plan never runs out of arena.
+const planSize = math.MaxInt / 8
+
+// PlanArena returns an arena without memory, in which what carves an arena can be run to learn its Peak.
+func PlanArena() *Arena { return NewArena("plan", planSize, nil, 0, nil) }
 
 // Name says what the arena is for.
 func (a *Arena) Name() string { return a.name }

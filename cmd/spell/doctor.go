@@ -12,6 +12,7 @@ import (
 	"github.com/klauspost/cpuid/v2"
 	"github.com/spf13/cobra"
 
+	"spell/kernels"
 	"spell/kernels/open"
 )
 
@@ -77,13 +78,9 @@ func diagnose(e *engine) (*diagnosis, error) {
 	if d.Workers == 0 {
 		d.Workers = runtime.GOMAXPROCS(0)
 	}
-	if p, ok := b.(interface{ PeakFMA(workers int) float64 }); ok {
-		d.PeakOne, d.PeakAll = p.PeakFMA(1), p.PeakFMA(d.Workers)
-	}
 	d.Memory, d.Available = memory()
-	if m, ok := b.(interface {
-		Bandwidth(workers, size int) (read, update float64)
-	}); ok {
+	if m, ok := b.(kernels.Meter); ok {
+		d.PeakOne, d.PeakAll = m.PeakFMA(1), m.PeakFMA(d.Workers)
 		size := 512 << 20
 		if d.Available > 0 {
 			size = int(min(int64(size), d.Available/4))

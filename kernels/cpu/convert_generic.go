@@ -20,8 +20,16 @@ func widenGeneric(dst []float32, src []uint16) {
 // flowLinesGeneric is dst = src.
 func flowLinesGeneric(dst, src []float32) { copy(dst, src) }
 
-// touchGeneric is x = x.
-func touchGeneric(x []float32) { copy(x, x) }
+// touchGeneric reads x and writes it as it is, by way of a buffer that stays in the first-level cache: a copy of x to
+// itself would move nothing.
+func touchGeneric(x []float32) {
+	var near [1 << 10]float32
+	for len(x) > 0 {
+		n := copy(near[:], x)
+		copy(x, near[:n])
+		x = x[n:]
+	}
+}
 
 // narrowGeneric is dst = src rounded to the nearest, ties to even.
 func narrowGeneric(dst []uint16, src []float32) {

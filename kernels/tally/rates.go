@@ -25,7 +25,7 @@ func (r *Rates) seconds(k Kind, flops, moved float64) float64 {
 		t = flops / r.Flops[k] / 1e9
 	}
 	memory := r.Read
-	if k == Rows {
+	if k == MemoryBound {
 		memory = r.Update
 	}
 	if memory > 0 {
@@ -45,12 +45,8 @@ type Shape struct {
 // the number of threads that b has.
 func Measure(b kernels.Backend, s Shape, workers int) (Rates, error) {
 	var r Rates
-	if p, ok := b.(interface{ PeakFMA(int) float64 }); ok {
-		r.Peak = p.PeakFMA(workers)
-	}
-	if m, ok := b.(interface {
-		Bandwidth(int, int) (float64, float64)
-	}); ok {
+	if m, ok := b.(kernels.Meter); ok {
+		r.Peak = m.PeakFMA(workers)
 		r.Read, r.Update = m.Bandwidth(workers, 512<<20) // beyond the largest caches
 	}
 	weights, err := b.Alloc("measured weights", tensor.Bytes(s.Weight, s.Out, s.In))
@@ -70,7 +66,7 @@ func Measure(b kernels.Backend, s Shape, workers int) (Rates, error) {
 		k, v, dk, dv = a.New(s.Act, keys, kv), a.New(s.Act, keys, kv), a.New(s.Acc, keys, kv), a.New(s.Acc, keys, kv)
 		dq, lse = a.New(s.Acc, s.Rows, s.Heads*s.Dim), a.New(s.Acc, s.Rows, s.Heads)
 	}
-	size := tensor.NewArena("plan", 1<<60, nil, 0, nil)
+	size := tensor.PlanArena()
 	lay(size)
 	a, err := b.Alloc("measured activations", size.Peak())
 	if err != nil {
@@ -83,7 +79,7 @@ func Measure(b kernels.Backend, s Shape, workers int) (Rates, error) {
 	}
 	att := &kernels.Attention{Heads: s.Heads, KVHeads: s.KVHeads, Dim: s.Dim, Scale: 1,
 		Queries: []kernels.Query{{Len: int32(s.Rows), Spans: []kernels.Span{{Len: int32(keys)}}}}}
-	for kind, do := range [Rows]func(b kernels.Backend){
+	for kind, do := range [MemoryBound]func(b kernels.Backend){
 		Product:      func(b kernels.Backend) { b.MatMul(y, x, w, tensor.Mat{}, false) },
 		ProductGradX: func(b kernels.Backend) { b.MatMulGradX(dx, dy, w, false) },
 		ProductGradW: func(b kernels.Backend) { b.MatMulGradW(dw, tensor.Mat{}, dy, x) },

@@ -19,7 +19,7 @@ const (
 	ProductGradW
 	Attend
 	AttendGrad
-	Rows
+	MemoryBound
 	Kinds
 )
 
@@ -69,13 +69,6 @@ type Backend struct {
 
 var _ kernels.Backend = (*Backend)(nil)
 
-// A Host is a backend that takes host memory beside its arenas: packed copies of the weights that products read, and
-// scratch, at most, for matrices of so many columns and a vocabulary.
-type Host interface {
-	PackBytes(w tensor.Mat) int
-	ScratchBytes(columns, vocab int) int
-}
-
 // New is a backend for work at these rates; the zero Rates leaves time uncounted.
 func New(r Rates) *Backend { return &Backend{Rates: r, known: map[tensor.Mat]bool{}} }
 
@@ -120,10 +113,10 @@ func (b *Backend) count(k Kind, flops, moved float64) {
 }
 
 // move counts an operation that memory bounds.
-func (b *Backend) move(list ...tensor.Mat) { b.count(Rows, 0, bytes(list...)) }
+func (b *Backend) countMove(list ...tensor.Mat) { b.count(MemoryBound, 0, bytes(list...)) }
 
 // weights notes that a product reads w.
-func (b *Backend) weights(w tensor.Mat) {
+func (b *Backend) recordWeights(w tensor.Mat) {
 	if !b.known[w] {
 		b.known[w] = true
 		b.read = append(b.read, w)
@@ -133,38 +126,38 @@ func (b *Backend) weights(w tensor.Mat) {
 func flops(m, n, k int) float64 { return 2 * float64(m) * float64(n) * float64(k) }
 
 // Write and the other operations count what they would do; Read leaves dst as it is.
-func (b *Backend) Write(dst tensor.Mat, _ []byte) { b.move(dst) }
+func (b *Backend) Write(dst tensor.Mat, _ []byte) { b.countMove(dst) }
 
 // Read counts.
-func (b *Backend) Read(_ []byte, src tensor.Mat) { b.move(src) }
+func (b *Backend) Read(_ []byte, src tensor.Mat) { b.countMove(src) }
 
 // Zero counts.
-func (b *Backend) Zero(dst tensor.Mat) { b.move(dst) }
+func (b *Backend) Zero(dst tensor.Mat) { b.countMove(dst) }
 
 // Copy counts.
-func (b *Backend) Copy(dst, src tensor.Mat) { b.move(dst, src) }
+func (b *Backend) Copy(dst, src tensor.Mat) { b.countMove(dst, src) }
 
 // Quantize counts.
-func (b *Backend) Quantize(q, w tensor.Mat) { b.move(q, w) }
+func (b *Backend) Quantize(q, w tensor.Mat) { b.countMove(q, w) }
 
 // Gather counts.
-func (b *Backend) Gather(y, _ tensor.Mat, _ []int32) { b.move(y, y) }
+func (b *Backend) Gather(y, _ tensor.Mat, _ []int32) { b.countMove(y, y) }
 
 // Scatter counts.
-func (b *Backend) Scatter(_, y tensor.Mat, _ []int32) { b.move(y, y) }
+func (b *Backend) Scatter(_, y tensor.Mat, _ []int32) { b.countMove(y, y) }
 
 // ScatterAdd counts.
-func (b *Backend) ScatterAdd(_, dy tensor.Mat, _ []int32) { b.move(dy, dy, dy) }
+func (b *Backend) ScatterAdd(_, dy tensor.Mat, _ []int32) { b.countMove(dy, dy, dy) }
 
 // RMSNorm counts.
-func (b *Backend) RMSNorm(y, x, _ tensor.Mat, _ float64) { b.move(y, x) }
+func (b *Backend) RMSNorm(y, x, _ tensor.Mat, _ float64) { b.countMove(y, x) }
 
 // RMSNormGrad counts.
-func (b *Backend) RMSNormGrad(dx, _, dy, x, _ tensor.Mat, _ float64) { b.move(dx, dx, dy, x) }
+func (b *Backend) RMSNormGrad(dx, _, dy, x, _ tensor.Mat, _ float64) { b.countMove(dx, dx, dy, x) }
 
 // MatMul counts.
 func (b *Backend) MatMul(y, x, w, _ tensor.Mat, _ bool) {
-	b.weights(w)
+	b.recordWeights(w)
 	b.count(Product, flops(x.Rows, w.Rows, w.Cols), bytes(y, x, w))
 }
 
@@ -180,7 +173,7 @@ func (b *Backend) MatMulGradW(dw, _, dy, x tensor.Mat) {
 
 // GroupMatMul counts.
 func (b *Backend) GroupMatMul(y, x, w tensor.Mat, _ []int32) {
-	b.weights(w)
+	b.recordWeights(w)
 	b.count(Product, flops(x.Rows, y.Cols, x.Cols), bytes(y, x, w))
 }
 
@@ -195,14 +188,14 @@ func (b *Backend) GroupMatMulGradW(dw, dy, x tensor.Mat, _ []int32) {
 }
 
 // RopeTable counts.
-func (b *Backend) RopeTable(cs tensor.Mat, _ []int32, _ kernels.Rotary) { b.move(cs) }
+func (b *Backend) RopeTable(cs tensor.Mat, _ []int32, _ kernels.Rotary) { b.countMove(cs) }
 
 // Rope counts.
-func (b *Backend) Rope(y, x, cs tensor.Mat, _ bool) { b.move(y, x, cs) }
+func (b *Backend) Rope(y, x, cs tensor.Mat, _ bool) { b.countMove(y, x, cs) }
 
 // look counts the pairs of rows and keys of a call, and the keys it reads: spans that a query has in common with
 // the one before it, once.
-func (b *Backend) look(a *kernels.Attention) {
+func (b *Backend) countAttention(a *kernels.Attention) {
 	if a == b.last {
 		return // of another layer of a cache, or of the gradient
 	}
@@ -223,31 +216,33 @@ func (b *Backend) look(a *kernels.Attention) {
 
 // Attend counts the pairs of a row and a key it sees, two products each.
 func (b *Backend) Attend(o, _, q, k, v tensor.Mat, a *kernels.Attention) {
-	b.look(a)
+	b.countAttention(a)
 	b.count(Attend, 4*b.pairs*float64(q.Cols), bytes(o, q)+b.keys*bytes(k.Slice(0, 1), v.Slice(0, 1)))
 }
 
 // AttendGrad counts them with five products each.
 func (b *Backend) AttendGrad(dq, dk, dv, do, o, _, q, k, v tensor.Mat, a *kernels.Attention) {
-	b.look(a)
+	b.countAttention(a)
 	b.count(AttendGrad, 10*b.pairs*float64(q.Cols), bytes(dq, do, o, q)+b.keys*bytes(dk.Slice(0, 1), dv.Slice(0, 1), k.Slice(0, 1), v.Slice(0, 1)))
 }
 
 // SwiGLU counts.
-func (b *Backend) SwiGLU(y, gate, up tensor.Mat) { b.move(y, gate, up) }
+func (b *Backend) SwiGLU(y, gate, up tensor.Mat) { b.countMove(y, gate, up) }
 
 // SwiGLUGrad counts.
-func (b *Backend) SwiGLUGrad(dgate, dup, dy, gate, up tensor.Mat) { b.move(dgate, dup, dy, gate, up) }
+func (b *Backend) SwiGLUGrad(dgate, dup, dy, gate, up tensor.Mat) {
+	b.countMove(dgate, dup, dy, gate, up)
+}
 
 // LogProb counts.
 func (b *Backend) LogProb(_, x, w tensor.Mat, _ []int32, _ []float32) {
-	b.weights(w)
+	b.recordWeights(w)
 	b.count(Product, flops(x.Rows, w.Rows, w.Cols), bytes(x, w))
 }
 
 // LogProbGrad counts the logits, which it computes again, and two products with their gradients.
 func (b *Backend) LogProbGrad(dx, dw, _, x, w tensor.Mat, _ []int32, _, _, _ []float32) {
-	b.weights(w)
+	b.recordWeights(w)
 	n := flops(x.Rows, w.Rows, w.Cols)
 	b.count(Product, n, bytes(x, w))
 	b.count(ProductGradX, n, bytes(dx, w))
@@ -256,7 +251,7 @@ func (b *Backend) LogProbGrad(dx, dw, _, x, w tensor.Mat, _ []int32, _, _, _ []f
 
 // Sample draws -1, which is no id and ends no answer, with log-probability 0.
 func (b *Backend) Sample(ids []int32, logp []float32, logits tensor.Mat, _ []kernels.Sampling) {
-	b.move(logits)
+	b.countMove(logits)
 	for i := range ids {
 		ids[i], logp[i] = -1, 0
 	}
@@ -264,7 +259,7 @@ func (b *Backend) Sample(ids []int32, logp []float32, logits tensor.Mat, _ []ker
 
 // SumSquares counts and is 0.
 func (b *Backend) SumSquares(m tensor.Mat) float64 {
-	b.move(m)
+	b.countMove(m)
 	return 0
 }
 
@@ -273,5 +268,5 @@ func (b *Backend) AdamW(w, master, m, v, grad tensor.Mat, _ kernels.AdamStep) {
 	if w == master {
 		w = tensor.Mat{}
 	}
-	b.move(w, master, master, m, m, v, v, grad)
+	b.countMove(w, master, master, m, m, v, v, grad)
 }

@@ -19,16 +19,17 @@ func TestAttendPairs(t *testing.T) {
 		{Row: 1, Len: 2, Spans: []kernels.Span{shared, own}}, // sees 11 and 12 keys
 	}}
 	b.Attend(o, tensor.Mat{}, q, k, v, att)
-	if f := b.Work.Flops[Attend]; f != 4*8*(10+11+12) {
-		t.Errorf("%g operations", f)
+	const pairs = 10 + 11 + 12
+	if f := b.Work.Flops[Attend]; f != 4*8*pairs {
+		t.Errorf("a call counts %g operations, want %d", f, 4*8*pairs)
 	}
-	line := float64(tensor.Bytes(tensor.F32, 1, 4))
-	if s := b.Work.Seconds * 1e9; s != 2*float64(tensor.Bytes(tensor.F32, 3, 8))+12*2*line {
-		t.Errorf("%g bytes", s)
+	moved := 2*tensor.Bytes(tensor.F32, 3, 8) + 12*2*tensor.Bytes(tensor.F32, 1, 4)
+	if s := b.Work.Seconds * 1e9; s != float64(moved) {
+		t.Errorf("a call moves %g bytes, want %d", s, moved)
 	}
 	b.Attend(o, tensor.Mat{}, q, k, v, att) // of the next layer
-	if f := b.Work.Flops[Attend]; f != 2*4*8*(10+11+12) {
-		t.Errorf("%g operations", f)
+	if f := b.Work.Flops[Attend]; f != 2*4*8*pairs {
+		t.Errorf("two calls count %g operations, want %d", f, 2*4*8*pairs)
 	}
 }
 
@@ -36,12 +37,18 @@ func TestAttendPairs(t *testing.T) {
 func TestSeconds(t *testing.T) {
 	var r Rates
 	r.Flops[Product], r.Read, r.Update = 100, 10, 20
-	for _, v := range []struct {
-		kind                 Kind
-		flops, bytes, second float64
-	}{{Product, 200e9, 0, 2}, {Product, 200e9, 30e9, 5}, {Rows, 0, 40e9, 2}, {Attend, 1e18, 10e9, 1}} {
-		if s := r.seconds(v.kind, v.flops, v.bytes); s != v.second {
-			t.Errorf("%+v: %g", v, s)
+	for _, c := range []struct {
+		name               string
+		kind               Kind
+		flops, bytes, want float64
+	}{
+		{"operations alone", Product, 200e9, 0, 2},
+		{"operations and memory", Product, 200e9, 30e9, 5},
+		{"memory that is changed", MemoryBound, 0, 40e9, 2},
+		{"a kind without a rate", Attend, 1e18, 10e9, 1},
+	} {
+		if got := r.seconds(c.kind, c.flops, c.bytes); got != c.want {
+			t.Errorf("%s: %g seconds, want %g", c.name, got, c.want)
 		}
 	}
 }
@@ -61,12 +68,12 @@ func TestMeasure(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for k, f := range r.Flops[:Rows] {
+	for k, f := range r.Flops[:MemoryBound] {
 		if !(f > 0.001 && f < 1e5) {
-			t.Errorf("kind %d reaches %g GFLOP/s", k, f)
+			t.Errorf("kind %d reaches %g GFLOP/s, want between 0.001 and 100,000", k, f)
 		}
 	}
 	if !(r.Read > 0 && r.Update > 0) {
-		t.Errorf("%+v", r)
+		t.Errorf("memory is read at %g and changed at %g GB/s, want more than 0", r.Read, r.Update)
 	}
 }

@@ -90,7 +90,7 @@ func load(b kernels.Backend, files safetensors.Source, dir string, c model.Confi
 	}
 	var buf []float32
 	for _, q := range w.Params {
-		for from, to := range kernels.Pieces(q.Rows, q.Cols) {
+		for from, to := range kernels.RowChunks(q.Rows, q.Cols) {
 			n := (to - from) * q.Cols
 			buf = slices.Grow(buf[:0], n)[:n]
 			if err := safetensors.ReadFrom(files, q.Name, from*q.Cols, buf); err != nil {
@@ -197,7 +197,7 @@ func Tensors(b kernels.Backend, w *model.Weights, t tensor.DType) []safetensors.
 func Tensor(b kernels.Backend, name string, m tensor.Mat, shape []int, t tensor.DType) safetensors.Tensor {
 	write := func(out io.Writer) error {
 		var v []float32
-		for from, to := range kernels.Pieces(m.Rows, m.Cols) {
+		for from, to := range kernels.RowChunks(m.Rows, m.Cols) {
 			n := (to - from) * m.Cols
 			v = slices.Grow(v[:0], n)[:n]
 			kernels.Download(b, v, m.Slice(from, to))

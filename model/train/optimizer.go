@@ -94,7 +94,7 @@ func (o *optimizerTensor) tensor(b kernels.Backend, m tensor.Mat) safetensors.Te
 	words := m.Words()
 	return safetensors.Tensor{Name: o.name, DType: dtype, Shape: shape, Write: func(w io.Writer) error {
 		var raw []byte
-		for from, to := range kernels.Pieces(words.Rows, words.Cols) {
+		for from, to := range kernels.RowChunks(words.Rows, words.Cols) {
 			n := 4 * (to - from) * words.Cols
 			raw = slices.Grow(raw[:0], n)[:n]
 			b.Read(raw, words.Slice(from, to))
@@ -115,7 +115,7 @@ func (o *optimizerTensor) read(b kernels.Backend, f *safetensors.File, m tensor.
 		return err
 	}
 	var v []float32
-	for from, to := range kernels.Pieces(m.Rows, m.Cols) {
+	for from, to := range kernels.RowChunks(m.Rows, m.Cols) {
 		n := (to - from) * m.Cols
 		v = slices.Grow(v[:0], n)[:n]
 		if err := safetensors.ReadFrom(f, o.name, from*m.Cols, v); err != nil {

@@ -33,13 +33,13 @@ func Trainer(b kernels.Backend, m model.Config, p model.Precision, o train.Optim
 		}
 	}
 	n := t.Bytes() + Program.Bytes
-	if host, ok := b.(tally.Host); ok {
+	if host, ok := b.(kernels.HostMemory); ok {
 		// What products read, a short step shows; generating reads no other weights.
 		short := forest.Forest{{Parent: -1, Tokens: make([]int32, 2), Scored: true}}
 		if _, err := trainer.Accumulate(context.Background(), short, func([]forest.ScoredToken, []model.Stat, []float32, []float32) {}); err != nil {
 			return 0, err
 		}
-		packs, scratch := w.HostMemory(host, t)
+		packs, scratch := w.HostMemory(host, t.Weights())
 		n += packs.Bytes + scratch.Bytes
 	}
 	return n, nil
