@@ -22,7 +22,7 @@ import "spell/tensor"
 
 // A Backend runs the operations. Its methods are called from one goroutine at a time.
 type Backend interface {
-	// Name is the backend and the instruction set in use, "cpu (avx512)".
+	// Name returns the backend and the instruction set in use, such as "cpu (avx512)".
 	Name() string
 	// Alloc maps an arena in the backend's memory. The name appears in messages.
 	Alloc(name string, bytes int) (*tensor.Arena, error)
@@ -33,106 +33,109 @@ type Backend interface {
 	Write(dst tensor.Mat, src []byte)
 	// Read copies raw little-endian elements of src.Type to the host; src is contiguous.
 	Read(dst []byte, src tensor.Mat)
-	// Zero is dst[i][j] = 0.
+	// Zero sets dst[i][j] = 0.
 	Zero(dst tensor.Mat)
-	// Copy is dst[i][j] = src[i][j], rounded to dst.Type, which is not I8, M8 or V8.
+	// Copy sets dst[i][j] = src[i][j], rounded to dst.Type, which is not I8, M8 or V8.
 	Copy(dst, src tensor.Mat)
-	// Quantize fills q, of type I8, from w, run by run of tensor.Int8Run columns: with s the largest
-	// |w[i][j]| divided by 127 in f32, the scale of the run is s, and q[i][j] is w[i][j]/s rounded to
-	// the nearest integer, ties to even. A run with s < Int8Least has scale and integers 0; one with an
-	// element that is not finite reads as NaN. No other operation writes such a matrix, and it is read
-	// as table of Gather, src of Copy and w of MatMul and LogProb alone: everything else refuses it.
+	// Quantize fills q, of type I8, from w in runs of tensor.Int8Run columns. The scale s of a run
+	// is the largest |w[i][j]| divided by 127 in f32, and q[i][j] is w[i][j]/s rounded to the
+	// nearest integer, ties to even. A run with s < Int8Least has scale and integers 0. A run with
+	// an element that is not finite reads as NaN. No other operation writes such a matrix, and only
+	// Gather (table), Copy (src), MatMul and LogProb (w) read it: everything else refuses it.
 	Quantize(q, w tensor.Mat)
 
-	// Gather is y[i] = table[rows[i]]: the embedding, and the choice of the rows that reach the head.
+	// Gather sets y[i] = table[rows[i]]: the embedding, and the choice of the rows that reach the
+	// head.
 	Gather(y, table tensor.Mat, rows []int32)
-	// Scatter is table[rows[i]] = y[i], rounded to table.Type: how K and V enter the cache. The
+	// Scatter sets table[rows[i]] = y[i], rounded to table.Type: how K and V enter the cache. The
 	// rows are distinct.
 	Scatter(table, y tensor.Mat, rows []int32)
-	// ScatterAdd is, for i in order, dtable[rows[i]] += dy[i].
+	// ScatterAdd adds, for i in order, dtable[rows[i]] += dy[i].
 	ScatterAdd(dtable, dy tensor.Mat, rows []int32)
 
-	// RMSNorm is y[i] = x[i] * w / sqrt(mean(x[i]²) + eps); w is [1, cols].
+	// RMSNorm sets y[i] = x[i] * w / sqrt(mean(x[i]²) + eps); w is [1, cols].
 	RMSNorm(y, x, w tensor.Mat, eps float64)
-	// RMSNormGrad, with r = 1/sqrt(mean(x[i]²)+eps) and g = dy[i]*w, is
-	// dx[i] += r*g - x[i]*r³*mean(g*x[i]); dw += Σᵢ dy[i]*x[i]*r.
+	// RMSNormGrad adds, with r = 1/sqrt(mean(x[i]²)+eps) and g = dy[i]*w,
+	// dx[i] += r*g - x[i]*r³*mean(g*x[i]) and dw += Σᵢ dy[i]*x[i]*r.
 	RMSNormGrad(dx, dw, dy, x, w tensor.Mat, eps float64)
 
-	// MatMul is y[i][o] (+)= Σₖ x[i][k]*w[o][k] + bias[o], with w as Hugging Face stores it,
+	// MatMul sets y[i][o] (+)= Σₖ x[i][k]*w[o][k] + bias[o], with w as Hugging Face stores it,
 	// [out, in], and bias [1, out] or zero.
 	MatMul(y, x, w, bias tensor.Mat, acc bool)
-	// MatMulGradX is dx[i][k] (+)= Σₒ dy[i][o]*w[o][k].
+	// MatMulGradX sets dx[i][k] (+)= Σₒ dy[i][o]*w[o][k].
 	MatMulGradX(dx, dy, w tensor.Mat, acc bool)
-	// MatMulGradW is dw[o][k] += Σᵢ dy[i][o]*x[i][k]; db[o] += Σᵢ dy[i][o] where db is not zero.
+	// MatMulGradW adds dw[o][k] += Σᵢ dy[i][o]*x[i][k] and, unless db is zero, db[o] += Σᵢ
+	// dy[i][o].
 	MatMulGradW(dw, db, dy, x tensor.Mat)
 
 	// GroupMatMul is MatMul with weights of its own for every group of rows, as the experts of a
-	// mixture have them: rows [ends[e-1], ends[e]) form group e, w [len(ends)*n, in] stacks the
+	// mixture have them. Rows [ends[e-1], ends[e]) form group e, w [len(ends)*n, in] stacks the
 	// weights, and y[i][o] = Σₖ x[i][k]*w[e*n+o][k] for o < n.
 	GroupMatMul(y, x, w tensor.Mat, ends []int32)
-	// GroupMatMulGradX is dx[i][k] (+)= Σₒ dy[i][o]*w[e*n+o][k].
+	// GroupMatMulGradX sets dx[i][k] (+)= Σₒ dy[i][o]*w[e*n+o][k].
 	GroupMatMulGradX(dx, dy, w tensor.Mat, ends []int32, acc bool)
-	// GroupMatMulGradW is dw[e*n+o][k] += Σᵢ dy[i][o]*x[i][k] over the rows i of group e.
+	// GroupMatMulGradW adds dw[e*n+o][k] += Σᵢ dy[i][o]*x[i][k] over the rows i of group e.
 	GroupMatMulGradW(dw, dy, x tensor.Mat, ends []int32)
 
-	// RopeTable fills cs [len(pos), r.Dim]: cs[i][j] = cos(pos[i]*r.InvFreq[j])*r.Scale for
-	// j < r.Dim/2, and the sine of the same angle at j + r.Dim/2.
+	// RopeTable fills cs [len(pos), r.Dim]: cs[i][j] = cos(pos[i]*r.InvFreq[j])*r.Scale for j <
+	// r.Dim/2, and the sine of the same angle at j + r.Dim/2.
 	RopeTable(cs tensor.Mat, pos []int32, r Rotary)
 	// Rope rotates every head h of every row, pairing component j with j + d/2 (d = cs.Cols,
 	// columns h*d…): with c, s of cs[i], y[j] = x[j]*c[j] - x[j+d/2]*s[j] and
-	// y[j+d/2] = x[j+d/2]*c[j] + x[j]*s[j]. inverse, the gradient, rotates back (s negated).
-	// y may be x.
+	// y[j+d/2] = x[j+d/2]*c[j] + x[j]*s[j]. inverse, the gradient, rotates back (s negated). y may
+	// be x.
 	Rope(y, x, cs tensor.Mat, inverse bool)
 
-	// Attend is softmax attention over the key spans of each query; see Attention. With
-	// z[n] = Scale * q·k[n] over the keys that row i sees, lse[i][h] = log Σₙ exp(z[n]) and
-	// o[i] = Σₙ exp(z[n]-lse) * v[n] for each head h, whose keys and values are those of
-	// key-value head h/(Heads/KVHeads). lse may be zero.
+	// Attend computes softmax attention over the key spans of each query; see Attention. With
+	// z[n] = Scale * q·k[n] over the keys that row i sees, it sets lse[i][h] = log Σₙ exp(z[n]) and
+	// o[i] = Σₙ exp(z[n]-lse) * v[n] for each head h, whose keys and values are those of key-value
+	// head h/(Heads/KVHeads). lse may be zero.
 	Attend(o, lse, q, k, v tensor.Mat, a *Attention)
-	// AttendGrad, with p[n] = exp(z[n]-lse), D = do·o and ds[n] = p[n]*(do·v[n]-D)*Scale, is
+	// AttendGrad computes, with p[n] = exp(z[n]-lse), D = do·o and ds[n] = p[n]*(do·v[n]-D)*Scale,
 	// dq[i] = Σₙ ds[n]*k[n]; dk[n] += Σ ds[n]*q[i]; dv[n] += Σ p[n]*do[i], queries in order.
 	AttendGrad(dq, dk, dv, do, o, lse, q, k, v tensor.Mat, a *Attention)
 
-	// SwiGLU is y = gate/(1+exp(-gate)) * up, element by element.
+	// SwiGLU sets y = gate/(1+exp(-gate)) * up, element by element.
 	SwiGLU(y, gate, up tensor.Mat)
-	// SwiGLUGrad, with s = 1/(1+exp(-gate)), is dgate = dy*up*s*(1+gate*(1-s)); dup = dy*gate*s.
+	// SwiGLUGrad sets, with s = 1/(1+exp(-gate)), dgate = dy*up*s*(1+gate*(1-s)); dup = dy*gate*s.
 	SwiGLUGrad(dgate, dup, dy, gate, up tensor.Mat)
 
-	// LogProb scores one target a row without forming the logits z[j] = x[i]·w[j]: with
-	// p = softmax(z*invTemp[i]), stats[i] = (log p[targets[i]], -Σ p log p, log Σ exp(z*invTemp[i])).
+	// LogProb scores one target per row without forming the logits z[j] = x[i]·w[j]: with p =
+	// softmax(z*invTemp[i]), stats[i] = (log p[targets[i]], -Σ p log p, log Σ exp(z*invTemp[i])).
 	// stats is [rows, 3]. The sum over the vocabulary runs in tiles of VocabTile.
 	LogProb(stats, x, w tensor.Mat, targets []int32, invTemp []float32)
-	// LogProbGrad is the gradient of Σᵢ coefLogp[i]*logp[i] + coefEntropy[i]*entropy[i]: with
-	// dz[j] = invTemp[i]*(coefLogp[i]*(1[j=target]-p[j]) - coefEntropy[i]*p[j]*(log p[j]+entropy[i])),
-	// dx[i] = Σⱼ dz[j]*w[j]; dw[j] += Σᵢ dz[j]*x[i]. stats is what LogProb left.
+	// LogProbGrad computes the gradient of Σᵢ coefLogp[i]*logp[i] + coefEntropy[i]*entropy[i]. With
+	// dz[j] = invTemp[i]*(coefLogp[i]*(1[j=target]-p[j]) - coefEntropy[i]*p[j]*(log
+	// p[j]+entropy[i])) it sets dx[i] = Σⱼ dz[j]*w[j] and adds dw[j] += Σᵢ dz[j]*x[i]. stats is
+	// what LogProb left.
 	LogProbGrad(dx, dw, stats, x, w tensor.Mat, targets []int32, invTemp, coefLogp, coefEntropy []float32)
-	// Sample draws one id a row from softmax(logits/Temperature) cut to TopK and TopP, and sets
-	// logp to its log-probability over the whole vocabulary before the cuts, equal bit for bit
-	// to what LogProb gives for it.
+	// Sample draws one id per row from softmax(logits/Temperature) cut to TopK and TopP. It sets
+	// logp to the log-probability of the id over the whole vocabulary before the cuts, equal bit
+	// for bit to what LogProb gives for it.
 	Sample(ids []int32, logp []float32, logits tensor.Mat, how []Sampling)
 
-	// SumSquares is Σ m[i][j]², summed in f64 in a fixed order.
+	// SumSquares returns Σ m[i][j]², summed in f64 in a fixed order.
 	SumSquares(m tensor.Mat) float64
-	// AdamW is one step of Loshchilov & Hutter (2019), with g = grad*GradScale:
-	// m = β₁m + (1-β₁)g; v = β₂v + (1-β₂)g²; master -= LR*(m̂/(sqrt(v̂)+ε) + WeightDecay*master);
-	// w = master rounded to w.Type. The master may be w itself. m may be BF16 or M8, v BF16 or V8, each
-	// rounded at random after the step has used it: see Noise. A run of m or v with an element that is not finite then reads
-	// as NaN in M8 and V8.
+	// AdamW takes one step of Loshchilov & Hutter (2019), with g = grad*GradScale:
+	// m = β₁m + (1-β₁)g; v = β₂v + (1-β₂)g²; master -= LR*(m̂/(sqrt(v̂)+ε) + WeightDecay*master); w
+	// = master rounded to w.Type. The master may be w itself. m may be BF16 or M8, v BF16 or V8,
+	// each rounded at random after the step has used it: see Noise. A run of M8 or V8 with an
+	// element that is not finite then reads as NaN.
 	AdamW(w, master, m, v, grad tensor.Mat, s AdamStep)
 }
 
-// Int8Least is the smallest scale of an I8 matrix but 0: numbers near the end of f32's range, which
-// processors may flush to 0, are.
+// Int8Least is the smallest scale of an I8 matrix other than 0: smaller scales, near the end of
+// f32's range, which processors may flush to 0, become 0.
 const Int8Least = 0x1p-96
 
 // VocabTile is the number of vocabulary columns whose exponentials LogProb and Sample sum
 // before they merge them into a row's running maximum and sum.
 const VocabTile = 512
 
-// A Rotary is the description of rotary position embeddings (Su et al. 2021).
+// A Rotary describes rotary position embeddings (Su et al. 2021).
 type Rotary struct {
 	Dim     int       // head dimension, even
-	InvFreq []float64 // Dim/2 angular frequencies, radians a position
+	InvFreq []float64 // Dim/2 angular frequencies, radians per position
 	Scale   float64   // factor on cosine and sine: YaRN's attention factor, else 1
 }
 
@@ -161,7 +164,7 @@ const KeyBlock = 64
 // A Span is a run of rows of k and v.
 type Span struct{ Row, Len int32 }
 
-// Keys is the number of keys in all spans.
+// Keys returns the number of keys in all spans.
 func (q Query) Keys() int {
 	n := 0
 	for _, s := range q.Spans {
@@ -171,9 +174,9 @@ func (q Query) Keys() int {
 }
 
 // Sampling says how to draw one token. Temperature 0 takes the most likely id, the lowest of
-// equals, and records its log-probability at temperature 1. TopK keeps that many of the most
-// likely ids, then TopP the fewest whose share of what TopK left reaches it; TopP ≥ 1 and
-// TopK ≤ 0 cut nothing.
+// equals, and records its log-probability at temperature 1. TopK keeps the TopK most likely ids; of
+// these, TopP keeps the fewest whose share of the probability reaches it. TopP ≥ 1 and TopK ≤ 0 cut
+// nothing.
 type Sampling struct {
 	Temperature float32
 	TopP        float32
@@ -185,13 +188,14 @@ type Sampling struct {
 type AdamStep struct {
 	LR, Beta1, Beta2, Eps, WeightDecay, GradScale float64
 	Step                                          int
-	Seed                                          uint64 // of the rounding of moments that are not F32: another in each step
+	Seed                                          uint64 // rounds moments that are not F32; another in each step
 }
 
 // A Fault is what an operation panics with when the machine failed, not the program.
 type Fault struct{ Err error }
 
+// Error returns the message of the cause.
 func (f *Fault) Error() string { return f.Err.Error() }
 
-// Unwrap gives the cause.
+// Unwrap returns the cause.
 func (f *Fault) Unwrap() error { return f.Err }

@@ -29,7 +29,7 @@ func CheckRows(op string, rows []int32, n int) {
 	}
 }
 
-// CheckGroups panics unless ends cuts rows rows into groups, each with n of w's rows.
+// CheckGroups panics unless ends cuts rows rows into groups, each of which has n rows of w.
 func CheckGroups(op string, ends []int32, rows int, w tensor.Mat, n int) {
 	last := int32(0)
 	for e, end := range ends {
@@ -43,8 +43,8 @@ func CheckGroups(op string, ends []int32, rows int, w tensor.Mat, n int) {
 	}
 }
 
-// CheckAttention panics unless the matrices and spans of an attention call agree. dq and the
-// other gradients are checked against the shapes of their originals by the caller.
+// CheckAttention panics unless the matrices and spans of an attention call agree. The caller checks
+// dq and the other gradients against the shapes of their originals.
 func CheckAttention(op string, q, k, v tensor.Mat, a *Attention) {
 	Check(op, a.KVHeads > 0 && a.Heads%a.KVHeads == 0, "%d heads do not share %d key-value heads", a.Heads, a.KVHeads)
 	CheckShape(op, "q", q, q.Rows, a.Heads*a.Dim)

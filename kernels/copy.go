@@ -8,10 +8,11 @@ import (
 	"spell/tensor"
 )
 
-// pieceElements is how many numbers the host holds when a matrix passes through it.
+// chunkElements is how many numbers the host holds when a matrix passes through it.
 const chunkElements = 1 << 17
 
-// Pieces are the rows of a matrix from, to, some at a time, so that large matrices pass through a small buffer of the host's.
+// RowChunks yields the row ranges [from, to) of a matrix, each small enough for one host staging
+// buffer.
 func RowChunks(rows, cols int) iter.Seq2[int, int] {
 	return func(yield func(int, int) bool) {
 		n := chunkRows(cols)
@@ -23,9 +24,10 @@ func RowChunks(rows, cols int) iter.Seq2[int, int] {
 	}
 }
 
+// chunkRows returns the rows of a chunk, at least 1.
 func chunkRows(cols int) int { return max(chunkElements/max(cols, 1), 1) }
 
-// Upload converts src to dst.Type and writes it; dst is contiguous and holds len(src) elements.
+// Upload converts src to dst.Type and writes it. dst is contiguous and holds len(src) elements.
 func Upload[T tensor.Float](b Backend, dst tensor.Mat, src []T) {
 	if f, ok := any(src).([]float32); ok && dst.Type == tensor.F32 && len(f) > 0 && littleEndian {
 		b.Write(dst, unsafe.Slice((*byte)(unsafe.Pointer(&f[0])), 4*len(f)))
@@ -36,8 +38,8 @@ func Upload[T tensor.Float](b Backend, dst tensor.Mat, src []T) {
 	b.Write(dst, raw)
 }
 
-// UploadInt8 quantises src, the rows of dst, which is I8. It takes memory of the backend for some rows at a
-// time and panics with a *Fault where there is none.
+// UploadInt8 quantises src, the rows of dst, which is I8. It allocates a staging matrix from the
+// backend and panics with a *Fault if there is no memory for it.
 func UploadInt8[T tensor.Float](b Backend, dst tensor.Mat, src []T) {
 	if dst.Len() == 0 {
 		return

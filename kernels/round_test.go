@@ -8,8 +8,8 @@ import (
 	"spell/tensor"
 )
 
-// TestMomentBase: whatever the largest magnitude of a run, it has a code however it is rounded, and one near the end
-// of the scale.
+// TestMomentBase: whatever the largest magnitude of a run, it has a code however it is rounded, and
+// one near the end of the scale.
 func TestMomentBase(t *testing.T) {
 	for exp := -109; exp < 128; exp++ {
 		for _, x := range []float32{1, 1 + 0x1p-23, 1.5, 1.77, 1.7777777, 1.7777779, 1.78, 1.9999999} {

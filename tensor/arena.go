@@ -6,15 +6,15 @@ import (
 	"sync/atomic"
 )
 
-// Align is the alignment in bytes of every matrix carved from an arena: a cache line, and
-// the widest vector register.
+// Align is the alignment in bytes of every matrix carved from an arena: a cache line, and the
+// widest vector register.
 const Align = 64
 
 // An Arena is one region of a backend's memory, mapped once, outside the Go heap, and carved
 // from the front into matrices. Pages that are never touched cost no memory.
 type Arena struct {
-	// Host is the memory where the host's processor can address it; nil on a device.
-	// Only a backend may look inside.
+	// Host is the memory if the host's processor can address it; nil on a device. Only a backend
+	// may look inside.
 	Host []byte
 	// Device is the address on a device; 0 on the host.
 	Device uintptr
@@ -27,14 +27,15 @@ type Arena struct {
 	release func() error
 }
 
-// NewArena wraps memory a backend has mapped. release, if not nil, unmaps it.
+// NewArena wraps memory a backend has mapped: size bytes at host or device. release, if not nil,
+// unmaps it.
 func NewArena(name string, size int, host []byte, device uintptr, release func() error) *Arena {
 	a := &Arena{name: name, size: size, Host: host, Device: device, release: release}
 	a.version.Store(1)
 	return a
 }
 
-// MapArena is an arena of size bytes of zeroed host memory.
+// MapArena maps size bytes of zeroed host memory.
 func MapArena(name string, size int) (*Arena, error) {
 	if size < 0 {
 		return nil, fmt.Errorf("arena %s: negative size %d", name, size)
@@ -50,26 +51,27 @@ func MapArena(name string, size int) (*Arena, error) {
 // planSize is more bytes than any machine has: a plan never runs out of arena.
 const planSize = math.MaxInt / 8
 
-// PlanArena returns an arena without memory, in which what carves an arena can be run to learn its Peak.
+// PlanArena returns an arena without memory, in which what carves an arena can be run to learn its
+// Peak.
 func PlanArena() *Arena { return NewArena("plan", planSize, nil, 0, nil) }
 
-// Name says what the arena is for.
+// Name returns what the arena is for.
 func (a *Arena) Name() string { return a.name }
 
-// Size is the arena's capacity in bytes.
+// Size returns the arena's capacity in bytes.
 func (a *Arena) Size() int { return a.size }
 
-// Used is the number of bytes carved off; Peak the most that ever were.
+// Used returns the bytes carved off so far.
 func (a *Arena) Used() int { return a.used }
 
-// Peak is the largest Used so far.
+// Peak returns the largest Used so far.
 func (a *Arena) Peak() int { return a.peak }
 
-// Version counts the changes that a backend announced with Touch.
+// Version returns the number of changes that backends announced with Touch, plus 1.
 func (a *Arena) Version() uint64 { return a.version.Load() }
 
-// Touch announces that parameters in the arena have changed, so that whatever was derived
-// from them (a packed copy) is stale.
+// Touch announces that parameters in the arena have changed, so that whatever was derived from them
+// (a packed copy) is stale.
 func (a *Arena) Touch() { a.version.Add(1) }
 
 // Free unmaps the arena. Its matrices must not be used any more.
@@ -82,9 +84,9 @@ func (a *Arena) Free() error {
 	return r()
 }
 
-// New carves a rows × cols matrix off the arena, its first element aligned to Align bytes.
-// The memory holds whatever was there before. It panics where the arena is too small: sizes
-// are planned, so running over is a mistake of the program.
+// New carves a rows × cols matrix off the arena, its first element aligned to Align bytes. The
+// memory holds whatever was there before. It panics if the arena is too small: sizes are planned,
+// so running over is a mistake of the program.
 func (a *Arena) New(t DType, rows, cols int) Mat {
 	off := (a.used + Align - 1) / Align * Align
 	n := Bytes(t, rows, cols)
@@ -97,11 +99,10 @@ func (a *Arena) New(t DType, rows, cols int) Mat {
 	return Mat{Arena: a, Off: off / t.Size(), Rows: rows, Cols: cols, Stride: rowElems(t, cols), Type: t}
 }
 
-// Mark and Release make the arena a stack: Release(m) gives back all that was carved since
-// Mark returned m.
+// Mark returns a position for Release. Both make the arena a stack.
 func (a *Arena) Mark() int { return a.used }
 
-// Release gives back what was carved since the Mark.
+// Release gives back what was carved since Mark returned mark.
 func (a *Arena) Release(mark int) {
 	if mark > a.used {
 		panic("tensor: arena released beyond its use")
@@ -109,7 +110,7 @@ func (a *Arena) Release(mark int) {
 	a.used = mark
 }
 
-// Bytes is what a matrix of that shape takes from an arena, rounded up to Align.
+// Bytes returns what a rows × cols matrix takes from an arena, rounded up to Align.
 func Bytes(t DType, rows, cols int) int {
 	return (rows*rowElems(t, cols)*t.Size() + Align - 1) / Align * Align
 }

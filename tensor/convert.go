@@ -21,11 +21,11 @@ func BF16Bits(f float32) uint16 {
 	return uint16((b + 0x7fff + b>>16&1) >> 16)
 }
 
-// BF16Float is the float32 with the bits b<<16.
+// BF16Float returns the float32 with the bits b<<16.
 func BF16Float(b uint16) float32 { return math.Float32frombits(uint32(b) << 16) }
 
-// Round rounds f to the values t can hold: the identity for F32 and F64. What a matrix of I8, M8 or V8
-// holds depends on the other elements of a run.
+// Round rounds f to the values t can hold: the identity for F32 and F64. It panics for I8, M8 and
+// V8, where the value of an element depends on the others of its run.
 func Round[T Float](t DType, f T) T {
 	switch t {
 	case BF16:

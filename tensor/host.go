@@ -5,8 +5,8 @@ import (
 	"unsafe"
 )
 
-// Elems is the host memory of a matrix as elements of type E, from its first element to its
-// last, gaps between rows included. For backends whose memory the host addresses; E must be
+// Elems returns the host memory of a matrix as elements of type E, from its first element to its
+// last, gaps between rows included. It serves backends whose memory the host addresses. E must be
 // as wide as m.Type.
 func Elems[E ~uint8 | ~uint16 | ~uint32 | ~float32 | ~float64 | ~int8](m Mat) []E {
 	var e E

@@ -5,7 +5,8 @@ import (
 	"unsafe"
 )
 
-// TestInt8Layout: integers and scales of all rows lie apart, inside what Bytes says, scales aligned.
+// TestInt8Layout: integers and scales of all rows lie apart, inside what Bytes says, scales
+// aligned.
 func TestInt8Layout(t *testing.T) {
 	for _, cols := range []int{1, 3, 4, 63, 64, 65, 130} {
 		const rows = 5

@@ -2,7 +2,8 @@
 
 package tensor
 
-// Nothing is mapped here: these are declared so that the sentence in unsupported.go is the only error of a build.
+// Nothing is mapped here: these are declared so that the sentence in unsupported.go is the only
+// error of a build.
 
 const pageSize = 1
 

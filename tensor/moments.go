@@ -4,28 +4,32 @@ import "fmt"
 
 // MomentRun is the number of columns of an M8 or V8 matrix that share a base.
 //
-// These types hold the moments of an optimizer in a byte each, on scales that are logarithmic but for the
-// neighbourhood of 0, eight steps to a power of two. A row is whole words of 32 bits: those of its runs, one run after
-// the other, the last of which may be shorter, and then a base for each run, a power of two as f32 (0 where all
-// elements are 0, NaN where one was not finite). A run of n columns takes w = ⌈n/4⌉ words, and column j of it is byte
-// j/w of word j%w, counted from the lowest. With b the base and (b, c) the f32 with the bits of b plus c<<20, which is
-// b * 2^(c/8) * (1 + c%8/8) with integer division, a byte c is
+// These types hold the moments of an optimizer in a byte each, on scales that are logarithmic
+// except near 0, eight steps to a power of two. A row is whole words of 32 bits: first the codes of
+// its runs, one run after the other, then a base for each run. The last run may be shorter. A base
+// is a power of two as f32: 0 if all elements are 0, NaN if one was not finite. A run of n columns
+// takes w = ⌈n/4⌉ words, and column j of it is byte j/w of word j%w, counted from the lowest. Write
+// (b, c) for the f32 with the bits of base b plus c<<20, which is b * 2^(c/8) * (1 + c%8/8) with
+// integer division. A byte c is
 //
-//   - in a V8 matrix (b, c): the range is 2³², and nothing is 0 where b is not;
-//   - in an M8 matrix (b, c%128) - b, times -1 where c ≥ 128: the range is 2¹⁸, and steps are linear around 0.
+//   - in a V8 matrix (b, c): the range is 2³², and nothing is 0 unless b is;
+//   - in an M8 matrix (b, c%128) - b, times -1 if c ≥ 128: the range is 2¹⁸, and steps are linear
+//     around 0.
 //
-// Rows can be sliced; columns cannot. AdamW writes elements, Copy reads them; Words is what to save.
+// Rows can be sliced; columns cannot. AdamW writes elements, Copy reads them; Words is what to
+// save.
 const MomentRun = 1024
 
-// MomentWords is the words of codes in a row of that many columns, and its bases.
+// MomentWords returns how many words of codes and how many bases a row of cols columns has.
 func MomentWords(cols int) (codes, bases int) {
 	return (cols + 3) / 4, (cols + MomentRun - 1) / MomentRun
 }
 
-// coded says whether elements of t are codes of moments.
+// coded reports whether elements of t are codes of moments.
 func (t DType) coded() bool { return t == M8 || t == V8 }
 
-// Words is the memory of an M8 or V8 matrix as a contiguous matrix of F32, of which Read and Write are bit for bit.
+// Words returns the memory of an M8 or V8 matrix as a contiguous matrix of F32, which Read and
+// Write copy bit for bit.
 func (m Mat) Words() Mat {
 	if codes, bases := MomentWords(m.Cols); !m.Type.coded() || m.Stride != 4*(codes+bases) {
 		panic(fmt.Sprintf("tensor: words of %v", m))

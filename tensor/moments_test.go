@@ -2,8 +2,8 @@ package tensor
 
 import "testing"
 
-// TestMomentLayout: words of all rows lie apart, inside what Bytes says; slices of rows are views of them, and the
-// rest is refused.
+// TestMomentLayout: words of all rows lie apart, inside what Bytes says; slices of rows are views
+// of them, and the rest is refused.
 func TestMomentLayout(t *testing.T) {
 	for _, cols := range []int{1, 4, 5, 1023, 1024, 1025, 4097} {
 		const rows = 5
@@ -16,10 +16,12 @@ func TestMomentLayout(t *testing.T) {
 		whole := a.New(V8, rows, cols)
 		codes, bases := MomentWords(cols)
 		words := whole.Words()
-		if 4*codes < cols || MomentRun*bases < cols || words.Rows != rows || words.Cols != codes+bases || !words.Contiguous() {
+		if 4*codes < cols || MomentRun*bases < cols || words.Rows != rows || words.Cols != codes+bases ||
+			!words.Contiguous() {
 			t.Errorf("%v has %d words of codes, %d bases, and is %v of words", whole, codes, bases, words)
 		}
-		if end := 4 * (words.Off + words.Len()); 4*words.Off < before || end > a.Used() || a.Used()-before > Bytes(V8, rows, cols)+Align {
+		if end := 4 * (words.Off + words.Len()); 4*words.Off < before || end > a.Used() ||
+			a.Used()-before > Bytes(V8, rows, cols)+Align {
 			t.Errorf("%v lies from byte %d to %d; the arena ends at %d", whole, 4*words.Off, end, a.Used())
 		}
 		part := Elems[uint32](whole.Slice(1, 4).Words())
@@ -33,8 +35,9 @@ func TestMomentLayout(t *testing.T) {
 		}
 		for name, f := range map[string]func(){
 			"columns": func() { whole.ColSlice(0, 1) }, "another shape": func() { whole.Reshape(cols*rows, 1) },
-			"words of f32": func() { a.New(F32, 1, 1).Words() }, "a value": func() { Encode(make([]byte, 1), M8, []float32{1}) },
-			"rounding": func() { Round(V8, 1.0) },
+			"words of f32": func() { a.New(F32, 1, 1).Words() },
+			"a value":      func() { Encode(make([]byte, 1), M8, []float32{1}) },
+			"rounding":     func() { Round(V8, 1.0) },
 		} {
 			func() {
 				defer func() {

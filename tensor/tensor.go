@@ -1,8 +1,8 @@
 // Package tensor holds the nouns of the engine: element types, arenas and matrix views.
 //
-// A Mat is a view: it says where numbers lie and never touches them. Only a backend
-// (package kernels) reads or writes the memory of an Arena, through its operations or its
-// explicit copies, so that the memory may as well be a GPU's.
+// A Mat is a view: it says where numbers lie and never touches them. Only a backend (package
+// kernels) reads or writes the memory of an Arena, through its operations or its explicit copies,
+// so that the memory may as well be a GPU's.
 package tensor
 
 import "fmt"
@@ -10,9 +10,9 @@ import "fmt"
 // DType is the type of a matrix element.
 type DType uint8
 
-// The element types. I8 is for weights that are only read: integers with scales, see Int8Run. M8 and V8
-// are for the first and the second moments of an optimizer, see MomentRun. F64 exists for the oracle alone:
-// gradients are checked in it.
+// The element types. I8 is for weights that are only read: integers with scales, see Int8Run. M8
+// and V8 are for the first and the second moments of an optimizer, see MomentRun. F64 exists for
+// the oracle alone: gradients are checked in it.
 const (
 	F32 DType = iota
 	BF16
@@ -23,7 +23,7 @@ const (
 	V8
 )
 
-// Size is the number of bytes of one element.
+// Size returns the bytes of one element.
 func (t DType) Size() int {
 	switch t {
 	case F32:
@@ -38,7 +38,7 @@ func (t DType) Size() int {
 	panic(fmt.Sprintf("tensor: unknown dtype %d", t))
 }
 
-// String is the lower-case short name: f32, bf16, f16, i8, f64, m8, v8.
+// String returns the lower-case short name: f32, bf16, f16, i8, f64, m8, v8.
 func (t DType) String() string {
 	switch t {
 	case F32:
@@ -59,8 +59,9 @@ func (t DType) String() string {
 	return fmt.Sprintf("dtype(%d)", uint8(t))
 }
 
-// Mat is a row-major matrix view into an Arena: element (i, j) lies at element offset
-// Off + i*Stride + j, counted in elements of Type (for I8, M8 and V8, bytes). The zero Mat stands for "none".
+// A Mat is a row-major matrix view into an Arena: element (i, j) lies at element offset Off +
+// i*Stride + j, counted in elements of Type (for I8, M8 and V8, bytes). The zero Mat stands for
+// "none".
 type Mat struct {
 	Arena  *Arena
 	Off    int // elements from the arena's start
@@ -70,19 +71,20 @@ type Mat struct {
 	Type   DType
 }
 
-// IsZero says whether m is the zero Mat, the argument for an optional operand left out.
+// IsZero reports whether m is the zero Mat, the argument for an optional operand left out.
 func (m Mat) IsZero() bool { return m.Arena == nil }
 
-// Len is the number of elements, Rows × Cols.
+// Len returns the number of elements, Rows × Cols.
 func (m Mat) Len() int { return m.Rows * m.Cols }
 
-// Contiguous says whether the elements follow each other without gaps, which those of I8, M8 and V8 never do.
+// Contiguous reports whether the elements follow each other without gaps. Those of I8, M8 and V8
+// never do.
 func (m Mat) Contiguous() bool { return !m.Type.scaled() && (m.Stride == m.Cols || m.Rows <= 1) }
 
-// scaled says whether rows end in what scales their elements.
+// scaled reports whether rows end in what scales their elements.
 func (t DType) scaled() bool { return t == I8 || t.coded() }
 
-// Slice is the view of rows [from, to).
+// Slice returns the view of rows [from, to).
 func (m Mat) Slice(from, to int) Mat {
 	if from < 0 || to < from || to > m.Rows {
 		panic(fmt.Sprintf("tensor: rows [%d, %d) of a matrix of %d rows", from, to, m.Rows))
@@ -92,7 +94,7 @@ func (m Mat) Slice(from, to int) Mat {
 	return m
 }
 
-// ColSlice is the view of columns [from, to).
+// ColSlice returns the view of columns [from, to).
 func (m Mat) ColSlice(from, to int) Mat {
 	if m.Type.scaled() {
 		panic(fmt.Sprintf("tensor: columns of %v, whose rows end in scales", m))
@@ -105,7 +107,7 @@ func (m Mat) ColSlice(from, to int) Mat {
 	return m
 }
 
-// Reshape views the same elements, which must be contiguous, as rows × cols.
+// Reshape returns a view of the same elements, which must be contiguous, as rows × cols.
 func (m Mat) Reshape(rows, cols int) Mat {
 	if !m.Contiguous() || rows*cols != m.Len() {
 		panic(fmt.Sprintf("tensor: %v does not reshape to [%d, %d]", m, rows, cols))
@@ -114,7 +116,7 @@ func (m Mat) Reshape(rows, cols int) Mat {
 	return m
 }
 
-// String gives shape and type, for messages.
+// String returns type, shape and stride, for messages.
 func (m Mat) String() string {
 	return fmt.Sprintf("%s[%d, %d; stride %d]", m.Type, m.Rows, m.Cols, m.Stride)
 }

@@ -6,8 +6,9 @@ import (
 	"testing"
 )
 
-// TestSupportedPlatforms checks by build constraints, without building, that platforms that cannot run the program
-// refuse with a sentence and no others do, and that exactly one file maps memory on each.
+// TestSupportedPlatforms checks by build constraints, without building, that platforms that cannot
+// run the program refuse with a sentence and no others do, and that exactly one file maps memory on
+// each.
 func TestSupportedPlatforms(t *testing.T) {
 	for _, c := range []struct {
 		system, processor string

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// ulps is the distance of got from want in units of the last place of an f32 of that size.
+// ulps returns the distance of got from want in units of the last place of an f32 of that size.
 func ulps(got float32, want float64) float64 {
 	if g := float64(got); g == want || math.IsInf(g, 0) && math.Abs(want) >= math.MaxFloat32 && (g > 0) == (want > 0) {
 		return 0
@@ -14,8 +14,8 @@ func ulps(got float32, want float64) float64 {
 	return math.Abs(float64(got)-want) / math.Ldexp(1, max(e-24, -149))
 }
 
-// strided calls f with blocks of floats of both signs whose size runs from lo to hi, every so
-// many-th of them and the ends.
+// strided calls f with blocks of floats of both signs whose size runs from lo to hi, every
+// stride-th of them and the ends.
 func strided(lo, hi float32, stride uint32, f func(x []float32)) {
 	var x []float32
 	for _, sign := range []uint32{0, 1 << 31} {
@@ -33,7 +33,7 @@ func strided(lo, hi float32, stride uint32, f func(x []float32)) {
 	}
 }
 
-// worst is the largest error seen and where.
+// A worst is the largest error seen and where.
 type worst struct{ ulps, at float64 }
 
 func (w *worst) see(at, ulps float64) {
@@ -76,13 +76,15 @@ func TestAccuracy(t *testing.T) {
 				slope.see(g, math.Abs(float64(dg[i])-sigmoid*(1+g*(1-sigmoid)))*0x1p24)
 			}
 		})
-		t.Logf("%v: exp %.3f ulp at %g, below the normal numbers %.3f at %g; silu %.3f at %g; its derivative %.2f × 2⁻²⁴ at %g",
+		t.Logf("%v: exp %.3f ulp at %g, below the normal numbers %.3f at %g; silu %.3f at %g; "+
+			"its derivative %.2f × 2⁻²⁴ at %g",
 			s, exp.ulps, exp.at, tiny.ulps, tiny.at, silu.ulps, silu.at, slope.ulps, slope.at)
 		for _, c := range []struct {
 			name  string
 			worst worst
 			limit float64
-		}{{"exp", exp, .95}, {"exp below the normal numbers", tiny, .95}, {"silu", silu, 2.4}, {"the derivative of silu, in 2⁻²⁴", slope, 17}} {
+		}{{"exp", exp, .95}, {"exp below the normal numbers", tiny, .95}, {"silu", silu, 2.4},
+			{"the derivative of silu, in 2⁻²⁴", slope, 17}} {
 			if !(c.worst.ulps <= c.limit) {
 				t.Errorf("%v: %s is off by %.3f ulp at %g, more than %g", s, c.name, c.worst.ulps, c.worst.at, c.limit)
 			}

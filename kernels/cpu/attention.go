@@ -9,36 +9,37 @@ import (
 )
 
 // Attention works on tiles: some query rows times all the query heads that share one key-value
-// head, against one block of keys after the other. The pairs (row, head) of a tile are the rows
-// of three small matrix products, so no pair's arithmetic depends on the others:
+// head, against one block of keys after the other. A query vector is one head of one row; those of
+// a tile are the rows of three small matrix products, so no vector's arithmetic depends on another:
 //
 //	s = q·kᵀ       one chain over the head dimension
 //	z = s*Scale    block maximum → running maximum → rescale → exp → sum in 16 lanes
 //	o += p·v       the chain goes on over the keys, through the tile's o
 //
-// Keys that a pair does not see have p = 0. Queries that follow each other and begin with the
-// same spans, the answers to one prompt, share tiles: each block of the prompt's keys is read
-// once for all of them.
+// Keys that a vector does not see have p = 0. Queries that follow each other and begin with the
+// same spans, the answers to one prompt, share tiles: each block of the prompt's keys is read once
+// for all of them.
 
-// A tile has about that many pairs, as far as whole rows give them: many share the cost of a block
-// of keys, few leave work for all workers.
+// A tile has about this many query vectors, as far as whole rows give them: many share the cost of
+// a block of keys, few leave work for all workers.
 const minVectors, maxVectors = 60, 480
 
-// strip is how many pairs go through the three steps together: few, so that their scores stay in
-// the nearest cache, and where the mask cuts a block they compute little that no pair sees.
+// softmaxRows is how many query vectors go through the three steps together: few, so that their
+// scores stay in the first-level cache, and so that where the mask cuts a block they compute little
+// that none of them sees.
 const softmaxRows = 48
 
-// attention is a call with the queries in the order in which tiles take them.
+// An attention is a call with the queries in the order in which tiles take them.
 type attention struct {
 	*kernels.Attention
 	order     []int32 // indices of Queries
 	headGroup int     // query heads per key-value head
-	vectors   int     // of a tile
+	vectors   int     // query vectors of a tile
 	scale     float32
 	tiles     []attendTile
 }
 
-// An attendTile is queries order[first:last] and, where that is one, its rows [row, row+rows).
+// An attendTile is queries order[first:last] or, if that is a single one, its rows [row, row+rows).
 // All see the keys of their first shared spans entirely.
 type attendTile struct{ first, last, row, rows, shared int }
 
@@ -71,7 +72,7 @@ func (a *attention) cut(from, to int) {
 	}
 }
 
-// sharedSpans is the number of first spans that p and q have in common and all their rows see.
+// sharedSpans returns how many first spans p and q have in common that all their rows see.
 func sharedSpans(p, q *kernels.Query) int {
 	n, keys := 0, 0
 	limit := min(p.Keys()-int(p.Len), q.Keys()-int(q.Len)) + 1
@@ -82,11 +83,12 @@ func sharedSpans(p, q *kernels.Query) int {
 	return n
 }
 
-// A keyBlock is up to KeyBlock rows of k and v and the pairs [p0, p1) of a tile that see some.
-// Pair p sees the first seen + (p-p0)/group of its keys, if there are so many.
+// A keyBlock is rows [row, row+n) of k and v, at most KeyBlock, and the query vectors [q0, q1) of a
+// tile that see some of them. Vector i sees the first seen + (i-q0)/headGroup, or all n.
 type keyBlock struct{ row, n, q0, q1, seen int }
 
-// seen is how many keys of b the pair p sees, and how many pairs from p on see as many.
+// visible returns how many keys of b query vector i sees, and how many vectors from i on see as
+// many.
 func (a *attention) visible(b *keyBlock, i int) (keys, alike int) {
 	row, head := (i-b.q0)/a.headGroup, (i-b.q0)%a.headGroup
 	if keys = b.seen + row; keys >= b.n {
@@ -128,14 +130,14 @@ func (a *attention) walk(t attendTile, do func(keyBlock)) {
 	}
 }
 
-// gather copies the pairs of a tile, width columns each, from the columns of m that belong to a
-// key-value head, in the order query, row, head.
+// gather copies the query vectors of a tile to dst, width columns each, from the columns of m that
+// belong to key-value head kv, in the order query, row, head.
 func (a *attention) gather(w *worker, dst []float32, m *mat, t attendTile, kv, width int) {
 	n := a.headGroup * width
 	a.runs(t, func(i, row, rows int) { w.s.load(dst[i*n:], n, m, row, rows, kv*n, n) })
 }
 
-// scatter is the reverse.
+// scatter copies the query vectors of a tile back to m.
 func (a *attention) scatter(w *worker, m *mat, src []float32, t attendTile, kv, width int) {
 	n := a.headGroup * width
 	a.runs(t, func(i, row, rows int) {
@@ -145,7 +147,8 @@ func (a *attention) scatter(w *worker, m *mat, src []float32, t attendTile, kv, 
 	})
 }
 
-// runs calls do with the runs of rows of a tile: number i in the tile, row in the matrices.
+// runs calls do with each run of rows of a tile: its number in the tile, its first row in the
+// matrices, its rows.
 func (a *attention) runs(t attendTile, do func(i, row, rows int)) {
 	i := 0
 	for _, k := range a.order[t.first:t.last] {
@@ -158,7 +161,8 @@ func (a *attention) runs(t attendTile, do func(i, row, rows int)) {
 	}
 }
 
-// start prepares a call, keeping the memory of the one before; the order is that of the queries.
+// start prepares a call, reusing the memory of the one before, and returns the multiply-adds of one
+// of its products. The order is that of the queries.
 func (a *attention) start(att *kernels.Attention) (work int) {
 	a.Attention, a.headGroup, a.vectors, a.scale = att, att.Heads/att.KVHeads, maxVectors, float32(att.Scale)
 	a.order, a.tiles = a.order[:0], a.tiles[:0]
@@ -176,7 +180,7 @@ type attendCall struct {
 	o, lse, q, k, v mat
 }
 
-// Attend is softmax attention over the key spans of each query.
+// Attend computes softmax attention over the key spans of each query.
 func (b *Backend) Attend(o, lse, q, k, v tensor.Mat, a *kernels.Attention) {
 	kernels.CheckAttention("Attend", q, k, v, a)
 	kernels.CheckShape("Attend", "o", o, q.Rows, q.Cols)
@@ -184,7 +188,8 @@ func (b *Backend) Attend(o, lse, q, k, v tensor.Mat, a *kernels.Attention) {
 		kernels.CheckShape("Attend", "lse", lse, q.Rows, a.Heads)
 	}
 	c := &b.calls.attend
-	c.o, c.lse, c.q, c.k, c.v = view("Attend", o), view("Attend", lse), view("Attend", q), view("Attend", k), view("Attend", v)
+	c.o, c.lse, c.q, c.k, c.v = view("Attend", o), view("Attend", lse), view("Attend", q), view("Attend", k),
+		view("Attend", v)
 	work := c.start(a)
 	c.vectors = max(minVectors, min(q.Rows*a.Heads/(4*len(b.pool.workers))/tileRows*tileRows, maxVectors))
 	c.cut(0, len(c.order))
@@ -200,7 +205,7 @@ func (c *attendCall) task(w *worker, i int) {
 	vectors := t.rows * c.headGroup
 	qs, o := w.take(vectors*d), w.take(vectors*d)
 	z, kt := w.take(softmaxRows*B), w.take(d*B)
-	state := w.take(3 * vectors) // of each pair the maximum, the sum and room for softmaxStep
+	state := w.take(3 * vectors) // of each vector the maximum, the sum and room for softmaxStep
 	c.gather(w, qs, &c.q, t, kv, d)
 	clear(o)
 	for i := range vectors {
@@ -213,7 +218,7 @@ func (c *attendCall) task(w *worker, i int) {
 		v, ld := values(w, &c.v, b, kv*d, d)
 		for first := b.q0; first < b.q1; first += softmaxRows {
 			end := min(first+softmaxRows, b.q1)
-			n, _ := c.visible(&b, end-1) // keys that some pair of the strip sees
+			n, _ := c.visible(&b, end-1) // keys that some of the vectors see
 			scores(w, z, qs[first*d:], kt, end-first, n, d)
 			for i := first; i < end; {
 				seen, alike := c.visible(&b, i)
@@ -234,10 +239,10 @@ func (c *attendCall) task(w *worker, i int) {
 	}
 }
 
-// softmax is one step of the online softmax (Milakov & Gimelshein 2018) of some rows: of a block's n
-// scores, z, the first seen become p, the others 0; state, the running maximum and sum of each row, and
-// the output o, d columns still to be divided by the sum, are rescaled to the new maximum. half rounds
-// p to bf16.
+// softmax does one step of the online softmax (Milakov & Gimelshein 2018) for some rows of a block.
+// Of the n scores z of a row, the first seen become p and the others 0. The running maximum and sum
+// in state, and the output o, whose d columns are still to be divided by the sum, are rescaled to
+// the new maximum. half rounds p to bf16.
 func (s isa) softmax(z, o []float32, d int, state []float32, rows, seen, n int, scale float32, half bool) {
 	const B = kernels.KeyBlock
 	_, _, _ = z[:(rows-1)*B+n], o[:rows*d], state[:3*rows] // what assembly touches: out of range panics here
@@ -249,14 +254,15 @@ func (s isa) softmax(z, o []float32, d int, state []float32, rows, seen, n int, 
 	blank(z, rows, seen, n)
 }
 
-// blank clears columns [seen, n) of rows of a block.
+// blank clears columns [seen, n) of rows rows of a block.
 func blank(z []float32, rows, seen, n int) {
 	for r := 0; seen < n && r < rows; r++ {
 		clear(z[r*kernels.KeyBlock+seen : r*kernels.KeyBlock+n])
 	}
 }
 
-// scores is z = q·kt, [pairs, n] at distance KeyBlock.
+// scores computes z = q·kt for vectors query vectors of d columns: z is [vectors, n] in rows of
+// KeyBlock, kt [d, n] in rows of KeyBlock.
 func scores(w *worker, z, q, kt []float32, vectors, n, d int) {
 	t := tile{k: d, ldc: kernels.KeyBlock, rs: d, ks: 1, ldb: kernels.KeyBlock}
 	for j := 0; j < n; j += panelCols {
@@ -265,7 +271,8 @@ func scores(w *worker, z, q, kt []float32, vectors, n, d int) {
 	}
 }
 
-// weigh is o += p·v for n keys.
+// weigh adds p·v to o: p is [vectors, n] in rows of KeyBlock, v [n, d] in rows of ldv, o [vectors,
+// d].
 func weigh(w *worker, o, p, v []float32, ldv, vectors, n, d int) {
 	t := tile{k: n, ldc: d, rs: kernels.KeyBlock, ks: 1, ldb: ldv, resume: true}
 	for j := 0; j < d; j += panelCols {
@@ -274,7 +281,7 @@ func weigh(w *worker, o, p, v []float32, ldv, vectors, n, d int) {
 	}
 }
 
-// values is d columns of a block of rows of m, and their distance.
+// values returns columns [col, col+d) of a block of rows of m in f32, and the distance of its rows.
 func values(w *worker, m *mat, b keyBlock, col, d int) ([]float32, int) {
 	if !m.half {
 		return m.f[b.row*m.stride+col:], m.stride
@@ -284,5 +291,5 @@ func values(w *worker, m *mat, b keyBlock, col, d int) ([]float32, int) {
 	return v, d
 }
 
-// logSum is top + log(sum), rounded once from f64: half an ulp.
+// logSum returns top + log(sum), rounded once from f64: half an ulp.
 func logSum(top, sum float32) float32 { return float32(float64(top) + math.Log(float64(sum))) }

@@ -19,11 +19,11 @@ type attendGradCall struct {
 	dq, dk, dv, do, o, lse, q, k, v mat
 
 	components components
-	starts     []int32      // of groups: their first tile, and the end
-	inF32      [2][]float32 // dk and dv in f32 where they are bf16
+	starts     []int32      // first tile of each component, and the end
+	inF32      [2][]float32 // copies of dk and dv, if they are bf16
 }
 
-// AttendGrad is the gradient of Attend: dq is set, dk and dv are added to.
+// AttendGrad computes the gradient of Attend: it sets dq and adds to dk and dv.
 func (b *Backend) AttendGrad(dq, dk, dv, do, o, lse, q, k, v tensor.Mat, a *kernels.Attention) {
 	const op = "AttendGrad"
 	kernels.CheckAttention(op, q, k, v, a)
@@ -34,7 +34,8 @@ func (b *Backend) AttendGrad(dq, dk, dv, do, o, lse, q, k, v tensor.Mat, a *kern
 	kernels.CheckShape(op, "dv", dv, k.Rows, k.Cols)
 	kernels.CheckShape(op, "lse", lse, q.Rows, a.Heads)
 	c := &b.calls.attendGrad
-	c.dq, c.dk, c.dv, c.do, c.o, c.lse = view(op, dq), view(op, dk), view(op, dv), view(op, do), view(op, o), view(op, lse)
+	c.dq, c.dk, c.dv, c.do, c.o, c.lse = view(op, dq), view(op, dk), view(op, dv), view(op, do), view(op, o),
+		view(op, lse)
 	c.q, c.k, c.v = view(op, q), view(op, k), view(op, v)
 	stored := [2]mat{c.dk, c.dv}
 	for i, m := range [2]*mat{&c.dk, &c.dv} {
@@ -65,7 +66,7 @@ func (b *Backend) AttendGrad(dq, dk, dv, do, o, lse, q, k, v tensor.Mat, a *kern
 	b.wrote(dv)
 }
 
-// widened is an f32 copy of m in buf.
+// widened returns an f32 copy of m in buf.
 func widened(s isa, m *mat, buf *[]float32) mat {
 	*buf = grow(*buf, m.rows*m.cols)
 	f := mat{f: *buf, rows: m.rows, cols: m.cols, stride: m.cols}
@@ -75,16 +76,16 @@ func widened(s isa, m *mat, buf *[]float32) mat {
 	return f
 }
 
-// groups holds the connected components of queries that share keys, as linked lists.
+// components are the connected components of queries that share keys, as linked lists.
 type components struct {
-	first, last []int32 // of a group, in the order of first queries
+	first, last []int32 // query of a component, in the order of first queries
 	next        []int32 // query after query, -1 at the end
-	owner       []int32 // of a key row: some query of its group
-	parent      []int32 // union-find over queries, roots the lowest of their group
-	id          []int32 // of a root: its group
+	owner       []int32 // of a key row: some query of its component
+	parent      []int32 // union-find over queries, roots the lowest of their component
+	id          []int32 // of a root: its component
 }
 
-// find collects the groups of a's queries over that many key rows.
+// find collects the components of a's queries, which read rows key rows.
 func (g *components) find(a *kernels.Attention, rows int) {
 	n := len(a.Queries)
 	g.owner = fill(g.owner, rows, -1)
@@ -116,6 +117,7 @@ func (g *components) find(a *kernels.Attention, rows int) {
 	}
 }
 
+// root returns the root of query i, and shortens the way to it.
 func (g *components) root(i int32) int32 {
 	for g.parent[i] != i {
 		g.parent[i] = g.parent[g.parent[i]]
@@ -124,13 +126,14 @@ func (g *components) root(i int32) int32 {
 	return i
 }
 
+// join unites the components of queries i and j.
 func (g *components) join(i, j int32) {
 	if i, j = g.root(i), g.root(j); i != j {
 		g.parent[max(i, j)] = min(i, j)
 	}
 }
 
-// fill is s with n elements v.
+// fill returns s with n elements v, reusing its memory.
 func fill(s []int32, n int, v int32) []int32 {
 	if cap(s) < n {
 		s = make([]int32, n)
@@ -150,7 +153,7 @@ func (c *attendGradCall) task(w *worker, i int) {
 	}
 }
 
-// tile adds what the pairs of one query tile give to dk and dv, and sets their dq.
+// tile adds what the vectors of one query tile give to dk and dv, and sets their dq.
 func (c *attendGradCall) tile(w *worker, t attendTile, kv int) {
 	const B = kernels.KeyBlock
 	d, vectors := c.Dim, t.rows*c.headGroup
@@ -173,7 +176,7 @@ func (c *attendGradCall) tile(w *worker, t attendTile, kv int) {
 		k, ld := values(w, &c.k, b, kv*d, d)
 		for first := b.q0; first < b.q1; first += softmaxRows {
 			end := min(first+softmaxRows, b.q1)
-			n, _ := c.visible(&b, end-1) // keys that some pair of the strip sees
+			n, _ := c.visible(&b, end-1) // keys that some of the vectors see
 			scores(w, p[first*B:], q[first*d:], kt, end-first, n, d)
 			scores(w, ds[first*B:], do[first*d:], vt, end-first, n, d)
 			for r := first; r < end; {
@@ -190,8 +193,9 @@ func (c *attendGradCall) tile(w *worker, t attendTile, kv int) {
 	c.scatter(w, &c.dq, dq, t, kv, d)
 }
 
-// softmaxGrad is softmax backwards: of some rows of a block, the first seen of n scores p become exp(p*scale-lse)
-// and ds p*(ds-delta)*scale, the others 0. halfP and halfDs round them to bf16.
+// softmaxGrad does the step of softmax backwards for some rows of a block: of n scores p the first
+// seen become exp(p*scale-lse), and of ds p*(ds-delta)*scale; the others become 0. halfP and halfDs
+// round them to bf16.
 func (s isa) softmaxGrad(p, ds, lse, delta []float32, rows, seen, n int, scale float32, halfP, halfDs bool) {
 	const B = kernels.KeyBlock
 	_, _, _, _ = p[:rows*B], ds[:rows*B], lse[:rows], delta[:rows] // what assembly touches: out of range panics here
@@ -210,8 +214,9 @@ func (s isa) softmaxGrad(p, ds, lse, delta []float32, rows, seen, n int, scale f
 	blank(ds, rows, seen, n)
 }
 
-// spread is dst += pᵀ·x for the rows of a key block, d columns from col. Some keys at a time leave out
-// the first pairs, which see none of them.
+// spread adds pᵀ·x to the rows of key block b of dst, d columns from col: p is [vectors, KeyBlock],
+// x [vectors, d]. It takes some keys at a time, so as to leave out the first vectors, which see
+// none of them.
 func (a *attention) spread(w *worker, dst *mat, b keyBlock, col, d int, p, x []float32) {
 	const keys = 2 * tileRows
 	t := tile{ldc: dst.stride, rs: 1, ks: kernels.KeyBlock, ldb: d, resume: true}
@@ -220,7 +225,8 @@ func (a *attention) spread(w *worker, dst *mat, b keyBlock, col, d int, p, x []f
 		t.k = b.q1 - first
 		for j := 0; j < d; j += panelCols {
 			t.n = min(panelCols, d-j)
-			w.s.product(&t, dst.f[(b.row+r)*dst.stride+col+j:], p[first*kernels.KeyBlock+r:], x[first*d+j:], nil, min(keys, b.n-r))
+			w.s.product(&t, dst.f[(b.row+r)*dst.stride+col+j:], p[first*kernels.KeyBlock+r:], x[first*d+j:], nil,
+				min(keys, b.n-r))
 		}
 	}
 }

@@ -9,8 +9,8 @@ import (
 	"spell/tensor"
 )
 
-// TestAttendScratch checks that a worker's memory does not grow with the length of a sequence, neither
-// forward nor backward: nothing of the size of all pairs is ever held.
+// TestAttendScratch checks that a worker's memory does not grow with the length of a sequence,
+// neither forward nor backward: nothing of the size of all query rows × keys is ever held.
 func TestAttendScratch(t *testing.T) {
 	if testing.Short() {
 		t.Skip("a minute under emulation")
@@ -43,8 +43,8 @@ func TestAttendScratch(t *testing.T) {
 	}
 }
 
-// TestSoftmaxRows checks that rows taken together get the bits that each gets alone, and that nothing
-// beyond the columns and rows given is touched.
+// TestSoftmaxRows checks that rows taken together get the bits that each gets alone, and that
+// nothing beyond the columns and rows given is touched.
 func TestSoftmaxRows(t *testing.T) {
 	const B, rows, n, d = kernels.KeyBlock, 5, 61, 24
 	rng := rand.New(rand.NewPCG(7, 8))
@@ -80,7 +80,8 @@ func TestSoftmaxRows(t *testing.T) {
 				for r := range rows {
 					s.softmaxGrad(p1[r*B:], ds1[r*B:], lse[r:], delta[r:], 1, seen, n, .5, half, half)
 				}
-				if !slices.Equal(p, p1) || !slices.Equal(ds, ds1) || !slices.Equal(last, slices.Concat(p[rows*B:], ds[rows*B:])) {
+				if !slices.Equal(p, p1) || !slices.Equal(ds, ds1) ||
+					!slices.Equal(last, slices.Concat(p[rows*B:], ds[rows*B:])) {
 					t.Errorf("softmaxGrad, %v, %d keys, half %v: rows together differ from rows alone", s, seen, half)
 				}
 			}

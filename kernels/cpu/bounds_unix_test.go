@@ -37,7 +37,7 @@ func newFence(t *testing.T, n int) *fence {
 	return f
 }
 
-// take is n bytes beside a page without access.
+// take returns n bytes beside a page without access.
 func (f *fence) take(n int) unsafe.Pointer {
 	p := f.pages[f.next]
 	f.next = (f.next + 1) % len(f.pages)
@@ -74,7 +74,7 @@ func TestBounds(t *testing.T) {
 	}
 }
 
-// faults is what f panics with.
+// faults returns what f panics with.
 func faults(f func()) (fault any) {
 	defer func() { fault = recover() }()
 	f()

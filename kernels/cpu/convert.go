@@ -6,9 +6,9 @@ import (
 	"spell/tensor"
 )
 
-// streamCopy is dst = src for data that no cache should keep: its lines are written to memory without
-// being read from there first. Another worker sees them when the task has ended, with the atomic
-// addition that counts it.
+// streamCopy copies src to dst with streaming (non-temporal) stores, for data that no cache should
+// keep: lines are written to memory without being read from there first. Another worker sees them
+// when the task has ended, with the atomic addition that counts it.
 func (s isa) streamCopy(dst, src []float32) {
 	if uintptr(unsafe.Pointer(unsafe.SliceData(dst)))%tensor.Align != 0 {
 		copy(dst, src)
@@ -37,7 +37,7 @@ func (s isa) load(dst []float32, ldd int, m *mat, i, rows, j, cols int) {
 	s.copyRows(dst, ldd, m.f[from:to], m.stride, rows, cols)
 }
 
-// transpose is dst[k*ldd+r] = src[r*lds+k] for r < 16 and k < cols.
+// transpose sets dst[k*ldd+r] = src[r*lds+k] for r < 16 and k < cols.
 func (s isa) transpose(dst []float32, ldd int, src []float32, lds, cols int) {
 	whole := cols &^ 3
 	if whole > 0 {
@@ -49,7 +49,7 @@ func (s isa) transpose(dst []float32, ldd int, src []float32, lds, cols int) {
 	}
 }
 
-// rotate is rotateRuns where there is something to rotate; cs is of even length, x a multiple of it.
+// rotate is rotateRuns for any length, 0 included. cs has an even length, x a multiple of it.
 func (s isa) rotate(y, x, cs []float32, sign float32) {
 	if len(x) == 0 || len(cs) == 0 {
 		return

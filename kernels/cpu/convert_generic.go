@@ -9,7 +9,7 @@ import (
 
 // Conversions and copies in plain Go.
 
-// widenGeneric is dst = src, which is exact.
+// widenGeneric sets dst = src, which is exact.
 func widenGeneric(dst []float32, src []uint16) {
 	src = src[:len(dst)]
 	for i := range dst {
@@ -17,11 +17,11 @@ func widenGeneric(dst []float32, src []uint16) {
 	}
 }
 
-// flowLinesGeneric is dst = src.
+// flowLinesGeneric sets dst = src.
 func flowLinesGeneric(dst, src []float32) { copy(dst, src) }
 
-// touchGeneric reads x and writes it as it is, by way of a buffer that stays in the first-level cache: a copy of x to
-// itself would move nothing.
+// touchGeneric reads x and writes it as it is, by way of a buffer that stays in the first-level
+// cache: a copy of x to itself would move nothing.
 func touchGeneric(x []float32) {
 	var near [1 << 10]float32
 	for len(x) > 0 {
@@ -31,7 +31,7 @@ func touchGeneric(x []float32) {
 	}
 }
 
-// narrowGeneric is dst = src rounded to the nearest, ties to even.
+// narrowGeneric sets dst = src rounded to the nearest, ties to even.
 func narrowGeneric(dst []uint16, src []float32) {
 	src = src[:len(dst)]
 	for i := range dst {
@@ -39,21 +39,21 @@ func narrowGeneric(dst []uint16, src []float32) {
 	}
 }
 
-// copyRowsGeneric is dst[i*ldd+j] = src[i*lds+j] for i < rows and j < cols.
+// copyRowsGeneric sets dst[i*ldd+j] = src[i*lds+j] for i < rows and j < cols.
 func copyRowsGeneric(dst []float32, ldd int, src []float32, lds, rows, cols int) {
 	for r := range rows {
 		copy(dst[r*ldd:][:cols], src[r*lds:])
 	}
 }
 
-// widenRowsGeneric is the same from bf16.
+// widenRowsGeneric is copyRowsGeneric from bf16.
 func widenRowsGeneric(dst []float32, ldd int, src []uint16, lds, rows, cols int) {
 	for r := range rows {
 		widenGeneric(dst[r*ldd:][:cols], src[r*lds:])
 	}
 }
 
-// pairGeneric is words of two bf16: dst = upper<<16 | lower.
+// pairGeneric sets words of two bf16: dst = upper<<16 | lower.
 func pairGeneric(dst []float32, upper, lower []uint16) {
 	upper, lower = upper[:len(dst)], lower[:len(dst)]
 	for i := range dst {
@@ -69,7 +69,7 @@ func swapGeneric(dst, src []float32) {
 	}
 }
 
-// upperRowsGeneric is copyRows of the upper halves of words.
+// upperRowsGeneric copies rows as copyRowsGeneric does, of each word the upper half alone.
 func upperRowsGeneric(dst []float32, ldd int, src []float32, lds, rows, cols int) {
 	for r := range rows {
 		to, from := dst[r*ldd:][:cols], src[r*lds:][:cols]
@@ -79,7 +79,7 @@ func upperRowsGeneric(dst []float32, ldd int, src []float32, lds, rows, cols int
 	}
 }
 
-// lowerRowsGeneric is copyRows of the lower halves of words, shifted up.
+// lowerRowsGeneric copies rows as copyRowsGeneric does, of each word the lower half, shifted up.
 func lowerRowsGeneric(dst []float32, ldd int, src []float32, lds, rows, cols int) {
 	for r := range rows {
 		to, from := dst[r*ldd:][:cols], src[r*lds:][:cols]
@@ -96,7 +96,7 @@ func roundGeneric(x []float32) {
 	}
 }
 
-// transpose4Generic is dst[k*ldd+r] = src[r*lds+k] for r < 16 and k < cols.
+// transpose4Generic sets dst[k*ldd+r] = src[r*lds+k] for r < 16 and k < cols.
 func transpose4Generic(dst []float32, ldd int, src []float32, lds, cols int) {
 	for r := range 16 {
 		o := r

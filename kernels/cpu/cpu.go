@@ -1,32 +1,32 @@
-// Package cpu is the backend for processors: Go over about a dozen primitives per instruction
-// set (matrix tiles, row sums, exponentials, the optimizer row), in assembly where there is
-// some and in plain Go everywhere.
+// Package cpu is the backend for processors: Go over about a dozen primitives per instruction set
+// (matrix tiles, row sums, exponentials, the optimizer row), in assembly on amd64 and arm64 and in
+// plain Go everywhere.
 //
 // Every output element has one order of additions, whatever the number of rows, tiles or workers:
 //
 //   - Products of matrices are one chain of fused multiply-adds over the reduction index, from 0
-//     upwards: gemm.go says from which value it starts. With weights of bf16, BFMMLA takes four steps
-//     at once where a NEON machine has it: pairs.go.
-//   - Sums along a row (norms, softmax) run in 16 virtual lanes, lane = index mod 16, which a
-//     fixed tree adds up: rows_generic.go.
-//   - Weight gradients add onto the stored value row after row, so that splitting a batch
-//     changes nothing either.
+//     upwards: gemm.go says from which value it starts. With weights of bf16, BFMMLA takes four
+//     steps at once if a NEON machine has it: pairs.go.
+//   - Sums along a row (norms, softmax) run in 16 virtual lanes, lane = index mod 16, which a fixed
+//     tree adds up: rows_generic.go.
+//   - Weight gradients add onto the stored value row after row, so that splitting a batch changes
+//     nothing either.
 //
 // AVX-512, AVX2 and NEON give the same bits: their assembly is written from one description by the
-// program in asm. Plain Go multiplies and adds with two roundings where assembly has one; its results
-// are as invariant, but not the same bits.
+// program in asm. Plain Go multiplies and adds with two roundings where assembly has one; its
+// results are as invariant, but not the same bits.
 //
-// What bounds the products, on a core of an Emerald Rapids server: tiles alone reach 97 % of the FMA
-// peak, large products with packed weights 94 %, the rest being the first pass over each panel and
-// over C; copying operands costs dX 3 to 6 % and dW, which copies both, 6 to 10 %. One row reads
+// What bounds the products, on a core of an Emerald Rapids server: tiles alone reach 97 % of the
+// FMA peak, large products with packed weights 94 %; the rest is the first pass over each panel and
+// over C. Copying operands costs dX 3 to 6 % and dW, which copies both, 6 to 10 %. One row reads
 // packed weights at the speed of memory.
 //
-// Operations on rows run at the speed of memory where they leave the caches: BenchmarkMemory races them
-// against plain traffic over the same matrices. They prefetch across pages, and write past the caches
-// what is too large for them.
+// Operations on rows that leave the caches run at the speed of memory: BenchmarkMemory races them
+// against plain traffic over the same matrices. They prefetch across pages, and write what is too
+// large for the caches with streaming stores.
 //
-// Packed copies of weights follow the weights: pack.go says how. A build with the tag invariants compares
-// them at every use.
+// Packed copies of weights follow the weights: pack.go says how. A build with the tag invariants
+// compares them at every use.
 package cpu
 
 import (
@@ -38,33 +38,33 @@ import (
 	"spell/tensor"
 )
 
-// Options chooses workers and instruction set. The zero value is the best of the machine.
+// Options choose workers and instruction set. The zero value is the best of the machine.
 type Options struct {
 	Workers int    // threads; 0 means GOMAXPROCS
-	ISA     string // "avx512", "avx2", "neon", "generic" or, for the best there is, ""
-	Dots    string // whether products of bf16 use VDPBF16PS or BFMMLA: "on", "off" or, for the best, ""; see layout
+	ISA     string // "avx512", "avx2", "neon", "generic" or "", the best there is
+	Dots    string // whether VDPBF16PS or BFMMLA multiply bf16: "on", "off" or "", the best; see layout
 }
 
-// Backend implements kernels.Backend on the host's processors.
+// A Backend implements kernels.Backend on the host's processors.
 type Backend struct {
 	isa    isa
 	pool   *pool
-	arenas map[*tensor.Arena]*arenaState
-	calls  calls
+	arenas map[*tensor.Arena]*arenaState // what is known of each arena, packs above all; see pack.go
+	calls  calls                         // arguments of the running operation
 
 	dots        bool // bf16 is multiplied as it is: isa.dotLayout
 	packPart    int  // elements of an operand that are packed at once for a product
-	streamBytes int  // size of a call's operands from which no cache holds what it writes for the next
+	streamBytes int  // bytes of a call's operands from which on no cache holds what it writes for the next
 }
 
-// calls holds the arguments of the running operation, one slot a kind, so that starting one
+// calls hold the arguments of the running operation, one slot per kind, so that starting one
 // allocates nothing.
 type calls struct {
 	gemm         gemmCall
 	grouped      groupedCall
 	pack         packCall
 	copy         copyCall
-	panels       panelScratch // of the running product
+	panels       panelScratch // packed operands of the running product
 	quantize     quantizeCall
 	move         moveCall
 	read         readCall
@@ -81,14 +81,19 @@ type calls struct {
 	logProb      logProbCall
 	logitGrad    logitGradCall
 	sample       sampleCall
-	rowScratch   []float32 // one number a row, between the phases of a call
+	rowScratch   []float32 // one number per row, between the phases of a call
 	tileScratch  []float32 // logit gradients of one vocabulary tile
 	inputScratch []float32 // a gradient summed over many tiles before it is rounded
 }
 
-var _ kernels.Backend = (*Backend)(nil)
+var (
+	_ kernels.Backend    = (*Backend)(nil)
+	_ kernels.Meter      = (*Backend)(nil)
+	_ kernels.HostMemory = (*Backend)(nil)
+)
 
-// New starts the workers. It fails where the instruction set asked for is unknown or missing.
+// New starts the workers. It returns an error if the instruction set asked for is unknown or
+// missing.
 func New(opts Options) (*Backend, error) {
 	s, err := chooseISA(opts.ISA)
 	if err != nil {
@@ -105,10 +110,11 @@ func New(opts Options) (*Backend, error) {
 	if n == 0 {
 		n = runtime.GOMAXPROCS(0)
 	}
-	return &Backend{isa: s, pool: newPool(n, s), arenas: map[*tensor.Arena]*arenaState{}, dots: dots, packPart: 1 << 23, streamBytes: 64 << 20}, nil
+	return &Backend{isa: s, pool: newPool(n, s), arenas: map[*tensor.Arena]*arenaState{}, dots: dots, packPart: 1 << 23,
+		streamBytes: 64 << 20}, nil
 }
 
-// Name is "cpu (avx512)", with the name of the instruction set in use.
+// Name returns "cpu (avx512)", with the name of the instruction set in use.
 func (b *Backend) Name() string { return fmt.Sprintf("cpu (%v)", b.isa) }
 
 // Alloc maps host memory.
@@ -161,7 +167,7 @@ func nativeOrder(dst, src []byte, n int) {
 	}
 }
 
-// grow is s with room for n floats, reusing its memory where that suffices.
+// grow returns s with room for n floats, reusing its memory if that suffices.
 func grow(s []float32, n int) []float32 {
 	if cap(s) < n {
 		return make([]float32, n+n/4)[:n]
@@ -169,6 +175,6 @@ func grow(s []float32, n int) []float32 {
 	return s[:n]
 }
 
-// wideWork is the number of row elements below which an operation on rows is not worth waking
+// parallelWork is the number of row elements below which an operation on rows is not worth waking
 // another worker for.
 const parallelWork = 1 << 14

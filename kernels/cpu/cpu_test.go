@@ -36,7 +36,7 @@ func newRig(t *testing.T, opts Options) *rig {
 	return newRigOn(t, b)
 }
 
-// newRigOn is newRig on a backend that others use, too.
+// newRigOn returns a rig on a backend that others use, too.
 func newRigOn(t *testing.T, b *Backend) *rig {
 	t.Helper()
 	r := &rig{t: t, rng: rand.New(rand.NewPCG(1, 2)), b: b}
@@ -53,7 +53,7 @@ func newRigOn(t *testing.T, b *Backend) *rig {
 // A pair is a matrix in both arenas.
 type pair struct{ got, want tensor.Mat }
 
-// mat is a random matrix whose rows lie apart, the gaps filled with NaN.
+// mat returns a random matrix whose rows lie apart, the gaps filled with NaN.
 func (r *rig) mat(t tensor.DType, rows, cols, gap int, scale float64) pair {
 	p := pair{r.got.New(t, rows, cols+gap), r.want.New(t, rows, cols+gap)}
 	v := make([]float32, rows*(cols+gap))
@@ -84,8 +84,8 @@ func elems(m tensor.Mat) []float64 {
 	return v
 }
 
-// close fails unless got and want agree to tol of the largest element, one bf16 rounding more
-// where that is the type, and the gaps of got still hold NaN.
+// close fails unless got and want agree to tol of the largest element, one bf16 rounding more if
+// that is the type, and the gaps of got still hold NaN.
 func (r *rig) close(what string, p pair, tol float64) {
 	r.t.Helper()
 	if p.got.IsZero() {
@@ -102,7 +102,8 @@ func (r *rig) close(what string, p pair, tol float64) {
 			limit += math.Abs(want[i]) / 128
 		}
 		if d := math.Abs(got[i] - want[i]); !(d <= limit) {
-			r.t.Fatalf("%s: element %d of %v is %g, want %g (off by %.2g, limit %.2g)", what, i, p.got, got[i], want[i], d, limit)
+			r.t.Fatalf("%s: element %d of %v is %g, want %g (off by %.2g, limit %.2g)", what, i, p.got, got[i], want[i],
+				d, limit)
 		}
 	}
 	if g := p.got.Stride - p.got.Cols; g > 0 && p.got.Rows > 1 {
@@ -118,7 +119,7 @@ func (r *rig) close(what string, p pair, tol float64) {
 
 var oracle = ref.New[float64]()
 
-// options is every instruction set, with and without products of pairs.
+// options returns every instruction set, with and without products of pairs.
 func options() (list []Options) {
 	for _, s := range append(assembly(), generic) {
 		list = append(list, Options{ISA: s.String(), Dots: "off"})
@@ -139,8 +140,8 @@ func eachISA(t *testing.T, f func(t *testing.T, opts Options)) {
 
 var types = []tensor.DType{tensor.F32, tensor.BF16}
 
-// TestProductBlocks is the products at sizes where the reduction is blocked, operands are copied
-// and many tasks share the work, which the conformance suite does not reach.
+// TestProductBlocks checks the products at sizes at which the reduction is blocked, operands are
+// copied and many tasks share the work, which the conformance suite does not reach.
 func TestProductBlocks(t *testing.T) {
 	eachISA(t, func(t *testing.T, opts Options) {
 		r := newRig(t, opts)
@@ -217,7 +218,8 @@ func TestPacks(t *testing.T) {
 		{"Copy", func() { r.b.Copy(w, other.got) }},
 		{"Zero", func() { r.b.Zero(w.Slice(3, 7)) }},
 		{"AdamW", func() {
-			r.b.AdamW(w, w, m, v, grad.got, kernels.AdamStep{LR: .1, Beta1: .9, Beta2: .9, Eps: 1e-8, GradScale: 1, Step: 1})
+			r.b.AdamW(w, w, m, v, grad.got, kernels.AdamStep{LR: .1, Beta1: .9, Beta2: .9, Eps: 1e-8, GradScale: 1,
+				Step: 1})
 		}},
 		{"Touch", func() { tensor.Elems[float32](w)[5] = 7; params.Touch() }},
 		{"ScatterAdd", func() { r.b.ScatterAdd(w, other.got, rows) }},
@@ -233,8 +235,8 @@ func TestPacks(t *testing.T) {
 	}
 }
 
-// near says whether a and b are ulps apart at most or both NaN; with ulps < 0, within 1e-5 of
-// the larger or of 1.
+// near reports whether a and b are ulps apart at most or both NaN; with ulps < 0, whether they are
+// within 1e-5 of the larger or of 1.
 func near(a, b float32, ulps int32) bool {
 	switch {
 	case a != a || b != b:
@@ -344,7 +346,8 @@ type countCall struct{ ran []atomic.Int32 }
 
 func (c *countCall) task(_ *worker, i int) { c.ran[i].Add(1) }
 
-// TestPoolShares: others take the tasks that were dealt to a worker which is busy; if not, this never ends.
+// TestPoolShares checks that others take the tasks that were dealt to a worker which is busy; if
+// not, it never ends.
 func TestPoolShares(t *testing.T) {
 	p := newPool(2, generic)
 	defer p.close()
@@ -356,7 +359,7 @@ func TestPoolShares(t *testing.T) {
 	}
 }
 
-// A stuckCall is one whose first task ends last.
+// A stuckCall is a call whose first task ends last.
 type stuckCall struct {
 	tasks int32
 	ran   atomic.Int32
@@ -372,9 +375,12 @@ func (c *stuckCall) task(_ *worker, i int) {
 // TestNoAllocation checks that operations of a size seen before allocate nothing.
 func TestNoAllocation(t *testing.T) {
 	r := newRig(t, Options{Workers: 2})
-	x, w, y := r.mat(tensor.F32, 200, 128, 0, 1).got, r.mat(tensor.F32, 128, 128, 0, 1).got, r.mat(tensor.F32, 200, 128, 0, 1).got
-	norm, lse, stats := r.mat(tensor.F32, 1, 128, 0, 1).got, r.mat(tensor.F32, 200, 4, 0, 1).got, r.mat(tensor.F32, 200, 3, 0, 1).got
-	a := &kernels.Attention{Heads: 4, KVHeads: 4, Dim: 32, Scale: 1, Queries: []kernels.Query{{Row: 0, Len: 200, Spans: []kernels.Span{{Row: 0, Len: 200}}}}}
+	x, w, y := r.mat(tensor.F32, 200, 128, 0, 1).got, r.mat(tensor.F32, 128, 128, 0, 1).got,
+		r.mat(tensor.F32, 200, 128, 0, 1).got
+	norm, lse, stats := r.mat(tensor.F32, 1, 128, 0, 1).got, r.mat(tensor.F32, 200, 4, 0, 1).got,
+		r.mat(tensor.F32, 200, 3, 0, 1).got
+	a := &kernels.Attention{Heads: 4, KVHeads: 4, Dim: 32, Scale: 1,
+		Queries: []kernels.Query{{Row: 0, Len: 200, Spans: []kernels.Span{{Row: 0, Len: 200}}}}}
 	ids, f := make([]int32, 200), make([]float32, 200)
 	experts, ends := r.mat(tensor.F32, 3*128, 128, 0, 1).got, []int32{120, 125, 200}
 	q, source := r.want.New(tensor.I8, 128, 128), r.mat(tensor.F32, 128, 128, 0, 1).want
@@ -408,7 +414,8 @@ func TestNoAllocation(t *testing.T) {
 
 // TestExp checks where expf ends; TestAccuracy measures it between.
 func TestExp(t *testing.T) {
-	for x, want := range map[float32]float32{float32(math.Inf(-1)): 0, float32(math.Inf(1)): float32(math.Inf(1)), 0: 1, 100: float32(math.Inf(1)), -200: 0} {
+	for x, want := range map[float32]float32{float32(math.Inf(-1)): 0, float32(math.Inf(1)): float32(math.Inf(1)), 0: 1,
+		100: float32(math.Inf(1)), -200: 0} {
 		if got := expf(x); got != want {
 			t.Errorf("expf(%g) = %g, want %g", x, got, want)
 		}

@@ -2,8 +2,8 @@ package cpu
 
 import "math"
 
-// exp is 2ⁿ·P(r) with n = round(x·log₂e) and r = x - n·ln2 in two steps (Cody & Waite 1980), P
-// the Taylor polynomial of degree 7 on |r| ≤ ln2/2. Every step is one fused multiply-add.
+// exp computes 2ⁿ·P(r) with n = round(x·log₂e) and r = x - n·ln2 in two steps (Cody & Waite 1980).
+// P is the Taylor polynomial of degree 7 on |r| ≤ ln2/2. Every step is one fused multiply-add.
 const (
 	expMax  = 89   // exp is +Inf from 88.73
 	expMin  = -104 // exp is 0 below -103.98
@@ -12,12 +12,12 @@ const (
 	ln2Low  = 1.42860682030941723212e-6
 )
 
-// fma32 is x*y+z with one rounding, but for rare double roundings: the product of two f32 is
+// fma32 returns x*y+z with one rounding, but for rare double roundings. The product of two f32 is
 // exact in f64, so it makes no difference whether the compiler fuses.
 func fma32(x, y, z float32) float32 { return float32(float64(x)*float64(y) + float64(z)) }
 
-// expf is e^x to within 0.95 ulp, subnormal results included where the thread keeps them. A NaN stays
-// one. TestAccuracy holds all instruction sets to this and to what is stated below.
+// expf returns e^x to within 0.95 ulp, subnormal results included if the thread keeps them. A NaN
+// stays one. TestAccuracy holds all instruction sets to this and to what is stated below.
 func expf(x float32) float32 {
 	if x != x {
 		return x
@@ -38,10 +38,11 @@ func expf(x float32) float32 {
 	return p * pow2(h) * pow2(int32(n)-h)
 }
 
+// pow2 returns 2ⁿ for -126 ≤ n ≤ 127.
 func pow2(n int32) float32 { return math.Float32frombits(uint32(n+127) << 23) }
 
-// swigluGeneric is y = g/(1+exp(-g)) * u. Before the product with u it is exact to 2.4 ulp for
-// g ≥ -88; below, where its size is less than 10⁻³⁶, it runs out to 0.
+// swigluGeneric sets y = g/(1+exp(-g)) * u. Before the product with u it is exact to 2.4 ulp for g
+// ≥ -88; below, where its size is less than 10⁻³⁶, it runs out to 0.
 func swigluGeneric(y, g, u []float32) {
 	g, u = g[:len(y)], u[:len(y)]
 	for i := range y {
@@ -49,7 +50,7 @@ func swigluGeneric(y, g, u []float32) {
 	}
 }
 
-// swigluGradGeneric is, with s = 1/(1+exp(-g)), dg = dy*u*s*(1+g*(1-s)) and du = dy*g*s. The
+// swigluGradGeneric sets, with s = 1/(1+exp(-g)), dg = dy*u*s*(1+g*(1-s)) and du = dy*g*s. The
 // derivative by which dy*u is multiplied is off by 17 × 2⁻²⁴ at most, where g is near 17: 1-s there
 // has lost its last digits.
 func swigluGradGeneric(dg, du, dy, g, u []float32) {
@@ -63,8 +64,8 @@ func swigluGradGeneric(dg, du, dy, g, u []float32) {
 	}
 }
 
-// expSumGeneric is p[i] = exp(z[i]-top) and the sum of p in 16 lanes. The difference is rounded, so
-// that p is off by another |z[i]-top| × 2⁻²⁴ of its size, here and in a softmax.
+// expSumGeneric sets p[i] = exp(z[i]-top) and returns the sum of p in 16 lanes. The difference is
+// rounded, so that p is off by another |z[i]-top| × 2⁻²⁴ of its size, here and in a softmax.
 func expSumGeneric(p, z []float32, top float32) float32 {
 	z = z[:len(p)]
 	var s [16]float32
@@ -76,7 +77,8 @@ func expSumGeneric(p, z []float32, top float32) float32 {
 	return tree(&s)
 }
 
-// rankGeneric is the nearest integer to 32*(top-z), 1023 at most and where that is NaN.
+// rankGeneric sets b to the nearest integer to 32*(top-z), at most 1023, and to 1023 if that is
+// NaN.
 func rankGeneric(b []uint16, z []float32, top float32) {
 	z = z[:len(b)]
 	for i, v := range z {
@@ -88,7 +90,8 @@ func rankGeneric(b []uint16, z []float32, top float32) {
 	}
 }
 
-// expMomentsGeneric is the sum of exp(z[i]-top), and of exp(z[i]-top)*(z[i]-top), in 16 lanes.
+// expMomentsGeneric returns the sums of exp(z[i]-top) and of exp(z[i]-top)*(z[i]-top), each in 16
+// lanes.
 func expMomentsGeneric(z []float32, top float32) (sum, moment float32) {
 	var s, t [16]float32
 	for i, v := range z {
@@ -115,7 +118,8 @@ func logitGradGeneric(z []float32, lse, inv, c, h, entropy float32) {
 	}
 }
 
-// scoreGradGeneric turns each row of scores z into p = exp(z*scale-lse), and dp into ds = p*(dp-delta)*scale.
+// scoreGradGeneric turns each row of scores z into p = exp(z*scale-lse), and dp into ds =
+// p*(dp-delta)*scale.
 func scoreGradGeneric(z, dp []float32, ldz int, lse, delta []float32, rows, cols int, scale float32) {
 	for r := range rows {
 		z, dp := z[r*ldz:][:cols], dp[r*ldz:][:cols]
@@ -127,7 +131,7 @@ func scoreGradGeneric(z, dp []float32, ldz int, lse, delta []float32, rows, cols
 	}
 }
 
-// scoreGradHalfGeneric rounds both to bf16.
+// scoreGradHalfGeneric does the same and rounds both to bf16.
 func scoreGradHalfGeneric(z, dp []float32, ldz int, lse, delta []float32, rows, cols int, scale float32) {
 	scoreGradGeneric(z, dp, ldz, lse, delta, rows, cols, scale)
 	for r := range rows {
@@ -136,9 +140,9 @@ func scoreGradHalfGeneric(z, dp []float32, ldz int, lse, delta []float32, rows, 
 	}
 }
 
-// softmaxStepGeneric turns the cols scores of each row of z into p = exp(z*scale-top), top the maximum
-// of z*scale and state[0], rescales the row of o and the sum state[1] so far to it, and adds the sum
-// of p.
+// softmaxStepGeneric turns the cols scores of each row of z into p = exp(z*scale-top), where top is
+// the maximum of z*scale and state[0]. It rescales the row of o and the sum state[1] so far to top,
+// and adds the sum of p.
 func softmaxStepGeneric(z []float32, ldz int, o []float32, d int, state []float32, rows, cols int, scale float32) {
 	for r := range rows {
 		z, o, state := z[r*ldz:][:cols], o[r*d:][:d], state[3*r:][:2]
@@ -154,7 +158,7 @@ func softmaxStepGeneric(z []float32, ldz int, o []float32, d int, state []float3
 	}
 }
 
-// softmaxStepHalfGeneric rounds p to bf16, after it has been added.
+// softmaxStepHalfGeneric does the same and rounds p to bf16 after it has been added.
 func softmaxStepHalfGeneric(z []float32, ldz int, o []float32, d int, state []float32, rows, cols int, scale float32) {
 	softmaxStepGeneric(z, ldz, o, d, state, rows, cols, scale)
 	for r := range rows {

@@ -8,8 +8,8 @@ import (
 	"spell/tensor"
 )
 
-// FuzzProducts: whatever the shapes, the three products and attention give the same bits on every
-// instruction set with assembly and for any number of workers.
+// FuzzProducts checks that, whatever the shapes, the three products and attention give the same
+// bits on every instruction set with assembly and for any number of workers.
 func FuzzProducts(f *testing.F) {
 	var rigs []*Backend
 	for _, o := range options() {
@@ -45,7 +45,8 @@ func FuzzProducts(f *testing.F) {
 			want := wants[own]
 			r := newRigOn(t, b)
 			x, w, dy := r.mat(typ, m, k, gap%3, 1).got, r.mat(typ, n, k, gap%5, 1).got, r.mat(typ, m, n, gap%7, 1).got
-			y, dx, dw := r.mat(typ, m, n, 1, 1).got, r.mat(tensor.F32, m, k, 2, 1).got, r.mat(tensor.F32, n, k, 0, 1).got
+			y, dx, dw := r.mat(typ, m, n, 1, 1).got, r.mat(tensor.F32, m, k, 2, 1).got,
+				r.mat(tensor.F32, n, k, 0, 1).got
 			b.MatMul(y, x, w, tensor.Mat{}, acc)
 			b.MatMulGradX(dx, dy, w, acc)
 			b.MatMulGradW(dw, tensor.Mat{}, dy, x)
@@ -56,8 +57,10 @@ func FuzzProducts(f *testing.F) {
 			}
 			got := [][]float64{elems(y), elems(dx), elems(dw), elems(z)}
 			if d := k/4*4 + 4; m*d < 1<<16 {
-				a := &kernels.Attention{Heads: 2, KVHeads: 1, Dim: d, Scale: .1, Queries: []kernels.Query{{Len: int32(m), Spans: []kernels.Span{{Len: int32(m)}}}}}
-				q, o, lse := r.mat(typ, m, 2*d, 0, 1).got, r.mat(typ, m, 2*d, 0, 1).got, r.mat(tensor.F32, m, 2, 0, 1).got
+				a := &kernels.Attention{Heads: 2, KVHeads: 1, Dim: d, Scale: .1,
+					Queries: []kernels.Query{{Len: int32(m), Spans: []kernels.Span{{Len: int32(m)}}}}}
+				q, o, lse := r.mat(typ, m, 2*d, 0, 1).got, r.mat(typ, m, 2*d, 0, 1).got,
+					r.mat(tensor.F32, m, 2, 0, 1).got
 				keys, values := r.mat(typ, m, d, 0, 1).got, r.mat(typ, m, d, 0, 1).got
 				b.Attend(o, lse, q, keys, values, a)
 				got = append(got, elems(o), elems(lse))
@@ -67,7 +70,8 @@ func FuzzProducts(f *testing.F) {
 			}
 			for i := range got {
 				if !slices.Equal(got[i], want[i]) {
-					t.Fatalf("rows %d, in %d, out %d, %v, acc %v: result %d of %s with %d workers is not that of %s", m, k, n, typ, acc, i, b.Name(), len(b.pool.workers), rigs[0].Name())
+					t.Fatalf("rows %d, in %d, out %d, %v, acc %v: result %d of %s with %d workers is not that of %s", m,
+						k, n, typ, acc, i, b.Name(), len(b.pool.workers), rigs[0].Name())
 				}
 			}
 		}

@@ -13,10 +13,10 @@ import (
 //	MatMulGradX dx       dy                   w, whose rows are already [k][n]
 //	MatMulGradW dw       dyᵀ (strides swapped) x, likewise
 //
-// Order of additions. MatMul and MatMulGradX: acc = 0, then acc = fma(a[k], b[k], acc) for
-// k = 0…K-1, then + bias, then + the old value where asked to add. MatMulGradW: the chain starts
-// from the stored value, so a batch cut into parts gives the bits of the whole. Where K is
-// blocked the chain goes on through memory in f32; where C is bf16 it is rounded once, at the end.
+// Order of additions. MatMul and MatMulGradX: acc = 0, then acc = fma(a[k], b[k], acc) for k =
+// 0…K-1, then + bias, then + the old value if asked to add. MatMulGradW: the chain starts from the
+// stored value, so a batch cut into parts gives the bits of the whole. If K is blocked the chain
+// goes on through memory in f32; if C is bf16 it is rounded once, at the end.
 
 const (
 	panelCols = 32  // columns of a panel of B
@@ -24,9 +24,10 @@ const (
 	copyCols  = 128 // columns of B that are copied at once, to rows copyDist apart
 	copyDist  = copyCols + 16
 
-	packedK = 1024 // reduction steps between which a tile of C rests in memory, where B is packed
-	otherK  = 512  // and where a task reads B where it lies or has its own copy of a part
-	smallMK = 128  // and where few rows of A make memory the bound: B is read from end to end
+	// Reduction steps between which a tile of C rests in memory:
+	packedK = 1024 // if B is packed
+	otherK  = 512  // if a task reads B in place or has its own copy of a part
+	smallMK = 128  // in place for few rows of A, where memory is the bound: B is read from end to end
 )
 
 // A gemmCall computes C (+)= A·B with C [m, n], A [m, k] and B [k, n].
@@ -36,25 +37,26 @@ type gemmCall struct {
 	bias    []float32 // n elements that are added to every row after the chains; nil: none
 
 	swapA      bool // a holds the transpose of A
-	accumulate bool // the chains start from C, so that a batch may be cut, not from 0
+	accumulate bool // the chains start from C instead of 0, so that a batch may be cut
 	add        bool // the old C is added after the chains
 
 	layout     layout  // what both operands are multiplied as: floats, unless both are bf16
 	source     bSource // how a task reads B
 	panels     *pack   // B, if source is packed; nil until product has made it
 	firstPanel int     // panels of others, packed before those of B
-	stripsA    bool    // A is copied to strips [k][12], since the panels of B leave the cache to it
+	stripsA    bool    // A, a transpose, is copied to strips [k][12] beside a packed B
 
 	mb, nb, kb int // rows, columns and reduction steps that a task computes at once
 	mTasks     int // tasks along the rows
 }
 
-// MatMul is y[i][o] (+)= Σₖ x[i][k]*w[o][k] + bias[o].
+// MatMul sets y[i][o] (+)= Σₖ x[i][k]*w[o][k] + bias[o].
 func (b *Backend) MatMul(y, x, w, bias tensor.Mat, acc bool) {
 	kernels.CheckShape("MatMul", "y", y, x.Rows, w.Rows)
 	kernels.CheckShape("MatMul", "w", w, w.Rows, x.Cols)
 	g := &b.calls.gemm
-	*g = gemmCall{c: view("MatMul", y), a: view("MatMul", x), b: weights("MatMul", w), add: acc, m: x.Rows, n: w.Rows, k: x.Cols}
+	*g = gemmCall{c: view("MatMul", y), a: view("MatMul", x), b: weights("MatMul", w), add: acc,
+		m: x.Rows, n: w.Rows, k: x.Cols}
 	if !bias.IsZero() {
 		kernels.CheckShape("MatMul", "bias", bias, 1, w.Rows)
 		v := view("MatMul", bias)
@@ -66,7 +68,7 @@ func (b *Backend) MatMul(y, x, w, bias tensor.Mat, acc bool) {
 	b.wrote(y)
 }
 
-// MatMulGradX is dx[i][k] (+)= Σₒ dy[i][o]*w[o][k].
+// MatMulGradX sets dx[i][k] (+)= Σₒ dy[i][o]*w[o][k].
 func (b *Backend) MatMulGradX(dx, dy, w tensor.Mat, acc bool) {
 	kernels.CheckShape("MatMulGradX", "dx", dx, dy.Rows, w.Cols)
 	kernels.CheckShape("MatMulGradX", "w", w, dy.Cols, w.Cols)
@@ -76,7 +78,7 @@ func (b *Backend) MatMulGradX(dx, dy, w tensor.Mat, acc bool) {
 	b.wrote(dx)
 }
 
-// MatMulGradW is dw[o][k] += Σᵢ dy[i][o]*x[i][k]; db[o] += Σᵢ dy[i][o].
+// MatMulGradW adds dw[o][k] += Σᵢ dy[i][o]*x[i][k] and db[o] += Σᵢ dy[i][o].
 func (b *Backend) MatMulGradW(dw, db, dy, x tensor.Mat) {
 	kernels.CheckShape("MatMulGradW", "dw", dw, dy.Cols, x.Cols)
 	kernels.CheckShape("MatMulGradW", "x", x, dy.Rows, x.Cols)
@@ -105,8 +107,8 @@ func (b *Backend) gradW(dw, dy, x mat) gemmCall {
 	return g
 }
 
-// setGradSource completes a gradient, whose B has its steps in rows. The chains of BFMMLA could not be cut
-// where a batch is.
+// setGradSource picks how B is read for a gradient, whose steps are rows of B. BFMMLA sums four
+// steps at once, so that a batch cut elsewhere would change the result: it is not used here.
 func (b *Backend) setGradSource(g *gemmCall) {
 	g.source = rowsOf(&g.b, g.m)
 	if l := b.multipliesAs(g); l == pairs {
@@ -115,8 +117,8 @@ func (b *Backend) setGradSource(g *gemmCall) {
 }
 
 // product cuts a call into tasks and runs it. Panels made for this call take memory that is kept
-// for the next; to bound it, the call runs in parts: of the columns of C, or of the reduction
-// where the chain starts from C anyway and both operands have it along their rows.
+// for the next. To bound it, the call runs in parts: of the columns of C, or of the reduction, if
+// the chains start from C anyway and both operands have their steps in rows.
 func (b *Backend) product(g *gemmCall) {
 	if g.m == 0 || g.n == 0 || g.k == 0 && g.accumulate {
 		return
@@ -145,7 +147,7 @@ func (b *Backend) product(g *gemmCall) {
 	}
 }
 
-// runPacked is run with panels of B made for the call.
+// runPacked runs a call with panels of B made for it.
 func (b *Backend) runPacked(g *gemmCall) {
 	steps := g.steps(g.k)
 	g.panels = b.calls.panels.room(ceil(g.n, panelCols) * panelCols * steps)
@@ -157,7 +159,7 @@ func (b *Backend) runPacked(g *gemmCall) {
 	b.run(g)
 }
 
-// run runs a call whose operands are as they should be.
+// run runs a call whose panels are made.
 func (b *Backend) run(g *gemmCall) {
 	n, parallel := b.plan(g, len(b.pool.workers))
 	if b.memoryBound(g) {
@@ -167,10 +169,11 @@ func (b *Backend) run(g *gemmCall) {
 	b.pool.do(g, n, parallel)
 }
 
-// memoryBound reports whether a call reads packed weights for few rows, so that memory is the bound.
+// memoryBound reports whether a call reads packed weights for few rows, so that memory is the
+// bound.
 func (b *Backend) memoryBound(g *gemmCall) bool { return g.source == packed && b.isa.smallM(g.m) }
 
-// plan cuts a call into tasks for that many workers.
+// plan cuts a call into tasks for workers workers and reports whether it is worth more than one.
 func (b *Backend) plan(g *gemmCall, workers int) (tasks int, parallel bool) {
 	flops, memoryBound := 2*g.m*g.n*g.k, b.memoryBound(g)
 	parallel = workers > 1 && (flops > parallelFlops || memoryBound && g.n*g.k > parallelWeights)
@@ -198,16 +201,16 @@ func (b *Backend) plan(g *gemmCall, workers int) (tasks int, parallel bool) {
 	return g.mTasks * ceil(g.n, g.nb), parallel
 }
 
-// wideFlops is the size of product below which waking a worker costs more than it saves.
+// parallelFlops is the size of product below which waking a worker costs more than it saves.
 const parallelFlops = 1 << 20
 
-// wideWeights is the number of packed weights from which on more than one worker reads them for few rows: memory
-// takes longer than another worker needs to join.
+// parallelWeights is the number of packed weights from which on more than one worker reads them for
+// few rows: memory takes longer than another worker needs to join.
 const parallelWeights = 1 << 15
 
-// cut chooses the rows and columns of a task. A block of A should fit the second-level cache;
-// where tasks copy their parts of A or B, large tasks share a copy. More workers take smaller
-// tasks, at least so many, as square as they come.
+// cut chooses the rows and columns of a task. A block of A should fit the second-level cache. If
+// tasks copy their parts of A or B, large tasks share a copy. Several workers take smaller tasks,
+// as square as they come, until there are least of them.
 func (g *gemmCall) cut(workers, least int) {
 	all := ceil(g.n, panelCols) * panelCols
 	rows, cols := min(480, g.m), min(1024, all)
@@ -229,11 +232,14 @@ func (g *gemmCall) cut(workers, least int) {
 	g.mb, g.nb = ceil(ceil(g.m, ceil(g.m, rows)), tileRows)*tileRows, cols
 }
 
-// A span is the part of a product that one step of a task computes: rows [i0, i1) and columns [j0, j1) of C over
-// reduction steps [k0, k1).
+// A span is the part of a product that one step of a task computes: rows [i0, i1) and columns [j0,
+// j1) of C over reduction steps [k0, k1).
 type span struct{ i0, i1, j0, j1, k0, k1 int }
 
-func (s *span) rows() int  { return s.i1 - s.i0 }
+// rows returns the rows of C.
+func (s *span) rows() int { return s.i1 - s.i0 }
+
+// steps returns the reduction steps.
 func (s *span) steps() int { return s.k1 - s.k0 }
 
 func (g *gemmCall) task(w *worker, i int) {
@@ -263,7 +269,8 @@ func (g *gemmCall) task(w *worker, i int) {
 	}
 }
 
-// finish adds the old values of C to the finished chains in c, rows of ldc, where asked to, and rounds them to C.
+// finish adds the old values of C to the finished chains in c, rows of ldc, if asked to, and rounds
+// them to C.
 func (g *gemmCall) finish(w *worker, s span, c []float32, ldc int) {
 	buf := w.take(ldc)
 	for r := s.i0; r < s.i1; r++ {
@@ -275,7 +282,7 @@ func (g *gemmCall) finish(w *worker, s span, c []float32, ldc int) {
 	}
 }
 
-// multiplySpan continues the chains of s. c, rows of ldc, is where they rest; nil is the matrix C itself.
+// multiplySpan continues the chains of s. They rest in c, rows of ldc, or in C itself if c is nil.
 func (g *gemmCall) multiplySpan(w *worker, s span, c []float32, ldc int) {
 	first, last, rows := s.k0 == 0, s.k1 == g.k, s.rows()
 	t := tile{k: g.steps(s.steps()), resume: g.accumulate || !first, add: g.add && last && c == nil}
@@ -329,7 +336,7 @@ func (g *gemmCall) multiplySpan(w *worker, s span, c []float32, ldc int) {
 	}
 }
 
-// multiply is the primitive on operands that are pairs or not.
+// multiply calls the primitive for the layout of the operands: m rows of a and of c, one panel b.
 func (g *gemmCall) multiply(w *worker, t *tile, c, a, b, bias []float32, m int) {
 	if g.layout != floats {
 		w.s.productDots(t, c, a, b, bias, m)
@@ -338,4 +345,5 @@ func (g *gemmCall) multiply(w *worker, t *tile, c, a, b, bias []float32, m int) 
 	w.s.product(t, c, a, b, bias, m)
 }
 
+// ceil returns a/b rounded up.
 func ceil(a, b int) int { return (a + b - 1) / b }

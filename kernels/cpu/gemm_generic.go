@@ -1,22 +1,22 @@
 package cpu
 
-// tileRows is the number of rows of C the primitive keeps in registers at most.
+// tileRows is the most rows of C that the primitive keeps in registers.
 const tileRows = 12
 
-// A tile describes one product of rows of A with one panel of B.
+// A tile describes one product of rows of A with one panel of B. Assembly reads its fields by name.
 type tile struct {
 	n, k        int  // columns (≤ panelCols), reduction steps
 	ldc         int  // distance of rows of C
 	rs, ks, ldb int  // distance of rows and steps of A, one of which is 1, and of rows of B
-	resume      bool // the chain starts from C, else from 0
+	resume      bool // the chains start from C, else from 0
 	add         bool // the old C is added at the end
 }
 
-// productGeneric is, for r < m and j < t.n,
+// productGeneric computes, for r < m and j < t.n,
 //
 //	acc := 0 or, to resume, c[r*ldc+j]
 //	for l := range t.k { acc += a[r*rs+l*ks] * b[l*ldb+j] }
-//	c[r*ldc+j] = acc + bias[j], + c[r*ldc+j] where t.add
+//	c[r*ldc+j] = acc + bias[j], + c[r*ldc+j] if t.add
 func productGeneric(t *tile, c, a, b, bias []float32, m int) {
 	var sum [2][panelCols]float32
 	for r := 0; r < m; r += 2 {
@@ -57,7 +57,7 @@ func productGeneric(t *tile, c, a, b, bias []float32, m int) {
 	}
 }
 
-// fourColumns is the chains of two rows and four columns, in registers.
+// fourColumns continues the chains of two rows and four columns, in registers.
 func fourColumns(t *tile, s0, s1, a, b []float32) {
 	_, _ = s0[3], s1[3]
 	x0, x1, x2, x3 := s0[0], s0[1], s0[2], s0[3]
@@ -81,6 +81,7 @@ func fourColumns(t *tile, s0, s1, a, b []float32) {
 	s1[0], s1[1], s1[2], s1[3] = y0, y1, y2, y3
 }
 
+// finishRow adds the bias and the old C to the chains s of a row and stores them.
 func finishRow(t *tile, c []float32, s *[panelCols]float32, bias []float32) {
 	for j := range c {
 		v := s[j]

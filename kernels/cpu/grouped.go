@@ -9,7 +9,7 @@ import (
 // after the other as if they were those of one product. Groups that are large enough for packing
 // their operands run by themselves.
 
-// groupedCall is the calls of some groups.
+// A groupedCall is the calls of some groups.
 type groupedCall struct {
 	calls []gemmCall
 	first []int // task of each
@@ -27,7 +27,7 @@ func (c *groupedCall) task(w *worker, i int) {
 	c.calls[lo].task(w, i-c.first[lo])
 }
 
-// grouped runs the calls that of gives for the groups that have rows.
+// grouped runs the calls that of returns for the groups that have rows.
 func (b *Backend) grouped(ends []int32, of func(e, from, rows int) gemmCall) {
 	c := &b.calls.grouped
 	c.calls, c.first = c.calls[:0], c.first[:0]
@@ -59,8 +59,8 @@ func (b *Backend) grouped(ends []int32, of func(e, from, rows int) gemmCall) {
 	b.pool.do(c, tasks, flops > parallelFlops)
 }
 
-// GroupMatMul is y[i][o] = Σₖ x[i][k]*w[e*n+o][k] for the rows i of group e. Experts whose outputs fill
-// whole panels share one pack.
+// GroupMatMul sets y[i][o] = Σₖ x[i][k]*w[e*n+o][k] for the rows i of group e. Experts whose
+// outputs fill whole panels share one pack.
 func (b *Backend) GroupMatMul(y, x, w tensor.Mat, ends []int32) {
 	const op = "GroupMatMul"
 	n := y.Cols
@@ -85,7 +85,7 @@ func (b *Backend) GroupMatMul(y, x, w tensor.Mat, ends []int32) {
 	b.wrote(y)
 }
 
-// GroupMatMulGradX is dx[i][k] (+)= Σₒ dy[i][o]*w[e*n+o][k].
+// GroupMatMulGradX sets dx[i][k] (+)= Σₒ dy[i][o]*w[e*n+o][k].
 func (b *Backend) GroupMatMulGradX(dx, dy, w tensor.Mat, ends []int32, acc bool) {
 	const op = "GroupMatMulGradX"
 	n := dy.Cols
@@ -98,7 +98,7 @@ func (b *Backend) GroupMatMulGradX(dx, dy, w tensor.Mat, ends []int32, acc bool)
 	b.wrote(dx)
 }
 
-// GroupMatMulGradW is dw[e*n+o][k] += Σᵢ dy[i][o]*x[i][k] over the rows i of group e.
+// GroupMatMulGradW adds dw[e*n+o][k] += Σᵢ dy[i][o]*x[i][k] over the rows i of group e.
 func (b *Backend) GroupMatMulGradW(dw, dy, x tensor.Mat, ends []int32) {
 	const op = "GroupMatMulGradW"
 	n := dy.Cols

@@ -7,9 +7,9 @@ import (
 	"spell/tensor"
 )
 
-// A running is the state of a softmax over tiles of VocabTile columns: the maximum so far, the
-// sum of exp(z-top), and of exp(z-top)*(z-top) for the entropy. LogProb and Sample advance it
-// over the same tiles of the same numbers, so their log-probabilities have the same bits.
+// A running is the state of a softmax over tiles of VocabTile columns: the maximum so far, the sum
+// of exp(z-top), and of exp(z-top)*(z-top) for the entropy. LogProb and Sample advance it over the
+// same tiles of the same numbers, so their log-probabilities have the same bits.
 type running struct{ top, sum, moment float32 }
 
 func newRunning() running { return running{top: float32(math.Inf(-1))} }
@@ -33,16 +33,16 @@ func (r *running) advance(s isa, z []float32) {
 	r.moment += moment
 }
 
-// lse is the log of the sum of exponentials.
+// lse returns the log of the sum of exponentials.
 func (r *running) lse() float32 { return logSum(r.top, r.sum) }
 
-// entropy is -Σ p log p.
+// entropy returns -Σ p log p.
 func (r *running) entropy() float32 {
 	return float32(math.Log(float64(r.sum)) - float64(r.moment)/float64(r.sum))
 }
 
 type logProbCall struct {
-	g       gemmCall // the logits: C is never formed
+	g       gemmCall // the logits, whose C is never formed
 	stats   mat
 	targets []int32
 	invTemp []float32
@@ -58,10 +58,10 @@ func (b *Backend) logits(op string, x, w tensor.Mat) gemmCall {
 	return g
 }
 
-// logitTile is the logits of rows [i0, i1) and columns [j0, j1), at distance VocabTile.
-func (g *gemmCall) logitTile(w *worker, z []float32, i0, i1, j0, j1 int) {
+// logitTile computes the logits of the rows and columns of s, over all steps, into z, rows of
+// VocabTile.
+func (g *gemmCall) logitTile(w *worker, z []float32, s span) {
 	mark := w.used
-	s := span{i0: i0, i1: i1, j0: j0, j1: j1}
 	for s.k0 = 0; s.k0 == 0 || s.k0 < g.k; s.k0 += packedK {
 		s.k1 = min(s.k0+packedK, g.k)
 		g.multiplySpan(w, s, z, kernels.VocabTile)
@@ -69,7 +69,7 @@ func (g *gemmCall) logitTile(w *worker, z []float32, i0, i1, j0, j1 int) {
 	}
 }
 
-// LogProb scores one target a row without forming the logits.
+// LogProb scores one target per row without forming the logits.
 func (b *Backend) LogProb(stats, x, w tensor.Mat, targets []int32, invTemp []float32) {
 	checkHead("LogProb", stats, x, w, targets, invTemp)
 	c := &b.calls.logProb
@@ -81,7 +81,8 @@ func (b *Backend) LogProb(stats, x, w tensor.Mat, targets []int32, invTemp []flo
 func checkHead(op string, stats, x, w tensor.Mat, targets []int32, invTemp []float32) {
 	kernels.CheckShape(op, "stats", stats, x.Rows, 3)
 	kernels.CheckShape(op, "w", w, w.Rows, x.Cols)
-	kernels.Check(op, len(targets) == x.Rows && len(invTemp) == x.Rows, "%d targets and %d temperatures for %d rows", len(targets), len(invTemp), x.Rows)
+	kernels.Check(op, len(targets) == x.Rows && len(invTemp) == x.Rows, "%d targets and %d temperatures for %d rows",
+		len(targets), len(invTemp), x.Rows)
 	kernels.CheckRows(op, targets, w.Rows)
 }
 
@@ -96,7 +97,7 @@ func (c *logProbCall) task(w *worker, i int) {
 	z := w.take((i1 - i0) * kernels.VocabTile)
 	for j0 := 0; j0 < c.g.n; j0 += kernels.VocabTile {
 		j1 := min(j0+kernels.VocabTile, c.g.n)
-		c.g.logitTile(w, z, i0, i1, j0, j1)
+		c.g.logitTile(w, z, span{i0: i0, i1: i1, j0: j0, j1: j1})
 		for r := i0; r < i1; r++ {
 			row := z[(r-i0)*kernels.VocabTile:][:j1-j0]
 			w.s.scale(row, c.invTemp[r])
@@ -114,12 +115,13 @@ func (c *logProbCall) task(w *worker, i int) {
 	}
 }
 
-// logitGradCall leaves the logit gradients of one vocabulary tile in dz, rounded to the type of x.
+// A logitGradCall leaves the logit gradients of one vocabulary tile in dz, rounded to the type of
+// x.
 type logitGradCall struct {
 	logProbCall
 	coefLogp, coefEntropy []float32
-	row0, rows            int // of dz
-	j0, j1                int
+	row0, rows            int // first row of dz, and their number
+	j0, j1                int // columns [j0, j1) of the vocabulary
 	dz                    []float32
 }
 
@@ -128,15 +130,17 @@ const headRows = 4096
 
 // LogProbGrad walks the vocabulary tile by tile: the logit gradients of the tile, then what they
 // give to dx, whose chain goes on from tile to tile, and to the tile's rows of dw.
-func (b *Backend) LogProbGrad(dx, dw, stats, x, w tensor.Mat, targets []int32, invTemp, coefLogp, coefEntropy []float32) {
+func (b *Backend) LogProbGrad(dx, dw, stats, x, w tensor.Mat, targets []int32,
+	invTemp, coefLogp, coefEntropy []float32) {
 	const op = "LogProbGrad"
 	checkHead(op, stats, x, w, targets, invTemp)
 	kernels.CheckShape(op, "dx", dx, x.Rows, x.Cols)
 	kernels.CheckShape(op, "dw", dw, w.Rows, w.Cols)
-	kernels.Check(op, len(coefLogp) == x.Rows && len(coefEntropy) == x.Rows, "%d and %d coefficients for %d rows", len(coefLogp), len(coefEntropy), x.Rows)
+	kernels.Check(op, len(coefLogp) == x.Rows && len(coefEntropy) == x.Rows, "%d and %d coefficients for %d rows",
+		len(coefLogp), len(coefEntropy), x.Rows)
 	c := &b.calls.logitGrad
-	*c = logitGradCall{logProbCall: logProbCall{g: b.logits(op, x, w), stats: view(op, stats), targets: targets, invTemp: invTemp},
-		coefLogp: coefLogp, coefEntropy: coefEntropy}
+	forward := logProbCall{g: b.logits(op, x, w), stats: view(op, stats), targets: targets, invTemp: invTemp}
+	*c = logitGradCall{logProbCall: forward, coefLogp: coefLogp, coefEntropy: coefEntropy}
 	xs, ws, dxs, dws := view(op, x), view(op, w), view(op, dx), view(op, dw)
 	sum := dxs
 	if dxs.half {
@@ -156,9 +160,11 @@ func (b *Backend) LogProbGrad(dx, dw, stats, x, w tensor.Mat, targets []int32, i
 			b.pool.do(c, ceil(c.rows, c.g.mb), c.rows*n*x.Cols > parallelFlops/2)
 			dz := mat{f: c.dz, rows: c.rows, cols: n, stride: kernels.VocabTile}
 			g := &b.calls.gemm
-			*g = gemmCall{c: sum.slice(c.row0, c.rows), a: dz, b: ws.slice(c.j0, n), m: c.rows, n: x.Cols, k: n, accumulate: c.j0 > 0, source: rowsOf(&ws, c.rows)}
+			*g = gemmCall{c: sum.slice(c.row0, c.rows), a: dz, b: ws.slice(c.j0, n), m: c.rows, n: x.Cols, k: n,
+				accumulate: c.j0 > 0, source: rowsOf(&ws, c.rows)}
 			b.product(g)
-			*g = gemmCall{c: dws.slice(c.j0, n), a: dz, b: xs.slice(c.row0, c.rows), m: n, n: x.Cols, k: c.rows, swapA: true, accumulate: true, source: rowsOf(&xs, n)}
+			*g = gemmCall{c: dws.slice(c.j0, n), a: dz, b: xs.slice(c.row0, c.rows), m: n, n: x.Cols, k: c.rows,
+				swapA: true, accumulate: true, source: rowsOf(&xs, n)}
 			b.product(g)
 		}
 	}
@@ -172,7 +178,7 @@ func (b *Backend) LogProbGrad(dx, dw, stats, x, w tensor.Mat, targets []int32, i
 func (c *logitGradCall) task(w *worker, i int) {
 	i0 := i * c.g.mb
 	i1 := min(i0+c.g.mb, c.rows)
-	c.g.logitTile(w, c.dz[i0*kernels.VocabTile:], c.row0+i0, c.row0+i1, c.j0, c.j1)
+	c.g.logitTile(w, c.dz[i0*kernels.VocabTile:], span{i0: c.row0 + i0, i1: c.row0 + i1, j0: c.j0, j1: c.j1})
 	buf := w.take(3)
 	for i := i0; i < i1; i++ {
 		r := c.row0 + i

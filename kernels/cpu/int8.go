@@ -8,8 +8,8 @@ import (
 )
 
 // Products with I8 weights are those with the f32 weights that they stand for, integer times scale
-// rounded to f32, to the bit. Few rows widen a packed panel on its way into registers, so that memory
-// gives a quarter of the bytes of f32; many rows, into scratch, once for all of them.
+// rounded to f32, to the bit. Few rows widen a packed panel on its way into registers, so that
+// memory gives a quarter of the bytes of f32; many rows, into scratch, once for all of them.
 
 // An int8Panel is columns of a packed matrix: integers [k][32] and a row of 32 scales for each
 // tensor.Int8Run steps.
@@ -21,8 +21,8 @@ type int8Panel struct {
 // A block of the reduction starts with a run.
 const _ = -uint(packedK % tensor.Int8Run)
 
-// int8Panel is steps [k0, k1) of the packed I8 panel that starts at column j; without integers where
-// there is none.
+// int8Panel returns steps [k0, k1) of the packed I8 panel that starts at column j; without integers
+// if B is not packed I8.
 func (g *gemmCall) int8Panel(j, k0, k1 int) int8Panel {
 	if g.source != packed || g.panels.q == nil || k0 == k1 {
 		return int8Panel{}
@@ -30,14 +30,14 @@ func (g *gemmCall) int8Panel(j, k0, k1 int) int8Panel {
 	return g.panels.steps(g.firstPanel+j/panelCols, g.k, k0, k1)
 }
 
-// steps is steps [k0, k1) of panel p of a matrix of k.
+// steps returns steps [k0, k1) of a panel of a matrix of k steps.
 func (p *pack) steps(panel, k, k0, k1 int) int8Panel {
 	runs := ceil(k, tensor.Int8Run)
 	return int8Panel{p.q[(panel*k+k0)*panelCols:][:(k1-k0)*panelCols],
 		p.scale[(panel*runs+k0/tensor.Int8Run)*panelCols:][:ceil(k1-k0, tensor.Int8Run)*panelCols]}
 }
 
-// fill makes the panel of rows [j, j+32) of m, as far as there are any; the others are 0.
+// fill makes the panel of rows [j, j+32) of m. Rows beyond the last are 0.
 func (p int8Panel) fill(m *mat, j int) {
 	for r := range panelCols {
 		if j+r >= m.rows {
@@ -61,7 +61,7 @@ func clearColumn[E int8 | float32](panel []E, r int) {
 	}
 }
 
-// widenInt8Generic is the panel as f32, [k][32].
+// widenInt8Generic writes the panel as f32, [k][32].
 func widenInt8Generic(dst []float32, p int8Panel) {
 	for k := 0; k*panelCols < len(p.q); k++ {
 		scale := p.scale[k/tensor.Int8Run*panelCols:][:panelCols]
@@ -72,7 +72,7 @@ func widenInt8Generic(dst []float32, p int8Panel) {
 	}
 }
 
-// dequantize is columns c0… of row i.
+// dequantize writes columns [c0, c0+len(dst)) of row i in f32.
 func (m *mat) dequantize(dst []float32, i, c0 int) {
 	scale := m.scale[i*m.stride/4:]
 	for j, v := range m.q[i*m.stride+c0:][:len(dst)] {
@@ -92,7 +92,7 @@ func (b *Backend) Quantize(q, w tensor.Mat) {
 	}
 	kernels.CheckShape("Quantize", "w", w, q.Rows, q.Cols)
 	c := &b.calls.quantize
-	*c = quantizeCall{q: weights("Quantize", q), w: view("Quantize", w), rows: rowsATask(q.Cols)}
+	*c = quantizeCall{q: weights("Quantize", q), w: view("Quantize", w), rows: rowsPerTask(q.Cols)}
 	if q.Len() > 0 {
 		b.pool.do(c, ceil(q.Rows, c.rows), q.Len() > parallelWork)
 	}

@@ -10,7 +10,7 @@
 //
 //	acc[r][j] = fma(a[r*rs+l], float32(b[l*32+j])*scales[l/64*32+j], acc[r][j])   for l = 0…k-1
 //
-// from 0, or from C to resume; then + bias, where there is one, then + C, where t.add. k is positive.
+// from 0, or from C to resume; then + bias, if there is one, then + C, if t.add. k is positive.
 // The last function writes a panel as f32.
 //
 // AX tile, DI C, SI, R8…R10 rows 0, 3, 6, 9 of A and DX the bytes between rows, BX B, R12 scales, R13 bytes

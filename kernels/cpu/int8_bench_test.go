@@ -12,12 +12,14 @@ import (
 	"spell/tensor"
 )
 
-// BenchmarkInt8 is y = x·wᵀ with few rows, [rows, in, out] as in BenchmarkMatMul, with weights in f32,
-// bf16 and int8: GB/s of weights, scales included, and what of the rate at which the same number of bytes
-// is read just before and after by bytes.IndexByte, the fastest reader of the standard library.
+// BenchmarkInt8 runs y = x·wᵀ with few rows, [rows, in, out] as in BenchmarkMatMul, with weights in
+// f32, bf16 and int8. It reports GB/s of weights, scales included, and their share of the rate at
+// which bytes.IndexByte, the fastest reader of the standard library, reads as many bytes just
+// after.
 func BenchmarkInt8(b *testing.B) {
 	for _, threads := range slices.Compact([]int{1, runtime.GOMAXPROCS(0)}) {
-		for _, s := range [][3]int{{1, 896, 4864}, {1, 896, 151936}, {1, 3584, 18944}, {8, 896, 151936}, {8, 3584, 18944}, {512, 896, 4864}} {
+		for _, s := range [][3]int{{1, 896, 4864}, {1, 896, 151936}, {1, 3584, 18944}, {8, 896, 151936},
+			{8, 3584, 18944}, {512, 896, 4864}} {
 			m, k, n := s[0], s[1], s[2]
 			for _, typ := range []tensor.DType{tensor.F32, tensor.BF16, tensor.I8} {
 				b.Run(fmt.Sprintf("%v/%dx%dx%d/threads=%d", typ, m, k, n, threads), func(b *testing.B) {
@@ -48,7 +50,7 @@ func BenchmarkInt8(b *testing.B) {
 	}
 }
 
-// weights is a matrix of small random numbers, in a type that may be I8.
+// weights returns a matrix of small random numbers, in a type that may be I8.
 func (r *bench) weights(t tensor.DType, rows, cols int) tensor.Mat {
 	if t != tensor.I8 {
 		return r.random(r.params, t, rows, cols)

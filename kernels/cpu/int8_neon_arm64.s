@@ -10,7 +10,7 @@
 //
 //	acc[r][j] = fma(a[r*rs+l], float32(b[l*32+j])*scales[l/64*32+j], acc[r][j])   for l = 0…k-1
 //
-// from 0, or from C to resume; then + bias, where there is one, then + C, where t.add. k is positive.
+// from 0, or from C to resume; then + bias, if there is one, then + C, if t.add. k is positive.
 // The last function writes a panel as f32.
 //
 // R0 tile, R1 C, R2 B, R3 scales, R4… rows of A, R10 steps left of a run and R11 of all, R12 bytes between rows

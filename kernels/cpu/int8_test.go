@@ -7,14 +7,16 @@ import (
 	"spell/tensor"
 )
 
-// TestInt8Products: a product with int8 weights has the bits of that with the f32 weights they stand for,
-// for any number of rows, from panels and without, and on every instruction set.
+// TestInt8Products checks that a product with int8 weights has the bits of that with the f32
+// weights they stand for, for any number of rows, from panels and without, and on every instruction
+// set.
 func TestInt8Products(t *testing.T) {
 	var first [][]float64 // of assembly
 	eachISA(t, func(t *testing.T, opts Options) {
 		r := newRig(t, opts)
 		var all [][]float64
-		for _, s := range [][3]int{{1, 1, 1}, {1, 64, 32}, {1, 1100, 70}, {2, 65, 33}, {3, 130, 129}, {5, 63, 17}, {8, 200, 48}, {13, 77, 40}, {16, 1091, 95}, {40, 150, 70}, {200, 300, 1030}} {
+		for _, s := range [][3]int{{1, 1, 1}, {1, 64, 32}, {1, 1100, 70}, {2, 65, 33}, {3, 130, 129}, {5, 63, 17},
+			{8, 200, 48}, {13, 77, 40}, {16, 1091, 95}, {40, 150, 70}, {200, 300, 1030}} {
 			m, k, n := s[0], s[1], s[2]
 			if testing.Short() && m*k*n > 1<<20 {
 				continue

@@ -2,5 +2,5 @@
 
 package cpu
 
-// invariants says that every use of a pack is checked.
+// invariants makes every use of a pack compare it with its weights.
 const invariants = true

@@ -4,7 +4,7 @@ package cpu
 
 import "github.com/klauspost/cpuid/v2"
 
-// present says whether the processor and the system have what the assembly of s uses.
+// present reports whether the processor and the system have what the assembly of s uses.
 func (s isa) present() bool {
 	switch s {
 	case generic:

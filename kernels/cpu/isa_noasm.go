@@ -2,4 +2,5 @@
 
 package cpu
 
+// present reports whether this build has s.
 func (s isa) present() bool { return s == generic }

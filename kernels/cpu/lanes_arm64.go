@@ -136,7 +136,7 @@ func narrowNoisyNEON(dst []uint16, src []float32, noise []uint32, flip uint32)
 //go:noescape
 func adamwNoisyNEON(p []float32, m, v []uint16, g []float32, mnoise, vnoise []uint32, mflip, vflip uint32, t *adamStep)
 
-// add is z = x + y.
+// add sets z = x + y.
 func (s isa) add(z, x, y []float32) {
 	x, y = x[:len(z)], y[:len(z)]
 	switch s {
@@ -147,7 +147,7 @@ func (s isa) add(z, x, y []float32) {
 	}
 }
 
-// mul is z = x * y.
+// mul sets z = x * y.
 func (s isa) mul(z, x, y []float32) {
 	x, y = x[:len(z)], y[:len(z)]
 	switch s {
@@ -158,7 +158,7 @@ func (s isa) mul(z, x, y []float32) {
 	}
 }
 
-// scale is x *= a.
+// scale multiplies x by a.
 func (s isa) scale(x []float32, a float32) {
 	switch s {
 	case neon:
@@ -168,7 +168,7 @@ func (s isa) scale(x []float32, a float32) {
 	}
 }
 
-// divide is x /= a.
+// divide divides x by a.
 func (s isa) divide(x []float32, a float32) {
 	switch s {
 	case neon:
@@ -178,7 +178,7 @@ func (s isa) divide(x []float32, a float32) {
 	}
 }
 
-// scaleMul is y = x * a * w; next is prefetched.
+// scaleMul sets y = x * a * w and prefetches next.
 func (s isa) scaleMul(y, x, w, next []float32, a float32) {
 	x, w, next = x[:len(y)], w[:len(y)], next[:len(y)]
 	switch s {
@@ -189,7 +189,7 @@ func (s isa) scaleMul(y, x, w, next []float32, a float32) {
 	}
 }
 
-// mulAdd is z += x * y * a.
+// mulAdd adds x * y * a to z.
 func (s isa) mulAdd(z, x, y []float32, a float32) {
 	x, y = x[:len(z)], y[:len(z)]
 	switch s {
@@ -200,7 +200,7 @@ func (s isa) mulAdd(z, x, y []float32, a float32) {
 	}
 }
 
-// scaleMulHalf is scaleMul, rounded to bf16.
+// scaleMulHalf does what scaleMul does, rounded to bf16.
 func (s isa) scaleMulHalf(y []uint16, x, w, next []float32, a float32) {
 	x, w, next = x[:len(y)], w[:len(y)], next[:len(y)]
 	switch s {
@@ -211,7 +211,7 @@ func (s isa) scaleMulHalf(y []uint16, x, w, next []float32, a float32) {
 	}
 }
 
-// normSums is Σ x² and Σ dy*w*x, each in 16 lanes; next is prefetched.
+// normSums returns Σ x² and Σ dy*w*x, each in 16 lanes, and prefetches next.
 func (s isa) normSums(x, dy, w, next []float32) (squares, inner float32) {
 	dy, w, next = dy[:len(x)], w[:len(x)], next[:len(x)]
 	switch s {
@@ -221,7 +221,7 @@ func (s isa) normSums(x, dy, w, next []float32) (squares, inner float32) {
 	return normSumsGeneric(x, dy, w, next)
 }
 
-// normGrad is dx += a*(dy*w) - x*c.
+// normGrad adds a*(dy*w) - x*c to dx.
 func (s isa) normGrad(dx, dy, w, x []float32, a, c float32) {
 	dy, w, x = dy[:len(dx)], w[:len(dx)], x[:len(dx)]
 	switch s {
@@ -232,8 +232,8 @@ func (s isa) normGrad(dx, dy, w, x []float32, a, c float32) {
 	}
 }
 
-// rotateRuns turns the pairs (x[j], x[j+d/2]) of every run of d elements of x, d the length of cs, by
-// the angles of cs, the sines times sign: 1, or -1 to rotate back. y may be x.
+// rotateRuns turns the pairs (x[j], x[j+d/2]) of every run of d elements of x, d the length of cs,
+// by the angles of cs. sign multiplies the sines: 1, or -1 to rotate back. y may be x.
 func (s isa) rotateRuns(y, x, cs []float32, sign float32) {
 	switch s {
 	case neon:
@@ -243,7 +243,7 @@ func (s isa) rotateRuns(y, x, cs []float32, sign float32) {
 	}
 }
 
-// dot is Σ x*y in 16 lanes.
+// dot returns Σ x*y in 16 lanes.
 func (s isa) dot(x, y []float32) float32 {
 	y = y[:len(x)]
 	switch s {
@@ -253,7 +253,7 @@ func (s isa) dot(x, y []float32) float32 {
 	return dotGeneric(x, y)
 }
 
-// sumSquares is Σ x² in 16 lanes of f64.
+// sumSquares returns Σ x² in 16 lanes of f64.
 func (s isa) sumSquares(x []float32) float64 {
 	switch s {
 	case neon:
@@ -262,7 +262,7 @@ func (s isa) sumSquares(x []float32) float64 {
 	return sumSquaresGeneric(x)
 }
 
-// max is the largest element, NaN where there is one, -Inf of none.
+// max returns the largest element, NaN if there is one, -Inf of none.
 func (s isa) max(x []float32) float32 {
 	switch s {
 	case neon:
@@ -282,7 +282,7 @@ func (s isa) adamw(p, m, v, g []float32, t *adamStep) {
 	}
 }
 
-// swiglu is y = g/(1+exp(-g)) * u.
+// swiglu sets y = g/(1+exp(-g)) * u.
 func (s isa) swiglu(y, g, u []float32) {
 	g, u = g[:len(y)], u[:len(y)]
 	switch s {
@@ -293,7 +293,7 @@ func (s isa) swiglu(y, g, u []float32) {
 	}
 }
 
-// swigluGrad is, with s = 1/(1+exp(-g)), dg = dy*u*s*(1+g*(1-s)) and du = dy*g*s.
+// swigluGrad sets, with s = 1/(1+exp(-g)), dg = dy*u*s*(1+g*(1-s)) and du = dy*g*s.
 func (s isa) swigluGrad(dg, du, dy, g, u []float32) {
 	du, dy, g, u = du[:len(dg)], dy[:len(dg)], g[:len(dg)], u[:len(dg)]
 	switch s {
@@ -304,7 +304,7 @@ func (s isa) swigluGrad(dg, du, dy, g, u []float32) {
 	}
 }
 
-// expSum is p = exp(z-top), and the sum of p.
+// expSum sets p = exp(z-top) and returns the sum of p.
 func (s isa) expSum(p, z []float32, top float32) float32 {
 	z = z[:len(p)]
 	switch s {
@@ -314,7 +314,8 @@ func (s isa) expSum(p, z []float32, top float32) float32 {
 	return expSumGeneric(p, z, top)
 }
 
-// rank is the nearest integer to 32*(top-z), 1023 at most and where that is NaN; z is top at most.
+// rank sets b to the nearest integer to 32*(top-z), 1023 at most and if that is NaN; z is top at
+// most.
 func (s isa) rank(b []uint16, z []float32, top float32) {
 	z = z[:len(b)]
 	switch s {
@@ -325,7 +326,7 @@ func (s isa) rank(b []uint16, z []float32, top float32) {
 	}
 }
 
-// expMoments is the sums of exp(z-top) and of exp(z-top)*(z-top), where 0*-Inf is nothing.
+// expMoments returns the sums of exp(z-top) and of exp(z-top)*(z-top), with 0*-Inf = 0.
 func (s isa) expMoments(z []float32, top float32) (sum, moment float32) {
 	switch s {
 	case neon:
@@ -334,7 +335,7 @@ func (s isa) expMoments(z []float32, top float32) (sum, moment float32) {
 	return expMomentsGeneric(z, top)
 }
 
-// logitGrad makes z inv*(-c*p - h*p*(log p + entropy)), p = exp(z-lse).
+// logitGrad sets z = inv*(-c*p - h*p*(log p + entropy)), p = exp(z-lse).
 func (s isa) logitGrad(z []float32, lse, inv, c, h, entropy float32) {
 	switch s {
 	case neon:
@@ -344,8 +345,8 @@ func (s isa) logitGrad(z []float32, lse, inv, c, h, entropy float32) {
 	}
 }
 
-// scoreGrad makes each of rows rows of cols scores z, ldz apart as those of dp, p = exp(z*scale-lse), and dp
-// p*(dp-delta)*scale, with lse and delta of the row.
+// scoreGrad turns rows rows of cols scores z into p = exp(z*scale-lse), and dp into
+// p*(dp-delta)*scale, with lse and delta of the row; rows of z and dp are ldz apart.
 func (s isa) scoreGrad(z, dp []float32, ldz int, lse, delta []float32, rows, cols int, scale float32) {
 	switch s {
 	case neon:
@@ -355,8 +356,9 @@ func (s isa) scoreGrad(z, dp []float32, ldz int, lse, delta []float32, rows, col
 	}
 }
 
-// scoreGradHalf makes each of rows rows of cols scores z, ldz apart as those of dp, p = exp(z*scale-lse), and dp
-// p*(dp-delta)*scale, with lse and delta of the row. It rounds both to bf16.
+// scoreGradHalf turns rows rows of cols scores z into p = exp(z*scale-lse), and dp into
+// p*(dp-delta)*scale, with lse and delta of the row; rows of z and dp are ldz apart. It rounds both
+// to bf16.
 func (s isa) scoreGradHalf(z, dp []float32, ldz int, lse, delta []float32, rows, cols int, scale float32) {
 	switch s {
 	case neon:
@@ -366,9 +368,10 @@ func (s isa) scoreGradHalf(z, dp []float32, ldz int, lse, delta []float32, rows,
 	}
 }
 
-// softmaxStep makes each of rows rows of cols scores z, ldz apart, exp(z*scale-top), top the maximum of
-// z*scale and state[0]. The row of o, d long, and the sum state[1] so far are rescaled to it, and state[1]
-// grows by the sum of z. state has 3 a row, the third for top; scale is positive.
+// softmaxStep turns rows rows of cols scores z, ldz apart, into exp(z*scale-top), top the maximum
+// of z*scale and state[0]. It rescales the row of o, d long, and the sum state[1] so far to top,
+// and adds the sum of z to state[1]. state has 3 numbers per row, the third for top; scale is
+// positive.
 func (s isa) softmaxStep(z []float32, ldz int, o []float32, d int, state []float32, rows, cols int, scale float32) {
 	switch s {
 	case neon:
@@ -378,9 +381,10 @@ func (s isa) softmaxStep(z []float32, ldz int, o []float32, d int, state []float
 	}
 }
 
-// softmaxStepHalf makes each of rows rows of cols scores z, ldz apart, exp(z*scale-top), top the maximum of
-// z*scale and state[0]. The row of o, d long, and the sum state[1] so far are rescaled to it, and state[1]
-// grows by the sum of z. state has 3 a row, the third for top; scale is positive. It rounds z to bf16.
+// softmaxStepHalf turns rows rows of cols scores z, ldz apart, into exp(z*scale-top), top the
+// maximum of z*scale and state[0]. It rescales the row of o, d long, and the sum state[1] so far to
+// top, and adds the sum of z to state[1]. state has 3 numbers per row, the third for top; scale is
+// positive. It rounds z to bf16.
 func (s isa) softmaxStepHalf(z []float32, ldz int, o []float32, d int, state []float32, rows, cols int, scale float32) {
 	switch s {
 	case neon:
@@ -390,7 +394,7 @@ func (s isa) softmaxStepHalf(z []float32, ldz int, o []float32, d int, state []f
 	}
 }
 
-// widen is dst = src.
+// widen sets dst = src.
 func (s isa) widen(dst []float32, src []uint16) {
 	src = src[:len(dst)]
 	switch s {
@@ -401,7 +405,7 @@ func (s isa) widen(dst []float32, src []uint16) {
 	}
 }
 
-// flowLines is dst = src past the caches, if there are stores for it; dst starts a cache line.
+// flowLines sets dst = src with streaming stores, if there are any; dst starts a cache line.
 func (s isa) flowLines(dst, src []float32) {
 	src = src[:len(dst)]
 	switch s {
@@ -412,7 +416,7 @@ func (s isa) flowLines(dst, src []float32) {
 	}
 }
 
-// narrow is dst = src rounded to the nearest, ties to even.
+// narrow sets dst = src rounded to the nearest, ties to even.
 func (s isa) narrow(dst []uint16, src []float32) {
 	src = src[:len(dst)]
 	switch s {
@@ -433,7 +437,7 @@ func (s isa) round(x []float32) {
 	}
 }
 
-// pair is words of two bf16: dst = upper<<16 | lower.
+// pair sets words of two bf16: dst = upper<<16 | lower.
 func (s isa) pair(dst []float32, upper, lower []uint16) {
 	upper, lower = upper[:len(dst)], lower[:len(dst)]
 	switch s {
@@ -455,7 +459,7 @@ func (s isa) swap(dst, src []float32) {
 	}
 }
 
-// copyRows is dst[i*ldd+j] = src[i*lds+j] for i < rows and j < cols, both positive.
+// copyRows sets dst[i*ldd+j] = src[i*lds+j] for i < rows and j < cols, both positive.
 func (s isa) copyRows(dst []float32, ldd int, src []float32, lds, rows, cols int) {
 	switch s {
 	case neon:
@@ -465,7 +469,7 @@ func (s isa) copyRows(dst []float32, ldd int, src []float32, lds, rows, cols int
 	}
 }
 
-// widenRows is dst[i*ldd+j] = src[i*lds+j] for i < rows and j < cols, both positive.
+// widenRows sets dst[i*ldd+j] = src[i*lds+j] for i < rows and j < cols, both positive.
 func (s isa) widenRows(dst []float32, ldd int, src []uint16, lds, rows, cols int) {
 	switch s {
 	case neon:
@@ -475,7 +479,7 @@ func (s isa) widenRows(dst []float32, ldd int, src []uint16, lds, rows, cols int
 	}
 }
 
-// upperRows is copyRows of the upper halves of words.
+// upperRows copies as copyRows does, of each word the upper half alone.
 func (s isa) upperRows(dst []float32, ldd int, src []float32, lds, rows, cols int) {
 	switch s {
 	case neon:
@@ -485,7 +489,7 @@ func (s isa) upperRows(dst []float32, ldd int, src []float32, lds, rows, cols in
 	}
 }
 
-// lowerRows is copyRows of the lower halves of words, shifted up.
+// lowerRows copies as copyRows does, of each word the lower half, shifted up.
 func (s isa) lowerRows(dst []float32, ldd int, src []float32, lds, rows, cols int) {
 	switch s {
 	case neon:
@@ -495,7 +499,7 @@ func (s isa) lowerRows(dst []float32, ldd int, src []float32, lds, rows, cols in
 	}
 }
 
-// transpose4 is dst[k*ldd+r] = src[r*lds+k] for r < 16 and k < cols, a positive multiple of 4.
+// transpose4 sets dst[k*ldd+r] = src[r*lds+k] for r < 16 and k < cols, a positive multiple of 4.
 func (s isa) transpose4(dst []float32, ldd int, src []float32, lds, cols int) {
 	switch s {
 	case neon:
@@ -525,7 +529,7 @@ func (s isa) peakStep(n int) {
 	}
 }
 
-// maxAbs is the largest magnitude, NaN where there is one, -Inf of none.
+// maxAbs returns the largest magnitude, NaN if there is one, -Inf of none.
 func (s isa) maxAbs(x []float32) float32 {
 	switch s {
 	case neon:
@@ -534,7 +538,7 @@ func (s isa) maxAbs(x []float32) float32 {
 	return maxAbsGeneric(x)
 }
 
-// unpackM is what the codes of an M8 matrix stand for.
+// unpackM sets a to d to what the codes of an M8 matrix stand for.
 func (s isa) unpackM(a, b, c, d []float32, codes []uint32, base float32) {
 	b, c, d, codes = b[:len(a)], c[:len(a)], d[:len(a)], codes[:len(a)]
 	switch s {
@@ -545,7 +549,7 @@ func (s isa) unpackM(a, b, c, d []float32, codes []uint32, base float32) {
 	}
 }
 
-// unpackV is what the codes of a V8 matrix stand for.
+// unpackV sets a to d to what the codes of a V8 matrix stand for.
 func (s isa) unpackV(a, b, c, d []float32, codes []uint32, base float32) {
 	b, c, d, codes = b[:len(a)], c[:len(a)], d[:len(a)], codes[:len(a)]
 	switch s {
@@ -556,7 +560,7 @@ func (s isa) unpackV(a, b, c, d []float32, codes []uint32, base float32) {
 	}
 }
 
-// packM is the codes of an M8 matrix.
+// packM sets the codes of an M8 matrix.
 func (s isa) packM(codes []uint32, a, b, c, d []float32, noise []uint32, base float32, flip uint32) {
 	a, b, c, d, noise = a[:len(codes)], b[:len(codes)], c[:len(codes)], d[:len(codes)], noise[:len(codes)]
 	switch s {
@@ -567,7 +571,7 @@ func (s isa) packM(codes []uint32, a, b, c, d []float32, noise []uint32, base fl
 	}
 }
 
-// packV is the codes of a V8 matrix.
+// packV sets the codes of a V8 matrix.
 func (s isa) packV(codes []uint32, a, b, c, d []float32, noise []uint32, base float32, flip uint32) {
 	a, b, c, d, noise = a[:len(codes)], b[:len(codes)], c[:len(codes)], d[:len(codes)], noise[:len(codes)]
 	switch s {
@@ -578,7 +582,7 @@ func (s isa) packV(codes []uint32, a, b, c, d []float32, noise []uint32, base fl
 	}
 }
 
-// narrowNoisy is dst = src rounded to bf16 with noise.
+// narrowNoisy sets dst = src rounded to bf16 with noise.
 func (s isa) narrowNoisy(dst []uint16, src []float32, noise []uint32, flip uint32) {
 	src, noise = src[:len(dst)], noise[:len(dst)]
 	switch s {
@@ -589,7 +593,7 @@ func (s isa) narrowNoisy(dst []uint16, src []float32, noise []uint32, flip uint3
 	}
 }
 
-// adamwNoisy is adamw with moments in bf16, rounded with noise.
+// adamwNoisy does what adamw does with moments in bf16, rounded with noise.
 func (s isa) adamwNoisy(p []float32, m, v []uint16, g []float32, mnoise, vnoise []uint32, mflip, vflip uint32, t *adamStep) {
 	m, v, g, mnoise, vnoise = m[:len(p)], v[:len(p)], g[:len(p)], mnoise[:len(p)], vnoise[:len(p)]
 	switch s {

@@ -5,7 +5,7 @@
 #include "go_asm.h"
 #include "textflag.h"
 
-// AVX2 and FMA: 16 lanes in two registers. A loop takes 16 elements a round, and what is left at its end.
+// AVX2 and FMA: 16 lanes in two registers. A loop takes 16 elements per round, and what is left at its end.
 // CX counts the elements left in a loop and AX those done; R12 points to the struct of constants.
 // In the tail of a loop, R14 points to the mask of the lanes that exist.
 
@@ -37,7 +37,7 @@
 	MOVW  R15, (R11)
 
 // func addAVX2(z, x, y []float32)
-// addAVX2 is z = x + y.
+// addAVX2 sets z = x + y.
 TEXT ·addAVX2(SB), NOSPLIT, $0-72
 	MOVQ x_base+24(FP), DI                       // x
 	MOVQ y_base+48(FP), SI                       // y
@@ -87,7 +87,7 @@ done1:
 	RET
 
 // func mulAVX2(z, x, y []float32)
-// mulAVX2 is z = x * y.
+// mulAVX2 sets z = x * y.
 TEXT ·mulAVX2(SB), NOSPLIT, $0-72
 	MOVQ x_base+24(FP), DI                       // x
 	MOVQ y_base+48(FP), SI                       // y
@@ -137,7 +137,7 @@ done1:
 	RET
 
 // func scaleAVX2(x []float32, a float32)
-// scaleAVX2 is x *= a.
+// scaleAVX2 multiplies x by a.
 TEXT ·scaleAVX2(SB), NOSPLIT, $0-28
 	VBROADCASTSS a+24(FP), Y0                    // a
 	MOVQ x_base+0(FP), DI                        // x
@@ -180,7 +180,7 @@ done1:
 	RET
 
 // func divideAVX2(x []float32, a float32)
-// divideAVX2 is x /= a.
+// divideAVX2 divides x by a.
 TEXT ·divideAVX2(SB), NOSPLIT, $0-28
 	VBROADCASTSS a+24(FP), Y0                    // a
 	MOVQ x_base+0(FP), DI                        // x
@@ -223,7 +223,7 @@ done1:
 	RET
 
 // func scaleMulAVX2(y, x, w, next []float32, a float32)
-// scaleMulAVX2 is y = x * a * w; next is prefetched.
+// scaleMulAVX2 sets y = x * a * w and prefetches next.
 TEXT ·scaleMulAVX2(SB), NOSPLIT, $0-100
 	VBROADCASTSS a+96(FP), Y0                    // a
 	MOVQ next_base+72(FP), DI                    // next
@@ -280,7 +280,7 @@ done1:
 	RET
 
 // func mulAddAVX2(z, x, y []float32, a float32)
-// mulAddAVX2 is z += x * y * a.
+// mulAddAVX2 adds x * y * a to z.
 TEXT ·mulAddAVX2(SB), NOSPLIT, $0-76
 	VBROADCASTSS a+72(FP), Y0                    // a
 	MOVQ x_base+24(FP), DI                       // x
@@ -345,7 +345,7 @@ done1:
 	RET
 
 // func scaleMulHalfAVX2(y []uint16, x, w, next []float32, a float32)
-// scaleMulHalfAVX2 is scaleMul, rounded to bf16.
+// scaleMulHalfAVX2 does what scaleMul does, rounded to bf16.
 TEXT ·scaleMulHalfAVX2(SB), NOSPLIT, $32-100
 	VBROADCASTSS a+96(FP), Y0                    // a
 	VBROADCASTSS constantsAVX2<>+0(SB), Y1       // 1
@@ -446,7 +446,7 @@ done1:
 	RET
 
 // func normSumsAVX2(x, dy, w, next []float32) (squares, inner float32)
-// normSumsAVX2 is Σ x² and Σ dy*w*x, each in 16 lanes; next is prefetched.
+// normSumsAVX2 returns Σ x² and Σ dy*w*x, each in 16 lanes, and prefetches next.
 TEXT ·normSumsAVX2(SB), NOSPLIT, $0-104
 	VBROADCASTSS constantsAVX2<>+12(SB), Y0      // 0
 	VMOVAPS Y0, Y1                               // squares
@@ -545,7 +545,7 @@ done1:
 	RET
 
 // func normGradAVX2(dx, dy, w, x []float32, a, c float32)
-// normGradAVX2 is dx += a*(dy*w) - x*c.
+// normGradAVX2 adds a*(dy*w) - x*c to dx.
 TEXT ·normGradAVX2(SB), NOSPLIT, $0-104
 	VBROADCASTSS a+96(FP), Y0                    // a
 	VBROADCASTSS c+100(FP), Y1                   // c
@@ -626,8 +626,8 @@ done1:
 	RET
 
 // func rotateRunsAVX2(y, x, cs []float32, sign float32)
-// rotateRunsAVX2 turns the pairs (x[j], x[j+d/2]) of every run of d elements of x, d the length of cs, by
-// the angles of cs, the sines times sign: 1, or -1 to rotate back. y may be x.
+// rotateRunsAVX2 turns the pairs (x[j], x[j+d/2]) of every run of d elements of x, d the length of
+// cs, by the angles of cs. sign multiplies the sines: 1, or -1 to rotate back. y may be x.
 TEXT ·rotateRunsAVX2(SB), NOSPLIT, $0-76
 	VBROADCASTSS sign+72(FP), Y0                 // sign
 	MOVQ x_base+24(FP), DI                       // x
@@ -738,7 +738,7 @@ done1:
 	RET
 
 // func dotAVX2(x, y []float32) float32
-// dotAVX2 is Σ x*y in 16 lanes.
+// dotAVX2 returns Σ x*y in 16 lanes.
 TEXT ·dotAVX2(SB), NOSPLIT, $0-52
 	VBROADCASTSS constantsAVX2<>+12(SB), Y0      // 0
 	VMOVAPS Y0, Y1                               // sums
@@ -801,7 +801,7 @@ done1:
 	RET
 
 // func sumSquaresAVX2(x []float32) float64
-// sumSquaresAVX2 is Σ x² in 16 lanes of f64.
+// sumSquaresAVX2 returns Σ x² in 16 lanes of f64.
 TEXT ·sumSquaresAVX2(SB), NOSPLIT, $0-32
 	VXORPD Y0, Y0, Y0                            // sums
 	VXORPD Y1, Y1, Y1
@@ -866,7 +866,7 @@ done1:
 	RET
 
 // func maxAVX2(x []float32) float32
-// maxAVX2 is the largest element, NaN where there is one, -Inf of none.
+// maxAVX2 returns the largest element, NaN if there is one, -Inf of none.
 TEXT ·maxAVX2(SB), NOSPLIT, $0-28
 	VBROADCASTSS constantsAVX2<>+16(SB), Y0      // -Inf
 	VBROADCASTSS constantsAVX2<>+12(SB), Y1      // 0
@@ -1088,7 +1088,7 @@ done1:
 	RET
 
 // func swigluAVX2(y, g, u []float32)
-// swigluAVX2 is y = g/(1+exp(-g)) * u.
+// swigluAVX2 sets y = g/(1+exp(-g)) * u.
 TEXT ·swigluAVX2(SB), NOSPLIT, $0-72
 	VBROADCASTSS constantsAVX2<>+24(SB), Y0      // 1
 	VBROADCASTSS constantsAVX2<>+48(SB), Y1      // ln2Low
@@ -1262,7 +1262,7 @@ done1:
 	RET
 
 // func swigluGradAVX2(dg, du, dy, g, u []float32)
-// swigluGradAVX2 is, with s = 1/(1+exp(-g)), dg = dy*u*s*(1+g*(1-s)) and du = dy*g*s.
+// swigluGradAVX2 sets, with s = 1/(1+exp(-g)), dg = dy*u*s*(1+g*(1-s)) and du = dy*g*s.
 TEXT ·swigluGradAVX2(SB), NOSPLIT, $0-120
 	VBROADCASTSS constantsAVX2<>+24(SB), Y0      // 1
 	VBROADCASTSS constantsAVX2<>+52(SB), Y1      // 1/7!
@@ -1476,7 +1476,7 @@ done1:
 	RET
 
 // func expSumAVX2(p, z []float32, top float32) float32
-// expSumAVX2 is p = exp(z-top), and the sum of p.
+// expSumAVX2 sets p = exp(z-top) and returns the sum of p.
 TEXT ·expSumAVX2(SB), NOSPLIT, $0-60
 	VBROADCASTSS constantsAVX2<>+24(SB), Y0      // 1
 	VBROADCASTSS constantsAVX2<>+48(SB), Y1      // ln2Low
@@ -1648,7 +1648,8 @@ done1:
 	RET
 
 // func rankAVX2(b []uint16, z []float32, top float32)
-// rankAVX2 is the nearest integer to 32*(top-z), 1023 at most and where that is NaN; z is top at most.
+// rankAVX2 sets b to the nearest integer to 32*(top-z), 1023 at most and if that is NaN; z is top
+// at most.
 TEXT ·rankAVX2(SB), NOSPLIT, $32-52
 	VBROADCASTSS top+48(FP), Y0                  // top
 	VBROADCASTSS constantsAVX2<>+76(SB), Y1      // 32
@@ -1721,7 +1722,7 @@ done1:
 	RET
 
 // func expMomentsAVX2(z []float32, top float32) (sum, moment float32)
-// expMomentsAVX2 is the sums of exp(z-top) and of exp(z-top)*(z-top), where 0*-Inf is nothing.
+// expMomentsAVX2 returns the sums of exp(z-top) and of exp(z-top)*(z-top), with 0*-Inf = 0.
 TEXT ·expMomentsAVX2(SB), NOSPLIT, $0-40
 	VBROADCASTSS constantsAVX2<>+12(SB), Y0      // 0
 	VBROADCASTSS constantsAVX2<>+24(SB), Y1      // 1
@@ -1923,7 +1924,7 @@ done1:
 	RET
 
 // func logitGradAVX2(z []float32, lse, inv, c, h, entropy float32)
-// logitGradAVX2 makes z inv*(-c*p - h*p*(log p + entropy)), p = exp(z-lse).
+// logitGradAVX2 sets z = inv*(-c*p - h*p*(log p + entropy)), p = exp(z-lse).
 TEXT ·logitGradAVX2(SB), NOSPLIT, $0-44
 	VBROADCASTSS constantsAVX2<>+12(SB), Y0      // 0
 	VBROADCASTSS constantsAVX2<>+24(SB), Y1      // 1
@@ -2116,8 +2117,8 @@ done1:
 	RET
 
 // func scoreGradAVX2(z, dp []float32, ldz int, lse, delta []float32, rows, cols int, scale float32)
-// scoreGradAVX2 makes each of rows rows of cols scores z, ldz apart as those of dp, p = exp(z*scale-lse), and dp
-// p*(dp-delta)*scale, with lse and delta of the row.
+// scoreGradAVX2 turns rows rows of cols scores z into p = exp(z*scale-lse), and dp into
+// p*(dp-delta)*scale, with lse and delta of the row; rows of z and dp are ldz apart.
 TEXT ·scoreGradAVX2(SB), NOSPLIT, $0-124
 	VBROADCASTSS scale+120(FP), Y0               // scale
 	VBROADCASTSS constantsAVX2<>+24(SB), Y1      // 1
@@ -2600,8 +2601,9 @@ done2:
 	RET
 
 // func scoreGradHalfAVX2(z, dp []float32, ldz int, lse, delta []float32, rows, cols int, scale float32)
-// scoreGradHalfAVX2 makes each of rows rows of cols scores z, ldz apart as those of dp, p = exp(z*scale-lse), and dp
-// p*(dp-delta)*scale, with lse and delta of the row. It rounds both to bf16.
+// scoreGradHalfAVX2 turns rows rows of cols scores z into p = exp(z*scale-lse), and dp into
+// p*(dp-delta)*scale, with lse and delta of the row; rows of z and dp are ldz apart. It rounds both
+// to bf16.
 TEXT ·scoreGradHalfAVX2(SB), NOSPLIT, $0-124
 	VBROADCASTSS scale+120(FP), Y0               // scale
 	VBROADCASTSS constantsAVX2<>+24(SB), Y1      // 1
@@ -3280,9 +3282,10 @@ done2:
 	RET
 
 // func softmaxStepAVX2(z []float32, ldz int, o []float32, d int, state []float32, rows, cols int, scale float32)
-// softmaxStepAVX2 makes each of rows rows of cols scores z, ldz apart, exp(z*scale-top), top the maximum of
-// z*scale and state[0]. The row of o, d long, and the sum state[1] so far are rescaled to it, and state[1]
-// grows by the sum of z. state has 3 a row, the third for top; scale is positive.
+// softmaxStepAVX2 turns rows rows of cols scores z, ldz apart, into exp(z*scale-top), top the
+// maximum of z*scale and state[0]. It rescales the row of o, d long, and the sum state[1] so far to
+// top, and adds the sum of z to state[1]. state has 3 numbers per row, the third for top; scale is
+// positive.
 TEXT ·softmaxStepAVX2(SB), NOSPLIT, $0-108
 	VBROADCASTSS constantsAVX2<>+24(SB), Y0      // 1
 	VBROADCASTSS constantsAVX2<>+52(SB), Y1      // 1/7!
@@ -3876,9 +3879,10 @@ equal5:
 	RET
 
 // func softmaxStepHalfAVX2(z []float32, ldz int, o []float32, d int, state []float32, rows, cols int, scale float32)
-// softmaxStepHalfAVX2 makes each of rows rows of cols scores z, ldz apart, exp(z*scale-top), top the maximum of
-// z*scale and state[0]. The row of o, d long, and the sum state[1] so far are rescaled to it, and state[1]
-// grows by the sum of z. state has 3 a row, the third for top; scale is positive. It rounds z to bf16.
+// softmaxStepHalfAVX2 turns rows rows of cols scores z, ldz apart, into exp(z*scale-top), top the
+// maximum of z*scale and state[0]. It rescales the row of o, d long, and the sum state[1] so far to
+// top, and adds the sum of z to state[1]. state has 3 numbers per row, the third for top; scale is
+// positive. It rounds z to bf16.
 TEXT ·softmaxStepHalfAVX2(SB), NOSPLIT, $0-108
 	VBROADCASTSS constantsAVX2<>+24(SB), Y0      // 1
 	VBROADCASTSS constantsAVX2<>+52(SB), Y1      // 1/7!
@@ -4574,7 +4578,7 @@ equal5:
 	RET
 
 // func widenAVX2(dst []float32, src []uint16)
-// widenAVX2 is dst = src.
+// widenAVX2 sets dst = src.
 TEXT ·widenAVX2(SB), NOSPLIT, $32-48
 	MOVQ src_base+24(FP), DI                     // src
 	MOVQ dst_base+0(FP), SI                      // dst
@@ -4653,7 +4657,7 @@ done1:
 	RET
 
 // func flowLinesAVX2(dst, src []float32)
-// flowLinesAVX2 is dst = src past the caches, if there are stores for it; dst starts a cache line.
+// flowLinesAVX2 sets dst = src with streaming stores, if there are any; dst starts a cache line.
 TEXT ·flowLinesAVX2(SB), NOSPLIT, $0-48
 	MOVQ src_base+24(FP), DI                     // src
 	MOVQ dst_base+0(FP), SI                      // dst
@@ -4693,7 +4697,7 @@ done1:
 	RET
 
 // func narrowAVX2(dst []uint16, src []float32)
-// narrowAVX2 is dst = src rounded to the nearest, ties to even.
+// narrowAVX2 sets dst = src rounded to the nearest, ties to even.
 TEXT ·narrowAVX2(SB), NOSPLIT, $32-48
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0       // 1
 	VBROADCASTSS constantsAVX2<>+4(SB), Y1       // 0x7fff
@@ -4854,7 +4858,7 @@ done1:
 	RET
 
 // func pairAVX2(dst []float32, upper, lower []uint16)
-// pairAVX2 is words of two bf16: dst = upper<<16 | lower.
+// pairAVX2 sets words of two bf16: dst = upper<<16 | lower.
 TEXT ·pairAVX2(SB), NOSPLIT, $64-72
 	MOVQ upper_base+24(FP), DI                   // upper
 	MOVQ lower_base+48(FP), SI                   // lower
@@ -4969,7 +4973,7 @@ done1:
 	RET
 
 // func copyRowsAVX2(dst []float32, ldd int, src []float32, lds, rows, cols int)
-// copyRowsAVX2 is dst[i*ldd+j] = src[i*lds+j] for i < rows and j < cols, both positive.
+// copyRowsAVX2 sets dst[i*ldd+j] = src[i*lds+j] for i < rows and j < cols, both positive.
 TEXT ·copyRowsAVX2(SB), NOSPLIT, $0-80
 	MOVQ dst_base+0(FP), DI                      // dst
 	MOVQ ldd+24(FP), SI
@@ -5019,7 +5023,7 @@ done2:
 	RET
 
 // func widenRowsAVX2(dst []float32, ldd int, src []uint16, lds, rows, cols int)
-// widenRowsAVX2 is dst[i*ldd+j] = src[i*lds+j] for i < rows and j < cols, both positive.
+// widenRowsAVX2 sets dst[i*ldd+j] = src[i*lds+j] for i < rows and j < cols, both positive.
 TEXT ·widenRowsAVX2(SB), NOSPLIT, $32-80
 	MOVQ dst_base+0(FP), DI                      // dst
 	MOVQ ldd+24(FP), SI
@@ -5074,7 +5078,7 @@ done2:
 	RET
 
 // func upperRowsAVX2(dst []float32, ldd int, src []float32, lds, rows, cols int)
-// upperRowsAVX2 is copyRows of the upper halves of words.
+// upperRowsAVX2 copies as copyRows does, of each word the upper half alone.
 TEXT ·upperRowsAVX2(SB), NOSPLIT, $0-80
 	VBROADCASTSS constantsAVX2<>+92(SB), Y0      // upper half
 	MOVQ dst_base+0(FP), DI                      // dst
@@ -5129,7 +5133,7 @@ done2:
 	RET
 
 // func lowerRowsAVX2(dst []float32, ldd int, src []float32, lds, rows, cols int)
-// lowerRowsAVX2 is copyRows of the lower halves of words, shifted up.
+// lowerRowsAVX2 copies as copyRows does, of each word the lower half, shifted up.
 TEXT ·lowerRowsAVX2(SB), NOSPLIT, $0-80
 	MOVQ dst_base+0(FP), DI                      // dst
 	MOVQ ldd+24(FP), SI
@@ -5183,7 +5187,8 @@ done2:
 	RET
 
 // func transpose4AVX2(dst []float32, ldd int, src []float32, lds, cols int)
-// transpose4AVX2 is dst[k*ldd+r] = src[r*lds+k] for r < 16 and k < cols, a positive multiple of 4.
+// transpose4AVX2 sets dst[k*ldd+r] = src[r*lds+k] for r < 16 and k < cols, a positive multiple of
+// 4.
 TEXT ·transpose4AVX2(SB), NOSPLIT, $0-72
 	MOVQ dst_base+0(FP), DI                      // dst
 	MOVQ ldd+24(FP), BX
@@ -5349,7 +5354,7 @@ loop:
 	RET
 
 // func maxAbsAVX2(x []float32) float32
-// maxAbsAVX2 is the largest magnitude, NaN where there is one, -Inf of none.
+// maxAbsAVX2 returns the largest magnitude, NaN if there is one, -Inf of none.
 TEXT ·maxAbsAVX2(SB), NOSPLIT, $0-28
 	VBROADCASTSS constantsAVX2<>+16(SB), Y0      // -Inf
 	VBROADCASTSS constantsAVX2<>+12(SB), Y1      // 0
@@ -5426,7 +5431,7 @@ done1:
 	RET
 
 // func unpackMAVX2(a, b, c, d []float32, codes []uint32, base float32)
-// unpackMAVX2 is what the codes of an M8 matrix stand for.
+// unpackMAVX2 sets a to d to what the codes of an M8 matrix stand for.
 TEXT ·unpackMAVX2(SB), NOSPLIT, $0-124
 	VBROADCASTSS constantsAVX2<>+100(SB), Y0     // 0x7f00000
 	VBROADCASTSS base+120(FP), Y1                // base
@@ -5602,7 +5607,7 @@ done1:
 	RET
 
 // func unpackVAVX2(a, b, c, d []float32, codes []uint32, base float32)
-// unpackVAVX2 is what the codes of a V8 matrix stand for.
+// unpackVAVX2 sets a to d to what the codes of a V8 matrix stand for.
 TEXT ·unpackVAVX2(SB), NOSPLIT, $0-124
 	VBROADCASTSS constantsAVX2<>+104(SB), Y0     // 0xff00000
 	VBROADCASTSS base+120(FP), Y1                // base
@@ -5713,7 +5718,7 @@ done1:
 	RET
 
 // func packMAVX2(codes []uint32, a, b, c, d []float32, noise []uint32, base float32, flip uint32)
-// packMAVX2 is the codes of an M8 matrix.
+// packMAVX2 sets the codes of an M8 matrix.
 TEXT ·packMAVX2(SB), NOSPLIT, $0-152
 	VBROADCASTSS constantsAVX2<>+108(SB), Y0     // 20 bits
 	VBROADCASTSS constantsAVX2<>+96(SB), Y1      // magnitude
@@ -5958,7 +5963,7 @@ done1:
 	RET
 
 // func packVAVX2(codes []uint32, a, b, c, d []float32, noise []uint32, base float32, flip uint32)
-// packVAVX2 is the codes of a V8 matrix.
+// packVAVX2 sets the codes of a V8 matrix.
 TEXT ·packVAVX2(SB), NOSPLIT, $0-152
 	VBROADCASTSS constantsAVX2<>+108(SB), Y0     // 20 bits
 	VBROADCASTSS flip+148(FP), Y1                // flip
@@ -6136,7 +6141,7 @@ done1:
 	RET
 
 // func narrowNoisyAVX2(dst []uint16, src []float32, noise []uint32, flip uint32)
-// narrowNoisyAVX2 is dst = src rounded to bf16 with noise.
+// narrowNoisyAVX2 sets dst = src rounded to bf16 with noise.
 TEXT ·narrowNoisyAVX2(SB), NOSPLIT, $32-76
 	VBROADCASTSS flip+72(FP), Y0                 // flip
 	VBROADCASTSS constantsAVX2<>+116(SB), Y1     // 16 bits
@@ -6209,7 +6214,7 @@ done1:
 	RET
 
 // func adamwNoisyAVX2(p []float32, m, v []uint16, g []float32, mnoise, vnoise []uint32, mflip, vflip uint32, t *adamStep)
-// adamwNoisyAVX2 is adamw with moments in bf16, rounded with noise.
+// adamwNoisyAVX2 does what adamw does with moments in bf16, rounded with noise.
 TEXT ·adamwNoisyAVX2(SB), NOSPLIT, $64-160
 	MOVQ t+152(FP), R12                          // t
 	VBROADCASTSS constantsAVX2<>+116(SB), Y0     // 16 bits

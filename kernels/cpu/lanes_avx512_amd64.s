@@ -5,12 +5,12 @@
 #include "go_asm.h"
 #include "textflag.h"
 
-// AVX-512: 16 lanes in one register. A loop takes 16 elements a round, and what is left at its end.
+// AVX-512: 16 lanes in one register. A loop takes 16 elements per round, and what is left at its end.
 // CX counts the elements left in a loop and AX those done; R12 points to the struct of constants.
 // In the tail of a loop, K1 holds the lanes that exist.
 
 // func addAVX512(z, x, y []float32)
-// addAVX512 is z = x + y.
+// addAVX512 sets z = x + y.
 TEXT ·addAVX512(SB), NOSPLIT, $0-72
 	MOVQ x_base+24(FP), DI                       // x
 	MOVQ y_base+48(FP), SI                       // y
@@ -45,7 +45,7 @@ done1:
 	RET
 
 // func mulAVX512(z, x, y []float32)
-// mulAVX512 is z = x * y.
+// mulAVX512 sets z = x * y.
 TEXT ·mulAVX512(SB), NOSPLIT, $0-72
 	MOVQ x_base+24(FP), DI                       // x
 	MOVQ y_base+48(FP), SI                       // y
@@ -80,7 +80,7 @@ done1:
 	RET
 
 // func scaleAVX512(x []float32, a float32)
-// scaleAVX512 is x *= a.
+// scaleAVX512 multiplies x by a.
 TEXT ·scaleAVX512(SB), NOSPLIT, $0-28
 	VBROADCASTSS a+24(FP), Z0                    // a
 	MOVQ x_base+0(FP), DI                        // x
@@ -112,7 +112,7 @@ done1:
 	RET
 
 // func divideAVX512(x []float32, a float32)
-// divideAVX512 is x /= a.
+// divideAVX512 divides x by a.
 TEXT ·divideAVX512(SB), NOSPLIT, $0-28
 	VBROADCASTSS a+24(FP), Z0                    // a
 	MOVQ x_base+0(FP), DI                        // x
@@ -144,7 +144,7 @@ done1:
 	RET
 
 // func scaleMulAVX512(y, x, w, next []float32, a float32)
-// scaleMulAVX512 is y = x * a * w; next is prefetched.
+// scaleMulAVX512 sets y = x * a * w and prefetches next.
 TEXT ·scaleMulAVX512(SB), NOSPLIT, $0-100
 	VBROADCASTSS a+96(FP), Z0                    // a
 	MOVQ next_base+72(FP), DI                    // next
@@ -184,7 +184,7 @@ done1:
 	RET
 
 // func mulAddAVX512(z, x, y []float32, a float32)
-// mulAddAVX512 is z += x * y * a.
+// mulAddAVX512 adds x * y * a to z.
 TEXT ·mulAddAVX512(SB), NOSPLIT, $0-76
 	VBROADCASTSS a+72(FP), Z0                    // a
 	MOVQ x_base+24(FP), DI                       // x
@@ -226,7 +226,7 @@ done1:
 	RET
 
 // func scaleMulHalfAVX512(y []uint16, x, w, next []float32, a float32)
-// scaleMulHalfAVX512 is scaleMul, rounded to bf16.
+// scaleMulHalfAVX512 does what scaleMul does, rounded to bf16.
 TEXT ·scaleMulHalfAVX512(SB), NOSPLIT, $0-100
 	VBROADCASTSS a+96(FP), Z0                    // a
 	VBROADCASTSS constantsAVX512<>+0(SB), Z1     // 1
@@ -287,7 +287,7 @@ done1:
 	RET
 
 // func normSumsAVX512(x, dy, w, next []float32) (squares, inner float32)
-// normSumsAVX512 is Σ x² and Σ dy*w*x, each in 16 lanes; next is prefetched.
+// normSumsAVX512 returns Σ x² and Σ dy*w*x, each in 16 lanes, and prefetches next.
 TEXT ·normSumsAVX512(SB), NOSPLIT, $0-104
 	VBROADCASTSS constantsAVX512<>+12(SB), Z0    // 0
 	VMOVAPS Z0, Z1                               // squares
@@ -355,7 +355,7 @@ done1:
 	RET
 
 // func normGradAVX512(dx, dy, w, x []float32, a, c float32)
-// normGradAVX512 is dx += a*(dy*w) - x*c.
+// normGradAVX512 adds a*(dy*w) - x*c to dx.
 TEXT ·normGradAVX512(SB), NOSPLIT, $0-104
 	VBROADCASTSS a+96(FP), Z0                    // a
 	VBROADCASTSS c+100(FP), Z1                   // c
@@ -405,8 +405,8 @@ done1:
 	RET
 
 // func rotateRunsAVX512(y, x, cs []float32, sign float32)
-// rotateRunsAVX512 turns the pairs (x[j], x[j+d/2]) of every run of d elements of x, d the length of cs, by
-// the angles of cs, the sines times sign: 1, or -1 to rotate back. y may be x.
+// rotateRunsAVX512 turns the pairs (x[j], x[j+d/2]) of every run of d elements of x, d the length
+// of cs, by the angles of cs. sign multiplies the sines: 1, or -1 to rotate back. y may be x.
 TEXT ·rotateRunsAVX512(SB), NOSPLIT, $0-76
 	VBROADCASTSS sign+72(FP), Z0                 // sign
 	MOVQ x_base+24(FP), DI                       // x
@@ -478,7 +478,7 @@ done1:
 	RET
 
 // func dotAVX512(x, y []float32) float32
-// dotAVX512 is Σ x*y in 16 lanes.
+// dotAVX512 returns Σ x*y in 16 lanes.
 TEXT ·dotAVX512(SB), NOSPLIT, $0-52
 	VBROADCASTSS constantsAVX512<>+12(SB), Z0    // 0
 	VMOVAPS Z0, Z1                               // sums
@@ -524,7 +524,7 @@ done1:
 	RET
 
 // func sumSquaresAVX512(x []float32) float64
-// sumSquaresAVX512 is Σ x² in 16 lanes of f64.
+// sumSquaresAVX512 returns Σ x² in 16 lanes of f64.
 TEXT ·sumSquaresAVX512(SB), NOSPLIT, $0-32
 	VPXORD Z0, Z0, Z0                            // sums
 	VPXORD Z1, Z1, Z1
@@ -572,7 +572,7 @@ done1:
 	RET
 
 // func maxAVX512(x []float32) float32
-// maxAVX512 is the largest element, NaN where there is one, -Inf of none.
+// maxAVX512 returns the largest element, NaN if there is one, -Inf of none.
 TEXT ·maxAVX512(SB), NOSPLIT, $0-28
 	VBROADCASTSS constantsAVX512<>+16(SB), Z0    // -Inf
 	VBROADCASTSS constantsAVX512<>+12(SB), Z1    // 0
@@ -718,7 +718,7 @@ done1:
 	RET
 
 // func swigluAVX512(y, g, u []float32)
-// swigluAVX512 is y = g/(1+exp(-g)) * u.
+// swigluAVX512 sets y = g/(1+exp(-g)) * u.
 TEXT ·swigluAVX512(SB), NOSPLIT, $0-72
 	VBROADCASTSS constantsAVX512<>+24(SB), Z0    // 1
 	VBROADCASTSS constantsAVX512<>+28(SB), Z1    // sign
@@ -804,7 +804,7 @@ done1:
 	RET
 
 // func swigluGradAVX512(dg, du, dy, g, u []float32)
-// swigluGradAVX512 is, with s = 1/(1+exp(-g)), dg = dy*u*s*(1+g*(1-s)) and du = dy*g*s.
+// swigluGradAVX512 sets, with s = 1/(1+exp(-g)), dg = dy*u*s*(1+g*(1-s)) and du = dy*g*s.
 TEXT ·swigluGradAVX512(SB), NOSPLIT, $0-120
 	VBROADCASTSS constantsAVX512<>+24(SB), Z0    // 1
 	VBROADCASTSS constantsAVX512<>+28(SB), Z1    // sign
@@ -909,7 +909,7 @@ done1:
 	RET
 
 // func expSumAVX512(p, z []float32, top float32) float32
-// expSumAVX512 is p = exp(z-top), and the sum of p.
+// expSumAVX512 sets p = exp(z-top) and returns the sum of p.
 TEXT ·expSumAVX512(SB), NOSPLIT, $0-60
 	VBROADCASTSS constantsAVX512<>+12(SB), Z0    // 0
 	VBROADCASTSS top+48(FP), Z1                  // top
@@ -997,7 +997,8 @@ done1:
 	RET
 
 // func rankAVX512(b []uint16, z []float32, top float32)
-// rankAVX512 is the nearest integer to 32*(top-z), 1023 at most and where that is NaN; z is top at most.
+// rankAVX512 sets b to the nearest integer to 32*(top-z), 1023 at most and if that is NaN; z is top
+// at most.
 TEXT ·rankAVX512(SB), NOSPLIT, $0-52
 	VBROADCASTSS top+48(FP), Z0                  // top
 	VBROADCASTSS constantsAVX512<>+76(SB), Z1    // 32
@@ -1044,7 +1045,7 @@ done1:
 	RET
 
 // func expMomentsAVX512(z []float32, top float32) (sum, moment float32)
-// expMomentsAVX512 is the sums of exp(z-top) and of exp(z-top)*(z-top), where 0*-Inf is nothing.
+// expMomentsAVX512 returns the sums of exp(z-top) and of exp(z-top)*(z-top), with 0*-Inf = 0.
 TEXT ·expMomentsAVX512(SB), NOSPLIT, $0-40
 	VBROADCASTSS constantsAVX512<>+12(SB), Z0    // 0
 	VBROADCASTSS top+24(FP), Z1                  // top
@@ -1147,7 +1148,7 @@ done1:
 	RET
 
 // func logitGradAVX512(z []float32, lse, inv, c, h, entropy float32)
-// logitGradAVX512 makes z inv*(-c*p - h*p*(log p + entropy)), p = exp(z-lse).
+// logitGradAVX512 sets z = inv*(-c*p - h*p*(log p + entropy)), p = exp(z-lse).
 TEXT ·logitGradAVX512(SB), NOSPLIT, $0-44
 	VBROADCASTSS constantsAVX512<>+12(SB), Z0    // 0
 	VBROADCASTSS c+32(FP), Z1                    // c
@@ -1241,8 +1242,8 @@ done1:
 	RET
 
 // func scoreGradAVX512(z, dp []float32, ldz int, lse, delta []float32, rows, cols int, scale float32)
-// scoreGradAVX512 makes each of rows rows of cols scores z, ldz apart as those of dp, p = exp(z*scale-lse), and dp
-// p*(dp-delta)*scale, with lse and delta of the row.
+// scoreGradAVX512 turns rows rows of cols scores z into p = exp(z*scale-lse), and dp into
+// p*(dp-delta)*scale, with lse and delta of the row; rows of z and dp are ldz apart.
 TEXT ·scoreGradAVX512(SB), NOSPLIT, $0-124
 	VBROADCASTSS scale+120(FP), Z0               // scale
 	VBROADCASTSS constantsAVX512<>+32(SB), Z1    // expMin
@@ -1451,8 +1452,9 @@ done2:
 	RET
 
 // func scoreGradHalfAVX512(z, dp []float32, ldz int, lse, delta []float32, rows, cols int, scale float32)
-// scoreGradHalfAVX512 makes each of rows rows of cols scores z, ldz apart as those of dp, p = exp(z*scale-lse), and dp
-// p*(dp-delta)*scale, with lse and delta of the row. It rounds both to bf16.
+// scoreGradHalfAVX512 turns rows rows of cols scores z into p = exp(z*scale-lse), and dp into
+// p*(dp-delta)*scale, with lse and delta of the row; rows of z and dp are ldz apart. It rounds both
+// to bf16.
 TEXT ·scoreGradHalfAVX512(SB), NOSPLIT, $0-124
 	VBROADCASTSS scale+120(FP), Z0               // scale
 	VBROADCASTSS constantsAVX512<>+32(SB), Z1    // expMin
@@ -1748,9 +1750,10 @@ done2:
 	RET
 
 // func softmaxStepAVX512(z []float32, ldz int, o []float32, d int, state []float32, rows, cols int, scale float32)
-// softmaxStepAVX512 makes each of rows rows of cols scores z, ldz apart, exp(z*scale-top), top the maximum of
-// z*scale and state[0]. The row of o, d long, and the sum state[1] so far are rescaled to it, and state[1]
-// grows by the sum of z. state has 3 a row, the third for top; scale is positive.
+// softmaxStepAVX512 turns rows rows of cols scores z, ldz apart, into exp(z*scale-top), top the
+// maximum of z*scale and state[0]. It rescales the row of o, d long, and the sum state[1] so far to
+// top, and adds the sum of z to state[1]. state has 3 numbers per row, the third for top; scale is
+// positive.
 TEXT ·softmaxStepAVX512(SB), NOSPLIT, $0-108
 	VBROADCASTSS constantsAVX512<>+16(SB), Z0    // -Inf
 	VBROADCASTSS scale+104(FP), Z1               // scale
@@ -2052,9 +2055,10 @@ equal5:
 	RET
 
 // func softmaxStepHalfAVX512(z []float32, ldz int, o []float32, d int, state []float32, rows, cols int, scale float32)
-// softmaxStepHalfAVX512 makes each of rows rows of cols scores z, ldz apart, exp(z*scale-top), top the maximum of
-// z*scale and state[0]. The row of o, d long, and the sum state[1] so far are rescaled to it, and state[1]
-// grows by the sum of z. state has 3 a row, the third for top; scale is positive. It rounds z to bf16.
+// softmaxStepHalfAVX512 turns rows rows of cols scores z, ldz apart, into exp(z*scale-top), top the
+// maximum of z*scale and state[0]. It rescales the row of o, d long, and the sum state[1] so far to
+// top, and adds the sum of z to state[1]. state has 3 numbers per row, the third for top; scale is
+// positive. It rounds z to bf16.
 TEXT ·softmaxStepHalfAVX512(SB), NOSPLIT, $0-108
 	VBROADCASTSS constantsAVX512<>+16(SB), Z0    // -Inf
 	VBROADCASTSS scale+104(FP), Z1               // scale
@@ -2401,7 +2405,7 @@ equal5:
 	RET
 
 // func widenAVX512(dst []float32, src []uint16)
-// widenAVX512 is dst = src.
+// widenAVX512 sets dst = src.
 TEXT ·widenAVX512(SB), NOSPLIT, $0-48
 	MOVQ src_base+24(FP), DI                     // src
 	MOVQ dst_base+0(FP), SI                      // dst
@@ -2457,7 +2461,7 @@ done1:
 	RET
 
 // func flowLinesAVX512(dst, src []float32)
-// flowLinesAVX512 is dst = src past the caches, if there are stores for it; dst starts a cache line.
+// flowLinesAVX512 sets dst = src with streaming stores, if there are any; dst starts a cache line.
 TEXT ·flowLinesAVX512(SB), NOSPLIT, $0-48
 	MOVQ src_base+24(FP), DI                     // src
 	MOVQ dst_base+0(FP), SI                      // dst
@@ -2488,7 +2492,7 @@ done1:
 	RET
 
 // func narrowAVX512(dst []uint16, src []float32)
-// narrowAVX512 is dst = src rounded to the nearest, ties to even.
+// narrowAVX512 sets dst = src rounded to the nearest, ties to even.
 TEXT ·narrowAVX512(SB), NOSPLIT, $0-48
 	VBROADCASTSS constantsAVX512<>+0(SB), Z0     // 1
 	VBROADCASTSS constantsAVX512<>+4(SB), Z1     // 0x7fff
@@ -2590,7 +2594,7 @@ done1:
 	RET
 
 // func pairAVX512(dst []float32, upper, lower []uint16)
-// pairAVX512 is words of two bf16: dst = upper<<16 | lower.
+// pairAVX512 sets words of two bf16: dst = upper<<16 | lower.
 TEXT ·pairAVX512(SB), NOSPLIT, $0-72
 	MOVQ upper_base+24(FP), DI                   // upper
 	MOVQ lower_base+48(FP), SI                   // lower
@@ -2669,7 +2673,7 @@ done1:
 	RET
 
 // func copyRowsAVX512(dst []float32, ldd int, src []float32, lds, rows, cols int)
-// copyRowsAVX512 is dst[i*ldd+j] = src[i*lds+j] for i < rows and j < cols, both positive.
+// copyRowsAVX512 sets dst[i*ldd+j] = src[i*lds+j] for i < rows and j < cols, both positive.
 TEXT ·copyRowsAVX512(SB), NOSPLIT, $0-80
 	MOVQ dst_base+0(FP), DI                      // dst
 	MOVQ ldd+24(FP), SI
@@ -2710,7 +2714,7 @@ done2:
 	RET
 
 // func widenRowsAVX512(dst []float32, ldd int, src []uint16, lds, rows, cols int)
-// widenRowsAVX512 is dst[i*ldd+j] = src[i*lds+j] for i < rows and j < cols, both positive.
+// widenRowsAVX512 sets dst[i*ldd+j] = src[i*lds+j] for i < rows and j < cols, both positive.
 TEXT ·widenRowsAVX512(SB), NOSPLIT, $0-80
 	MOVQ dst_base+0(FP), DI                      // dst
 	MOVQ ldd+24(FP), SI
@@ -2754,7 +2758,7 @@ done2:
 	RET
 
 // func upperRowsAVX512(dst []float32, ldd int, src []float32, lds, rows, cols int)
-// upperRowsAVX512 is copyRows of the upper halves of words.
+// upperRowsAVX512 copies as copyRows does, of each word the upper half alone.
 TEXT ·upperRowsAVX512(SB), NOSPLIT, $0-80
 	VBROADCASTSS constantsAVX512<>+92(SB), Z0    // upper half
 	MOVQ dst_base+0(FP), DI                      // dst
@@ -2798,7 +2802,7 @@ done2:
 	RET
 
 // func lowerRowsAVX512(dst []float32, ldd int, src []float32, lds, rows, cols int)
-// lowerRowsAVX512 is copyRows of the lower halves of words, shifted up.
+// lowerRowsAVX512 copies as copyRows does, of each word the lower half, shifted up.
 TEXT ·lowerRowsAVX512(SB), NOSPLIT, $0-80
 	MOVQ dst_base+0(FP), DI                      // dst
 	MOVQ ldd+24(FP), SI
@@ -2841,7 +2845,8 @@ done2:
 	RET
 
 // func transpose4AVX512(dst []float32, ldd int, src []float32, lds, cols int)
-// transpose4AVX512 is dst[k*ldd+r] = src[r*lds+k] for r < 16 and k < cols, a positive multiple of 4.
+// transpose4AVX512 sets dst[k*ldd+r] = src[r*lds+k] for r < 16 and k < cols, a positive multiple of
+// 4.
 TEXT ·transpose4AVX512(SB), NOSPLIT, $0-72
 	MOVQ dst_base+0(FP), DI                      // dst
 	MOVQ ldd+24(FP), BX
@@ -2962,7 +2967,7 @@ loop:
 	RET
 
 // func maxAbsAVX512(x []float32) float32
-// maxAbsAVX512 is the largest magnitude, NaN where there is one, -Inf of none.
+// maxAbsAVX512 returns the largest magnitude, NaN if there is one, -Inf of none.
 TEXT ·maxAbsAVX512(SB), NOSPLIT, $0-28
 	VBROADCASTSS constantsAVX512<>+16(SB), Z0    // -Inf
 	VBROADCASTSS constantsAVX512<>+12(SB), Z1    // 0
@@ -3023,7 +3028,7 @@ done1:
 	RET
 
 // func unpackMAVX512(a, b, c, d []float32, codes []uint32, base float32)
-// unpackMAVX512 is what the codes of an M8 matrix stand for.
+// unpackMAVX512 sets a to d to what the codes of an M8 matrix stand for.
 TEXT ·unpackMAVX512(SB), NOSPLIT, $0-124
 	VBROADCASTSS constantsAVX512<>+100(SB), Z0   // 0x7f00000
 	VBROADCASTSS base+120(FP), Z1                // base
@@ -3122,7 +3127,7 @@ done1:
 	RET
 
 // func unpackVAVX512(a, b, c, d []float32, codes []uint32, base float32)
-// unpackVAVX512 is what the codes of a V8 matrix stand for.
+// unpackVAVX512 sets a to d to what the codes of a V8 matrix stand for.
 TEXT ·unpackVAVX512(SB), NOSPLIT, $0-124
 	VBROADCASTSS constantsAVX512<>+104(SB), Z0   // 0xff00000
 	VBROADCASTSS base+120(FP), Z1                // base
@@ -3188,7 +3193,7 @@ done1:
 	RET
 
 // func packMAVX512(codes []uint32, a, b, c, d []float32, noise []uint32, base float32, flip uint32)
-// packMAVX512 is the codes of an M8 matrix.
+// packMAVX512 sets the codes of an M8 matrix.
 TEXT ·packMAVX512(SB), NOSPLIT, $0-152
 	VBROADCASTSS constantsAVX512<>+108(SB), Z0   // 20 bits
 	VBROADCASTSS flip+148(FP), Z1                // flip
@@ -3321,7 +3326,7 @@ done1:
 	RET
 
 // func packVAVX512(codes []uint32, a, b, c, d []float32, noise []uint32, base float32, flip uint32)
-// packVAVX512 is the codes of a V8 matrix.
+// packVAVX512 sets the codes of a V8 matrix.
 TEXT ·packVAVX512(SB), NOSPLIT, $0-152
 	VBROADCASTSS constantsAVX512<>+108(SB), Z0   // 20 bits
 	VBROADCASTSS flip+148(FP), Z1                // flip
@@ -3420,7 +3425,7 @@ done1:
 	RET
 
 // func narrowNoisyAVX512(dst []uint16, src []float32, noise []uint32, flip uint32)
-// narrowNoisyAVX512 is dst = src rounded to bf16 with noise.
+// narrowNoisyAVX512 sets dst = src rounded to bf16 with noise.
 TEXT ·narrowNoisyAVX512(SB), NOSPLIT, $0-76
 	VBROADCASTSS flip+72(FP), Z0                 // flip
 	VBROADCASTSS constantsAVX512<>+116(SB), Z1   // 16 bits
@@ -3465,7 +3470,7 @@ done1:
 	RET
 
 // func adamwNoisyAVX512(p []float32, m, v []uint16, g []float32, mnoise, vnoise []uint32, mflip, vflip uint32, t *adamStep)
-// adamwNoisyAVX512 is adamw with moments in bf16, rounded with noise.
+// adamwNoisyAVX512 does what adamw does with moments in bf16, rounded with noise.
 TEXT ·adamwNoisyAVX512(SB), NOSPLIT, $0-160
 	MOVQ t+152(FP), R12                          // t
 	VBROADCASTSS adamStep_grad(R12), Z0          // grad

@@ -5,7 +5,7 @@
 #include "go_asm.h"
 #include "textflag.h"
 
-// NEON: 16 lanes in four registers. A loop takes 16 elements a round, and what is left at its end.
+// NEON: 16 lanes in four registers. A loop takes 16 elements per round, and what is left at its end.
 // R22 counts the elements left in a loop; R25 points to the struct of constants. The tail of a loop runs
 // on copies in the frame, where R24 points to; R23 points to the mask of the lanes that exist.
 
@@ -64,7 +64,7 @@
 	MOVH    R12, (R11)
 
 // func addNEON(z, x, y []float32)
-// addNEON is z = x + y.
+// addNEON sets z = x + y.
 TEXT ·addNEON(SB), NOSPLIT, $192-72
 	MOVD z_len+8(FP), R22                        // elements left
 	MOVD x_base+24(FP), R0                       // x
@@ -126,7 +126,7 @@ done1:
 	RET
 
 // func mulNEON(z, x, y []float32)
-// mulNEON is z = x * y.
+// mulNEON sets z = x * y.
 TEXT ·mulNEON(SB), NOSPLIT, $192-72
 	MOVD z_len+8(FP), R22                        // elements left
 	MOVD x_base+24(FP), R0                       // x
@@ -188,7 +188,7 @@ done1:
 	RET
 
 // func scaleNEON(x []float32, a float32)
-// scaleNEON is x *= a.
+// scaleNEON multiplies x by a.
 TEXT ·scaleNEON(SB), NOSPLIT, $64-28
 	FMOVS a+24(FP), F0                           // a
 	VDUP V0.S[0], V0.S4
@@ -237,7 +237,7 @@ done1:
 	RET
 
 // func divideNEON(x []float32, a float32)
-// divideNEON is x /= a.
+// divideNEON divides x by a.
 TEXT ·divideNEON(SB), NOSPLIT, $64-28
 	FMOVS a+24(FP), F0                           // a
 	VDUP V0.S[0], V0.S4
@@ -286,7 +286,7 @@ done1:
 	RET
 
 // func scaleMulNEON(y, x, w, next []float32, a float32)
-// scaleMulNEON is y = x * a * w; next is prefetched.
+// scaleMulNEON sets y = x * a * w and prefetches next.
 TEXT ·scaleMulNEON(SB), NOSPLIT, $256-100
 	FMOVS a+96(FP), F0                           // a
 	VDUP V0.S[0], V0.S4
@@ -361,7 +361,7 @@ done1:
 	RET
 
 // func mulAddNEON(z, x, y []float32, a float32)
-// mulAddNEON is z += x * y * a.
+// mulAddNEON adds x * y * a to z.
 TEXT ·mulAddNEON(SB), NOSPLIT, $192-76
 	FMOVS a+72(FP), F0                           // a
 	VDUP V0.S[0], V0.S4
@@ -452,7 +452,7 @@ done1:
 	RET
 
 // func scaleMulHalfNEON(y []uint16, x, w, next []float32, a float32)
-// scaleMulHalfNEON is scaleMul, rounded to bf16.
+// scaleMulHalfNEON does what scaleMul does, rounded to bf16.
 TEXT ·scaleMulHalfNEON(SB), NOSPLIT, $256-100
 	FMOVS a+96(FP), F0                           // a
 	VDUP V0.S[0], V0.S4
@@ -609,7 +609,7 @@ done1:
 	RET
 
 // func normSumsNEON(x, dy, w, next []float32) (squares, inner float32)
-// normSumsNEON is Σ x² and Σ dy*w*x, each in 16 lanes; next is prefetched.
+// normSumsNEON returns Σ x² and Σ dy*w*x, each in 16 lanes, and prefetches next.
 TEXT ·normSumsNEON(SB), NOSPLIT, $256-104
 	VEOR V0.B16, V0.B16, V0.B16                  // 0
 	VMOV V0.B16, V1.B16                          // squares
@@ -755,7 +755,7 @@ done1:
 	RET
 
 // func normGradNEON(dx, dy, w, x []float32, a, c float32)
-// normGradNEON is dx += a*(dy*w) - x*c.
+// normGradNEON adds a*(dy*w) - x*c to dx.
 TEXT ·normGradNEON(SB), NOSPLIT, $256-104
 	FMOVS a+96(FP), F0                           // a
 	VDUP V0.S[0], V0.S4
@@ -877,8 +877,8 @@ done1:
 	RET
 
 // func rotateRunsNEON(y, x, cs []float32, sign float32)
-// rotateRunsNEON turns the pairs (x[j], x[j+d/2]) of every run of d elements of x, d the length of cs, by
-// the angles of cs, the sines times sign: 1, or -1 to rotate back. y may be x.
+// rotateRunsNEON turns the pairs (x[j], x[j+d/2]) of every run of d elements of x, d the length of
+// cs, by the angles of cs. sign multiplies the sines: 1, or -1 to rotate back. y may be x.
 TEXT ·rotateRunsNEON(SB), NOSPLIT, $384-76
 	FMOVS sign+72(FP), F0                        // sign
 	VDUP V0.S[0], V0.S4
@@ -1043,7 +1043,7 @@ done1:
 	RET
 
 // func dotNEON(x, y []float32) float32
-// dotNEON is Σ x*y in 16 lanes.
+// dotNEON returns Σ x*y in 16 lanes.
 TEXT ·dotNEON(SB), NOSPLIT, $128-52
 	VEOR V0.B16, V0.B16, V0.B16                  // 0
 	VMOV V0.B16, V1.B16                          // sums
@@ -1128,7 +1128,7 @@ done1:
 	RET
 
 // func sumSquaresNEON(x []float32) float64
-// sumSquaresNEON is Σ x² in 16 lanes of f64.
+// sumSquaresNEON returns Σ x² in 16 lanes of f64.
 TEXT ·sumSquaresNEON(SB), NOSPLIT, $64-32
 	VEOR V0.B16, V0.B16, V0.B16                  // sums
 	VEOR V1.B16, V1.B16, V1.B16
@@ -1210,7 +1210,7 @@ done1:
 	RET
 
 // func maxNEON(x []float32) float32
-// maxNEON is the largest element, NaN where there is one, -Inf of none.
+// maxNEON returns the largest element, NaN if there is one, -Inf of none.
 TEXT ·maxNEON(SB), NOSPLIT, $64-28
 	MOVD $0xff800000, R26                        // -Inf
 	VDUP R26, V0.S4
@@ -1567,7 +1567,7 @@ done1:
 	RET
 
 // func swigluNEON(y, g, u []float32)
-// swigluNEON is y = g/(1+exp(-g)) * u.
+// swigluNEON sets y = g/(1+exp(-g)) * u.
 TEXT ·swigluNEON(SB), NOSPLIT, $192-72
 	MOVD $0x3f800000, R26                        // 1
 	VDUP R26, V0.S4
@@ -1913,7 +1913,7 @@ done1:
 	RET
 
 // func swigluGradNEON(dg, du, dy, g, u []float32)
-// swigluGradNEON is, with s = 1/(1+exp(-g)), dg = dy*u*s*(1+g*(1-s)) and du = dy*g*s.
+// swigluGradNEON sets, with s = 1/(1+exp(-g)), dg = dy*u*s*(1+g*(1-s)) and du = dy*g*s.
 TEXT ·swigluGradNEON(SB), NOSPLIT, $320-120
 	MOVD $0x3f800000, R26                        // 1
 	VDUP R26, V0.S4
@@ -2330,7 +2330,7 @@ done1:
 	RET
 
 // func expSumNEON(p, z []float32, top float32) float32
-// expSumNEON is p = exp(z-top), and the sum of p.
+// expSumNEON sets p = exp(z-top) and returns the sum of p.
 TEXT ·expSumNEON(SB), NOSPLIT, $128-60
 	VEOR V0.B16, V0.B16, V0.B16                  // 0
 	FMOVS top+48(FP), F1                         // top
@@ -2668,7 +2668,8 @@ done1:
 	RET
 
 // func rankNEON(b []uint16, z []float32, top float32)
-// rankNEON is the nearest integer to 32*(top-z), 1023 at most and where that is NaN; z is top at most.
+// rankNEON sets b to the nearest integer to 32*(top-z), 1023 at most and if that is NaN; z is top
+// at most.
 TEXT ·rankNEON(SB), NOSPLIT, $128-52
 	FMOVS top+48(FP), F0                         // top
 	VDUP V0.S[0], V0.S4
@@ -2779,7 +2780,7 @@ done1:
 	RET
 
 // func expMomentsNEON(z []float32, top float32) (sum, moment float32)
-// expMomentsNEON is the sums of exp(z-top) and of exp(z-top)*(z-top), where 0*-Inf is nothing.
+// expMomentsNEON returns the sums of exp(z-top) and of exp(z-top)*(z-top), with 0*-Inf = 0.
 TEXT ·expMomentsNEON(SB), NOSPLIT, $64-40
 	VEOR V0.B16, V0.B16, V0.B16                  // 0
 	FMOVS top+24(FP), F1                         // top
@@ -3160,7 +3161,7 @@ done1:
 	RET
 
 // func logitGradNEON(z []float32, lse, inv, c, h, entropy float32)
-// logitGradNEON makes z inv*(-c*p - h*p*(log p + entropy)), p = exp(z-lse).
+// logitGradNEON sets z = inv*(-c*p - h*p*(log p + entropy)), p = exp(z-lse).
 TEXT ·logitGradNEON(SB), NOSPLIT, $64-44
 	VEOR V0.B16, V0.B16, V0.B16                  // 0
 	FMOVS c+32(FP), F1                           // c
@@ -3531,8 +3532,8 @@ done1:
 	RET
 
 // func scoreGradNEON(z, dp []float32, ldz int, lse, delta []float32, rows, cols int, scale float32)
-// scoreGradNEON makes each of rows rows of cols scores z, ldz apart as those of dp, p = exp(z*scale-lse), and dp
-// p*(dp-delta)*scale, with lse and delta of the row.
+// scoreGradNEON turns rows rows of cols scores z into p = exp(z*scale-lse), and dp into
+// p*(dp-delta)*scale, with lse and delta of the row; rows of z and dp are ldz apart.
 TEXT ·scoreGradNEON(SB), NOSPLIT, $128-124
 	FMOVS scale+120(FP), F0                      // scale
 	VDUP V0.S[0], V0.S4
@@ -4496,8 +4497,9 @@ done2:
 	RET
 
 // func scoreGradHalfNEON(z, dp []float32, ldz int, lse, delta []float32, rows, cols int, scale float32)
-// scoreGradHalfNEON makes each of rows rows of cols scores z, ldz apart as those of dp, p = exp(z*scale-lse), and dp
-// p*(dp-delta)*scale, with lse and delta of the row. It rounds both to bf16.
+// scoreGradHalfNEON turns rows rows of cols scores z into p = exp(z*scale-lse), and dp into
+// p*(dp-delta)*scale, with lse and delta of the row; rows of z and dp are ldz apart. It rounds both
+// to bf16.
 TEXT ·scoreGradHalfNEON(SB), NOSPLIT, $128-124
 	FMOVS scale+120(FP), F0                      // scale
 	VDUP V0.S[0], V0.S4
@@ -5803,9 +5805,10 @@ done2:
 	RET
 
 // func softmaxStepNEON(z []float32, ldz int, o []float32, d int, state []float32, rows, cols int, scale float32)
-// softmaxStepNEON makes each of rows rows of cols scores z, ldz apart, exp(z*scale-top), top the maximum of
-// z*scale and state[0]. The row of o, d long, and the sum state[1] so far are rescaled to it, and state[1]
-// grows by the sum of z. state has 3 a row, the third for top; scale is positive.
+// softmaxStepNEON turns rows rows of cols scores z, ldz apart, into exp(z*scale-top), top the
+// maximum of z*scale and state[0]. It rescales the row of o, d long, and the sum state[1] so far to
+// top, and adds the sum of z to state[1]. state has 3 numbers per row, the third for top; scale is
+// positive.
 TEXT ·softmaxStepNEON(SB), NOSPLIT, $64-108
 	MOVD $0xff800000, R26                        // -Inf
 	VDUP R26, V0.S4
@@ -6902,9 +6905,10 @@ equal5:
 	RET
 
 // func softmaxStepHalfNEON(z []float32, ldz int, o []float32, d int, state []float32, rows, cols int, scale float32)
-// softmaxStepHalfNEON makes each of rows rows of cols scores z, ldz apart, exp(z*scale-top), top the maximum of
-// z*scale and state[0]. The row of o, d long, and the sum state[1] so far are rescaled to it, and state[1]
-// grows by the sum of z. state has 3 a row, the third for top; scale is positive. It rounds z to bf16.
+// softmaxStepHalfNEON turns rows rows of cols scores z, ldz apart, into exp(z*scale-top), top the
+// maximum of z*scale and state[0]. It rescales the row of o, d long, and the sum state[1] so far to
+// top, and adds the sum of z to state[1]. state has 3 numbers per row, the third for top; scale is
+// positive. It rounds z to bf16.
 TEXT ·softmaxStepHalfNEON(SB), NOSPLIT, $64-108
 	MOVD $0xff800000, R26                        // -Inf
 	VDUP R26, V0.S4
@@ -8175,7 +8179,7 @@ equal5:
 	RET
 
 // func widenNEON(dst []float32, src []uint16)
-// widenNEON is dst = src.
+// widenNEON sets dst = src.
 TEXT ·widenNEON(SB), NOSPLIT, $128-48
 	MOVD dst_len+8(FP), R22                      // elements left
 	MOVD src_base+24(FP), R0                     // src
@@ -8278,7 +8282,7 @@ done1:
 	RET
 
 // func flowLinesNEON(dst, src []float32)
-// flowLinesNEON is dst = src past the caches, if there are stores for it; dst starts a cache line.
+// flowLinesNEON sets dst = src with streaming stores, if there are any; dst starts a cache line.
 TEXT ·flowLinesNEON(SB), NOSPLIT, $128-48
 	MOVD dst_len+8(FP), R22                      // elements left
 	MOVD src_base+24(FP), R0                     // src
@@ -8320,7 +8324,7 @@ done1:
 	RET
 
 // func narrowNEON(dst []uint16, src []float32)
-// narrowNEON is dst = src rounded to the nearest, ties to even.
+// narrowNEON sets dst = src rounded to the nearest, ties to even.
 TEXT ·narrowNEON(SB), NOSPLIT, $128-48
 	MOVD $0x00000001, R26                        // 1
 	VDUP R26, V0.S4
@@ -8561,7 +8565,7 @@ done1:
 	RET
 
 // func pairNEON(dst []float32, upper, lower []uint16)
-// pairNEON is words of two bf16: dst = upper<<16 | lower.
+// pairNEON sets words of two bf16: dst = upper<<16 | lower.
 TEXT ·pairNEON(SB), NOSPLIT, $192-72
 	MOVD dst_len+8(FP), R22                      // elements left
 	MOVD upper_base+24(FP), R0                   // upper
@@ -8716,7 +8720,7 @@ done1:
 	RET
 
 // func copyRowsNEON(dst []float32, ldd int, src []float32, lds, rows, cols int)
-// copyRowsNEON is dst[i*ldd+j] = src[i*lds+j] for i < rows and j < cols, both positive.
+// copyRowsNEON sets dst[i*ldd+j] = src[i*lds+j] for i < rows and j < cols, both positive.
 TEXT ·copyRowsNEON(SB), NOSPLIT, $128-80
 	MOVD dst_base+0(FP), R14                     // dst
 	MOVD ldd+24(FP), R19
@@ -8770,7 +8774,7 @@ done2:
 	RET
 
 // func widenRowsNEON(dst []float32, ldd int, src []uint16, lds, rows, cols int)
-// widenRowsNEON is dst[i*ldd+j] = src[i*lds+j] for i < rows and j < cols, both positive.
+// widenRowsNEON sets dst[i*ldd+j] = src[i*lds+j] for i < rows and j < cols, both positive.
 TEXT ·widenRowsNEON(SB), NOSPLIT, $128-80
 	MOVD dst_base+0(FP), R14                     // dst
 	MOVD ldd+24(FP), R19
@@ -8834,7 +8838,7 @@ done2:
 	RET
 
 // func upperRowsNEON(dst []float32, ldd int, src []float32, lds, rows, cols int)
-// upperRowsNEON is copyRows of the upper halves of words.
+// upperRowsNEON copies as copyRows does, of each word the upper half alone.
 TEXT ·upperRowsNEON(SB), NOSPLIT, $128-80
 	MOVD $0xffff0000, R26                        // upper half
 	VDUP R26, V0.S4
@@ -8898,7 +8902,7 @@ done2:
 	RET
 
 // func lowerRowsNEON(dst []float32, ldd int, src []float32, lds, rows, cols int)
-// lowerRowsNEON is copyRows of the lower halves of words, shifted up.
+// lowerRowsNEON copies as copyRows does, of each word the lower half, shifted up.
 TEXT ·lowerRowsNEON(SB), NOSPLIT, $128-80
 	MOVD dst_base+0(FP), R14                     // dst
 	MOVD ldd+24(FP), R19
@@ -8960,7 +8964,8 @@ done2:
 	RET
 
 // func transpose4NEON(dst []float32, ldd int, src []float32, lds, cols int)
-// transpose4NEON is dst[k*ldd+r] = src[r*lds+k] for r < 16 and k < cols, a positive multiple of 4.
+// transpose4NEON sets dst[k*ldd+r] = src[r*lds+k] for r < 16 and k < cols, a positive multiple of
+// 4.
 TEXT ·transpose4NEON(SB), NOSPLIT, $0-72
 	MOVD dst_base+0(FP), R0                      // dst
 	MOVD ldd+24(FP), R1
@@ -9193,7 +9198,7 @@ loop:
 	RET
 
 // func maxAbsNEON(x []float32) float32
-// maxAbsNEON is the largest magnitude, NaN where there is one, -Inf of none.
+// maxAbsNEON returns the largest magnitude, NaN if there is one, -Inf of none.
 TEXT ·maxAbsNEON(SB), NOSPLIT, $64-28
 	MOVD $0xff800000, R26                        // -Inf
 	VDUP R26, V0.S4
@@ -9317,7 +9322,7 @@ done1:
 	RET
 
 // func unpackMNEON(a, b, c, d []float32, codes []uint32, base float32)
-// unpackMNEON is what the codes of an M8 matrix stand for.
+// unpackMNEON sets a to d to what the codes of an M8 matrix stand for.
 TEXT ·unpackMNEON(SB), NOSPLIT, $320-124
 	MOVD $0x07f00000, R26                        // 0x7f00000
 	VDUP R26, V0.S4
@@ -9616,7 +9621,7 @@ done1:
 	RET
 
 // func unpackVNEON(a, b, c, d []float32, codes []uint32, base float32)
-// unpackVNEON is what the codes of a V8 matrix stand for.
+// unpackVNEON sets a to d to what the codes of a V8 matrix stand for.
 TEXT ·unpackVNEON(SB), NOSPLIT, $320-124
 	MOVD $0x0ff00000, R26                        // 0xff00000
 	VDUP R26, V0.S4
@@ -9785,7 +9790,7 @@ done1:
 	RET
 
 // func packMNEON(codes []uint32, a, b, c, d []float32, noise []uint32, base float32, flip uint32)
-// packMNEON is the codes of an M8 matrix.
+// packMNEON sets the codes of an M8 matrix.
 TEXT ·packMNEON(SB), NOSPLIT, $384-152
 	MOVD $0x000fffff, R26                        // 20 bits
 	VDUP R26, V0.S4
@@ -10232,7 +10237,7 @@ done1:
 	RET
 
 // func packVNEON(codes []uint32, a, b, c, d []float32, noise []uint32, base float32, flip uint32)
-// packVNEON is the codes of a V8 matrix.
+// packVNEON sets the codes of a V8 matrix.
 TEXT ·packVNEON(SB), NOSPLIT, $384-152
 	MOVD $0x000fffff, R26                        // 20 bits
 	VDUP R26, V0.S4
@@ -10547,7 +10552,7 @@ done1:
 	RET
 
 // func narrowNoisyNEON(dst []uint16, src []float32, noise []uint32, flip uint32)
-// narrowNoisyNEON is dst = src rounded to bf16 with noise.
+// narrowNoisyNEON sets dst = src rounded to bf16 with noise.
 TEXT ·narrowNoisyNEON(SB), NOSPLIT, $192-76
 	FMOVS flip+72(FP), F0                        // flip
 	VDUP V0.S[0], V0.S4
@@ -10649,7 +10654,7 @@ done1:
 	RET
 
 // func adamwNoisyNEON(p []float32, m, v []uint16, g []float32, mnoise, vnoise []uint32, mflip, vflip uint32, t *adamStep)
-// adamwNoisyNEON is adamw with moments in bf16, rounded with noise.
+// adamwNoisyNEON does what adamw does with moments in bf16, rounded with noise.
 TEXT ·adamwNoisyNEON(SB), NOSPLIT, $384-160
 	MOVD t+152(FP), R25                          // t
 	FMOVS adamStep_grad(R25), F0                 // grad

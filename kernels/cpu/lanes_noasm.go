@@ -4,140 +4,144 @@
 
 package cpu
 
-// add is z = x + y.
+// add sets z = x + y.
 func (isa) add(z, x, y []float32) { addGeneric(z, x, y) }
 
-// mul is z = x * y.
+// mul sets z = x * y.
 func (isa) mul(z, x, y []float32) { mulGeneric(z, x, y) }
 
-// scale is x *= a.
+// scale multiplies x by a.
 func (isa) scale(x []float32, a float32) { scaleGeneric(x, a) }
 
-// divide is x /= a.
+// divide divides x by a.
 func (isa) divide(x []float32, a float32) { divideGeneric(x, a) }
 
-// scaleMul is y = x * a * w; next is prefetched.
+// scaleMul sets y = x * a * w and prefetches next.
 func (isa) scaleMul(y, x, w, next []float32, a float32) { scaleMulGeneric(y, x, w, next, a) }
 
-// mulAdd is z += x * y * a.
+// mulAdd adds x * y * a to z.
 func (isa) mulAdd(z, x, y []float32, a float32) { mulAddGeneric(z, x, y, a) }
 
-// scaleMulHalf is scaleMul, rounded to bf16.
+// scaleMulHalf does what scaleMul does, rounded to bf16.
 func (isa) scaleMulHalf(y []uint16, x, w, next []float32, a float32) {
 	scaleMulHalfGeneric(y, x, w, next, a)
 }
 
-// normSums is Σ x² and Σ dy*w*x, each in 16 lanes; next is prefetched.
+// normSums returns Σ x² and Σ dy*w*x, each in 16 lanes, and prefetches next.
 func (isa) normSums(x, dy, w, next []float32) (squares, inner float32) {
 	return normSumsGeneric(x, dy, w, next)
 }
 
-// normGrad is dx += a*(dy*w) - x*c.
+// normGrad adds a*(dy*w) - x*c to dx.
 func (isa) normGrad(dx, dy, w, x []float32, a, c float32) { normGradGeneric(dx, dy, w, x, a, c) }
 
-// rotateRuns turns the pairs (x[j], x[j+d/2]) of every run of d elements of x, d the length of cs, by
-// the angles of cs, the sines times sign: 1, or -1 to rotate back. y may be x.
+// rotateRuns turns the pairs (x[j], x[j+d/2]) of every run of d elements of x, d the length of cs,
+// by the angles of cs. sign multiplies the sines: 1, or -1 to rotate back. y may be x.
 func (isa) rotateRuns(y, x, cs []float32, sign float32) { rotateRunsGeneric(y, x, cs, sign) }
 
-// dot is Σ x*y in 16 lanes.
+// dot returns Σ x*y in 16 lanes.
 func (isa) dot(x, y []float32) float32 { return dotGeneric(x, y) }
 
-// sumSquares is Σ x² in 16 lanes of f64.
+// sumSquares returns Σ x² in 16 lanes of f64.
 func (isa) sumSquares(x []float32) float64 { return sumSquaresGeneric(x) }
 
-// max is the largest element, NaN where there is one, -Inf of none.
+// max returns the largest element, NaN if there is one, -Inf of none.
 func (isa) max(x []float32) float32 { return maxGeneric(x) }
 
 // adamw updates parameters p with moments m, v and gradient g.
 func (isa) adamw(p, m, v, g []float32, t *adamStep) { adamwGeneric(p, m, v, g, t) }
 
-// swiglu is y = g/(1+exp(-g)) * u.
+// swiglu sets y = g/(1+exp(-g)) * u.
 func (isa) swiglu(y, g, u []float32) { swigluGeneric(y, g, u) }
 
-// swigluGrad is, with s = 1/(1+exp(-g)), dg = dy*u*s*(1+g*(1-s)) and du = dy*g*s.
+// swigluGrad sets, with s = 1/(1+exp(-g)), dg = dy*u*s*(1+g*(1-s)) and du = dy*g*s.
 func (isa) swigluGrad(dg, du, dy, g, u []float32) { swigluGradGeneric(dg, du, dy, g, u) }
 
-// expSum is p = exp(z-top), and the sum of p.
+// expSum sets p = exp(z-top) and returns the sum of p.
 func (isa) expSum(p, z []float32, top float32) float32 { return expSumGeneric(p, z, top) }
 
-// rank is the nearest integer to 32*(top-z), 1023 at most and where that is NaN; z is top at most.
+// rank sets b to the nearest integer to 32*(top-z), 1023 at most and if that is NaN; z is top at
+// most.
 func (isa) rank(b []uint16, z []float32, top float32) { rankGeneric(b, z, top) }
 
-// expMoments is the sums of exp(z-top) and of exp(z-top)*(z-top), where 0*-Inf is nothing.
+// expMoments returns the sums of exp(z-top) and of exp(z-top)*(z-top), with 0*-Inf = 0.
 func (isa) expMoments(z []float32, top float32) (sum, moment float32) {
 	return expMomentsGeneric(z, top)
 }
 
-// logitGrad makes z inv*(-c*p - h*p*(log p + entropy)), p = exp(z-lse).
+// logitGrad sets z = inv*(-c*p - h*p*(log p + entropy)), p = exp(z-lse).
 func (isa) logitGrad(z []float32, lse, inv, c, h, entropy float32) {
 	logitGradGeneric(z, lse, inv, c, h, entropy)
 }
 
-// scoreGrad makes each of rows rows of cols scores z, ldz apart as those of dp, p = exp(z*scale-lse), and dp
-// p*(dp-delta)*scale, with lse and delta of the row.
+// scoreGrad turns rows rows of cols scores z into p = exp(z*scale-lse), and dp into
+// p*(dp-delta)*scale, with lse and delta of the row; rows of z and dp are ldz apart.
 func (isa) scoreGrad(z, dp []float32, ldz int, lse, delta []float32, rows, cols int, scale float32) {
 	scoreGradGeneric(z, dp, ldz, lse, delta, rows, cols, scale)
 }
 
-// scoreGradHalf makes each of rows rows of cols scores z, ldz apart as those of dp, p = exp(z*scale-lse), and dp
-// p*(dp-delta)*scale, with lse and delta of the row. It rounds both to bf16.
+// scoreGradHalf turns rows rows of cols scores z into p = exp(z*scale-lse), and dp into
+// p*(dp-delta)*scale, with lse and delta of the row; rows of z and dp are ldz apart. It rounds both
+// to bf16.
 func (isa) scoreGradHalf(z, dp []float32, ldz int, lse, delta []float32, rows, cols int, scale float32) {
 	scoreGradHalfGeneric(z, dp, ldz, lse, delta, rows, cols, scale)
 }
 
-// softmaxStep makes each of rows rows of cols scores z, ldz apart, exp(z*scale-top), top the maximum of
-// z*scale and state[0]. The row of o, d long, and the sum state[1] so far are rescaled to it, and state[1]
-// grows by the sum of z. state has 3 a row, the third for top; scale is positive.
+// softmaxStep turns rows rows of cols scores z, ldz apart, into exp(z*scale-top), top the maximum
+// of z*scale and state[0]. It rescales the row of o, d long, and the sum state[1] so far to top,
+// and adds the sum of z to state[1]. state has 3 numbers per row, the third for top; scale is
+// positive.
 func (isa) softmaxStep(z []float32, ldz int, o []float32, d int, state []float32, rows, cols int, scale float32) {
 	softmaxStepGeneric(z, ldz, o, d, state, rows, cols, scale)
 }
 
-// softmaxStepHalf makes each of rows rows of cols scores z, ldz apart, exp(z*scale-top), top the maximum of
-// z*scale and state[0]. The row of o, d long, and the sum state[1] so far are rescaled to it, and state[1]
-// grows by the sum of z. state has 3 a row, the third for top; scale is positive. It rounds z to bf16.
+// softmaxStepHalf turns rows rows of cols scores z, ldz apart, into exp(z*scale-top), top the
+// maximum of z*scale and state[0]. It rescales the row of o, d long, and the sum state[1] so far to
+// top, and adds the sum of z to state[1]. state has 3 numbers per row, the third for top; scale is
+// positive. It rounds z to bf16.
 func (isa) softmaxStepHalf(z []float32, ldz int, o []float32, d int, state []float32, rows, cols int, scale float32) {
 	softmaxStepHalfGeneric(z, ldz, o, d, state, rows, cols, scale)
 }
 
-// widen is dst = src.
+// widen sets dst = src.
 func (isa) widen(dst []float32, src []uint16) { widenGeneric(dst, src) }
 
-// flowLines is dst = src past the caches, if there are stores for it; dst starts a cache line.
+// flowLines sets dst = src with streaming stores, if there are any; dst starts a cache line.
 func (isa) flowLines(dst, src []float32) { flowLinesGeneric(dst, src) }
 
-// narrow is dst = src rounded to the nearest, ties to even.
+// narrow sets dst = src rounded to the nearest, ties to even.
 func (isa) narrow(dst []uint16, src []float32) { narrowGeneric(dst, src) }
 
 // round rounds x to the nearest bf16, in f32.
 func (isa) round(x []float32) { roundGeneric(x) }
 
-// pair is words of two bf16: dst = upper<<16 | lower.
+// pair sets words of two bf16: dst = upper<<16 | lower.
 func (isa) pair(dst []float32, upper, lower []uint16) { pairGeneric(dst, upper, lower) }
 
 // swap exchanges the halves of words.
 func (isa) swap(dst, src []float32) { swapGeneric(dst, src) }
 
-// copyRows is dst[i*ldd+j] = src[i*lds+j] for i < rows and j < cols, both positive.
+// copyRows sets dst[i*ldd+j] = src[i*lds+j] for i < rows and j < cols, both positive.
 func (isa) copyRows(dst []float32, ldd int, src []float32, lds, rows, cols int) {
 	copyRowsGeneric(dst, ldd, src, lds, rows, cols)
 }
 
-// widenRows is dst[i*ldd+j] = src[i*lds+j] for i < rows and j < cols, both positive.
+// widenRows sets dst[i*ldd+j] = src[i*lds+j] for i < rows and j < cols, both positive.
 func (isa) widenRows(dst []float32, ldd int, src []uint16, lds, rows, cols int) {
 	widenRowsGeneric(dst, ldd, src, lds, rows, cols)
 }
 
-// upperRows is copyRows of the upper halves of words.
+// upperRows copies as copyRows does, of each word the upper half alone.
 func (isa) upperRows(dst []float32, ldd int, src []float32, lds, rows, cols int) {
 	upperRowsGeneric(dst, ldd, src, lds, rows, cols)
 }
 
-// lowerRows is copyRows of the lower halves of words, shifted up.
+// lowerRows copies as copyRows does, of each word the lower half, shifted up.
 func (isa) lowerRows(dst []float32, ldd int, src []float32, lds, rows, cols int) {
 	lowerRowsGeneric(dst, ldd, src, lds, rows, cols)
 }
 
-// transpose4 is dst[k*ldd+r] = src[r*lds+k] for r < 16 and k < cols, a positive multiple of 4.
+// transpose4 sets dst[k*ldd+r] = src[r*lds+k] for r < 16 and k < cols, a positive multiple of 4.
 func (isa) transpose4(dst []float32, ldd int, src []float32, lds, cols int) {
 	transpose4Generic(dst, ldd, src, lds, cols)
 }
@@ -148,35 +152,35 @@ func (isa) touch(x []float32) { touchGeneric(x) }
 // peakStep does n steps of 24*16 independent fused multiply-adds on registers.
 func (isa) peakStep(n int) { peakStepGeneric(n) }
 
-// maxAbs is the largest magnitude, NaN where there is one, -Inf of none.
+// maxAbs returns the largest magnitude, NaN if there is one, -Inf of none.
 func (isa) maxAbs(x []float32) float32 { return maxAbsGeneric(x) }
 
-// unpackM is what the codes of an M8 matrix stand for.
+// unpackM sets a to d to what the codes of an M8 matrix stand for.
 func (isa) unpackM(a, b, c, d []float32, codes []uint32, base float32) {
 	unpackMGeneric(a, b, c, d, codes, base)
 }
 
-// unpackV is what the codes of a V8 matrix stand for.
+// unpackV sets a to d to what the codes of a V8 matrix stand for.
 func (isa) unpackV(a, b, c, d []float32, codes []uint32, base float32) {
 	unpackVGeneric(a, b, c, d, codes, base)
 }
 
-// packM is the codes of an M8 matrix.
+// packM sets the codes of an M8 matrix.
 func (isa) packM(codes []uint32, a, b, c, d []float32, noise []uint32, base float32, flip uint32) {
 	packMGeneric(codes, a, b, c, d, noise, base, flip)
 }
 
-// packV is the codes of a V8 matrix.
+// packV sets the codes of a V8 matrix.
 func (isa) packV(codes []uint32, a, b, c, d []float32, noise []uint32, base float32, flip uint32) {
 	packVGeneric(codes, a, b, c, d, noise, base, flip)
 }
 
-// narrowNoisy is dst = src rounded to bf16 with noise.
+// narrowNoisy sets dst = src rounded to bf16 with noise.
 func (isa) narrowNoisy(dst []uint16, src []float32, noise []uint32, flip uint32) {
 	narrowNoisyGeneric(dst, src, noise, flip)
 }
 
-// adamwNoisy is adamw with moments in bf16, rounded with noise.
+// adamwNoisy does what adamw does with moments in bf16, rounded with noise.
 func (isa) adamwNoisy(p []float32, m, v []uint16, g []float32, mnoise, vnoise []uint32, mflip, vflip uint32, t *adamStep) {
 	adamwNoisyGeneric(p, m, v, g, mnoise, vnoise, mflip, vflip, t)
 }

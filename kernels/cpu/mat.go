@@ -7,8 +7,8 @@ import (
 	"spell/tensor"
 )
 
-// A mat is a tensor.Mat resolved to host memory. Exactly one of f, h and q is set where the matrix
-// has elements: every operation computes on rows of f32, which a bf16 matrix widens on load
+// A mat is a tensor.Mat resolved to host memory. If the matrix has elements, exactly one of f, h
+// and q is set. Every operation computes on rows of f32, which a bf16 matrix widens on load
 // (exactly) and rounds to on store. An I8 matrix is only read.
 type mat struct {
 	f                  []float32
@@ -17,10 +17,11 @@ type mat struct {
 	scale              []float32 // of q: tensor.Int8
 	rows, cols, stride int
 	half               bool // elements are bf16
-	streaming          bool // what is written is stored past the caches; see streamingView
+	streaming          bool // what is written bypasses the caches; see streamingView
 }
 
-// view resolves m, which operations may write to. The zero Mat gives the zero mat, whose none() is true.
+// view resolves m, which operations may write to. The zero Mat gives the zero mat, whose none() is
+// true.
 func view(op string, m tensor.Mat) mat {
 	if m.IsZero() {
 		return mat{}
@@ -37,7 +38,7 @@ func view(op string, m tensor.Mat) mat {
 	return v
 }
 
-// weights is view for an operand that may be I8.
+// weights resolves an operand that may be I8.
 func weights(op string, m tensor.Mat) mat {
 	if m.IsZero() || m.Type != tensor.I8 {
 		return view(op, m)
@@ -47,9 +48,11 @@ func weights(op string, m tensor.Mat) mat {
 	return v
 }
 
+// none reports whether m has no elements, or stands for an operand left out.
 func (m *mat) none() bool { return m.f == nil && m.h == nil && m.q == nil }
 
-// row is columns [c0, c1) of row i as f32: the memory itself where m is f32, else widened into buf.
+// row returns columns [c0, c1) of row i as f32: the memory itself if m is f32, else widened into
+// buf.
 func (m *mat) row(s isa, i, c0, c1 int, buf []float32) []float32 {
 	o := i * m.stride
 	if m.half {
@@ -64,13 +67,13 @@ func (m *mat) row(s isa, i, c0, c1 int, buf []float32) []float32 {
 	return m.f[o+c0 : o+c1 : o+c1]
 }
 
-// stageCols is the elements that are computed beside memory at a time where they cannot be computed
-// in it: few enough to stay in the first-level cache.
+// stageCols is the elements of a row that are computed in scratch at a time if they cannot be
+// computed in place: few enough to stay in the first-level cache.
 const stageCols = 1 << 10
 
-// streamingView is the view of m, the output of a call that reads or writes others, to be written past the
-// caches where the whole is too large for them. A store through the caches first reads the line from
-// memory: past them, a copy moves two thirds of the bytes.
+// streamingView resolves m, the output of a call whose other operands are others, to be written
+// with streaming stores if all are together too large for the caches. A store through the caches
+// first reads the line from memory: past them, a copy moves two thirds of the bytes.
 func (b *Backend) streamingView(op string, m tensor.Mat, others ...tensor.Mat) mat {
 	v := view(op, m)
 	n := m.Len() * m.Type.Size()
@@ -81,8 +84,8 @@ func (b *Backend) streamingView(op string, m tensor.Mat, others ...tensor.Mat) m
 	return v
 }
 
-// out is where to compute columns [c0, c1) of row i, stageCols at most: the memory itself where m is
-// f32, else buf, which store then rounds.
+// out returns where to compute columns [c0, c1) of row i, at most stageCols: the memory itself if m
+// is f32, else buf, which store then rounds.
 func (m *mat) out(i, c0, c1 int, buf []float32) []float32 {
 	if m.half || m.streaming {
 		return buf[:c1-c0]
@@ -92,7 +95,7 @@ func (m *mat) out(i, c0, c1 int, buf []float32) []float32 {
 }
 
 // store finishes what out or row began: it rounds src, which it may overwrite, into columns c0… of
-// row i of a bf16 matrix. An f32 matrix has been written in place, unless it goes past the caches.
+// row i of a bf16 matrix. An f32 matrix has been written in place, unless it is streaming.
 func (m *mat) store(s isa, i, c0 int, src []float32) {
 	if m.half {
 		m.round(s, i, c0, src, src)
@@ -139,7 +142,7 @@ func (m *mat) put(s isa, i, c0 int, src []float32) {
 	copy(dst, src)
 }
 
-// words is m with its elements taken two by two for f32, where they are bf16 and all can be.
+// words returns m with its elements taken two by two for f32, if they are bf16 and all can be.
 func (m mat) words() mat {
 	if m.half && m.cols%2 == 0 && m.stride%2 == 0 && uintptr(unsafe.Pointer(unsafe.SliceData(m.h)))%4 == 0 {
 		m.f, m.h, m.half = words(m.h), nil, false
@@ -158,7 +161,7 @@ func (m *mat) get(s isa, dst []float32, i, c0 int) {
 	copy(dst, m.f[o:o+len(dst)])
 }
 
-// slice is rows [from, from+n).
+// slice returns rows [from, from+n).
 func (m mat) slice(from, n int) mat {
 	m.rows = n
 	if n == 0 || m.none() {
@@ -176,7 +179,7 @@ func (m mat) slice(from, n int) mat {
 	return m
 }
 
-// columns is columns [from, from+n).
+// columns returns columns [from, from+n).
 func (m mat) columns(from, n int) mat {
 	m.cols = n
 	if m.rows == 0 || m.none() {
@@ -190,7 +193,7 @@ func (m mat) columns(from, n int) mat {
 	return m
 }
 
-// flat is m as one row where its rows follow each other without gaps, else m.
+// flat returns m as one row if its rows follow each other without gaps, else m.
 func (m mat) flat() mat {
 	if m.stride == m.cols && m.rows > 1 {
 		m.cols *= m.rows
@@ -199,4 +202,5 @@ func (m mat) flat() mat {
 	return m
 }
 
+// contiguous reports whether the rows follow each other without gaps.
 func (m *mat) contiguous() bool { return m.stride == m.cols || m.rows <= 1 }

@@ -8,8 +8,8 @@ import (
 )
 
 // PeakFMA measures the rate of f32 fused multiply-adds that n threads reach together on their
-// registers, in GFLOP/s: the ceiling of every product here. It is the best of a few runs of some
-// milliseconds, and 0 for an instruction set without assembly.
+// registers, in GFLOP/s: the ceiling of every product here. It returns the best of a few runs of
+// some milliseconds, and 0 for an instruction set without assembly.
 func (b *Backend) PeakFMA(n int) float64 {
 	const steps = 400_000
 	best := 0.0
@@ -28,16 +28,16 @@ func (b *Backend) PeakFMA(n int) float64 {
 	return best
 }
 
-// A traffic is memory that a call reads, changes in place and writes, and nothing else: what an
-// operation that computes little is measured by.
+// A traffic is memory that a call reads, changes in place and writes, and nothing else: the
+// yardstick of operations that compute little.
 type traffic struct {
 	reads, updates, writes [][]float32
-	streaming              bool // writes go past the caches
+	streaming              bool // writes bypass the caches
 	tasks                  int
 }
 
 const (
-	trafficChunk = 1 << 12 // elements of the longest array that are touched at a stretch
+	trafficChunk = 1 << 12 // elements of the longest array that are touched in one go
 	trafficTask  = 1 << 15 // and by a task
 )
 
@@ -77,9 +77,10 @@ func (t *traffic) task(w *worker, i int) {
 	}
 }
 
-// Bandwidth measures how fast n threads together read memory beyond the caches, and change it in
-// place, in 10⁹ bytes a second, each byte that is changed counting twice: the ceilings of operations
-// that compute little. It is the best of a few passes over size bytes; 0 where there are not so many.
+// Bandwidth measures how fast n threads together read size bytes of memory, and change them in
+// place, in units of 10⁹ bytes per second; each byte that is changed counts twice. These are the
+// ceilings of operations that compute little. It returns the best of a few passes, and 0 if there
+// is not enough memory. Reading is a sum, whose additions are the bound in plain Go.
 func (b *Backend) Bandwidth(n, size int) (read, update float64) {
 	a, err := tensor.MapArena("bandwidth", size)
 	if err != nil {
@@ -104,9 +105,9 @@ func (b *Backend) Bandwidth(n, size int) (read, update float64) {
 	return pass(func(x []float32) { b.isa.dot(x, x) }), 2 * pass(b.isa.touch)
 }
 
-// PeakDots measures the rate of the processor's own products of bf16 that n threads reach together, in GFLOP/s:
-// of tiles in the nearest cache, which keep 97 % of the rate on registers. It is 0 where products are not made of
-// them, for want of the instruction or because f32 is faster.
+// PeakDots measures the rate of the processor's own products of bf16 that n threads reach together,
+// in GFLOP/s. It runs tiles in the first-level cache, which keep 97 % of the rate on registers. It
+// returns 0 if products are not made of them, for want of the instruction or because f32 is faster.
 func (b *Backend) PeakDots(n int) float64 {
 	const k, times = 256, 2000
 	if !b.dots {
@@ -119,7 +120,8 @@ func (b *Backend) PeakDots(n int) float64 {
 		var group sync.WaitGroup
 		for range n {
 			group.Go(func() {
-				a, panel, c := make([]float32, tileRows*words), make([]float32, words*panelCols), make([]float32, tileRows*panelCols)
+				a, panel, c := make([]float32, tileRows*words), make([]float32, words*panelCols),
+					make([]float32, tileRows*panelCols)
 				t := tile{n: panelCols, k: words, ldc: panelCols, rs: words, ks: 1, ldb: panelCols}
 				for range times {
 					b.isa.productDots(&t, c, a, panel, nil, tileRows)

@@ -20,7 +20,7 @@ type stream struct {
 	run                    func()
 }
 
-// bytes is what the operation must read and write.
+// bytes returns what the operation must read and write.
 func (s *stream) bytes() (n float64) {
 	for _, list := range [][]tensor.Mat{s.reads, s.updates, s.updates, s.writes} {
 		for _, m := range list {
@@ -76,9 +76,9 @@ func (s *stream) race(b *testing.B, r *bench) {
 	b.ReportMetric(shares[len(shares)/2], "%traffic")
 }
 
-// BenchmarkMemory is the operations that do little with much memory, on matrices beyond the caches
-// and within them. GB are of 10⁹ bytes, and count what must be read and written, not what stores
-// fetch before they write.
+// BenchmarkMemory runs the operations that do little with much memory, on matrices beyond the
+// caches and within them. GB are of 10⁹ bytes, and count what must be read and written, not what
+// stores fetch before they write.
 func BenchmarkMemory(b *testing.B) {
 	for _, shape := range [][2]int{{4096, 4864}, {16384, 896}, {64, 896}} {
 		for _, typ := range []tensor.DType{tensor.F32, tensor.BF16} {
@@ -94,7 +94,7 @@ func BenchmarkMemory(b *testing.B) {
 	}
 }
 
-// streams are the operations on matrices of the types they have in a model of that precision.
+// streams returns the operations on matrices of the types they have in a model of that precision.
 func (r *bench) streams(typ tensor.DType, rows, cols int) []stream {
 	act := func(t tensor.DType) tensor.Mat { return r.filled(r.rest, t, rows, cols) }
 	x, y, z, out, out2 := act(tensor.F32), act(tensor.F32), act(tensor.F32), act(typ), act(typ)
@@ -128,7 +128,8 @@ func (r *bench) streams(typ tensor.DType, rows, cols int) []stream {
 		list = append(list, stream{"Widen", mats(out), nil, mats(x), func() { r.Copy(x, out) }})
 	}
 	adamW := func(name string, m, v tensor.Mat) {
-		s := stream{"AdamW" + name, mats(grad), mats(master, m, v), nil, func() { r.AdamW(table, master, m, v, grad, step) }}
+		s := stream{"AdamW" + name, mats(grad), mats(master, m, v), nil,
+			func() { r.AdamW(table, master, m, v, grad, step) }}
 		if name == "8bit" {
 			s.updates = mats(master, m.Words(), v.Words())
 		}
@@ -144,7 +145,7 @@ func (r *bench) streams(typ tensor.DType, rows, cols int) []stream {
 	return list
 }
 
-// filled is a large matrix of small random numbers, of a few thousand that repeat.
+// filled returns a large matrix of small random numbers, of a few thousand that repeat.
 func (r *bench) filled(a *tensor.Arena, t tensor.DType, rows, cols int) tensor.Mat {
 	m := a.New(t, rows, cols)
 	rng := rand.New(rand.NewPCG(uint64(rows), uint64(cols)))

@@ -7,17 +7,17 @@ import (
 	"spell/tensor"
 )
 
-// A moment is m or v of AdamW. What is not f32 is computed in scratch, a run of tensor.MomentRun columns
-// at a time, and rounded from there with noise.
+// A moment is m or v of AdamW. Unless it is f32 it is computed in scratch, a run of
+// tensor.MomentRun columns at a time, and rounded from there with noise.
 type moment struct {
 	mat            // of a coded matrix rows and cols alone
 	words []uint32 // of M8 and V8, with their bases
 	apart int      // words between rows
 	typ   tensor.DType
-	first int // row of the whole matrix that is the first of this one
+	first int // row of the whole matrix at which this one begins
 }
 
-// momentOf is m, which holds second moments or first ones.
+// momentOf resolves m, which holds second moments or first ones.
 func momentOf(m tensor.Mat, second bool) moment {
 	v := moment{typ: m.Type}
 	coded := tensor.M8
@@ -33,9 +33,10 @@ func momentOf(m tensor.Mat, second bool) moment {
 	return v
 }
 
-// exact says whether nothing is rounded.
+// exact reports whether nothing is rounded.
 func (m *moment) exact() bool { return m.typ == tensor.F32 }
 
+// slice returns rows [from, from+n).
 func (m moment) slice(from, n int) moment {
 	m.first += from
 	if m.words != nil {
@@ -46,19 +47,20 @@ func (m moment) slice(from, n int) moment {
 	return m
 }
 
-// run is the codes and the base of columns [c0, c1), a run, of row i.
+// run returns the codes and the base of columns [c0, c1), a run, of row i.
 func (m *moment) run(i, c0, c1 int) (codes []uint32, base *uint32) {
 	row, n := m.words[i*m.apart:][:m.apart], (c1-c0+3)/4
 	all, _ := tensor.MomentWords(m.cols)
 	return row[c0/4:][:n], &row[all+c0/tensor.MomentRun]
 }
 
-// noise is what the run from column c0 on of row i is rounded with.
+// noise returns what the run from column c0 on of row i is rounded with.
 func (m *moment) noise(i, c0 int, seed uint64) (words []uint32, flip uint32) {
 	return kernels.Noise(seed, m.first+i, c0/tensor.MomentRun)
 }
 
-// load is columns [c0, c1) of row i as f32: the memory itself where it is f32, else a run in scratch.
+// load returns columns [c0, c1) of row i as f32: the memory itself if it is f32, else a run in
+// scratch.
 func (m *moment) load(w *worker, i, c0, c1 int) []float32 {
 	if m.words == nil {
 		return m.row(w.s, i, c0, c1, w.take(c1-c0))
@@ -74,7 +76,7 @@ func (m *moment) load(w *worker, i, c0, c1 int) []float32 {
 	return x[:c1-c0]
 }
 
-// save writes what load gave back, rounded.
+// save writes x, which load returned, back from column c0 of row i on, rounded.
 func (m *moment) save(w *worker, i, c0 int, x []float32, seed uint64) {
 	if m.exact() {
 		m.store(w.s, i, c0, x)
@@ -102,7 +104,7 @@ func (m *moment) save(w *worker, i, c0 int, x []float32, seed uint64) {
 	}
 }
 
-// readCall copies coded moments.
+// A readCall copies coded moments.
 type readCall struct {
 	dst mat
 	src moment

@@ -4,7 +4,7 @@ import "math"
 
 // What packs and unpacks moments, in plain Go.
 
-// maxAbsGeneric is the largest magnitude, NaN where there is one, -Inf of none.
+// maxAbsGeneric returns the largest magnitude, NaN if there is one, -Inf of none.
 func maxAbsGeneric(x []float32) float32 {
 	m := float32(math.Inf(-1))
 	for _, v := range x {
@@ -13,7 +13,8 @@ func maxAbsGeneric(x []float32) float32 {
 	return m
 }
 
-// unpackMGeneric is what the codes of an M8 matrix stand for.
+// unpackMGeneric sets a to d to what the codes of an M8 matrix stand for, one byte of each word
+// each.
 func unpackMGeneric(a, b, c, d []float32, codes []uint32, base float32) {
 	for q, x := range [][]float32{a, b, c, d} {
 		for k, word := range codes {
@@ -24,7 +25,8 @@ func unpackMGeneric(a, b, c, d []float32, codes []uint32, base float32) {
 	}
 }
 
-// unpackVGeneric is what the codes of a V8 matrix stand for.
+// unpackVGeneric sets a to d to what the codes of a V8 matrix stand for, one byte of each word
+// each.
 func unpackVGeneric(a, b, c, d []float32, codes []uint32, base float32) {
 	for q, x := range [][]float32{a, b, c, d} {
 		for k, word := range codes {
@@ -33,7 +35,7 @@ func unpackVGeneric(a, b, c, d []float32, codes []uint32, base float32) {
 	}
 }
 
-// noiseOf is 20 random bits of x for byte q of a word.
+// noiseOf returns 20 random bits of x for byte q of a word.
 func noiseOf(x uint32, q int) uint32 {
 	if q&1 == 0 {
 		x &= 1<<20 - 1
@@ -46,7 +48,7 @@ func noiseOf(x uint32, q int) uint32 {
 	return x
 }
 
-// packMGeneric is the codes of an M8 matrix.
+// packMGeneric sets the codes of an M8 matrix.
 func packMGeneric(codes []uint32, a, b, c, d []float32, noise []uint32, base float32, flip uint32) {
 	for k := range codes {
 		word := uint32(0)
@@ -59,26 +61,28 @@ func packMGeneric(codes []uint32, a, b, c, d []float32, noise []uint32, base flo
 	}
 }
 
-// packVGeneric is the codes of a V8 matrix.
+// packVGeneric sets the codes of a V8 matrix.
 func packVGeneric(codes []uint32, a, b, c, d []float32, noise []uint32, base float32, flip uint32) {
 	for k := range codes {
 		word := uint32(0)
 		for q, x := range [4]float32{a[k], b[k], c[k], d[k]} {
-			word |= (math.Float32bits(max(x, base)) + noiseOf(noise[k]^flip, q) - math.Float32bits(base)) >> 20 << (8 * q)
+			word |= (math.Float32bits(max(x, base)) + noiseOf(noise[k]^flip,
+				q) - math.Float32bits(base)) >> 20 << (8 * q)
 		}
 		codes[k] = word
 	}
 }
 
-// narrowNoisyGeneric is dst = src rounded to bf16 with noise.
+// narrowNoisyGeneric sets dst = src rounded to bf16 with noise.
 func narrowNoisyGeneric(dst []uint16, src []float32, noise []uint32, flip uint32) {
 	for i := range dst {
 		dst[i] = uint16((math.Float32bits(src[i]) + (noise[i]^flip)&0xffff) >> 16)
 	}
 }
 
-// adamwNoisyGeneric is adamw with moments in bf16, rounded with noise.
-func adamwNoisyGeneric(p []float32, m, v []uint16, g []float32, mnoise, vnoise []uint32, mflip, vflip uint32, t *adamStep) {
+// adamwNoisyGeneric is adamwGeneric with moments in bf16, rounded with noise.
+func adamwNoisyGeneric(p []float32, m, v []uint16, g []float32,
+	mnoise, vnoise []uint32, mflip, vflip uint32, t *adamStep) {
 	var m1, v1 [64]float32
 	for i := 0; i < len(p); i += len(m1) {
 		to := min(i+len(m1), len(p))

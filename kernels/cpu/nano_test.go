@@ -14,7 +14,7 @@ const (
 	nanoDim, nanoFF, nanoHeads, nanoHead, nanoLayers, nanoVocab = 128, 352, 4, 32, 3, 1024
 )
 
-// A nano is the matrices of one layer, used for all, and the head.
+// A nano holds the matrices of one layer, used for all, and the head.
 type nano struct {
 	*bench
 	rows                               int
@@ -42,7 +42,8 @@ func newNano(b *testing.B, workers, rows, keys int, queries []kernels.Query) *na
 		}
 		return w
 	}
-	n.wq, n.wo, n.wg, n.wd = weight(nanoDim, nanoDim), weight(nanoDim, nanoDim), weight(nanoFF, nanoDim), weight(nanoDim, nanoFF)
+	n.wq, n.wo, n.wg, n.wd = weight(nanoDim, nanoDim), weight(nanoDim, nanoDim), weight(nanoFF, nanoDim),
+		weight(nanoDim, nanoFF)
 	n.norm, n.embed = weight(1, nanoDim), weight(nanoVocab, nanoDim)
 	act := func(r, c int) tensor.Mat { return n.random(n.rest, tensor.F32, r, c) }
 	for _, m := range []*tensor.Mat{&n.x, &n.h, &n.q, &n.o, &n.dx, &n.dh, &n.dq, &n.do} {
@@ -55,9 +56,11 @@ func newNano(b *testing.B, workers, rows, keys int, queries []kernels.Query) *na
 		*m = act(keys, nanoDim)
 	}
 	n.lse, n.cs, n.stats, n.logits = act(rows, nanoHeads), act(rows, nanoHead), act(rows, 3), act(rows, nanoVocab)
-	n.ids, n.inv, n.coef, n.logp, n.how = make([]int32, rows), make([]float32, rows), make([]float32, rows), make([]float32, rows), make([]kernels.Sampling, rows)
+	n.ids, n.inv, n.coef, n.logp, n.how = make([]int32, rows), make([]float32, rows), make([]float32, rows),
+		make([]float32, rows), make([]kernels.Sampling, rows)
 	for i := range rows {
-		n.ids[i], n.inv[i], n.coef[i], n.how[i] = int32(i*37%nanoVocab), 1, .01, kernels.Sampling{Temperature: 1, TopP: 1, U: float64(i) / float64(rows)}
+		n.ids[i], n.inv[i], n.coef[i], n.how[i] = int32(i*37%nanoVocab), 1, .01,
+			kernels.Sampling{Temperature: 1, TopP: 1, U: float64(i) / float64(rows)}
 	}
 	// What operations write is no parameter.
 	n.SwiGLU(n.s, n.g, n.u)
@@ -110,7 +113,7 @@ func (n *nano) backward() {
 	}
 }
 
-// trainQueries is 8 forests of a root of 64 tokens and 7 children of 9.
+// trainQueries returns 8 forests of a root of 64 tokens and 7 children of 9.
 func trainQueries() (q []kernels.Query, rows int) {
 	for range 8 {
 		root := kernels.Span{Row: int32(rows), Len: 64}
@@ -125,7 +128,8 @@ func trainQueries() (q []kernels.Query, rows int) {
 	return q, rows
 }
 
-// BenchmarkNanoTrain is one step on about 1,000 rows: forward, recomputed forward, backward, AdamW.
+// BenchmarkNanoTrain runs one step on about 1,000 rows: forward, recomputed forward, backward,
+// AdamW.
 func BenchmarkNanoTrain(b *testing.B) {
 	for _, workers := range []int{1, 2} {
 		b.Run(fmt.Sprintf("workers=%d", workers), func(b *testing.B) {
@@ -146,7 +150,8 @@ func BenchmarkNanoTrain(b *testing.B) {
 				n.ScatterAdd(n.grads[5], n.dx, n.ids)
 				for i, w := range n.weights {
 					n.SumSquares(n.grads[i])
-					n.AdamW(w, w, n.first[i], n.second[i], n.grads[i], kernels.AdamStep{LR: 1e-6, Beta1: .9, Beta2: .98, Eps: 1e-8, GradScale: 1, Step: 1})
+					n.AdamW(w, w, n.first[i], n.second[i], n.grads[i],
+						kernels.AdamStep{LR: 1e-6, Beta1: .9, Beta2: .98, Eps: 1e-8, GradScale: 1, Step: 1})
 					n.Zero(n.grads[i])
 				}
 			}
@@ -155,7 +160,7 @@ func BenchmarkNanoTrain(b *testing.B) {
 	}
 }
 
-// BenchmarkNanoDecode is one token for each of 100 rows, 300 keys behind each in 10 groups that
+// BenchmarkNanoDecode runs one token for each of 100 rows, 300 keys behind each in 10 groups that
 // share 280, with sampling.
 func BenchmarkNanoDecode(b *testing.B) {
 	for _, workers := range []int{1, 2} {
@@ -166,7 +171,8 @@ func BenchmarkNanoDecode(b *testing.B) {
 				for p := range int32(5) {
 					spans = append(spans, kernels.Span{Row: 100 + i/10*320 + 64*p, Len: min(64, 280-64*p)})
 				}
-				q = append(q, kernels.Query{Row: i, Len: 1, Spans: append(spans, kernels.Span{Row: 3300 + 20*i, Len: 20})})
+				q = append(q, kernels.Query{Row: i, Len: 1,
+					Spans: append(spans, kernels.Span{Row: 3300 + 20*i, Len: 20})})
 			}
 			n := newNano(b, workers, 100, 5300, q)
 			b.ReportAllocs()

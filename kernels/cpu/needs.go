@@ -5,16 +5,18 @@ import (
 	"spell/tensor"
 )
 
-// PackBytes is the memory of the packed copy of weights that products read, kept from the first to the last.
+// PackBytes returns the bytes of the packed copy of weights that products read, kept from its first
+// use to the last.
 func (b *Backend) PackBytes(w tensor.Mat) int { return b.packSize(w.Rows, w.Cols, w.Type).bytes() }
 
-// ScratchBytes is, at most, what operations take for themselves where matrices have up to that many columns and
-// the vocabulary that many words: panels made for a call, logit gradients of a tile, and what each worker holds.
+// ScratchBytes returns the most bytes that operations take for themselves, if matrices have up to
+// columns columns and the vocabulary vocab ids: panels made for a call, logit gradients of a tile,
+// and what each worker holds.
 func (b *Backend) ScratchBytes(columns, vocab int) int {
 	panels := 4 * max(b.packPart, packRows*panelCols)
 	logits := 5 * headRows * kernels.VocabTile // see grow
-	// A worker holds a resting block of C, a copy of one of A and of columns of B, or the logits of a row and their
-	// order; its memory grows by doubling.
+	// A worker holds a resting block of C, a copy of one of A and of columns of B, or the logits of
+	// a row and their order; its memory grows by doubling.
 	steps := min(packedK, columns) + 2*panelCols
 	worker := 2 * 4 * (2*480*steps + steps*copyDist + 8*maxVectors*kernels.KeyBlock + 4*vocab)
 	return panels + logits + len(b.pool.workers)*worker

@@ -6,7 +6,7 @@ import (
 	"spell/tensor"
 )
 
-// TestPackBytes: what is announced is what is carved off.
+// TestPackBytes checks that what is announced is what is carved off.
 func TestPackBytes(t *testing.T) {
 	b, err := New(Options{Workers: 1})
 	if err != nil {
@@ -30,7 +30,8 @@ func TestPackBytes(t *testing.T) {
 	}
 }
 
-// TestScratchBytes: after products, attention aside, workers and panels hold no more than announced.
+// TestScratchBytes checks that after products, attention aside, workers and panels hold no more
+// than announced.
 func TestScratchBytes(t *testing.T) {
 	const rows, in, out = 700, 600, 900
 	b, err := New(Options{Workers: 2})

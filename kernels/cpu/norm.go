@@ -15,13 +15,14 @@ type normCall struct {
 	rows    int
 }
 
-// RMSNorm is y[i] = x[i] * w / sqrt(mean(x[i]²) + eps): the squares are summed in 16 lanes, the
+// RMSNorm sets y[i] = x[i] * w / sqrt(mean(x[i]²) + eps). The squares are summed in 16 lanes; the
 // rest is one true square root, one true division and two products.
 func (b *Backend) RMSNorm(y, x, w tensor.Mat, eps float64) {
 	kernels.CheckShape("RMSNorm", "y", y, x.Rows, x.Cols)
 	kernels.CheckShape("RMSNorm", "w", w, 1, x.Cols)
 	c := &b.calls.norm
-	*c = normCall{y: b.streamingView("RMSNorm", y, x), x: view("RMSNorm", x), w: view("RMSNorm", w), eps: eps, rows: rowsATask(x.Cols)}
+	*c = normCall{y: b.streamingView("RMSNorm", y, x), x: view("RMSNorm", x), w: view("RMSNorm", w), eps: eps,
+		rows: rowsPerTask(x.Cols)}
 	b.pool.do(c, ceil(x.Rows, c.rows), x.Len() > 2*parallelWork)
 	b.wrote(y)
 }
@@ -52,7 +53,7 @@ func (c *normCall) task(w *worker, i int) {
 	}
 }
 
-// rstd is 1/sqrt(mean+eps) of n squares.
+// rstd returns 1/sqrt(mean+eps) of n squares.
 func rstd(squares float32, n int, eps float64) float32 {
 	return 1 / float32(math.Sqrt(float64(squares/float32(n)+float32(eps))))
 }
@@ -77,7 +78,8 @@ func (b *Backend) RMSNormGrad(dx, dw, dy, x, w tensor.Mat, eps float64) {
 	kernels.CheckShape("RMSNormGrad", "dw", dw, 1, x.Cols)
 	b.calls.rowScratch = grow(b.calls.rowScratch, x.Cols)
 	c, sum := &b.calls.normGrad, view("RMSNormGrad", dw)
-	c.dx, c.dy, c.x, c.w = view("RMSNormGrad", dx), view("RMSNormGrad", dy), view("RMSNormGrad", x), view("RMSNormGrad", w)
+	c.dx, c.dy, c.x, c.w = view("RMSNormGrad", dx), view("RMSNormGrad", dy), view("RMSNormGrad", x),
+		view("RMSNormGrad", w)
 	c.eps = eps
 	c.rows = max(1, min(normBlock/max(x.Cols, 1), ceil(x.Rows, 2*len(b.pool.workers))))
 	c.turn.Store(0)

@@ -2,20 +2,21 @@ package cpu
 
 // How a task of a product reads its operands: where they lie, or from copies.
 
-// packing says how a task reads B.
+// A bSource says how a task reads B.
 type bSource uint8
 
 const (
+	// panels [K][32]: kept (see pack), or made by product for this call
 	packed    bSource = iota // panels [K][32] made before: kept (see pack), or made by product for this call
 	inPlace                  // rows of an f32 matrix [K][N]
 	copied                   // rows of a matrix [K][N], copied to scratch block by block
 	transpose                // columns of a matrix [N][K], transposed to scratch block by block
 )
 
-// rowsOf is how to read a B that is stored [k][n] for m rows of A. An f32 matrix is read where it
-// lies if it is small or narrow; else its rows, far apart, crowd into few cache sets and many
-// pages. A copy is then worth its time if enough rows share it: part by part in the task that
-// needs it, or, for many rows, as panels of the whole.
+// rowsOf chooses how to read a B that is stored [k][n] for m rows of A. An f32 matrix is read in
+// place if it is small or narrow; else its rows, far apart, crowd into few cache sets and many
+// pages. A copy is then worth its time if enough rows share it: part by part in the task that needs
+// it, or, for many rows, as panels of the whole.
 func rowsOf(b *mat, m int) bSource {
 	switch {
 	case !b.half && (b.stride < 512 || b.rows*b.stride <= 1<<16 || m <= 2*tileRows):
@@ -26,18 +27,18 @@ func rowsOf(b *mat, m int) bSource {
 	return packed
 }
 
-// Panels of all of B pay from packRows rows of A on; where they have more elements than a cache
-// near by holds, from manyRows.
+// Panels of all of B pay from packRows rows of A on; if they have more elements than cachePanels,
+// which a cache near by holds, from manyRows.
 const packRows, manyRows, cachePanels = 256, 640, 1 << 21
 
-// copyCall copies a matrix [K][N] to panels of some width, [N/width][steps][width], a run of rows a
-// task: rows are read from end to end, which memory is fastest at.
+// A copyCall copies a matrix [K][N] to panels of some width, [N/width][steps][width]. A task takes
+// a run of rows: rows are read from end to end, which memory is fastest at.
 type copyCall struct {
 	dst     []float32
 	src     mat
 	width   int
-	steps   int
-	inPairs bool // of rows of bf16, one step each
+	steps   int  // words of a column of a panel
+	inPairs bool // two rows of bf16 make a step
 }
 
 const copyRows = 32
@@ -67,7 +68,7 @@ func (c *copyCall) rows(w *worker, k0, rows int) {
 	}
 }
 
-// steps is how many words a chain of k steps takes in an operand.
+// steps returns how many words a chain of k steps takes in an operand.
 func (g *gemmCall) steps(k int) int { return g.layout.steps(k) }
 
 // loadSteps copies rows of a matrix whose rows are steps of the reduction.
@@ -79,7 +80,8 @@ func (g *gemmCall) loadSteps(w *worker, dst []float32, ldd int, m *mat, i, rows,
 	w.s.load(dst, ldd, m, i, rows, j, cols)
 }
 
-// halfPanel is steps [k0, k1) of the panel of bf16 that starts at column j, nil where there is none.
+// halfPanel returns steps [k0, k1) of the panel of bf16 that starts at column j, nil if B is not
+// packed bf16.
 func (g *gemmCall) halfPanel(j, k0, k1 int) []float32 {
 	if g.source != packed || g.panels.layout == floats || k0 == k1 {
 		return nil
@@ -88,8 +90,9 @@ func (g *gemmCall) halfPanel(j, k0, k1 int) []float32 {
 	return g.panels.f[((g.firstPanel+j/panelCols)*l.steps(g.k)+l.steps(k0))*panelCols:][:l.steps(k1-k0)*panelCols]
 }
 
-// spanA returns A at the rows and steps of s, and its two strides. It is read in place, or copied where A is bf16 or a
-// transpose whose rows lie far apart. If B is packed, too, the copy of a transpose is strips [k][12], one after the other.
+// spanA returns A at the rows and steps of s, and the strides of its rows and steps. It is read in
+// place, or copied if A is bf16 or a transpose whose rows lie far apart. If B is packed, too, the
+// copy of a transpose is strips [k][12], one after the other.
 func (g *gemmCall) spanA(w *worker, s *span) (a []float32, rs, ks int) {
 	m, rows, steps := &g.a, s.rows(), s.steps()
 	switch {
@@ -125,8 +128,8 @@ func (g *gemmCall) spanA(w *worker, s *span) (a []float32, rs, ks int) {
 	return a, ld, 1
 }
 
-// panel is columns [j, j+n) of B at steps [k0, k1), and the distance of its rows; kept is what
-// halfPanel gives.
+// panel returns columns [j, j+n) of B at steps [k0, k1), and the distance of its rows. kept is what
+// halfPanel returned.
 func (g *gemmCall) panel(w *worker, j, n, k0, k1 int, kept []float32) ([]float32, int) {
 	if k0 == k1 {
 		return w.take(panelCols), 0

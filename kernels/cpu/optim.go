@@ -7,8 +7,8 @@ import (
 	"spell/tensor"
 )
 
-// squareRun is the number of elements of a row whose squares SumSquares adds up before it adds
-// the sum to the rest.
+// squareRun is the number of elements of a row whose squares SumSquares adds up before it adds the
+// sum to the rest.
 const squareRun = 1 << 12
 
 type squaresCall struct {
@@ -18,7 +18,8 @@ type squaresCall struct {
 	tasks  int
 }
 
-// SumSquares is Σ m[i][j]² in f64: runs of squareRun elements of a row in 16 lanes, run sums in order.
+// SumSquares returns Σ m[i][j]² in f64: runs of squareRun elements of a row in 16 lanes, run sums
+// in order.
 func (b *Backend) SumSquares(m tensor.Mat) float64 {
 	if m.Len() == 0 {
 		return 0
@@ -49,7 +50,8 @@ func (c *squaresCall) task(w *worker, i int) {
 	}
 }
 
-// An adamStep is kernels.AdamStep as the f32 factors of the inner loop.
+// An adamStep is kernels.AdamStep as the f32 factors of the inner loop. Assembly reads its fields
+// by name.
 type adamStep struct {
 	beta1, beta2, one1, one2 float32 // β and 1-β
 	grad                     float32 // scale of the gradient
@@ -64,35 +66,37 @@ type adamwCall struct {
 	s               adamStep
 	seed            uint64
 	same            bool  // the master is w
-	chunk           int   // columns that are updated at a stretch
+	chunk           int   // columns that are updated in one go
 	perRow          int   // tasks of a row
 	pack            *pack // of w, or nil
 }
 
 const (
-	adamTask  = 1 << 15 // elements of a task
-	adamChunk = 1 << 12 // and of those that are updated at a stretch, of f32
-	panelRun  = 1 << 10 // columns that are updated in all rows of a panel before the panel is written:
-	panelPart = 1 << 7  // long enough for memory, and then so many at a time
-	panelTask = 1 << 12 // columns of a task
+	adamTaskCols  = 1 << 15 // elements of a task
+	adamChunk     = 1 << 12 // and of those that are updated at a stretch, of f32
+	panelRun      = 1 << 10 // columns that are updated in all rows of a panel before the panel is written:
+	panelPart     = 1 << 7  // long enough for memory, and then so many at a time
+	panelTaskCols = 1 << 12 // columns of a task
 )
 
 // A stretch is a run of moments that are rounded, or whole runs.
-const _ = -uint(tensor.MomentRun%panelRun + panelRun%tensor.MomentRun + adamChunk%tensor.MomentRun + panelTask%tensor.MomentRun)
+const _ = -uint(tensor.MomentRun%panelRun + panelRun%tensor.MomentRun +
+	adamChunk%tensor.MomentRun + panelTaskCols%tensor.MomentRun)
 
-// AdamW is one optimizer step, in f32. The moments' biases are corrected in the factors:
-// master -= LR/(1-β₁ᵗ) * m/(sqrt(v)/sqrt(1-β₂ᵗ)+ε) + LR*WeightDecay*master.
+// AdamW takes one optimizer step, in f32. The moments' biases are corrected in the factors: master
+// -= LR/(1-β₁ᵗ) * m/(sqrt(v)/sqrt(1-β₂ᵗ)+ε) + LR*WeightDecay*master.
 //
-// Rows of w that have a pack in use are updated as many at a time as a panel has, some columns after
-// others, and the panel is written from the new values while they are in cache.
+// Rows of w that have a pack in use are updated as many at a time as a panel has, some columns
+// after others, and the panel is written from the new values while they are in cache.
 func (b *Backend) AdamW(w, master, m, v, grad tensor.Mat, s kernels.AdamStep) {
 	for _, o := range []tensor.Mat{master, m, v, grad} {
 		kernels.CheckShape("AdamW", "operand", o, w.Rows, w.Cols)
 	}
 	c1, c2 := 1-math.Pow(s.Beta1, float64(s.Step)), 1-math.Pow(s.Beta2, float64(s.Step))
-	whole := adamwCall{w: view("AdamW", w), master: view("AdamW", master), m: momentOf(m, false), v: momentOf(v, true), grad: view("AdamW", grad),
-		seed: s.Seed, same: w == master, chunk: adamChunk,
-		s: adamStep{beta1: float32(s.Beta1), beta2: float32(s.Beta2), one1: float32(1 - s.Beta1), one2: float32(1 - s.Beta2),
+	whole := adamwCall{w: view("AdamW", w), master: view("AdamW", master), m: momentOf(m, false), v: momentOf(v, true),
+		grad: view("AdamW", grad), seed: s.Seed, same: w == master, chunk: adamChunk,
+		s: adamStep{beta1: float32(s.Beta1), beta2: float32(s.Beta2),
+			one1: float32(1 - s.Beta1), one2: float32(1 - s.Beta2),
 			grad: float32(s.GradScale), rate: float32(s.LR / c1), root: float32(1 / math.Sqrt(c2)),
 			eps: float32(s.Eps), decay: float32(s.LR * s.WeightDecay)}}
 	if !whole.m.exact() || !whole.v.exact() {
@@ -122,27 +126,29 @@ func (b *Backend) adamw(whole *adamwCall, from, to int, p *pack) {
 	c, n := &b.calls.adamw, to-from
 	*c = *whole
 	c.pack = p
-	c.w, c.master, c.m, c.v, c.grad = c.w.slice(from, n), c.master.slice(from, n), c.m.slice(from, n), c.v.slice(from, n), c.grad.slice(from, n)
+	c.w, c.master, c.m, c.v, c.grad = c.w.slice(from, n), c.master.slice(from, n), c.m.slice(from, n),
+		c.v.slice(from, n), c.grad.slice(from, n)
 	parallel := n*c.w.cols > parallelWork/2
 	if p != nil {
-		c.perRow = ceil(c.w.cols, panelTask)
+		c.perRow = ceil(c.w.cols, panelTaskCols)
 		b.pool.do(c, ceil(n, panelCols)*c.perRow, parallel)
 		return
 	}
-	if c.m.exact() && c.v.exact() && c.w.contiguous() && c.master.contiguous() && c.m.contiguous() && c.v.contiguous() && c.grad.contiguous() {
+	if c.m.exact() && c.v.exact() && c.w.contiguous() && c.master.contiguous() && c.m.contiguous() &&
+		c.v.contiguous() && c.grad.contiguous() {
 		c.w, c.master, c.m.mat, c.v.mat, c.grad = c.w.flat(), c.master.flat(), c.m.flat(), c.v.flat(), c.grad.flat()
 	}
-	c.perRow = ceil(c.w.cols, adamTask)
+	c.perRow = ceil(c.w.cols, adamTaskCols)
 	b.pool.do(c, c.w.rows*c.perRow, parallel)
 }
 
 func (c *adamwCall) task(w *worker, i int) {
 	if c.pack != nil {
-		c.panel(w, i/c.perRow, i%c.perRow*panelTask)
+		c.panel(w, i/c.perRow, i%c.perRow*panelTaskCols)
 		return
 	}
-	c0 := i % c.perRow * adamTask
-	for end := min(c0+adamTask, c.w.cols); c0 < end; c0 += c.chunk {
+	c0 := i % c.perRow * adamTaskCols
+	for end := min(c0+adamTaskCols, c.w.cols); c0 < end; c0 += c.chunk {
 		w.used = 0
 		c.row(w, i/c.perRow, c0, min(c0+c.chunk, end))
 	}
@@ -172,7 +178,7 @@ func (c *adamwCall) row(w *worker, r, c0, c1 int) {
 }
 
 // panel updates the rows of panel j, from column c0 on, and writes the panel. It is made from the
-// master, which is nearer than w where that is bf16 and rounds to the same.
+// master, which is nearer than w if that is bf16 and rounds to the same.
 func (c *adamwCall) panel(w *worker, j, c0 int) {
 	k, r0 := c.w.cols, j*panelCols
 	rows := min(panelCols, c.w.rows-r0)
@@ -181,7 +187,7 @@ func (c *adamwCall) panel(w *worker, j, c0 int) {
 		from = &c.w
 	}
 	mark := w.used
-	for end := min(c0+panelTask, k); c0 < end; {
+	for end := min(c0+panelTaskCols, k); c0 < end; {
 		c1 := min(c0+panelRun, end)
 		for r := r0; r < r0+rows; r++ {
 			w.used = mark

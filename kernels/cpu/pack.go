@@ -2,8 +2,8 @@ package cpu
 
 import "spell/tensor"
 
-// Packed weights are kept between calls. They are derived data, so they follow one rule: a pack
-// is fresh until something is written to its matrix, and the backend sees every write.
+// Packed weights are kept between calls. They are derived data, so they follow one rule: a pack is
+// fresh until something is written to its matrix, and the backend sees every write.
 //
 //   - Write, Zero, Copy and AdamW, by which parameters arrive, make the packs stale that overlap
 //     what they write, and no others. Memory is kept, and filled again at the next use.
@@ -13,14 +13,16 @@ import "spell/tensor"
 //     are never kept: each product transposes what it needs into scratch.
 //
 // Code outside the backend that changes parameters announces it with Arena.Touch, which makes all
-// packs of the arena stale. To find code that forgets, build with the tag invariants: then every use
-// of a pack compares it with the weights, and panics where they differ.
+// packs of the arena stale. To find code that forgets, build with the tag invariants: then every
+// use of a pack compares it with the weights, and panics where they differ.
 
-// arenaState is what the backend knows about an arena.
+// An arenaState is what the backend knows about an arena.
 type arenaState struct {
-	scratch bool   // written by an operation that does not write parameters
-	version uint64 // of the arena, up to which the packs reflect every change
-	packs   map[packKey]*pack
+	// scratch: an operation that does not write parameters has written to it, so that nothing in it
+	// is kept packed.
+	scratch bool
+	version uint64            // of the arena, up to which the packs reflect every change
+	packs   map[packKey]*pack // nil before the first
 }
 
 // touched makes every pack stale if others have touched the arena.
@@ -67,7 +69,7 @@ type packKey struct {
 
 func keyOf(m tensor.Mat) packKey { return packKey{m.Off, m.Rows, m.Cols, m.Stride, m.Type} }
 
-// overlaps says whether the memory of the two, gaps between rows included, meets.
+// overlaps reports whether the memory of the two meets, gaps between rows included.
 func (k packKey) overlaps(m tensor.Mat) bool {
 	if m.Len() == 0 {
 		return false
@@ -77,7 +79,8 @@ func (k packKey) overlaps(m tensor.Mat) bool {
 	return k.off*k.typ.Size() < end(n) && n.off*n.typ.Size() < end(k)
 }
 
-// rowIn is the row of m with which the matrix begins, and whether all of it is rows of m.
+// rowIn returns the row of m with which the matrix begins, and reports whether all of it is rows of
+// m.
 func (k packKey) rowIn(m tensor.Mat) (int, bool) {
 	if k.typ != m.Type || k.stride != m.Stride || k.cols != m.Cols || k.off < m.Off || (k.off-m.Off)%m.Stride != 0 {
 		return 0, false
@@ -86,24 +89,25 @@ func (k packKey) rowIn(m tensor.Mat) (int, bool) {
 	return r, r+k.rows <= m.Rows
 }
 
-// A pack holds the panels of a transposed weight matrix [N, K]: panel p is the [K][32] array of columns
-// 32p…, or, of bf16, an array of pairs or quads of steps; see layout. Of I8 it is q instead, with scales; see
-// steps. Columns beyond N are 0.
+// A pack holds the panels of a transposed weight matrix [N, K]: panel p is the [K][32] array of
+// columns 32p…, or, of bf16, an array of pairs or quads of steps; see layout. Of I8 it is q
+// instead, with scales; see steps. Columns beyond N are 0.
 type pack struct {
 	f      []float32
 	q      []int8
 	scale  []float32
 	layout layout
 	fresh  bool          // holds the weights as they are
-	used   bool          // by a product since they last changed
-	asked  bool          // for by a product since then, and not made
-	arena  *tensor.Arena // that holds them: packs are as large as the weights, and no business of the Go heap
+	used   bool          // read by a product since the weights last changed
+	asked  bool          // wanted by a product since the weights last changed, and not made
+	arena  *tensor.Arena // holds the panels, which are as large as the weights: no business of the Go heap
 }
 
+// expire makes the pack stale.
 func (p *pack) expire() { p.fresh, p.used, p.asked = false, false, false }
 
-// newPack maps memory for a pack, or returns nil where there is none left: then weights are
-// transposed block by block, in every call.
+// newPack maps memory for a pack, or returns nil if there is none left: then weights are transposed
+// block by block, in every call.
 func newPack(words int) *pack {
 	a, err := tensor.MapArena("pack", 4*words)
 	if err != nil {
@@ -115,6 +119,7 @@ func newPack(words int) *pack {
 // A packSize is the size of a pack: words of f32 or of pairs, or integers and their scales.
 type packSize struct{ words, ints, scales int }
 
+// packSize returns the size of the pack of weights of that shape and type.
 func (b *Backend) packSize(rows, cols int, t tensor.DType) packSize {
 	columns := ceil(rows, panelCols) * panelCols
 	if t == tensor.I8 {
@@ -123,11 +128,13 @@ func (b *Backend) packSize(rows, cols int, t tensor.DType) packSize {
 	return packSize{words: columns * b.packedLayout(t == tensor.BF16).steps(cols)}
 }
 
+// bytes returns what the pack takes from an arena.
 func (s packSize) bytes() int {
-	return tensor.Bytes(tensor.F32, 1, s.words) + tensor.Bytes(tensor.I8, 1, s.ints) + tensor.Bytes(tensor.F32, 1, s.scales)
+	return tensor.Bytes(tensor.F32, 1, s.words) + tensor.Bytes(tensor.I8, 1, s.ints) + tensor.Bytes(tensor.F32, 1,
+		s.scales)
 }
 
-// packFor maps memory for the pack of w, likewise.
+// packFor maps memory for the pack of w, or returns nil if there is none left.
 func (b *Backend) packFor(w tensor.Mat) *pack {
 	s := b.packSize(w.Rows, w.Cols, w.Type)
 	if w.Type != tensor.I8 {
@@ -141,9 +148,11 @@ func (b *Backend) packFor(w tensor.Mat) *pack {
 	if err != nil {
 		return nil
 	}
-	return &pack{q: tensor.Elems[int8](a.New(tensor.I8, 1, s.ints)), scale: tensor.Elems[float32](a.New(tensor.F32, 1, s.scales)), arena: a}
+	return &pack{q: tensor.Elems[int8](a.New(tensor.I8, 1, s.ints)),
+		scale: tensor.Elems[float32](a.New(tensor.F32, 1, s.scales)), arena: a}
 }
 
+// state returns what is known about an arena, and forgets arenas that their owners have freed.
 func (b *Backend) state(a *tensor.Arena) *arenaState {
 	s := b.arenas[a]
 	if s == nil {
@@ -173,9 +182,9 @@ func (b *Backend) wrote(m tensor.Mat) {
 // loaded notes that parameters may have been written to m.
 func (b *Backend) loaded(m tensor.Mat) { b.state(m.Arena).changed(m) }
 
-// packOf is the packed panels of w for a product with that many rows, or nil where w is not a
-// parameter. The first product of few rows after w has changed gets none either: making a pack
-// costs more than to transpose w on the way, and pays from the second on.
+// packOf returns the packed panels of w for a product of rows rows, or nil if w is not a parameter.
+// The first product of few rows after w has changed gets none either: making a pack costs more than
+// to transpose w on the way, and pays from the second on.
 func (b *Backend) packOf(w tensor.Mat, rows int) *pack {
 	s := b.state(w.Arena)
 	if s.scratch || w.Len() == 0 {
@@ -210,10 +219,10 @@ func (b *Backend) packOf(w tensor.Mat, rows int) *pack {
 	return p
 }
 
-// panelScratch is the memory of packs that are made for one call, kept for the next.
+// A panelScratch is the memory of packs that are made for one call, kept for the next.
 type panelScratch struct{ *pack }
 
-// room is a pack of that many words, of no particular contents.
+// room returns a pack of words words, of no particular contents.
 func (p *panelScratch) room(words int) *pack {
 	if p.pack == nil || len(p.f) < words {
 		p.free()
@@ -224,6 +233,7 @@ func (p *panelScratch) room(words int) *pack {
 	return p.pack
 }
 
+// free gives the memory back.
 func (p *panelScratch) free() {
 	if p.pack != nil && p.arena != nil {
 		p.arena.Free()
@@ -231,6 +241,7 @@ func (p *panelScratch) free() {
 	p.pack = nil
 }
 
+// A packCall fills the pack of w, a panel per task.
 type packCall struct {
 	*pack
 	w mat
@@ -254,8 +265,8 @@ func (c *packCall) task(w *worker, i int) {
 	}
 }
 
-// put writes steps [k0, k0+n) of panel j of a pack of K steps from src, rows of 32 in f32: exactly, or
-// rounded to bf16.
+// put writes steps [k0, k0+n) of panel j of a pack of K steps from src, rows of 32 in f32: exactly,
+// or rounded to bf16.
 func (p *pack) put(w *worker, j, k0, n, K int, src []float32, streaming bool) {
 	at := (j*p.layout.steps(K) + p.layout.steps(k0)) * panelCols
 	if p.layout == floats {
@@ -277,8 +288,8 @@ func (p *pack) put(w *worker, j, k0, n, K int, src []float32, streaming bool) {
 	}
 }
 
-// packPanel fills p, rows of ld floats, with the transpose of rows [j, j+n) and columns [k0, k1)
-// of m, 16 columns of p at a time. Columns from n to the next multiple of 16 are set to 0.
+// packPanel fills p, rows of ld floats, with the transpose of rows [j, j+n) and columns [k0, k1) of
+// m, 16 columns of p at a time. Columns from n to the next multiple of 16 are set to 0.
 func packPanel(w *worker, p []float32, ld int, m *mat, j, n, k0, k1 int) {
 	cols := k1 - k0
 	if cols == 0 {

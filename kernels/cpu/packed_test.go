@@ -44,14 +44,15 @@ func TestPackedProducts(t *testing.T) {
 	})
 }
 
-// TestPackedHead is the same for the products of the head.
+// TestPackedHead checks the same for the products of the head.
 func TestPackedHead(t *testing.T) {
 	r := newRig(t, Options{})
 	const rows, dim, vocab = packRows + 41, 533, kernels.VocabTile + 300
 	for _, typ := range types {
 		x, w := r.mat(typ, rows, dim, 0, .1).got, r.mat(typ, vocab, dim, 0, .1).got
 		stats := r.got.New(tensor.F32, rows, 3)
-		targets, inv, coef, entropy := make([]int32, rows), make([]float32, rows), make([]float32, rows), make([]float32, rows)
+		targets, inv, coef, entropy := make([]int32, rows), make([]float32, rows), make([]float32, rows),
+			make([]float32, rows)
 		for i := range rows {
 			targets[i], inv[i], coef[i], entropy[i] = int32(i*7%vocab), 1, float32(i%5)-2, .01
 		}
@@ -62,7 +63,8 @@ func TestPackedHead(t *testing.T) {
 			r.b.Zero(dw[i])
 			for _, c := range cuts {
 				a, b := c[0], c[1]
-				r.b.LogProbGrad(dx[i].Slice(a, b), dw[i], stats.Slice(a, b), x.Slice(a, b), w, targets[a:b], inv[a:b], coef[a:b], entropy[a:b])
+				r.b.LogProbGrad(dx[i].Slice(a, b), dw[i], stats.Slice(a, b), x.Slice(a, b), w, targets[a:b], inv[a:b],
+					coef[a:b], entropy[a:b])
 			}
 		}
 		if !slices.Equal(elems(dx[0]), elems(dx[1])) || !slices.Equal(elems(dw[0]), elems(dw[1])) {

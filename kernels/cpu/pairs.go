@@ -7,20 +7,21 @@ import (
 	"unsafe"
 )
 
-// A layout is how an operand of a product lies in panels and strips: as f32, or as bf16 with several
-// steps of the reduction side by side.
+// A layout says how an operand of a product lies in panels and strips: as f32, or as bf16 with
+// several steps of the reduction side by side.
 //
 // A pair is two bf16 in the place of one f32: an even step in the upper half and the next in the
-// lower. Few rows of f32 are multiplied with pairs as they lie, a half widened at a time; for many rows a
-// panel is widened first; and where the processor multiplies pairs with pairs (VDPBF16PS) and is faster at
-// it, both operands are pairs. That instruction adds the product of the upper halves first, each product
-// by a fused multiply-add rounded to nearest even, with denormals as zeros: the same chain, to the bit, as
-// the other two ways. Which way is fastest is therefore free to choose by measurement. (A sum of -0, which
-// only products below the least normal number leave, is 0 after the missing step of an odd chain.)
+// lower. Few rows of f32 are multiplied with pairs as they lie, a half widened at a time. For many
+// rows a panel is widened first. If the processor multiplies pairs with pairs (VDPBF16PS) and is
+// faster at it, both operands are pairs. That instruction adds the product of the upper halves
+// first, each product by a fused multiply-add rounded to nearest even, with denormals as zeros: the
+// same chain, to the bit, as the other two ways. Which way is fastest is therefore free to choose
+// by measurement. (A sum of -0, which only products below the least normal number leave, is 0 after
+// the missing step of an odd chain.)
 //
-// A quad is four steps, as BFMMLA takes them. That instruction sums them in a way of its own, so that
-// where it is used, all products with weights of bf16 use it, whatever the number of rows; gradients,
-// whose reduction may begin in the middle of a quad, do not.
+// A quad is four steps, as BFMMLA takes them. That instruction sums them in a way of its own. If it
+// is used, all products with weights of bf16 use it, whatever the number of rows. Gradients, whose
+// reduction may begin in the middle of a quad, do not.
 type layout uint8
 
 const (
@@ -29,7 +30,7 @@ const (
 	quads
 )
 
-// steps is how many words of 32 bits k steps take.
+// steps returns how many words of 32 bits k steps take.
 func (l layout) steps(k int) int {
 	switch l {
 	case pairs:
@@ -40,7 +41,7 @@ func (l layout) steps(k int) int {
 	return k
 }
 
-// wholeWords says that words of bf16 can be read where they lie: little-endian, at any address.
+// wholeWords reports that words of bf16 can be read where they lie: little-endian, at any address.
 const wholeWords = runtime.GOARCH == "amd64" || runtime.GOARCH == "arm64"
 
 // chooseDots resolves Options.Dots.
@@ -59,7 +60,7 @@ func (s isa) chooseDots(setting string) (bool, error) {
 	return true, nil
 }
 
-// multipliesAs is how the operands of a product of these types and lengths are multiplied.
+// multipliesAs returns how the operands of a product of these types and lengths are multiplied.
 func (b *Backend) multipliesAs(g *gemmCall) layout {
 	if !b.dots || !g.a.half || !g.b.half || g.k == 0 {
 		return floats
@@ -67,7 +68,8 @@ func (b *Backend) multipliesAs(g *gemmCall) layout {
 	return b.isa.dotLayout()
 }
 
-// withWeights completes a product with weights: panels kept, if there are, or transposed on the way.
+// withWeights completes a product with weights: it reads the panels of p, or transposes weights on
+// the way if p is nil.
 func (b *Backend) withWeights(g *gemmCall, p *pack) {
 	g.source, g.layout = transpose, b.multipliesAs(g)
 	if p != nil && (p.layout != quads || g.layout == quads) {
@@ -78,7 +80,7 @@ func (b *Backend) withWeights(g *gemmCall, p *pack) {
 	}
 }
 
-// packedLayout is that of the panels of weights.
+// packedLayout returns the layout of the panels of weights, which are bf16 if half.
 func (b *Backend) packedLayout(half bool) layout {
 	switch {
 	case !half:
@@ -89,8 +91,8 @@ func (b *Backend) packedLayout(half bool) layout {
 	return pairs
 }
 
-// loadPairs copies rows [i, i+rows) and columns [j, j+cols) of m, bf16, two rows a step: dst, rows of ldd
-// words, has pairs of rows. A missing last row is 0.
+// loadPairs copies rows [i, i+rows) and columns [j, j+cols) of m, bf16, two rows per step: dst,
+// rows of ldd words, has pairs of rows. A missing last row is 0.
 func (s isa) loadPairs(dst []float32, ldd int, m *mat, i, rows, j, cols int) {
 	for r := 0; r < rows; r += 2 {
 		o := (i+r)*m.stride + j
@@ -124,13 +126,14 @@ func (s isa) unpair(dst []float32, ldd int, panel []float32, k int) {
 	}
 }
 
-// words is bf16 two by two as they lie in memory, the first in the lower half of a little-endian word.
+// words returns bf16 two by two as they lie in memory, the first in the lower half of a
+// little-endian word.
 func words(h []uint16) []float32 {
 	return unsafe.Slice((*float32)(unsafe.Pointer(unsafe.SliceData(h))), len(h)/2)
 }
 
-// loadQuads copies rows [i, i+rows) and columns [j, j+cols) of m, bf16, to strips [q][R][4] of 8 rows and,
-// for the last, of 4 or 2: see quadRows. Missing rows and columns are 0.
+// loadQuads copies rows [i, i+rows) and columns [j, j+cols) of m, bf16, to strips [q][R][4] of 8
+// rows and, for the last, of 4 or 2: see quadRows. Missing rows and columns are 0.
 func loadQuads(dst []float32, m *mat, i, rows, j, cols int) {
 	q := (cols + 3) / 4
 	for r := 0; r < rows; {
@@ -147,8 +150,8 @@ func loadQuads(dst []float32, m *mat, i, rows, j, cols int) {
 	}
 }
 
-// packQuads fills a panel [q][32][4] with rows [j, j+n) and columns [k0, k1) of m, bf16. Missing rows and
-// columns are 0.
+// packQuads fills a panel [q][32][4] with rows [j, j+n) and columns [k0, k1) of m, bf16. Missing
+// rows and columns are 0.
 func packQuads(panel []float32, m *mat, j, n, k0, k1 int) {
 	all := halves(panel)
 	for c := range panelCols {
@@ -160,7 +163,7 @@ func packQuads(panel []float32, m *mat, j, n, k0, k1 int) {
 	}
 }
 
-// spreadQuads copies quads of src, and zeros after them, to dst, as many as it has at distance step.
+// spreadQuads copies quads of src, and then zeros, to dst at distance step, as many as dst has.
 func spreadQuads(dst []uint16, step int, src []uint16) {
 	for ; ; dst = dst[step:] {
 		d := dst[:4:4]
@@ -177,7 +180,7 @@ func spreadQuads(dst []uint16, step int, src []uint16) {
 	}
 }
 
-// quadRows is the rows of the next strip where some are left: one more at most, at the end.
+// quadRows returns the rows of the next strip if left are left: one more at most, at the end.
 func quadRows(left int) int {
 	switch {
 	case left > 6:
@@ -188,7 +191,7 @@ func quadRows(left int) int {
 	return 2
 }
 
-// halves is words two by two.
+// halves returns words two by two.
 func halves(f []float32) []uint16 {
 	return unsafe.Slice((*uint16)(unsafe.Pointer(unsafe.SliceData(f))), 2*len(f))
 }

@@ -16,16 +16,17 @@ type call interface {
 type worker struct {
 	s    isa
 	mem  []float32
-	used int
+	used int // floats of mem that are taken
 	rank ranking
 }
 
-// take is n floats of scratch, 64-byte aligned relative to each other, valid until the task
+// take returns n floats of scratch, 64-byte aligned relative to each other, valid until the task
 // ends, holding whatever was there before.
 func (w *worker) take(n int) []float32 {
 	room := (n + 15) &^ 15
 	if w.used+room > len(w.mem) {
-		w.mem, w.used = make([]float32, max(2*len(w.mem), room, 1<<14)), 0 // what was taken stays alive through its slices
+		// What was taken from the old memory stays alive through its slices.
+		w.mem, w.used = make([]float32, max(2*len(w.mem), room, 1<<14)), 0
 	}
 	b := w.mem[w.used : w.used+n : w.used+n]
 	w.used += room
@@ -34,23 +35,25 @@ func (w *worker) take(n int) []float32 {
 
 // A pool runs calls on a fixed set of goroutines and the caller's own.
 //
-// The tasks of a call are dealt out in runs, which workers claim from the front: one run for all, or one for each, of
-// which a worker takes its own first. A claim that succeeds keeps the call alive until the task is done, so a worker that
-// wakes late finds either work or nothing, and nobody waits for it.
+// The tasks of a call are dealt out in shares, which workers claim from the front: one share for
+// all, or one for each worker, which takes its own first. A claim that succeeds keeps the call
+// alive until the task is done. So a worker that wakes late finds either work or nothing, and
+// nobody waits for it.
 type pool struct {
-	workers []worker // workers[0] is the caller
-	shares  []share  // of the running call, one for each worker
-	calls   atomic.Uint64
-	done    atomic.Int64
-	current call
+	workers []worker      // workers[0] is the caller
+	shares  []share       // of the running call, one for each worker
+	calls   atomic.Uint64 // number of calls so far; a worker that sees a new one claims tasks
+	done    atomic.Int64  // tasks of the running call that have ended
+	current call          // the running call
 
-	sleepers atomic.Int32
-	wake     chan struct{}
+	sleepers atomic.Int32  // workers that are parked, or about to be
+	wake     chan struct{} // one message wakes one sleeper
 	closed   atomic.Bool
 	group    sync.WaitGroup
 }
 
-// A share is the tasks of a run that nobody has claimed, [next, end), in one word, alone in its line of the cache.
+// A share holds the tasks that nobody has claimed, [next, end), in one word, alone in its cache
+// line.
 type share struct {
 	word atomic.Uint64
 	_    [56]byte
@@ -61,9 +64,10 @@ const (
 	maxTasks = 1<<24 - 1
 )
 
+// deal sets the tasks.
 func (s *share) deal(next, end int) { s.word.Store(uint64(end)<<endShift | uint64(next)) }
 
-// claim takes the next task.
+// claim takes the next task, and reports whether there was one.
 func (s *share) claim() (int, bool) {
 	for {
 		w := s.word.Load()
@@ -77,6 +81,7 @@ func (s *share) claim() (int, bool) {
 	}
 }
 
+// newPool starts n-1 workers beside the caller.
 func newPool(n int, s isa) *pool {
 	p := &pool{workers: make([]worker, n), shares: make([]share, n), wake: make(chan struct{}, n)}
 	for i := range p.workers {
@@ -89,6 +94,7 @@ func newPool(n int, s isa) *pool {
 	return p
 }
 
+// close ends the workers and waits for them.
 func (p *pool) close() {
 	if !p.closed.Swap(true) {
 		for range p.workers {
@@ -98,7 +104,8 @@ func (p *pool) close() {
 	}
 }
 
-// claim takes a task of the running call for a worker.
+// claim takes a task of the running call for worker rank: from its own share, or else from the next
+// that has some.
 func (p *pool) claim(rank int) (i int, ok bool) {
 	for k := 0; !ok && k < len(p.shares); k++ {
 		i, ok = p.shares[(rank+k)%len(p.shares)].claim()
@@ -111,15 +118,15 @@ func (p *pool) run(w *worker, i int) {
 	p.current.task(w, i)
 }
 
-// do runs tasks 0…n-1 of c, which begin in that order, and returns when all are done. Wide calls use every worker; a
-// call that is not wide costs less than waking one, and runs here.
+// do runs tasks 0…n-1 of c, which begin in that order, and returns when all are done. A call that
+// is not parallel costs less than waking another worker, and runs here.
 func (p *pool) do(c call, n int, parallel bool) { p.deal(c, n, parallel, 1) }
 
-// doInShares is do of tasks that read memory one after the other: what one prefetches beyond its end is for the next, so
-// that should be the same worker's.
+// doInShares is do with a share per worker, for tasks that read memory one after the other: what a
+// task prefetches beyond its end is for the next, which should be the same worker's.
 func (p *pool) doInShares(c call, n int, parallel bool) { p.deal(c, n, parallel, len(p.workers)) }
 
-// deal runs a call in so many runs.
+// deal runs a call in shares shares.
 //
 // Tasks run with denormals flushed to zero. A softmax far from its maximum makes denormals by the
 // thousand, they add nothing, and one in a fused multiply-add costs over a hundred cycles: they
@@ -179,7 +186,7 @@ func (p *pool) deal(c call, n int, parallel bool, runs int) {
 	p.current = nil
 }
 
-// serve is the life of a worker: claim, spin, park.
+// serve runs a worker: claim, spin, park.
 func (p *pool) serve(rank int) {
 	defer p.group.Done()
 	if flushed != 0 {

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// BenchmarkPrimitives is the primitives on rows in the first level of cache: hidden sizes of the
+// BenchmarkPrimitives runs the primitives on rows in the first-level cache: hidden sizes of the
 // nano model and of a 0.5B model, and a longer row.
 func BenchmarkPrimitives(b *testing.B) {
 	step := &adamStep{.9, .95, .1, .05, 2, 1e-3, 1.5, 1e-8, 1e-4}

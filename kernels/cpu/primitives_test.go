@@ -12,7 +12,7 @@ import (
 	"spell/tensor"
 )
 
-// An operand set is the arguments of one call of a primitive, and, after it, what it wrote.
+// operands are the arguments of one call of a primitive and, after it, what it wrote.
 type operands struct {
 	n    int
 	x    [6][]float32 // n elements each
@@ -34,7 +34,8 @@ var heap = memory{
 }
 
 // special are the values at which a step of a primitive changes its course.
-var special = []float32{0, float32(math.Copysign(0, -1)), float32(math.NaN()), float32(math.Inf(1)), float32(math.Inf(-1)),
+var special = []float32{0, float32(math.Copysign(0, -1)), float32(math.NaN()), float32(math.Inf(1)),
+	float32(math.Inf(-1)),
 	1e-40, -1e-42, 1e30, -1e30, math.MaxFloat32, 88.5, 88.75, 89.5, -87.5, -103.5, -104.5}
 
 // draw fills operands in one of five ways: numbers around 1 three times, every fourth of them
@@ -61,14 +62,14 @@ func draw(rng *rand.Rand, n, way int, mem memory) *operands {
 	return o
 }
 
-// around1 is a number between 2⁻⁷ and 2⁴ of either sign.
+// around1 returns a number between 2⁻⁷ and 2⁴ of either sign.
 func around1(rng *rand.Rand) float32 {
 	u := rng.Uint32()
 	return math.Float32frombits(u&0x807fffff | (120+u>>23&0xff%11)<<23)
 }
 
-// results is everything a call wrote, bit for bit; NaNs differ from machine to machine in sign and
-// payload, and count as equal.
+// results returns everything a call wrote, bit for bit. NaNs differ from machine to machine in sign
+// and payload, and count as equal.
 func (o *operands) results() []uint32 {
 	var r []uint32
 	for _, f := range append(slices.Concat(o.x[:]...), o.out...) {
@@ -83,7 +84,7 @@ func (o *operands) results() []uint32 {
 	return r
 }
 
-// floats is the same as numbers.
+// floats returns the same as numbers.
 func (o *operands) floats() []float32 {
 	r := append(slices.Concat(o.x[:]...), o.out...)
 	for _, h := range o.bits {
@@ -105,7 +106,7 @@ func (o *operands) scoreGrad(f func(z, dp []float32, ldz int, lse, delta []float
 	f(o.x[0], o.x[1], o.n, []float32{4}, []float32{o.c}, 1, o.n, .3)
 }
 
-// softmax is a step of the online softmax of a row of up to 64 scores.
+// softmax runs a step of the online softmax of a row of up to 64 scores.
 func (o *operands) softmax(s isa, half bool) {
 	z := make([]float32, 64)
 	seen := copy(z, o.x[0])
@@ -197,7 +198,8 @@ var primitives = []primitive{
 			noise[i] = uint32(h) * 0x9e3779b1
 			m[i], v[i] = h&0xbfff, h&0x3fff // finite, and v positive
 		}
-		s.adamwNoisy(o.x[0], m, v, o.x[1], noise, noise, 0x7fa12345, 0x12345678, &adamStep{.9, .95, .1, .05, 2, 1e-3, 1.5, 1e-8, 1e-4})
+		s.adamwNoisy(o.x[0], m, v, o.x[1], noise, noise, 0x7fa12345, 0x12345678,
+			&adamStep{.9, .95, .1, .05, 2, 1e-3, 1.5, 1e-8, 1e-4})
 		for i := range m { // as numbers, among which one NaN is like another
 			o.out = append(o.out, tensor.BF16Float(m[i]), tensor.BF16Float(v[i]))
 		}
@@ -276,7 +278,7 @@ var primitives = []primitive{
 	}, [2]uint64{0x16f7a9724360a268, 0x16f7a9724360a268}},
 }
 
-// lengths are 0 to 70 elements and some of several rounds.
+// lengths returns 0 to 70 elements and some of several rounds.
 func lengths() []int {
 	var l []int
 	for n := range 71 {
@@ -285,7 +287,7 @@ func lengths() []int {
 	return append(l, 127, 128, 129, 200, 253, 333)
 }
 
-// on makes f run with denormals flushed to zero or not.
+// on runs f with denormals flushed to zero or not.
 func on(flush bool, f func()) {
 	if flush {
 		runtime.LockOSThread()
@@ -297,7 +299,7 @@ func on(flush bool, f func()) {
 	f()
 }
 
-// assembly is the instruction sets of this machine that have some.
+// assembly returns the instruction sets of this machine that have some.
 func assembly() (l []isa) {
 	for s := generic + 1; int(s) < len(isaNames); s++ {
 		if s.present() {
@@ -307,7 +309,8 @@ func assembly() (l []isa) {
 	return l
 }
 
-// TestGolden checks that every instruction set reproduces, to the bit, what the first assembly gave.
+// TestGolden checks that every instruction set reproduces, to the bit, what the first assembly
+// gave.
 func TestGolden(t *testing.T) {
 	if bestISA() == generic {
 		t.Skip("no assembly in this build or for this processor")

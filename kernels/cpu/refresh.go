@@ -15,9 +15,9 @@ type refresh struct {
 	from, to int
 }
 
-// refreshes is the packs that AdamW keeps fresh while it writes w, by rows, none of them in two: those
-// that are fresh and in use. A pack that nothing has read since the last step is not worth its
-// memory traffic: it becomes stale.
+// refreshes returns the packs that AdamW keeps fresh while it writes w, by rows, none of them in
+// two: those that are fresh and in use. A pack that nothing has read since the last step is not
+// worth its memory traffic: it becomes stale.
 func (b *Backend) refreshes(w tensor.Mat) []refresh {
 	s := b.state(w.Arena)
 	s.touched(w.Arena)
@@ -41,12 +41,15 @@ func (b *Backend) refreshes(w tensor.Mat) []refresh {
 
 // mustHold panics unless p holds the panels of w.
 func (p *pack) mustHold(w tensor.Mat) {
-	c := packCall{&pack{f: make([]float32, len(p.f)), q: make([]int8, len(p.q)), scale: make([]float32, len(p.scale)), layout: p.layout}, weights("pack", w)}
+	c := packCall{&pack{f: make([]float32, len(p.f)), q: make([]int8, len(p.q)), scale: make([]float32, len(p.scale)),
+		layout: p.layout}, weights("pack", w)}
 	for i := range ceil(w.Rows, panelCols) {
 		c.task(&worker{s: generic}, i)
 	}
+	const advice = "whoever changes parameters other than through the backend must call Arena.Touch"
 	if !slices.Equal(c.q, p.q) {
-		panic(fmt.Sprintf("cpu: the packed copy of %v in arena %q is not what the weights are: whoever changes parameters other than through the backend must call Arena.Touch", w, w.Arena.Name()))
+		panic(fmt.Sprintf("cpu: the packed copy of %v in arena %q is not what the weights are: %s", w, w.Arena.Name(),
+			advice))
 	}
 	for i, v := range c.f {
 		if math.Float32bits(v) == math.Float32bits(p.f[i]) {
@@ -57,8 +60,7 @@ func (p *pack) mustHold(w tensor.Mat) {
 			step, col = i/(2*panelCols)*2, i%(2*panelCols)/2
 		}
 		n := p.layout.steps(w.Cols)
-		panic(fmt.Sprintf("cpu: the packed copy of %v in arena %q is not the weights at row %d, column %d: "+
-			"whoever changes parameters other than through the backend must call Arena.Touch",
-			w, w.Arena.Name(), step/n*panelCols+col, step%n*w.Cols/n))
+		panic(fmt.Sprintf("cpu: the packed copy of %v in arena %q is not the weights at row %d, column %d: %s",
+			w, w.Arena.Name(), step/n*panelCols+col, step%n*w.Cols/n, advice))
 	}
 }

@@ -27,7 +27,7 @@ func newPackRig(t *testing.T, opts Options) *packRig {
 	return r
 }
 
-// param is a random matrix whose rows lie gap elements apart.
+// param returns a random matrix whose rows lie gap elements apart.
 func (r *packRig) param(typ tensor.DType, rows, cols, gap int) tensor.Mat {
 	m := r.params.New(typ, rows, cols+gap)
 	v := make([]float32, m.Len())
@@ -50,7 +50,7 @@ func (r *packRig) use(w tensor.Mat) *pack {
 	return r.b.arenas[w.Arena].packs[keyOf(w)]
 }
 
-// step is AdamW of w, with moments of 0.
+// step runs AdamW on w, with moments of 0.
 func (r *packRig) step(w tensor.Mat) {
 	mark, params := r.got.Mark(), r.params.Mark()
 	defer r.got.Release(mark)
@@ -69,15 +69,15 @@ func (r *packRig) step(w tensor.Mat) {
 	r.b.AdamW(w, master, m, v, grad, kernels.AdamStep{LR: .1, Beta1: .9, Beta2: .9, Eps: 1e-8, GradScale: 1, Step: 1})
 }
 
-// holds says whether the pack has the contents of w.
+// holds reports whether the pack has the contents of w.
 func holds(p *pack, w tensor.Mat) (ok bool) {
 	defer func() { ok = recover() == nil }()
 	p.mustHold(w)
 	return
 }
 
-// TestRefreshedPacks checks that AdamW writes the packs of its matrix and of slices of it, where they
-// are in use, and leaves no other pack fresh that it made wrong.
+// TestRefreshedPacks checks that AdamW writes the packs of its matrix and of slices of it, where
+// they are in use, and leaves no other pack fresh that it made wrong.
 func TestRefreshedPacks(t *testing.T) {
 	eachISA(t, func(t *testing.T, opts Options) {
 		for i, typ := range slices.Concat(types, types) {
@@ -184,8 +184,8 @@ func TestPackValidity(t *testing.T) {
 	}
 }
 
-// TestInvariants changes parameters behind the backend's back: a build with the tag invariants panics
-// at the next product, others use the pack that they have.
+// TestInvariants changes parameters behind the backend's back: a build with the tag invariants
+// panics at the next product, others use the pack that they have.
 func TestInvariants(t *testing.T) {
 	r := newPackRig(t, Options{Workers: 1})
 	w := r.param(tensor.F32, 40, 24, 0)

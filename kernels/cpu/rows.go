@@ -9,13 +9,13 @@ import (
 
 // Operations on rows: each task takes a run of rows, or a run of columns where rows are summed.
 
-// rowsATask is how many rows of that many columns make a task worth claiming.
-func rowsATask(cols int) int { return max(1, (1<<15)/max(cols, 1)) }
+// rowsPerTask returns how many rows of cols columns make a task worth claiming.
+func rowsPerTask(cols int) int { return max(1, (1<<15)/max(cols, 1)) }
 
-// colsATask is the least width of a task that walks all rows of a few columns.
-const colsATask = 128
+// colsPerTask is the least width of a task that walks all rows of a few columns.
+const colsPerTask = 128
 
-// moveCall copies or clears rows: dst[to[i]] = src[from[i]], an absent index being i itself.
+// A moveCall copies or clears rows: dst[to[i]] = src[from[i]], an absent index being i itself.
 type moveCall struct {
 	dst, src mat
 	from, to []int32
@@ -64,20 +64,20 @@ func (b *Backend) move(c moveCall) {
 			c.dst, c.src = d, s
 		}
 	}
-	c.rows = rowsATask(c.dst.cols)
+	c.rows = rowsPerTask(c.dst.cols)
 	m := &b.calls.move
 	*m = c
 	b.pool.do(m, ceil(c.n, c.rows), c.n*c.dst.cols > 8*parallelWork)
 }
 
-// Zero is dst[i][j] = 0.
+// Zero sets dst[i][j] = 0.
 func (b *Backend) Zero(dst tensor.Mat) {
 	d := b.streamingView("Zero", dst)
 	b.move(moveCall{dst: d, n: d.rows})
 	b.loaded(dst)
 }
 
-// Copy is dst[i][j] = src[i][j], rounded to dst.Type.
+// Copy sets dst[i][j] = src[i][j], rounded to dst.Type.
 func (b *Backend) Copy(dst, src tensor.Mat) {
 	kernels.CheckShape("Copy", "src", src, dst.Rows, dst.Cols)
 	d := b.streamingView("Copy", dst, src)
@@ -92,7 +92,7 @@ func (b *Backend) Copy(dst, src tensor.Mat) {
 	b.loaded(dst)
 }
 
-// Gather is y[i] = table[rows[i]].
+// Gather sets y[i] = table[rows[i]].
 func (b *Backend) Gather(y, table tensor.Mat, rows []int32) {
 	kernels.CheckShape("Gather", "y", y, len(rows), table.Cols)
 	kernels.CheckRows("Gather", rows, table.Rows)
@@ -100,7 +100,7 @@ func (b *Backend) Gather(y, table tensor.Mat, rows []int32) {
 	b.wrote(y)
 }
 
-// Scatter is table[rows[i]] = y[i], rounded to table.Type.
+// Scatter sets table[rows[i]] = y[i], rounded to table.Type.
 func (b *Backend) Scatter(table, y tensor.Mat, rows []int32) {
 	kernels.CheckShape("Scatter", "y", y, len(rows), table.Cols)
 	kernels.CheckRows("Scatter", rows, table.Rows)
@@ -108,8 +108,8 @@ func (b *Backend) Scatter(table, y tensor.Mat, rows []int32) {
 	b.wrote(table)
 }
 
-// scatterCall adds rows of src to rows of dst: a task those whose number in dst leaves its own as
-// the remainder, in order, or, where all go to row 0, a run of columns.
+// A scatterCall adds rows of src to rows of dst. A task takes the rows whose number in dst leaves
+// its own as the remainder, in order, or, if all go to row 0, a run of columns.
 type scatterCall struct {
 	dst, src    mat
 	rows        []int32 // nil: all to row 0
@@ -147,7 +147,7 @@ func (b *Backend) scatter(c scatterCall) {
 	c.cols, c.tasks = c.dst.cols, 1
 	if workers := len(b.pool.workers); parallel && workers > 1 {
 		c.tasks = 4 * workers
-		c.cols = max(colsATask, ceil(ceil(c.dst.cols, c.tasks), 16)*16)
+		c.cols = max(colsPerTask, ceil(ceil(c.dst.cols, c.tasks), 16)*16)
 	}
 	if c.rows == nil {
 		c.tasks = ceil(c.dst.cols, c.cols)
@@ -157,7 +157,7 @@ func (b *Backend) scatter(c scatterCall) {
 	b.pool.do(s, c.tasks, parallel)
 }
 
-// ScatterAdd is, for i in order, dtable[rows[i]] += dy[i].
+// ScatterAdd adds, for i in order, dtable[rows[i]] += dy[i].
 func (b *Backend) ScatterAdd(dtable, dy tensor.Mat, rows []int32) {
 	kernels.CheckShape("ScatterAdd", "dy", dy, len(rows), dtable.Cols)
 	kernels.CheckRows("ScatterAdd", rows, dtable.Rows)
@@ -167,7 +167,7 @@ func (b *Backend) ScatterAdd(dtable, dy tensor.Mat, rows []int32) {
 	b.wrote(dtable)
 }
 
-// columnSums is db[o] += Σᵢ dy[i][o], rows in order onto the stored value.
+// columnSums adds db[o] += Σᵢ dy[i][o], rows in order onto the stored value.
 func (b *Backend) columnSums(db, dy tensor.Mat) {
 	b.scatter(scatterCall{dst: view("MatMulGradW", db), src: view("MatMulGradW", dy)})
 }
@@ -201,7 +201,7 @@ func (b *Backend) Rope(y, x, cs tensor.Mat, inverse bool) {
 		kernels.Check("Rope", false, "table %v for %v", cs, x) // boxes its arguments
 	}
 	c := &b.calls.rope
-	*c = ropeCall{y: view("Rope", y), x: view("Rope", x), cs: view("Rope", cs), sign: 1, rows: rowsATask(x.Cols)}
+	*c = ropeCall{y: view("Rope", y), x: view("Rope", x), cs: view("Rope", cs), sign: 1, rows: rowsPerTask(x.Cols)}
 	if y.Arena != x.Arena || y.Off != x.Off {
 		c.y = b.streamingView("Rope", y, x)
 	}
@@ -228,28 +228,30 @@ func (c *ropeCall) task(w *worker, i int) {
 }
 
 type swigluCall struct {
-	y, dgate, dup, dy, gate, up mat // y, or dgate, dup and dy
+	y, dgate, dup, dy, gate, up mat // y alone, or dgate, dup and dy
 	rows                        int
 }
 
-// SwiGLU is y = gate/(1+exp(-gate)) * up.
+// SwiGLU sets y = gate/(1+exp(-gate)) * up.
 func (b *Backend) SwiGLU(y, gate, up tensor.Mat) {
 	kernels.CheckShape("SwiGLU", "y", y, gate.Rows, gate.Cols)
 	kernels.CheckShape("SwiGLU", "up", up, gate.Rows, gate.Cols)
 	c := &b.calls.swiglu
-	*c = swigluCall{y: b.streamingView("SwiGLU", y, gate, up), gate: view("SwiGLU", gate), up: view("SwiGLU", up), rows: rowsATask(gate.Cols)}
+	*c = swigluCall{y: b.streamingView("SwiGLU", y, gate, up), gate: view("SwiGLU", gate), up: view("SwiGLU", up),
+		rows: rowsPerTask(gate.Cols)}
 	b.pool.do(c, ceil(gate.Rows, c.rows), gate.Len() > parallelWork)
 	b.wrote(y)
 }
 
-// SwiGLUGrad is the gradient of SwiGLU.
+// SwiGLUGrad computes the gradient of SwiGLU.
 func (b *Backend) SwiGLUGrad(dgate, dup, dy, gate, up tensor.Mat) {
 	for _, m := range []tensor.Mat{dgate, dup, dy, up} {
 		kernels.CheckShape("SwiGLUGrad", "operand", m, gate.Rows, gate.Cols)
 	}
 	c := &b.calls.swiglu
-	*c = swigluCall{dgate: b.streamingView("SwiGLUGrad", dgate, dup, dy, gate, up), dup: b.streamingView("SwiGLUGrad", dup, dgate, dy, gate, up), dy: view("SwiGLUGrad", dy),
-		gate: view("SwiGLUGrad", gate), up: view("SwiGLUGrad", up), rows: rowsATask(gate.Cols)}
+	*c = swigluCall{dgate: b.streamingView("SwiGLUGrad", dgate, dup, dy, gate, up),
+		dup: b.streamingView("SwiGLUGrad", dup, dgate, dy, gate, up), dy: view("SwiGLUGrad", dy),
+		gate: view("SwiGLUGrad", gate), up: view("SwiGLUGrad", up), rows: rowsPerTask(gate.Cols)}
 	b.pool.do(c, ceil(gate.Rows, c.rows), gate.Len() > parallelWork)
 	b.wrote(dgate)
 	b.wrote(dup)

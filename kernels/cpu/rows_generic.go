@@ -20,7 +20,7 @@ func tree(s *[16]float32) float32 {
 	return s[0]
 }
 
-// dotGeneric is Σ x[i]*y[i].
+// dotGeneric returns Σ x[i]*y[i].
 func dotGeneric(x, y []float32) float32 {
 	y = y[:len(x)]
 	var s [16]float32
@@ -37,7 +37,7 @@ func dotGeneric(x, y []float32) float32 {
 	return tree(&s)
 }
 
-// sumSquaresGeneric is Σ x[i]² in f64.
+// sumSquaresGeneric returns Σ x[i]² in f64.
 func sumSquaresGeneric(x []float32) float64 {
 	var s [16]float64
 	for i, v := range x {
@@ -51,7 +51,7 @@ func sumSquaresGeneric(x []float32) float64 {
 	return s[0]
 }
 
-// maxGeneric is the largest element, NaN where there is one, -Inf of none.
+// maxGeneric returns the largest element, NaN if there is one, -Inf of none.
 func maxGeneric(x []float32) float32 {
 	m := float32(math.Inf(-1))
 	for _, v := range x {
@@ -60,7 +60,7 @@ func maxGeneric(x []float32) float32 {
 	return m
 }
 
-// addGeneric is z = x + y.
+// addGeneric sets z = x + y.
 func addGeneric(z, x, y []float32) {
 	x, y = x[:len(z)], y[:len(z)]
 	for i := range z {
@@ -68,7 +68,7 @@ func addGeneric(z, x, y []float32) {
 	}
 }
 
-// mulGeneric is z = x * y.
+// mulGeneric sets z = x * y.
 func mulGeneric(z, x, y []float32) {
 	x, y = x[:len(z)], y[:len(z)]
 	for i := range z {
@@ -76,21 +76,21 @@ func mulGeneric(z, x, y []float32) {
 	}
 }
 
-// scaleGeneric is x *= a.
+// scaleGeneric multiplies x by a.
 func scaleGeneric(x []float32, a float32) {
 	for i := range x {
 		x[i] *= a
 	}
 }
 
-// divideGeneric is x /= a.
+// divideGeneric divides x by a.
 func divideGeneric(x []float32, a float32) {
 	for i := range x {
 		x[i] /= a
 	}
 }
 
-// scaleMulGeneric is y = x * a * w.
+// scaleMulGeneric sets y = x * a * w.
 func scaleMulGeneric(y, x, w, _ []float32, a float32) {
 	x, w = x[:len(y)], w[:len(y)]
 	for i := range y {
@@ -98,7 +98,7 @@ func scaleMulGeneric(y, x, w, _ []float32, a float32) {
 	}
 }
 
-// mulAddGeneric is z += x * y * a.
+// mulAddGeneric adds x * y * a to z.
 func mulAddGeneric(z, x, y []float32, a float32) {
 	x, y = x[:len(z)], y[:len(z)]
 	for i := range z {
@@ -106,7 +106,7 @@ func mulAddGeneric(z, x, y []float32, a float32) {
 	}
 }
 
-// scaleMulHalfGeneric is scaleMul rounded to bf16.
+// scaleMulHalfGeneric is scaleMulGeneric rounded to bf16.
 func scaleMulHalfGeneric(y []uint16, x, w, _ []float32, a float32) {
 	x, w = x[:len(y)], w[:len(y)]
 	for i := range y {
@@ -114,7 +114,7 @@ func scaleMulHalfGeneric(y []uint16, x, w, _ []float32, a float32) {
 	}
 }
 
-// normSumsGeneric is Σ x² and Σ dy*w*x.
+// normSumsGeneric returns Σ x² and Σ dy*w*x.
 func normSumsGeneric(x, dy, w, _ []float32) (squares, inner float32) {
 	dy, w = dy[:len(x)], w[:len(x)]
 	var s, t [16]float32
@@ -125,7 +125,7 @@ func normSumsGeneric(x, dy, w, _ []float32) (squares, inner float32) {
 	return tree(&s), tree(&t)
 }
 
-// normGradGeneric is dx += a*(dy*w) - x*c.
+// normGradGeneric adds a*(dy*w) - x*c to dx.
 func normGradGeneric(dx, dy, w, x []float32, a, c float32) {
 	dy, w, x = dy[:len(dx)], w[:len(dx)], x[:len(dx)]
 	for i := range dx {

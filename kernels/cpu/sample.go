@@ -17,8 +17,8 @@ type sampleCall struct {
 	how    []kernels.Sampling
 }
 
-// Sample draws one id a row: the ids from the most likely down, of equals the lower first, as
-// many as TopK and TopP leave, until their probabilities add up to U of the whole.
+// Sample draws one id per row. It takes the ids from the most likely down, of equals the lower
+// first, as many as TopK and TopP leave, until their probabilities add up to U of the whole.
 func (b *Backend) Sample(ids []int32, logp []float32, logits tensor.Mat, how []kernels.Sampling) {
 	if len(ids) != logits.Rows || len(logp) != logits.Rows || len(how) != logits.Rows {
 		kernels.Check("Sample", false, "%d ids, %d logps, %d settings for %v", len(ids), len(logp), len(how), logits)
@@ -61,7 +61,7 @@ func (c *sampleCall) task(w *worker, i int) {
 	c.logp[i] = z[id] - r.lse()
 }
 
-// largest is the index of the largest number, the first of equals, 0 where all are NaN.
+// largest returns the index of the largest number, the first of equals, 0 if all are NaN.
 func largest(z []float32) (at int) {
 	for j, v := range z {
 		if v > z[at] || z[at] != z[at] && v == v {
@@ -71,9 +71,9 @@ func largest(z []float32) (at int) {
 	return at
 }
 
-// A ranking orders ids by falling logit, of equals the lower id first, NaN last, as far as
-// anybody asks: ids are counted and their probabilities summed in buckets of logits, and only
-// the buckets in which a cut or the draw falls are sorted.
+// A ranking orders ids by falling logit, of equals the lower id first, NaN last, as far as needed:
+// it counts ids and sums their probabilities in buckets of logits, and sorts only the buckets in
+// which a cut or the draw falls.
 type ranking struct {
 	z, p    []float32
 	bucket  []uint16 // of each id, from 0 for the largest logit
@@ -81,12 +81,12 @@ type ranking struct {
 		mass  float64
 		count int
 	}
-	ids    []int32 // of the bucket sorted, in order
+	ids    []int32 // of the sorted bucket, in order
 	sorted int
 }
 
-// A place is an id in the order: the number of ids up to it, where it is, and the sum of the
-// probabilities up to it.
+// A place is an id in the order: the number n of ids up to it, its bucket and index there, and the
+// sum of the probabilities up to it.
 type place struct {
 	n, bucket, index int
 	sum              float64
@@ -94,12 +94,12 @@ type place struct {
 
 const (
 	rankBuckets = 1024
-	rankSteps   = 32 // buckets a nat
+	rankSteps   = 32 // buckets per nat
 
 	ones = 0x0001_0001_0001_0001
 )
 
-// draw chooses an id of logits z, whose maximum is top.
+// draw chooses an id by logits z, whose maximum is top.
 func (r *ranking) draw(w *worker, z []float32, top float32, how *kernels.Sampling) int {
 	n := len(z)
 	r.z, r.p, r.bucket, r.sorted = z, w.take(n), halves(w.take(n/2 + 1))[:n], -1

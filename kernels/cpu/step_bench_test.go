@@ -11,8 +11,8 @@ import (
 	"spell/tensor"
 )
 
-// BenchmarkUpdate is what a change of the weights costs: AdamW on all matrices of some layers of
-// Qwen2.5-0.5B and the first forward product of each after it, on few rows and on many.
+// BenchmarkUpdate measures what a change of the weights costs: AdamW on all matrices of some layers
+// of Qwen2.5-0.5B and the first forward product of each after it, on few rows and on many.
 func BenchmarkUpdate(b *testing.B) {
 	shapes := [][2]int{{896, 896}, {128, 896}, {128, 896}, {896, 896}, {4864, 896}, {4864, 896}, {896, 4864}}
 	const layers = 4
@@ -22,7 +22,8 @@ func BenchmarkUpdate(b *testing.B) {
 				b.Run(fmt.Sprintf("%v/rows=%d/threads=%d", typ, rows, threads), func(b *testing.B) {
 					r := newBench(b, threads)
 					var update, forward []func()
-					step := kernels.AdamStep{LR: 1e-5, Beta1: .9, Beta2: .95, Eps: 1e-8, GradScale: 1, WeightDecay: .1, Step: 7}
+					step := kernels.AdamStep{LR: 1e-5, Beta1: .9, Beta2: .95, Eps: 1e-8, GradScale: 1, WeightDecay: .1,
+						Step: 7}
 					for range layers {
 						for _, s := range shapes {
 							n, k := s[0], s[1]

@@ -16,8 +16,9 @@ func floatControl() uint32
 //go:noescape
 func setFloatControl(c uint32)
 
-// spins is how often an idle worker looks for work before it parks, pausing after each look: for about half a millisecond.
-// Waking it takes longer than many operations, so it should sleep through none of those that follow each other.
+// spins is how often an idle worker looks for work before it parks, pausing after each look: for
+// about half a millisecond. Waking it takes longer than many operations, so it should sleep through
+// none of those that follow each other.
 const spins = 200_000
 
 // pause tells the processor that the thread waits.

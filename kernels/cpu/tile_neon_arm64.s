@@ -10,7 +10,7 @@
 //
 //	acc[r][j] = fma(a[r*rs+l*ks], b[l*ldb+j], acc[r][j])   for l = 0…k-1
 //
-// from 0, or from C to resume; then + bias, where there is one, then + C, where t.add. Of rs and ks
+// from 0, or from C to resume; then + bias, if there is one, then + C, if t.add. Of rs and ks
 // one is 1. With mode paired, a word of B is two bf16, an even step in its upper half and the next in its
 // lower, and k is even; with mode dots, one of A is, too, and k counts words.
 //

@@ -13,7 +13,8 @@ const (
 // edgeCols is the number of columns of the tiles that have no masks: AVX2 and NEON.
 const edgeCols = 16
 
-// product is productGeneric, each step one fused multiply-add. Of t.rs and t.ks one is 1.
+// product does what productGeneric does, each step one fused multiply-add. Of t.rs and t.ks one is
+// 1.
 func (s isa) product(t *tile, c, a, b, bias []float32, m int) {
 	if s == generic {
 		productGeneric(t, c, a, b, bias, m)
@@ -46,14 +47,16 @@ func (s isa) product(t *tile, c, a, b, bias []float32, m int) {
 	}
 }
 
-// smallM reports whether products of m rows read packed weights where they lie, productInt8, or, of k steps,
-// productPairs.
+// smallM reports whether products of m rows read packed weights in place: with productInt8, or with
+// productPairs if readsPairs says so, too.
 func (s isa) smallM(m int) bool { return s != generic && m <= 16 }
 
+// readsPairs reports whether a product of m rows and k steps reads a panel of pairs in place, with
+// productPairs.
 func (s isa) readsPairs(m, k int) bool { return s.smallM(m) && k%2 == 0 }
 
-// productPairs is product with a packed panel of pairs, read where it lies: few rows share the cost
-// of widening it.
+// productPairs is product with a packed panel of pairs, read in place: few rows share the cost of
+// widening it.
 func (s isa) productPairs(t *tile, c, a, b, bias []float32, m int) {
 	if m <= 0 || t.n <= 0 {
 		return
@@ -77,13 +80,14 @@ func (s isa) productPairs(t *tile, c, a, b, bias []float32, m int) {
 		for r := 0; r < m; r += edgeRows {
 			rows := min(edgeRows, m-r)
 			edge.begin(&u, c[j+r*u.ldc:], rows)
-			s.productTiles(&tile{n: edgeCols, k: u.k, ldc: edgeCols, rs: u.rs, ks: u.ks, ldb: u.ldb, resume: true}, edge[:], a[r*u.rs:], b, nil, rows, paired)
+			s.productTiles(&tile{n: edgeCols, k: u.k, ldc: edgeCols, rs: u.rs, ks: u.ks, ldb: u.ldb, resume: true},
+				edge[:], a[r*u.rs:], b, nil, rows, paired)
 			edge.end(&u, c[j+r*u.ldc:], from(bias, j), rows)
 		}
 	}
 }
 
-// from is bias[j:], nil if there is none.
+// from returns bias[j:], nil if there is none.
 func from(bias []float32, j int) []float32 {
 	if bias == nil {
 		return nil
@@ -91,7 +95,7 @@ func from(bias []float32, j int) []float32 {
 	return bias[j:]
 }
 
-// check panics where assembly would reach beyond C, A or the bias.
+// check panics if assembly would reach beyond C, A or the bias.
 func (t *tile) check(c, a, bias []float32, m int) {
 	_ = c[(m-1)*t.ldc+t.n-1]
 	if t.k > 0 {
@@ -102,7 +106,7 @@ func (t *tile) check(c, a, bias []float32, m int) {
 	}
 }
 
-// strips cuts m rows into those that tiles have.
+// productTiles cuts m rows into those that tiles have.
 func (s isa) productTiles(t *tile, c, a []float32, b *float32, bias []float32, m, mode int) {
 	var bp *float32
 	if bias != nil {
@@ -116,13 +120,14 @@ func (s isa) productTiles(t *tile, c, a []float32, b *float32, bias []float32, m
 }
 
 const (
-	edgeRows  = 6  // rows of C that rest beside it
+	edgeRows  = 6  // rows of C in an edge tile
 	edgeSteps = 64 // rows of B copied at once
 )
 
-// A edgeTile is some rows of the last columns of C, which are fewer than those of a tile.
+// An edgeTile holds some rows of the last columns of C, which are fewer than those of a tile.
 type edgeTile [edgeRows * edgeCols]float32
 
+// begin loads the chains from C to resume them, else clears them.
 func (e *edgeTile) begin(t *tile, c []float32, rows int) {
 	clear(e[:])
 	for i := range rows {
@@ -132,6 +137,7 @@ func (e *edgeTile) begin(t *tile, c []float32, rows int) {
 	}
 }
 
+// end adds the bias and the old C to the chains and stores them.
 func (e *edgeTile) end(t *tile, c, bias []float32, rows int) {
 	for i := range rows {
 		for j := range t.n {
@@ -147,7 +153,7 @@ func (e *edgeTile) end(t *tile, c, bias []float32, rows int) {
 	}
 }
 
-// edge is product for fewer columns than a tile has, through copies of C and of B.
+// productEdge is product for fewer columns than a tile has, through copies of C and of B.
 func (t *tile) productEdge(s isa, c, a, b, bias []float32, m int) {
 	var edge edgeTile
 	var copied [edgeSteps * edgeCols]float32
@@ -155,7 +161,8 @@ func (t *tile) productEdge(s isa, c, a, b, bias []float32, m int) {
 		rows := min(edgeRows, m-r)
 		edge.begin(t, c[r*t.ldc:], rows)
 		for k0 := 0; k0 < t.k; k0 += edgeSteps {
-			u := tile{n: edgeCols, k: min(edgeSteps, t.k-k0), ldc: edgeCols, rs: t.rs, ks: t.ks, ldb: edgeCols, resume: true}
+			u := tile{n: edgeCols, k: min(edgeSteps, t.k-k0), ldc: edgeCols, rs: t.rs, ks: t.ks, ldb: edgeCols,
+				resume: true}
 			for k := range u.k {
 				copy(copied[k*edgeCols:][:t.n], b[(k0+k)*t.ldb:])
 			}

@@ -36,7 +36,7 @@ func tile2AVX2(t *tile, c, a, b, bias *float32, mode int)
 //go:noescape
 func tile1AVX2(t *tile, c, a, b, bias *float32, mode int)
 
-// dotLayout is that of bf16 which s multiplies as it is: floats where it does not.
+// dotLayout returns the layout of bf16 that s multiplies as it is: floats if it does not.
 func (s isa) dotLayout() layout {
 	if s == avx512 && cpuid.CPU.Supports(cpuid.AVX512BF16) {
 		return pairs
@@ -44,8 +44,8 @@ func (s isa) dotLayout() layout {
 	return floats
 }
 
-// productDots is product of pairs and pairs, t.k of them a chain, for the instruction set that multiplies
-// them as they are.
+// productDots is product of pairs and pairs, t.k of them per chain, for the instruction set that
+// multiplies them as they are.
 func (s isa) productDots(t *tile, c, a, b, bias []float32, m int) {
 	if m <= 0 || t.n <= 0 {
 		return
@@ -55,10 +55,10 @@ func (s isa) productDots(t *tile, c, a, b, bias []float32, m int) {
 	s.productTiles(t, c, a, &b[0], bias, m, dots)
 }
 
-// dotsFaster says whether tiles of pairs take less time than tiles of f32.
+// dotsFaster reports whether tiles of pairs take less time than tiles of f32.
 func (s isa) dotsFaster() bool { return s.timeOf(dots) < s.timeOf(whole) }
 
-// timeOf is the shortest time of a tile of 256 steps in that mode.
+// timeOf returns the shortest time of a tile of 256 steps in that mode.
 func (s isa) timeOf(mode int) time.Duration {
 	const k = 256
 	a, b, c := make([]float32, tileRows*k), make([]float32, k*panelCols), make([]float32, tileRows*panelCols)
@@ -77,7 +77,7 @@ func (s isa) timeOf(mode int) time.Duration {
 	return best
 }
 
-// tileOf is the rows of the next tile where some are left.
+// tileOf returns the rows of the next tile if left are left.
 func (s isa) tileOf(left, mode int) int {
 	switch {
 	case s == avx512 && left >= 12 && left != 16 && mode != paired:
@@ -94,7 +94,7 @@ func (s isa) tileOf(left, mode int) int {
 	return 1
 }
 
-// tile runs the assembly of that many rows.
+// tile runs the assembly of rows rows.
 func (s isa) tile(rows int, t *tile, c, a, b, bias *float32, mode int) {
 	if s == avx512 {
 		switch rows {

@@ -25,7 +25,7 @@ func quads4NEON(c, a, b *float32, q int)
 //go:noescape
 func quads2NEON(c, a, b *float32, q int)
 
-// dotLayout is that of bf16 which s multiplies as it is: floats where it does not.
+// dotLayout returns the layout of bf16 that s multiplies as it is: floats if it does not.
 func (s isa) dotLayout() layout {
 	if s == neon && cpuid.CPU.Supports(cpuid.BF16) {
 		return quads
@@ -35,7 +35,7 @@ func (s isa) dotLayout() layout {
 
 func (isa) dotsFaster() bool { return true }
 
-// productDots is product of an A and a panel of quads, t.k words of them a chain.
+// productDots is product of an A and a panel of quads, t.k words of them per chain.
 func (s isa) productDots(t *tile, c, a, b, bias []float32, m int) {
 	if m <= 0 || t.n <= 0 {
 		return
@@ -71,7 +71,7 @@ func (s isa) productDots(t *tile, c, a, b, bias []float32, m int) {
 	}
 }
 
-// tileOf is the rows of the next tile where some are left.
+// tileOf returns the rows of the next tile if left are left.
 func (isa) tileOf(left, _ int) int {
 	switch {
 	case left >= 6 && left != 8:
@@ -84,7 +84,7 @@ func (isa) tileOf(left, _ int) int {
 	return 1
 }
 
-// tile runs the assembly of that many rows.
+// tile runs the assembly of rows rows.
 func (isa) tile(rows int, t *tile, c, a, b, bias *float32, mode int) {
 	switch rows {
 	case 6:

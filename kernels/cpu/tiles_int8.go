@@ -4,7 +4,7 @@ package cpu
 
 import "spell/tensor"
 
-// productInt8 is product with a packed panel of int8, read where it lies: few rows share the cost of
+// productInt8 is product with a packed panel of int8, read in place: few rows share the cost of
 // widening it.
 func (s isa) productInt8(t *tile, c, a []float32, b int8Panel, bias []float32, m int) {
 	if m <= 0 || t.n <= 0 {
@@ -27,18 +27,19 @@ func (s isa) productInt8(t *tile, c, a []float32, b int8Panel, bias []float32, m
 		for r := 0; r < m; r += edgeRows {
 			rows := min(edgeRows, m-r)
 			edge.begin(&u, c[j+r*u.ldc:], rows)
-			s.int8Tiles(&tile{n: edgeCols, k: u.k, ldc: edgeCols, rs: u.rs, ks: u.ks, resume: true}, edge[:], a[r*u.rs:], b, nil, rows)
+			s.int8Tiles(&tile{n: edgeCols, k: u.k, ldc: edgeCols, rs: u.rs, ks: u.ks, resume: true}, edge[:],
+				a[r*u.rs:], b, nil, rows)
 			edge.end(&u, c[j+r*u.ldc:], from(bias, j), rows)
 		}
 	}
 }
 
-// check panics where assembly would reach beyond the panel of k steps.
+// check panics if assembly would reach beyond the panel of k steps.
 func (p int8Panel) check(k int) {
 	_, _ = p.q[k*panelCols-1], p.scale[ceil(k, tensor.Int8Run)*panelCols-1]
 }
 
-// int8Strips cuts m rows into those that tiles have.
+// int8Tiles cuts m rows into those that tiles have.
 func (s isa) int8Tiles(t *tile, c, a []float32, b int8Panel, bias []float32, m int) {
 	var bp *float32
 	if bias != nil {
@@ -57,7 +58,7 @@ func (s isa) int8Tiles(t *tile, c, a []float32, b int8Panel, bias []float32, m i
 	}
 }
 
-// widenInt8 is the panel as f32, [k][32].
+// widenInt8 writes the panel as f32, [k][32].
 func (s isa) widenInt8(dst []float32, b int8Panel) {
 	k := len(b.q) / panelCols
 	if s == generic || k == 0 {

@@ -29,7 +29,7 @@ func widenInt8AVX512(dst *float32, b *int8, scales *float32, k int)
 //go:noescape
 func widenInt8AVX2(dst *float32, b *int8, scales *float32, k int)
 
-// int8Tile runs the assembly of that many rows.
+// int8Tile runs the assembly of rows rows.
 func (s isa) int8Tile(rows int, t *tile, c, a *float32, b *int8, bias, scales *float32) {
 	switch {
 	case rows == 8:

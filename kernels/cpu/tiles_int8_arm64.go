@@ -14,7 +14,7 @@ func int8Tile1NEON(t *tile, c, a *float32, b *int8, bias, scales *float32)
 //go:noescape
 func widenInt8NEON(dst *float32, b *int8, scales *float32, k int)
 
-// int8Tile runs the assembly of that many rows.
+// int8Tile runs the assembly of rows rows.
 func (isa) int8Tile(rows int, t *tile, c, a *float32, b *int8, bias, scales *float32) {
 	switch rows {
 	case 4:

@@ -22,7 +22,8 @@ func productCases() (list []productCase) {
 	for i, m := range []int{1, 2, 3, 5, 6, 7, 8, 12, 13, 16, 25} {
 		for j, n := range []int{32, 1, 7, 15, 16, 17, 31} {
 			for l, k := range []int{0, 1, 3, 4, 7, 64, 65, 130} {
-				c := productCase{m: m, n: n, k: k, cols: (i+j+l)%2 == 0, resume: l%2 == 1, add: (i+l)%3 == 0, bias: j%2 == 0}
+				c := productCase{m: m, n: n, k: k, cols: (i+j+l)%2 == 0, resume: l%2 == 1, add: (i+l)%3 == 0,
+					bias: j%2 == 0}
 				list = append(list, c)
 				if k > 0 {
 					c.half = true
@@ -34,7 +35,7 @@ func productCases() (list []productCase) {
 	return list
 }
 
-// run is the bits of C afterwards, rows further apart than they are long.
+// run returns C afterwards, rows further apart than they are long.
 func (p productCase) run(s isa) []float32 {
 	rng := rand.New(rand.NewPCG(uint64(p.m*1000+p.n), uint64(p.k)))
 	numbers := func(n int) []float32 {
@@ -75,7 +76,8 @@ func (p productCase) run(s isa) []float32 {
 	return c
 }
 
-// TestDots: where the processor multiplies pairs with pairs, the bits are those of f32.
+// TestDots checks that products of pairs with pairs, if the processor has them, give the bits of
+// f32.
 func TestDots(t *testing.T) {
 	s := bestISA()
 	if s.dotLayout() != pairs {
@@ -126,8 +128,8 @@ func TestDots(t *testing.T) {
 	}
 }
 
-// TestTiles: assembly is near plain Go, does not touch what lies between the rows of C, and gives
-// the same bits on every instruction set.
+// TestTiles checks that assembly is near plain Go, does not touch what lies between the rows of C,
+// and gives the same bits on every instruction set.
 func TestTiles(t *testing.T) {
 	if bestISA() == generic {
 		t.Skip("no assembly in this build or for this processor")
@@ -140,7 +142,8 @@ func TestTiles(t *testing.T) {
 			for i := range got {
 				b := math.Float32bits(got[i])
 				h.Write([]byte{byte(b), byte(b >> 8), byte(b >> 16), byte(b >> 24)})
-				if beside := i%(p.n+3) >= p.n; beside && got[i] != plain[i] || math.Abs(float64(got[i]-plain[i])) > 1e-4*math.Sqrt(float64(p.k+1)) {
+				if beside := i%(p.n+3) >= p.n; beside && got[i] != plain[i] ||
+					math.Abs(float64(got[i]-plain[i])) > 1e-4*math.Sqrt(float64(p.k+1)) {
 					t.Fatalf("%v %+v: element %d is %g, plain Go gives %g", s, p, i, got[i], plain[i])
 				}
 			}

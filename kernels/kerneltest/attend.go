@@ -48,7 +48,8 @@ var forests = []forest{
 	{"one block", 33, 64, []kernels.Query{query(0, 33, span(0, 64))}},
 	{"a block and a key", 33, 65, []kernels.Query{query(0, 33, span(0, 65))}},
 	{"decode", 5, 210, []kernels.Query{ // one row a sequence, of several lengths
-		query(0, 1, span(3, 130)), query(1, 1, span(133, 1)), query(2, 1, span(134, 63)), query(4, 1, span(0, 64), span(200, 10))}},
+		query(0, 1, span(3, 130)), query(1, 1, span(133, 1)), query(2, 1, span(134, 63)),
+		query(4, 1, span(0, 64), span(200, 10))}},
 	{"group", 40, 70, []kernels.Query{ // a prompt, its answers, one of them empty and one a token
 		query(0, 30, span(2, 30)), query(30, 4, span(2, 30), span(40, 4)), query(34, 0, span(2, 30), span(44, 0)),
 		query(34, 1, span(2, 30), span(44, 1)), query(35, 5, span(2, 30), span(45, 5))}},
@@ -60,8 +61,8 @@ var forests = []forest{
 	{"long", 21, 333, []kernels.Query{query(0, 21, span(0, 333))}},
 }
 
-// children is a step of eight answers to one prompt, which lies in three spans, the last not full;
-// each answer has keys of its own, and one takes a few tokens at once.
+// children returns a step of eight answers to one prompt, which lies in three spans, the last not
+// full. Each answer has keys of its own, and one takes a few tokens at once.
 func children() (list []kernels.Query) {
 	row, key := int32(1), int32(190)
 	for i, own := range []int32{1, 2, 64, 1, 7, 66, 3, 1} {
@@ -75,14 +76,14 @@ func children() (list []kernels.Query) {
 	return list
 }
 
-// attentionCase holds the operands of one call.
+// An attentionCase holds the operands of one call.
 type attentionCase struct {
 	a                      kernels.Attention
 	q, k, v, do            []float64
 	rows, keys, qdim, kdim int
 }
 
-// newAttention draws operands, poison where the forest does not reach.
+// newAttention draws operands, with poison where the forest does not reach.
 func newAttention(r *rand.Rand, h kernels.Attention, f forest) *attentionCase {
 	h.Queries = f.queries
 	h.Scale = 1 / math.Sqrt(float64(h.Dim))
@@ -114,7 +115,7 @@ func newAttention(r *rand.Rand, h kernels.Attention, f forest) *attentionCase {
 	return c
 }
 
-// forward is the call of Attend with these queries in place of the forest's.
+// forward returns the call of Attend with these queries in place of the forest's.
 func (c *attentionCase) forward(ty types, name string, queries []kernels.Query) call {
 	a := c.a
 	a.Queries = queries
@@ -130,7 +131,7 @@ func (c *attentionCase) forward(ty types, name string, queries []kernels.Query) 
 		}}
 }
 
-// backward is the call of AttendGrad for the outputs o and lse of a forward pass.
+// backward returns the call of AttendGrad for the outputs o and lse of a forward pass.
 func (c *attentionCase) backward(ty types, name string, queries []kernels.Query, o, lse []float64) call {
 	a := c.a
 	a.Queries = queries
@@ -173,7 +174,8 @@ func (s *suite) attend(t *testing.T, ty types) {
 			without.run = func(b kernels.Backend, m []tensor.Mat, rows []int) {
 				forward.run(b, []tensor.Mat{m[0], {}, m[1], m[2], m[3]}, rows)
 			}
-			if got, want := s.envs[len(s.envs)-1].exec(t, without, packed, nil), s.envs[0].exec(t, forward, packed, nil); !bytes.Equal(got[0], want[0]) {
+			if got, want := s.envs[len(s.envs)-1].exec(t, without, packed, nil),
+				s.envs[0].exec(t, forward, packed, nil); !bytes.Equal(got[0], want[0]) {
 				t.Errorf("%s: o has other bits", without.name)
 			}
 			given := s.oracle.exec(t, forward.inF64(false), packed, nil)
@@ -182,8 +184,8 @@ func (s *suite) attend(t *testing.T, ty types) {
 	}
 }
 
-// attendDeep tests a row of queries that sees 131,072 keys, and one that sees all but the last. The rounding
-// errors of a chain of n additions grow like √n.
+// attendDeep tests a row of queries that sees 131,072 keys, and one that sees all but the last. The
+// rounding errors of a chain of n additions grow like √n.
 func (s *suite) attendDeep(t *testing.T, ty types) {
 	if s.quick {
 		return
@@ -330,7 +332,8 @@ func (s *suite) alone(t *testing.T, ty types, h kernels.Attention) {
 			some.run = func(b kernels.Backend, m []tensor.Mat, _ []int) {
 				b.AttendGrad(m[0], m[1], m[2], m[3], m[4], m[5], m[6], m[7], m[8], &a)
 			}
-			sameRows(t, "AttendGrad "+name+": dq", queries, e.exec(t, some, packed, nil)[0], backward[0], c.qdim*ty.out.Size())
+			sameRows(t, "AttendGrad "+name+": dq", queries, e.exec(t, some, packed, nil)[0], backward[0],
+				c.qdim*ty.out.Size())
 		}
 	}
 }

@@ -17,7 +17,7 @@ type call struct {
 	name     string
 	unit     float64 // rounding unit of the arithmetic
 	operands []operand
-	rows     int  // of the operands marked byRow; 0 where rows do not stand alone
+	rows     int  // of the operands marked byRow; 0 if rows do not stand alone
 	ordered  bool // rows stand in this order alone
 	// run performs the operation. rows lists the rows of the whole problem that the operands
 	// marked byRow hold, in order.
@@ -36,8 +36,8 @@ type operand struct {
 	bound      bound
 }
 
-// A bound is the error that an output may have, beside the rounding to its type: so many
-// rounding units of a scale.
+// A bound is the error that an output may have, beside the rounding to its type: units rounding
+// units of a scale.
 type bound struct {
 	units float64
 	scale scale
@@ -53,10 +53,12 @@ const (
 	sums                 // of what the operation gives for the absolute values of its operands
 )
 
+// in returns an operand that is read, data rounded to t.
 func in(name string, t tensor.DType, rows, cols int, data []float64) operand {
 	return operand{name: name, typ: t, rows: rows, cols: cols, data: roundAll(t, data)}
 }
 
+// out returns an operand that is written, with its bound.
 func out(name string, t tensor.DType, rows, cols int, units float64, s scale) operand {
 	return operand{name: name, typ: t, rows: rows, cols: cols, output: true, bound: bound{units: units, scale: s}}
 }
@@ -74,7 +76,7 @@ func (o operand) weights() operand {
 	return o
 }
 
-// atLeast is for outputs that may cancel to nothing.
+// atLeast sets the least scale of the bound, for outputs that may cancel to nothing.
 func (o operand) atLeast(scale float64) operand {
 	o.bound.least = scale
 	return o
@@ -126,7 +128,8 @@ func (e *env) exec(t *testing.T, c call, l layout, rows []int) [][]byte {
 	return all
 }
 
-// inF64 is c with every operand F64, for the oracle.
+// inF64 returns c with every operand F64, for the oracle; abs takes the absolute values of their
+// data.
 func (c call) inF64(abs bool) call {
 	c.operands = slices.Clone(c.operands)
 	for i := range c.operands {
@@ -249,6 +252,7 @@ func compare(t *testing.T, c call, o operand, gotBits, wantBits []byte, magnitud
 	}
 }
 
+// upTo returns 0 … n-1.
 func upTo(n int) []int {
 	rows := make([]int, n)
 	for i := range rows {
@@ -257,8 +261,8 @@ func upTo(n int) []int {
 	return rows
 }
 
-// selections are the subsets and orders of n rows to try: single rows, chunks of several
-// sizes, all in another order.
+// selections returns the subsets and orders of n rows to try: single rows, chunks of several sizes,
+// all in another order.
 func (s *suite) selections(n int) [][]int {
 	if n < 2 {
 		return nil

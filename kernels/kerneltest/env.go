@@ -36,13 +36,13 @@ func newEnv(t *testing.T, b kernels.Backend, name string) *env {
 	return e
 }
 
-// release gives both arenas back to their marks.
+// release carves both arenas back to their marks.
 func (e *env) release(arena, params int) {
 	e.arena.Release(arena)
 	e.params.Release(params)
 }
 
-// A layout is how many poisoned columns lie on each side of a matrix's own. Without any the
+// A layout says how many poisoned columns lie on each side of a matrix's own. Without any the
 // matrix is contiguous, with a margin before the first and after the last element.
 type layout struct{ left, right int }
 
@@ -63,7 +63,7 @@ type region struct {
 	image []byte     // what was uploaded to whole
 }
 
-// place carves a region off arena and uploads data, rows × cols values, or poison where data is nil.
+// place carves a region off arena and uploads data, rows × cols values, or poison if data is nil.
 func (e *env) place(arena *tensor.Arena, t tensor.DType, rows, cols int, data []float64, l layout) *region {
 	r := &region{}
 	if l == packed {
@@ -86,13 +86,13 @@ func (e *env) place(arena *tensor.Arena, t tensor.DType, rows, cols int, data []
 	return r
 }
 
-// offset is where row i starts in the image.
+// offset returns where row i starts in the image.
 func (r *region) offset(i int) int {
 	return (r.Off - r.whole.Off + i*r.Stride) * r.Type.Size()
 }
 
-// fetch downloads the matrix and says whether everything else, or everything where the
-// matrix is not an output, is as it was uploaded.
+// fetch downloads the matrix and reports whether everything else is as it was uploaded, and the
+// matrix itself, too, unless it is an output.
 func (e *env) fetch(r *region, output bool) (bits []byte, intact bool) {
 	now := make([]byte, len(r.image))
 	e.b.Read(now, r.whole)
@@ -119,7 +119,7 @@ func poison(t tensor.DType, b []byte) {
 	}
 }
 
-// poisoned says whether the element at b is still poison.
+// poisoned reports whether the element at b is still poison.
 func poisoned(t tensor.DType, b []byte) bool {
 	p := make([]byte, 8)
 	poison(t, p)
@@ -141,6 +141,7 @@ func roundAll(t tensor.DType, data []float64) []float64 {
 	return data
 }
 
+// roundTo returns v rounded to t.
 func roundTo(t tensor.DType, v float64) float64 {
 	if t == tensor.F32 {
 		return float64(float32(v))
@@ -148,7 +149,7 @@ func roundTo(t tensor.DType, v float64) float64 {
 	return tensor.Round(t, v)
 }
 
-// unitOf is the unit roundoff of a type.
+// unitOf returns the unit roundoff of a type.
 func unitOf(t tensor.DType) float64 {
 	switch t {
 	case tensor.F64:
@@ -159,6 +160,7 @@ func unitOf(t tensor.DType) float64 {
 	return 0x1p-8
 }
 
+// largestOf returns the largest magnitude, NaNs aside.
 func largestOf(v []float64) float64 {
 	top := 0.0
 	for _, x := range v {

@@ -37,7 +37,8 @@ func Gradients(t *testing.T, b kernels.Backend) {
 					param[i] = v
 					want := (up - down) / (2 * difference)
 					if math.Abs(grads[p][i]-want) > 1e-7*max(1, top) || math.IsNaN(want) {
-						t.Errorf("parameter %d, element %d: the gradient is %v, the difference quotient %v", p, i, grads[p][i], want)
+						t.Errorf("parameter %d, element %d: the gradient is %v, the difference quotient %v", p, i,
+							grads[p][i], want)
 						return
 					}
 				}
@@ -92,7 +93,8 @@ func (e *env) gradCases() []gradCase {
 		name:   "RMSNorm",
 		params: [][]float64{x, norm},
 		loss: func(p [][]float64) float64 {
-			y := e.with([][2]int{xs, xs, ns}, [][]float64{nil, p[0], p[1]}, func(m []tensor.Mat) { e.b.RMSNorm(m[0], m[1], m[2], eps) })
+			y := e.with([][2]int{xs, xs, ns}, [][]float64{nil, p[0], p[1]},
+				func(m []tensor.Mat) { e.b.RMSNorm(m[0], m[1], m[2], eps) })
 			return dot(y[0], wide)
 		},
 		grads: func(p [][]float64) [][]float64 {
@@ -104,20 +106,23 @@ func (e *env) gradCases() []gradCase {
 		name:   "MatMul",
 		params: [][]float64{x, w, bias},
 		loss: func(p [][]float64) float64 {
-			y := e.with([][2]int{ys, xs, ws, bs}, [][]float64{nil, p[0], p[1], p[2]}, func(m []tensor.Mat) { e.b.MatMul(m[0], m[1], m[2], m[3], false) })
+			y := e.with([][2]int{ys, xs, ws, bs}, [][]float64{nil, p[0], p[1], p[2]},
+				func(m []tensor.Mat) { e.b.MatMul(m[0], m[1], m[2], m[3], false) })
 			return dot(y[0], dy)
 		},
 		grads: func(p [][]float64) [][]float64 {
-			return e.with([][2]int{xs, ws, bs, ys, xs, ws}, [][]float64{nil, nil, nil, dy, p[0], p[1]}, func(m []tensor.Mat) {
-				e.b.MatMulGradX(m[0], m[3], m[5], false)
-				e.b.MatMulGradW(m[1], m[2], m[3], m[4])
-			})[:3]
+			return e.with([][2]int{xs, ws, bs, ys, xs, ws}, [][]float64{nil, nil, nil, dy, p[0], p[1]},
+				func(m []tensor.Mat) {
+					e.b.MatMulGradX(m[0], m[3], m[5], false)
+					e.b.MatMulGradW(m[1], m[2], m[3], m[4])
+				})[:3]
 		},
 	}, {
 		name:   "GroupMatMul",
 		params: [][]float64{x, grouped},
 		loss: func(p [][]float64) float64 {
-			y := e.with([][2]int{ys, xs, gs}, [][]float64{nil, p[0], p[1]}, func(m []tensor.Mat) { e.b.GroupMatMul(m[0], m[1], m[2], ends) })
+			y := e.with([][2]int{ys, xs, gs}, [][]float64{nil, p[0], p[1]},
+				func(m []tensor.Mat) { e.b.GroupMatMul(m[0], m[1], m[2], ends) })
 			return dot(y[0], dy)
 		},
 		grads: func(p [][]float64) [][]float64 {
@@ -130,13 +135,15 @@ func (e *env) gradCases() []gradCase {
 		name:   "SwiGLU",
 		params: [][]float64{x, wide},
 		loss: func(p [][]float64) float64 {
-			y := e.with([][2]int{xs, xs, xs}, [][]float64{nil, p[0], p[1]}, func(m []tensor.Mat) { e.b.SwiGLU(m[0], m[1], m[2]) })
+			y := e.with([][2]int{xs, xs, xs}, [][]float64{nil, p[0], p[1]},
+				func(m []tensor.Mat) { e.b.SwiGLU(m[0], m[1], m[2]) })
 			return dot(y[0], w[:rows*ins])
 		},
 		grads: func(p [][]float64) [][]float64 {
-			return e.with([][2]int{xs, xs, xs, xs, xs}, [][]float64{nil, nil, w[:rows*ins], p[0], p[1]}, func(m []tensor.Mat) {
-				e.b.SwiGLUGrad(m[0], m[1], m[2], m[3], m[4])
-			})[:2]
+			return e.with([][2]int{xs, xs, xs, xs, xs}, [][]float64{nil, nil, w[:rows*ins], p[0], p[1]},
+				func(m []tensor.Mat) {
+					e.b.SwiGLUGrad(m[0], m[1], m[2], m[3], m[4])
+				})[:2]
 		},
 	}}
 
@@ -147,10 +154,12 @@ func (e *env) gradCases() []gradCase {
 		name:   "Gather",
 		params: [][]float64{w},
 		loss: func(p [][]float64) float64 {
-			return dot(e.with([][2]int{gathered, ws}, [][]float64{nil, p[0]}, func(m []tensor.Mat) { e.b.Gather(m[0], m[1], ids) })[0], dg)
+			return dot(e.with([][2]int{gathered, ws}, [][]float64{nil, p[0]},
+				func(m []tensor.Mat) { e.b.Gather(m[0], m[1], ids) })[0], dg)
 		},
 		grads: func([][]float64) [][]float64 {
-			return e.with([][2]int{ws, gathered}, [][]float64{nil, dg}, func(m []tensor.Mat) { e.b.ScatterAdd(m[0], m[1], ids) })[:1]
+			return e.with([][2]int{ws, gathered}, [][]float64{nil, dg},
+				func(m []tensor.Mat) { e.b.ScatterAdd(m[0], m[1], ids) })[:1]
 		},
 	})
 
@@ -194,9 +203,10 @@ func (e *env) headGradients() gradCase {
 			return sum
 		},
 		grads: func(p [][]float64) [][]float64 {
-			return e.with([][2]int{xs, ws, ss, xs, ws}, [][]float64{nil, nil, score(p), p[0], p[1]}, func(m []tensor.Mat) {
-				e.b.LogProbGrad(m[0], m[1], m[2], m[3], m[4], h.targets, h.invTemp, h.coefLogp, h.coefEntropy)
-			})[:2]
+			return e.with([][2]int{xs, ws, ss, xs, ws}, [][]float64{nil, nil, score(p), p[0], p[1]},
+				func(m []tensor.Mat) {
+					e.b.LogProbGrad(m[0], m[1], m[2], m[3], m[4], h.targets, h.invTemp, h.coefLogp, h.coefEntropy)
+				})[:2]
 		},
 	}
 }
@@ -220,9 +230,10 @@ func (e *env) attentionGradients() gradCase {
 		loss:   func(p [][]float64) float64 { return dot(attend(p)[0], do) },
 		grads: func(p [][]float64) [][]float64 {
 			f := attend(p)
-			return e.with([][2]int{qs, ks, ks, qs, qs, ls, qs, ks, ks}, [][]float64{nil, nil, nil, do, f[0], f[1], p[0], p[1], p[2]}, func(m []tensor.Mat) {
-				e.b.AttendGrad(m[0], m[1], m[2], m[3], m[4], m[5], m[6], m[7], m[8], &a)
-			})[:3]
+			return e.with([][2]int{qs, ks, ks, qs, qs, ls, qs, ks, ks},
+				[][]float64{nil, nil, nil, do, f[0], f[1], p[0], p[1], p[2]}, func(m []tensor.Mat) {
+					e.b.AttendGrad(m[0], m[1], m[2], m[3], m[4], m[5], m[6], m[7], m[8], &a)
+				})[:3]
 		},
 	}
 }

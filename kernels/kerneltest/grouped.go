@@ -42,8 +42,10 @@ func (s *suite) groupMatMul(t *testing.T, ty types) {
 		x := in("x", ty.in, total, ins, normal(r, total*ins, 1)).perRow()
 		w := in("w", ty.in, groups*outs, ins, normal(r, groups*outs*ins, 1)).weights()
 		dy := in("dy", ty.in, total, outs, normal(r, total*outs, 1)).perRow()
-		check := func(name string, o operand, rest []operand, run func(b kernels.Backend, m []tensor.Mat, ends []int32)) {
-			s.check(t, call{name: fmt.Sprintf("%s of %v rows, %d to %d", name, c.rows, ins, outs), rows: total, unit: ty.unit(),
+		check := func(name string, o operand, rest []operand,
+			run func(b kernels.Backend, m []tensor.Mat, ends []int32)) {
+			s.check(t, call{name: fmt.Sprintf("%s of %v rows, %d to %d", name, c.rows, ins, outs), rows: total,
+				unit:    ty.unit(),
 				ordered: true, operands: append([]operand{o}, rest...),
 				run: func(b kernels.Backend, m []tensor.Mat, rows []int) { run(b, m, ends(rows)) }})
 		}
@@ -55,9 +57,13 @@ func (s *suite) groupMatMul(t *testing.T, ty types) {
 				dx = dx.from(normal(r, total*ins, 1))
 			}
 			check(fmt.Sprintf("GroupMatMulGradX acc %v", acc), dx, []operand{dy, w},
-				func(b kernels.Backend, m []tensor.Mat, ends []int32) { b.GroupMatMulGradX(m[0], m[1], m[2], ends, acc) })
+				func(b kernels.Backend, m []tensor.Mat,
+					ends []int32) {
+					b.GroupMatMulGradX(m[0], m[1], m[2], ends, acc)
+				})
 		}
-		check("GroupMatMulGradW", out("dw", ty.acc, groups*outs, ins, 16, sums).from(normal(r, groups*outs*ins, 1)), []operand{dy, x},
+		check("GroupMatMulGradW", out("dw", ty.acc, groups*outs, ins, 16, sums).from(normal(r, groups*outs*ins, 1)),
+			[]operand{dy, x},
 			func(b kernels.Backend, m []tensor.Mat, ends []int32) { b.GroupMatMulGradW(m[0], m[1], m[2], ends) })
 	}
 }

@@ -15,7 +15,8 @@ import (
 // cannot address are left alone.
 func Guarded(b kernels.Backend) kernels.Backend { return &guard{b, map[*tensor.Arena]bool{}} }
 
-// A guard knows the arenas it protects.
+// A guard knows the arenas it protects. Its methods are those of kernels.Backend: each opens the
+// arenas of its operands for the time of the operation.
 type guard struct {
 	b      kernels.Backend
 	arenas map[*tensor.Arena]bool

@@ -9,7 +9,7 @@ import (
 	"spell/tensor"
 )
 
-// faults says whether f touches memory that is not accessible.
+// faults reports whether f touches memory that is not accessible.
 func faults(f func()) (fault bool) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() { fault = recover() != nil }()

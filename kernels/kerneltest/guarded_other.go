@@ -4,5 +4,5 @@ package kerneltest
 
 import "spell/kernels"
 
-// Guarded is b itself: memory is protected on Linux alone.
+// Guarded returns b itself: memory is protected on Linux alone.
 func Guarded(b kernels.Backend) kernels.Backend { return b }

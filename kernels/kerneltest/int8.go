@@ -10,9 +10,9 @@ import (
 	"spell/tensor"
 )
 
-// int8 tests Quantize and the operations that read what it makes. The quantised matrix is made during
-// the call, beside the matrix that it is made of; products come twice, since a backend may derive
-// something from weights at the second use.
+// int8 tests Quantize and the operations that read what it makes. The quantised matrix is made
+// during the call, beside the matrix that it is made of; products come twice, since a backend may
+// derive something from weights at the second use.
 func (s *suite) int8(t *testing.T, ty types) {
 	if ty.acc != tensor.F32 {
 		return
@@ -46,7 +46,8 @@ func (s *suite) int8(t *testing.T, ty types) {
 		r := random(33, outs)
 		s.check(t, call{name: fmt.Sprintf("GroupMatMul of int8 to %d", outs), unit: ty.unit(),
 			operands: []operand{out("y", ty.out, 20, outs, 16, sums), out("z", ty.out, 20, outs, 16, sums),
-				in("x", ty.in, 20, ins, normal(r, 20*ins, 1)), in("w", ty.in, 3*outs, ins, normal(r, 3*outs*ins, 1)).weights()},
+				in("x", ty.in, 20, ins, normal(r, 20*ins, 1)),
+				in("w", ty.in, 3*outs, ins, normal(r, 3*outs*ins, 1)).weights()},
 			run: func(b kernels.Backend, m []tensor.Mat, _ []int) {
 				q := int8Of(b, m[3])
 				b.GroupMatMul(m[0], m[2], q, ends)
@@ -60,7 +61,8 @@ func (s *suite) int8(t *testing.T, ty types) {
 		h := newHeadCase(shape[0], shape[1], shape[2])
 		stats := out("stats", ty.acc, h.rows, 3, 48, largest).perRow()
 		s.check(t, call{name: fmt.Sprintf("LogProb of int8 %v", shape), rows: h.rows, unit: ty.unit(),
-			operands: []operand{stats, stats, in("x", ty.in, h.rows, h.dim, h.x).perRow(), in("w", ty.in, h.vocab, h.dim, h.w).weights()},
+			operands: []operand{stats, stats, in("x", ty.in, h.rows, h.dim, h.x).perRow(),
+				in("w", ty.in, h.vocab, h.dim, h.w).weights()},
 			run: func(b kernels.Backend, m []tensor.Mat, rows []int) {
 				q := int8Of(b, m[3])
 				b.LogProb(m[0], m[2], q, pick(h.targets, rows), pick(h.invTemp, rows))
@@ -75,14 +77,15 @@ func (s *suite) int8(t *testing.T, ty types) {
 		run: func(b kernels.Backend, m []tensor.Mat, rows []int) { b.Gather(m[0], int8Of(b, m[1]), pick(ids, rows)) }})
 }
 
-// int8Of is w quantised, in the same arena.
+// int8Of returns w quantised, in the same arena.
 func int8Of(b kernels.Backend, w tensor.Mat) tensor.Mat {
 	q := w.Arena.New(tensor.I8, w.Rows, w.Cols)
 	b.Quantize(q, w)
 	return q
 }
 
-// quantize compares what Quantize makes with the oracle, bit for bit, and with the numbers themselves.
+// quantize compares what Quantize makes with the oracle, bit for bit, and with the numbers
+// themselves.
 func (s *suite) quantize(t *testing.T, ty types) {
 	for _, shape := range [][2]int{{0, 7}, {1, 1}, {3, 63}, {2, 64}, {5, 65}, {4, 130}, {9, 1900}} {
 		rows, cols := shape[0], shape[1]
@@ -118,7 +121,8 @@ func (s *suite) quantize(t *testing.T, ty types) {
 				}
 				for k := from; k < to && !math.IsInf(top, 0); k++ {
 					if math.Abs(got[k]-w[k]) > limit {
-						t.Errorf("%s: [%d, %d], %v, became %v; the largest of its run is %v", c.name, i, k-i*cols, w[k], got[k], top)
+						t.Errorf("%s: [%d, %d], %v, became %v; the largest of its run is %v", c.name, i, k-i*cols, w[k],
+							got[k], top)
 					}
 				}
 			}
@@ -130,7 +134,8 @@ func (s *suite) quantize(t *testing.T, ty types) {
 		w[i] = float64(i-tensor.Int8Run/2)*4 - 1
 	}
 	w[0] = 127
-	c := call{operands: []operand{out("values", tensor.F32, 2, tensor.Int8Run, 0, exact), in("w", tensor.F32, 2, tensor.Int8Run, w)},
+	c := call{operands: []operand{out("values", tensor.F32, 2, tensor.Int8Run, 0, exact),
+		in("w", tensor.F32, 2, tensor.Int8Run, w)},
 		run: func(b kernels.Backend, m []tensor.Mat, _ []int) {
 			b.Copy(m[0], int8Of(b, m[1]))
 		}}

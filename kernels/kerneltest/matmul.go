@@ -33,7 +33,8 @@ func (s *suite) matMul(t *testing.T, ty types) {
 					y = y.from(normal(r, rows*outs, 1))
 				}
 				b := in("bias", ty.in, 1, outs, normal(r, outs, 1))
-				s.check(t, call{name: fmt.Sprintf("MatMul %v acc %v bias %v", shape, acc, bias), rows: rows, unit: ty.unit(),
+				s.check(t, call{name: fmt.Sprintf("MatMul %v acc %v bias %v", shape, acc, bias), rows: rows,
+					unit:     ty.unit(),
 					operands: []operand{y, x, w, b},
 					run: func(b kernels.Backend, m []tensor.Mat, _ []int) {
 						if !bias {
@@ -59,7 +60,10 @@ func (s *suite) matMul(t *testing.T, ty types) {
 		s.check(t, call{name: fmt.Sprintf("MatMulGradW %v without bias", shape), unit: ty.unit(),
 			operands: []operand{dw, dy, x},
 			rows:     rows,
-			run:      func(b kernels.Backend, m []tensor.Mat, _ []int) { b.MatMulGradW(m[0], tensor.Mat{}, m[1], m[2]) }})
+			run: func(b kernels.Backend, m []tensor.Mat,
+				_ []int) {
+				b.MatMulGradW(m[0], tensor.Mat{}, m[1], m[2])
+			}})
 	}
 	s.changedWeights(t, ty)
 }
@@ -77,7 +81,8 @@ func (s *suite) changedWeights(t *testing.T, ty types) {
 	c := call{name: "MatMul after the weights changed", unit: ty.unit(),
 		operands: []operand{x, dy,
 			out("w", ty.in, outs, ins, 16, largest).from(normal(r, outs*ins, 1)).weights(),
-			state("master", normal(r, outs*ins, 1)), state("m", make([]float64, outs*ins)), state("v", make([]float64, outs*ins)),
+			state("master", normal(r, outs*ins, 1)), state("m", make([]float64, outs*ins)),
+			state("v", make([]float64, outs*ins)),
 			in("next", ty.acc, outs, ins, normal(r, outs*ins, 1))},
 		run: func(b kernels.Backend, m []tensor.Mat, _ []int) {
 			x, dy, w, next := m[0], m[1], m[2], m[6]
@@ -88,7 +93,8 @@ func (s *suite) changedWeights(t *testing.T, ty types) {
 				case 1:
 					b.Copy(w, next)
 				case 2:
-					b.AdamW(w, m[3], m[4], m[5], next, kernels.AdamStep{LR: 1, Beta1: 0.9, Beta2: 0.99, Eps: 1e-8, GradScale: 1, Step: 1})
+					b.AdamW(w, m[3], m[4], m[5], next,
+						kernels.AdamStep{LR: 1, Beta1: 0.9, Beta2: 0.99, Eps: 1e-8, GradScale: 1, Step: 1})
 				}
 			}
 		}}

@@ -9,8 +9,8 @@ import (
 	"spell/tensor"
 )
 
-// nan puts a NaN into one row. Every operation ends, the row's results are NaN, and no other
-// row has other bits than without it.
+// nan puts a NaN into one row. It checks that every operation ends, that the row's results are NaN,
+// and that no other row has other bits than without it.
 func (s *suite) nan(t *testing.T, ty types) {
 	const rows, cols, outs, bad = 6, 40, 33, 2
 	r := random(20)
@@ -23,16 +23,20 @@ func (s *suite) nan(t *testing.T, ty types) {
 		ones[i] = 1
 	}
 	cases := []call{
-		{name: "RMSNorm", operands: []operand{out("y", ty.out, rows, cols, 0, exact), {}, in("w", ty.in, 1, cols, w[:cols])},
+		{name: "RMSNorm", operands: []operand{out("y", ty.out, rows, cols, 0, exact), {},
+			in("w", ty.in, 1, cols, w[:cols])},
 			run: func(b kernels.Backend, m []tensor.Mat, _ []int) { b.RMSNorm(m[0], m[1], m[2], 1e-6) }},
 		{name: "MatMul", operands: []operand{out("y", ty.out, rows, outs, 0, exact), {}, in("w", ty.in, outs, cols, w)},
 			run: func(b kernels.Backend, m []tensor.Mat, _ []int) { b.MatMul(m[0], m[1], m[2], tensor.Mat{}, false) }},
-		{name: "SwiGLU", operands: []operand{out("y", ty.out, rows, cols, 0, exact), {}, in("up", ty.in, rows, cols, x)},
+		{name: "SwiGLU", operands: []operand{out("y", ty.out, rows, cols, 0, exact), {},
+			in("up", ty.in, rows, cols, x)},
 			run: func(b kernels.Backend, m []tensor.Mat, _ []int) { b.SwiGLU(m[0], m[1], m[2]) }},
-		{name: "LogProb", operands: []operand{out("stats", ty.acc, rows, 3, 0, exact), {}, in("w", ty.in, outs, cols, w)},
+		{name: "LogProb", operands: []operand{out("stats", ty.acc, rows, 3, 0, exact), {},
+			in("w", ty.in, outs, cols, w)},
 			run: func(b kernels.Backend, m []tensor.Mat, _ []int) { b.LogProb(m[0], m[1], m[2], targets, ones) }},
 	}
-	a := kernels.Attention{Heads: 1, KVHeads: 1, Dim: cols, Scale: 0.2, Queries: []kernels.Query{query(0, rows, span(0, rows))}}
+	a := kernels.Attention{Heads: 1, KVHeads: 1, Dim: cols, Scale: 0.2,
+		Queries: []kernels.Query{query(0, rows, span(0, rows))}}
 	cases = append(cases, call{name: "Attend",
 		operands: []operand{out("o", ty.out, rows, cols, 0, exact), {}, in("k", ty.in, rows, cols, w[:rows*cols])},
 		run: func(b kernels.Backend, m []tensor.Mat, _ []int) {
@@ -68,8 +72,10 @@ func (s *suite) nan(t *testing.T, ty types) {
 				logits[i] = fill
 			}
 			logits[at] = math.NaN()
-			for _, how := range []kernels.Sampling{{}, {Temperature: 1, TopP: 1, U: 0.5}, {Temperature: 1, TopP: 0.9, U: 0.5}, {Temperature: 0.5, TopP: 0.5, TopK: 4, U: 0.99}} {
-				if ids, _ := s.envs[0].draw(ty.acc, vocab, logits, []kernels.Sampling{how}); ids[0] < 0 || ids[0] >= vocab {
+			for _, how := range []kernels.Sampling{{}, {Temperature: 1, TopP: 1, U: 0.5},
+				{Temperature: 1, TopP: 0.9, U: 0.5}, {Temperature: 0.5, TopP: 0.5, TopK: 4, U: 0.99}} {
+				if ids, _ := s.envs[0].draw(ty.acc, vocab, logits, []kernels.Sampling{how}); ids[0] < 0 ||
+					ids[0] >= vocab {
 					t.Errorf("Sample of logits with NaN at %d among %v: id %d", at, fill, ids[0])
 				}
 			}
@@ -77,7 +83,7 @@ func (s *suite) nan(t *testing.T, ty types) {
 	}
 }
 
-// refusals gives operations operands that do not fit: each must panic, before it writes.
+// refusals gives operations operands that do not fit: each must panic before it writes.
 func (s *suite) refusals(t *testing.T) {
 	ty := s.types[0]
 	for _, c := range []struct {
@@ -86,34 +92,53 @@ func (s *suite) refusals(t *testing.T) {
 		run    func(b kernels.Backend, m []tensor.Mat)
 	}{
 		{"Copy", [][2]int{{2, 3}, {3, 2}}, func(b kernels.Backend, m []tensor.Mat) { b.Copy(m[0], m[1]) }},
-		{"Gather beyond the table", [][2]int{{1, 4}, {3, 4}}, func(b kernels.Backend, m []tensor.Mat) { b.Gather(m[0], m[1], []int32{3}) }},
-		{"Gather before the table", [][2]int{{1, 4}, {3, 4}}, func(b kernels.Backend, m []tensor.Mat) { b.Gather(m[0], m[1], []int32{-1}) }},
-		{"Scatter beyond the table", [][2]int{{3, 4}, {1, 4}}, func(b kernels.Backend, m []tensor.Mat) { b.Scatter(m[0], m[1], []int32{3}) }},
-		{"ScatterAdd with rows missing", [][2]int{{3, 4}, {2, 4}}, func(b kernels.Backend, m []tensor.Mat) { b.ScatterAdd(m[0], m[1], []int32{0}) }},
-		{"RMSNorm", [][2]int{{2, 8}, {2, 8}, {1, 7}}, func(b kernels.Backend, m []tensor.Mat) { b.RMSNorm(m[0], m[1], m[2], 1e-6) }},
-		{"RMSNormGrad", [][2]int{{2, 8}, {1, 7}, {2, 8}, {2, 8}, {1, 8}}, func(b kernels.Backend, m []tensor.Mat) { b.RMSNormGrad(m[0], m[1], m[2], m[3], m[4], 1e-6) }},
-		{"MatMul, inner", [][2]int{{2, 5}, {2, 8}, {5, 7}}, func(b kernels.Backend, m []tensor.Mat) { b.MatMul(m[0], m[1], m[2], tensor.Mat{}, false) }},
-		{"MatMul, outer", [][2]int{{2, 4}, {2, 8}, {5, 8}}, func(b kernels.Backend, m []tensor.Mat) { b.MatMul(m[0], m[1], m[2], tensor.Mat{}, false) }},
-		{"MatMul, bias", [][2]int{{2, 5}, {2, 8}, {5, 8}, {1, 4}}, func(b kernels.Backend, m []tensor.Mat) { b.MatMul(m[0], m[1], m[2], m[3], false) }},
-		{"MatMulGradX", [][2]int{{2, 8}, {2, 5}, {4, 8}}, func(b kernels.Backend, m []tensor.Mat) { b.MatMulGradX(m[0], m[1], m[2], false) }},
-		{"MatMulGradW", [][2]int{{5, 8}, {3, 5}, {2, 8}}, func(b kernels.Backend, m []tensor.Mat) { b.MatMulGradW(m[0], tensor.Mat{}, m[1], m[2]) }},
-		{"GroupMatMul, weights", [][2]int{{3, 5}, {3, 8}, {5, 8}}, func(b kernels.Backend, m []tensor.Mat) { b.GroupMatMul(m[0], m[1], m[2], []int32{1, 3}) }},
-		{"GroupMatMul, rows", [][2]int{{3, 5}, {3, 8}, {10, 8}}, func(b kernels.Backend, m []tensor.Mat) { b.GroupMatMul(m[0], m[1], m[2], []int32{1, 2}) }},
-		{"GroupMatMul, order", [][2]int{{3, 5}, {3, 8}, {15, 8}}, func(b kernels.Backend, m []tensor.Mat) { b.GroupMatMul(m[0], m[1], m[2], []int32{2, 1, 3}) }},
+		{"Gather beyond the table", [][2]int{{1, 4}, {3, 4}},
+			func(b kernels.Backend, m []tensor.Mat) { b.Gather(m[0], m[1], []int32{3}) }},
+		{"Gather before the table", [][2]int{{1, 4}, {3, 4}},
+			func(b kernels.Backend, m []tensor.Mat) { b.Gather(m[0], m[1], []int32{-1}) }},
+		{"Scatter beyond the table", [][2]int{{3, 4}, {1, 4}},
+			func(b kernels.Backend, m []tensor.Mat) { b.Scatter(m[0], m[1], []int32{3}) }},
+		{"ScatterAdd with rows missing", [][2]int{{3, 4}, {2, 4}},
+			func(b kernels.Backend, m []tensor.Mat) { b.ScatterAdd(m[0], m[1], []int32{0}) }},
+		{"RMSNorm", [][2]int{{2, 8}, {2, 8}, {1, 7}},
+			func(b kernels.Backend, m []tensor.Mat) { b.RMSNorm(m[0], m[1], m[2], 1e-6) }},
+		{"RMSNormGrad", [][2]int{{2, 8}, {1, 7}, {2, 8}, {2, 8}, {1, 8}},
+			func(b kernels.Backend, m []tensor.Mat) { b.RMSNormGrad(m[0], m[1], m[2], m[3], m[4], 1e-6) }},
+		{"MatMul, inner", [][2]int{{2, 5}, {2, 8}, {5, 7}},
+			func(b kernels.Backend, m []tensor.Mat) { b.MatMul(m[0], m[1], m[2], tensor.Mat{}, false) }},
+		{"MatMul, outer", [][2]int{{2, 4}, {2, 8}, {5, 8}},
+			func(b kernels.Backend, m []tensor.Mat) { b.MatMul(m[0], m[1], m[2], tensor.Mat{}, false) }},
+		{"MatMul, bias", [][2]int{{2, 5}, {2, 8}, {5, 8}, {1, 4}},
+			func(b kernels.Backend, m []tensor.Mat) { b.MatMul(m[0], m[1], m[2], m[3], false) }},
+		{"MatMulGradX", [][2]int{{2, 8}, {2, 5}, {4, 8}},
+			func(b kernels.Backend, m []tensor.Mat) { b.MatMulGradX(m[0], m[1], m[2], false) }},
+		{"MatMulGradW", [][2]int{{5, 8}, {3, 5}, {2, 8}},
+			func(b kernels.Backend, m []tensor.Mat) { b.MatMulGradW(m[0], tensor.Mat{}, m[1], m[2]) }},
+		{"GroupMatMul, weights", [][2]int{{3, 5}, {3, 8}, {5, 8}},
+			func(b kernels.Backend, m []tensor.Mat) { b.GroupMatMul(m[0], m[1], m[2], []int32{1, 3}) }},
+		{"GroupMatMul, rows", [][2]int{{3, 5}, {3, 8}, {10, 8}},
+			func(b kernels.Backend, m []tensor.Mat) { b.GroupMatMul(m[0], m[1], m[2], []int32{1, 2}) }},
+		{"GroupMatMul, order", [][2]int{{3, 5}, {3, 8}, {15, 8}},
+			func(b kernels.Backend, m []tensor.Mat) { b.GroupMatMul(m[0], m[1], m[2], []int32{2, 1, 3}) }},
 		{"GroupMatMulGradX", [][2]int{{3, 7}, {3, 5}, {10, 8}}, func(b kernels.Backend, m []tensor.Mat) {
 			b.GroupMatMulGradX(m[0], m[1], m[2], []int32{1, 3}, false)
 		}},
-		{"GroupMatMulGradW", [][2]int{{10, 8}, {3, 5}, {2, 8}}, func(b kernels.Backend, m []tensor.Mat) { b.GroupMatMulGradW(m[0], m[1], m[2], []int32{1, 3}) }},
-		{"MatMulGradW, bias", [][2]int{{5, 8}, {2, 5}, {2, 8}, {1, 4}}, func(b kernels.Backend, m []tensor.Mat) { b.MatMulGradW(m[0], m[3], m[1], m[2]) }},
+		{"GroupMatMulGradW", [][2]int{{10, 8}, {3, 5}, {2, 8}},
+			func(b kernels.Backend, m []tensor.Mat) { b.GroupMatMulGradW(m[0], m[1], m[2], []int32{1, 3}) }},
+		{"MatMulGradW, bias", [][2]int{{5, 8}, {2, 5}, {2, 8}, {1, 4}},
+			func(b kernels.Backend, m []tensor.Mat) { b.MatMulGradW(m[0], m[3], m[1], m[2]) }},
 		{"RopeTable", [][2]int{{2, 8}}, func(b kernels.Backend, m []tensor.Mat) {
 			b.RopeTable(m[0], []int32{1, 2, 3}, kernels.Rotary{Dim: 8, InvFreq: make([]float64, 4), Scale: 1})
 		}},
 		{"RopeTable, frequencies", [][2]int{{1, 8}}, func(b kernels.Backend, m []tensor.Mat) {
 			b.RopeTable(m[0], []int32{1}, kernels.Rotary{Dim: 8, InvFreq: make([]float64, 3), Scale: 1})
 		}},
-		{"Rope", [][2]int{{2, 12}, {2, 12}, {2, 8}}, func(b kernels.Backend, m []tensor.Mat) { b.Rope(m[0], m[1], m[2], false) }},
-		{"SwiGLU", [][2]int{{2, 8}, {2, 8}, {2, 7}}, func(b kernels.Backend, m []tensor.Mat) { b.SwiGLU(m[0], m[1], m[2]) }},
-		{"SwiGLUGrad", [][2]int{{2, 8}, {2, 7}, {2, 8}, {2, 8}, {2, 8}}, func(b kernels.Backend, m []tensor.Mat) { b.SwiGLUGrad(m[0], m[1], m[2], m[3], m[4]) }},
+		{"Rope", [][2]int{{2, 12}, {2, 12}, {2, 8}},
+			func(b kernels.Backend, m []tensor.Mat) { b.Rope(m[0], m[1], m[2], false) }},
+		{"SwiGLU", [][2]int{{2, 8}, {2, 8}, {2, 7}},
+			func(b kernels.Backend, m []tensor.Mat) { b.SwiGLU(m[0], m[1], m[2]) }},
+		{"SwiGLUGrad", [][2]int{{2, 8}, {2, 7}, {2, 8}, {2, 8}, {2, 8}},
+			func(b kernels.Backend, m []tensor.Mat) { b.SwiGLUGrad(m[0], m[1], m[2], m[3], m[4]) }},
 		{"Attend, rows", [][2]int{{2, 8}, {2, 8}, {4, 8}, {4, 8}}, func(b kernels.Backend, m []tensor.Mat) {
 			b.Attend(m[0], tensor.Mat{}, m[1], m[2], m[3], attention(query(1, 2, span(0, 4))))
 		}},
@@ -138,41 +163,63 @@ func (s *suite) refusals(t *testing.T) {
 		{"AdamW", [][2]int{{2, 8}, {2, 8}, {2, 7}, {2, 8}, {2, 8}}, func(b kernels.Backend, m []tensor.Mat) {
 			b.AdamW(m[0], m[1], m[2], m[3], m[4], kernels.AdamStep{Step: 1})
 		}},
-		{"Quantize, shape", [][2]int{{2, 8}, {3, 8}}, func(b kernels.Backend, m []tensor.Mat) { b.Quantize(int8Of(b, m[0]), m[1]) }},
-		{"Quantize to another type", [][2]int{{2, 8}, {2, 8}}, func(b kernels.Backend, m []tensor.Mat) { b.Quantize(m[0], m[1]) }},
-		{"Write to int8", [][2]int{{1, 8}}, func(b kernels.Backend, m []tensor.Mat) { b.Write(int8Of(b, m[0]), make([]byte, 8)) }},
-		{"Read of int8", [][2]int{{1, 8}}, func(b kernels.Backend, m []tensor.Mat) { b.Read(make([]byte, 8), int8Of(b, m[0])) }},
+		{"Quantize, shape", [][2]int{{2, 8}, {3, 8}},
+			func(b kernels.Backend, m []tensor.Mat) { b.Quantize(int8Of(b, m[0]), m[1]) }},
+		{"Quantize to another type", [][2]int{{2, 8}, {2, 8}},
+			func(b kernels.Backend, m []tensor.Mat) { b.Quantize(m[0], m[1]) }},
+		{"Write to int8", [][2]int{{1, 8}}, func(b kernels.Backend,
+			m []tensor.Mat) {
+			b.Write(int8Of(b, m[0]), make([]byte, 8))
+		}},
+		{"Read of int8", [][2]int{{1, 8}}, func(b kernels.Backend,
+			m []tensor.Mat) {
+			b.Read(make([]byte, 8), int8Of(b, m[0]))
+		}},
 		{"Copy to int8", [][2]int{{2, 8}}, func(b kernels.Backend, m []tensor.Mat) { b.Copy(int8Of(b, m[0]), m[0]) }},
 		{"Zero of int8", [][2]int{{2, 8}}, func(b kernels.Backend, m []tensor.Mat) { b.Zero(int8Of(b, m[0])) }},
-		{"Scatter to int8", [][2]int{{2, 8}, {1, 8}}, func(b kernels.Backend, m []tensor.Mat) { b.Scatter(int8Of(b, m[0]), m[1], []int32{0}) }},
-		{"RMSNorm by int8", [][2]int{{2, 8}, {2, 8}, {1, 8}}, func(b kernels.Backend, m []tensor.Mat) { b.RMSNorm(m[0], m[1], int8Of(b, m[2]), 1e-6) }},
+		{"Scatter to int8", [][2]int{{2, 8}, {1, 8}},
+			func(b kernels.Backend, m []tensor.Mat) { b.Scatter(int8Of(b, m[0]), m[1], []int32{0}) }},
+		{"RMSNorm by int8", [][2]int{{2, 8}, {2, 8}, {1, 8}},
+			func(b kernels.Backend, m []tensor.Mat) { b.RMSNorm(m[0], m[1], int8Of(b, m[2]), 1e-6) }},
 		{"MatMul of int8 rows", [][2]int{{2, 5}, {2, 8}, {5, 8}}, func(b kernels.Backend, m []tensor.Mat) {
 			b.MatMul(m[0], int8Of(b, m[1]), m[2], tensor.Mat{}, false)
 		}},
-		{"MatMulGradX by int8", [][2]int{{2, 8}, {2, 5}, {5, 8}}, func(b kernels.Backend, m []tensor.Mat) { b.MatMulGradX(m[0], m[1], int8Of(b, m[2]), false) }},
+		{"MatMulGradX by int8", [][2]int{{2, 8}, {2, 5}, {5, 8}},
+			func(b kernels.Backend, m []tensor.Mat) { b.MatMulGradX(m[0], m[1], int8Of(b, m[2]), false) }},
 		{"MatMulGradW to int8", [][2]int{{5, 8}, {2, 5}, {2, 8}}, func(b kernels.Backend, m []tensor.Mat) {
 			b.MatMulGradW(int8Of(b, m[0]), tensor.Mat{}, m[1], m[2])
 		}},
-		{"LogProbGrad by int8", [][2]int{{1, 8}, {5, 8}, {1, 3}, {1, 8}, {5, 8}}, func(b kernels.Backend, m []tensor.Mat) {
-			b.LogProbGrad(m[0], m[1], m[2], m[3], int8Of(b, m[4]), []int32{0}, []float32{1}, []float32{1}, []float32{0})
-		}},
+		{"LogProbGrad by int8", [][2]int{{1, 8}, {5, 8}, {1, 3}, {1, 8}, {5, 8}},
+			func(b kernels.Backend, m []tensor.Mat) {
+				b.LogProbGrad(m[0], m[1], m[2], m[3], int8Of(b, m[4]), []int32{0}, []float32{1}, []float32{1},
+					[]float32{0})
+			}},
 		{"AdamW of int8", [][2]int{{2, 8}, {2, 8}, {2, 8}, {2, 8}, {2, 8}}, func(b kernels.Backend, m []tensor.Mat) {
 			b.AdamW(int8Of(b, m[0]), m[1], m[2], m[3], m[4], kernels.AdamStep{Step: 1})
 		}},
-		{"AdamW with moments of int8", [][2]int{{2, 8}, {2, 8}, {2, 8}, {2, 8}}, func(b kernels.Backend, m []tensor.Mat) {
-			b.AdamW(m[0], m[0], int8Of(b, m[1]), m[2], m[3], kernels.AdamStep{Step: 1})
-		}},
+		{"AdamW with moments of int8", [][2]int{{2, 8}, {2, 8}, {2, 8}, {2, 8}},
+			func(b kernels.Backend, m []tensor.Mat) {
+				b.AdamW(m[0], m[0], int8Of(b, m[1]), m[2], m[3], kernels.AdamStep{Step: 1})
+			}},
 		{"AdamW with moments exchanged", [][2]int{{2, 8}, {2, 8}}, func(b kernels.Backend, m []tensor.Mat) {
 			a := m[0].Arena
 			b.AdamW(m[0], m[0], a.New(tensor.V8, 2, 8), a.New(tensor.M8, 2, 8), m[1], kernels.AdamStep{Step: 1})
 		}},
-		{"Zero of moments", [][2]int{{2, 8}}, func(b kernels.Backend, m []tensor.Mat) { b.Zero(m[0].Arena.New(tensor.V8, 2, 8)) }},
-		{"Copy to moments", [][2]int{{2, 8}}, func(b kernels.Backend, m []tensor.Mat) { b.Copy(m[0].Arena.New(tensor.M8, 2, 8), m[0]) }},
-		{"Write to moments", [][2]int{{2, 8}}, func(b kernels.Backend, m []tensor.Mat) { b.Write(m[0].Arena.New(tensor.M8, 2, 8), make([]byte, 16)) }},
+		{"Zero of moments", [][2]int{{2, 8}}, func(b kernels.Backend,
+			m []tensor.Mat) {
+			b.Zero(m[0].Arena.New(tensor.V8, 2, 8))
+		}},
+		{"Copy to moments", [][2]int{{2, 8}}, func(b kernels.Backend,
+			m []tensor.Mat) {
+			b.Copy(m[0].Arena.New(tensor.M8, 2, 8), m[0])
+		}},
+		{"Write to moments", [][2]int{{2, 8}},
+			func(b kernels.Backend, m []tensor.Mat) { b.Write(m[0].Arena.New(tensor.M8, 2, 8), make([]byte, 16)) }},
 		{"MatMul by moments", [][2]int{{2, 5}, {2, 8}}, func(b kernels.Backend, m []tensor.Mat) {
 			b.MatMul(m[0], m[1], m[0].Arena.New(tensor.M8, 5, 8), tensor.Mat{}, false)
 		}},
-		{"SumSquares of int8", [][2]int{{2, 8}}, func(b kernels.Backend, m []tensor.Mat) { b.SumSquares(int8Of(b, m[0])) }},
+		{"SumSquares of int8", [][2]int{{2, 8}},
+			func(b kernels.Backend, m []tensor.Mat) { b.SumSquares(int8Of(b, m[0])) }},
 	} {
 		func() {
 			e := s.envs[len(s.envs)-1]

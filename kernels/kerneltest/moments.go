@@ -10,7 +10,8 @@ import (
 )
 
 // momentTypes are what m and v may be, beside F32.
-var momentTypes = [][2]tensor.DType{{tensor.BF16, tensor.BF16}, {tensor.M8, tensor.V8}, {tensor.F32, tensor.V8}, {tensor.M8, tensor.BF16}}
+var momentTypes = [][2]tensor.DType{{tensor.BF16, tensor.BF16}, {tensor.M8, tensor.V8}, {tensor.F32, tensor.V8},
+	{tensor.M8, tensor.BF16}}
 
 // clearMoments sets moments to 0, whatever they are.
 func clearMoments(b kernels.Backend, list ...tensor.Mat) {
@@ -22,8 +23,9 @@ func clearMoments(b kernels.Backend, list ...tensor.Mat) {
 	}
 }
 
-// moments tests AdamW with moments of fewer bits. With factors of a half and gradients of eight bits nothing is
-// rounded twice, so that the moments after three steps are the oracle's, bit for bit.
+// moments tests AdamW with moments of fewer bits. With factors of a half and gradients of eight
+// bits nothing is rounded twice, so that the moments after three steps are the oracle's, bit for
+// bit.
 func (s *suite) moments(t *testing.T, ty types) {
 	if ty.acc != tensor.F32 || ty.in != ty.out {
 		return
@@ -53,7 +55,8 @@ func (s *suite) moments(t *testing.T, ty types) {
 			if k >= 2 && rows*cols > 2*tensor.MomentRun {
 				continue // mixed types are nothing new
 			}
-			s.check(t, call{name: fmt.Sprintf("AdamW [%d, %d] with moments %v and %v", rows, cols, mt[0], mt[1]), unit: ty.unit(),
+			s.check(t, call{name: fmt.Sprintf("AdamW [%d, %d] with moments %v and %v", rows, cols, mt[0], mt[1]),
+				unit: ty.unit(),
 				operands: append([]operand{
 					out("w", ty.in, rows, cols, 64, largest), master,
 					out("m", tensor.F32, rows, cols, 0, exact), out("v", tensor.F32, rows, cols, 0, exact)}, grads...),
@@ -61,7 +64,9 @@ func (s *suite) moments(t *testing.T, ty types) {
 					m, v := o[0].Arena.New(mt[0], rows, cols), o[0].Arena.New(mt[1], rows, cols)
 					clearMoments(b, m, v)
 					for k, g := range o[4:] {
-						b.AdamW(o[0], o[1], m, v, g, kernels.AdamStep{LR: 1e-2, Beta1: 0.5, Beta2: 0.5, Eps: 1e-2, WeightDecay: 0.1, GradScale: 1, Step: 1 + k, Seed: uint64(10*i + k)})
+						b.AdamW(o[0], o[1], m, v, g,
+							kernels.AdamStep{LR: 1e-2, Beta1: 0.5, Beta2: 0.5, Eps: 1e-2, WeightDecay: 0.1,
+								GradScale: 1, Step: 1 + k, Seed: uint64(10*i + k)})
 					}
 					b.Copy(o[2], m)
 					b.Copy(o[3], v)
@@ -74,7 +79,8 @@ func (s *suite) moments(t *testing.T, ty types) {
 	}
 }
 
-// momentsSettle wants moments to reach what they average, though a step moves them by less than the type resolves.
+// momentsSettle checks that moments reach what they average, though a step moves them by less than
+// the type resolves.
 func (s *suite) momentsSettle(t *testing.T) {
 	const cols, steps = 1100, 4000
 	g := make([]float64, cols)
@@ -83,13 +89,16 @@ func (s *suite) momentsSettle(t *testing.T) {
 	}
 	for _, mt := range momentTypes[:2] {
 		c := call{operands: []operand{
-			out("m", tensor.F32, 1, cols, 0, exact), out("v", tensor.F32, 1, cols, 0, exact), in("grad", tensor.F32, 1, cols, g)},
+			out("m", tensor.F32, 1, cols, 0, exact), out("v", tensor.F32, 1, cols, 0, exact),
+			in("grad", tensor.F32, 1, cols, g)},
 			run: func(b kernels.Backend, o []tensor.Mat, _ []int) {
-				w, m, v := o[0].Arena.New(tensor.F32, 1, cols), o[0].Arena.New(mt[0], 1, cols), o[0].Arena.New(mt[1], 1, cols)
+				w, m, v := o[0].Arena.New(tensor.F32, 1, cols), o[0].Arena.New(mt[0], 1, cols),
+					o[0].Arena.New(mt[1], 1, cols)
 				b.Zero(w)
 				clearMoments(b, m, v)
 				for k := range steps {
-					b.AdamW(w, w, m, v, o[2], kernels.AdamStep{Beta1: 0.99, Beta2: 0.999, Eps: 1e-8, GradScale: 1, Step: 1 + k, Seed: uint64(7 * k)})
+					b.AdamW(w, w, m, v, o[2], kernels.AdamStep{Beta1: 0.99, Beta2: 0.999, Eps: 1e-8, GradScale: 1,
+						Step: 1 + k, Seed: uint64(7 * k)})
 				}
 				b.Copy(o[0], m)
 				b.Copy(o[1], v)
@@ -116,16 +125,19 @@ func (s *suite) momentsSettle(t *testing.T) {
 	}
 }
 
-// momentsOfNaN: codes of a run with a NaN, or with what is too large, read as NaN, and others as they are.
+// momentsOfNaN checks that codes of a run with a NaN, or with what is too large, read as NaN, and
+// others as they are.
 func (s *suite) momentsOfNaN(t *testing.T) {
 	const cols, bad = tensor.MomentRun + 40, 5
 	for _, x := range []float64{math.NaN(), math.Inf(1), math.Inf(-1), math.MaxFloat32} {
 		g := normal(random(43), 2*cols, 1)
 		g[cols+bad] = x
 		c := call{operands: []operand{
-			out("m", tensor.F32, 2, cols, 0, exact), out("v", tensor.F32, 2, cols, 0, exact), in("grad", tensor.F32, 2, cols, g)},
+			out("m", tensor.F32, 2, cols, 0, exact), out("v", tensor.F32, 2, cols, 0, exact),
+			in("grad", tensor.F32, 2, cols, g)},
 			run: func(b kernels.Backend, o []tensor.Mat, _ []int) {
-				w, m, v := o[0].Arena.New(tensor.F32, 2, cols), o[0].Arena.New(tensor.M8, 2, cols), o[0].Arena.New(tensor.V8, 2, cols)
+				w, m, v := o[0].Arena.New(tensor.F32, 2, cols), o[0].Arena.New(tensor.M8, 2, cols),
+					o[0].Arena.New(tensor.V8, 2, cols)
 				b.Zero(w)
 				clearMoments(b, m, v)
 				b.AdamW(w, w, m, v, o[2], kernels.AdamStep{Beta1: 0, Beta2: 0, Eps: 1e-8, GradScale: 1, Step: 1})

@@ -18,7 +18,8 @@ func (s *suite) adamW(t *testing.T, ty types) {
 		}
 		n := rows * cols
 		r := random(8, rows, cols)
-		step := kernels.AdamStep{LR: 1e-2, Beta1: 0.9, Beta2: 0.95, Eps: 1e-8, WeightDecay: 0.1, GradScale: 0.37, Step: 1 + 3*i}
+		step := kernels.AdamStep{LR: 1e-2, Beta1: 0.9, Beta2: 0.95, Eps: 1e-8, WeightDecay: 0.1, GradScale: 0.37,
+			Step: 1 + 3*i}
 		squares := normal(r, n, 1)
 		for i, v := range squares {
 			squares[i] = v * v
@@ -69,7 +70,7 @@ func (s *suite) adamFormula(t *testing.T, c call, a kernels.AdamStep) {
 	}
 }
 
-// sumSquares wants float64 accuracy and one order of additions.
+// sumSquares checks for float64 accuracy and one order of additions.
 func (s *suite) sumSquares(t *testing.T, ty types, rows, cols int) {
 	r := random(9, rows, cols)
 	data := roundAll(ty.out, normal(r, rows*cols, 3))
@@ -87,7 +88,8 @@ func (s *suite) sumSquares(t *testing.T, ty types, rows, cols int) {
 				first = got
 			}
 			if math.Abs(got-want) > 1e-13*want || got != first {
-				t.Errorf("SumSquares [%d, %d] with %s, layout %v: %v, before %v; the sum is %v", rows, cols, e.name, l, got, first, want)
+				t.Errorf("SumSquares [%d, %d] with %s, layout %v: %v, before %v; the sum is %v", rows, cols, e.name, l,
+					got, first, want)
 			}
 		}
 	}

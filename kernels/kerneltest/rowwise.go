@@ -11,7 +11,8 @@ import (
 
 // rmsNorm tests RMSNorm and RMSNormGrad.
 func (s *suite) rmsNorm(t *testing.T, ty types) {
-	for _, shape := range [][2]int{{0, 16}, {1, 1}, {1, 8}, {2, 15}, {5, 64}, {17, 130}, {33, 257}, {4, 2304}, {310, 257}} {
+	for _, shape := range [][2]int{{0, 16}, {1, 1}, {1, 8}, {2, 15}, {5, 64}, {17, 130}, {33, 257}, {4, 2304},
+		{310, 257}} {
 		rows, cols := shape[0], shape[1]
 		if s.quick && rows*cols > manyElements {
 			continue
@@ -90,7 +91,8 @@ func (s *suite) rope(t *testing.T, ty types) {
 						in("x", ty.in, rows, heads*dim, x).perRow(),
 						in("cs", ty.acc, rows, dim, cs).perRow()},
 					run: func(b kernels.Backend, m []tensor.Mat, _ []int) { b.Rope(m[0], m[1], m[2], inverse) }})
-				s.check(t, call{name: fmt.Sprintf("Rope in place%s inverse %v", id, inverse), rows: rows, unit: ty.unit(),
+				s.check(t, call{name: fmt.Sprintf("Rope in place%s inverse %v", id, inverse), rows: rows,
+					unit: ty.unit(),
 					operands: []operand{
 						out("y", ty.in, rows, heads*dim, 4, largest).from(x).perRow(),
 						in("cs", ty.acc, rows, dim, cs).perRow()},

@@ -43,8 +43,8 @@ func (e *env) draw(t tensor.DType, vocab int, logits []float64, how []kernels.Sa
 	return ids, logp
 }
 
-// sampleScores samples from the logits that MatMul makes and scores the same ids with LogProb:
-// the log-probabilities must be the same bits.
+// sampleScores samples from the logits that MatMul makes and scores the same ids with LogProb: the
+// log-probabilities must be the same bits.
 func (s *suite) sampleScores(t *testing.T, ty types) {
 	for _, shape := range headShapes[1:] {
 		h := newHeadCase(shape[0], shape[1], shape[2])
@@ -52,7 +52,8 @@ func (s *suite) sampleScores(t *testing.T, ty types) {
 		how := make([]kernels.Sampling, h.rows)
 		for i := range how {
 			temp := []float32{1, 0.7, 1.3, 0}[i%4]
-			how[i] = kernels.Sampling{Temperature: temp, TopP: []float32{1, 0.8}[i%2], TopK: []int{0, 50, 3}[i%3], U: r.Float64()}
+			how[i] = kernels.Sampling{Temperature: temp, TopP: []float32{1, 0.8}[i%2], TopK: []int{0, 50, 3}[i%3],
+				U: r.Float64()}
 			h.invTemp[i] = 1
 			if temp > 0 {
 				h.invTemp[i] = 1 / temp
@@ -74,7 +75,8 @@ func (s *suite) sampleScores(t *testing.T, ty types) {
 				last := h.rows - 1
 				e.b.Sample(alone, aloneLogp, logits.Slice(last, h.rows), how[last:])
 				if alone[0] != ids[last] || aloneLogp[0] != logp[last] {
-					t.Errorf("Sample %v: the last row alone is %d (%v), among all %d (%v)", shape, alone[0], aloneLogp[0], ids[last], logp[last])
+					t.Errorf("Sample %v: the last row alone is %d (%v), among all %d (%v)", shape, alone[0],
+						aloneLogp[0], ids[last], logp[last])
 				}
 			}
 			for row, id := range ids {
@@ -86,7 +88,8 @@ func (s *suite) sampleScores(t *testing.T, ty types) {
 			bits, _ := e.fetch(stats, true)
 			for row := range ids {
 				if score := float32(values(ty.acc, bits)[3*row]); score != logp[row] {
-					t.Errorf("Sample %v, %v, %s, row %d: log-probability %v, LogProb says %v", shape, how[row], e.name, row, logp[row], score)
+					t.Errorf("Sample %v, %v, %s, row %d: log-probability %v, LogProb says %v", shape, how[row], e.name,
+						row, logp[row], score)
 				}
 			}
 			e.release(mark, params)
@@ -99,10 +102,12 @@ func (s *suite) sampleScores(t *testing.T, ty types) {
 	}
 }
 
-// greedy wants the lowest of the most likely ids, and its log-probability at temperature 1.
+// greedy checks that temperature 0 takes the lowest of the most likely ids, and records its
+// log-probability at temperature 1.
 func (s *suite) greedy(t *testing.T, ty types) {
 	for _, vocab := range []int{1, 2, 16, 100, 2*kernels.VocabTile + 5} {
-		for _, best := range [][]int{{0}, {vocab - 1}, {vocab / 2, vocab - 1}, upTo(vocab), {min(17, vocab-1), vocab / 3}} {
+		for _, best := range [][]int{{0}, {vocab - 1}, {vocab / 2, vocab - 1}, upTo(vocab),
+			{min(17, vocab-1), vocab / 3}} {
 			logits := roundAll(ty.acc, normal(random(18, vocab), vocab, 1))
 			for _, id := range best {
 				logits[id] = 6
@@ -114,14 +119,15 @@ func (s *suite) greedy(t *testing.T, ty types) {
 			want := 6 - math.Log(lse)
 			id, logp := s.envs[0].draw(ty.acc, vocab, logits, []kernels.Sampling{{U: 0.999, TopP: 0.5, TopK: 3}})
 			if int(id[0]) != slices.Min(best) || math.Abs(float64(logp[0])-want) > 1e-5 {
-				t.Errorf("greedy choice among %d is %d (%v), not %d (%v)", vocab, id[0], logp[0], slices.Min(best), want)
+				t.Errorf("greedy choice among %d is %d (%v), not %d (%v)", vocab, id[0], logp[0], slices.Min(best),
+					want)
 			}
 		}
 	}
 }
 
-// frequencies draws with evenly spaced U. Whatever the order in which a backend cumulates,
-// each id then owns one stretch of U, of the length of its probability.
+// frequencies draws with evenly spaced U. Whatever the order in which a backend cumulates, each id
+// then owns one stretch of U, of the length of its probability.
 func (s *suite) frequencies(t *testing.T, ty types, vocab int, how kernels.Sampling) {
 	const draws, batch = 1000, 250
 	logits := roundAll(ty.acc, normal(random(19, vocab), vocab, 2))
@@ -153,7 +159,8 @@ func (s *suite) frequencies(t *testing.T, ty types, vocab int, how kernels.Sampl
 	}
 	for id, p := range want {
 		if p == 0 && count[id] > 0 || math.Abs(float64(count[id])-p*draws) > 1.2 {
-			t.Errorf("Sample from %d with %+v: id %d of probability %.5f drawn %d times of %d", vocab, how, id, p, count[id], draws)
+			t.Errorf("Sample from %d with %+v: id %d of probability %.5f drawn %d times of %d", vocab, how, id, p,
+				count[id], draws)
 		}
 	}
 	for _, u := range []float64{0, math.Nextafter(1, 0)} {
@@ -164,7 +171,7 @@ func (s *suite) frequencies(t *testing.T, ty types, vocab int, how kernels.Sampl
 	}
 }
 
-// cut is the distribution that Sample draws from: of the ids in order of their probability, of
+// cut returns the distribution that Sample draws from: of the ids in order of their probability, of
 // equals the lower first, the first TopK, and of those the fewest whose share of what TopK left
 // reaches TopP, at least one.
 func cut(logits []float64, how kernels.Sampling) []float64 {

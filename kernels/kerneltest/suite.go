@@ -18,19 +18,20 @@ import (
 	"spell/tensor"
 )
 
-// Options says what the backend under test computes with.
+// Options say what the backend under test computes with.
 type Options struct {
-	// Types are the operand types to test; F32 and BF16 where none are given. An F64 backend
-	// is held to float64 accuracy.
+	// Types are the operand types to test; F32 and BF16 if none are given. An F64 backend is held
+	// to float64 accuracy.
 	Types []tensor.DType
-	// Workers are the numbers of workers among which no bit may change; 1, 2, 3 and 8 where
-	// none are given.
+	// Workers are the numbers of workers among which no bit may change; 1, 2, 3 and 8 if none are
+	// given.
 	Workers []int
 	// Quick takes the cases that -short takes, for backends that are slow by design.
 	Quick bool
 }
 
-// arenaSize holds, in each of two arenas, every matrix of the largest case, margins and strides included.
+// arenaSize holds, in each of two arenas, every matrix of the largest case, margins and strides
+// included.
 const arenaSize = 32 << 20
 
 // manyElements is more than a backend may leave to one worker; cases beyond it are for the
@@ -46,11 +47,11 @@ type types struct {
 
 func (t types) String() string { return fmt.Sprintf("%v-%v", t.in, t.out) }
 
-// unit is the rounding unit of the arithmetic inside operations.
+// unit returns the rounding unit of the arithmetic inside operations.
 func (t types) unit() float64 { return unitOf(t.acc) }
 
-// product is the relative error of a product inside an operation, one operand of which is
-// rounded to the type of the other: so many units.
+// product returns the relative error, in rounding units, of a product inside an operation, one
+// operand of which is rounded to the type of the other: units, if that is no rounding.
 func (t types) product(units float64) float64 {
 	if t.in == tensor.BF16 {
 		return unitOf(tensor.BF16) / t.unit()
@@ -125,7 +126,7 @@ func Run(t *testing.T, open func(workers int) (kernels.Backend, error), opts Opt
 	t.Run("Refusals", s.refusals)
 }
 
-// random is the seeded source of a case.
+// random returns the seeded source of a case.
 func random(seed ...int) *rand.Rand {
 	h := uint64(14695981039346656037)
 	for _, v := range seed {
@@ -134,7 +135,7 @@ func random(seed ...int) *rand.Rand {
 	return rand.New(rand.NewPCG(h, 0x9e3779b97f4a7c15))
 }
 
-// normal is n draws from N(0, scale²).
+// normal returns n draws from N(0, scale²).
 func normal(r *rand.Rand, n int, scale float64) []float64 {
 	v := make([]float64, n)
 	for i := range v {

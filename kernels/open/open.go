@@ -9,10 +9,10 @@ import (
 	"spell/kernels/cpu"
 )
 
-// Options are what a user may say about the backend.
+// Options hold what a user may say about the backend.
 type Options struct {
 	Name    string // "auto", "cpu" or "cuda"; empty is auto
-	Workers int    // CPU worker goroutines; 0: one a processor
+	Workers int    // CPU worker threads; 0: one per processor
 }
 
 // maxWorkers is more than any machine has processors; every worker holds a thread.

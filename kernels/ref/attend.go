@@ -7,7 +7,7 @@ import (
 	"spell/tensor"
 )
 
-// Attend is softmax attention over key spans.
+// Attend computes softmax attention over key spans.
 func (*Backend[T]) Attend(o, lse, q, k, v tensor.Mat, a *kernels.Attention) {
 	kernels.CheckAttention("Attend", q, k, v, a)
 	kernels.CheckShape("Attend", "o", o, q.Rows, q.Cols)
@@ -38,7 +38,7 @@ func (*Backend[T]) Attend(o, lse, q, k, v tensor.Mat, a *kernels.Attention) {
 	}
 }
 
-// AttendGrad is its gradient.
+// AttendGrad computes the gradient of Attend.
 func (*Backend[T]) AttendGrad(dq, dk, dv, do, o, lse, q, k, v tensor.Mat, a *kernels.Attention) {
 	kernels.CheckAttention("AttendGrad", q, k, v, a)
 	for _, m := range []tensor.Mat{dq, do, o} {
@@ -97,6 +97,7 @@ func keyRows(q kernels.Query) []int {
 	return rows
 }
 
+// A scorer computes the scores of one query row and head after the other.
 type scorer[T tensor.Float] struct {
 	q, k mat[T]
 	a    *kernels.Attention
@@ -107,8 +108,8 @@ func newScorer[T tensor.Float](q, k tensor.Mat, a *kernels.Attention) *scorer[T]
 	return &scorer[T]{q: open[T](q), k: open[T](k), a: a, z: make([]T, k.Rows)}
 }
 
-// scores are the scaled products of query row and head with the keys, their maximum, and
-// the sum of exp(z - maximum).
+// scores returns the scaled products of query row and head with the keys, their maximum, and the
+// sum of exp(z - maximum). z is valid until the next call.
 func (s *scorer[T]) scores(row, h int, keys []int) (z []T, top, sum T) {
 	for len(s.z) < len(keys) {
 		s.z = append(s.z, 0)

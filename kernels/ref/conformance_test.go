@@ -15,7 +15,8 @@ func TestConformance(t *testing.T) {
 		if testing.Short() {
 			t.Skip("the same loops run in float64")
 		}
-		kerneltest.Run(t, func(int) (kernels.Backend, error) { return ref.New[float32](), nil }, kerneltest.Options{Workers: []int{1}, Quick: true})
+		kerneltest.Run(t, func(int) (kernels.Backend, error) { return ref.New[float32](), nil },
+			kerneltest.Options{Workers: []int{1}, Quick: true})
 	})
 	t.Run("float64", func(t *testing.T) {
 		kerneltest.Run(t, func(int) (kernels.Backend, error) { return ref.New[float64](), nil },
@@ -23,5 +24,5 @@ func TestConformance(t *testing.T) {
 	})
 }
 
-// TestGradients differentiates the oracle.
+// TestGradients checks the oracle's gradients against difference quotients.
 func TestGradients(t *testing.T) { kerneltest.Gradients(t, ref.New[float64]()) }

@@ -14,7 +14,7 @@ func groups(ends []int32, f func(e, from, to int)) {
 	}
 }
 
-// GroupMatMul is x·wᵀ, group by group.
+// GroupMatMul computes x·wᵀ, group by group.
 func (b *Backend[T]) GroupMatMul(y, x, w tensor.Mat, ends []int32) {
 	kernels.CheckShape("GroupMatMul", "y", y, x.Rows, y.Cols)
 	kernels.CheckGroups("GroupMatMul", ends, x.Rows, w, y.Cols)
@@ -23,7 +23,7 @@ func (b *Backend[T]) GroupMatMul(y, x, w tensor.Mat, ends []int32) {
 	})
 }
 
-// GroupMatMulGradX is dy·w, group by group.
+// GroupMatMulGradX computes dy·w, group by group.
 func (b *Backend[T]) GroupMatMulGradX(dx, dy, w tensor.Mat, ends []int32, acc bool) {
 	kernels.CheckShape("GroupMatMulGradX", "dx", dx, dy.Rows, w.Cols)
 	kernels.CheckGroups("GroupMatMulGradX", ends, dy.Rows, w, dy.Cols)
@@ -32,7 +32,7 @@ func (b *Backend[T]) GroupMatMulGradX(dx, dy, w tensor.Mat, ends []int32, acc bo
 	})
 }
 
-// GroupMatMulGradW is dyᵀ·x, group by group, added.
+// GroupMatMulGradW adds dyᵀ·x, group by group.
 func (b *Backend[T]) GroupMatMulGradW(dw, dy, x tensor.Mat, ends []int32) {
 	kernels.CheckShape("GroupMatMulGradW", "x", x, dy.Rows, dw.Cols)
 	kernels.CheckGroups("GroupMatMulGradW", ends, dy.Rows, dw, dy.Cols)

@@ -8,7 +8,7 @@ import (
 	"spell/tensor"
 )
 
-// LogProb scores one target a row.
+// LogProb scores one target per row.
 func (*Backend[T]) LogProb(stats, x, w tensor.Mat, targets []int32, invTemp []float32) {
 	checkHead("LogProb", stats, x, w, targets, invTemp)
 	S, X, W := open[T](stats), open[T](x), weights[T](w)
@@ -27,12 +27,14 @@ func (*Backend[T]) LogProb(stats, x, w tensor.Mat, targets []int32, invTemp []fl
 	}
 }
 
-// LogProbGrad is its gradient.
-func (*Backend[T]) LogProbGrad(dx, dw, stats, x, w tensor.Mat, targets []int32, invTemp, coefLogp, coefEntropy []float32) {
+// LogProbGrad computes the gradient of LogProb.
+func (*Backend[T]) LogProbGrad(dx, dw, stats, x, w tensor.Mat, targets []int32,
+	invTemp, coefLogp, coefEntropy []float32) {
 	checkHead("LogProbGrad", stats, x, w, targets, invTemp)
 	kernels.CheckShape("LogProbGrad", "dx", dx, x.Rows, x.Cols)
 	kernels.CheckShape("LogProbGrad", "dw", dw, w.Rows, w.Cols)
-	kernels.Check("LogProbGrad", len(coefLogp) == x.Rows && len(coefEntropy) == x.Rows, "%d and %d coefficients for %d rows", len(coefLogp), len(coefEntropy), x.Rows)
+	kernels.Check("LogProbGrad", len(coefLogp) == x.Rows && len(coefEntropy) == x.Rows,
+		"%d and %d coefficients for %d rows", len(coefLogp), len(coefEntropy), x.Rows)
 	DX, DW, S, X, W := open[T](dx), open[T](dw), open[T](stats), open[T](x), open[T](w)
 	sum := make([]T, x.Cols)
 	for i := range X.Rows {
@@ -60,7 +62,7 @@ func (*Backend[T]) LogProbGrad(dx, dw, stats, x, w tensor.Mat, targets []int32, 
 	}
 }
 
-// Sample draws one id a row.
+// Sample draws one id per row.
 func (*Backend[T]) Sample(ids []int32, logp []float32, logits tensor.Mat, how []kernels.Sampling) {
 	kernels.Check("Sample", len(ids) == logits.Rows && len(logp) == logits.Rows && len(how) == logits.Rows,
 		"%d ids, %d logps, %d settings for %v", len(ids), len(logp), len(how), logits)
@@ -80,8 +82,8 @@ func (*Backend[T]) Sample(ids []int32, logp []float32, logits tensor.Mat, how []
 	}
 }
 
-// choose takes the ids from the most likely down (of equals the lower first), as many as TopK
-// and TopP leave, and walks their cumulated probability to U.
+// choose takes the ids from the most likely down (of equals the lower first), as many as TopK and
+// TopP leave, and walks their cumulated probability to U.
 func choose[T tensor.Float](z []T, lse T, s kernels.Sampling) int {
 	order := make([]int, len(z))
 	for j := range order {
@@ -126,10 +128,12 @@ func choose[T tensor.Float](z []T, lse T, s kernels.Sampling) int {
 func checkHead(op string, stats, x, w tensor.Mat, targets []int32, invTemp []float32) {
 	kernels.CheckShape(op, "stats", stats, x.Rows, 3)
 	kernels.Check(op, x.Cols == w.Cols, "x is %v, w is %v", x, w)
-	kernels.Check(op, len(targets) == x.Rows && len(invTemp) == x.Rows, "%d targets and %d temperatures for %d rows", len(targets), len(invTemp), x.Rows)
+	kernels.Check(op, len(targets) == x.Rows && len(invTemp) == x.Rows, "%d targets and %d temperatures for %d rows",
+		len(targets), len(invTemp), x.Rows)
 	kernels.CheckRows(op, targets, w.Rows)
 }
 
+// logits returns row i of x·wᵀ times invTemp.
 func logits[T tensor.Float](x, w *mat[T], i int, invTemp T) []T {
 	z := make([]T, w.Rows)
 	for j := range z {
@@ -142,6 +146,7 @@ func logits[T tensor.Float](x, w *mat[T], i int, invTemp T) []T {
 	return z
 }
 
+// logSumExp returns log Σ exp(z).
 func logSumExp[T tensor.Float](z []T) T {
 	top := T(math.Inf(-1))
 	for _, v := range z {

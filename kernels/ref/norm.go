@@ -18,7 +18,7 @@ func (*Backend[T]) RMSNorm(y, x, w tensor.Mat, eps float64) {
 	}
 }
 
-// RMSNormGrad is its gradient, added to dx and dw.
+// RMSNormGrad adds the gradients of RMSNorm to dx and dw.
 func (*Backend[T]) RMSNormGrad(dx, dw, dy, x, w tensor.Mat, eps float64) {
 	kernels.CheckShape("RMSNormGrad", "dx", dx, x.Rows, x.Cols)
 	kernels.CheckShape("RMSNormGrad", "dy", dy, x.Rows, x.Cols)
@@ -40,7 +40,7 @@ func (*Backend[T]) RMSNormGrad(dx, dw, dy, x, w tensor.Mat, eps float64) {
 	}
 }
 
-// rstd is 1/sqrt(mean(x[i]²)+eps).
+// rstd returns 1/sqrt(mean(x[i]²)+eps).
 func rstd[T tensor.Float](x *mat[T], i int, eps float64) T {
 	var s T
 	for j := range x.Cols {

@@ -8,7 +8,7 @@ import (
 	"spell/tensor"
 )
 
-// SumSquares is Σ m².
+// SumSquares returns Σ m².
 func (*Backend[T]) SumSquares(m tensor.Mat) float64 {
 	M := open[T](m)
 	var s float64
@@ -21,7 +21,7 @@ func (*Backend[T]) SumSquares(m tensor.Mat) float64 {
 	return s
 }
 
-// AdamW is one optimizer step.
+// AdamW takes one optimizer step.
 func (*Backend[T]) AdamW(w, master, m, v, grad tensor.Mat, s kernels.AdamStep) {
 	for _, o := range []tensor.Mat{master, m, v, grad} {
 		kernels.CheckShape("AdamW", "operand", o, w.Rows, w.Cols)
@@ -48,7 +48,7 @@ func (*Backend[T]) AdamW(w, master, m, v, grad tensor.Mat, s kernels.AdamStep) {
 	master.Arena.Touch()
 }
 
-// moments is open for what may be BF16 or of the type coded, too.
+// moments opens an operand that may be of the type coded, too.
 func moments[T tensor.Float](m tensor.Mat, coded tensor.DType) mat[T] {
 	if m.Type != coded {
 		return open[T](m)
@@ -56,7 +56,8 @@ func moments[T tensor.Float](m tensor.Mat, coded tensor.DType) mat[T] {
 	return mat[T]{Mat: m, words: tensor.Elems[uint32](m.Words())}
 }
 
-// code is where the code of element (i, j) lies, its word and the first bit in it, and the base of its run.
+// code returns where the code of element (i, j) lies: its word, its byte q there and its place k
+// among the words of the run, and the base of the run.
 func (m *mat[T]) code(i, j int) (word *uint32, q, k int, base *uint32) {
 	row := m.words[i*m.Stride/4:][:m.Stride/4]
 	codes, _ := tensor.MomentWords(m.Cols)
@@ -67,7 +68,7 @@ func (m *mat[T]) code(i, j int) (word *uint32, q, k int, base *uint32) {
 	return &row[from/4+k], q, k, &row[codes+run]
 }
 
-// moment is element (i, j) of an M8 or V8 matrix.
+// moment returns element (i, j) of an M8 or V8 matrix.
 func (m *mat[T]) moment(i, j int) T {
 	word, q, _, base := m.code(i, j)
 	b := float64(math.Float32frombits(*base))
@@ -82,7 +83,7 @@ func (m *mat[T]) moment(i, j int) T {
 	return T(v)
 }
 
-// step is 2^(c/8) * (1 + c%8/8): what a code multiplies a base by.
+// step returns 2^(c/8) * (1 + c%8/8): what a code multiplies a base by.
 func step(c int) float64 { return math.Ldexp(1+float64(c%8)/8, c/8) }
 
 // save writes row i, rounded.
@@ -105,7 +106,8 @@ func (m *mat[T]) save(i int, row []float64, seed uint64) {
 	}
 }
 
-// encode writes the run that begins at column j0 of row i: the least code or the next, as the noise says.
+// encode writes the run that begins at column j0 of row i: the least code or the next, as the noise
+// says.
 func (m *mat[T]) encode(i, j0 int, run []float64, words []uint32, flip uint32) {
 	var top float32
 	for _, v := range run {

@@ -1,9 +1,9 @@
 // Package ref is the oracle: every operation of kernels.Backend as the plain loops of its doc
-// comment, computed in T. With T = float64 and matrices of type F64 it is what everything else
-// is checked against, and what gradients are differentiated in; with F32 or BF16 matrices it
-// computes in T and rounds where the matrices say.
+// comment, computed in T. With T = float64 and matrices of type F64 it is what everything else is
+// checked against, and what gradients are differentiated in. With F32 or BF16 matrices it computes
+// in T and rounds to the types of the matrices.
 //
-// Nothing here is clever. Where a loop could be shared or blocked it is not.
+// Nothing here is clever. If a loop could be shared or blocked it is not.
 package ref
 
 import (
@@ -16,7 +16,7 @@ import (
 // Backend computes in T.
 type Backend[T tensor.Float] struct{}
 
-// New is the oracle computing in T.
+// New returns the oracle computing in T.
 func New[T tensor.Float]() *Backend[T] { return &Backend[T]{} }
 
 var (
@@ -24,7 +24,7 @@ var (
 	_ kernels.Backend = New[float64]()
 )
 
-// Name is "ref".
+// Name returns "ref".
 func (*Backend[T]) Name() string { return "ref" }
 
 // Alloc maps host memory.
@@ -35,7 +35,7 @@ func (*Backend[T]) Alloc(name string, bytes int) (*tensor.Arena, error) {
 // Close does nothing.
 func (*Backend[T]) Close() error { return nil }
 
-// mat reads and writes single elements of a Mat as T.
+// A mat reads and writes single elements of a Mat as T.
 type mat[T tensor.Float] struct {
 	tensor.Mat
 	f32 []float32
@@ -47,7 +47,7 @@ type mat[T tensor.Float] struct {
 	words []uint32 // of M8 and V8: tensor.MomentRun
 }
 
-// readable is open for an operand of any type.
+// readable opens an operand of any type.
 func readable[T tensor.Float](m tensor.Mat) mat[T] {
 	if m.Type == tensor.M8 || m.Type == tensor.V8 {
 		return moments[T](m, m.Type)
@@ -55,7 +55,7 @@ func readable[T tensor.Float](m tensor.Mat) mat[T] {
 	return weights[T](m)
 }
 
-// weights is open for an operand that may be I8.
+// weights opens an operand that may be I8.
 func weights[T tensor.Float](m tensor.Mat) mat[T] {
 	if m.IsZero() || m.Type != tensor.I8 {
 		return open[T](m)
@@ -65,7 +65,7 @@ func weights[T tensor.Float](m tensor.Mat) mat[T] {
 	return o
 }
 
-// open gives access to the elements of a matrix, which must have a type that can be written, too.
+// open gives access to the elements of a matrix, whose type must be one that can be written, too.
 func open[T tensor.Float](m tensor.Mat) mat[T] {
 	o := mat[T]{Mat: m}
 	if m.IsZero() {
@@ -180,7 +180,7 @@ func (*Backend[T]) Quantize(q, w tensor.Mat) {
 	q.Arena.Touch()
 }
 
-// Gather chooses rows.
+// Gather copies rows rows[i] of table to y.
 func (*Backend[T]) Gather(y, table tensor.Mat, rows []int32) {
 	kernels.CheckShape("Gather", "y", y, len(rows), table.Cols)
 	kernels.CheckRows("Gather", rows, table.Rows)
@@ -192,7 +192,7 @@ func (*Backend[T]) Gather(y, table tensor.Mat, rows []int32) {
 	}
 }
 
-// Scatter writes rows.
+// Scatter copies the rows of y to rows rows[i] of table.
 func (*Backend[T]) Scatter(table, y tensor.Mat, rows []int32) {
 	kernels.CheckShape("Scatter", "y", y, len(rows), table.Cols)
 	kernels.CheckRows("Scatter", rows, table.Rows)
@@ -204,7 +204,7 @@ func (*Backend[T]) Scatter(table, y tensor.Mat, rows []int32) {
 	}
 }
 
-// ScatterAdd adds rows back.
+// ScatterAdd adds the rows of dy to rows rows[i] of dtable.
 func (*Backend[T]) ScatterAdd(dtable, dy tensor.Mat, rows []int32) {
 	kernels.CheckShape("ScatterAdd", "dy", dy, len(rows), dtable.Cols)
 	kernels.CheckRows("ScatterAdd", rows, dtable.Rows)
@@ -216,7 +216,7 @@ func (*Backend[T]) ScatterAdd(dtable, dy tensor.Mat, rows []int32) {
 	}
 }
 
-// MatMul is x·wᵀ.
+// MatMul computes x·wᵀ.
 func (*Backend[T]) MatMul(y, x, w, bias tensor.Mat, acc bool) {
 	kernels.CheckShape("MatMul", "y", y, x.Rows, w.Rows)
 	kernels.Check("MatMul", x.Cols == w.Cols, "x is %v, w is %v", x, w)
@@ -238,7 +238,7 @@ func (*Backend[T]) MatMul(y, x, w, bias tensor.Mat, acc bool) {
 	}
 }
 
-// MatMulGradX is dy·w.
+// MatMulGradX computes dy·w.
 func (*Backend[T]) MatMulGradX(dx, dy, w tensor.Mat, acc bool) {
 	kernels.CheckShape("MatMulGradX", "dx", dx, dy.Rows, w.Cols)
 	kernels.Check("MatMulGradX", dy.Cols == w.Rows, "dy is %v, w is %v", dy, w)
@@ -257,7 +257,7 @@ func (*Backend[T]) MatMulGradX(dx, dy, w tensor.Mat, acc bool) {
 	}
 }
 
-// MatMulGradW is dyᵀ·x, added.
+// MatMulGradW adds dyᵀ·x.
 func (*Backend[T]) MatMulGradW(dw, db, dy, x tensor.Mat) {
 	kernels.CheckShape("MatMulGradW", "dw", dw, dy.Cols, x.Cols)
 	kernels.Check("MatMulGradW", dy.Rows == x.Rows, "dy is %v, x is %v", dy, x)
@@ -315,7 +315,7 @@ func (*Backend[T]) Rope(y, x, cs tensor.Mat, inverse bool) {
 	}
 }
 
-// SwiGLU is silu(gate)·up.
+// SwiGLU computes silu(gate)·up.
 func (*Backend[T]) SwiGLU(y, gate, up tensor.Mat) {
 	kernels.CheckShape("SwiGLU", "y", y, gate.Rows, gate.Cols)
 	kernels.CheckShape("SwiGLU", "up", up, gate.Rows, gate.Cols)
@@ -328,7 +328,7 @@ func (*Backend[T]) SwiGLU(y, gate, up tensor.Mat) {
 	}
 }
 
-// SwiGLUGrad is its gradient.
+// SwiGLUGrad computes the gradient of SwiGLU.
 func (*Backend[T]) SwiGLUGrad(dgate, dup, dy, gate, up tensor.Mat) {
 	kernels.CheckShape("SwiGLUGrad", "dgate", dgate, gate.Rows, gate.Cols)
 	kernels.CheckShape("SwiGLUGrad", "dup", dup, gate.Rows, gate.Cols)

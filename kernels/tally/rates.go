@@ -8,17 +8,17 @@ import (
 	"spell/tensor"
 )
 
-// Rates are what a machine reaches: by kind 10⁹ floating-point operations a second, and of memory 10⁹ bytes a
-// second, read and changed in place. 0 is unknown and bounds nothing.
+// Rates are what a machine reaches. A rate of 0 is unknown and bounds nothing.
 type Rates struct {
-	Peak   float64 // multiply-adds on registers, the ceiling of the others; 0 where not measured
-	Flops  [Kinds]float64
-	Read   float64
-	Update float64
+	Peak   float64        // multiply-adds on registers, the ceiling of the other rates, in GFLOP/s
+	Flops  [Kinds]float64 // by kind, in GFLOP/s
+	Read   float64        // memory, in 10⁹ bytes per second
+	Update float64        // memory changed in place, likewise; each byte counts twice
 }
 
-// seconds is the time to compute and the time to move: of operations on few rows, which wait for both, neither hides
-// the other, and of others one is small.
+// seconds returns the time to compute flops operations plus the time to move moved bytes.
+// Operations on few rows wait for both, since neither hides the other; for all others one of the
+// two is small.
 func (r *Rates) seconds(k Kind, flops, moved float64) float64 {
 	t := 0.0
 	if r.Flops[k] > 0 {
@@ -34,15 +34,16 @@ func (r *Rates) seconds(k Kind, flops, moved float64) float64 {
 	return t
 }
 
-// A Shape is the products and the attention by which rates are measured.
+// A Shape gives the products and the attention by which rates are measured: x [Rows, In], w [Out,
+// In], and attention of Rows queries over as many keys.
 type Shape struct {
 	Rows, In, Out       int
 	Weight, Act, Acc    tensor.DType
 	Heads, KVHeads, Dim int
 }
 
-// Measure runs each kind of work on b for a tenth of a second and reads memory: a second in all. workers is
-// the number of threads that b has.
+// Measure runs each kind of work on b for a tenth of a second and reads memory: a second in all.
+// workers is the number of threads of b. It returns an error if b has no memory for the operands.
 func Measure(b kernels.Backend, s Shape, workers int) (Rates, error) {
 	var r Rates
 	if m, ok := b.(kernels.Meter); ok {
@@ -60,9 +61,11 @@ func Measure(b kernels.Backend, s Shape, workers int) (Rates, error) {
 	kv, keys := s.KVHeads*s.Dim, s.Rows
 	var x, dx, y, dy, dw, q, k, v, o, lse, dq, dk, dv, do tensor.Mat
 	lay := func(a *tensor.Arena) {
-		x, dx, y, dy = a.New(s.Act, s.Rows, s.In), a.New(s.Acc, s.Rows, s.In), a.New(s.Acc, s.Rows, s.Out), a.New(s.Act, s.Rows, s.Out)
+		x, dx, y, dy = a.New(s.Act, s.Rows, s.In), a.New(s.Acc, s.Rows, s.In), a.New(s.Acc, s.Rows, s.Out),
+			a.New(s.Act, s.Rows, s.Out)
 		dw = a.New(s.Acc, s.Out, s.In)
-		q, o, do = a.New(s.Act, s.Rows, s.Heads*s.Dim), a.New(s.Act, s.Rows, s.Heads*s.Dim), a.New(s.Act, s.Rows, s.Heads*s.Dim)
+		q, o, do = a.New(s.Act, s.Rows, s.Heads*s.Dim), a.New(s.Act, s.Rows, s.Heads*s.Dim),
+			a.New(s.Act, s.Rows, s.Heads*s.Dim)
 		k, v, dk, dv = a.New(s.Act, keys, kv), a.New(s.Act, keys, kv), a.New(s.Acc, keys, kv), a.New(s.Acc, keys, kv)
 		dq, lse = a.New(s.Acc, s.Rows, s.Heads*s.Dim), a.New(s.Acc, s.Rows, s.Heads)
 	}

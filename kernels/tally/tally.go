@@ -1,6 +1,6 @@
 // Package tally is a backend without memory. Its arenas have sizes and no bytes, and its operations
-// compute nothing: they count what they would have computed and how long that would have taken. What runs on it
-// plans itself, so that a plan is never another formula than the program.
+// compute nothing: they count what they would have computed and how long that would have taken.
+// What runs on it plans itself, so that a plan cannot differ from the program.
 package tally
 
 import (
@@ -8,11 +8,11 @@ import (
 	"spell/tensor"
 )
 
-// A Kind of work has a rate of its own.
+// A Kind is work that has a rate of its own.
 type Kind int
 
-// The kinds: products with weights, their two gradients, attention and its gradient, and operations that memory
-// bounds and whose arithmetic is not counted.
+// The kinds: products with weights, their two gradients, attention and its gradient, and operations
+// that memory bounds, whose arithmetic is not counted.
 const (
 	Product Kind = iota
 	ProductGradX
@@ -23,14 +23,15 @@ const (
 	Kinds
 )
 
-// A Work is floating-point operations by kind, a multiply-add being two, and the seconds they take at the rates
-// of the backend: of each operation that of computing and that of moving its operands. Without rates, 0.
+// A Work counts floating-point operations by kind, a multiply-add being two, and the seconds they
+// take at the rates of the backend: for each operation the time to compute and to move its
+// operands. Seconds is 0 without rates.
 type Work struct {
 	Flops   [Kinds]float64
 	Seconds float64
 }
 
-// Add is w + n*v.
+// Add returns w + n*v.
 func (w Work) Add(v Work, n float64) Work {
 	for k := range w.Flops {
 		w.Flops[k] += n * v.Flops[k]
@@ -39,7 +40,7 @@ func (w Work) Add(v Work, n float64) Work {
 	return w
 }
 
-// Total is the operations of all kinds.
+// Total returns the operations of all kinds.
 func (w Work) Total() float64 {
 	sum := 0.0
 	for _, f := range w.Flops {
@@ -48,31 +49,31 @@ func (w Work) Total() float64 {
 	return sum
 }
 
-// An Arena is one that was asked for.
+// An Arena records a call of Alloc.
 type Arena struct {
 	Name  string
 	Bytes int
 }
 
-// Backend implements kernels.Backend.
+// A Backend implements kernels.Backend by counting.
 type Backend struct {
 	Rates  Rates
 	Work   Work    // since the backend was made
-	Arenas []Arena // in the order in which they were asked for
+	Arenas []Arena // in the order of Alloc
 
-	read  []tensor.Mat // weights that products read, each once, in the order of first use
-	known map[tensor.Mat]bool
-	last  *kernels.Attention // whose pairs and keys these are
-	pairs float64            // of query rows and keys that they see
-	keys  float64            // rows of keys that are read
+	read  []tensor.Mat        // weights that products read, each once, in the order of first use
+	known map[tensor.Mat]bool // the matrices in read
+	last  *kernels.Attention  // the call that pairs and keys belong to
+	pairs float64             // of a query row and a key that it sees
+	keys  float64             // key rows that are read
 }
 
 var _ kernels.Backend = (*Backend)(nil)
 
-// New is a backend for work at these rates; the zero Rates leaves time uncounted.
+// New returns a backend for work at these rates. The zero Rates leaves time uncounted.
 func New(r Rates) *Backend { return &Backend{Rates: r, known: map[tensor.Mat]bool{}} }
 
-// Bytes is the size of all arenas.
+// Bytes returns the size of all arenas.
 func (b *Backend) Bytes() int {
 	n := 0
 	for _, a := range b.Arenas {
@@ -81,13 +82,13 @@ func (b *Backend) Bytes() int {
 	return n
 }
 
-// Weights is the matrices that products have read as their weights.
+// Weights returns the matrices that products have read as their weights.
 func (b *Backend) Weights() []tensor.Mat { return b.read }
 
-// Name is "tally".
+// Name returns "tally".
 func (b *Backend) Name() string { return "tally" }
 
-// Alloc is an arena without memory.
+// Alloc returns an arena without memory.
 func (b *Backend) Alloc(name string, bytes int) (*tensor.Arena, error) {
 	b.Arenas = append(b.Arenas, Arena{name, bytes})
 	return tensor.NewArena(name, bytes, nil, 0, nil), nil
@@ -96,6 +97,7 @@ func (b *Backend) Alloc(name string, bytes int) (*tensor.Arena, error) {
 // Close does nothing.
 func (b *Backend) Close() error { return nil }
 
+// bytes returns the bytes of all matrices that are not zero.
 func bytes(list ...tensor.Mat) float64 {
 	n := 0
 	for _, m := range list {
@@ -106,16 +108,16 @@ func bytes(list ...tensor.Mat) float64 {
 	return float64(n)
 }
 
-// count adds an operation that moves some bytes.
+// count adds an operation of kind k that computes flops operations and moves moved bytes.
 func (b *Backend) count(k Kind, flops, moved float64) {
 	b.Work.Flops[k] += flops
 	b.Work.Seconds += b.Rates.seconds(k, flops, moved)
 }
 
-// move counts an operation that memory bounds.
+// countMove adds an operation that memory bounds and that moves the matrices.
 func (b *Backend) countMove(list ...tensor.Mat) { b.count(MemoryBound, 0, bytes(list...)) }
 
-// weights notes that a product reads w.
+// recordWeights notes that a product reads w.
 func (b *Backend) recordWeights(w tensor.Mat) {
 	if !b.known[w] {
 		b.known[w] = true
@@ -123,9 +125,10 @@ func (b *Backend) recordWeights(w tensor.Mat) {
 	}
 }
 
+// flops returns the operations of a product of [m, k] and [k, n].
 func flops(m, n, k int) float64 { return 2 * float64(m) * float64(n) * float64(k) }
 
-// Write and the other operations count what they would do; Read leaves dst as it is.
+// Write counts what it would do, as the other operations do. Read leaves dst as it is.
 func (b *Backend) Write(dst tensor.Mat, _ []byte) { b.countMove(dst) }
 
 // Read counts.
@@ -193,8 +196,8 @@ func (b *Backend) RopeTable(cs tensor.Mat, _ []int32, _ kernels.Rotary) { b.coun
 // Rope counts.
 func (b *Backend) Rope(y, x, cs tensor.Mat, _ bool) { b.countMove(y, x, cs) }
 
-// look counts the pairs of rows and keys of a call, and the keys it reads: spans that a query has in common with
-// the one before it, once.
+// countAttention sets b.pairs (query row × visible key) and b.keys (key rows read; a span that
+// equals the previous query's is counted once).
 func (b *Backend) countAttention(a *kernels.Attention) {
 	if a == b.last {
 		return // of another layer of a cache, or of the gradient
@@ -214,16 +217,17 @@ func (b *Backend) countAttention(a *kernels.Attention) {
 	}
 }
 
-// Attend counts the pairs of a row and a key it sees, two products each.
+// Attend counts two products per pair of a query row and a visible key.
 func (b *Backend) Attend(o, _, q, k, v tensor.Mat, a *kernels.Attention) {
 	b.countAttention(a)
 	b.count(Attend, 4*b.pairs*float64(q.Cols), bytes(o, q)+b.keys*bytes(k.Slice(0, 1), v.Slice(0, 1)))
 }
 
-// AttendGrad counts them with five products each.
+// AttendGrad counts five products per pair.
 func (b *Backend) AttendGrad(dq, dk, dv, do, o, _, q, k, v tensor.Mat, a *kernels.Attention) {
 	b.countAttention(a)
-	b.count(AttendGrad, 10*b.pairs*float64(q.Cols), bytes(dq, do, o, q)+b.keys*bytes(dk.Slice(0, 1), dv.Slice(0, 1), k.Slice(0, 1), v.Slice(0, 1)))
+	b.count(AttendGrad, 10*b.pairs*float64(q.Cols),
+		bytes(dq, do, o, q)+b.keys*bytes(dk.Slice(0, 1), dv.Slice(0, 1), k.Slice(0, 1), v.Slice(0, 1)))
 }
 
 // SwiGLU counts.
@@ -234,7 +238,7 @@ func (b *Backend) SwiGLUGrad(dgate, dup, dy, gate, up tensor.Mat) {
 	b.countMove(dgate, dup, dy, gate, up)
 }
 
-// LogProb counts.
+// LogProb counts the product that gives the logits.
 func (b *Backend) LogProb(_, x, w tensor.Mat, _ []int32, _ []float32) {
 	b.recordWeights(w)
 	b.count(Product, flops(x.Rows, w.Rows, w.Cols), bytes(x, w))
@@ -257,7 +261,7 @@ func (b *Backend) Sample(ids []int32, logp []float32, logits tensor.Mat, _ []ker
 	}
 }
 
-// SumSquares counts and is 0.
+// SumSquares counts and returns 0.
 func (b *Backend) SumSquares(m tensor.Mat) float64 {
 	b.countMove(m)
 	return 0

@@ -8,7 +8,7 @@ import (
 	"spell/tensor"
 )
 
-// TestAttendPairs: pairs by the mask, keys that queries share once.
+// TestAttendPairs checks that pairs are counted by the mask, and keys that queries share once.
 func TestAttendPairs(t *testing.T) {
 	b := New(Rates{Read: 1})
 	a, _ := b.Alloc("all", 1<<20)
@@ -33,7 +33,7 @@ func TestAttendPairs(t *testing.T) {
 	}
 }
 
-// TestSeconds: an operation computes and moves.
+// TestSeconds checks that an operation takes the time to compute and the time to move.
 func TestSeconds(t *testing.T) {
 	var r Rates
 	r.Flops[Product], r.Read, r.Update = 100, 10, 20
@@ -53,7 +53,7 @@ func TestSeconds(t *testing.T) {
 	}
 }
 
-// TestMeasure: every kind of work has a rate.
+// TestMeasure checks that every kind of work has a rate.
 func TestMeasure(t *testing.T) {
 	if testing.Short() {
 		t.Skip("measures for a second")
@@ -64,7 +64,8 @@ func TestMeasure(t *testing.T) {
 	}
 	defer b.Close()
 	typ := tensor.BF16
-	r, err := Measure(b, Shape{Rows: 64, In: 64, Out: 128, Weight: typ, Act: typ, Acc: tensor.F32, Heads: 4, KVHeads: 2, Dim: 16}, 1)
+	r, err := Measure(b, Shape{Rows: 64, In: 64, Out: 128, Weight: typ, Act: typ, Acc: tensor.F32, Heads: 4, KVHeads: 2,
+		Dim: 16}, 1)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -94,7 +94,7 @@ func (b bare) Write(p []byte) (int, error) {
 	return n, cause(err)
 }
 
-// cause is what went wrong, without the operation and the temporary name.
+// cause returns what went wrong, without the operation and the temporary name.
 func cause(err error) error {
 	switch e := err.(type) {
 	case *fs.PathError:
@@ -105,7 +105,7 @@ func cause(err error) error {
 	return err
 }
 
-// WriteBytes is Write of data.
+// WriteBytes replaces the file at path by data, as Write does.
 func WriteBytes(path string, data []byte) error {
 	return Write(path, func(w io.Writer) error {
 		_, err := w.Write(data)

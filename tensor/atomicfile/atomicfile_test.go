@@ -111,7 +111,8 @@ func TestSentences(t *testing.T) {
 	dir := t.TempDir()
 	for _, path := range []string{dir, dir + string(filepath.Separator), filepath.Join(dir, "missing", "a")} {
 		err := Write(path, text("x"))
-		if err == nil || !strings.HasPrefix(err.Error(), "writing "+path+": ") || strings.Contains(err.Error(), "tmp0") {
+		if err == nil || !strings.HasPrefix(err.Error(), "writing "+path+": ") ||
+			strings.Contains(err.Error(), "tmp0") {
 			t.Errorf("error is %v", err)
 		}
 	}

@@ -2,5 +2,5 @@
 
 package atomicfile
 
-// SyncDir does nothing where directories cannot be opened for syncing.
+// SyncDir does nothing: directories cannot be opened for syncing here.
 func SyncDir(string) error { return nil }

@@ -8,8 +8,8 @@ import (
 	"syscall"
 )
 
-// SyncDir makes the renames in a directory durable. File systems that cannot sync a directory say EINVAL or
-// ENOTSUP; they order renames themselves.
+// SyncDir makes the renames in a directory durable. A file system that cannot sync a directory
+// answers EINVAL or ENOTSUP, which is no error: it orders renames itself.
 func SyncDir(dir string) error {
 	d, err := os.Open(dir)
 	if err != nil {

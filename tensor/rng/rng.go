@@ -1,8 +1,10 @@
-// Package rng is the counter-based randomness of the program: a number is a pure function of its key
-// (seed, stream, a, b, c) and of its place in that key's sequence. Nothing is carried from one draw to the next, so a
-// resumed run, or one that does its work in another order, sees the same numbers.
+// Package rng is the counter-based randomness of the program: a number is a pure function of its
+// key (seed, stream, a, b, c) and of its place in that key's sequence. Nothing is carried from one
+// draw to the next, so a resumed run, or one that does its work in another order, sees the same
+// numbers.
 //
-// The generator is Philox4x64-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", 2011).
+// The generator is Philox4x64-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3",
+// 2011).
 package rng
 
 import (
@@ -13,7 +15,8 @@ import (
 // Stream separates the uses of one seed. Two uses never share a stream.
 type Stream uint64
 
-// The streams of the self-play loop. The values are written into no file, but a run is repeatable only while they stay.
+// The streams of the self-play loop. The values are written into no file, but a run is repeatable
+// only while they stay.
 const (
 	Shuffle   Stream = iota + 1 // cluster order of a task: (task, epoch)
 	Batch                       // item order within one draw: (draw)
@@ -53,7 +56,7 @@ func philox(key [2]uint64, ctr [4]uint64) [4]uint64 {
 	return ctr
 }
 
-// Uint64 is the first number of the sequence at a key.
+// Uint64 returns the first number of the sequence at a key.
 func Uint64(seed uint64, stream Stream, a, b, c uint64) uint64 {
 	return philox([2]uint64{seed, uint64(stream)}, [4]uint64{a, b, c, 0})[0]
 }
@@ -66,7 +69,7 @@ type Rand struct {
 	block   [4]uint64 // numbers 4⌊n/4⌋ … 4⌊n/4⌋+3 of the sequence
 }
 
-// At starts the sequence at a key.
+// At returns a reader at the start of the sequence at a key.
 func At(seed uint64, stream Stream, a, b, c uint64) *Rand {
 	return &Rand{key: [2]uint64{seed, uint64(stream)}, a: a, b: b, c: c}
 }
@@ -116,7 +119,7 @@ func (r *Rand) Shuffle(n int, swap func(i, j int)) {
 	}
 }
 
-// Choose returns k distinct numbers of [0, n) in ascending order; all of them when k ≥ n.
+// Choose returns k distinct numbers of [0, n) in ascending order; all of them if k ≥ n.
 func (r *Rand) Choose(n, k int) []int {
 	chosen := make([]int, 0, max(0, min(n, k)))
 	// Selection sampling: each number is taken with probability (still wanted)/(still to come).
@@ -128,7 +131,7 @@ func (r *Rand) Choose(n, k int) []int {
 	return chosen
 }
 
-// Normal returns a standard normal number (Box and Muller 1958), two draws each.
+// Normal returns a standard normal number (Box and Muller 1958). It takes two draws.
 func (r *Rand) Normal() float64 {
 	u, v := r.Float64(), r.Float64()
 	return math.Sqrt(-2*math.Log(1-u)) * math.Cos(2*math.Pi*v)

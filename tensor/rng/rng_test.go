@@ -129,7 +129,8 @@ func TestPermAndChoose(t *testing.T) {
 	}
 }
 
-// A bound of 3/4 of the range makes a quarter of the draws be drawn again; taken without that, the thirds would be 2:1:1.
+// A bound of 3/4 of the range makes a quarter of the draws be drawn again; taken without that, the
+// thirds would be 2:1:1.
 func TestLargeBoundIsUnbiased(t *testing.T) {
 	const third = 1 << 61
 	r := At(1, Batch, 1, 0, 0)

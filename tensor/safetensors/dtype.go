@@ -23,7 +23,7 @@ var floats = map[string]tensor.DType{
 	"F32": tensor.F32, "BF16": tensor.BF16, "F16": tensor.F16, "F64": tensor.F64,
 }
 
-// DTypeName is the format's name of a tensor.DType: F32, BF16, F16, I8, F64.
+// DTypeName returns the format's name of a tensor.DType: F32, BF16, F16, I8, F64.
 func DTypeName(t tensor.DType) string {
 	switch t {
 	case tensor.BF16:
@@ -38,8 +38,8 @@ func DTypeName(t tensor.DType) string {
 	return "F32"
 }
 
-// sizeOf is the number of elements of a shape and the bytes they take, with every product
-// checked: shapes come from files.
+// sizeOf returns the number of elements of a shape and the bytes they take. It checks every
+// product, since shapes come from files.
 func sizeOf(dtype string, shape []int) (elements, size int, err error) {
 	width, ok := elementBits[dtype]
 	if !ok {

@@ -24,12 +24,12 @@ type Info struct {
 type Source interface {
 	// Names lists the tensors, sorted.
 	Names() []string
-	// Info describes a tensor, and says whether there is one of that name.
+	// Info describes a tensor and reports whether there is one of that name.
 	Info(name string) (Info, bool)
-	// Bytes is a tensor's little-endian data, a read-only view that ends with Close; nil for
+	// Bytes returns a tensor's little-endian data, a read-only view that ends with Close; nil for
 	// an unknown name.
 	Bytes(name string) []byte
-	// Path is the file that holds the tensor, for messages.
+	// Path returns the file that holds the tensor, for messages.
 	Path(name string) string
 }
 
@@ -96,17 +96,17 @@ func open(path string) (*File, error) {
 // Names lists the tensors, sorted.
 func (f *File) Names() []string { return slices.Clone(f.names) }
 
-// Metadata is the header's map of strings, empty where there is none.
+// Metadata returns the header's map of strings, empty if there is none.
 func (f *File) Metadata() map[string]string { return maps.Clone(f.metadata) }
 
-// Info describes a tensor, and says whether there is one of that name.
+// Info describes a tensor and reports whether there is one of that name.
 func (f *File) Info(name string) (Info, bool) {
 	e, ok := f.entries[name]
 	e.Shape = slices.Clone(e.Shape)
 	return e.Info, ok
 }
 
-// Bytes is a tensor's little-endian data, a read-only view that ends with Close; nil for an
+// Bytes returns a tensor's little-endian data, a read-only view that ends with Close; nil for an
 // unknown name.
 func (f *File) Bytes(name string) []byte {
 	e, ok := f.entries[name]
@@ -116,7 +116,7 @@ func (f *File) Bytes(name string) []byte {
 	return f.data[e.begin:e.end:e.end]
 }
 
-// Path is the path the file was opened by, whatever the name.
+// Path returns the path the file was opened by, whatever the name.
 func (f *File) Path(string) string { return f.path }
 
 // Close unmaps the file; views from Bytes must not be used any more.

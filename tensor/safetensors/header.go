@@ -19,7 +19,7 @@ const (
 	metaKey   = "__metadata__"
 )
 
-// entry is one tensor of a header: what it says, and where its bytes lie in the data.
+// An entry is one tensor of a header: what it says, and where its bytes lie in the data.
 type entry struct {
 	Info
 	begin, end uint64
@@ -40,7 +40,8 @@ func parse(size int64, read func(n int) ([]byte, error)) (map[string]entry, map[
 		return nil, nil, 0, fmt.Errorf("not a safetensors file: a header of %d bytes, more than %d", n, headerCap)
 	}
 	if n > uint64(size-prefixLen) {
-		return nil, nil, 0, fmt.Errorf("the header says %d bytes, the file has %d after it: it is truncated or not safetensors", n, size-prefixLen)
+		return nil, nil, 0, fmt.Errorf(
+			"the header says %d bytes, the file has %d after it: it is truncated or not safetensors", n, size-prefixLen)
 	}
 	head, err = read(prefixLen + int(n))
 	if err != nil {
@@ -206,7 +207,8 @@ func (d *decoder) entry() (entry, error) {
 		return e, fmt.Errorf("dtype %q, shape %v: %w", e.DType, e.Shape, err)
 	}
 	if size != offsets[1]-offsets[0] {
-		return e, fmt.Errorf("%s%v takes %d bytes, its data_offsets hold %d", e.DType, e.Shape, size, offsets[1]-offsets[0])
+		return e, fmt.Errorf("%s%v takes %d bytes, its data_offsets hold %d", e.DType, e.Shape, size,
+			offsets[1]-offsets[0])
 	}
 	return e, nil
 }

@@ -53,7 +53,8 @@ func OpenModel(dir string) (*Model, error) {
 func (m *Model) openShards(path string) error {
 	weightMap, err := readIndex(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("reading %s: neither %s nor %s is there; name the folder of a Hugging Face model", m.dir, singleName, indexName)
+		return fmt.Errorf("reading %s: neither %s nor %s is there; name the folder of a Hugging Face model", m.dir,
+			singleName, indexName)
 	}
 	if err != nil {
 		return fmt.Errorf("reading %s: %w", path, err)
@@ -63,11 +64,14 @@ func (m *Model) openShards(path string) error {
 		f, ok := m.shards[shard]
 		if !ok {
 			if shard != filepath.Base(shard) || !filepath.IsLocal(shard) || strings.ContainsAny(shard, `/\`) {
-				return fmt.Errorf("reading %s: tensor %q lies in %q, which is not the plain name of a file", path, name, shard)
+				return fmt.Errorf("reading %s: tensor %q lies in %q, which is not the plain name of a file", path, name,
+					shard)
 			}
 			f, err = Open(filepath.Join(m.dir, shard))
 			if errors.Is(err, fs.ErrNotExist) {
-				return fmt.Errorf("reading %s: shard %s, which holds tensor %q, is missing from the folder; download it again", path, shard, name)
+				return fmt.Errorf(
+					"reading %s: shard %s, which holds tensor %q, is missing from the folder; download it again", path,
+					shard, name)
 			}
 			if err != nil {
 				return err
@@ -82,7 +86,7 @@ func (m *Model) openShards(path string) error {
 	return nil
 }
 
-// readIndex is the weight_map of an index file: the shard of each tensor.
+// readIndex returns the weight_map of an index file: the shard of each tensor.
 func readIndex(path string) (map[string]string, error) {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -116,7 +120,7 @@ func readIndex(path string) (map[string]string, error) {
 // Names lists the tensors, sorted.
 func (m *Model) Names() []string { return slices.Clone(m.names) }
 
-// Info describes a tensor, and says whether there is one of that name.
+// Info describes a tensor and reports whether there is one of that name.
 func (m *Model) Info(name string) (Info, bool) {
 	if f, ok := m.weight[name]; ok {
 		return f.Info(name)
@@ -124,7 +128,7 @@ func (m *Model) Info(name string) (Info, bool) {
 	return Info{}, false
 }
 
-// Bytes is a tensor's little-endian data, a read-only view that ends with Close; nil for an
+// Bytes returns a tensor's little-endian data, a read-only view that ends with Close; nil for an
 // unknown name.
 func (m *Model) Bytes(name string) []byte {
 	if f, ok := m.weight[name]; ok {
@@ -133,7 +137,7 @@ func (m *Model) Bytes(name string) []byte {
 	return nil
 }
 
-// Path is the shard that holds the tensor, the folder for an unknown name.
+// Path returns the shard that holds the tensor, the folder for an unknown name.
 func (m *Model) Path(name string) string {
 	if f, ok := m.weight[name]; ok {
 		return f.path

@@ -14,7 +14,8 @@ func TestOpenModel(t *testing.T) {
 	dir := t.TempDir()
 	save := func(file, name string, v float32) {
 		t.Helper()
-		if err := Write(filepath.Join(dir, file), nil, []Tensor{FromSlice(name, tensor.F32, []int{1}, []float32{v})}); err != nil {
+		if err := Write(filepath.Join(dir, file), nil,
+			[]Tensor{FromSlice(name, tensor.F32, []int{1}, []float32{v})}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -27,8 +28,10 @@ func TestOpenModel(t *testing.T) {
 		{"no map", `{}`, "no weight_map"},
 		{"map of numbers", `{"weight_map":{"a":1}}`, "not a string"},
 		{"twice", `{"weight_map":{"a":"s1.safetensors","a":"s2.safetensors"}}`, "twice"},
-		{"missing shard", `{"weight_map":{"a":"s1.safetensors","c":"s3.safetensors"}}`, `shard s3.safetensors, which holds tensor "c", is missing`},
-		{"absent tensor", `{"weight_map":{"a":"s1.safetensors","c":"s2.safetensors"}}`, `tensor "c" is not in its shard s2.safetensors`},
+		{"missing shard", `{"weight_map":{"a":"s1.safetensors","c":"s3.safetensors"}}`,
+			`shard s3.safetensors, which holds tensor "c", is missing`},
+		{"absent tensor", `{"weight_map":{"a":"s1.safetensors","c":"s2.safetensors"}}`,
+			`tensor "c" is not in its shard s2.safetensors`},
 		{"parent", `{"weight_map":{"a":"../s1.safetensors"}}`, "plain name"},
 		{"dots", `{"weight_map":{"a":".."}}`, "plain name"},
 		{"absolute", `{"weight_map":{"a":"/s1.safetensors"}}`, "plain name"},
@@ -83,7 +86,8 @@ func TestOpenModel(t *testing.T) {
 // TestCheckpoints reads every tensor of the checkpoints that other programs wrote.
 func TestCheckpoints(t *testing.T) {
 	root := sharedData(t)
-	count := map[string]int{"stories260K": 0, "tiny/llama31": 0, "tiny/qwen2": 0, "tiny/qwen2-yarn": 0, "tiny/qwen3": 0, "tiny/qwen3-moe": 0}
+	count := map[string]int{"stories260K": 0, "tiny/llama31": 0, "tiny/qwen2": 0, "tiny/qwen2-yarn": 0, "tiny/qwen3": 0,
+		"tiny/qwen3-moe": 0}
 	for name := range count {
 		t.Run(name, func(t *testing.T) {
 			m, err := OpenModel(filepath.Join(root, filepath.FromSlash(name)))
@@ -110,7 +114,7 @@ func TestCheckpoints(t *testing.T) {
 	}
 }
 
-// sharedData is the folder of checkpoints beside the checkout.
+// sharedData returns the folder of checkpoints beside the checkout.
 func sharedData(t *testing.T) string {
 	if dir := os.Getenv("SPELL_DATA"); dir != "" {
 		return dir

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// image is a file with this header and n bytes of zeroed data.
+// image returns a file with this header and n bytes of zeroed data.
 func image(head string, n int) []byte {
 	b := binary.LittleEndian.AppendUint64(nil, uint64(len(head)))
 	return append(append(b, head...), make([]byte, n)...)
@@ -33,7 +33,8 @@ func TestOpenAccepts(t *testing.T) {
 		"order of the header is not the order of the data": image(`{"a":{"dtype":"I8","shape":[2],"data_offsets":[3,5]},
 			"b":{"dtype":"U8","shape":[3],"data_offsets":[0,3]}}`, 5),
 		"unknown keys": image(`{"a":{"dtype":"I8","x":{"y":[1]},"shape":[2],"data_offsets":[0,2]}}`, 2),
-		"metadata":     image(`{"__metadata__":{"format":"pt"},"a":{"dtype":"F4","shape":[2],"data_offsets":[0,1]}}`, 1),
+		"metadata": image(`{"__metadata__":{"format":"pt"},"a":{"dtype":"F4","shape":[2],"data_offsets":[0,1]}}`,
+			1),
 	}
 	dir := t.TempDir()
 	for name, b := range cases {
@@ -87,17 +88,22 @@ func TestOpenRefuses(t *testing.T) {
 		{"fractional shape", image(one(`"dtype":"F32","shape":[1.0],"data_offsets":[0,4]`), 4), "not a whole number"},
 		{"string shape", image(one(`"dtype":"F32","shape":["1"],"data_offsets":[0,4]`), 4), "not a whole number"},
 		{"nested shape", image(one(`"dtype":"F32","shape":[[1]],"data_offsets":[0,4]`), 4), "not a whole number"},
-		{"dimension over 64 bits", image(one(`"dtype":"F32","shape":[18446744073709551617],"data_offsets":[0,4]`), 4), "not a whole number"},
-		{"product overflows", image(one(`"dtype":"F32","shape":[4611686018427387904,4,1],"data_offsets":[0,4]`), 4), "overflows"},
-		{"bytes overflow", image(one(`"dtype":"F32","shape":[4611686018427387905],"data_offsets":[0,4]`), 4), "overflows"},
+		{"dimension over 64 bits", image(one(`"dtype":"F32","shape":[18446744073709551617],"data_offsets":[0,4]`), 4),
+			"not a whole number"},
+		{"product overflows", image(one(`"dtype":"F32","shape":[4611686018427387904,4,1],"data_offsets":[0,4]`), 4),
+			"overflows"},
+		{"bytes overflow", image(one(`"dtype":"F32","shape":[4611686018427387905],"data_offsets":[0,4]`), 4),
+			"overflows"},
 		{"half a byte", image(one(`"dtype":"F4","shape":[3],"data_offsets":[0,1]`), 1), "whole bytes"},
 		{"no offsets", image(one(`"dtype":"F32","shape":[1]`), 4), "not two numbers"},
 		{"one offset", image(one(`"dtype":"F32","shape":[1],"data_offsets":[4]`), 4), "not two numbers"},
-		{"begin after end", image(one(`"dtype":"F32","shape":[1],"data_offsets":[4,0]`), 4), "begins at byte 4 and ends at 0"},
+		{"begin after end", image(one(`"dtype":"F32","shape":[1],"data_offsets":[4,0]`), 4),
+			"begins at byte 4 and ends at 0"},
 		{"negative offset", image(one(`"dtype":"F32","shape":[1],"data_offsets":[-4,0]`), 4), "not a whole number"},
 		{"wrong length", image(one(`"dtype":"F32","shape":[2],"data_offsets":[0,4]`), 4), "takes 8 bytes"},
 		{"data truncated", image(one(`"dtype":"F32","shape":[2],"data_offsets":[0,8]`), 7), "truncated"},
-		{"bytes after the last tensor", image(one(`"dtype":"F32","shape":[1],"data_offsets":[0,4]`), 5), "1 bytes follow"},
+		{"bytes after the last tensor", image(one(`"dtype":"F32","shape":[1],"data_offsets":[0,4]`), 5),
+			"1 bytes follow"},
 		{"gap at the start", image(one(`"dtype":"F32","shape":[1],"data_offsets":[4,8]`), 8), "gap of 4 bytes"},
 		{"gap", image(`{"a":{"dtype":"I8","shape":[1],"data_offsets":[0,1]},"b":{"dtype":"I8","shape":[1],"data_offsets":[2,3]}}`, 3), "gap of 1 bytes"},
 		{"overlap", image(`{"a":{"dtype":"I8","shape":[2],"data_offsets":[0,2]},"b":{"dtype":"I8","shape":[2],"data_offsets":[1,3]}}`, 3), "overlaps"},

@@ -20,19 +20,20 @@ func Read[T tensor.Float](s Source, name string, dst []T) error {
 	return ReadFrom(s, name, 0, dst)
 }
 
-// Holds refuses a tensor that is not there or has not n elements.
+// Holds returns an error unless the source has the tensor, with n elements.
 func Holds(s Source, name string, n int) error {
 	info, ok := s.Info(name)
 	if !ok {
 		return missing(s, name)
 	}
 	if info.Elements != n {
-		return fmt.Errorf("reading %s: tensor %q has shape %v, %d elements, where %d are wanted", s.Path(name), name, info.Shape, info.Elements, n)
+		return fmt.Errorf("reading %s: tensor %q has shape %v, %d elements, where %d are wanted", s.Path(name), name,
+			info.Shape, info.Elements, n)
 	}
 	return nil
 }
 
-// ReadFrom is Read of the elements from first on that dst has room for.
+// ReadFrom converts the elements from first on to dst, as many as dst holds, as Read does.
 func ReadFrom[T tensor.Float](s Source, name string, first int, dst []T) error {
 	info, ok := s.Info(name)
 	if !ok {
@@ -40,10 +41,12 @@ func ReadFrom[T tensor.Float](s Source, name string, first int, dst []T) error {
 	}
 	t, ok := floats[info.DType]
 	if !ok {
-		return fmt.Errorf("reading %s: tensor %q is %s; the dtypes read are F32, BF16, F16 and F64", s.Path(name), name, info.DType)
+		return fmt.Errorf("reading %s: tensor %q is %s; the dtypes read are F32, BF16, F16 and F64", s.Path(name), name,
+			info.DType)
 	}
 	if first < 0 || first+len(dst) > info.Elements {
-		return fmt.Errorf("reading %s: tensor %q has shape %v, %d elements; those from %d to %d are wanted", s.Path(name), name, info.Shape, info.Elements, first, first+len(dst))
+		return fmt.Errorf("reading %s: tensor %q has shape %v, %d elements; those from %d to %d are wanted",
+			s.Path(name), name, info.Shape, info.Elements, first, first+len(dst))
 	}
 	return mapped(s, name, func(src []byte) error {
 		src = src[first*t.Size():]
@@ -52,7 +55,8 @@ func ReadFrom[T tensor.Float](s Source, name string, first int, dst []T) error {
 			tensor.Decode(part, t, src[at*t.Size():])
 			for i, v := range part {
 				if v-v != 0 {
-					return fmt.Errorf("reading %s: tensor %q holds %v at %v; weights must be finite", s.Path(name), name, v, position(info.Shape, first+at+i))
+					return fmt.Errorf("reading %s: tensor %q holds %v at %v; weights must be finite", s.Path(name),
+						name, v, position(info.Shape, first+at+i))
 				}
 			}
 		}
@@ -60,32 +64,37 @@ func ReadFrom[T tensor.Float](s Source, name string, first int, dst []T) error {
 	})
 }
 
-// ReadRaw gives f the little-endian data of a tensor, which must be of that dtype and shape. The data are not to be
-// changed, nor used after.
+// ReadRaw calls f with the little-endian data of a tensor, which must have that dtype and shape. f
+// must not change the data or keep it.
 func ReadRaw(s Source, name, dtype string, shape []int, f func(raw []byte) error) error {
 	info, ok := s.Info(name)
 	if !ok {
 		return missing(s, name)
 	}
 	if info.DType != dtype || !slices.Equal(info.Shape, shape) {
-		return fmt.Errorf("reading %s: tensor %q is %s of shape %v, where %s of %v is wanted", s.Path(name), name, info.DType, info.Shape, dtype, shape)
+		return fmt.Errorf("reading %s: tensor %q is %s of shape %v, where %s of %v is wanted", s.Path(name), name,
+			info.DType, info.Shape, dtype, shape)
 	}
 	return mapped(s, name, f)
 }
 
+// missing returns the error for a tensor that is not there.
 func missing(s Source, name string) error {
 	return fmt.Errorf("reading %s: there is no tensor %q", s.Path(name), name)
 }
 
-// mapped gives f the data of a tensor. A mapped page that the disk no longer has (the file was cut short, a bad
-// sector) is a fault in the middle of a load instruction.
+// mapped calls f with the data of a tensor. A mapped page that the disk no longer has (the file was
+// cut short, a bad sector) is a fault in the middle of a load instruction, which becomes an error
+// here.
 func mapped(s Source, name string, f func(src []byte) error) (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
 		switch fault := recover().(type) {
 		case nil:
 		case interface{ Addr() uintptr }:
-			err = fmt.Errorf("reading %s: tensor %q is not readable any more (fault at %#x): the file was changed, or the disk failed", s.Path(name), name, fault.Addr())
+			err = fmt.Errorf(
+				"reading %s: tensor %q is not readable any more (fault at %#x): "+
+					"the file was changed, or the disk failed", s.Path(name), name, fault.Addr())
 		default:
 			panic(fault)
 		}
@@ -93,7 +102,7 @@ func mapped(s Source, name string, f func(src []byte) error) (err error) {
 	return f(s.Bytes(name))
 }
 
-// position is the index of element i in each dimension.
+// position returns the index of element i in each dimension.
 func position(shape []int, i int) []int {
 	at := make([]int, len(shape))
 	for d := len(shape) - 1; d >= 0; d-- {

@@ -25,7 +25,7 @@ type Tensor struct {
 	Write func(io.Writer) error
 }
 
-// FromSlice is the tensor that holds src converted to t.
+// FromSlice returns the tensor that holds src converted to t.
 func FromSlice[T tensor.Float](name string, t tensor.DType, shape []int, src []T) Tensor {
 	return Tensor{Name: name, DType: DTypeName(t), Shape: shape, Write: func(w io.Writer) error {
 		raw := make([]byte, min(len(src), chunk)*t.Size())
@@ -69,8 +69,8 @@ func Write(path string, metadata map[string]string, tensors []Tensor) error {
 	})
 }
 
-// header is the length and the JSON text, padded with spaces to a multiple of eight bytes,
-// and the size in bytes of each tensor.
+// header returns the length and the JSON text, padded with spaces to a multiple of eight bytes, and
+// the size in bytes of each tensor.
 func header(metadata map[string]string, tensors []Tensor) ([]byte, []int, error) {
 	var text bytes.Buffer
 	text.Write(make([]byte, prefixLen))
@@ -97,7 +97,8 @@ func header(metadata map[string]string, tensors []Tensor) ([]byte, []int, error)
 		seen[t.Name] = true
 		_, size, err := sizeOf(t.DType, t.Shape)
 		if err != nil || at+size < at {
-			return nil, nil, fmt.Errorf("tensor %q: dtype %q, shape %v: %w", t.Name, t.DType, t.Shape, cmp.Or(err, errTooLarge))
+			return nil, nil, fmt.Errorf("tensor %q: dtype %q, shape %v: %w", t.Name, t.DType, t.Shape,
+				cmp.Or(err, errTooLarge))
 		}
 		if text.Len() > prefixLen+1 {
 			text.WriteByte(',')

@@ -57,7 +57,8 @@ func TestRoundTrip(t *testing.T) {
 	if !maps.Equal(f.Metadata(), meta) {
 		t.Errorf("metadata is %q", f.Metadata())
 	}
-	if want := []string{"brain", "bytes", "double", "empty \"quoted\" é", "half", "long"}; !slices.Equal(f.Names(), want) {
+	if want := []string{"brain", "bytes", "double", "empty \"quoted\" é", "half", "long"}; !slices.Equal(f.Names(),
+		want) {
 		t.Errorf("names are %q", f.Names())
 	}
 	for _, w := range tensors {
@@ -117,7 +118,8 @@ func TestReadRefuses(t *testing.T) {
 	}
 	for _, c := range cases {
 		err := Read(f, c.name, make([]float32, c.n))
-		if err == nil || !strings.HasPrefix(err.Error(), "reading "+path+": ") || !strings.Contains(err.Error(), c.want) {
+		if err == nil || !strings.HasPrefix(err.Error(), "reading "+path+": ") ||
+			!strings.Contains(err.Error(), c.want) {
 			t.Errorf("error is %v; want %q", err, c.want)
 		}
 	}
@@ -177,7 +179,8 @@ func TestWriteRefuses(t *testing.T) {
 	path := writeFile(t, filepath.Join(dir, "f"), []byte("old"))
 	for _, c := range cases {
 		err := Write(path, c.meta, c.tensors)
-		if err == nil || !strings.HasPrefix(err.Error(), "writing "+path+": ") || !strings.Contains(err.Error(), c.want) {
+		if err == nil || !strings.HasPrefix(err.Error(), "writing "+path+": ") ||
+			!strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: error is %v; want %q", c.name, err, c.want)
 		}
 		if old, _ := os.ReadFile(path); string(old) != "old" {

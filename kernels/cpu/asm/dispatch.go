@@ -8,7 +8,7 @@ import (
 // suffixes of function names by instruction set.
 var suffixes = map[string]string{"avx512": "AVX512", "avx2": "AVX2", "neon": "NEON"}
 
-// prototype is the signature of k in Go, its name with a suffix.
+// prototype returns the signature of k in Go, its name with a suffix.
 func (k *kernel) prototype(suffix string) string {
 	s := k.name + suffix + k.list(false)
 	if r := k.list(true); r != "()" {
@@ -20,7 +20,7 @@ func (k *kernel) prototype(suffix string) string {
 	return s
 }
 
-// list is the parameters or results, those of one type together.
+// list returns the parameters or results, those of one type together.
 func (k *kernel) list(results bool) string {
 	var s strings.Builder
 	var last string
@@ -43,8 +43,8 @@ func (k *kernel) list(results bool) string {
 	return "(" + s.String() + ")"
 }
 
-// dispatch is the Go file of a platform with the given instruction sets: the declarations of its
-// assembly and the methods that choose.
+// dispatch returns the Go file of a platform with the given instruction sets: the declarations of
+// its assembly and the methods that choose.
 func dispatch(constraint string, sets ...string) string {
 	var s strings.Builder
 	s.WriteString(generated + "\n//go:build " + constraint + "\n\npackage cpu\n")
@@ -54,7 +54,7 @@ func dispatch(constraint string, sets ...string) string {
 		}
 	}
 	for _, k := range kernels {
-		fmt.Fprintf(&s, "\n// %s %s.\n", k.name, strings.ReplaceAll(k.doc, "\n", "\n// "))
+		s.WriteString("\n" + wrapped(k.name+" "+k.doc+"."))
 		if len(sets) == 0 {
 			fmt.Fprintf(&s, "func (isa) %s { %s }\n", k.prototype(""), k.call("Generic"))
 			continue
@@ -74,6 +74,7 @@ func dispatch(constraint string, sets ...string) string {
 	return s.String()
 }
 
+// returns reports whether k has results.
 func (k *kernel) returns() bool { return k.params[len(k.params)-1].result }
 
 // sameLength cuts all slices to the length of the first, or panics.
@@ -98,6 +99,7 @@ func (k *kernel) sameLength(s *strings.Builder) {
 	}
 }
 
+// call returns the call of k's function with a suffix.
 func (k *kernel) call(suffix string) string {
 	var args []string
 	for _, p := range k.params {

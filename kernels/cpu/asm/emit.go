@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // A machine turns instructions into assembly for one instruction set.
@@ -54,7 +55,7 @@ type emitter struct {
 // noRoom is what the emitter panics with when registers run out.
 type noRoom struct{}
 
-// line writes one instruction, with the comment that waits.
+// line writes one instruction, with the pending comment.
 func (e *emitter) line(format string, args ...any) {
 	s := fmt.Sprintf(format, args...)
 	if e.note != "" {
@@ -64,12 +65,13 @@ func (e *emitter) line(format string, args ...any) {
 	e.out.WriteString("\t" + s + "\n")
 }
 
-// noted is line with a comment.
+// noted writes one instruction with a comment.
 func (e *emitter) noted(note, format string, args ...any) {
 	e.note = note
 	e.line(format, args...)
 }
 
+// newLabel returns a label that is unique in the kernel.
 func (e *emitter) newLabel(name string) string {
 	e.labels++
 	if e.labels == 1 {
@@ -78,6 +80,7 @@ func (e *emitter) newLabel(name string) string {
 	return fmt.Sprintf("%s%d", name, e.labels)
 }
 
+// take takes a free register.
 func (e *emitter) take() int {
 	if len(e.free) == 0 {
 		panic(noRoom{})
@@ -87,6 +90,7 @@ func (e *emitter) take() int {
 	return r
 }
 
+// give returns registers.
 func (e *emitter) give(rs ...int) {
 	e.free = append(e.free, rs...)
 	slices.Sort(e.free)
@@ -102,7 +106,7 @@ func (e *emitter) scratch(n int, f func(r []int)) {
 	e.give(r...)
 }
 
-// emit is the assembly of k on m: with as many parts of the lanes together and as many uniform
+// emit returns the assembly of k on m: with as many parts of the lanes together and as many uniform
 // values held in registers as there is room for. Those used least make room first.
 func emit(m machine, k *kernel) string {
 	k.number()
@@ -118,6 +122,8 @@ func emit(m machine, k *kernel) string {
 	panic("no room for " + k.name)
 }
 
+// attempt returns the assembly of k with group parts together and without registers for evicted,
+// and reports whether the registers sufficed.
 func attempt(m machine, k *kernel, group int, evicted []*value) (s string, ok bool) {
 	defer func() {
 		if r := recover(); r != nil {
@@ -148,14 +154,23 @@ func attempt(m machine, k *kernel, group int, evicted []*value) (s string, ok bo
 	return e.out.String(), true
 }
 
-// comment is the doc comment of a kernel in assembly.
+// comment returns the doc comment of a kernel in assembly.
 func comment(k *kernel, suffix string) string {
+	return "// func " + k.prototype(suffix) + "\n" + wrapped(k.name+suffix+" "+k.doc+".")
+}
+
+// wrapped returns text as a comment in lines of at most 100 columns.
+func wrapped(text string) string {
 	var s strings.Builder
-	fmt.Fprintf(&s, "// func %s\n", k.prototype(suffix))
-	for l := range strings.Lines(k.name + suffix + " " + k.doc + ".\n") {
-		s.WriteString("// " + l)
+	line := "//"
+	for _, word := range strings.Fields(text) {
+		if utf8.RuneCountInString(line+" "+word) > 100 {
+			s.WriteString(line + "\n")
+			line = "//"
+		}
+		line += " " + word
 	}
-	return s.String()
+	return s.String() + line + "\n"
 }
 
 // number gives instructions their positions and values their lifetimes. A value from outside a
@@ -225,8 +240,8 @@ func (e *emitter) list(list []*instr) {
 	}
 }
 
-// loop emits a loop for full rounds, perhaps one before it that takes many together, and then the body
-// once more for what is left.
+// loop emits a loop for full rounds, perhaps one before it that takes many together, and then the
+// body once more for what is left.
 func (e *emitter) loop(in *instr) {
 	e.m.loop(e, in.loop, func(rounds int) {
 		e.tail = rounds == 0
@@ -307,7 +322,8 @@ func (e *emitter) place(in *instr, count int) (taken *value) {
 		count = d.accu * e.m.parts()
 	}
 	for i, v := range in.src {
-		if e.m.takes(in.op, i) && v.last == in.pos && v.source == nil && v.accu == 0 && v.inLoop == d.inLoop && once(in.src, v) {
+		if e.m.takes(in.op, i) && v.last == in.pos && v.source == nil && v.accu == 0 && v.inLoop == d.inLoop &&
+			once(in.src, v) {
 			d.regs = v.regs
 			return v
 		}
@@ -325,7 +341,7 @@ func (e *emitter) drop(v *value) {
 	v.regs = nil
 }
 
-// once says whether v occurs in list a single time.
+// once reports whether v occurs in list a single time.
 func once(list []*value, v *value) bool {
 	n := 0
 	for _, w := range list {
@@ -373,7 +389,7 @@ func (e *emitter) instruction(in *instr, group []int) {
 	}
 }
 
-// register is where part p of v is, the i-th of those that go through a loop's body together.
+// register returns where part p of v is, the i-th of those that go through a loop's body together.
 func (v *value) register(i, p int) int {
 	switch {
 	case v.accu > 0:

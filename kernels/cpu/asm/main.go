@@ -1,10 +1,13 @@
 // Command asm writes the assembly of the package cpu for AVX-512, AVX2 and NEON, and the Go that
-// chooses between them, from one description of each primitive. go generate runs it in the folder of
-// that package; its argument is the folder to write to.
+// chooses between them, from one description of each primitive. go generate runs it in the folder
+// of that package; its argument is the folder to write to.
 //
 // A description works on vectors of 16 lanes of f32. An instruction set has 16 lanes in 1, 2 or 4
-// registers; all of them do the same operations on every lane in the same order, so that their
+// registers. All of them do the same operations on every lane in the same order, so that their
 // results are equal to the bit. rows.go, exp.go, convert.go and moments.go describe the primitives.
+//
+// It is not written with avo, which knows x86 alone: what is shared here are the descriptions above
+// the machines.
 package main
 
 import (
@@ -36,7 +39,7 @@ func main() {
 	}
 }
 
-// files is what there is to write, by name.
+// files returns what there is to write, by name.
 func files() (map[string][]byte, error) {
 	list := map[string][]byte{
 		"lanes_avx512_amd64.s": assembly(&x86{wide: true}, "AVX-512: 16 lanes in one register"),
@@ -64,8 +67,10 @@ func files() (map[string][]byte, error) {
 	return list, nil
 }
 
+// assembly returns the file of a machine's primitives on rows.
 func assembly(m machine, doc string) []byte {
-	s := generated + "\n//go:build !purego\n\n#include \"go_asm.h\"\n#include \"textflag.h\"\n\n// " + doc + ". A loop takes 16 elements a round, and what is left at its end.\n" + m.header()
+	s := generated + "\n//go:build !purego\n\n#include \"go_asm.h\"\n#include \"textflag.h\"\n\n" +
+		"// " + doc + ". A loop takes 16 elements per round, and what is left at its end.\n" + m.header()
 	for _, k := range kernels {
 		s += "\n" + emit(m, k)
 	}

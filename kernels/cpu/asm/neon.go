@@ -35,7 +35,7 @@ func (neon) text(k *kernel, frame int) string {
 // slotBytes is room for the tail of one array.
 const slotBytes = 64
 
-// frame is a slot for each array of the loop that has most.
+// frame returns a slot for each array of the loop that has most.
 func (neon) frame(k *kernel) int {
 	most := 0
 	var walk func(list []*instr)

@@ -60,7 +60,8 @@ func (m neon) loop(e *emitter, l *loop, body func(rounds int)) {
 	n := e.labels
 	advance := func(rounds int) {
 		for _, a := range l.arrays {
-			e.noted(fmt.Sprintf("%s: %d elements on", a.param.name, 16*rounds), "ADD $%d, %s", 16*rounds*a.param.elem(), e.base[a])
+			e.noted(fmt.Sprintf("%s: %d elements on", a.param.name, 16*rounds), "ADD $%d, %s", 16*rounds*a.param.elem(),
+				e.base[a])
 		}
 	}
 	if l.unrolled > 0 {

@@ -2,8 +2,8 @@ package main
 
 import "fmt"
 
-// neonForms are the operations that take one instruction. Of the operands %[1]d and %[2]d are the sources, %[3]d is the
-// result and %[4]d the immediate.
+// neonForms are the operations that take one instruction. Of the operands %[1]d and %[2]d are the
+// sources, %[3]d is the result and %[4]d the immediate.
 var neonForms = map[op]string{
 	opAdd:        "FADD4S(%[2]d, %[1]d, %[3]d)",
 	opSub:        "FSUB4S(%[2]d, %[1]d, %[3]d)",
@@ -24,7 +24,8 @@ var neonForms = map[op]string{
 
 // neonSequences write the operations that take several instructions.
 var neonSequences = map[op]func(m neon, e *emitter, in *instr, p, d int, s []int){
-	opMax: neon.max, opFMA: neon.fused, opFNMA: neon.fused, opScale2: neon.scale2, opIfNaN: neon.ifNaN, opNonzero: neon.nonzero,
+	opMax: neon.max, opFMA: neon.fused, opFNMA: neon.fused, opScale2: neon.scale2, opIfNaN: neon.ifNaN,
+	opNonzero: neon.nonzero,
 	opPresent: neon.present, opSumTo: neon.sumTo, opMaxTo: neon.maxTo, opNaNTo: neon.nanTo, opSquareTo: neon.squareTo,
 }
 
@@ -128,8 +129,8 @@ func (m neon) squareTo(e *emitter, in *instr, p, _ int, s []int) {
 	})
 }
 
-// scale2 is a*2^n by two powers, each a normal number for |n| ≤ 150: only the second product can
-// leave the range of f32 and is rounded.
+// scale2 computes a*2^n by two powers, each a normal number for |n| ≤ 150: only the second product
+// can leave the range of f32 and is rounded.
 func (neon) scale2(e *emitter, _ *instr, _, d int, s []int) {
 	e.scratch(2, func(t []int) {
 		u, v, note := t[0], t[1], e.note

@@ -13,7 +13,7 @@ const quadsNEONDoc = `// Tiles of bf16 with BFMMLA, for NEON with BF16. A tile o
 // R0 C, R1 A, R2 B of the block of columns, R3 q, R4 blocks left, R5…R8 walk. V0…V15 C, V16…V19 A, V20…V23 B.
 `
 
-// quadsNEON is the assembly file of the tiles, one function for each number of rows.
+// quadsNEON returns the assembly file of the tiles, one function for each number of rows.
 func quadsNEON() []byte {
 	t := &tiler{}
 	t.WriteString(generated + "\n//go:build !purego\n\n#include \"textflag.h\"\n\n" + quadsNEONDoc)
@@ -28,7 +28,8 @@ func quadsNEON() []byte {
 // zips are the instructions that join the lower and the upper halves of two registers.
 var zips = [2]string{"VZIP1", "VZIP2"}
 
-// zip returns the instruction that joins halves of a and b in d: the lower ones for 0, the upper ones for 1.
+// zip returns the instruction that joins halves of a and b in d: the lower ones for 0, the upper
+// ones for 1.
 func zip(upper, a, b, d int) string {
 	return fmt.Sprintf("%s V%d.D2, V%d.D2, V%d.D2", zips[upper], b, a, d)
 }
@@ -60,7 +61,8 @@ func (t *tiler) quads() {
 	t.noted("and of the rows", "VLD1.P %d(R6), %s", 16*pairs, regs)
 	for p := range pairs {
 		for j := range 4 {
-			t.line("WORD $%#08x // BFMMLA V%d.4S, V%d.8H, V%d.8H", 0x6e40ec00|(20+j)<<16|(16+p)<<5|(4*p+j), 4*p+j, 16+p, 20+j)
+			t.line("WORD $%#08x // BFMMLA V%d.4S, V%d.8H, V%d.8H", 0x6e40ec00|(20+j)<<16|(16+p)<<5|(4*p+j), 4*p+j, 16+p,
+				20+j)
 		}
 	}
 	t.line("SUBS $1, R8")

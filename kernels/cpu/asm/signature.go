@@ -9,7 +9,7 @@ type param struct {
 	result    bool
 }
 
-// elem is the bytes of an element of a slice, 0 of another type.
+// elem returns the bytes of an element of a slice, 0 of another type.
 func (p *param) elem() int {
 	switch p.typ {
 	case "[]float32", "[]uint32":

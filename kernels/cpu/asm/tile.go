@@ -6,9 +6,9 @@ import (
 )
 
 // The matrix primitive is written apart from the others: it keeps a tile of C in registers while a
-// step of the reduction loads one row of B and one element of A for each row of the tile. Every chain
-// is acc = fma(a, b, acc) from the first step to the last, so that tiles of all shapes and machines
-// give the same bits.
+// step of the reduction loads one row of B and one element of A for each row of the tile. Every
+// chain is acc = fma(a, b, acc) from the first step to the last, so that tiles of all shapes and
+// machines give the same bits.
 
 // unroll is the number of steps in the main loop: the additions to its pointers compete with the
 // multiplications for ports.
@@ -19,7 +19,7 @@ const tileDoc = `// Matrix tiles, %s. A tile of R rows and %d columns of C stays
 //
 //	acc[r][j] = fma(a[r*rs+l*ks], b[l*ldb+j], acc[r][j])   for l = 0…k-1
 //
-// from 0, or from C to resume; then + bias, where there is one, then + C, where t.add. Of rs and ks
+// from 0, or from C to resume; then + bias, if there is one, then + C, if t.add. Of rs and ks
 // one is 1. With mode paired, a word of B is two bf16, an even step in its upper half and the next in its
 // lower, and k is even; with mode dots, one of A is, too, and k counts words.
 %s`
@@ -31,7 +31,7 @@ type tiler struct {
 	note string // comment of the next line
 }
 
-// line writes one instruction, with the comment that waits.
+// line writes one instruction, with the pending comment.
 func (t *tiler) line(format string, args ...any) {
 	s := fmt.Sprintf(format, args...)
 	if t.note != "" {
@@ -41,7 +41,7 @@ func (t *tiler) line(format string, args ...any) {
 	t.WriteString("\t" + s + "\n")
 }
 
-// noted is line with a comment.
+// noted writes one instruction with a comment.
 func (t *tiler) noted(note, format string, args ...any) {
 	t.note = note
 	t.line(format, args...)
@@ -49,7 +49,7 @@ func (t *tiler) noted(note, format string, args ...any) {
 
 func (t *tiler) label(name string) { fmt.Fprintf(t, "\n%s:\n", name) }
 
-// tileFile is the assembly file of a machine's tiles, one function for each number of rows.
+// tileFile returns the assembly file of a machine's tiles, one function for each number of rows.
 func tileFile(suffix, name, notes string, cols int, rows []int, body func(t *tiler)) []byte {
 	t := &tiler{}
 	t.WriteString(generated + "\n//go:build !purego\n\n#include \"go_asm.h\"\n#include \"textflag.h\"\n\n")

@@ -2,12 +2,14 @@ package main
 
 import "fmt"
 
-// Tiles for panels of int8 weights, written apart from the others since a row of scales comes in every
-// int8Run steps. A weight is widened to float32(q)*scale, rounded, and then multiplied as any f32.
+// Tiles for panels of int8 weights, written apart from the others since a row of scales comes in
+// every int8Run steps. A weight is widened to float32(q)*scale, rounded, and then multiplied as any
+// f32.
 
 const int8Run = 64 // tensor.Int8Run
 
-// B is prefetched from memory so many bytes ahead, and again, from wherever it has come to, before its turn.
+// B is prefetched from memory farInt8 bytes ahead, and again, from wherever it has come to,
+// nearInt8 before its turn.
 const farInt8, nearInt8 = 16384, 2048
 
 const tileInt8Doc = `// Tiles of int8 weights, %s. A tile of R rows and %d columns of C stays in registers while a step of
@@ -15,17 +17,19 @@ const tileInt8Doc = `// Tiles of int8 weights, %s. A tile of R rows and %d colum
 //
 //	acc[r][j] = fma(a[r*rs+l], float32(b[l*%[3]d+j])*scales[l/%[4]d*%[3]d+j], acc[r][j])   for l = 0…k-1
 //
-// from 0, or from C to resume; then + bias, where there is one, then + C, where t.add. k is positive.
+// from 0, or from C to resume; then + bias, if there is one, then + C, if t.add. k is positive.
 // The last function writes a panel as f32.
 `
 
-// int8File is the assembly file of a machine's int8 tiles and of the function that widens a panel.
+// int8File returns the assembly file of a machine's int8 tiles and of the function that widens a
+// panel.
 func int8File(suffix, name, notes string, cols int, rows []int, tile, widen func(t *tiler)) []byte {
 	t := &tiler{}
 	t.WriteString(generated + "\n//go:build !purego\n\n#include \"go_asm.h\"\n#include \"textflag.h\"\n\n")
 	fmt.Fprintf(t, tileInt8Doc+notes, name, cols, 32, int8Run)
 	for _, t.rows = range rows {
-		fmt.Fprintf(t, "\n// func int8Tile%d%s(t *tile, c, a *float32, b *int8, bias, scales *float32)\n", t.rows, suffix)
+		fmt.Fprintf(t, "\n// func int8Tile%d%s(t *tile, c, a *float32, b *int8, bias, scales *float32)\n", t.rows,
+			suffix)
 		fmt.Fprintf(t, "TEXT ·int8Tile%d%s(SB), NOSPLIT, $0-48\n", t.rows, suffix)
 		tile(t)
 	}
@@ -40,7 +44,8 @@ const int8X86Notes = `//
 // between rows of C. CX steps left of a run, R15 of all after it.
 `
 
-// int8X86 returns the assembly file of the int8 tiles of names, which are those of the instruction set called name.
+// int8X86 returns the assembly file of the int8 tiles of names, which are those of the instruction
+// set called name.
 func int8X86(names *isaNames, suffix, name string, cols int, rows []int) []byte {
 	return int8File(suffix, name, int8X86Notes, cols, rows,
 		func(t *tiler) { (&tileX86{t, names}).int8() }, func(t *tiler) { (&tileX86{t, names}).widenInt8() })
@@ -156,7 +161,7 @@ func int8NEON() []byte {
 		func(t *tiler) { tileNEON{t}.int8() }, func(t *tiler) { tileNEON{t}.widenInt8() })
 }
 
-// word is an instruction that Go's assembler has no name for.
+// word writes an instruction that Go's assembler has no name for.
 func (t tileNEON) word(code int, text string, args ...any) {
 	t.line("WORD $%#08x // %s", code, fmt.Sprintf(text, args...))
 }

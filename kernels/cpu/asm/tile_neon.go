@@ -2,7 +2,7 @@ package main
 
 import "fmt"
 
-// tileNEON writes tiles of 16 columns, four registers a row.
+// A tileNEON writes tiles of 16 columns, four registers per row.
 type tileNEON struct{ *tiler }
 
 const tileNEONNotes = `//
@@ -15,7 +15,7 @@ func tilesNEON() []byte {
 	return tileFile("NEON", "NEON", tileNEONNotes, 16, []int{6, 4, 2, 1}, func(t *tiler) { tileNEON{t}.body() })
 }
 
-// quad is four registers from V(r) on, as loads and stores name them.
+// quad returns four registers from V(r) on, as loads and stores name them.
 func quad(r int) string { return fmt.Sprintf("[V%d.S4, V%d.S4, V%d.S4, V%d.S4]", r, r+1, r+2, r+3) }
 
 // begin loads the arguments and sets the chains to 0 or to C.
@@ -131,7 +131,7 @@ func (t tileNEON) multiply(cols bool) {
 	}
 }
 
-// shiftWord is SHL #16: the lower half of every word of V(from) goes up.
+// shiftWord returns SHL #16: the lower half of every word of V(from) goes up.
 func shiftWord(from, to int) string {
 	return fmt.Sprintf("VSHL $16, V%d.S4, V%d.S4", from, to)
 }

@@ -5,7 +5,8 @@ import (
 	"math/bits"
 )
 
-// A tileX86 writes the tiles of AVX-512, 32 columns with masks for the last ones, or those of AVX2, 16 columns.
+// A tileX86 writes the tiles of AVX-512, 32 columns with masks for the last ones, or those of AVX2,
+// 16 columns.
 type tileX86 struct {
 	*tiler
 	*isaNames
@@ -40,24 +41,26 @@ const tileX86Notes = `//
 // tilesAVX512 returns the assembly file of the tiles for AVX-512.
 func tilesAVX512() []byte {
 	notes := tileX86Notes + "// K1 and K2 mask the columns from t.n on: in C and bias always, in B with mode ragged.\n"
-	return tileFile("AVX512", "AVX-512", notes, 32, []int{12, 8, 4, 2, 1}, func(t *tiler) { (&tileX86{t, namesAVX512}).body() })
+	return tileFile("AVX512", "AVX-512", notes, 32, []int{12, 8, 4, 2, 1},
+		func(t *tiler) { (&tileX86{t, namesAVX512}).body() })
 }
 
 // tilesAVX2 returns the assembly file of the tiles for AVX2.
 func tilesAVX2() []byte {
-	return tileFile("AVX2", "AVX2 and FMA", tileX86Notes, 16, []int{6, 4, 2, 1}, func(t *tiler) { (&tileX86{t, namesAVX2}).body() })
+	return tileFile("AVX2", "AVX2 and FMA", tileX86Notes, 16, []int{6, 4, 2, 1},
+		func(t *tiler) { (&tileX86{t, namesAVX2}).body() })
 }
 
 // reg returns the name of register r.
 func (t *tileX86) reg(r int) string { return fmt.Sprintf("%s%d", t.letter, r) }
 
-// acc is the registers of a row.
+// acc returns the registers of a row.
 func (t *tileX86) acc(r int) (lo, hi string) { return t.reg(2 * r), t.reg(2*r + 1) }
 
-// bases are the registers that point to every third row of A.
+// bases returns the registers that point to every third row of A.
 func (t *tileX86) bases() []string { return []string{"SI", "R8", "R9", "R10"}[:(t.rows+2)/3] }
 
-// load reads two registers at addr, masked where the machine has masks and they are needed.
+// load reads two registers at addr, masked if the machine has masks and they are needed.
 func (t *tileX86) load(addr, lo, hi string, masked bool) {
 	if t.wide && masked {
 		t.line("VMOVUPS.Z (%s), K1, %s", addr, lo)
@@ -158,11 +161,11 @@ func (t *tileX86) body() {
 	t.finish()
 }
 
-// smallM tiles also take B as pairs of bf16 beside an A of f32: with few rows the cost of widening is
-// less than that of memory.
+// smallM reports whether tiles of these rows also take B as pairs of bf16 beside an A of f32: with
+// few rows the cost of widening is less than that of memory.
 func (t *tileX86) smallM() bool { return t.rows <= 8 }
 
-// ahead is how many rows of B are prefetched: more where memory is all that a tile waits for.
+// ahead returns how many rows of B are prefetched: more if memory is all that a tile waits for.
 func (t *tileX86) ahead() int {
 	if t.smallM() {
 		return 64
@@ -257,7 +260,7 @@ func (t *tileX86) ones(r string) string {
 	return fmt.Sprintf("VPCMPEQD %s, %s, %s", r, r, r)
 }
 
-// indexed is displacement(base) plus u times the register one, of which three is three times.
+// indexed returns disp(base) plus u times the register one; three holds three times one.
 func indexed(disp int, base string, u int, one, three string) string {
 	s := fmt.Sprintf("(%s)", base)
 	if disp != 0 {
@@ -272,7 +275,7 @@ func indexed(disp int, base string, u int, one, three string) string {
 	return s
 }
 
-// step is step u of a round.
+// step writes step u of a round.
 func (t *tileX86) step(kind string, cols bool, u int) {
 	lo, hi := t.lo, t.hi
 	row := u
@@ -305,8 +308,8 @@ func (t *tileX86) step(kind string, cols bool, u int) {
 	t.multiply(cols, u, kind == "dots")
 }
 
-// multiply adds a row of B times the elements of A at step u of a round to the chains; dots says that both
-// are pairs.
+// multiply adds a row of B times the elements of A at step u of a round to the chains. dots says
+// that both are pairs.
 func (t *tileX86) multiply(cols bool, u int, dots bool) {
 	for r := range t.rows {
 		addr := indexed(4*r, "SI", u, "R11", "R8")
@@ -337,8 +340,8 @@ func (t *tileX86) rowsOfA() {
 	}
 }
 
-// dot is VDPBF16PS, which Go's assembler does not know: every word of d gains the product of the upper
-// halves of a and b, then that of the lower ones, each by a fused multiply-add.
+// dot returns VDPBF16PS, which Go's assembler does not know: every word of d gains the product of
+// the upper halves of a and b, then that of the lower ones, each by a fused multiply-add.
 func dot(a, b, d string) string {
 	var n [3]int
 	for i, r := range []string{a, b, d} {
@@ -349,7 +352,8 @@ func dot(a, b, d string) string {
 	p0 := not(z, 3)<<7 | not(x, 4)<<6 | not(x, 3)<<5 | not(z, 4)<<4 | 2
 	p1 := (^y&15)<<3 | 4 | 2
 	p2 := 2<<5 | not(y, 4)<<3
-	return fmt.Sprintf("BYTE $0x62; BYTE $%#02x; BYTE $%#02x; BYTE $%#02x; BYTE $0x52; BYTE $%#02x // VDPBF16PS %s, %s, %s",
+	return fmt.Sprintf("BYTE $0x62; BYTE $%#02x; BYTE $%#02x; BYTE $%#02x; BYTE $0x52; BYTE $%#02x"+
+		" // VDPBF16PS %s, %s, %s",
 		p0, p1, p2, 0xc0|z&7<<3|x&7, a, b, d)
 }
 

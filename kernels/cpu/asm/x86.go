@@ -55,8 +55,8 @@ func (m *x86) reg(r int) string {
 	return fmt.Sprintf("Y%d", r)
 }
 
-// takes says whether the result may take the register of an operand: where the first instruction
-// that writes it is the last to read the operand.
+// takes reports whether the result may take the register of an operand: whether the first
+// instruction that writes it is the last to read the operand.
 func (m *x86) takes(o op, operand int) bool {
 	switch o {
 	case opFMA, opFNMA:
@@ -73,7 +73,7 @@ func (m *x86) text(k *kernel, frame int) string {
 	return fmt.Sprintf("TEXT ·%s%s(SB), NOSPLIT, $%d-%d", k.name, m.suffix(), frame, k.args)
 }
 
-// frame is room for the tails of slices of bf16, which AVX2 cannot mask.
+// frame returns room for the tails of slices of bf16, which AVX2 cannot mask.
 func (m *x86) frame(k *kernel) int {
 	if m.wide {
 		return 0
@@ -94,7 +94,7 @@ func (k *kernel) halfSlices() (list []*param) {
 	return list
 }
 
-// halfTail is where part p of the tail of a slice of bf16 lies in the frame.
+// halfTail returns where part p of the tail of a slice of bf16 lies in the frame.
 func (m *x86) halfTail(k *kernel, a *param, p int) string {
 	return fmt.Sprintf("tail-%d(SP)", m.frame(k)-halfBytes*slices.Index(k.halfSlices(), a)-16*p)
 }
@@ -184,7 +184,7 @@ func (m *x86) mask(e *emitter, p, r int) {
 	e.note = note
 }
 
-// at is an address in assembly.
+// at returns an address in assembly.
 func at(off int, base string) string {
 	if off == 0 {
 		return "(" + base + ")"

@@ -2,15 +2,17 @@ package main
 
 import "fmt"
 
-// An x86Form is an operation that takes one instruction: its name in AVX-512 and in AVX2, if that is another, and its
-// operands in the assembler's order: %[1]s to %[3]s are the sources, %[4]s the result and %[5]d the immediate.
+// An x86Form is an operation that takes one instruction: its name in AVX-512 and in AVX2, if that
+// is another, and its operands in the assembler's order: %[1]s to %[3]s are the sources, %[4]s the
+// result and %[5]d the immediate.
 type x86Form struct{ avx512, avx2, operands string }
 
 const (
 	x86Unary  = "%[1]s, %[4]s"
 	x86Binary = "%[2]s, %[1]s, %[4]s"
 	x86Shift  = "$%[5]d, %[1]s, %[4]s"
-	// The bound of opRaise and opLower is the first operand of the comparison, so that a NaN passes.
+	// The bound of opRaise and opLower is the first operand of the comparison, so that a NaN
+	// passes.
 	x86Bound = "%[1]s, %[2]s, %[4]s"
 )
 
@@ -34,10 +36,11 @@ var x86Forms = map[op]x86Form{
 	opMaxTo:      {"VMAXPS", "", "%[2]s, %[1]s, %[1]s"},
 }
 
-// x86Sequences write the operations that take several instructions, or other ones in AVX-512 than in AVX2. They are
-// given the names of the sources and of the result.
+// x86Sequences write the operations that take several instructions, or other ones in AVX-512 than
+// in AVX2. They are given the names of the sources and of the result.
 var x86Sequences = map[op]func(m *x86, e *emitter, in *instr, p int, r []string, dst string){
-	opIfNaN: (*x86).ifNaN, opNonzero: (*x86).nonzero, opPresent: (*x86).present, opSumTo: (*x86).sumTo, opNaNTo: (*x86).nanTo,
+	opIfNaN: (*x86).ifNaN, opNonzero: (*x86).nonzero, opPresent: (*x86).present, opSumTo: (*x86).sumTo,
+	opNaNTo: (*x86).nanTo,
 }
 
 func (m *x86) part(e *emitter, in *instr, p, d int, s []int) {
@@ -177,8 +180,8 @@ func (m *x86) fused(e *emitter, o op, d int, s []int) {
 	}
 }
 
-// scale2 is a*2^n. AVX2 multiplies by two powers, each a normal number for |n| ≤ 150: only the
-// second product can leave the range of f32 and is rounded.
+// scale2 computes a*2^n. AVX2 multiplies by two powers, each a normal number for |n| ≤ 150: only
+// the second product can leave the range of f32 and is rounded.
 func (m *x86) scale2(e *emitter, d int, s []int) {
 	if m.wide {
 		e.line("VSCALEFPS %s, %s, %s", m.reg(s[1]), m.reg(s[0]), m.reg(d))

@@ -69,7 +69,7 @@ func (m *x86) tree(e *emitter, name string, d int, s []int) {
 	})
 }
 
-// upper is the instruction that takes the upper half of a Y register, of the first 16 in AVX2.
+// upper returns the instruction that takes the upper half of a Y register, of the first 16 in AVX2.
 func (m *x86) upper() string {
 	if m.wide {
 		return "VEXTRACTF32X4"
@@ -103,7 +103,7 @@ func (m *x86) handwritten(e *emitter) {
 	m.leave(e)
 }
 
-// peak is 24*16 chains in AVX-512; AVX2 goes four times through 12 chains of 8.
+// peak writes 24*16 chains in AVX-512; AVX2 goes four times through 12 chains of 8.
 func (m *x86) peak(e *emitter) {
 	chains, times := 24, 1
 	if !m.wide {
@@ -148,9 +148,11 @@ func (m *x86) transpose(e *emitter) {
 				if q == 0 {
 					e.noted(fmt.Sprintf("row %d", 4*row+r), "VMOVUPS (%s)%s, X%d", base, step[row], r)
 				} else if m.wide {
-					e.noted(fmt.Sprintf("row %d", 4*row+r), "VINSERTF32X4 $%d, (%s)%s, Z%d, Z%d", q, base, step[row], r, r)
+					e.noted(fmt.Sprintf("row %d", 4*row+r), "VINSERTF32X4 $%d, (%s)%s, Z%d, Z%d", q, base, step[row], r,
+						r)
 				} else {
-					e.noted(fmt.Sprintf("row %d", 4*row+r), "VINSERTF128 $%d, (%s)%s, Y%d, Y%d", q, base, step[row], r, r)
+					e.noted(fmt.Sprintf("row %d", 4*row+r), "VINSERTF128 $%d, (%s)%s, Y%d, Y%d", q, base, step[row], r,
+						r)
 				}
 			}
 		}
