@@ -35,7 +35,7 @@ func NewArena(name string, size int, host []byte, device uintptr, release func()
 	return a
 }
 
-// MapArena maps size bytes of zeroed host memory.
+// MapArena maps size bytes of zeroed host memory. The error of a system that has none left says so.
 func MapArena(name string, size int) (*Arena, error) {
 	if size < 0 {
 		return nil, fmt.Errorf("arena %s: negative size %d", name, size)
@@ -43,7 +43,9 @@ func MapArena(name string, size int) (*Arena, error) {
 	size = max((size+pageSize-1)/pageSize*pageSize, pageSize)
 	host, release, err := mapMemory(size)
 	if err != nil {
-		return nil, fmt.Errorf("arena %s: mapping %d bytes: %w", name, size, err)
+		return nil, fmt.Errorf("there is no memory for the %.1f MiB of %s (%w): use a smaller model, "+
+			"--precision bf16 or int8, shorter prompts or passes, or raise the limit (ulimit -v)",
+			float64(size)/(1<<20), name, err)
 	}
 	return NewArena(name, size, host, 0, release), nil
 }

@@ -72,9 +72,15 @@ func succeed(t testing.TB, stdin string, args ...string) string {
 // fails wants exit code 1 and one line on standard error that holds every one of want.
 func (o outcome) fails(t testing.TB, want ...string) {
 	t.Helper()
+	o.ends(t, exitError, want...)
+}
+
+// ends is fails with another exit code.
+func (o outcome) ends(t testing.TB, code int, want ...string) {
+	t.Helper()
 	line, rest, ended := strings.Cut(o.stderr, "\n")
-	if o.code != 1 || !ended || rest != "" || !strings.HasPrefix(line, "spell: ") {
-		t.Fatalf("exit code %d and %q on standard error, want 1 and one line", o.code, o.stderr)
+	if o.code != code || !ended || rest != "" || !strings.HasPrefix(line, "spell: ") {
+		t.Fatalf("exit code %d and %q on standard error, want %d and one line", o.code, o.stderr, code)
 	}
 	for _, s := range want {
 		if !strings.Contains(line, s) {

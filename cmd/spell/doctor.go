@@ -14,6 +14,7 @@ import (
 
 	"spell/kernels"
 	"spell/kernels/open"
+	"spell/rl/fit"
 )
 
 // A diagnosis is what doctor finds. What a machine does not tell is zero.
@@ -45,7 +46,8 @@ func doctorCommand(e *engine) *cobra.Command {
 		Short: "Describe the machine and the kernels that will run on it",
 		Long: "doctor names the processor, what of it the kernels use, and the rates that bound them, measured\n" +
 			"now: other programs that run meanwhile lower them.",
-		Args: cobra.NoArgs,
+		Example: "  spell doctor\n  spell doctor --json",
+		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			d, err := diagnose(e)
 			if err != nil {
@@ -80,13 +82,18 @@ func diagnose(e *engine) (*diagnosis, error) {
 	}
 	d.Memory, d.Available = memory()
 	if m, ok := b.(kernels.Meter); ok {
-		d.PeakOne, d.PeakAll = m.PeakFMA(1), m.PeakFMA(d.Workers)
+		d.PeakOne = m.PeakFMA(1)
+		if d.PeakAll = d.PeakOne; d.Workers > 1 {
+			d.PeakAll = m.PeakFMA(d.Workers)
+		}
 		size := 512 << 20
 		if d.Available > 0 {
 			size = int(min(int64(size), d.Available/4))
 		}
 		d.ReadOne, d.UpdateOne = m.Bandwidth(1, size)
-		d.ReadAll, d.UpdateAll = m.Bandwidth(d.Workers, size)
+		if d.ReadAll, d.UpdateAll = d.ReadOne, d.UpdateOne; d.Workers > 1 {
+			d.ReadAll, d.UpdateAll = m.Bandwidth(d.Workers, size)
+		}
 	}
 	return d, nil
 }
@@ -121,29 +128,27 @@ func gpu() string {
 
 // print writes the diagnosis as lines of a name and a value.
 func (d *diagnosis) print(out io.Writer) error {
-	known := func(ok bool, s string) string {
-		if !ok {
-			return "unknown"
+	count := func(n int) string {
+		if n <= 0 {
+			return known("")
 		}
-		return s
+		return strconv.Itoa(n)
 	}
-	rates := func(one, all float64, unit string) string {
-		if one == 0 {
-			return "not measured" // plain Go, a GPU, or too little memory
-		}
-		return fmt.Sprintf("%.1f %s with one worker, %.1f with %d", one, unit, all, d.Workers)
+	memory := ""
+	if d.Memory > 0 {
+		memory = fmt.Sprintf("%s, %s available%s", fit.Size(int(d.Memory)), fit.Size(int(d.Available)), fit.Limit)
 	}
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	for _, line := range [][2]string{
-		{"processor", known(d.Processor != "", d.Processor)},
-		{"cores", fmt.Sprintf("%d usable, %s logical, %s physical", d.UsableCores,
-			known(d.LogicalCores > 0, strconv.Itoa(d.LogicalCores)), known(d.PhysicalCores > 0, strconv.Itoa(d.PhysicalCores)))},
-		{"instruction sets", known(len(d.InstructionSets) > 0, strings.Join(d.InstructionSets, " "))},
+		{"processor", known(d.Processor)},
+		{"cores", fmt.Sprintf("%d usable, %s logical, %s physical",
+			d.UsableCores, count(d.LogicalCores), count(d.PhysicalCores))},
+		{"instruction sets", known(strings.Join(d.InstructionSets, " "))},
 		{"kernels", fmt.Sprintf("%s, workers: %d", d.Kernels, d.Workers)},
-		{"peak f32", rates(d.PeakOne, d.PeakAll, "GFLOP/s")},
-		{"memory reads", rates(d.ReadOne, d.ReadAll, "GB/s")},
-		{"memory updates", rates(d.UpdateOne, d.UpdateAll, "GB/s")},
-		{"memory", known(d.Memory > 0, fmt.Sprintf("%.1f GiB, %.1f GiB available", float64(d.Memory)/(1<<30), float64(d.Available)/(1<<30)))},
+		{"peak f32", d.rates(d.PeakOne, d.PeakAll, "GFLOP/s")},
+		{"memory reads", d.rates(d.ReadOne, d.ReadAll, "GB/s")},
+		{"memory updates", d.rates(d.UpdateOne, d.UpdateAll, "GB/s")},
+		{"memory", known(memory)},
 		{"GPU", d.GPU},
 		{"system", d.System},
 		{"Go", d.Go},
@@ -151,4 +156,15 @@ func (d *diagnosis) print(out io.Writer) error {
 		fmt.Fprintf(w, "%s\t%s\n", line[0], line[1])
 	}
 	return w.Flush()
+}
+
+// rates is a rate with one worker and, if there are more, with all.
+func (d *diagnosis) rates(one, all float64, unit string) string {
+	switch {
+	case one == 0:
+		return "not measured" // plain Go, a GPU, or too little memory
+	case d.Workers == 1:
+		return fmt.Sprintf("%.1f %s", one, unit)
+	}
+	return fmt.Sprintf("%.1f %s with one worker, %.1f with %d", one, unit, all, d.Workers)
 }

@@ -43,3 +43,21 @@ func TestDoctor(t *testing.T) {
 		t.Errorf("%q is missing in\n%s", name, text)
 	}
 }
+
+// TestRates: one worker's rate is told once.
+func TestRates(t *testing.T) {
+	for _, c := range []struct {
+		workers  int
+		one, all float64
+		want     string
+	}{
+		{1, 101.94, 101.94, "101.9 GFLOP/s"},
+		{2, 101.94, 200, "101.9 GFLOP/s with one worker, 200.0 with 2"},
+		{2, 0, 0, "not measured"},
+		{1, 0, 0, "not measured"},
+	} {
+		if got := (&diagnosis{Workers: c.workers}).rates(c.one, c.all, "GFLOP/s"); got != c.want {
+			t.Errorf("%d workers: %q, want %q", c.workers, got, c.want)
+		}
+	}
+}

@@ -28,8 +28,8 @@ type engine struct {
 func (e *engine) flags(root *cobra.Command) {
 	f := root.PersistentFlags()
 	f.StringVar(&e.backend, "backend", "auto", "where to compute: auto, cpu or cuda")
-	f.IntVar(&e.workers, "workers", 0, "worker threads of the CPU backend; 0: one a processor. Results do not depend on it")
-	f.StringVar(&e.precision, "precision", "f32", "rounding of weights and activations: f32, bf16, or int8 (of weights alone, for generating and scoring)")
+	f.IntVar(&e.workers, "workers", 0, "worker threads of the CPU backend; 0: one per processor")
+	f.StringVar(&e.precision, "precision", "f32", "f32, bf16, or int8 weights for generating and scoring")
 	f.BoolVar(&e.quiet, "quiet", false, "print results only, no progress")
 }
 
@@ -38,6 +38,9 @@ func (e *engine) open() (kernels.Backend, model.Precision, error) {
 	p, err := model.ParsePrecision(e.precision)
 	if err != nil {
 		return nil, p, fmt.Errorf("--precision: %w", err)
+	}
+	if err := reserveThreads(e.workers); err != nil {
+		return nil, p, err
 	}
 	b, err := open.Backend(open.Options{Name: e.backend, Workers: e.workers})
 	return b, p, err
@@ -51,29 +54,18 @@ func (e *engine) openTrained(m model.Moments) (kernels.Backend, model.Precision,
 	}
 	if p == model.Int8 {
 		b.Close()
-		return nil, p, errors.New("--precision int8 is for generating and scoring; weights that are trained need f32 or bf16")
+		return nil, p, errors.New(
+			"--precision int8 is for generating and scoring; weights that are trained need f32 or bf16")
 	}
 	p.Moments = m
 	return b, p, nil
 }
 
-// load opens the backend and the model in dir, for inference.
-func (e *engine) load(dir string) (kernels.Backend, *model.Weights, error) {
-	b, p, err := e.open()
-	if err != nil {
-		return nil, nil, err
-	}
-	w, err := hf.Load(b, dir, p, model.Inference)
-	if err != nil {
-		b.Close()
-		return nil, nil, err
-	}
-	return b, w, nil
-}
-
-// learner loads the model in dir, or the embedded base where dir is empty, for training, with its text side.
-// refuse says first whether the run on it does not fit in the memory there is.
-func learner(b kernels.Backend, dir string, p model.Precision, refuse func(m model.Config, available int64) error) (*model.Weights, *chat.Dialog, error) {
+// learner loads the model in dir, or the embedded base where dir is empty, for training, with its
+// text side. refuse says first whether the run on it does not fit in the memory there is.
+func learner(
+	b kernels.Backend, dir string, p model.Precision, refuse func(m model.Config, available int64) error,
+) (*model.Weights, *chat.Dialog, error) {
 	if dir == "" {
 		tmp, err := extractBase()
 		if err != nil {
@@ -120,7 +112,8 @@ func openText(dir string, vocab int) (*chat.Dialog, error) {
 		return nil, err
 	}
 	if n := text.Tok.VocabSize(); vocab > 0 && n > vocab {
-		return nil, fmt.Errorf("%s has %d tokens and the model's vocabulary %d; they do not belong together", filepath.Join(dir, "tokenizer.json"), n, vocab)
+		return nil, fmt.Errorf("%s has %d tokens and the model's vocabulary %d; they do not belong together",
+			filepath.Join(dir, "tokenizer.json"), n, vocab)
 	}
 	return text, nil
 }

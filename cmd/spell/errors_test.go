@@ -36,7 +36,8 @@ func TestBrokenWeights(t *testing.T) {
 		}},
 		{"overlapping offsets", "overlaps", func(raw []byte) []byte {
 			return header(raw, func(head string) string {
-				// lm_head.weight and model.embed_tokens.weight are of one size and follow each other.
+				// lm_head.weight and model.embed_tokens.weight are of one size and follow each
+				// other.
 				size := vocab * 32 * 4
 				second := fmt.Sprintf("[%d,%d]", size, 2*size)
 				if !strings.Contains(head, second) {
@@ -162,7 +163,13 @@ func TestBadArguments(t *testing.T) {
 		{[]string{"generate", "--model", bare.dir, "--prompt", "Hello"}, []string{bare.dir, "tokenizer.json", "--ids"}},
 		{[]string{"tokenize", "--model", bare.dir}, []string{bare.tokenizer}},
 		{[]string{"tokenize"}, []string{"--model", "--tokenizer"}},
-		{[]string{"frobnicate"}, []string{"frobnicate"}},
+		{[]string{"frobnicate"}, []string{"frobnicate", "see spell help"}},
+		{[]string{"trian"}, []string{`"trian"`, "did you mean train?"}},
+		{[]string{"help", "bogus"}, []string{`"bogus"`, "see spell help"}},
+		{[]string{"help", "train", "plan"}, []string{`"plan"`}},
+		{[]string{"train", "--dcos", "x"}, []string{"--dcos", "did you mean --docs?", "see spell help train"}},
+		{[]string{"generate", "--max-token", "3"}, []string{"did you mean --max-tokens?", "see spell help generate"}},
+		{[]string{"doctor", "-x"}, []string{"-x", "see spell help doctor"}},
 		{[]string{"doctor", "now"}, []string{"now"}},
 		{[]string{"doctor", "--bogus"}, []string{"--bogus"}},
 		{[]string{"doctor", "--backend", "tpu"}, []string{`--backend "tpu"`, "auto, cpu or cuda"}},

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,148 +14,252 @@ import (
 
 	"spell/model"
 	"spell/model/forest"
+	"spell/model/hf"
 	"spell/model/rollout"
+	"spell/tokenizer/chat"
 )
 
+// generateFlags are what the user said.
+type generateFlags struct {
+	dir, ids        string
+	prompt          textFlags
+	asChat, noThink bool
+	n, maxTokens    int
+	temperature     float64
+	topP            float64
+	topK            int
+	seed            uint64
+	asJSON          bool
+}
+
 func generateCommand(e *engine) *cobra.Command {
-	var (
-		dir, prompt, list string
-		asChat, noThink   bool
-		n, maxTokens      int
-		temperature, topP float64
-		topK              int
-		seed              uint64
-		asJSON            bool
-	)
+	g := generateFlags{prompt: textFlags{flag: "prompt"}}
 	cmd := &cobra.Command{
-		Use:   "generate --model DIR (--prompt TEXT [--chat] | --ids 1,2,3)",
+		Use:   "generate --model DIR (--prompt TEXT | --file PATH | --ids 1,2,3)",
 		Short: "Sample continuations of a prompt, or replies to it",
-		Long: "generate continues TEXT as it stands, after the begin-of-text token if the model has one; special tokens\n" +
-			"in it are recognised. With --chat, TEXT is what a user says in the model's chat template, special tokens in\n" +
-			"it are plain text, and the answer is the assistant's reply.",
+		Long: "generate continues a text as it stands, after the begin-of-text token if the model has one;\n" +
+			"special tokens in it are recognised. With --chat, the text is what a user says in the model's\n" +
+			"chat template, special tokens in it are plain text, and the answer is the assistant's reply.\n" +
+			"A text from a file or from standard input (-) may be of any length; a newline at its end is\n" +
+			"left out.\n\n" +
+			"If there are several answers, a line such as --- 1/2 stands before each. The token that ends\n" +
+			"an answer is not printed. Ctrl-C prints what there is so far, with --json as \"finish\": \"interrupted\".",
+		Example: "  spell generate --model path/to/model --chat --prompt \"Why is the sky blue?\"\n" +
+			"  spell generate --model path/to/model --chat --file question.txt --n 4 --json\n" +
+			"  cat story.txt | spell generate --model path/to/model --prompt - --max-tokens 100",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if (prompt == "") == (list == "") {
-				return errors.New("name either --prompt TEXT or --ids 1,2,3")
-			}
-			switch {
-			case noThink && !asChat:
-				return errors.New("--no-thinking is about the chat template; give --chat, too")
-			case n < 1 || n > 1<<16:
-				return fmt.Errorf("--n %d: it must lie between 1 and %d", n, 1<<16)
-			case maxTokens < 1:
-				return fmt.Errorf("--max-tokens %d: it must be positive", maxTokens)
-			case !(temperature >= 0 && temperature <= math.MaxFloat32):
-				return fmt.Errorf("--temperature %v: it must be a number of at least 0", temperature)
-			case !(topP > 0 && topP <= 1):
-				return fmt.Errorf("--top-p %v: it must lie above 0 and not above 1", topP)
-			case topK < 0:
-				return fmt.Errorf("--top-k %d: it must not be negative", topK)
-			}
-			b, w, err := e.load(dir)
-			if err != nil {
+			if err := g.check(cmd); err != nil {
 				return err
 			}
-			defer b.Close()
-			text, err := openText(dir, w.Vocab)
-			if err != nil {
-				return err
-			}
-			var ids []int32
-			switch {
-			case list != "":
-				ids, err = parseIDs(list)
-			case text == nil:
-				err = fmt.Errorf("%s has no tokenizer.json, so it works by token ids only; use --ids", dir)
-			case !asChat:
-				ids = append(text.Tok.Begin(), text.Tok.EncodeSpecial(prompt)...)
-			case text.Template == nil:
-				err = fmt.Errorf("%s has no chat template, neither in chat_template.jinja nor in tokenizer_config.json; leave out --chat", dir)
-			default:
-				text.Now = time.Now()
-				if noThink {
-					text.Vars = map[string]json.RawMessage{"enable_thinking": json.RawMessage("false")}
-				}
-				var turn [][]int32
-				if turn, err = text.User(prompt); err == nil {
-					ids = turn[0]
-				}
-			}
-			if err != nil {
-				return err
-			}
-			if maxTokens = min(maxTokens, w.Context-len(ids)); maxTokens < 1 {
-				return fmt.Errorf("the prompt has %d tokens and the model's context is %d: nothing can follow it", len(ids), w.Context)
-			}
-			var f forest.Forest
-			f.Add(-1, ids, false)
-			if err := f.Validate(w.Vocab, w.Context); err != nil {
-				return fmt.Errorf("the prompt does not fit %s: %w", dir, err)
-			}
-			r := rollout.Request{Prompt: f, Branches: []rollout.Branch{{Segment: 0, N: n, MaxTokens: maxTokens,
-				Sampling: rollout.Sampling{Temperature: float32(temperature), TopP: float32(topP), TopK: topK}}}}
-			rows := max(512, 2*n)
-			eng, err := rollout.New(b, w, rollout.Options{Slots: len(ids) + 64 + n*(maxTokens+64), Rows: rows, Stop: w.EOS, Seed: seed})
-			if err != nil {
-				return err
-			}
-			defer eng.Free()
-			results, err := eng.Generate(cmd.Context(), []rollout.Request{r})
-			if err != nil {
-				return err
-			}
-			type answer struct {
-				IDs      []int32        `json:"ids"`
-				Text     string         `json:"text"`
-				LogProbs []float32      `json:"logprobs"`
-				Finish   rollout.Finish `json:"finish"`
-			}
-			var out []answer
-			for _, a := range results[0].Answers {
-				x := answer{IDs: results[0].Forest[a.Segment].Tokens, LogProbs: a.LogProbs, Finish: a.Finish}
-				if asChat {
-					x.Text = text.Tok.DecodeSkipSpecial(x.IDs)
-				} else if text != nil {
-					x.Text = text.Tok.Decode(x.IDs)
-				}
-				out = append(out, x)
-			}
-			if asJSON {
-				enc := json.NewEncoder(cmd.OutOrStdout())
-				enc.SetEscapeHTML(false)
-				if err := enc.Encode(out); err != nil {
-					return err
-				}
-			} else {
-				for _, x := range out {
-					if text != nil {
-						fmt.Fprintln(cmd.OutOrStdout(), x.Text)
-					} else {
-						fmt.Fprintln(cmd.OutOrStdout(), x.IDs)
-					}
-				}
-			}
-			return e.mismatch(b, w, dir, func(stored *model.Weights) (fmt.Stringer, error) {
-				return rollout.Compare(cmd.Context(), b, stored, results, 2048)
-			})
+			return e.generate(cmd, &g)
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&dir, "model", "", "Hugging Face model directory")
-	f.StringVar(&prompt, "prompt", "", "the text to continue")
-	f.BoolVar(&asChat, "chat", false, "put the prompt into the model's chat template as a user's turn")
-	f.BoolVar(&noThink, "no-thinking", false, "with --chat: set the template's enable_thinking to false, as Qwen3 knows it")
-	f.StringVar(&list, "ids", "", "the token ids to continue, separated by commas")
-	f.IntVar(&n, "n", 1, "number of answers; the prompt is computed once")
-	f.IntVar(&maxTokens, "max-tokens", 256, "longest answer, tokens")
-	f.Float64Var(&temperature, "temperature", 0.7, "sampling temperature; 0 takes the most likely token")
-	f.Float64Var(&topP, "top-p", 0.95, "sample from the smallest set of tokens of this probability")
-	f.IntVar(&topK, "top-k", 0, "sample from this many most likely tokens; 0: all")
-	f.Uint64Var(&seed, "seed", 1, "random seed")
-	f.BoolVar(&asJSON, "json", false, "print [{\"ids\": […], \"text\": …, \"logprobs\": […], \"finish\": …}]")
+	f.StringVar(&g.dir, "model", "", "Hugging Face model directory")
+	f.StringVar(&g.prompt.text, "prompt", "", "the text to continue; -: read it from standard input")
+	f.StringVar(&g.prompt.file, "file", "", "file with the text to continue; -: standard input")
+	f.StringVar(&g.ids, "ids", "", "the token ids to continue, separated by commas")
+	f.BoolVar(&g.asChat, "chat", false, "put the text into the model's chat template as a user's turn")
+	f.BoolVar(&g.noThink, "no-thinking", false, "with --chat: set enable_thinking of the template to false")
+	f.IntVar(&g.n, "n", 1, "number of answers; the prompt is computed once")
+	f.IntVar(&g.maxTokens, "max-tokens", 256, "longest answer, tokens")
+	f.Float64Var(&g.temperature, "temperature", 0.7, "sampling temperature; 0 takes the most likely token")
+	f.Float64Var(&g.topP, "top-p", 0.95, "sample from the smallest set of tokens of this probability")
+	f.IntVar(&g.topK, "top-k", 0, "sample from this many most likely tokens; 0: all")
+	f.Uint64Var(&g.seed, "seed", 1, "random seed")
+	f.BoolVar(&g.asJSON, "json", false, "print [{\"ids\": […], \"text\": …, \"logprobs\": […], \"finish\": …}]")
 	cmd.MarkFlagRequired("model")
 	cmd.MarkFlagsMutuallyExclusive("chat", "ids")
 	return cmd
+}
+
+// check refuses flags that cannot be meant.
+func (g *generateFlags) check(cmd *cobra.Command) error {
+	if given(cmd, "prompt", "file", "ids") != 1 {
+		return errors.New("name one of --prompt TEXT, --file PATH and --ids 1,2,3")
+	}
+	switch {
+	case g.noThink && !g.asChat:
+		return errors.New("--no-thinking is about the chat template; give --chat, too")
+	case g.n < 1 || g.n > 1<<16:
+		return fmt.Errorf("--n %d: it must lie between 1 and %d", g.n, 1<<16)
+	case g.maxTokens < 1:
+		return fmt.Errorf("--max-tokens %d: it must be positive", g.maxTokens)
+	case !(g.temperature >= 0 && g.temperature <= math.MaxFloat32):
+		return fmt.Errorf("--temperature %v: it must be a number of at least 0", g.temperature)
+	case !(g.topP > 0 && g.topP <= 1):
+		return fmt.Errorf("--top-p %v: it must lie above 0 and not above 1", g.topP)
+	case g.topK < 0:
+		return fmt.Errorf("--top-k %d: it must not be negative", g.topK)
+	}
+	return nil
+}
+
+func (e *engine) generate(cmd *cobra.Command, g *generateFlags) error {
+	b, p, err := e.open()
+	if err != nil {
+		return err
+	}
+	defer b.Close()
+	m, err := hf.ReadConfig(g.dir)
+	if err != nil {
+		return err
+	}
+	text, err := openText(g.dir, m.Vocab)
+	if err != nil {
+		return err
+	}
+	ids, err := g.tokens(cmd, text)
+	if err != nil {
+		return err
+	}
+	r, err := g.request(m, ids)
+	if err != nil {
+		return err
+	}
+	if err := fitsGenerating(b, m, p, r); err != nil {
+		return err
+	}
+	w, err := hf.Load(b, g.dir, p, model.Inference)
+	if err != nil {
+		return err
+	}
+	defer w.Free()
+	o := options(r)
+	o.Stop, o.Seed = w.EOS, g.seed
+	eng, err := rollout.New(b, w, o)
+	if err != nil {
+		return err
+	}
+	heed(cmd.Context())
+	results, err := eng.Generate(cmd.Context(), []rollout.Request{r})
+	interrupted := errors.Is(err, context.Canceled)
+	if interrupted {
+		results = eng.Partial()
+	}
+	eng.Free()
+	if err != nil && !interrupted {
+		return err
+	}
+	if err := g.print(cmd, text, results[0]); err != nil {
+		return err
+	}
+	if interrupted {
+		return err
+	}
+	return e.mismatch(b, w, g.dir, comparison{
+		needs: func(p model.Precision) (int, error) { return comparingBytes(b, m, p, results) },
+		measure: func(stored *model.Weights) (fmt.Stringer, error) {
+			return rollout.Compare(cmd.Context(), b, stored, results, compareTokens)
+		},
+	})
+}
+
+// tokens is the prompt.
+func (g *generateFlags) tokens(cmd *cobra.Command, text *chat.Dialog) ([]int32, error) {
+	if g.ids != "" {
+		return parseIDs(g.ids)
+	}
+	if text == nil {
+		return nil, fmt.Errorf("%s has no tokenizer.json, so it works by token ids only; use --ids", g.dir)
+	}
+	if g.asChat && text.Template == nil {
+		return nil, fmt.Errorf(
+			"%s has no chat template, neither in chat_template.jinja nor in tokenizer_config.json; leave out --chat", g.dir)
+	}
+	prompt, err := g.prompt.read(cmd)
+	if err != nil {
+		return nil, err
+	}
+	if !g.asChat {
+		return append(text.Tok.Begin(), text.Tok.EncodeSpecial(prompt)...), nil
+	}
+	text.Now = time.Now()
+	if g.noThink {
+		text.Vars = map[string]json.RawMessage{"enable_thinking": json.RawMessage("false")}
+	}
+	turn, err := text.User(prompt)
+	if err != nil {
+		return nil, err
+	}
+	return turn[0], nil
+}
+
+// request asks for the answers to a prompt, no longer than the model's context allows.
+func (g *generateFlags) request(m model.Config, ids []int32) (r rollout.Request, err error) {
+	most := min(g.maxTokens, m.Context-len(ids))
+	if most < 1 {
+		return r, fmt.Errorf("the prompt has %d tokens and the model's context is %d: nothing can follow it",
+			len(ids), m.Context)
+	}
+	var f forest.Forest
+	f.Add(-1, ids, false)
+	if err := f.Validate(m.Vocab, m.Context); err != nil {
+		return r, fmt.Errorf("the prompt does not fit %s: %w", g.dir, err)
+	}
+	how := rollout.Sampling{Temperature: float32(g.temperature), TopP: float32(g.topP), TopK: g.topK}
+	return rollout.Request{Prompt: f, Branches: []rollout.Branch{{Segment: 0, N: g.n, MaxTokens: most, Sampling: how}}}, nil
+}
+
+// options sizes an engine for one request with one prompt.
+func options(r rollout.Request) rollout.Options {
+	n := r.Branches[0].N
+	return rollout.Options{Slots: len(r.Prompt[0].Tokens) + 64 + n*(r.Branches[0].MaxTokens+64), Rows: max(512, 2*n)}
+}
+
+// A generated answer is what --json prints.
+type generated struct {
+	IDs      []int32        `json:"ids"`
+	Text     string         `json:"text"`
+	LogProbs logProbs       `json:"logprobs"`
+	Finish   rollout.Finish `json:"finish"`
+}
+
+// print writes the answers.
+func (g *generateFlags) print(cmd *cobra.Command, text *chat.Dialog, r rollout.Result) error {
+	out := cmd.OutOrStdout()
+	list := []generated{}
+	for _, a := range r.Answers {
+		x := generated{IDs: r.Forest[a.Segment].Tokens, LogProbs: a.LogProbs, Finish: a.Finish}
+		if text != nil {
+			x.Text = x.shown(text, g.asChat)
+		}
+		list = append(list, x)
+	}
+	if g.asJSON {
+		enc := json.NewEncoder(out)
+		enc.SetEscapeHTML(false)
+		return enc.Encode(list)
+	}
+	for i, x := range list {
+		if len(list) > 1 {
+			fmt.Fprintf(out, "--- %d/%d\n", i+1, len(list))
+		}
+		var err error
+		if text != nil {
+			_, err = fmt.Fprintln(out, x.Text)
+		} else {
+			_, err = fmt.Fprintln(out, x.IDs)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// shown is the text of an answer, without the token that ended it and, in a chat, without special
+// tokens.
+func (x *generated) shown(text *chat.Dialog, asChat bool) string {
+	ids := x.IDs
+	if x.Finish == rollout.Stop {
+		ids = ids[:len(ids)-1]
+	}
+	if asChat {
+		return text.Tok.DecodeSkipSpecial(ids)
+	}
+	return text.Tok.Decode(ids)
 }
 
 func parseIDs(list string) ([]int32, error) {
@@ -167,11 +272,4 @@ func parseIDs(list string) ([]int32, error) {
 		ids = append(ids, int32(v))
 	}
 	return ids, nil
-}
-
-func perplexity(logProb float64, n int) float64 {
-	if n == 0 {
-		return math.NaN()
-	}
-	return math.Exp(-logProb / float64(n))
 }

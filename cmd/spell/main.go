@@ -3,68 +3,91 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
-	"os/signal"
-	"strings"
-	"syscall"
 
 	"github.com/spf13/cobra"
-
-	"spell/kernels"
 )
 
 func main() {
-	os.Exit(run(os.Args[1:]))
+	code := run(os.Args[1:])
+	if err := os.Stdout.Close(); err != nil && code == 0 { // a network's disk tells of a failed write here
+		code = report(fmt.Errorf("closing standard output: %w", err))
+	}
+	os.Exit(code)
 }
 
 // run executes one command line and returns the exit code. Whatever goes wrong is one sentence
 // on standard error.
 func run(args []string) (code int) {
-	ignoreFileSizeSignal()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ignoreSignals()
+	if err := reserveThreads(0); err != nil {
+		return report(err)
+	}
+	ctx, stop := interruptible(context.Background())
 	defer stop()
 	defer func() {
-		switch r := recover().(type) {
-		case nil:
-		case *kernels.Fault:
-			fmt.Fprintln(os.Stderr, "spell:", r)
-			code = 1
-		default:
-			panic(r)
+		if r := recover(); r != nil {
+			code = report(panicked(r))
 		}
 	}()
-	root := newRoot()
+	out := &output{w: os.Stdout}
+	root := newRoot(out)
 	root.SetArgs(args)
-	if err := root.ExecuteContext(ctx); err != nil {
-		fmt.Fprintln(os.Stderr, "spell:", oneLine(err))
-		return 1
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		err = out.err
 	}
-	return 0
+	return report(named(ctx, err))
 }
 
-// oneLine keeps an error to one line whatever a file name in it holds.
-func oneLine(err error) string {
-	return strings.Join(strings.Fields(err.Error()), " ")
-}
+// The groups of commands in the root's help.
+const (
+	trainingGroup = "training"
+	usingGroup    = "using"
+	machineGroup  = "machine"
+)
 
-func newRoot() *cobra.Command {
+func newRoot(out *output) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "spell",
 		Short: "Make a language model better at long documents by self-play",
 		Long: "spell trains a decoder language model on a folder of raw documents without labels:\n" +
 			"the model asks questions about the documents, answers them and judges the answers\n" +
-			"(SPELL, arXiv 2509.23863).",
+			"(SPELL, arXiv 2509.23863).\n\n" + exitCodes,
+		Example: "  spell train                                      a small model on a generated world\n" +
+			"  spell train --docs my-documents --model DIR      a model of yours on documents of yours\n" +
+			"  spell generate --model DIR --chat --prompt \"Hi\"  ask a model",
+		Args:          knownCommand,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 		SilenceErrors: true,
 		SilenceUsage:  true,
+		Version:       version().line(),
 	}
-	root.CompletionOptions.DisableDefaultCmd = true
+	root.SetOut(out)
+	root.SetVersionTemplate("{{.Version}}\n")
+	root.SetFlagErrorFunc(flagError)
+	root.SetHelpCommand(helpCommand())
+	root.AddGroup(&cobra.Group{ID: trainingGroup, Title: "Training:"},
+		&cobra.Group{ID: usingGroup, Title: "Using a model:"},
+		&cobra.Group{ID: machineGroup, Title: "This machine and this program:"})
+	root.SetHelpCommandGroupID(machineGroup)
+	root.SetCompletionCommandGroupID(machineGroup)
 	var e engine
 	e.flags(root)
-	root.AddCommand(scoreCommand(&e), generateCommand(&e), tokenizeCommand(), pretrainCommand(&e), trainCommand(&e), sftCommand(&e), planCommand(&e), doctorCommand(&e))
+	for _, c := range []*cobra.Command{trainCommand(&e), sftCommand(&e), pretrainCommand(&e)} {
+		c.GroupID = trainingGroup
+		c.SetOut(steady{out}) // nobody has to read along
+		c.PreRun = func(cmd *cobra.Command, _ []string) { heed(cmd.Context()) }
+		root.AddCommand(c)
+	}
+	for _, c := range []*cobra.Command{generateCommand(&e), scoreCommand(&e), tokenizeCommand()} {
+		c.GroupID = usingGroup
+		root.AddCommand(c)
+	}
+	for _, c := range []*cobra.Command{planCommand(&e), doctorCommand(&e), versionCommand()} {
+		c.GroupID = machineGroup
+		root.AddCommand(c)
+	}
 	return root
 }
-
-// errInterrupted is what a command returns after Ctrl-C, once it has said how to go on.
-var errInterrupted = errors.New("interrupted")

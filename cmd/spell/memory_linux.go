@@ -9,9 +9,13 @@ import (
 	"strings"
 )
 
-// memory is the machine's memory and what of it is free or can be freed, in bytes: of the machine or, where that
-// is less, of the control group that this process lies in; 0 where neither tells.
-func memory() (total, available int64) { return memoryAt("/") }
+// memory is the machine's memory and what of it is free or can be freed, in bytes: of the machine
+// or, where that is less, of the control group that this process lies in or of its own limits; 0
+// where nothing tells.
+func memory() (total, available int64) {
+	total, available = memoryAt("/")
+	return within(limits(), total, available)
+}
 
 // memoryAt is memory of a system whose files lie under root.
 func memoryAt(root string) (total, available int64) {
@@ -23,12 +27,14 @@ func memoryAt(root string) (total, available int64) {
 		if len(part) < 3 {
 			continue
 		}
-		dir, limit, usage, cache := filepath.Join(root, "sys/fs/cgroup"), "memory.max", "memory.current", "inactive_file"
+		dir := filepath.Join(root, "sys/fs/cgroup")
+		limit, usage, cache := "memory.max", "memory.current", "inactive_file"
 		if part[1] != "" { // version 1
 			if part[1] != "memory" {
 				continue
 			}
-			dir, limit, usage, cache = filepath.Join(dir, "memory"), "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"
+			dir = filepath.Join(dir, "memory")
+			limit, usage, cache = "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"
 		}
 		// A container sees its own group as the root. Every group above limits, too.
 		for at := filepath.Clean("/" + part[2]); ; at = filepath.Dir(at) {
@@ -46,6 +52,19 @@ func memoryAt(root string) (total, available int64) {
 			if at == "/" {
 				break
 			}
+		}
+	}
+	return total, available
+}
+
+// within is a machine's memory below the limits of a process.
+func within(list []limit, total, available int64) (int64, int64) {
+	for _, l := range list {
+		if total == 0 || l.most < total {
+			total = l.most
+		}
+		if free := max(l.room()-heapStep, 1); available == 0 || free < available { // 0 would be unknown
+			available = free
 		}
 	}
 	return total, available

@@ -8,13 +8,22 @@ import (
 	"spell/model"
 	"spell/model/hf"
 	"spell/model/rollout"
+	"spell/rl/fit"
 )
 
-// mismatch says on standard error how far the log-probabilities of int8 weights are from those of the
-// weights in dir. It frees w, loads the others and has measure use them: as much time again as
-// scoring the same tokens takes, and the memory of the weights as they are stored. --quiet leaves it out,
-// and other precisions have nothing to say.
-func (e *engine) mismatch(b kernels.Backend, w *model.Weights, dir string, measure func(stored *model.Weights) (fmt.Stringer, error)) error {
+// A comparison measures how far the results of int8 weights are from those of the weights as
+// stored, and says beforehand how many bytes that takes.
+type comparison struct {
+	needs   func(stored model.Precision) (int, error)
+	measure func(stored *model.Weights) (fmt.Stringer, error)
+}
+
+// mismatch says on standard error how far the log-probabilities of int8 weights are from those of
+// the weights in dir. It frees w, loads the others and has c measure with them: as much time again
+// as scoring the same tokens takes, and the memory of the weights as they are stored. --quiet
+// leaves it out, and so does a machine without that memory, with a note; other precisions have
+// nothing to say.
+func (e *engine) mismatch(b kernels.Backend, w *model.Weights, dir string, c comparison) error {
 	if e.quiet || w.Precision != model.Int8 {
 		return nil
 	}
@@ -24,12 +33,19 @@ func (e *engine) mismatch(b kernels.Backend, w *model.Weights, dir string, measu
 		if err != nil {
 			return nil, err
 		}
+		n, err := c.needs(p)
+		if err != nil {
+			return nil, err
+		}
+		if _, available := machine(); available > 0 && int64(n) > available {
+			return leftOut{n, available}, nil
+		}
 		stored, err := hf.Load(b, dir, p, model.Inference)
 		if err != nil {
 			return nil, err
 		}
 		defer stored.Free()
-		return measure(stored)
+		return c.measure(stored)
 	}()
 	if err != nil {
 		return fmt.Errorf("measuring the mismatch of int8 weights, which --quiet leaves out: %w", err)
@@ -37,6 +53,14 @@ func (e *engine) mismatch(b kernels.Backend, w *model.Weights, dir string, measu
 	fmt.Fprintf(os.Stderr, "int8 beside the weights as stored: %v\n", m)
 	return nil
 }
+
+// leftOut is what stands for a mismatch that the memory is too small to measure.
+type leftOut struct {
+	need      int
+	available int64
+}
+
+func (l leftOut) String() string { return "not measured, " + fit.Sentence(l.need, l.available) }
 
 // agreement is a Mismatch and the number of places with another most likely token.
 type agreement struct {

@@ -90,8 +90,9 @@ func planCommand(e *engine) *cobra.Command {
 			"of a step and, at rates measured now, about how long it takes. A model's config.json is enough. A run that does not fit\n" +
 			"is refused with the largest sizes that would. --prompt, --group and --answer plan for other lengths, with as little room\n" +
 			"beside as they need.",
-		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return e.plan(cmd, p) },
+		Example: "  spell plan --model path/to/model\n  spell plan --model config.json --prompt 8192 --memory 64",
+		Args:    cobra.NoArgs,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return e.plan(cmd, p) },
 	}
 	f := cmd.Flags()
 	f.StringVar(&p.train.model, "model", "", "Hugging Face model directory, or a config.json alone; empty: the embedded base")

@@ -30,8 +30,9 @@ func pretrainCommand(e *engine) *cobra.Command {
 		Long: "pretrain trains a tokenizer and a small decoder on the .txt and .md files under --docs.\n" +
 			"Without --docs it runs the recipe of the embedded base on the generated world.\n" +
 			"{\"moments\": \"int8\"} in --config keeps the optimizer's moments in 2 bytes a parameter, \"bf16\" in 4, not in 8.",
-		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return e.pretrain(cmd, t) },
+		Example: "  spell pretrain --out base\n  spell pretrain --docs my-documents --out mine",
+		Args:    cobra.NoArgs,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return e.pretrain(cmd, t) },
 	}
 	t.add(cmd, "", "checkpoints")
 	f := cmd.Flags()

@@ -1,71 +1,175 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
-	"os"
+	"io"
+	"math"
 
 	"github.com/spf13/cobra"
 
 	"spell/kernels"
 	"spell/model"
 	"spell/model/forest"
+	"spell/model/hf"
+	"spell/tokenizer/chat"
 )
 
+// scoreFlags are what the user said.
+type scoreFlags struct {
+	dir, ids string
+	text     textFlags
+	asJSON   bool
+}
+
 func scoreCommand(e *engine) *cobra.Command {
-	var dir, file string
-	var asJSON bool
+	s := scoreFlags{text: textFlags{flag: "text"}}
 	cmd := &cobra.Command{
-		Use:   "score --model DIR --ids FILE",
+		Use:   "score --model DIR (--text TEXT | --file PATH | --ids FILE)",
 		Short: "Print the log-probability of each token given those before it",
-		Long:  "score reads FILE, {\"ids\": [token ids]}, and prints the natural log-probability of every token\nbut the first, and the most likely next token after each.",
-		Args:  cobra.NoArgs,
+		Long: "score prints the natural log-probability of every token but the first, which has nothing\n" +
+			"before it, and their perplexity. A text is taken as generate takes a prompt without --chat:\n" +
+			"after the begin-of-text token if the model has one, with special tokens recognised. FILE holds\n" +
+			"token ids as JSON, [1, 2, 3] as tokenize prints them or {\"ids\": [1, 2, 3]}. --json prints the\n" +
+			"most likely next token after each, too, and null for a log-probability of minus infinity.",
+		Example: "  spell score --model path/to/model --text \"The ferry leaves at nine.\"\n" +
+			"  spell score --model path/to/model --file chapter.txt --json\n" +
+			"  spell tokenize --model path/to/model --text Hello | spell score --model path/to/model --ids -",
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			ids, err := readIDs(file)
-			if err != nil {
-				return err
+			if given(cmd, "text", "file", "ids") != 1 {
+				return errors.New("name one of --text TEXT, --file PATH and --ids FILE")
 			}
-			b, w, err := e.load(dir)
-			if err != nil {
-				return err
-			}
-			defer b.Close()
-			f := forest.Forest{{Parent: -1, Tokens: ids, Scored: true}}
-			if err := f.Validate(w.Vocab, w.Context); err != nil {
-				return fmt.Errorf("%s does not fit %s: %w", file, dir, err)
-			}
-			out, err := scoreIDs(cmd.Context(), b, w, f)
-			if err != nil {
-				return fmt.Errorf("%s: %w", dir, err)
-			}
-			if asJSON {
-				if err := json.NewEncoder(cmd.OutOrStdout()).Encode(out); err != nil {
-					return err
-				}
-			} else {
-				sum := 0.0
-				for i, lp := range out.LogProb {
-					fmt.Fprintf(cmd.OutOrStdout(), "%d\t%d\t%.6f\n", i+1, ids[i+1], lp)
-					sum += float64(lp)
-				}
-				fmt.Fprintf(cmd.OutOrStdout(), "%d tokens scored, log-probability %.4f, perplexity %.4f\n", len(out.LogProb), sum, perplexity(sum, len(out.LogProb)))
-			}
-			return e.mismatch(b, w, dir, func(stored *model.Weights) (fmt.Stringer, error) { return out.compare(cmd.Context(), b, stored, f) })
+			return e.score(cmd, &s)
 		},
 	}
-	cmd.Flags().StringVar(&dir, "model", "", "Hugging Face model directory")
-	cmd.Flags().StringVar(&file, "ids", "", "JSON file with the token ids")
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print {\"logprob_of_next\": […], \"argmax\": […]}")
+	f := cmd.Flags()
+	f.StringVar(&s.dir, "model", "", "Hugging Face model directory")
+	f.StringVar(&s.text.text, "text", "", "the text to score; -: read it from standard input")
+	f.StringVar(&s.text.file, "file", "", "file with the text to score; -: standard input")
+	f.StringVar(&s.ids, "ids", "", "JSON file with the token ids to score; -: standard input")
+	f.BoolVar(&s.asJSON, "json", false, "print {\"logprob_of_next\": […], \"argmax\": […]}")
 	cmd.MarkFlagRequired("model")
-	cmd.MarkFlagRequired("ids")
 	return cmd
+}
+
+func (e *engine) score(cmd *cobra.Command, s *scoreFlags) error {
+	var ids []int32
+	var err error
+	what := "the text"
+	if cmd.Flags().Changed("ids") {
+		if ids, what, err = readIDs(cmd, s.ids); err != nil {
+			return err
+		}
+	}
+	b, p, err := e.open()
+	if err != nil {
+		return err
+	}
+	defer b.Close()
+	m, err := hf.ReadConfig(s.dir)
+	if err != nil {
+		return err
+	}
+	var text *chat.Dialog
+	if ids == nil {
+		if text, err = openText(s.dir, m.Vocab); err != nil {
+			return err
+		}
+		if ids, err = s.encode(cmd, text); err != nil {
+			return err
+		}
+	}
+	f := forest.Forest{{Parent: -1, Tokens: ids, Scored: true}}
+	if err := f.Validate(m.Vocab, m.Context); err != nil {
+		return fmt.Errorf("%s does not fit %s: %w", what, s.dir, err)
+	}
+	if err := fitsScoring(b, m, p, len(ids)); err != nil {
+		return err
+	}
+	w, err := hf.Load(b, s.dir, p, model.Inference)
+	if err != nil {
+		return err
+	}
+	defer w.Free()
+	out, err := scoreIDs(cmd.Context(), b, w, f)
+	if err != nil {
+		return fmt.Errorf("%s: %w", s.dir, err)
+	}
+	if s.asJSON {
+		err = json.NewEncoder(cmd.OutOrStdout()).Encode(out)
+	} else {
+		err = out.print(cmd.OutOrStdout(), ids, text)
+	}
+	if err != nil {
+		return err
+	}
+	return e.mismatch(b, w, s.dir, comparison{
+		needs:   func(p model.Precision) (int, error) { return scoringBytes(b, m, p, forest.Limits{Batch: len(ids)}) },
+		measure: func(stored *model.Weights) (fmt.Stringer, error) { return out.compare(cmd.Context(), b, stored, f) },
+	})
+}
+
+// encode returns the ids of the text to score.
+func (s *scoreFlags) encode(cmd *cobra.Command, text *chat.Dialog) ([]int32, error) {
+	if text == nil {
+		return nil, fmt.Errorf("%s has no tokenizer.json, so it works by token ids only; use --ids", s.dir)
+	}
+	t, err := s.text.read(cmd)
+	if err != nil {
+		return nil, err
+	}
+	return append(text.Tok.Begin(), text.Tok.EncodeSpecial(t)...), nil
 }
 
 // A scoring is what score prints.
 type scoring struct {
-	LogProb []float32 `json:"logprob_of_next"`
-	Argmax  []int32   `json:"argmax"`
+	LogProb logProbs `json:"logprob_of_next"`
+	Argmax  []int32  `json:"argmax"`
+}
+
+// logProbs are log-probabilities whose JSON is null where they are infinite, for which JSON has no
+// number.
+type logProbs []float32
+
+// MarshalJSON writes them as a list.
+func (l logProbs) MarshalJSON() ([]byte, error) {
+	list := make([]*float32, len(l))
+	for i := range l {
+		if !math.IsInf(float64(l[i]), 0) {
+			list[i] = &l[i]
+		}
+	}
+	return json.Marshal(list)
+}
+
+// print writes a line per token: its place, id and log-probability, and, of a text, what it stands
+// for.
+func (s *scoring) print(out io.Writer, ids []int32, text *chat.Dialog) error {
+	sum := 0.0
+	for i, lp := range s.LogProb {
+		piece := ""
+		if text != nil {
+			piece = fmt.Sprintf("\t%q", text.Tok.Decode(ids[i+1:i+2]))
+		}
+		if _, err := fmt.Fprintf(out, "%d\t%d\t%.6f%s\n", i+1, ids[i+1], lp, piece); err != nil {
+			return err
+		}
+		sum += float64(lp)
+	}
+	n := len(s.LogProb)
+	_, err := fmt.Fprintf(out, "%d tokens scored, log-probability %.4f, perplexity %.4f\n", n, sum, perplexity(sum, n))
+	return err
+}
+
+func perplexity(logProb float64, n int) float64 {
+	if n == 0 {
+		return math.NaN()
+	}
+	return math.Exp(-logProb / float64(n))
 }
 
 // scoreIDs scores the one segment of f.
@@ -98,7 +202,11 @@ func (s *scoring) compare(ctx context.Context, b kernels.Backend, w *model.Weigh
 	}
 	a := agreement{of: len(s.Argmax)}
 	for i, lp := range s.LogProb {
-		a.Add(lp, other.LogProb[i])
+		stored := other.LogProb[i]
+		if lp == stored {
+			lp, stored = 0, 0 // both may be minus infinity
+		}
+		a.Add(lp, stored)
 	}
 	for i, id := range s.Argmax {
 		if id != other.Argmax[i] {
@@ -108,19 +216,26 @@ func (s *scoring) compare(ctx context.Context, b kernels.Backend, w *model.Weigh
 	return a, nil
 }
 
-func readIDs(file string) ([]int32, error) {
-	raw, err := os.ReadFile(file)
+// readIDs returns the token ids of a JSON file, or of standard input, and how to call it in an
+// error.
+func readIDs(cmd *cobra.Command, file string) (ids []int32, name string, err error) {
+	raw, name, err := readInput(cmd, file)
 	if err != nil {
-		return nil, err
+		return nil, name, err
 	}
-	var in struct {
+	in := struct {
 		IDs []int32 `json:"ids"`
+	}{}
+	if raw = bytes.TrimSpace(raw); bytes.HasPrefix(raw, []byte("[")) {
+		err = json.Unmarshal(raw, &in.IDs)
+	} else {
+		err = json.Unmarshal(raw, &in)
 	}
-	if err := json.Unmarshal(raw, &in); err != nil {
-		return nil, fmt.Errorf("%s is not {\"ids\": [token ids]}: %w", file, err)
+	if err != nil {
+		return nil, name, fmt.Errorf("%s is neither [token ids] nor {\"ids\": [token ids]}, once: %w", name, err)
 	}
 	if len(in.IDs) == 0 {
-		return nil, fmt.Errorf("%s holds no ids; write {\"ids\": [1, 2, 3]}", file)
+		return nil, name, fmt.Errorf("%s holds no ids; write [1, 2, 3] or {\"ids\": [1, 2, 3]}", name)
 	}
-	return in.IDs, nil
+	return in.IDs, name, nil
 }

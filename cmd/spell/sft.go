@@ -41,8 +41,9 @@ func sftCommand(e *engine) *cobra.Command {
 			"token is text, but for <think> and </think> in answers. Lines with the same prompt share its computation.\n" +
 			"A line that is too long for the model's context or a pass is an error that names it; see \"long\" in\n" +
 			"--print-config for other ways. Without --model it trains the embedded base.",
-		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return e.sft(cmd, t) },
+		Example: "  spell sft --data answers.jsonl --model path/to/model --out tuned --epochs 3 --lr 1e-5",
+		Args:    cobra.NoArgs,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return e.sft(cmd, t) },
 	}
 	t.add(cmd, "spell-sft", "checkpoints and metrics")
 	f := cmd.Flags()

@@ -27,7 +27,7 @@ func TestSFT(t *testing.T) {
 		t.Errorf("%d updates, the loss goes from %g to %g", len(metrics), first, last)
 	}
 	got := succeed(t, "", "generate", "--model", filepath.Join(dir, "run", "step-000040"), "--prompt", "where is the mill ?", "--temperature", "0", "--max-tokens", "12")
-	if !strings.HasPrefix(got, " in the red town .<|end|>") {
+	if got != " in the red town .\n" {
 		t.Errorf("the model says %q", got)
 	}
 }

@@ -3,9 +3,39 @@
 package main
 
 import (
+	"errors"
+	"io"
+	"os"
 	"os/signal"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
-// ignoreFileSizeSignal turns a write beyond the file size limit into an error to report.
-func ignoreFileSizeSignal() { signal.Ignore(syscall.SIGXFSZ) }
+// ignoreSignals turns a write beyond the file size limit, and one to a pipe that nobody reads any
+// more, into errors.
+func ignoreSignals() { signal.Ignore(syscall.SIGXFSZ, syscall.SIGPIPE) }
+
+// stopSignals are the signals that ask the program to end. A hangup does not where it is ignored
+// already, as under nohup.
+func stopSignals() []os.Signal {
+	list := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) {
+		list = append(list, syscall.SIGHUP)
+	}
+	return list
+}
+
+// signalName is what manuals call a signal.
+func signalName(s os.Signal) string {
+	if n, ok := s.(syscall.Signal); ok && unix.SignalName(n) != "" {
+		return unix.SignalName(n)
+	}
+	return s.String()
+}
+
+// unread reports whether err, of writing to w, says that nobody reads any more: a closed pipe, or a
+// terminal that has gone.
+func unread(w io.Writer, err error) bool {
+	return errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.EIO) && terminal(w)
+}

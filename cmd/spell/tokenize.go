@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,70 +14,154 @@ import (
 	"spell/tokenizer"
 )
 
+// tokenizeFlags are what the user said.
+type tokenizeFlags struct {
+	dir, file, text    string
+	raw, decode, spans bool
+}
+
 func tokenizeCommand() *cobra.Command {
-	var dir, file string
-	var decode, spans bool
+	var t tokenizeFlags
 	cmd := &cobra.Command{
 		Use:   "tokenize (--model DIR | --tokenizer FILE)",
 		Short: "Turn text into token ids, or back",
-		Long:  "tokenize reads a JSON string a line from standard input and prints a JSON array of token ids a line,\nwithout adding special tokens. With --decode it is the other way round,\nand --spans prints [id, start, end] with the bytes of the text each id stands for.",
-		Args:  cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if (dir == "") == (file == "") {
-				return errors.New("name either --model DIR or --tokenizer FILE")
-			}
-			if dir != "" {
-				file = filepath.Join(dir, "tokenizer.json")
-			}
-			t, err := tokenizer.Load(file)
-			if err != nil {
+		Long: "tokenize reads a JSON string per line from standard input and prints a JSON array of token ids\n" +
+			"per line, without adding special tokens. With --raw each line is a text as it stands, without\n" +
+			"its newline. --text takes one text from the command line. --spans prints [id, start, end] with\n" +
+			"the bytes of the text that each id stands for.\n\n" +
+			"--decode goes the other way, from arrays to strings, or with --raw to plain text.\n\n" +
+			"Bytes that are no UTF-8 are tokenized as bytes. Half a surrogate pair in a JSON string is an error.",
+		Example: "  echo '\"The ferry leaves\"' | spell tokenize --model path/to/model\n" +
+			"  spell tokenize --model path/to/model --raw < lines.txt\n" +
+			"  echo '[464, 35095]' | spell tokenize --model path/to/model --decode",
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return t.run(cmd) },
+	}
+	f := cmd.Flags()
+	f.StringVar(&t.dir, "model", "", "model directory that holds tokenizer.json")
+	f.StringVar(&t.file, "tokenizer", "", "tokenizer.json")
+	f.StringVar(&t.text, "text", "", "the text to tokenize, instead of standard input")
+	f.BoolVar(&t.raw, "raw", false, "read lines of plain text, not JSON strings; with --decode: print them")
+	f.BoolVar(&t.spans, "spans", false, "print where in the text each id comes from, too")
+	f.BoolVar(&t.decode, "decode", false, "read ids, print text")
+	cmd.MarkFlagsMutuallyExclusive("decode", "spans")
+	cmd.MarkFlagsMutuallyExclusive("decode", "text")
+	cmd.MarkFlagsMutuallyExclusive("raw", "text")
+	return cmd
+}
+
+func (t *tokenizeFlags) run(cmd *cobra.Command) error {
+	if (t.dir == "") == (t.file == "") {
+		return errors.New("name either --model DIR or --tokenizer FILE")
+	}
+	file := t.file
+	if t.dir != "" {
+		file = filepath.Join(t.dir, "tokenizer.json")
+	}
+	tok, err := tokenizer.Load(file)
+	if err != nil {
+		return err
+	}
+	next := t.source(cmd)
+	buf := bufio.NewWriter(cmd.OutOrStdout())
+	for n := 1; ; n++ {
+		value, err := next()
+		if err == io.EOF {
+			return buf.Flush()
+		}
+		if err == nil {
+			err = t.write(buf, tok, value)
+		}
+		if err != nil {
+			buf.Flush() // of the values before this one
+			if errors.Is(err, errUnread) {
 				return err
 			}
-			in := json.NewDecoder(bufio.NewReader(cmd.InOrStdin()))
-			buf := bufio.NewWriter(cmd.OutOrStdout())
-			out := json.NewEncoder(buf)
-			out.SetEscapeHTML(false)
-			for line := 1; ; line++ {
-				var text string
-				var ids []int32
-				if decode {
-					err = in.Decode(&ids)
-				} else {
-					err = in.Decode(&text)
-				}
-				if err == io.EOF {
-					return buf.Flush()
-				} else if err != nil {
-					return fmt.Errorf("standard input, value %d: %w; write a JSON %s a line", line, err, map[bool]string{true: "array of ids", false: "string"}[decode])
-				}
-				switch {
-				case spans:
-					ids, at := t.EncodeSpans(text)
-					list := make([][3]int, len(ids))
-					for i, id := range ids {
-						list[i] = [3]int{int(id), at[i].Start, at[i].End}
-					}
-					err = out.Encode(list)
-				case decode:
-					for _, id := range ids {
-						if id < 0 || int(id) >= t.VocabSize() {
-							return fmt.Errorf("standard input, value %d: id %d lies outside the vocabulary of %d", line, id, t.VocabSize())
-						}
-					}
-					err = out.Encode(t.Decode(ids))
-				default:
-					err = out.Encode(append([]int32{}, t.Encode(text)...))
-				}
-				if err != nil {
-					return err
-				}
-			}
-		},
+			return fmt.Errorf("standard input, value %d: %w", n, err)
+		}
 	}
-	cmd.Flags().StringVar(&dir, "model", "", "model directory that holds tokenizer.json")
-	cmd.Flags().StringVar(&file, "tokenizer", "", "tokenizer.json")
-	cmd.Flags().BoolVar(&spans, "spans", false, "print where in the text each id comes from, too")
-	cmd.Flags().BoolVar(&decode, "decode", false, "read ids, print text")
-	cmd.MarkFlagsMutuallyExclusive("decode", "spans")
-	return cmd
+}
+
+// source returns what gives the values to work on, one after the other: texts, or, to be decoded,
+// JSON.
+func (t *tokenizeFlags) source(cmd *cobra.Command) func() ([]byte, error) {
+	in := bufio.NewReader(cmd.InOrStdin())
+	switch values := json.NewDecoder(in); {
+	case cmd.Flags().Changed("text"):
+		left := [][]byte{[]byte(t.text)}
+		return func() ([]byte, error) {
+			if len(left) == 0 {
+				return nil, io.EOF
+			}
+			text := left[0]
+			left = nil
+			return text, nil
+		}
+	case t.raw && !t.decode:
+		return func() ([]byte, error) { return readLine(in) }
+	default:
+		return func() ([]byte, error) {
+			var raw json.RawMessage
+			if err := values.Decode(&raw); err == io.EOF {
+				return nil, err
+			} else if err != nil {
+				return nil, fmt.Errorf("%w; write a JSON %s per line", err, t.kind())
+			}
+			if t.decode {
+				return raw, nil
+			}
+			return unquote(raw)
+		}
+	}
+}
+
+// kind is the JSON that is read.
+func (t *tokenizeFlags) kind() string {
+	if t.decode {
+		return "array of ids"
+	}
+	return "string"
+}
+
+// write writes what becomes of one value.
+func (t *tokenizeFlags) write(w io.Writer, tok *tokenizer.Tokenizer, value []byte) error {
+	out := json.NewEncoder(w)
+	out.SetEscapeHTML(false)
+	switch {
+	case t.decode:
+		var ids []int32
+		if err := json.Unmarshal(value, &ids); err != nil {
+			return fmt.Errorf("%w; write a JSON %s per line", err, t.kind())
+		}
+		for _, id := range ids {
+			if id < 0 || int(id) >= tok.VocabSize() {
+				return fmt.Errorf("id %d lies outside the vocabulary of %d", id, tok.VocabSize())
+			}
+		}
+		if t.raw {
+			_, err := fmt.Fprintln(w, tok.Decode(ids))
+			return err
+		}
+		return out.Encode(tok.Decode(ids))
+	case t.spans:
+		ids, at := tok.EncodeSpans(string(value))
+		list := make([][3]int, len(ids))
+		for i, id := range ids {
+			list[i] = [3]int{int(id), at[i].Start, at[i].End}
+		}
+		return out.Encode(list)
+	}
+	return out.Encode(append([]int32{}, tok.Encode(string(value))...))
+}
+
+// readLine returns the next line without its newline, of any length.
+func readLine(in *bufio.Reader) ([]byte, error) {
+	line, err := in.ReadBytes('\n')
+	if err == io.EOF && len(line) > 0 {
+		err = nil
+	}
+	if body, ended := bytes.CutSuffix(line, []byte("\n")); ended {
+		line = bytes.TrimSuffix(body, []byte("\r"))
+	}
+	return line, err
 }

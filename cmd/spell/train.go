@@ -37,6 +37,9 @@ func trainCommand(e *engine) *cobra.Command {
 			"related documents, a flat folder is cut into clusters by similarity. Without --model it trains the\n" +
 			"embedded base, without --docs it uses a generated world, whose truth it knows and reports.\n" +
 			"--precision int8 generates with an int8 copy of weights that are trained in f32.",
+		Example: "  spell train\n" +
+			"  spell train --docs my-documents --model path/to/model --out mine\n" +
+			"  spell train --docs my-documents --model path/to/model --out mine --resume",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return e.train(cmd, t) },
 	}

@@ -84,8 +84,12 @@ func Smaller(than model.Moments, fits func(model.Moments) bool) (model.Moments, 
 
 // Sentence says what a run that does not fit needs.
 func Sentence(need int, available int64) string {
-	return fmt.Sprintf("the run needs %s and %s are available", Size(need), Size(int(available)))
+	return fmt.Sprintf("the run needs %s and %s are available%s", Size(need), Size(int(available)), Limit)
 }
+
+// Limit says what keeps the available memory below the machine's, behind a space; empty where nothing does. The program
+// sets it when it starts.
+var Limit string
 
 // Program is what a run holds outside of arenas, about: the program itself, tokenizer and documents. Parameters pass
 // between files and arenas in small pieces.

@@ -1,0 +1,161 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"spell/kernels"
+	"spell/kernels/tally"
+	"spell/model"
+	"spell/model/forest"
+	"spell/model/rollout"
+	"spell/rl/fit"
+)
+
+// compareTokens is the tokens that are scored together to measure the mismatch of int8 weights.
+const compareTokens = 2048
+
+// A dryModel is a model's weights on a backend without memory, for which the command runs as it is.
+type dryModel struct {
+	tally   *tally.Backend
+	weights *model.Weights
+}
+
+func newDryModel(m model.Config, p model.Precision) (*dryModel, error) {
+	t := tally.New(tally.Rates{})
+	w, err := model.NewWeights(t, m, p, model.Inference)
+	return &dryModel{t, w}, err
+}
+
+// bytes is the arenas so far, the program, and what the host takes beside for what has been run.
+func (d *dryModel) bytes(b kernels.Backend) int {
+	n := d.tally.Bytes() + fit.Program.Bytes
+	if host, ok := b.(kernels.HostMemory); ok {
+		packs, scratch := d.weights.HostMemory(host, d.tally.Weights())
+		n += packs.Bytes + scratch.Bytes
+	}
+	return n
+}
+
+// generatingBytes is what a request takes on b with weights of precision p.
+func generatingBytes(b kernels.Backend, m model.Config, p model.Precision, r rollout.Request) (int, error) {
+	d, err := newDryModel(m, p)
+	if err != nil {
+		return 0, err
+	}
+	eng, err := rollout.New(d.tally, d.weights, options(r))
+	if err != nil {
+		return 0, err
+	}
+	short := rollout.Request{Branches: []rollout.Branch{r.Branches[0]}}
+	short.Prompt.Add(-1, make([]int32, 1), false)
+	short.Branches[0].N, short.Branches[0].MaxTokens = 1, 1
+	if _, err := eng.Generate(context.Background(), []rollout.Request{short}); err != nil {
+		return 0, err
+	}
+	return d.bytes(b), nil
+}
+
+// scoringBytes is what scoring forests takes on b, if the limits hold them.
+func scoringBytes(b kernels.Backend, m model.Config, p model.Precision, limits forest.Limits) (int, error) {
+	d, err := newDryModel(m, p)
+	if err != nil {
+		return 0, err
+	}
+	dec, err := model.NewScorer(d.tally, d.weights, limits)
+	if err != nil {
+		return 0, err
+	}
+	if _, err := dec.Score(context.Background(), forest.Forest{{Parent: -1, Tokens: make([]int32, 2), Scored: true}}); err != nil {
+		return 0, err
+	}
+	return d.bytes(b), nil
+}
+
+// comparingBytes is what it takes to score answers again with weights of precision p.
+func comparingBytes(b kernels.Backend, m model.Config, p model.Precision, results []rollout.Result) (int, error) {
+	limits := forest.Limits{Batch: compareTokens}
+	for _, r := range results {
+		limits.Shared = max(limits.Shared, r.Forest.SharedTokens())
+		for _, a := range r.Answers {
+			limits.Batch = max(limits.Batch, len(a.LogProbs))
+		}
+	}
+	return scoringBytes(b, m, p, limits)
+}
+
+// fitsGenerating refuses a request that takes more memory than there is, with what would fit.
+func fitsGenerating(b kernels.Backend, m model.Config, p model.Precision, r rollout.Request) error {
+	like := func(p model.Precision, n, tokens int) (int, error) {
+		other := rollout.Request{Prompt: r.Prompt, Branches: []rollout.Branch{r.Branches[0]}}
+		other.Branches[0].N, other.Branches[0].MaxTokens = n, tokens
+		return generatingBytes(b, m, p, other)
+	}
+	n, tokens := r.Branches[0].N, r.Branches[0].MaxTokens
+	return refuse(func() (int, error) { return like(p, n, tokens) }, func(fits func(int, error) bool) (ways []string) {
+		for _, smaller := range smallerPrecisions(p) {
+			if fits(like(smaller, n, tokens)) {
+				ways = append(ways, "--precision "+smaller.Name)
+				break
+			}
+		}
+		if most := fit.Largest(1, n-1, func(n int) bool { return fits(like(p, n, tokens)) }); most > 0 {
+			ways = append(ways, fmt.Sprintf("--n %d", most))
+		}
+		if most := fit.Largest(1, tokens-1, func(tokens int) bool { return fits(like(p, n, tokens)) }); most > 0 {
+			ways = append(ways, fmt.Sprintf("--max-tokens %d", most))
+		}
+		if ways == nil && fits(like(model.Int8, 1, min(tokens, 16))) {
+			most := fit.Largest(1, tokens, func(tokens int) bool { return fits(like(model.Int8, 1, tokens)) })
+			ways = append(ways, fmt.Sprintf("--precision int8, --n 1 and --max-tokens %d", most))
+		}
+		return ways
+	})
+}
+
+// fitsScoring refuses to score so many tokens if there is not the memory for it, with what would
+// fit.
+func fitsScoring(b kernels.Backend, m model.Config, p model.Precision, tokens int) error {
+	like := func(p model.Precision, tokens int) (int, error) {
+		return scoringBytes(b, m, p, forest.Limits{Batch: tokens})
+	}
+	return refuse(func() (int, error) { return like(p, tokens) }, func(fits func(int, error) bool) (ways []string) {
+		for _, smaller := range smallerPrecisions(p) {
+			if fits(like(smaller, tokens)) {
+				ways = append(ways, "--precision "+smaller.Name)
+				break
+			}
+		}
+		if most := fit.Largest(2, tokens-1, func(n int) bool { return fits(like(p, n)) }); most > 0 {
+			ways = append(ways, fmt.Sprintf("%d tokens", most))
+		}
+		return ways
+	})
+}
+
+// smallerPrecisions are those whose weights take less than those of p, the largest first.
+func smallerPrecisions(p model.Precision) []model.Precision {
+	switch p.Name {
+	case model.F32.Name:
+		return []model.Precision{model.BF16, model.Int8}
+	case model.BF16.Name:
+		return []model.Precision{model.Int8}
+	}
+	return nil
+}
+
+// refuse is the error of what needs more than the available memory; ways returns the flags with
+// which it would fit.
+func refuse(need func() (int, error), ways func(fits func(int, error) bool) []string) error {
+	_, available := machine()
+	n, err := need()
+	if err != nil || available <= 0 || int64(n) <= available {
+		return err
+	}
+	list := ways(func(n int, err error) bool { return err == nil && int64(n) <= available })
+	if list == nil {
+		return fmt.Errorf("%s; use a smaller model or a machine with more", fit.Sentence(n, available))
+	}
+	return fmt.Errorf("%s; it would fit with %s", fit.Sentence(n, available), strings.Join(list, " or "))
+}

@@ -1,0 +1,147 @@
+//go:build unix
+
+package main
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// TestSignals: every signal to stop ends a command that has nothing to save, at once.
+func TestSignals(t *testing.T) {
+	f := newFixture(t)
+	waiting := []string{"tokenize", "--model", f.dir}
+	for _, s := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP} {
+		r, w := io.Pipe() // from which nothing comes
+		c := command(t, "free", waiting...)
+		c.Stdout = nil
+		out, err := c.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Stdin = io.MultiReader(strings.NewReader(strings.Repeat("\"The ferry\"\n", 1e4)), r)
+		if err := c.Start(); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.ReadFull(out, make([]byte, 1)); err != nil { // it is at work
+			t.Fatal(err)
+		}
+		c.Process.Signal(s)
+		io.Copy(io.Discard, out)
+		w.Close()
+		c.Wait()
+		o := c.result()
+		o.ends(t, exitInterrupted, strings.Replace("interrupted by "+signalName(s), " by SIGINT", "", 1))
+	}
+}
+
+// TestStopSignals: a hangup that is ignored, as nohup has it, stays so.
+func TestStopSignals(t *testing.T) {
+	if signal.Ignored(syscall.SIGHUP) {
+		t.Skip("hangups are ignored here")
+	}
+	if !slices.Contains(stopSignals(), os.Signal(syscall.SIGHUP)) {
+		t.Error("a hangup does not stop a run")
+	}
+	signal.Ignore(syscall.SIGHUP)
+	defer signal.Reset(syscall.SIGHUP)
+	if slices.Contains(stopSignals(), os.Signal(syscall.SIGHUP)) {
+		t.Error("a hangup stops a run that ignores them")
+	}
+}
+
+// TestInterruptedGeneration: what was generated so far is printed, marked as such.
+func TestInterruptedGeneration(t *testing.T) {
+	f := newFixture(t)
+	config := filepath.Join(f.dir, "config.json")
+	const context = `"max_position_embeddings": `
+	long := strings.Replace(string(read(t, config)), context+"96", context+"1000000", 1)
+	write(t, config, long)
+	args := []string{"generate", "--model", f.dir, "--ids", "1", "--max-tokens", "900000", "--temperature", "0"}
+	for _, c := range []struct {
+		signal syscall.Signal
+		flags  []string
+		says   string
+	}{
+		{syscall.SIGINT, nil, "spell: interrupted\n"},
+		{syscall.SIGTERM, []string{"--json"}, "spell: interrupted by SIGTERM\n"},
+	} {
+		for wait := 300 * time.Millisecond; ; wait *= 2 {
+			child := start(t, "free", append(args, c.flags...)...)
+			time.Sleep(wait)
+			child.Process.Signal(c.signal)
+			child.Wait()
+			o := child.result()
+			if o.code != exitInterrupted || o.stderr != c.says {
+				t.Fatalf("exit code %d, %q", o.code, o.stderr)
+			}
+			if o.out == "" && wait < 20*time.Second { // it was still loading
+				continue
+			}
+			if len(o.out) < 2 {
+				t.Fatalf("%q was printed", o.out)
+			}
+			if c.flags != nil {
+				a := decode[[]generated](t, o.out)
+				n := len(a[0].IDs)
+				if len(a) != 1 || a[0].Finish != "interrupted" || n == 0 || len(a[0].LogProbs) != n {
+					t.Errorf("%.200s", o.out)
+				}
+			}
+			break
+		}
+	}
+}
+
+// TestSecondSignal: one that comes while a run saves after the first ends it at once.
+func TestSecondSignal(t *testing.T) {
+	child := command(t, "deaf")
+	child.Stderr = nil
+	stderr, err := child.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := child.Start(); err != nil {
+		t.Fatal(err)
+	}
+	said := bufio.NewReader(stderr)
+	for _, step := range []struct {
+		line   string
+		signal syscall.Signal
+	}{{"ready\n", syscall.SIGINT}, {"cancelled\n", syscall.SIGTERM}} {
+		if line, err := said.ReadString('\n'); err != nil || line != step.line {
+			t.Fatalf("%q, %v", line, err)
+		}
+		child.Process.Signal(step.signal)
+	}
+	end, err := io.ReadAll(said)
+	if err != nil {
+		t.Fatal(err)
+	}
+	child.Wait()
+	const want = "\nspell: interrupted by SIGTERM again: ended at once, without saving\n"
+	if o := child.result(); o.code != exitInterrupted || string(end) != want {
+		t.Errorf("exit code %d, %q", o.code, end)
+	}
+}
+
+// deaf is a command that heeds signals and does not end.
+func deaf() {
+	ctx, stop := interruptible(context.Background())
+	defer stop()
+	heed(ctx)
+	fmt.Fprintln(os.Stderr, "ready")
+	<-ctx.Done()
+	fmt.Fprintln(os.Stderr, "cancelled")
+	time.Sleep(time.Hour)
+}
