@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"spell/tensor/fixture"
 	"spell/tokenizer"
 )
 
@@ -23,19 +24,6 @@ var (
 	textDir = flag.String("text", "", "folder of .txt files to tokenize instead of the shared documents")
 	tokDir  = flag.String("tokenizers", "", "folder of NAME/tokenizer.json files instead of the shared ones")
 )
-
-// sharedData finds the shared test data: $SPELL_DATA, or shared/data beside the checkout.
-func sharedData(tb testing.TB) string {
-	tb.Helper()
-	dir := os.Getenv("SPELL_DATA")
-	if dir == "" {
-		dir = filepath.Join("..", "..", "shared", "data")
-	}
-	if _, err := os.Stat(dir); err != nil {
-		tb.Skip("the shared test data is not here: set SPELL_DATA to its folder")
-	}
-	return dir
-}
 
 // mixedText cuts the .txt files below dir into documents of 16 KiB, up to 20 MB in all.
 func mixedText(tb testing.TB, dir string) (docs []string, size int) {
@@ -132,23 +120,35 @@ func median(x []float64) float64 {
 	return x[len(x)/2]
 }
 
+// tokenizers returns the names of those to measure: all in -tokenizers, or the three published ones.
+func tokenizers(tb testing.TB) []string {
+	if *tokDir == "" {
+		return []string{"gpt2", "llama3_1", "qwen3"}
+	}
+	paths, err := filepath.Glob(filepath.Join(*tokDir, "*", "tokenizer.json"))
+	if err != nil || len(paths) == 0 {
+		tb.Fatalf("no NAME/tokenizer.json in %s", *tokDir)
+	}
+	for i, path := range paths {
+		paths[i] = filepath.Base(filepath.Dir(path))
+	}
+	return paths
+}
+
 // BenchmarkTokenizer encodes 20 MB of mixed text on one thread and on all, and with -npm DIR
 // with Hugging Face's tokenizers in between: medians, in MB/s, and their ratios.
 func BenchmarkTokenizer(b *testing.B) {
-	texts, files := *textDir, *tokDir
+	texts := *textDir
 	if texts == "" {
-		texts = filepath.Join(sharedData(b), "docs")
-	}
-	if files == "" {
-		files = filepath.Join(sharedData(b), "tokenizers")
+		texts = fixture.Path(b, "docs")
 	}
 	docs, size := mixedText(b, texts)
-	paths, err := filepath.Glob(filepath.Join(files, "*", "tokenizer.json"))
-	if err != nil || len(paths) == 0 {
-		b.Fatalf("no NAME/tokenizer.json in %s", files)
-	}
-	for _, path := range paths {
-		b.Run(filepath.Base(filepath.Dir(path)), func(b *testing.B) {
+	for _, name := range tokenizers(b) {
+		b.Run(name, func(b *testing.B) {
+			path := filepath.Join(*tokDir, name, "tokenizer.json")
+			if *tokDir == "" {
+				path = fixture.Path(b, "tokenizers/"+name+"/tokenizer.json")
+			}
 			tok, err := tokenizer.Load(path)
 			if err != nil {
 				b.Fatal(err)

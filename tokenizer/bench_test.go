@@ -2,29 +2,21 @@ package tokenizer
 
 import (
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
-)
 
-func readText(tb testing.TB, path ...string) string {
-	tb.Helper()
-	data, err := os.ReadFile(filepath.Join(append([]string{dataDir(tb)}, path...)...))
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return string(data)
-}
+	"spell/tensor/fixture"
+)
 
 func BenchmarkLoad(b *testing.B) {
 	for _, name := range families {
-		path := filepath.Join(dataDir(b), "tokenizers", name, "tokenizer.json")
-		info, err := os.Stat(path)
-		if err != nil {
-			b.Fatal(err)
-		}
 		b.Run(name, func(b *testing.B) {
+			path := fixture.Path(b, "tokenizers/"+name+"/tokenizer.json")
+			info, err := os.Stat(path)
+			if err != nil {
+				b.Fatal(err)
+			}
 			b.SetBytes(info.Size())
 			b.ReportAllocs()
 			for b.Loop() {
@@ -37,16 +29,9 @@ func BenchmarkLoad(b *testing.B) {
 }
 
 func BenchmarkAppend(b *testing.B) {
-	classics, err := filepath.Glob(filepath.Join(dataDir(b), "docs", "classics", "*.txt"))
-	if err != nil || len(classics) == 0 {
-		b.Fatal("no classics among the shared documents")
-	}
-	data, err := os.ReadFile(slices.MaxFunc(classics, func(x, y string) int { return strings.Compare(x, y) }))
-	if err != nil {
-		b.Fatal(err)
-	}
+	data := fixture.Read(b, "docs/classics/war-and-peace.txt")
 	var chinese strings.Builder
-	for _, text := range golden(b).Texts {
+	for _, text := range golden(b, "golden_ids.json").Texts {
 		if strings.Count(text, "的") > 2 {
 			chinese.WriteString(text)
 		}
@@ -74,7 +59,7 @@ func BenchmarkAppend(b *testing.B) {
 
 func BenchmarkDecode(b *testing.B) {
 	tok := published(b, "qwen3")
-	ids := tok.Encode(strings.Join(golden(b).Texts, "\n"))
+	ids := tok.Encode(strings.Join(golden(b, "golden_ids.json").Texts, "\n"))
 	b.SetBytes(int64(len(tok.Decode(ids))))
 	b.ReportAllocs()
 	for b.Loop() {
@@ -83,7 +68,7 @@ func BenchmarkDecode(b *testing.B) {
 }
 
 func BenchmarkTrain(b *testing.B) {
-	text := readText(b, "tokenizers", "golden_ids.json")
+	text := string(fixture.Read(b, "tokenizers/golden_gpt2.json"))
 	b.SetBytes(int64(len(text)))
 	for b.Loop() {
 		if _, err := Train(slices.Values([]string{text}), TrainOptions{VocabSize: 4096, Pattern: GPT2}); err != nil {

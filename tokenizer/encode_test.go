@@ -70,25 +70,24 @@ func TestEncodeSpecial(t *testing.T) {
 
 // Text from outside cannot forge a control token.
 func TestEncodeIsPlain(t *testing.T) {
-	for _, name := range families {
-		tok := published(t, name)
+	eachFamily(t, func(t *testing.T, name string, tok *Tokenizer) {
 		for _, a := range tok.AddedTokens() {
 			for _, id := range tok.Encode(a.Content) {
 				if tok.special[id] {
-					t.Errorf("%s: %q encodes to %d", name, a.Content, id)
+					t.Errorf("%q encodes to %d", a.Content, id)
 				}
 			}
 			if got := tok.EncodeSpecial(a.Content); !slices.Equal(got, []int32{a.ID}) {
-				t.Errorf("%s: EncodeSpecial of %q is %v", name, a.Content, got)
+				t.Errorf("EncodeSpecial of %q is %v", a.Content, got)
 			}
 			if id, ok := tok.Special(a.Content); !ok || id != a.ID {
-				t.Errorf("%s: Special of %q is %d", name, a.Content, id)
+				t.Errorf("Special of %q is %d", a.Content, id)
 			}
 		}
-	}
-	if _, ok := published(t, "qwen3").Special("the"); ok {
-		t.Error(`"the" is no added token`)
-	}
+		if _, ok := tok.Special("the"); ok {
+			t.Error(`"the" is no added token`)
+		}
+	})
 }
 
 func TestPrefixSpace(t *testing.T) {
@@ -127,10 +126,10 @@ func TestAddedTokenInVocab(t *testing.T) {
 		o["model"].(object)["vocab"].(object)["<b>"] = 299
 	}, object{"content": "<|fim▁end|>"}, object{"content": "<b>"})
 	if got := tok.EncodeSpecial("<|fim▁end|><b>"); !slices.Equal(got, []int32{298, 299}) || tok.VocabSize() != 300 {
-		t.Errorf("%v of %d", got, tok.VocabSize())
+		t.Errorf("ids %v of %d, want [298 299] of 300", got, tok.VocabSize())
 	}
 	if got := tok.Decode([]int32{298, 299}); got != "<|fim▁end|><b>" {
-		t.Errorf("decodes to %q", got)
+		t.Errorf("[298 299] decodes to %q, want <|fim▁end|><b>", got)
 	}
 }
 
@@ -157,7 +156,7 @@ func TestNormalizeLongRuns(t *testing.T) {
 
 // Where runs are short, the two compositions agree.
 func TestComposeLongMatchesNorm(t *testing.T) {
-	texts := append(golden(t).Texts, "각ᄀ\u1161\u11a8", "\u0958\u0915\u093c", "\u1100\u1161\u0300\u11a8", "q\u0307\u0323", "\u0344\u212b\u2126", "\U0001d15e")
+	texts := append(goldenTexts(t), "각ᄀ\u1161\u11a8", "\u0958\u0915\u093c", "\u1100\u1161\u0300\u11a8", "q\u0307\u0323", "\u0344\u212b\u2126", "\U0001d15e")
 	for _, text := range texts {
 		if got, want := composeLong(text), norm.NFC.String(text); got != want {
 			t.Errorf("%.40q:\n got %+.200q\nwant %+.200q", text, got, want)

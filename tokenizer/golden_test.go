@@ -2,9 +2,8 @@ package tokenizer
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
-	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -12,23 +11,9 @@ import (
 	"testing"
 
 	"golang.org/x/text/unicode/norm"
-)
 
-// dataDir finds the shared test data: $SPELL_DATA, or shared/data beside the checkout.
-func dataDir(tb testing.TB) string {
-	tb.Helper()
-	if dir := os.Getenv("SPELL_DATA"); dir != "" {
-		return dir
-	}
-	for dir := ".."; len(dir) < 30; dir = filepath.Join("..", dir) {
-		data := filepath.Join(dir, "shared", "data")
-		if _, err := os.Stat(filepath.Join(data, "tokenizers")); err == nil {
-			return data
-		}
-	}
-	tb.Skip("the shared test data is not here: set SPELL_DATA to its folder")
-	return ""
-}
+	"spell/tensor/fixture"
+)
 
 var (
 	loadMu sync.Mutex
@@ -38,7 +23,7 @@ var (
 // published returns the tokenizer of a model family, loaded once.
 func published(tb testing.TB, name string) *Tokenizer {
 	tb.Helper()
-	path := filepath.Join(dataDir(tb), "tokenizers", name, "tokenizer.json")
+	path := fixture.Path(tb, "tokenizers/"+name+"/tokenizer.json")
 	loadMu.Lock()
 	defer loadMu.Unlock()
 	if loaded[name] == nil {
@@ -53,37 +38,57 @@ func published(tb testing.TB, name string) *Tokenizer {
 
 var families = []string{"gpt2", "llama3_1", "qwen3"}
 
-// golden is what Hugging Face's own tokenizers make of 200 texts.
-func golden(tb testing.TB) (g struct {
+// eachFamily runs a test with every published tokenizer. Only that of GPT-2 is in a clone.
+func eachFamily(t *testing.T, test func(t *testing.T, name string, tok *Tokenizer)) {
+	for _, name := range families {
+		t.Run(name, func(t *testing.T) { test(t, name, published(t, name)) })
+	}
+}
+
+// goldenIDs are texts and the ids that a reference gives them by family.
+type goldenIDs struct {
 	Texts []string             `json:"texts"`
 	IDs   map[string][][]int32 `json:"ids"`
-}) {
+}
+
+// golden reads a file of golden ids: golden_gpt2.json, which every clone has, or golden_ids.json,
+// what Hugging Face's own tokenizers make of 200 texts.
+func golden(tb testing.TB, file string) (g goldenIDs) {
 	tb.Helper()
-	data, err := os.ReadFile(filepath.Join(dataDir(tb), "tokenizers", "golden_ids.json"))
-	if err != nil {
-		tb.Fatal(err)
-	}
-	if err := json.Unmarshal(data, &g); err != nil {
+	if err := json.Unmarshal(fixture.Read(tb, "tokenizers/"+file), &g); err != nil {
 		tb.Fatal(err)
 	}
 	return g
 }
 
+// goldenTexts are texts of many scripts and kinds.
+func goldenTexts(tb testing.TB) []string {
+	tb.Helper()
+	return golden(tb, "golden_gpt2.json").Texts
+}
+
 func TestGoldenIDs(t *testing.T) {
-	g := golden(t)
-	for _, name := range families {
-		t.Run(name, func(t *testing.T) {
-			tok := published(t, name)
-			if len(g.IDs[name]) != len(g.Texts) || len(g.Texts) != 200 {
-				t.Fatalf("%d texts, %d lists of ids", len(g.Texts), len(g.IDs[name]))
+	for _, c := range []struct {
+		file, family string
+		texts        int
+	}{
+		{"golden_gpt2.json", "gpt2", 102},
+		{"golden_ids.json", "gpt2", 200},
+		{"golden_ids.json", "llama3_1", 200},
+		{"golden_ids.json", "qwen3", 200},
+	} {
+		t.Run(c.file+"/"+c.family, func(t *testing.T) {
+			g, tok := golden(t, c.file), published(t, c.family)
+			if len(g.Texts) != c.texts || len(g.IDs[c.family]) != c.texts {
+				t.Fatalf("%d texts and %d lists of ids, want %d", len(g.Texts), len(g.IDs[c.family]), c.texts)
 			}
 			for i, text := range g.Texts {
-				want := g.IDs[name][i]
+				want := g.IDs[c.family][i]
 				if got := tok.EncodeSpecial(text); !slices.Equal(got, want) {
 					t.Errorf("text %d %.60q:\n got %v\nwant %v", i, text, got, want)
 				}
 				decoded := text
-				if name == "qwen3" {
+				if c.family == "qwen3" {
 					decoded = norm.NFC.String(text)
 				}
 				if got := tok.Decode(want); got != decoded {
@@ -104,20 +109,12 @@ func TestVectors(t *testing.T) {
 		"gpt-2": "gpt2", "llama-bpe": "llama3_1", "qwen2": "qwen3", "deepseek-r1-qwen": "qwen3",
 	} {
 		t.Run(vector, func(t *testing.T) {
-			base := filepath.Join(dataDir(t), "tokenizers", "vectors", "ggml-vocab-"+vector+".gguf")
-			input, err := os.ReadFile(base + ".inp")
-			if err != nil {
-				t.Fatal(err)
-			}
+			base := "tokenizers/vectors/ggml-vocab-" + vector + ".gguf"
+			input := fixture.Read(t, base+".inp")
 			const separator = "\n__ggml_vocab_test__\n"
 			texts := strings.Split(strings.TrimSuffix(string(input), separator), separator)
-			output, err := os.Open(base + ".out")
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer output.Close()
+			lines := bufio.NewScanner(bytes.NewReader(fixture.Read(t, base+".out")))
 			tok := published(t, name)
-			lines := bufio.NewScanner(output)
 			for i, text := range texts {
 				if !lines.Scan() {
 					t.Fatalf("%d texts, %d lines of ids", len(texts), i)

@@ -56,17 +56,18 @@ func TestMergesAreByRankThenLeft(t *testing.T) {
 	}
 }
 
-// The two ways agree where they meet, on a real vocabulary with bytes of every kind.
+// The two ways agree where they meet, on real vocabularies with bytes of every kind.
 func TestMergeLongEqualsSmall(t *testing.T) {
-	tok := published(t, "qwen3")
-	for _, text := range golden(t).Texts {
-		for i := 0; i < len(text); i += smallPiece {
-			piece := text[i:min(i+smallPiece, len(text))]
-			if small, long := tok.mergeSmall(nil, piece), mergeLong(tok, piece); !slices.Equal(small, long) {
-				t.Fatalf("%q: mergeSmall %v, mergeList %v", piece, small, long)
+	eachFamily(t, func(t *testing.T, _ string, tok *Tokenizer) {
+		for _, text := range goldenTexts(t) {
+			for i := 0; i < len(text); i += smallPiece {
+				piece := text[i:min(i+smallPiece, len(text))]
+				if small, long := tok.mergeSmall(nil, piece), mergeLong(tok, piece); !slices.Equal(small, long) {
+					t.Fatalf("%q: mergeSmall %v, mergeList %v", piece, small, long)
+				}
 			}
 		}
-	}
+	})
 }
 
 // A megabyte without a place to cut takes time n log n. A quadratic loop would need hours,
@@ -105,10 +106,10 @@ func TestPairTable(t *testing.T) {
 	}
 	for i := range int32(1000) {
 		if m := table.find(i%7, i); m.rank != uint32(i) || m.id != i {
-			t.Fatalf("pair %d: %v", i, m)
+			t.Fatalf("pair %d is %+v, want rank and id %d", i, m, i)
 		}
 		if m := table.find(i%7+7, i); m.rank != noMerge {
-			t.Fatalf("pair %d: %v", i, m)
+			t.Fatalf("pair %d, which was not put, is %+v", i, m)
 		}
 	}
 }

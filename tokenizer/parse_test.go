@@ -146,11 +146,11 @@ func TestParseNotJSON(t *testing.T) {
 		"deep": []byte(strings.Repeat("[", 1<<20)),
 	} {
 		if _, err := Parse(data, "x.json"); err == nil || !strings.HasPrefix(err.Error(), "reading x.json: ") {
-			t.Errorf("%s: %v", name, err)
+			t.Errorf("%s: error %v, want one that begins with reading x.json", name, err)
 		}
 	}
 	if _, err := Load(filepath.Join(t.TempDir(), "absent.json")); err == nil || !strings.Contains(err.Error(), "absent.json") {
-		t.Errorf("absent file: %v", err)
+		t.Errorf("absent file: error %v, want one that names it", err)
 	}
 }
 
@@ -162,7 +162,7 @@ func TestParseDuplicateToken(t *testing.T) {
 	}
 	text := strings.Replace(string(data), `"vocab": {`, `"vocab": {"a":300,`, 1)
 	if _, err := Parse([]byte(text), "x"); err == nil || !strings.Contains(err.Error(), `token "a" is in model.vocab twice`) {
-		t.Errorf("got %v", err)
+		t.Errorf("error %v, want one that says that token \"a\" is there twice", err)
 	}
 }
 
@@ -213,8 +213,7 @@ func TestWriteFile(t *testing.T) {
 
 // What is written of a published tokenizer encodes as the original does.
 func TestRewritePublished(t *testing.T) {
-	for _, name := range families {
-		tok := published(t, name)
+	eachFamily(t, func(t *testing.T, name string, tok *Tokenizer) {
 		data, err := json.Marshal(tok)
 		if err != nil {
 			t.Fatal(err)
@@ -224,12 +223,12 @@ func TestRewritePublished(t *testing.T) {
 			t.Fatal(err)
 		}
 		if !slices.Equal(tok.tokens, again.tokens) || !slices.Equal(tok.merges.byRank(), again.merges.byRank()) || !slices.Equal(tok.added, again.added) {
-			t.Errorf("%s changes when written", name)
+			t.Error("the tokenizer changes when written")
 		}
-		for i, text := range golden(t).Texts {
+		for i, text := range goldenTexts(t) {
 			if !slices.Equal(tok.EncodeSpecial(text), again.EncodeSpecial(text)) {
-				t.Errorf("%s: text %d encodes otherwise", name, i)
+				t.Errorf("text %d encodes otherwise", i)
 			}
 		}
-	}
+	})
 }

@@ -98,12 +98,12 @@ const prose = "The ferry to Norrhaven leaves at nine. The harbour master, a tall
 // vocab is the size of the fixture's vocabulary.
 const vocab = 270
 
-// fixture is a model directory of random weights, with a tokenizer, and a file of ids.
-type fixture struct {
+// testModel is a model directory of random weights, with a tokenizer, and a file of ids.
+type testModel struct {
 	dir, tokenizer, weights, ids string
 }
 
-func newFixture(t testing.TB) fixture {
+func newFixture(t testing.TB) testModel {
 	t.Helper()
 	tok, err := tokenizer.Train(slices.Values([]string{prose}), tokenizer.TrainOptions{VocabSize: vocab, Special: []string{"<|end|>"}, Pattern: tokenizer.GPT2})
 	if err != nil {
@@ -130,7 +130,7 @@ func newFixture(t testing.TB) fixture {
 	if err := hf.Save(b, w, dir, tensor.F32); err != nil {
 		t.Fatal(err)
 	}
-	f := fixture{dir: dir, tokenizer: filepath.Join(dir, "tokenizer.json"), weights: filepath.Join(dir, "model.safetensors")}
+	f := testModel{dir: dir, tokenizer: filepath.Join(dir, "tokenizer.json"), weights: filepath.Join(dir, "model.safetensors")}
 	if err := tok.WriteFile(f.tokenizer); err != nil {
 		t.Fatal(err)
 	}

@@ -4,25 +4,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
-	"os"
 	"path/filepath"
 	"slices"
 	"testing"
-)
 
-// data finds a folder of the shared test data, or skips.
-func data(t *testing.T, elem ...string) string {
-	t.Helper()
-	root := os.Getenv("SPELL_DATA")
-	if root == "" {
-		root = filepath.Join("..", "..", "..", "shared", "data")
-	}
-	path := filepath.Join(append([]string{root}, elem...)...)
-	if _, err := os.Stat(path); err != nil {
-		t.Skipf("no test data at %s; set SPELL_DATA", path)
-	}
-	return path
-}
+	"spell/tensor/fixture"
+)
 
 // golden is what a reference in float64 computed for a checkpoint.
 type golden struct {
@@ -37,7 +24,7 @@ type golden struct {
 func TestScoreParity(t *testing.T) {
 	for _, name := range []string{"stories260K", "tiny/llama31", "tiny/qwen2", "tiny/qwen2-yarn", "tiny/qwen3"} {
 		t.Run(name, func(t *testing.T) {
-			dir := data(t, filepath.FromSlash(name))
+			dir := fixture.Path(t, name)
 			want := decode[golden](t, string(read(t, filepath.Join(dir, "golden.json"))))
 			if want.IDs == nil { // greedy decoding: each token is the most likely one
 				want.IDs, want.Argmax = want.Greedy, want.Greedy[1:]
@@ -68,7 +55,7 @@ func TestScoreParity(t *testing.T) {
 // TestGreedyParity repeats, token by token, what stories260K says when it always takes the most
 // likely one.
 func TestGreedyParity(t *testing.T) {
-	dir := data(t, "stories260K")
+	dir := fixture.Path(t, "stories260K")
 	want := decode[golden](t, string(read(t, filepath.Join(dir, "golden.json")))).Greedy
 	out := succeed(t, "", "generate", "--model", dir, "--ids", fmt.Sprint(want[0]), "--max-tokens", fmt.Sprint(len(want)-1), "--temperature", "0", "--json")
 	got := decode[[]struct {
@@ -81,6 +68,6 @@ func TestGreedyParity(t *testing.T) {
 
 // TestUnsupportedFamily refuses a mixture of experts by name.
 func TestUnsupportedFamily(t *testing.T) {
-	dir := data(t, "tiny", "qwen3-moe")
+	dir := fixture.Path(t, "tiny/qwen3-moe")
 	spell(t, "", "generate", "--model", dir, "--ids", "1").fails(t, filepath.Join(dir, "config.json"), "qwen3_moe")
 }

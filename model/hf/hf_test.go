@@ -11,27 +11,14 @@ import (
 	"spell/kernels/ref"
 	"spell/model"
 	"spell/model/forest"
+	"spell/tensor/fixture"
 )
-
-// data finds the shared test data, or skips.
-func data(t *testing.T, elem ...string) string {
-	t.Helper()
-	root := os.Getenv("SPELL_DATA")
-	if root == "" {
-		root = "../../../shared/data"
-	}
-	path := filepath.Join(append([]string{root}, elem...)...)
-	if _, err := os.Stat(path); err != nil {
-		t.Skipf("no test data at %s; set SPELL_DATA", path)
-	}
-	return path
-}
 
 // TestParity scores the checkpoints of every family against golden log-probabilities.
 func TestParity(t *testing.T) {
 	for _, name := range []string{"stories260K", "tiny/llama31", "tiny/qwen2", "tiny/qwen2-yarn", "tiny/qwen3"} {
 		t.Run(name, func(t *testing.T) {
-			dir := data(t, name)
+			dir := fixture.Path(t, name)
 			raw, err := os.ReadFile(filepath.Join(dir, "golden.json"))
 			if err != nil {
 				t.Fatal(err)

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"testing"
 
+	"spell/kernels/open/opentest"
 	"spell/model"
 	"spell/tensor"
 )
@@ -12,7 +13,7 @@ import (
 // TestInt8 loads a saved model with int8 weights: matrices within half a step of the largest number
 // of a run, norms and biases as they are.
 func TestInt8(t *testing.T) {
-	b := backend(t)
+	b := opentest.CPU(t, 1)
 	for _, typ := range []tensor.DType{tensor.F32, tensor.BF16} {
 		dir := t.TempDir()
 		w := random(t, b, small("qwen2", true), model.F32, model.Inference)

@@ -15,7 +15,7 @@ import (
 	"testing"
 
 	"spell/kernels"
-	"spell/kernels/cpu"
+	"spell/kernels/open/opentest"
 	"spell/model"
 	"spell/tensor"
 	"spell/tensor/safetensors"
@@ -61,19 +61,9 @@ func values(b kernels.Backend, m tensor.Mat) []float32 {
 	return v
 }
 
-func backend(t testing.TB) kernels.Backend {
-	t.Helper()
-	b, err := cpu.New(cpu.Options{Workers: 1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { b.Close() })
-	return b
-}
-
 // TestSaveLoad wants every parameter back, bit for bit, in the type it was written in.
 func TestSaveLoad(t *testing.T) {
-	b := backend(t)
+	b := opentest.CPU(t, 1)
 	for _, c := range []struct {
 		precision model.Precision
 		dtype     tensor.DType
@@ -117,7 +107,7 @@ func TestSaveLoad(t *testing.T) {
 
 // TestSaveIsDeterministic writes the same bytes twice.
 func TestSaveIsDeterministic(t *testing.T) {
-	b := backend(t)
+	b := opentest.CPU(t, 1)
 	w := random(t, b, small("qwen3", true), model.F32, model.Inference)
 	dir := t.TempDir()
 	var first [][]byte
@@ -184,7 +174,7 @@ func saved(t *testing.T, b kernels.Backend, family string, tied bool) (string, c
 }
 
 func TestLoadRefusesWeights(t *testing.T) {
-	b := backend(t)
+	b := opentest.CPU(t, 1)
 	const norm, gate = "model.norm.weight", "model.layers.1.mlp.gate_proj.weight"
 	for _, c := range []struct {
 		name string
@@ -234,7 +224,7 @@ func refused(t *testing.T, b kernels.Backend, dir string, want ...string) {
 
 // TestLoadIgnores loads what some checkpoints hold beside the parameters.
 func TestLoadIgnores(t *testing.T) {
-	b := backend(t)
+	b := opentest.CPU(t, 1)
 	dir, parts := saved(t, b, "llama", true)
 	parts["model.layers.0.self_attn.rotary_emb.inv_freq"] = &part{[]int{4}, make([]float32, 4)}
 	parts["lm_head.weight"] = parts["model.embed_tokens.weight"]
@@ -251,7 +241,7 @@ func TestLoadIgnores(t *testing.T) {
 
 // TestTie settles the head by what config.json says and what the weights hold.
 func TestTie(t *testing.T) {
-	b := backend(t)
+	b := opentest.CPU(t, 1)
 	for _, c := range []struct {
 		word string // of config.json
 		head bool   // the weights hold one
@@ -299,7 +289,7 @@ func TestTie(t *testing.T) {
 
 // TestLoadRefusesFiles breaks the file beneath the tensors.
 func TestLoadRefusesFiles(t *testing.T) {
-	b := backend(t)
+	b := opentest.CPU(t, 1)
 	for _, c := range []struct {
 		name, want string
 		edit       func(raw []byte) []byte
@@ -349,7 +339,7 @@ func TestLoadRefusesFiles(t *testing.T) {
 
 // TestShards loads a model whose tensors lie in two files.
 func TestShards(t *testing.T) {
-	b := backend(t)
+	b := opentest.CPU(t, 1)
 	dir, parts := saved(t, b, "qwen3", false)
 	whole, err := Load(b, dir, model.F32, model.Inference)
 	if err != nil {
@@ -393,7 +383,7 @@ func TestShards(t *testing.T) {
 
 // TestSaveKeepsOldFile fails in the middle of a tensor and wants the old model untouched.
 func TestSaveKeepsOldFile(t *testing.T) {
-	b := backend(t)
+	b := opentest.CPU(t, 1)
 	dir, _ := saved(t, b, "llama", true)
 	path := filepath.Join(dir, "model.safetensors")
 	before, err := os.ReadFile(path)

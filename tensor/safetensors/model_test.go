@@ -1,13 +1,13 @@
 package safetensors
 
 import (
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
 	"spell/tensor"
+	"spell/tensor/fixture"
 )
 
 func TestOpenModel(t *testing.T) {
@@ -85,12 +85,11 @@ func TestOpenModel(t *testing.T) {
 
 // TestCheckpoints reads every tensor of the checkpoints that other programs wrote.
 func TestCheckpoints(t *testing.T) {
-	root := sharedData(t)
-	count := map[string]int{"stories260K": 0, "tiny/llama31": 0, "tiny/qwen2": 0, "tiny/qwen2-yarn": 0, "tiny/qwen3": 0,
-		"tiny/qwen3-moe": 0}
-	for name := range count {
+	for _, name := range []string{
+		"stories260K", "tiny/llama31", "tiny/qwen2", "tiny/qwen2-yarn", "tiny/qwen3", "tiny/qwen3-moe",
+	} {
 		t.Run(name, func(t *testing.T) {
-			m, err := OpenModel(filepath.Join(root, filepath.FromSlash(name)))
+			m, err := OpenModel(fixture.Path(t, name))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -112,23 +111,4 @@ func TestCheckpoints(t *testing.T) {
 			}
 		})
 	}
-}
-
-// sharedData returns the folder of checkpoints beside the checkout.
-func sharedData(t *testing.T) string {
-	if dir := os.Getenv("SPELL_DATA"); dir != "" {
-		return dir
-	}
-	dir, err := os.Getwd()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for parent := filepath.Dir(dir); parent != dir; dir, parent = parent, filepath.Dir(parent) {
-		data := filepath.Join(parent, "shared", "data")
-		if info, err := os.Stat(data); err == nil && info.IsDir() {
-			return data
-		}
-	}
-	t.Skip("no shared/data beside the checkout and no $SPELL_DATA: the checkpoints of other programs are not read")
-	return ""
 }

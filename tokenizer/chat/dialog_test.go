@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"spell/tensor/fixture"
 	"spell/tokenizer"
 )
 
@@ -83,23 +84,30 @@ func TestUser(t *testing.T) {
 
 // TestUserAsTransformers: in one part, the ids are those of the rendered text with its special tokens.
 func TestUserAsTransformers(t *testing.T) {
-	for _, name := range []string{"qwen3", "llama3_1"} {
-		d, err := Open(filepath.Join(dataDir(t), "tokenizers", name))
-		if err != nil {
-			t.Fatal(err)
-		}
-		d.Now = time.Date(2024, 7, 26, 0, 0, 0, 0, time.UTC)
-		text, err := d.Template.Render(Context{Messages: []Message{{Role: "user", Content: "  Who? \n"}}, AddGenerationPrompt: true, Now: d.Now})
-		if err != nil {
-			t.Fatal(err)
-		}
-		ids, err := d.User("  Who? \n")
-		if err != nil {
-			t.Fatal(err)
-		}
-		if !slices.Equal(ids[0], d.Tok.EncodeSpecial(text)) {
-			t.Errorf("%s: %v, want the ids of %q", name, ids[0], text)
-		}
+	for name, dir := range map[string]func(t *testing.T) string{
+		"small":    func(t *testing.T) string { return folder(t, chatml) },
+		"qwen3":    func(t *testing.T) string { return fixture.Path(t, "tokenizers/qwen3") },
+		"llama3_1": func(t *testing.T) string { return fixture.Path(t, "tokenizers/llama3_1") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			d, err := Open(dir(t))
+			if err != nil {
+				t.Fatal(err)
+			}
+			d.Now = time.Date(2024, 7, 26, 0, 0, 0, 0, time.UTC)
+			messages := []Message{{Role: "user", Content: "  Who? \n"}}
+			text, err := d.Template.Render(Context{Messages: messages, AddGenerationPrompt: true, Now: d.Now})
+			if err != nil {
+				t.Fatal(err)
+			}
+			ids, err := d.User("  Who? \n")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !slices.Equal(ids[0], d.Tok.EncodeSpecial(text)) {
+				t.Errorf("%v, want the ids of %q", ids[0], text)
+			}
+		})
 	}
 }
 
@@ -125,7 +133,7 @@ func TestUserErrors(t *testing.T) {
 		all.WriteRune(r)
 	}
 	if _, err := d.User(all.String()); err == nil || !strings.Contains(err.Error(), "noncharacter") {
-		t.Errorf("error %v", err)
+		t.Errorf("error %v, want one about noncharacters", err)
 	}
 	if _, err := Open(t.TempDir()); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("an empty folder gives %v", err)
@@ -155,6 +163,6 @@ func TestDialogSave(t *testing.T) {
 		t.Errorf("saved: %v, %v; before %v", b, err, a)
 	}
 	if err := d.Save(filepath.Join(to, "missing", "folder")); err == nil || !strings.Contains(err.Error(), "tokenizer.json") {
-		t.Errorf("error %v", err)
+		t.Errorf("error %v, want one that names tokenizer.json", err)
 	}
 }

@@ -3,10 +3,10 @@ package chat
 import (
 	"encoding/json"
 	"maps"
-	"os"
-	"path/filepath"
 	"slices"
 	"testing"
+
+	"spell/tensor/fixture"
 )
 
 // FuzzParse parses any source and renders what parses within small bounds: neither may panic, and the text keeps to its
@@ -15,11 +15,15 @@ func FuzzParse(f *testing.F) {
 	for _, c := range readJinjaCases(f).Cases {
 		f.Add(c.Template)
 	}
-	if os.Getenv("SPELL_DATA") != "" || isDir("../../../shared/data") {
-		p := publishedTemplates(f)
-		for _, name := range slices.Sorted(maps.Keys(p.Templates)) {
-			f.Add(p.Templates[name])
-		}
+	templates := map[string]string{}
+	var own rendered
+	readTestdata(f, "templates.json", &own)
+	maps.Copy(templates, own.Templates)
+	if _, ok := fixture.Find("tokenizers/chat_templates.json"); ok {
+		maps.Copy(templates, publishedTemplates(f).Templates)
+	}
+	for _, name := range slices.Sorted(maps.Keys(templates)) {
+		f.Add(templates[name])
 	}
 	context := Context{
 		Messages: []Message{
@@ -49,9 +53,4 @@ func FuzzParse(f *testing.F) {
 			t.Errorf("two renderings differ: %q, %v and %q, %v", first, err, second, err2)
 		}
 	})
-}
-
-func isDir(path string) bool {
-	info, err := os.Stat(filepath.FromSlash(path))
-	return err == nil && info.IsDir()
 }

@@ -7,68 +7,50 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"spell/tensor/fixture"
 )
 
-// clock is the time of all tests: that of testdata/jinja.json.
+// clock is the time of all tests: that of the references in testdata.
 var clock = time.Date(2026, 3, 7, 5, 4, 9, 123456000, time.UTC)
 
-// dataDir finds the shared test data: $SPELL_DATA, or shared/data beside the checkout.
-func dataDir(tb testing.TB) string {
+func unmarshal(tb testing.TB, data []byte, into any) {
 	tb.Helper()
-	if dir := os.Getenv("SPELL_DATA"); dir != "" {
-		return dir
-	}
-	for dir := ".."; len(dir) < 30; dir = filepath.Join("..", dir) {
-		data := filepath.Join(dir, "shared", "data")
-		if _, err := os.Stat(filepath.Join(data, "tokenizers")); err == nil {
-			return data
-		}
-	}
-	tb.Skip("the shared test data is not here: set SPELL_DATA to its folder")
-	return ""
-}
-
-func readJSONFile(tb testing.TB, path string, into any) {
-	tb.Helper()
-	data, err := os.ReadFile(path)
-	if err != nil {
-		tb.Fatal(err)
-	}
 	if err := json.Unmarshal(data, into); err != nil {
 		tb.Fatal(err)
 	}
 }
 
-type published struct {
+func readTestdata(tb testing.TB, name string, into any) {
+	tb.Helper()
+	data, err := os.ReadFile(filepath.Join("testdata", name))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	unmarshal(tb, data, into)
+}
+
+// rendered are templates, conversations, and what Jinja2 makes of each with each.
+type rendered struct {
 	Templates map[string]string                     `json:"templates"`
 	Contexts  map[string]map[string]json.RawMessage `json:"contexts"`
 	Cases     []struct{ Template, Context, Want, Error string }
 }
 
-func publishedTemplates(tb testing.TB) (p published) {
+// publishedTemplates are those of thirteen model families, whose licences keep them out of a clone.
+func publishedTemplates(tb testing.TB) (p rendered) {
 	tb.Helper()
-	readJSONFile(tb, filepath.Join(dataDir(tb), "tokenizers", "chat_templates.json"), &p)
+	unmarshal(tb, fixture.Read(tb, "tokenizers/chat_templates.json"), &p)
 	return p
 }
 
-// TestPublished compares with what Jinja2 makes of the templates of thirteen model families in seven conversations.
-func TestPublished(t *testing.T) {
-	p := publishedTemplates(t)
-	if len(p.Cases) != 91 || len(p.Templates) != 13 {
-		t.Fatalf("%d cases of %d templates", len(p.Cases), len(p.Templates))
-	}
-	// The reference was made with a clock that tells this date in this form whatever the format.
-	const date = "26 Jul 2024"
-	now := time.Date(2024, 7, 26, 12, 0, 0, 0, time.UTC)
-	for _, c := range p.Cases {
-		tmpl, err := Parse(c.Template, p.Templates[c.Template])
+func (r rendered) compare(t *testing.T, now time.Time) {
+	for _, c := range r.Cases {
+		tmpl, err := Parse(c.Template, r.Templates[c.Template])
 		if err != nil {
 			t.Fatal(err)
 		}
-		if strings.Contains(p.Templates[c.Template], `strftime_now('%B %d, %Y')`) {
-			c.Want = strings.ReplaceAll(c.Want, date, "July 26, 2024")
-		}
-		got, err := tmpl.Render(Context{Vars: p.Contexts[c.Context], Now: now})
+		got, err := tmpl.Render(Context{Vars: r.Contexts[c.Context], Now: now})
 		switch {
 		case c.Error != "":
 			message := strings.TrimPrefix(c.Error, "TemplateError: ")
@@ -83,6 +65,32 @@ func TestPublished(t *testing.T) {
 	}
 }
 
+// TestTemplates renders whole templates, with tools, dates, macros and refusals, written for this test.
+func TestTemplates(t *testing.T) {
+	var r rendered
+	readTestdata(t, "templates.json", &r)
+	if len(r.Cases) != 27 || len(r.Templates) != 3 {
+		t.Fatalf("%d cases of %d templates, want 27 of 3", len(r.Cases), len(r.Templates))
+	}
+	r.compare(t, clock)
+}
+
+// TestPublished compares with what Jinja2 makes of the templates of thirteen model families in seven conversations.
+func TestPublished(t *testing.T) {
+	p := publishedTemplates(t)
+	if len(p.Cases) != 91 || len(p.Templates) != 13 {
+		t.Fatalf("%d cases of %d templates", len(p.Cases), len(p.Templates))
+	}
+	// The reference was made with a clock that tells this date in this form whatever the format.
+	const date = "26 Jul 2024"
+	for i, c := range p.Cases {
+		if strings.Contains(p.Templates[c.Template], `strftime_now('%B %d, %Y')`) {
+			p.Cases[i].Want = strings.ReplaceAll(c.Want, date, "July 26, 2024")
+		}
+	}
+	p.compare(t, time.Date(2024, 7, 26, 12, 0, 0, 0, time.UTC))
+}
+
 type jinjaCases struct {
 	Vars  map[string]json.RawMessage
 	Cases []struct {
@@ -94,7 +102,7 @@ type jinjaCases struct {
 
 func readJinjaCases(tb testing.TB) (c jinjaCases) {
 	tb.Helper()
-	readJSONFile(tb, filepath.Join("testdata", "jinja.json"), &c)
+	readTestdata(tb, "jinja.json", &c)
 	return c
 }
 

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"spell/tensor/fixture"
 )
 
 // TestLoadPublished reads the configurations of published models and renders one message.
@@ -15,19 +17,21 @@ func TestLoadPublished(t *testing.T) {
 		"qwen3":    "<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n",
 		"llama3_1": "<|begin_of_text|><|start_header_id|>system<|end_header_id|>\n\nBe brief.<|eot_id|><|start_header_id|>user<|end_header_id|>\n\nHi<|eot_id|><|start_header_id|>assistant<|end_header_id|>\n\n",
 	} {
-		tmpl, err := Load(filepath.Join(dataDir(t), "tokenizers", name))
-		if err != nil {
-			t.Fatal(err)
-		}
-		got, err := tmpl.Render(Context{
-			Messages:            []Message{{Role: "system", Content: "Be brief."}, {Role: "user", Content: "Hi"}},
-			AddGenerationPrompt: true,
+		t.Run(name, func(t *testing.T) {
+			tmpl, err := Load(fixture.Path(t, "tokenizers/"+name))
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := tmpl.Render(Context{
+				Messages:            []Message{{Role: "system", Content: "Be brief."}, {Role: "user", Content: "Hi"}},
+				AddGenerationPrompt: true,
+			})
+			if err != nil || got != want {
+				t.Errorf("got %q, %v, want %q", got, err, want)
+			}
 		})
-		if err != nil || got != want {
-			t.Errorf("%s: got %q, %v, want %q", name, got, err, want)
-		}
 	}
-	if _, err := Load(filepath.Join(dataDir(t), "tokenizers", "gpt2")); !errors.Is(err, ErrNoTemplate) {
+	if _, err := Load(fixture.Path(t, "tokenizers/gpt2")); !errors.Is(err, ErrNoTemplate) {
 		t.Errorf("gpt2 has no template: %v", err)
 	}
 }
