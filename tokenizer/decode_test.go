@@ -80,13 +80,13 @@ func TestDecodeSpecial(t *testing.T) {
 	end, _ := tok.Special("<|end|>")
 	ids := append(tok.Encode("cat"), end, -1, int32(tok.VocabSize()))
 	if got := tok.Decode(ids); got != "cat<|end|>" {
-		t.Errorf("Decode: %q", got)
+		t.Errorf("Decode gives %q, want cat<|end|>", got)
 	}
 	if got := tok.DecodeSkipSpecial(ids); got != "cat" {
-		t.Errorf("DecodeSkipSpecial: %q", got)
+		t.Errorf("DecodeSkipSpecial gives %q, want cat", got)
 	}
 	if got := tok.NewDecoder(true).Next(end); got != "" {
-		t.Errorf("Decoder: %q", got)
+		t.Errorf("a decoder that skips special tokens gives %q for one", got)
 	}
 }
 

@@ -31,7 +31,7 @@ func FuzzParse(f *testing.F) {
 		for _, ids := range [][]int32{tok.Encode(text), tok.EncodeSpecial(text)} {
 			for _, id := range ids {
 				if id < 0 || int(id) >= tok.VocabSize() {
-					t.Fatalf("id %d of %d", id, tok.VocabSize())
+					t.Fatalf("id %d is outside the vocabulary of %d", id, tok.VocabSize())
 				}
 			}
 			if !utf8.ValidString(tok.Decode(ids)) {

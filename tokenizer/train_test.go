@@ -185,7 +185,7 @@ func TestTrainErrors(t *testing.T) {
 	} {
 		_, err := Train(slices.Values([]string{"the the the"}), c.opts)
 		if err == nil || !strings.Contains(err.Error(), c.want) {
-			t.Errorf("%+v: %v, want %q", c.opts, err, c.want)
+			t.Errorf("options %+v: error %v, want one with %q", c.opts, err, c.want)
 		}
 	}
 }

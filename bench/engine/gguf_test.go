@@ -185,10 +185,10 @@ func TestQ8(t *testing.T) {
 	v[0], v[1], v[31] = 127, -127, 63.4
 	b := ggmlQ8.encode(v)
 	if len(b) != ggmlQ8.bytes(len(v)) || b[0] != 0 || b[1] != 0x3c || int8(b[2]) != 127 || int8(b[3]) != -127 || b[33] != 63 {
-		t.Errorf("encoded as % x", b[:34])
+		t.Errorf("encoded as % x, want a scale of 1 (00 3c), 7f, 81, …, 3f", b[:34])
 	}
 	if slices.ContainsFunc(b[34:], func(x byte) bool { return x != 0 }) {
-		t.Errorf("zeros are % x", b[34:])
+		t.Errorf("zeros are encoded as % x, want zeros", b[34:])
 	}
 }
 

@@ -15,16 +15,19 @@ import (
 )
 
 func TestParseFlags(t *testing.T) {
-	o, err := parseFlags([]string{"-threads", "2,1", "-types", "bf16", "-shapes", "smollm-135m", "-prompts", "7,9", "-measures", "score", "-llama-bench", "a"}, io.Discard)
+	const line = "-threads 2,1 -types bf16 -shapes smollm-135m -prompts 7,9 -measures score -llama-bench a"
+	o, err := parseFlags(strings.Fields(line), io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !slices.Equal(o.threads, []int{2, 1}) || !slices.Equal(o.types, []model.Precision{model.BF16}) || len(o.shapes) != 1 || o.shapes[0].Hidden != 576 ||
-		!slices.Equal(o.prompts, []int{7, 9}) || !slices.Equal(o.kinds, []string{"score"}) || o.bench != "a" || len(o.absent()) != 1 {
-		t.Errorf("got %+v", o)
+	if !slices.Equal(o.threads, []int{2, 1}) || !slices.Equal(o.types, []model.Precision{model.BF16}) ||
+		len(o.shapes) != 1 || o.shapes[0].Hidden != 576 || !slices.Equal(o.prompts, []int{7, 9}) ||
+		!slices.Equal(o.kinds, []string{"score"}) || o.bench != "a" || len(o.absent()) != 1 {
+		t.Errorf("options %+v, want those of %s", o, line)
 	}
-	if o, err = parseFlags(nil, io.Discard); err != nil || len(o.shapes) != 2 || len(o.threads) != 2 || len(o.types) != 3 || len(o.absent()) != 2 {
-		t.Errorf("defaults: %+v, %v", o, err)
+	o, err = parseFlags(nil, io.Discard)
+	if err != nil || len(o.shapes) != 2 || len(o.threads) != 2 || len(o.types) != 3 || len(o.absent()) != 2 {
+		t.Errorf("by default %+v, error %v; want 2 models, 2 thread counts, 3 types, both peers absent", o, err)
 	}
 	for _, c := range []struct{ args, want string }{
 		{"-threads 0", `"0" is not a number between 1 and 1024`},
@@ -89,7 +92,7 @@ func TestRun(t *testing.T) {
 		}
 		for _, x := range g.Results {
 			if !(x.Ours > 0) || x.Peer != peers[x.Name] || x.Peer > 0 && !(x.Ratio > 0) || !(x.GFLOPS > 0) || !(x.GBS > 0) {
-				t.Errorf("%s: %+v", g.Type, x)
+				t.Errorf("%s: %+v, want rates above 0, the peer's %v, and a ratio if it has one", g.Type, x, peers[x.Name])
 			}
 		}
 	}
@@ -115,7 +118,7 @@ func TestPhases(t *testing.T) {
 		}
 	}
 	if c := list[1].cost(passes); c.gigabytes != 2./6 {
-		t.Errorf("cost %+v", c)
+		t.Errorf("cost %+v, want 2/6 GB", c)
 	}
 }
 
@@ -144,7 +147,7 @@ func TestCosts(t *testing.T) {
 		}
 	}
 	if c := costs[0]; c.flops < float64(2*n) || c.flops > 2.2*float64(n) || c.gigabytes < float64(2*n)/1e9 || c.gigabytes > 2.5*float64(n)/1e9 {
-		t.Errorf("%+v for %d numbers", c, n)
+		t.Errorf("%+v for %d numbers, want 2 to 2.2 operations and 2 to 2.5 bytes for each", c, n)
 	}
 }
 
@@ -165,6 +168,6 @@ m, bf16, 2 threads; peaks: f32 FMA 100 GFLOP/s, reading 10.0 GB/s
 | answer |   9.0 |         – |     – |   45 % of 10.0 GB/s |
 `
 	if b.String() != want {
-		t.Errorf("got\n%s", b.String())
+		t.Errorf("got\n%s\nwant\n%s", b.String(), want)
 	}
 }

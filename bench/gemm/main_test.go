@@ -12,16 +12,18 @@ import (
 )
 
 func TestParseFlags(t *testing.T) {
-	o, err := parseFlags([]string{"-threads", "2,1", "-type", "bf16", "-shapes", "TN", "-rounds", "3", "-blis", "b.so"}, io.Discard)
+	const line = "-threads 2,1 -type bf16 -shapes TN -rounds 3 -blis b.so"
+	o, err := parseFlags(strings.Fields(line), io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !slices.Equal(o.threads, []int{2, 1}) || !slices.Equal(o.types, []tensor.DType{tensor.BF16}) || len(o.shapes) != 4 ||
-		o.rounds != 3 || o.libs["BLIS"] != "b.so" || o.json {
-		t.Errorf("got %+v", o)
+	if !slices.Equal(o.threads, []int{2, 1}) || !slices.Equal(o.types, []tensor.DType{tensor.BF16}) ||
+		len(o.shapes) != 4 || o.rounds != 3 || o.libs["BLIS"] != "b.so" || o.json {
+		t.Errorf("options %+v, want those of %s", o, line)
 	}
-	if o, err = parseFlags(nil, io.Discard); err != nil || len(o.shapes) != len(shapes) || len(o.threads) != 2 || len(o.types) != 2 {
-		t.Errorf("defaults: %+v, %v", o, err)
+	o, err = parseFlags(nil, io.Discard)
+	if err != nil || len(o.shapes) != len(shapes) || len(o.threads) != 2 || len(o.types) != 2 {
+		t.Errorf("by default %+v, error %v; want all shapes, two thread counts, two types", o, err)
 	}
 	for _, c := range []struct{ args, want string }{
 		{"-threads 0", `"0" is not a number between 1 and 1024`},
@@ -88,7 +90,7 @@ func TestRun(t *testing.T) {
 	}
 	for _, s := range r.Summary {
 		if s.Type == "f32" && !(s.Geomean > 0) {
-			t.Errorf("summary %+v", s)
+			t.Errorf("summary %+v, want a mean above 0", s)
 		}
 	}
 }

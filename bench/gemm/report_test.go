@@ -47,10 +47,10 @@ func TestResult(t *testing.T) {
 		t.Fatalf("summary %+v, want two lines", r.Summary)
 	}
 	if s := r.Summary[0]; math.Abs(s.Geomean-math.Sqrt(.8*2)) > 1e-12 || s.Worst.Ratio != .8 || s.Shape != "NT 8x8x8" || s.Packed {
-		t.Errorf("summary of the plain product: %+v", s)
+		t.Errorf("summary of the plain product is %+v, want a mean of sqrt(1.6) and 0.8 of NT 8x8x8 as the worst", s)
 	}
 	if s := r.Summary[1]; math.Abs(s.Geomean-1.5) > 1e-12 || !s.Packed {
-		t.Errorf("summary of the packed product: %+v", s)
+		t.Errorf("summary of the packed product is %+v, want a mean of 1.5", s)
 	}
 	if _, err := json.Marshal(r); err != nil {
 		t.Error(err)

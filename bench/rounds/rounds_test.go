@@ -36,7 +36,7 @@ func TestQuotients(t *testing.T) {
 		t.Errorf("got %v, want %v", got, want)
 	}
 	if got := Higher([]float64{1, 5}, []float64{2, 4}); !slices.Equal(got, []float64{2, 5}) {
-		t.Errorf("higher: %v", got)
+		t.Errorf("the higher of each are %v, want [2 5]", got)
 	}
 }
 
@@ -45,7 +45,7 @@ func TestGeomean(t *testing.T) {
 		t.Errorf("got %v, want 2", got)
 	}
 	if got := Geomean(nil); !math.IsNaN(got) {
-		t.Errorf("of none: %v", got)
+		t.Errorf("the mean of none is %v, want NaN", got)
 	}
 }
 

@@ -46,7 +46,7 @@ func TestExchange(t *testing.T) {
 	defer f.Close()
 	info, ok := f.Info("tokens")
 	if !ok || info.DType != "I32" || !slices.Equal(info.Shape, []int{3, 2, 8}) {
-		t.Errorf("tokens: %+v", info)
+		t.Errorf("tokens are %+v, want I32 [3 2 8]", info)
 	}
 	raw, at := f.Bytes("tokens"), 0
 	for _, rows := range batches {
@@ -84,7 +84,7 @@ func TestExchange(t *testing.T) {
 	}
 	var o train.Optim
 	if err := json.Unmarshal([]byte(header.Meta["optim"]), &o); err != nil || o != optim {
-		t.Errorf("optimizer %+v, %v", o, err)
+		t.Errorf("optimizer %+v, error %v; want %+v", o, err, optim)
 	}
 	var c struct {
 		Heads int `json:"num_attention_heads"`
@@ -136,13 +136,13 @@ func TestPeer(t *testing.T) {
 func TestAbsentPeer(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "exchange.safetensors")
 	if _, err := startPeer("/no/such/python", file, 1); err == nil || !strings.Contains(err.Error(), "/no/such/python") {
-		t.Errorf("error %v", err)
+		t.Errorf("error %v, want one that names /no/such/python", err)
 	}
 	if _, err := exec.LookPath("false"); err != nil {
 		t.Skip("no program that fails")
 	}
 	if _, err := startPeer("false", file, 1); err == nil || !strings.Contains(err.Error(), "python3-torch") {
-		t.Errorf("error %v", err)
+		t.Errorf("error %v, want one that names the package python3-torch", err)
 	}
 }
 
@@ -154,7 +154,7 @@ func TestEnvironment(t *testing.T) {
 	}
 	for _, e := range env[3:] {
 		if strings.HasPrefix(e, "LD_LIBRARY_PATH") || strings.HasPrefix(e, "ATEN") {
-			t.Errorf("%q overrides", e)
+			t.Errorf("%q overrides what the user has set", e)
 		}
 	}
 }

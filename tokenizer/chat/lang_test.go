@@ -98,7 +98,7 @@ func TestContext(t *testing.T) {
 		t.Error("a date without a clock")
 	}
 	if got, err := clockless.Render(Context{Now: time.Date(2031, 1, 1, 0, 0, 0, 0, time.UTC)}); got != "2031" {
-		t.Errorf("got %q, %v", got, err)
+		t.Errorf("got %q, error %v; want 2031", got, err)
 	}
 }
 
@@ -113,7 +113,7 @@ func TestConcurrentRender(t *testing.T) {
 			for range 50 {
 				got, err := tmpl.Render(Context{Messages: []Message{{Content: "日本"}, {Content: "abc"}}})
 				if got != "5" || err != nil {
-					t.Errorf("got %q, %v", got, err)
+					t.Errorf("got %q, error %v; want 5", got, err)
 				}
 			}
 		})
@@ -127,7 +127,7 @@ func TestOpensThinking(t *testing.T) {
 		"<think>\n\n</think>\n\n": false, "<think>\nsome": false, "</think>": false, "think>": false,
 	} {
 		if got := OpensThinking(prompt); got != want {
-			t.Errorf("%q: %v", prompt, got)
+			t.Errorf("%q opens thinking: %v, want %v", prompt, got, want)
 		}
 	}
 }
