@@ -13,7 +13,9 @@ func TestMapArenaWithoutMemory(t *testing.T) {
 		a.Free()
 		t.Fatal("2⁶⁰ bytes were mapped")
 	}
-	for _, s := range []string{"MiB of key-value cache", "use a smaller model", "--precision bf16 or int8", "ulimit -v"} {
+	for _, s := range []string{
+		"MiB of key-value cache", "use a smaller model", "--precision bf16 or int8", "ulimit -v",
+	} {
 		if !strings.Contains(err.Error(), s) {
 			t.Errorf("%q lacks %q", err, s)
 		}

@@ -1,4 +1,4 @@
-//go:build !(amd64 || arm64 || riscv64 || ppc64le || ppc64 || s390x || loong64 || mips64 || mips64le) || !(unix || windows)
+//go:build 386 || arm || mips || mipsle || !(unix || windows)
 
 package tensor
 

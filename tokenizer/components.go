@@ -84,13 +84,16 @@ func (t *Tokenizer) readPreTokenizer(c component) error {
 	switch c.Type {
 	case "ByteLevel":
 		if !c.usesRegex() {
-			return errors.New("pre_tokenizer ByteLevel has use_regex false and no Split before it, so that text would be one piece: set use_regex to true")
+			return errors.New(
+				"pre_tokenizer ByteLevel has use_regex false and no Split before it, " +
+					"so that text would be one piece: set use_regex to true")
 		}
 		t.pattern, t.prefixSpace = GPT2, c.AddPrefixSpace
 		return nil
 	case "Sequence":
 	default:
-		return fmt.Errorf("pre_tokenizer %.80q is not supported: ByteLevel and a Sequence of Split and ByteLevel are", c.Type)
+		return fmt.Errorf("pre_tokenizer %.80q is not supported: "+
+			"ByteLevel and a Sequence of Split and ByteLevel are", c.Type)
 	}
 
 	steps := c.PreTokenizers
@@ -103,19 +106,26 @@ func (t *Tokenizer) readPreTokenizer(c component) error {
 		return t.readDigits(steps[0], steps[1])
 	}
 	if len(steps) != 2 || steps[0].Type != "Split" || steps[1].Type != "ByteLevel" {
-		return fmt.Errorf("pre_tokenizer is a Sequence of %d steps: only one Split or Digits followed by one ByteLevel is supported", len(steps))
+		return fmt.Errorf("pre_tokenizer is a Sequence of %d steps: "+
+			"only one Split or Digits followed by one ByteLevel is supported", len(steps))
 	}
 	split, bytes := steps[0], steps[1]
 	pattern, ok := patternOf(split.Pattern.Regex)
 	switch {
 	case !ok:
-		return fmt.Errorf("pre_tokenizer Split has the pattern %.80q, which is none of GPT-2, Qwen 2 and Llama 3: give a tokenizer of one of these families", split.Pattern.Regex)
+		return fmt.Errorf("pre_tokenizer Split has the pattern %.80q, which is none of GPT-2, Qwen 2 and Llama 3: "+
+			"give a tokenizer of one of these families",
+			split.Pattern.Regex)
 	case split.Behavior != "Isolated" || split.Invert:
-		return fmt.Errorf("pre_tokenizer Split has behavior %.80q and invert %t: only Isolated without invert is supported", split.Behavior, split.Invert)
+		return fmt.Errorf("pre_tokenizer Split has behavior %.80q and invert %t: "+
+			"only Isolated without invert is supported", split.Behavior, split.Invert)
 	case bytes.usesRegex():
-		return errors.New("pre_tokenizer ByteLevel after Split has use_regex true, which would split twice: set it to false")
+		return errors.New(
+			"pre_tokenizer ByteLevel after Split has use_regex true, which would split twice: set it to false")
 	case bytes.AddPrefixSpace:
-		return errors.New("pre_tokenizer ByteLevel after Split has add_prefix_space true, which would put a space before every piece: set it to false")
+		return errors.New(
+			"pre_tokenizer ByteLevel after Split has add_prefix_space true, " +
+				"which would put a space before every piece: set it to false")
 	}
 	t.pattern = pattern
 	return nil
@@ -127,9 +137,13 @@ func (t *Tokenizer) readDigits(digits, bytes component) error {
 	case !digits.IndividualDigits:
 		return errors.New("pre_tokenizer Digits has individual_digits false: only true is supported")
 	case !bytes.usesRegex():
-		return errors.New("pre_tokenizer ByteLevel after Digits has use_regex false, so that text between digits would be one piece: set it to true")
+		return errors.New(
+			"pre_tokenizer ByteLevel after Digits has use_regex false, " +
+				"so that text between digits would be one piece: set it to true")
 	case bytes.AddPrefixSpace:
-		return errors.New("pre_tokenizer ByteLevel after Digits has add_prefix_space true, which would put a space before every piece: set it to false")
+		return errors.New(
+			"pre_tokenizer ByteLevel after Digits has add_prefix_space true, " +
+				"which would put a space before every piece: set it to false")
 	}
 	t.pattern = Digits
 	return nil

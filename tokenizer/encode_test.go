@@ -44,7 +44,8 @@ func show(t *Tokenizer, ids []int32) string {
 
 func TestEncodeSpecial(t *testing.T) {
 	plain := withAdded(t, nil, object{"content": "<a>"}, object{"content": "<a><b>"}, object{"content": "<b>"})
-	strip := withAdded(t, nil, object{"content": "<l>", "lstrip": true}, object{"content": "<r>", "rstrip": true}, object{"content": "cat", "single_word": true})
+	strip := withAdded(t, nil, object{"content": "<l>", "lstrip": true},
+		object{"content": "<r>", "rstrip": true}, object{"content": "cat", "single_word": true})
 	normal := withAdded(t, func(o object) { o["normalizer"] = object{"type": "NFC"} },
 		object{"content": "<é>", "normalized": true}, object{"content": "e\u0301!"})
 	for _, c := range []struct {
@@ -156,7 +157,9 @@ func TestNormalizeLongRuns(t *testing.T) {
 
 // Where runs are short, the two compositions agree.
 func TestComposeLongMatchesNorm(t *testing.T) {
-	texts := append(goldenTexts(t), "각ᄀ\u1161\u11a8", "\u0958\u0915\u093c", "\u1100\u1161\u0300\u11a8", "q\u0307\u0323", "\u0344\u212b\u2126", "\U0001d15e")
+	texts := append(goldenTexts(t),
+		"각ᄀ\u1161\u11a8", "\u0958\u0915\u093c",
+		"\u1100\u1161\u0300\u11a8", "q\u0307\u0323", "\u0344\u212b\u2126", "\U0001d15e")
 	for _, text := range texts {
 		if got, want := composeLong(text), norm.NFC.String(text); got != want {
 			t.Errorf("%.40q:\n got %+.200q\nwant %+.200q", text, got, want)

@@ -17,7 +17,8 @@ func (t *Tokenizer) normalize(text string) string {
 	if !utf8.ValidString(text) {
 		return composeLong(text)
 	}
-	if norm.NFC.QuickSpanString(text) == len(text) || norm.NFC.IsNormalString(text) { // the first settles most, and allocates nothing
+	// The first settles most texts, and allocates nothing.
+	if norm.NFC.QuickSpanString(text) == len(text) || norm.NFC.IsNormalString(text) {
 		return text
 	}
 	composed := norm.NFC.String(text)

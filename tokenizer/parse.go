@@ -84,9 +84,13 @@ func jsonError(err error) error {
 	var kind *json.UnmarshalTypeError
 	switch {
 	case errors.As(err, &syntax):
-		return fmt.Errorf("not JSON at byte %d (%w): the file is damaged or not a tokenizer.json, copy it again", syntax.Offset, err)
+		return fmt.Errorf(
+			"not JSON at byte %d (%w): the file is damaged or not a tokenizer.json, copy it again",
+			syntax.Offset, err)
 	case errors.As(err, &kind):
-		return fmt.Errorf("field %.80q holds a %s at byte %d, which a tokenizer.json does not: correct the field", kind.Field, kind.Value, kind.Offset)
+		return fmt.Errorf(
+			"field %.80q holds a %s at byte %d, which a tokenizer.json does not: correct the field",
+			kind.Field, kind.Value, kind.Offset)
 	}
 	return err
 }
@@ -95,7 +99,8 @@ func (doc *document) checkModel() error {
 	m := doc.Model
 	switch {
 	case m == nil:
-		return errors.New("section model is missing: give the tokenizer.json of the model, not its tokenizer_config.json")
+		return errors.New(
+			"section model is missing: give the tokenizer.json of the model, not its tokenizer_config.json")
 	case m.Type != "BPE" && m.Type != "": // files of 2020 name no type
 		return fmt.Errorf("model type %.80q is not supported: give a tokenizer of type BPE", m.Type)
 	case m.Vocab == nil || m.Merges == nil:
@@ -103,7 +108,9 @@ func (doc *document) checkModel() error {
 	case m.Dropout != 0:
 		return fmt.Errorf("model.dropout is %v, which makes encoding random: set it to null", m.Dropout)
 	case m.ContinuingSubwordPrefix != "" || m.EndOfWordSuffix != "":
-		return errors.New("model.continuing_subword_prefix or end_of_word_suffix is set, which byte-level BPE does not use: give a byte-level tokenizer")
+		return errors.New(
+			"model.continuing_subword_prefix or end_of_word_suffix is set, which byte-level BPE does not use: " +
+				"give a byte-level tokenizer")
 	case m.ByteFallback:
 		return errors.New("model.byte_fallback is set, which byte-level BPE does not use: give a byte-level tokenizer")
 	}

@@ -73,7 +73,8 @@ func TestParseErrors(t *testing.T) {
 		{"digits", "individual_digits false", func(o object) { split(o)["type"] = "Digits" }},
 		{"digits alone", "use_regex false", func(o object) { split(o)["type"], split(o)["individual_digits"] = "Digits", true }},
 		{"normalizers", `normalizer "Strip"`, func(o object) {
-			o["normalizer"] = object{"type": "Sequence", "normalizers": []any{object{"type": "NFC"}, object{"type": "Strip"}}}
+			steps := []any{object{"type": "NFC"}, object{"type": "Strip"}}
+			o["normalizer"] = object{"type": "Sequence", "normalizers": steps}
 		}},
 		{"steps", "a Sequence of 1 steps", func(o object) {
 			p := o["pre_tokenizer"].(object)
@@ -129,7 +130,8 @@ func TestParseErrors(t *testing.T) {
 			if err == nil {
 				t.Fatal("no error")
 			}
-			if !strings.HasPrefix(err.Error(), "reading some/tokenizer.json: ") || !strings.Contains(err.Error(), c.want) {
+			message := err.Error()
+			if !strings.HasPrefix(message, "reading some/tokenizer.json: ") || !strings.Contains(message, c.want) {
 				t.Errorf("got  %v\nwant %s", err, c.want)
 			}
 			if strings.ContainsRune(err.Error(), '\n') {
@@ -149,7 +151,8 @@ func TestParseNotJSON(t *testing.T) {
 			t.Errorf("%s: error %v, want one that begins with reading x.json", name, err)
 		}
 	}
-	if _, err := Load(filepath.Join(t.TempDir(), "absent.json")); err == nil || !strings.Contains(err.Error(), "absent.json") {
+	_, err := Load(filepath.Join(t.TempDir(), "absent.json"))
+	if err == nil || !strings.Contains(err.Error(), "absent.json") {
 		t.Errorf("absent file: error %v, want one that names it", err)
 	}
 }
@@ -161,7 +164,8 @@ func TestParseDuplicateToken(t *testing.T) {
 		t.Fatal(err)
 	}
 	text := strings.Replace(string(data), `"vocab": {`, `"vocab": {"a":300,`, 1)
-	if _, err := Parse([]byte(text), "x"); err == nil || !strings.Contains(err.Error(), `token "a" is in model.vocab twice`) {
+	_, err = Parse([]byte(text), "x")
+	if err == nil || !strings.Contains(err.Error(), `token "a" is in model.vocab twice`) {
 		t.Errorf("error %v, want one that says that token \"a\" is there twice", err)
 	}
 }
@@ -222,7 +226,9 @@ func TestRewritePublished(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !slices.Equal(tok.tokens, again.tokens) || !slices.Equal(tok.merges.byRank(), again.merges.byRank()) || !slices.Equal(tok.added, again.added) {
+		if !slices.Equal(tok.tokens, again.tokens) ||
+			!slices.Equal(tok.merges.byRank(), again.merges.byRank()) ||
+			!slices.Equal(tok.added, again.added) {
 			t.Error("the tokenizer changes when written")
 		}
 		for i, text := range goldenTexts(t) {

@@ -52,7 +52,8 @@ func (p Pattern) components() (split, byteLevel string) {
 	for _, e := range expressions {
 		if e.pattern == p {
 			regex, _ := json.Marshal(e.regex) // a string is always JSON
-			return fmt.Sprintf(`{"type": "Split", "pattern": {"Regex": %s}, "behavior": "Isolated", "invert": false}`, regex), fmt.Sprintf(level, false)
+			split := `{"type": "Split", "pattern": {"Regex": %s}, "behavior": "Isolated", "invert": false}`
+			return fmt.Sprintf(split, regex), fmt.Sprintf(level, false)
 		}
 	}
 	return `{"type": "Digits", "individual_digits": true}`, fmt.Sprintf(level, true)

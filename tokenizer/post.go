@@ -57,7 +57,10 @@ func (t *Tokenizer) addPostProcessor(p postProcessor) error {
 	case "TemplateProcessing":
 		return t.addTemplate(p)
 	}
-	return fmt.Errorf("post_processor %.80q is not supported: ByteLevel, TemplateProcessing, null and a Sequence of them are", p.Type)
+	return fmt.Errorf(
+		"post_processor %.80q is not supported: "+
+			"ByteLevel, TemplateProcessing, null and a Sequence of them are",
+		p.Type)
 }
 
 func (t *Tokenizer) addTemplate(p postProcessor) error {
@@ -71,11 +74,16 @@ func (t *Tokenizer) addTemplate(p postProcessor) error {
 			name := piece.SpecialToken.ID
 			special, ok := p.SpecialTokens[name]
 			if !ok {
-				return fmt.Errorf("post_processor names the token %.80q, which its special_tokens lack: add it there", name)
+				return fmt.Errorf(
+					"post_processor names the token %.80q, which its special_tokens lack: add it there",
+					name)
 			}
 			for _, id := range special.IDs {
 				if id < 0 || int(id) >= len(t.tokens) {
-					return fmt.Errorf("post_processor gives token %.80q the id %d, which lies outside the vocabulary of %d: correct it", name, id, len(t.tokens))
+					return fmt.Errorf(
+						"post_processor gives token %.80q the id %d, which lies outside the "+
+							"vocabulary of %d: correct it",
+						name, id, len(t.tokens))
 				}
 			}
 			if texts == 0 {
@@ -86,7 +94,8 @@ func (t *Tokenizer) addTemplate(p postProcessor) error {
 		}
 	}
 	if texts != 1 {
-		return errors.New("post_processor's template for a single text does not hold the text once: correct post_processor.single")
+		return errors.New(
+			"post_processor's template for a single text does not hold the text once: correct post_processor.single")
 	}
 	t.begin = append(before, t.begin...)
 	t.end = append(t.end, after...)

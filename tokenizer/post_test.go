@@ -21,7 +21,8 @@ func TestBegin(t *testing.T) {
 func TestPostProcessor(t *testing.T) {
 	template := func(single ...any) object {
 		return object{"type": "TemplateProcessing", "single": single, "special_tokens": object{
-			"<s>": object{"id": "<s>", "ids": []int{298}}, "</s>": object{"id": "</s>", "ids": []int{299, 299}}, "<x>": object{"id": "<x>", "ids": []int{99999}}}}
+			"<s>": object{"id": "<s>", "ids": []int{298}}, "</s>": object{"id": "</s>", "ids": []int{299, 299}},
+			"<x>": object{"id": "<x>", "ids": []int{99999}}}}
 	}
 	special := func(id string) any { return object{"SpecialToken": object{"id": id, "type_id": 0}} }
 	text := object{"Sequence": object{"id": "A", "type_id": 0}}
@@ -42,7 +43,10 @@ func TestPostProcessor(t *testing.T) {
 		{3, nil, nil, "post_processor is not a component"},
 	} {
 		o := smallObject(t)
-		o["added_tokens"] = []any{object{"id": 298, "content": "<s>", "special": true}, object{"id": 299, "content": "</s>", "special": true}}
+		o["added_tokens"] = []any{
+			object{"id": 298, "content": "<s>", "special": true},
+			object{"id": 299, "content": "</s>", "special": true},
+		}
 		o["post_processor"] = c.post
 		tok, err := Parse(marshal(t, o), "edited")
 		if err != nil || c.err != "" {

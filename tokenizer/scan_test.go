@@ -26,7 +26,8 @@ func randomText(rng *rand.Rand, n int) string {
 func expression(p Pattern) *regexp.Regexp {
 	const space = `[\t-\r \x{85}\p{Z}]`
 	const other = `[^\t-\r \x{85}\p{Z}\p{L}\p{N}]`
-	const modern = `^(?:(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|NUMBER| ?` + other + `+[\r\n]*|` + space + `*[\r\n]+|(` + space + `+))`
+	const modern = `^(?:(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|NUMBER| ?` + other + `+[\r\n]*|` +
+		space + `*[\r\n]+|(` + space + `+))`
 	switch p {
 	case GPT2:
 		return regexp.MustCompile(`^(?:'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?` + other + `+|(` + space + `+))`)

@@ -39,7 +39,9 @@ func Train(texts iter.Seq[string], opts TrainOptions) (*Tokenizer, error) {
 func (opts TrainOptions) check() error {
 	least := 256 + len(opts.Special)
 	if opts.VocabSize < least || opts.VocabSize > math.MaxInt32 {
-		return fmt.Errorf("vocabulary size %d is out of range: 256 bytes and %d special tokens need at least %d", opts.VocabSize, len(opts.Special), least)
+		return fmt.Errorf(
+			"vocabulary size %d is out of range: 256 bytes and %d special tokens need at least %d",
+			opts.VocabSize, len(opts.Special), least)
 	}
 	seen := make(map[string]bool, len(opts.Special))
 	for _, s := range opts.Special {
@@ -66,7 +68,9 @@ func (l *learner) tokenizer(opts TrainOptions) (*Tokenizer, error) {
 	for _, s := range opts.Special {
 		if raw, ok := appendUnspelled(nil, []byte(s)); ok {
 			if _, ok := t.vocab[string(raw)]; ok {
-				return nil, fmt.Errorf("special token %q is also a token of ordinary text: give it a spelling that texts do not have", s)
+				return nil, fmt.Errorf(
+					"special token %q is also a token of ordinary text: give it a spelling that texts do not have",
+					s)
 			}
 		}
 		t.added = append(t.added, AddedToken{ID: int32(len(t.tokens)), Content: s, Special: true})

@@ -60,7 +60,9 @@ func naiveTrain(texts []string, p Pattern, size int) []string {
 		}
 		var best [2]string
 		for p, n := range counts {
-			if order := cmp.Or(cmp.Compare(n, counts[best]), cmp.Compare(ids[best[0]], ids[p[0]]), cmp.Compare(ids[best[1]], ids[p[1]])); counts[best] == 0 || order > 0 {
+			order := cmp.Or(cmp.Compare(n, counts[best]), cmp.Compare(ids[best[0]], ids[p[0]]),
+				cmp.Compare(ids[best[1]], ids[p[1]]))
+			if counts[best] == 0 || order > 0 {
 				best = p
 			}
 		}

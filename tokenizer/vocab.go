@@ -72,7 +72,8 @@ func scanVocab(raw json.RawMessage, added map[string]int32) (entries []vocabEntr
 		spelled, _ := c.text()
 		id, word, ok := c.integer()
 		if !ok || id < 0 {
-			return nil, nil, fmt.Errorf("token %.80q has the id %.40s: ids are whole numbers from 0 up, number the tokens again", spelled, cmp.Or(word, fmt.Sprint(id)))
+			return nil, nil, fmt.Errorf("token %.80q has the id %.40s: ids are whole numbers from 0 up, "+
+				"number the tokens again", spelled, cmp.Or(word, fmt.Sprint(id)))
 		}
 		if len(spelled) == 0 {
 			return nil, nil, fmt.Errorf("the token with id %d is empty: remove it", id)
@@ -82,14 +83,19 @@ func scanVocab(raw json.RawMessage, added map[string]int32) (entries []vocabEntr
 		own, isAdded := added[string(spelled)]
 		switch {
 		case isAdded && int64(own) != id:
-			return nil, nil, fmt.Errorf("token %.80q has id %d in model.vocab and %d in added_tokens: make them one", spelled, id, own)
+			return nil, nil, fmt.Errorf(
+				"token %.80q has id %d in model.vocab and %d in added_tokens: make them one",
+				spelled, id, own)
 		case isAdded && !(ok && bytes.Equal(blob[start:], spelled)):
 			blob = blob[:start] // spelled as text, not in bytes: it stays an added token only
 			continue
 		case isAdded:
 			delete(added, string(spelled))
 		case !ok:
-			return nil, nil, fmt.Errorf("token %.80q has characters outside the byte-level alphabet: give a byte-level tokenizer, not a SentencePiece one", spelled)
+			return nil, nil, fmt.Errorf(
+				"token %.80q has characters outside the byte-level alphabet: "+
+					"give a byte-level tokenizer, not a SentencePiece one",
+				spelled)
 		}
 		entries = append(entries, vocabEntry{start, len(blob), id})
 	}
@@ -100,9 +106,12 @@ func scanVocab(raw json.RawMessage, added map[string]int32) (entries []vocabEntr
 func (t *Tokenizer) place(id int64, token string) error {
 	switch {
 	case id < 0:
-		return fmt.Errorf("token %.80q has the id %d: ids are whole numbers from 0 up, number the tokens again", token, id)
+		return fmt.Errorf(
+			"token %.80q has the id %d: ids are whole numbers from 0 up, number the tokens again",
+			token, id)
 	case id >= int64(len(t.tokens)):
-		return fmt.Errorf("token %.80q has id %d, but the file has only %d tokens, added ones included: ids must run from 0 without a gap, restore the tokens that are missing", token, id, len(t.tokens))
+		return fmt.Errorf("token %.80q has id %d, but the file has only %d tokens, added ones included: "+
+			"ids must run from 0 without a gap, restore the tokens that are missing", token, id, len(t.tokens))
 	case t.tokens[id] != "":
 		return fmt.Errorf("tokens %.80q and %.80q both have id %d: number one of them again", t.tokens[id], token, id)
 	}
@@ -115,7 +124,8 @@ func (t *Tokenizer) findBytes() error {
 	for b := range t.byteIDs {
 		id, ok := t.vocab[string([]byte{byte(b)})]
 		if !ok {
-			return fmt.Errorf("model.vocab has no token %.80q, which stands for byte 0x%02x: byte-level BPE needs all 256, add it", string(byteRunes[b]), b)
+			return fmt.Errorf("model.vocab has no token %.80q, which stands for byte 0x%02x: "+
+				"byte-level BPE needs all 256, add it", string(byteRunes[b]), b)
 		}
 		t.byteIDs[b] = id
 	}
@@ -154,7 +164,9 @@ func (t *Tokenizer) readMerges(raw json.RawMessage) error {
 			} else if !okRight {
 				absent = right
 			}
-			return fmt.Errorf("merge %d (%.80q and %.80q) names the token %.80q, which model.vocab lacks: add the token or remove the merge", len(pairs), left, right, absent)
+			return fmt.Errorf("merge %d (%.80q and %.80q) names the token %.80q, "+
+				"which model.vocab lacks: add the token or remove the merge",
+				len(pairs), left, right, absent)
 		}
 		pairs = append(pairs, pair{l, r, joined})
 	}

@@ -5,16 +5,17 @@
 #include "go_asm.h"
 #include "textflag.h"
 
-// Tiles of int8 weights, AVX-512. A tile of R rows and 32 columns of C stays in registers while a step of
-// the reduction widens a row of B, 32 apart, and broadcasts an element of A for each row:
+// Tiles of int8 weights, AVX-512. A tile of R rows and 32 columns of C stays in
+// registers while a step of the reduction, l = 0…k-1, widens a row of B, 32 apart, and broadcasts
+// an element of A for each row:
 //
-//	acc[r][j] = fma(a[r*rs+l], float32(b[l*32+j])*scales[l/64*32+j], acc[r][j])   for l = 0…k-1
+//	acc[r][j] = fma(a[r*rs+l], float32(b[l*32+j])*scales[l/64*32+j], acc[r][j])
 //
 // from 0, or from C to resume; then + bias, if there is one, then + C, if t.add. k is positive.
 // The last function writes a panel as f32.
 //
-// AX tile, DI C, SI, R8…R10 rows 0, 3, 6, 9 of A and DX the bytes between rows, BX B, R12 scales, R13 bytes
-// between rows of C. CX steps left of a run, R15 of all after it.
+// AX tile, DI C, SI, R8…R10 rows 0, 3, 6, 9 of A and DX the bytes between rows, BX B, R12 scales,
+// R13 bytes between rows of C. CX steps left of a run, R15 of all after it.
 
 // func int8Tile8AVX512(t *tile, c, a *float32, b *int8, bias, scales *float32)
 TEXT ·int8Tile8AVX512(SB), NOSPLIT, $0-48

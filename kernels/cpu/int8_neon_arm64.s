@@ -5,16 +5,18 @@
 #include "go_asm.h"
 #include "textflag.h"
 
-// Tiles of int8 weights, NEON. A tile of R rows and 16 columns of C stays in registers while a step of
-// the reduction widens a row of B, 32 apart, and broadcasts an element of A for each row:
+// Tiles of int8 weights, NEON. A tile of R rows and 16 columns of C stays in
+// registers while a step of the reduction, l = 0…k-1, widens a row of B, 32 apart, and broadcasts
+// an element of A for each row:
 //
-//	acc[r][j] = fma(a[r*rs+l], float32(b[l*32+j])*scales[l/64*32+j], acc[r][j])   for l = 0…k-1
+//	acc[r][j] = fma(a[r*rs+l], float32(b[l*32+j])*scales[l/64*32+j], acc[r][j])
 //
 // from 0, or from C to resume; then + bias, if there is one, then + C, if t.add. k is positive.
 // The last function writes a panel as f32.
 //
-// R0 tile, R1 C, R2 B, R3 scales, R4… rows of A, R10 steps left of a run and R11 of all, R12 bytes between rows
-// of C. V20…V23 scales, V24…V27 a row of B, V28 an element of A, a row r of the tile in V(4r)…V(4r+3).
+// R0 tile, R1 C, R2 B, R3 scales, R4… rows of A, R10 steps left of a run and R11 of all, R12 bytes
+// between rows of C. V20…V23 scales, V24…V27 a row of B, V28 an element of A, a row r of the tile
+// in V(4r)…V(4r+3).
 
 // func int8Tile4NEON(t *tile, c, a *float32, b *int8, bias, scales *float32)
 TEXT ·int8Tile4NEON(SB), NOSPLIT, $0-48

@@ -5,7 +5,8 @@
 #include "go_asm.h"
 #include "textflag.h"
 
-// AVX2 and FMA: 16 lanes in two registers. A loop takes 16 elements per round, and what is left at its end.
+// AVX2 and FMA: 16 lanes in two registers. A loop takes 16 elements per round,
+// and what is left at its end.
 // CX counts the elements left in a loop and AX those done; R12 points to the struct of constants.
 // In the tail of a loop, R14 points to the mask of the lanes that exist.
 

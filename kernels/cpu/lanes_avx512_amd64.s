@@ -5,7 +5,8 @@
 #include "go_asm.h"
 #include "textflag.h"
 
-// AVX-512: 16 lanes in one register. A loop takes 16 elements per round, and what is left at its end.
+// AVX-512: 16 lanes in one register. A loop takes 16 elements per round,
+// and what is left at its end.
 // CX counts the elements left in a loop and AX those done; R12 points to the struct of constants.
 // In the tail of a loop, K1 holds the lanes that exist.
 

@@ -5,9 +5,11 @@
 #include "go_asm.h"
 #include "textflag.h"
 
-// NEON: 16 lanes in four registers. A loop takes 16 elements per round, and what is left at its end.
-// R22 counts the elements left in a loop; R25 points to the struct of constants. The tail of a loop runs
-// on copies in the frame, where R24 points to; R23 points to the mask of the lanes that exist.
+// NEON: 16 lanes in four registers. A loop takes 16 elements per round,
+// and what is left at its end.
+// R22 counts the elements left in a loop; R25 points to the struct of constants. The tail of a
+// loop runs on copies in the frame, where R24 points to; R23 points to the mask of the lanes that
+// exist.
 
 // Instructions that the assembler does not know, on registers by number.
 #define FADD4S(m, n, d) WORD $(0x4E20D400 | (m)<<16 | (n)<<5 | (d)) // d = n + m

@@ -4,15 +4,16 @@
 
 #include "textflag.h"
 
-// Tiles of bf16 with BFMMLA, for NEON with BF16. A tile of R rows and 32 columns of C goes through registers
-// eight columns at a time:
+// Tiles of bf16 with BFMMLA, for NEON with BF16. A tile of R rows
+// and 32 columns of C goes through registers eight columns at a time:
 //
 //	c[r*32+j] += Σ a[l][r][i] * b[l][j][i]   for l = 0…q-1 and i = 0…3
 //
-// a is [q][R][4] and b [q][32][4]. BFMMLA takes two rows and two columns; a register of C holds their four
-// elements.
+// a is [q][R][4] and b [q][32][4]. BFMMLA takes two rows and two columns; a register of C holds
+// their four elements.
 //
-// R0 C, R1 A, R2 B of the block of columns, R3 q, R4 blocks left, R5…R8 walk. V0…V15 C, V16…V19 A, V20…V23 B.
+// R0 C, R1 A, R2 B of the block of columns, R3 q, R4 blocks left, R5…R8 walk. V0…V15 C, V16…V19 A,
+// V20…V23 B.
 
 // func quads8NEON(c, a, b *float32, q int)
 TEXT ·quads8NEON(SB), NOSPLIT, $0-32

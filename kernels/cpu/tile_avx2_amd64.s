@@ -5,19 +5,19 @@
 #include "go_asm.h"
 #include "textflag.h"
 
-// Matrix tiles, AVX2 and FMA. A tile of R rows and 16 columns of C stays in registers while a step of the
-// reduction loads a row of B and broadcasts an element of A for each row:
+// Matrix tiles, AVX2 and FMA. A tile of R rows and 16 columns of C stays in registers while a
+// step of the reduction loads a row of B and broadcasts an element of A for each row:
 //
 //	acc[r][j] = fma(a[r*rs+l*ks], b[l*ldb+j], acc[r][j])   for l = 0…k-1
 //
 // from 0, or from C to resume; then + bias, if there is one, then + C, if t.add. Of rs and ks
-// one is 1. With mode paired, a word of B is two bf16, an even step in its upper half and the next in its
-// lower, and k is even; with mode dots, one of A is, too, and k counts words.
+// one is 1. With mode paired, a word of B is two bf16, an even step in its upper half and the next
+// in its lower, and k is even; with mode dots, one of A is, too, and k counts words.
 //
-// AX tile, DI C, SI, R8…R10 rows 0, 3, 6, 9 of A and DX the bytes between rows; or SI columns of A and
-// R11, R8 the bytes of one and three steps. BX B, R12, R15 the bytes of one and three of its rows, R14
-// bytes ahead that B is prefetched. R13 bytes between rows of C, CX steps left. With mode paired, the
-// last register but three masks the upper half of a word.
+// AX tile, DI C, SI, R8…R10 rows 0, 3, 6, 9 of A and DX the bytes between rows; or SI columns of A
+// and R11, R8 the bytes of one and three steps. BX B, R12, R15 the bytes of one and three of its
+// rows, R14 bytes ahead that B is prefetched. R13 bytes between rows of C, CX steps left. With mode
+// paired, the last register but three masks the upper half of a word.
 
 // func tile6AVX2(t *tile, c, a, b, bias *float32, mode int)
 TEXT ·tile6AVX2(SB), NOSPLIT, $0-48

@@ -5,18 +5,19 @@
 #include "go_asm.h"
 #include "textflag.h"
 
-// Matrix tiles, NEON. A tile of R rows and 16 columns of C stays in registers while a step of the
-// reduction loads a row of B and broadcasts an element of A for each row:
+// Matrix tiles, NEON. A tile of R rows and 16 columns of C stays in registers while a
+// step of the reduction loads a row of B and broadcasts an element of A for each row:
 //
 //	acc[r][j] = fma(a[r*rs+l*ks], b[l*ldb+j], acc[r][j])   for l = 0…k-1
 //
 // from 0, or from C to resume; then + bias, if there is one, then + C, if t.add. Of rs and ks
-// one is 1. With mode paired, a word of B is two bf16, an even step in its upper half and the next in its
-// lower, and k is even; with mode dots, one of A is, too, and k counts words.
+// one is 1. With mode paired, a word of B is two bf16, an even step in its upper half and the next
+// in its lower, and k is even; with mode dots, one of A is, too, and k counts words.
 //
-// R0 tile, R1 C, R2 B and R3 the bytes between its rows, R4…R9 rows of A, or R4 columns of A and R10 the
-// bytes between its steps. R11 steps left, R12 bytes between rows of C. V24…V27 a row of B, V28 an
-// element of A, V29 the mask of the upper half of a word, a row r of the tile in V(4r)…V(4r+3).
+// R0 tile, R1 C, R2 B and R3 the bytes between its rows, R4…R9 rows of A, or R4 columns of A and
+// R10 the bytes between its steps. R11 steps left, R12 bytes between rows of C. V24…V27 a row of B,
+// V28 an element of A, V29 the mask of the upper half of a word, a row r of the tile in
+// V(4r)…V(4r+3).
 
 // func tile6NEON(t *tile, c, a, b, bias *float32, mode int)
 TEXT ·tile6NEON(SB), NOSPLIT, $0-48

@@ -133,7 +133,8 @@ func TestOpenRefuses(t *testing.T) {
 // FuzzOpen looks for panics, and for accepted files whose tensors do not tile their data.
 func FuzzOpen(f *testing.F) {
 	f.Add(image(`{"a":{"dtype":"F32","shape":[1,2],"data_offsets":[0,8]},"__metadata__":{"k":"v"}}`, 8))
-	f.Add(image(`{"a":{"dtype":"BF16","shape":[0],"data_offsets":[0,0]},"b":{"dtype":"I8","shape":[],"data_offsets":[0,1]}}`, 1))
+	f.Add(image(`{"a":{"dtype":"BF16","shape":[0],"data_offsets":[0,0]},`+
+		`"b":{"dtype":"I8","shape":[],"data_offsets":[0,1]}}`, 1))
 	f.Add(image(`{"a":{"dtype":"F32","shape":[18446744073709551615,9223372036854775807],"data_offsets":[0,8]}}`, 8))
 	f.Add(image(`{`, 3))
 	dir := f.TempDir()

@@ -23,7 +23,7 @@ type (
 	}
 )
 
-// eval gives of.name: the attribute, and failing that the item of that name.
+// eval returns of.name: the attribute, or else the item of that name.
 func (e *attributeExpr) eval(m *machine) value {
 	of := m.eval(e.of)
 	m.line = e.line
@@ -36,7 +36,7 @@ func (e *attributeExpr) eval(m *machine) value {
 	return missing(of, "attribute '"+e.name+"'")
 }
 
-// eval gives of[key]: the item, and failing that the attribute of that name.
+// eval returns of[key]: the item, or else the attribute of that name.
 func (e *itemExpr) eval(m *machine) value {
 	of := m.eval(e.of)
 	key := m.eval(e.key)
@@ -65,8 +65,9 @@ func missing(of value, what string) value {
 	return &undefined{"'" + name + " object' has no " + what}
 }
 
-// attribute gives an attribute of a value, or nil. Of the attributes that Python's types have, the methods of the tables
-// work, those that would change a list or a dict are undefined as in the sandbox, and the rest are refused.
+// attribute returns an attribute of a value, or nil. Of the attributes that Python's types have,
+// the methods of the tables work. Those that would change a list or a dict are undefined, as in the
+// sandbox, and the rest are refused.
 func (m *machine) attribute(of value, name string) value {
 	switch of := of.(type) {
 	case *undefined:
@@ -91,7 +92,8 @@ func (m *machine) attribute(of value, name string) value {
 		return &builtin{kind + "." + name, of, f}
 	}
 	if slices.Contains(mutators[kind], name) || strings.HasPrefix(name, "__") && strings.HasSuffix(name, "__") {
-		return &undefined{"access to attribute '" + name + "' of '" + kind + "' object is unsafe: the sandbox keeps values unchanged"}
+		return &undefined{"access to attribute '" + name + "' of '" + kind + "' object is unsafe: " +
+			"the sandbox keeps values unchanged"}
 	}
 	if slices.Contains(refusedMethods[kind], name) {
 		m.fail("the attribute %q of a value of type %s is not supported", name, kind)
@@ -99,7 +101,7 @@ func (m *machine) attribute(of value, name string) value {
 	return nil
 }
 
-// item gives of[key], or nil.
+// item returns of[key], or nil.
 func (m *machine) item(of, key value) value {
 	switch of := of.(type) {
 	case *undefined:
@@ -149,7 +151,7 @@ func element(items []value, i int64) value {
 	return items[i]
 }
 
-// character gives the code point at i, or nil.
+// character returns the code point at i, or nil. A negative i counts from the end.
 func (m *machine) character(s string, i int64) value {
 	m.look(len(s))
 	if i < 0 {
@@ -167,7 +169,7 @@ func (m *machine) character(s string, i int64) value {
 	return nil
 }
 
-// iterate gives the elements of a value, in order.
+// iterate returns the elements of a value, in order.
 func (m *machine) iterate(v value) []value {
 	switch v := v.(type) {
 	case list:
@@ -216,7 +218,7 @@ func (m *machine) characters(s string) []value {
 	return items
 }
 
-// length is Python's len(v).
+// length returns Python's len(v).
 func (m *machine) length(v value) int64 {
 	switch v := v.(type) {
 	case *undefined:

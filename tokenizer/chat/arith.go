@@ -43,7 +43,8 @@ func (m *machine) binary(op string, a, b value) value {
 	return nil
 }
 
-// textOperator is text + text and text % values, or nil. Text marked safe escapes what it is added to.
+// textOperator returns text + text or text % values, or nil. Text
+// marked safe escapes what it is added to.
 func (m *machine) textOperator(op string, a value, s string, b value) value {
 	_, safe := a.(markup)
 	switch op {
@@ -70,13 +71,13 @@ func (m *machine) textOperator(op string, a value, s string, b value) value {
 	return nil
 }
 
-// escape is MarkupSafe's: &, <, >, ' and " as entities.
+// escape writes &, <, >, ' and " as entities, as MarkupSafe does.
 func (m *machine) escape(s string) string {
 	m.chargeTimes(len(s), 5)
 	return html.EscapeString(s)
 }
 
-// times repeats a string, list or tuple n times, or gives nil.
+// times returns a string, list or tuple repeated n times, or nil.
 func (m *machine) times(v value, n int64, ok bool) value {
 	if !ok {
 		return nil
@@ -101,7 +102,7 @@ func (m *machine) times(v value, n int64, ok bool) value {
 	return nil
 }
 
-// repeats is n as an int; nothing, repeated however often, is nothing.
+// repeats returns n as an int, or 0 if there is nothing to repeat.
 func repeats(size int, n int64) int {
 	if size == 0 {
 		return 0
@@ -109,7 +110,7 @@ func repeats(size int, n int64) int {
 	return int(n)
 }
 
-// join adds two lists or two tuples.
+// join returns two lists or two tuples as one, or nil.
 func (m *machine) join(a, b value) value {
 	switch a := a.(type) {
 	case list:
@@ -235,7 +236,7 @@ func (m *machine) floats(op string, x, y float64) value {
 	return remainder
 }
 
-// floorDivide is Python's divmod of floats.
+// floorDivide returns Python's divmod of floats.
 func floorDivide(x, y float64) (quotient, remainder float64) {
 	remainder = math.Mod(x, y)
 	q := (x - remainder) / y

@@ -37,7 +37,8 @@ func BenchmarkRender(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				context := Context{Messages: messages, AddGenerationPrompt: true, Vars: map[string]json.RawMessage{"enable_thinking": json.RawMessage("true")}}
+				context := Context{Messages: messages, AddGenerationPrompt: true,
+					Vars: map[string]json.RawMessage{"enable_thinking": json.RawMessage("true")}}
 				if _, err := tmpl.Render(context); err != nil {
 					b.Fatal(err)
 				}

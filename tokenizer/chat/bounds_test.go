@@ -6,10 +6,10 @@ import (
 	"time"
 )
 
-// smallLimits keep the tests short; TestDefaultLimits meets the real ones.
+// smallLimits keep the tests short. TestDefaultLimits meets the real ones.
 var smallLimits = limits{steps: 1e6, memory: 16 << 20, output: 4 << 20, depth: MaxDepth}
 
-// TestDefaultLimits sees the bounds on work and on memory end a rendering within seconds.
+// TestDefaultLimits checks that the bounds on work and on memory end a rendering within seconds.
 func TestDefaultLimits(t *testing.T) {
 	for template, want := range map[string]string{
 		"{% set r = range(1000)|list %}{% for i in r %}{% for i in r %}{% for i in r %}{% endfor %}{% endfor %}{% endfor %}": "does not end within 20000000 steps",
@@ -31,7 +31,8 @@ func TestDefaultLimits(t *testing.T) {
 	}
 }
 
-// TestBounds runs templates that mean harm: each must stop with a sentence, soon and within its budget.
+// TestBounds runs templates that mean harm: each must stop with a
+// sentence, soon and within its budget.
 func TestBounds(t *testing.T) {
 	nest := func(open, inner, end string, n int) string {
 		return strings.Repeat(open, n) + inner + strings.Repeat(end, n)
@@ -40,7 +41,8 @@ func TestBounds(t *testing.T) {
 		return "{% set r = range(1000)|list %}" + nest("{% for i in r %}", body, "{% endfor %}", n)
 	}
 	doubling := func(start, change string) string {
-		return "{% set ns = namespace(x=" + start + ") %}{% for i in range(100) %}{% set ns.x = " + change + " %}{% endfor %}"
+		return "{% set ns = namespace(x=" + start + ") %}" +
+			"{% for i in range(100) %}{% set ns.x = " + change + " %}{% endfor %}"
 	}
 	for name, c := range map[string]struct{ template, want string }{
 		"long source":       {strings.Repeat("x", MaxSource+1), "longer than"},

@@ -34,7 +34,8 @@ type (
 		fn   function
 		args arguments
 	}
-	// function is the body of every filter, test, method and global: self is what it works on, nil for globals.
+	// function is the body of a filter, test, method or global. self is
+	// what it works on, nil for globals.
 	function func(m *machine, self value, a args) value
 
 	// builtin is a function as a value, with the object it is a method of.
@@ -61,8 +62,8 @@ func (m *machine) arguments(a arguments) args {
 	return out
 }
 
-// bind assigns arguments to parameters by position and by name; those not given are nil. The first required
-// parameters must be given.
+// bind assigns arguments to parameters by position and by name; those not given are nil. It fails
+// unless the first required parameters are given.
 func (a args) bind(m *machine, what string, required int, params ...string) []value {
 	if len(a.positional) > len(params) {
 		m.fail("%s takes at most %d arguments, not %d", what, len(params), len(a.positional))
@@ -119,8 +120,8 @@ func (e *testExpr) eval(m *machine) value {
 	return e.fn(m, of, a)
 }
 
-// call runs the macro's body where it was defined and gives the text it writes. Defaults are evaluated at the call and
-// see the parameters before them.
+// call runs the macro's body in the scope of its definition and returns the text it writes.
+// Defaults are evaluated at the call and see the parameters before them.
 func (c *macro) call(m *machine, a args) value {
 	given := a.bind(m, "the macro "+c.name, 0, c.params...)
 	return m.capture(func() {

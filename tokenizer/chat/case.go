@@ -9,7 +9,7 @@ import (
 	"golang.org/x/text/language"
 )
 
-// upper and lower map case as Python does, by Unicode's full mappings: "ß" has the upper case "SS".
+// upper and lower map case by Unicode's full mappings, as Python does: "ß" has the upper case "SS".
 func upper(m *machine, s string) string {
 	m.charge(3 * int64(len(s)))
 	if isASCII(s) {
@@ -32,7 +32,7 @@ func capitalize(m *machine, s string) string {
 	return titleRune(m, s[:n]) + lower(m, s[n:])
 }
 
-// titleRune is the title case of one character, full mapping: "ß" becomes "Ss".
+// titleRune returns the title case of one character by the full mapping: "ß" becomes "Ss".
 func titleRune(m *machine, s string) string {
 	r, _ := utf8.DecodeRuneInString(s)
 	if t := unicode.ToTitle(r); t != r {
@@ -43,7 +43,7 @@ func titleRune(m *machine, s string) string {
 	return up[:n] + lower(m, up[n:])
 }
 
-// title is Python's str.title: a letter after anything without case begins a word.
+// title returns Python's str.title: a letter after anything without case begins a word.
 func title(m *machine, s string) string {
 	m.charge(3 * int64(len(s)))
 	var b strings.Builder
@@ -63,7 +63,8 @@ func title(m *machine, s string) string {
 
 func hasCase(r rune) bool { return unicode.IsUpper(r) || unicode.IsLower(r) || unicode.IsTitle(r) }
 
-// isCased tells whether s has letters with case and the mapping, upper or lower, changes none of them.
+// isCased reports whether s has letters with case and the mapping,
+// upper or lower, changes none of them.
 func isCased(m *machine, s string, mapping func(*machine, string) string) bool {
 	return strings.ContainsFunc(s, hasCase) && mapping(m, s) == s
 }

@@ -9,34 +9,36 @@ import (
 	"time"
 )
 
-// Template is a parsed chat template with the special tokens of its model. It does not change, and any number of
-// goroutines may render it.
+// Template is a parsed chat template with the special tokens of its model. It does not change, and
+// any number of goroutines may render it.
 type Template struct {
 	name   string
 	body   []node
-	tools  *Template        // renders instead where tools are given, or nil
+	tools  *Template        // renders instead if tools are given, or nil
 	tokens map[string]value // bos_token and the like
 }
 
-// Message is one turn of a conversation. JSON, where it is set, is the whole message as a JSON object, for turns that
-// hold more than a role and text (tool calls, parts); Role and Content are then not looked at.
+// Message is one turn of a conversation. JSON, if it is set, is the
+// whole message as a JSON object, for turns that hold more than a role
+// and text (tool calls, parts). Role and Content are then not looked at.
 type Message struct {
 	Role, Content string
 	JSON          json.RawMessage
 }
 
-// Context is what one rendering is about. Tools and documents that are not given are none to the template, as
-// transformers passes them.
+// Context is what one rendering is about. Tools and documents that
+// are not given are none to the template, as in transformers.
 type Context struct {
 	Messages            []Message
-	Tools               json.RawMessage            // a JSON array of tool schemas, whose keys keep their order; nil for none
-	AddGenerationPrompt bool                       // end with what opens the assistant's turn
-	Vars                map[string]json.RawMessage // more variables, such as enable_thinking; they go before all others
-	Now                 time.Time                  // what strftime_now tells; a template that asks for a zero time fails
+	Tools               json.RawMessage // a JSON array of tool schemas, whose keys keep their order; nil for none
+	AddGenerationPrompt bool            // end with what opens the assistant's turn
+
+	Vars map[string]json.RawMessage // more variables, such as enable_thinking; they go before all others
+	Now  time.Time                  // what strftime_now tells; a template that asks for a zero time fails
 }
 
-// Parse reads the source of a template; name says in errors where the source is from. The error names the line and the
-// construct that is malformed or outside of the subset.
+// Parse reads the source of a template. Errors call it name, and give the line and the construct
+// that is malformed or outside of the subset.
 func Parse(name, source string) (t *Template, err error) {
 	if len(source) > MaxSource {
 		return nil, fmt.Errorf("reading %s: the template is longer than %d bytes", name, MaxSource)
@@ -46,8 +48,8 @@ func Parse(name, source string) (t *Template, err error) {
 	return &Template{name: name, body: p.body(token{})}, nil
 }
 
-// Render gives the text of a conversation, to the character as transformers would. An error names the template and the
-// line; one that the template raises by raise_exception holds its message.
+// Render returns the text of a conversation, to the character as transformers would. An error names
+// the template and the line. One that the template raises by raise_exception holds its message.
 func (t *Template) Render(c Context) (string, error) { return t.render(c, defaultLimits) }
 
 func (t *Template) render(c Context, l limits) (text string, err error) {
@@ -65,7 +67,7 @@ func (t *Template) render(c Context, l limits) (text string, err error) {
 	return m.out.text.String(), nil
 }
 
-// hasTools tells whether tools are given, in either place.
+// hasTools reports whether tools are given, in either place.
 func (c Context) hasTools() bool {
 	tools, ok := c.Vars["tools"]
 	if !ok {
@@ -74,7 +76,7 @@ func (c Context) hasTools() bool {
 	return len(tools) > 0 && string(tools) != "null"
 }
 
-// variables are the names that the template sees.
+// variables returns the names that the template sees, with their values.
 func (t *Template) variables(c Context) (map[string]value, error) {
 	messages := make(list, len(c.Messages))
 	for i, msg := range c.Messages {
@@ -118,9 +120,10 @@ func (msg Message) value() (value, error) {
 	return d, nil
 }
 
-// OpensThinking tells whether a rendered prompt ends within a <think> that it opened and did not close, as those of
-// DeepSeek-R1 do: the reply then begins with thoughts and holds no <think> of its own. Only white space may follow the
-// tag, so that the tags in the documents and answers of a conversation do not count.
+// OpensThinking reports whether a rendered prompt ends within a <think> that it
+// opened and did not close, as those of DeepSeek-R1 do. The reply then begins with
+// thoughts and holds no <think> of its own. Only white space may follow the tag,
+// so that the tags in the documents and answers of a conversation do not count.
 func OpensThinking(prompt string) bool {
 	return strings.HasSuffix(strings.TrimRightFunc(prompt, isSpace), "<think>")
 }

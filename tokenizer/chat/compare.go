@@ -30,7 +30,8 @@ func (m *machine) compare(op string, a, b value) bool {
 	return ok && order >= 0
 }
 
-// equal is Python's ==: numbers by value, containers by element, everything else only with its own kind.
+// equal returns Python's ==: numbers by value, containers by
+// element, everything else only with its own kind.
 func (m *machine) equal(a, b value) bool {
 	m.enter()
 	defer m.leave()
@@ -105,7 +106,8 @@ func (m *machine) equalDicts(a, b *dict) bool {
 	return true
 }
 
-// numberOrder compares numbers exactly, also integers that a float cannot hold; 2 says that they have no order (NaN).
+// numberOrder compares numbers exactly, even integers that a float
+// cannot hold. It returns 2 if they have no order (NaN).
 func numberOrder(a, b value) int {
 	i, isInt := asInt(a)
 	j, isInt2 := asInt(b)
@@ -131,8 +133,8 @@ func numberOrder(a, b value) int {
 	return 0
 }
 
-// order compares what Python orders: numbers, strings by code point, lists and tuples by element. It is false for
-// NaN, and fails on the rest.
+// order compares what Python orders: numbers, strings by code point, lists and tuples by element.
+// It returns false for NaN, and fails on the rest.
 func (m *machine) order(a, b value) (int, bool) {
 	m.enter()
 	defer m.leave()
@@ -181,7 +183,7 @@ func (m *machine) failUndefined(operands ...value) {
 	}
 }
 
-// contains is Python's v in c.
+// contains returns Python's v in c.
 func (m *machine) contains(c, v value) bool {
 	if s, ok := asText(c); ok {
 		sub, ok := asText(v)

@@ -13,8 +13,8 @@ import (
 	"spell/tokenizer"
 )
 
-// Dialog is the text side of a model's folder: it turns what a user says into the ids that the model goes on from. It
-// does not change, and any number of goroutines may use it.
+// Dialog is the text side of a model's folder: it turns what a user says into the ids that the
+// model goes on from. It does not change, and any number of goroutines may use it.
 type Dialog struct {
 	Tok      *tokenizer.Tokenizer
 	Template *Template                  // nil: prompts are plain text
@@ -24,11 +24,17 @@ type Dialog struct {
 	files map[string][]byte // as they were read, for Save
 }
 
-// kept are the files of a model's folder that a trained model's folder repeats, beside tokenizer.json.
-var kept = []string{"tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja", filepath.Join("additional_chat_templates", "tool_use.jinja")}
+// kept names the files of a model's folder, beside tokenizer.json,
+// that a trained model's folder repeats.
+var kept = []string{
+	"tokenizer_config.json",
+	"special_tokens_map.json",
+	"chat_template.jinja",
+	filepath.Join("additional_chat_templates", "tool_use.jinja"),
+}
 
-// Open reads tokenizer.json and the chat template, if there is one, of the model in a folder. Without a tokenizer.json
-// the error is fs.ErrNotExist.
+// Open reads tokenizer.json and the chat template, if there is one, of the model in a folder.
+// Without a tokenizer.json the error is fs.ErrNotExist.
 func Open(dir string) (*Dialog, error) {
 	d := &Dialog{files: map[string][]byte{}}
 	var err error
@@ -85,11 +91,12 @@ func writeFile(path string, data []byte) error {
 	return errors.Join(err, f.Close())
 }
 
-// User gives the ids of a conversation whose only turn, by the user, is the parts one after another, up to where the
-// assistant's reply begins. The ids of the parts are apart: those of a part depend on its own text and on what the
-// template puts around the whole, so that prompts with an equal first part share its ids. What looks like a special
-// token in the parts is plain text. Without a template the ids are those of the text, after what the tokenizer puts
-// before a text of its own.
+// User returns the ids of a conversation up to where the assistant's reply begins.
+// Its only turn, by the user, is the parts one after another. The ids of the parts
+// are apart: those of a part depend on its own text and on what the template puts
+// around the whole, so that prompts with an equal first part share its ids. What
+// looks like a special token in the parts is plain text. Without a template the ids
+// are those of the text, after what the tokenizer puts before a text of its own.
 func (d *Dialog) User(parts ...string) ([][]int32, error) {
 	ids := make([][]int32, len(parts))
 	if d.Template == nil {
@@ -111,7 +118,8 @@ func (d *Dialog) User(parts ...string) ([][]int32, error) {
 	return ids, nil
 }
 
-// Thinks tells whether the prompts of User end in an open <think>, so that replies begin with thoughts.
+// Thinks reports whether the prompts of User end in an open <think>,
+// so that replies begin with thoughts.
 func (d *Dialog) Thinks() (bool, error) {
 	if d.Template == nil {
 		return false, nil
@@ -120,8 +128,9 @@ func (d *Dialog) Thinks() (bool, error) {
 	return err == nil && OpensThinking(text[0]), err
 }
 
-// render gives the text of the prompt, cut where one part follows another. The cuts are marked by a noncharacter
-// (Unicode 15, section 23.7) that the parts do not hold, and which the template passes through.
+// render returns the text of the prompt, cut between the parts. The
+// cuts are marked by a noncharacter (Unicode 15, section 23.7) that
+// the parts do not hold, and which the template passes through.
 func (d *Dialog) render(parts []string) ([]string, error) {
 	mark := ""
 	for r := rune(0xfdd1); mark == "" && r <= 0xfdef; r++ {
@@ -150,7 +159,9 @@ func (d *Dialog) render(parts []string) ([]string, error) {
 	}
 	cut := strings.Split(text, mark)
 	if len(cut) != len(parts) {
-		return nil, fmt.Errorf("rendering %s: the user's text is not in the prompt exactly once: give a model whose template repeats it once", d.Template.name)
+		return nil, fmt.Errorf("rendering %s: the user's text is not in the prompt exactly once: "+
+			"give a model whose template repeats it once",
+			d.Template.name)
 	}
 	return cut, nil
 }

@@ -15,7 +15,7 @@ import (
 	"spell/tokenizer"
 )
 
-// folder makes a model's folder with a small tokenizer and, if any, a template.
+// folder makes a model's folder with a small tokenizer and, if there is one, a template.
 func folder(t *testing.T, template string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -39,7 +39,8 @@ func folder(t *testing.T, template string) string {
 	return dir
 }
 
-const chatml = "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content | trim }}<|im_end|>\n{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+const chatml = "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content | trim }}<|im_end|>\n{% endfor %}" +
+	"{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 
 func TestUser(t *testing.T) {
 	for _, c := range []struct {
@@ -82,7 +83,8 @@ func TestUser(t *testing.T) {
 	}
 }
 
-// TestUserAsTransformers: in one part, the ids are those of the rendered text with its special tokens.
+// TestUserAsTransformers checks that the ids of one part are those
+// of the rendered text with its special tokens.
 func TestUserAsTransformers(t *testing.T) {
 	for name, dir := range map[string]func(t *testing.T) string{
 		"small":    func(t *testing.T) string { return folder(t, chatml) },
@@ -162,7 +164,8 @@ func TestDialogSave(t *testing.T) {
 	if err != nil || !slices.Equal(a[0], b[0]) {
 		t.Errorf("saved: %v, %v; before %v", b, err, a)
 	}
-	if err := d.Save(filepath.Join(to, "missing", "folder")); err == nil || !strings.Contains(err.Error(), "tokenizer.json") {
+	err = d.Save(filepath.Join(to, "missing", "folder"))
+	if err == nil || !strings.Contains(err.Error(), "tokenizer.json") {
 		t.Errorf("error %v, want one that names tokenizer.json", err)
 	}
 }

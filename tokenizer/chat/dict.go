@@ -39,7 +39,7 @@ func (d *dict) get(h hashed) (value, bool) {
 
 func (d *dict) getText(key string) (value, bool) { return d.get(hashed{kind: 's', text: key}) }
 
-// pairs are the entries as (key, value) tuples.
+// pairs returns the entries as (key, value) tuples.
 func (d *dict) pairs() []value {
 	out := make([]value, d.len())
 	for i, k := range d.keys {
@@ -48,7 +48,7 @@ func (d *dict) pairs() []value {
 	return out
 }
 
-// hash gives the key of v, and fails on what Python cannot hash.
+// hash returns the key of v, and fails on what Python cannot hash.
 func (m *machine) hash(v value) hashed {
 	h, ok := m.hashable(v)
 	if !ok {

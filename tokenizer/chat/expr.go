@@ -23,7 +23,7 @@ type (
 		or          bool
 	}
 	notExpr struct{ operand expr }
-	// condExpr is then if test else otherwise, with a nil otherwise where the else is left out.
+	// condExpr is then if test else otherwise; otherwise is nil if the else is left out.
 	condExpr struct {
 		line                  int
 		test, then, otherwise expr

@@ -2,8 +2,8 @@ package chat
 
 import "math"
 
-// filters are Jinja2's by name, tojson apart, which is transformers'. The table is filled at start, since map and its
-// like look into it themselves.
+// filters holds Jinja2's filters by name, and transformers' tojson. The table is filled at start,
+// since map and its like look into it themselves.
 var filters map[string]function
 
 func init() {

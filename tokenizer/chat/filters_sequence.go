@@ -61,7 +61,8 @@ func reverseFilter(m *machine, self value, a args) value {
 	return &iterator{items}
 }
 
-// getter reads a path such as "a.b.0" from elements; no path gives the element itself.
+// getter returns a function that reads a path such as "a.b.0" from
+// an element. Without a path it returns the element itself.
 func (m *machine) getter(path value) func(value) value {
 	var keys []value
 	switch path := path.(type) {
@@ -103,7 +104,7 @@ func joinFilter(m *machine, self value, a args) value {
 	return w.String()
 }
 
-// sortKey makes the case of text not matter, unless exact.
+// sortKey returns what an element is sorted by: text without its case, unless exact.
 func (m *machine) sortKey(v value, exact bool) value {
 	if s, ok := asText(v); ok && !exact {
 		return lower(m, s)
@@ -111,7 +112,7 @@ func (m *machine) sortKey(v value, exact bool) value {
 	return v
 }
 
-// sort sorts in place and keeps the order of equals, also when reversed, as Python's sorted.
+// sort sorts in place and keeps the order of equals, also when reversed, as Python's sorted does.
 func (m *machine) sort(items []value, key func(value) value, reverse bool) {
 	m.chargeElements(len(items))
 	keys := make([]value, len(items))
@@ -181,7 +182,7 @@ func uniqueFilter(m *machine, self value, a args) value {
 	return &iterator{out}
 }
 
-// extremeFilter is min (sign -1) or max (sign 1): the first of the extreme elements.
+// extremeFilter returns min (sign -1) or max (sign 1): the first of the extreme elements.
 func extremeFilter(name string, sign int) function {
 	return func(m *machine, self value, a args) value {
 		p := a.bind(m, name, 0, "case_sensitive", "attribute")
@@ -254,8 +255,8 @@ func mapFilter(m *machine, self value, a args) value {
 	return &iterator{out}
 }
 
-// selectFilter keeps the elements, or with attribute those whose attribute, on which a test, or without one their
-// truth, gives want.
+// selectFilter keeps the elements whose test, or whose truth if no test is named, is want. With
+// attribute it asks an attribute of the element instead.
 func selectFilter(name string, want, attribute bool) function {
 	return func(m *machine, self value, a args) value {
 		rest := args{a.positional, a.names, a.named}

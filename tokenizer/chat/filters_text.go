@@ -6,7 +6,8 @@ import (
 	"unicode/utf8"
 )
 
-// textFilter lifts a function on text to a filter that takes str(value), as most of Jinja2's text filters do.
+// textFilter lifts a function on text to a filter that takes
+// str(value), as most of Jinja2's text filters do.
 func textFilter(name string, f func(*machine, string) string) function {
 	return func(m *machine, self value, a args) value {
 		a.bind(m, name, 0)
@@ -14,15 +15,16 @@ func textFilter(name string, f func(*machine, string) string) function {
 	}
 }
 
-// plain is str(v) of a value for which being marked safe would matter to the result.
+// plain returns str(v), and fails if being marked safe would matter to the result.
 func (m *machine) plain(v value, what string) string {
 	if _, ok := v.(markup); ok {
-		m.fail("%s on text marked safe or escaped is not supported: the filter \"safe\" or \"escape\" must come after it", what)
+		m.fail("%s on text marked safe or escaped is not supported: "+
+			"the filter \"safe\" or \"escape\" must come after it", what)
 	}
 	return m.text(v)
 }
 
-// textOf demands a string.
+// textOf returns v as a string, and fails on anything else.
 func (m *machine) textOf(v value, what string) string {
 	s, ok := asText(v)
 	if !ok {
@@ -32,7 +34,7 @@ func (m *machine) textOf(v value, what string) string {
 	return s
 }
 
-// intOf demands an integer.
+// intOf returns v as an integer, and fails on anything else.
 func (m *machine) intOf(v value, what string) int64 {
 	i, ok := asInt(v)
 	if !ok {
@@ -109,7 +111,7 @@ func wordCount(m *machine, self value, a args) value {
 	})))
 }
 
-// formatFilter is string % values.
+// formatFilter returns string % values.
 func formatFilter(m *machine, self value, a args) value {
 	format := m.plain(self, "format")
 	if len(a.names) == 0 {
@@ -125,7 +127,8 @@ func formatFilter(m *machine, self value, a args) value {
 	return m.percent(format, d)
 }
 
-// titleWords is Jinja2's filter title: unlike Python's method it begins words only after blanks, hyphens and opening brackets.
+// titleWords is Jinja2's filter title. Unlike Python's method it
+// begins words only after blanks, hyphens and opening brackets.
 func titleWords(m *machine, s string) string {
 	m.charge(2 * int64(len(s)))
 	var b strings.Builder

@@ -18,7 +18,8 @@ type spec struct {
 	verb      byte
 }
 
-// percent is Python's format % values, with the conversions s r d i f F e E g G x X o c and %%.
+// percent returns Python's format % values, with the conversions s r
+// d i f F e E g G x X o c and %%.
 func (m *machine) percent(format string, values value) string {
 	m.look(len(format))
 	w := writer{m: m}
@@ -71,7 +72,8 @@ func (m *machine) percent(format string, values value) string {
 	return w.String()
 }
 
-// hasItems tells what Python's % takes for a mapping, of which a format need not use anything.
+// hasItems reports whether Python's % takes v for a mapping, of
+// which a format need not use anything.
 func hasItems(v value) bool {
 	switch v.(type) {
 	case *dict, list, interval, *undefined:
@@ -210,7 +212,8 @@ func convertFloat(s spec, f float64) string {
 	return formatGeneral(f, max(precision, 1), s.verb)
 }
 
-// formatGeneral is C's %g: precision significant digits without trailing zeros, with an exponent where that is shorter.
+// formatGeneral returns C's %g: precision significant digits without
+// trailing zeros, and an exponent if that is shorter.
 func formatGeneral(f float64, precision int, verb byte) string {
 	text := strconv.FormatFloat(f, 'e', precision-1, 64)
 	mantissa, exponent, _ := strings.Cut(text, "e")
@@ -232,7 +235,7 @@ func formatGeneral(f float64, precision int, verb byte) string {
 	return mantissa + e + exponent
 }
 
-// pad brings a conversion to its width.
+// pad fills a conversion up to its width.
 func (m *machine) pad(s spec, sign, body string) string {
 	missing := s.width - int64(utf8.RuneCountInString(sign)+utf8.RuneCountInString(body))
 	w := writer{m: m}

@@ -6,8 +6,9 @@ import (
 	"unicode/utf8"
 )
 
-// formatMethod is Python's str.format: fields {}, {0}, {name}, their attributes and items, the conversions !s and !r,
-// and format specifications of fill, align, sign, 0, width, precision and type, without nested fields.
+// formatMethod is Python's str.format: fields {}, {0}, {name}, their
+// attributes and items, the conversions !s and !r, and format specifications
+// of fill, align, sign, 0, width, precision and type, without nested fields.
 func formatMethod(m *machine, self value, a args) value {
 	format := m.plain(self, "format")
 	m.look(len(format))
@@ -41,7 +42,8 @@ func formatMethod(m *machine, self value, a args) value {
 	}
 }
 
-// field formats one field; next counts those that are numbered by their order, and is negative after an explicit number.
+// field formats one field. next counts the fields that are numbered
+// by their order, and is negative after an explicit number.
 func (m *machine) field(field string, a args, next *int) string {
 	path, specification, _ := strings.Cut(field, ":")
 	path, conversion, converted := strings.Cut(path, "!")
@@ -154,7 +156,8 @@ func (m *machine) fieldSpec(text string, v value) spec {
 		m.failUndefined(v)
 		m.fail("the format specification %.40q for a value of type %s is not supported", text, typeName(v))
 	}
-	if _, isFloat := v.(float64); isFloat && strings.IndexByte("dxXo", s.verb) >= 0 || s.verb == 'd' && s.precision >= 0 {
+	_, isFloat := v.(float64)
+	if isFloat && strings.IndexByte("dxXo", s.verb) >= 0 || s.verb == 'd' && s.precision >= 0 {
 		m.fail("the format specification %.40q does not fit a value of type %s", text, typeName(v))
 	}
 	if s.align == 0 {

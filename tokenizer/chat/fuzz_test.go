@@ -9,8 +9,8 @@ import (
 	"spell/tensor/fixture"
 )
 
-// FuzzParse parses any source and renders what parses within small bounds: neither may panic, and the text keeps to its
-// bound.
+// FuzzParse parses any source and renders what parses within small
+// bounds. Neither may panic, and the text keeps to its bound.
 func FuzzParse(f *testing.F) {
 	for _, c := range readJinjaCases(f).Cases {
 		f.Add(c.Template)

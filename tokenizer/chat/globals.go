@@ -2,7 +2,7 @@ package chat
 
 import "slices"
 
-// global gives one of the functions that every template can call, or nil.
+// global returns one of the functions that every template can call, or nil.
 func global(name string) value {
 	switch name {
 	case "range":

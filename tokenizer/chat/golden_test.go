@@ -65,7 +65,8 @@ func (r rendered) compare(t *testing.T, now time.Time) {
 	}
 }
 
-// TestTemplates renders whole templates, with tools, dates, macros and refusals, written for this test.
+// TestTemplates renders whole templates, with tools, dates, macros
+// and refusals, written for this test.
 func TestTemplates(t *testing.T) {
 	var r rendered
 	readTestdata(t, "templates.json", &r)
@@ -75,7 +76,8 @@ func TestTemplates(t *testing.T) {
 	r.compare(t, clock)
 }
 
-// TestPublished compares with what Jinja2 makes of the templates of thirteen model families in seven conversations.
+// TestPublished compares with what Jinja2 makes of the templates of
+// thirteen model families in seven conversations.
 func TestPublished(t *testing.T) {
 	p := publishedTemplates(t)
 	if len(p.Cases) != 91 || len(p.Templates) != 13 {
@@ -106,16 +108,19 @@ func readJinjaCases(tb testing.TB) (c jinjaCases) {
 	return c
 }
 
-// narrower are cases of testdata/jinja.json that Jinja2 renders and the subset refuses, with a piece of the error.
+// narrower are cases of testdata/jinja.json that Jinja2 renders and
+// the subset refuses, with a piece of the error.
 var narrower = map[string]string{
 	"{% for x in l recursive %}{{ x }}{% endfor %}": "recursive loops are not supported",
-	// Jinja2 gives undefined for slices of constants that have none, and an error for those of variables.
+	// Jinja2 returns undefined for slices of constants that have none,
+	// and an error for those of variables.
 	"{{ 5[1:] }}":            "a value of type int has no slices",
 	"{{ none[:2] }}":         "a value of type NoneType has no slices",
 	"{{ '{:,}'.format(1) }}": `the format specification ","`,
 }
 
-// TestJinja compares construct by construct with Jinja2 itself, whose results testdata/jinja.json holds.
+// TestJinja compares construct by construct with Jinja2 itself,
+// whose results testdata/jinja.json holds.
 func TestJinja(t *testing.T) {
 	all := readJinjaCases(t)
 	for _, c := range all.Cases {

@@ -6,7 +6,7 @@ import (
 	"unicode/utf8"
 )
 
-// jsonWriter is Python's json.dumps with ensure_ascii=False.
+// jsonWriter writes as Python's json.dumps does with ensure_ascii=False.
 type jsonWriter struct {
 	writer
 	indented   bool
@@ -16,7 +16,7 @@ type jsonWriter struct {
 	sortedKeys bool
 }
 
-// tojson is transformers' filter of that name, which does without the HTML escapes of Jinja2's own.
+// tojson is transformers' filter of that name, without the HTML escapes of Jinja2's own.
 func tojson(m *machine, self value, a args) value {
 	p := a.bind(m, "tojson", 0, "ensure_ascii", "indent", "separators", "sort_keys")
 	w := jsonWriter{writer: writer{m: m}, comma: ", ", colon: ": "}
@@ -157,7 +157,7 @@ func (w *jsonWriter) object(d *dict, depth int64) {
 	w.text("}")
 }
 
-// string writes a JSON string: of all characters only quotes, backslashes and controls are escaped.
+// string writes a JSON string. Of all characters only quotes, backslashes and controls are escaped.
 func (w *jsonWriter) string(s string) {
 	w.m.charge(int64(len(s)) + 2)
 	w.WriteByte('"')

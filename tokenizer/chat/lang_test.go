@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// TestRefused names what the subset leaves out: at parse time where the source shows it, else when rendered.
+// TestRefused names what the subset leaves out: in Parse if the source shows it, else in Render.
 func TestRefused(t *testing.T) {
 	for _, c := range []struct{ template, parse, render string }{
 		{"{% call f() %}{% endcall %}", `line 1: the statement "call" is not supported`, ""},
@@ -61,14 +61,19 @@ func TestRefused(t *testing.T) {
 }
 
 func TestContext(t *testing.T) {
-	tmpl, err := Parse("t", "{{ bos_token }}{% for m in messages %}<{{ m.role }}>{{ m.content }}{{ m.x }}{% endfor %}"+
-		"{% if add_generation_prompt %}<assistant>{% endif %}{{ tools is none }}{{ documents is none }}{{ q }}{{ tools|tojson }}")
+	tmpl, err := Parse("t", "{{ bos_token }}"+
+		"{% for m in messages %}<{{ m.role }}>{{ m.content }}{{ m.x }}{% endfor %}"+
+		"{% if add_generation_prompt %}<assistant>{% endif %}"+
+		"{{ tools is none }}{{ documents is none }}{{ q }}{{ tools|tojson }}")
 	if err != nil {
 		t.Fatal(err)
 	}
 	tmpl.tokens = map[string]value{"bos_token": "<s>"}
 	got, err := tmpl.Render(Context{
-		Messages:            []Message{{Role: "system", Content: "S"}, {JSON: json.RawMessage(`{"role":"user","content":"U","x":[1]}`)}},
+		Messages: []Message{
+			{Role: "system", Content: "S"},
+			{JSON: json.RawMessage(`{"role":"user","content":"U","x":[1]}`)},
+		},
 		AddGenerationPrompt: true,
 		Vars:                map[string]json.RawMessage{"q": json.RawMessage(`{"z":1,"a":2.0,"z":3}`)},
 	})
@@ -103,7 +108,9 @@ func TestContext(t *testing.T) {
 }
 
 func TestConcurrentRender(t *testing.T) {
-	tmpl, err := Parse("t", "{% set ns = namespace(n=0) %}{% for m in messages %}{% set ns.n = ns.n + m.content|length %}{% endfor %}{{ ns.n }}")
+	tmpl, err := Parse("t",
+		"{% set ns = namespace(n=0) %}"+
+			"{% for m in messages %}{% set ns.n = ns.n + m.content|length %}{% endfor %}{{ ns.n }}")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -29,9 +29,10 @@ type token struct {
 	line int
 }
 
-// lexer cuts a template into tokens. Outside of tags it applies the whitespace rules of Jinja2 with lstrip_blocks
-// and trim_blocks: blanks between the start of a line and a block or comment tag vanish, and so does one newline right
-// after such a tag; a minus sign strips all whitespace on its side, a plus sign keeps it.
+// lexer cuts a template into tokens. Outside of tags it applies the whitespace
+// rules of Jinja2 with lstrip_blocks and trim_blocks. Blanks between the start of a
+// line and a block or comment tag vanish, and so does one newline right after such
+// a tag. A minus sign strips all whitespace on its side, a plus sign keeps it.
 type lexer struct {
 	src    string
 	pos    int
@@ -61,7 +62,7 @@ func (l *lexer) advance(n int) {
 
 func (l *lexer) rest() string { return l.src[l.pos:] }
 
-// text reads up to the next tag, and that tag.
+// text reads the text up to the next tag, and that tag.
 func (l *lexer) text() {
 	rest := l.rest()
 	at := findTag(rest)
@@ -94,7 +95,7 @@ func (l *lexer) text() {
 	}
 }
 
-// findTag gives the offset of the first {{, {% or {#, or -1.
+// findTag returns the offset of the first {{, {% or {#, or -1.
 func findTag(s string) int {
 	for at := 0; ; {
 		i := strings.IndexByte(s[at:], '{')
@@ -117,8 +118,8 @@ func signOf(s string) byte {
 	return 0
 }
 
-// data emits the text before a tag, less what the tag's sign and lstrip_blocks (block) take from its end.
-// It must run before advance: whether the text begins a line shows in the byte before it.
+// data emits the text before a tag, less what the tag's sign and lstrip_blocks (block) take from
+// its end. It must run before advance: the byte before the text shows whether that begins a line.
 func (l *lexer) data(text string, sign byte, block bool) {
 	switch {
 	case sign == '-':
@@ -136,8 +137,8 @@ func (l *lexer) data(text string, sign byte, block bool) {
 	}
 }
 
-// tagEnd gives the length of the end of a tag at the start of s, or 0: the mark ("%}", "#}", or "}}"), the sign before it,
-// and the whitespace that it takes along.
+// tagEnd returns the length of the end of a tag at the start of s, or 0. It counts the mark ("%}",
+// "#}", or "}}"), the sign before it, and the whitespace that it takes along.
 func tagEnd(s, mark string) int {
 	body, minus := strings.CutPrefix(s, "-")
 	plus := false
@@ -170,7 +171,7 @@ func (l *lexer) comment(width int) {
 	l.advance(at + tagEnd(rest[at:], "#}"))
 }
 
-// raw reads {% raw %} … {% endraw %} as text, and tells whether there was one.
+// raw reads {% raw %} … {% endraw %} as text, and reports whether there was one.
 func (l *lexer) raw(width int) bool {
 	after, ok := cutWord(l.rest()[width:], "raw")
 	if !ok {
@@ -210,16 +211,16 @@ func (l *lexer) raw(width int) bool {
 	}
 }
 
-// cutWord takes a word, and the blanks around it, from the start of s.
+// cutWord cuts a word, and the blanks around it, from the start of s.
 func cutWord(s, word string) (string, bool) {
 	s, ok := strings.CutPrefix(strings.TrimLeftFunc(s, isSpace), word)
 	return strings.TrimLeftFunc(s, isSpace), ok
 }
 
-// isSpace is Python's str.isspace for one character.
+// isSpace reports whether a character is white space to Python's str.isspace.
 func isSpace(r rune) bool { return unicode.IsSpace(r) || r >= 0x1c && r <= 0x1f }
 
-// quoteChar shows a character of a source in an error.
+// quoteChar returns the first character of s, for an error.
 func quoteChar(s string) string {
 	_, n := utf8.DecodeRuneInString(s)
 	return s[:n]

@@ -7,13 +7,14 @@ import (
 	"unicode/utf8"
 )
 
-// operators, the longer before those that they begin with.
+// operators lists the longer before those that they begin with.
 var operators = []string{
 	"//", "**", "==", "!=", ">=", "<=",
 	"+", "-", "/", "*", "%", "~", "[", "]", "(", ")", "{", "}", ">", "<", "=", ".", ":", "|", ",",
 }
 
-// tag reads the tokens within a tag up to its end mark, which counts only where all brackets are closed.
+// tag reads the tokens within a tag up to its end mark, which counts
+// only if all brackets are closed.
 func (l *lexer) tag(end kind) {
 	mark, opened := "}}", l.line
 	if end == tokBlockEnd {
@@ -39,7 +40,9 @@ func (l *lexer) tag(end kind) {
 		case r >= '0' && r <= '9':
 			l.number()
 		case r == '_' || unicode.IsLetter(r):
-			n := strings.IndexFunc(rest, func(r rune) bool { return r != '_' && !unicode.IsLetter(r) && !unicode.IsDigit(r) })
+			n := strings.IndexFunc(rest, func(r rune) bool {
+				return r != '_' && !unicode.IsLetter(r) && !unicode.IsDigit(r)
+			})
 			if n < 0 {
 				n = len(rest)
 			}
@@ -81,7 +84,7 @@ func (l *lexer) operator(open []byte) []byte {
 	return nil
 }
 
-// number reads an integer or a float. After a dot digits are an integer: they are a key.
+// number reads an integer or a float. Digits after a dot are an integer: they are a key.
 func (l *lexer) number() {
 	rest := l.rest()
 	digits := func(from int, ok string) int {
@@ -131,7 +134,8 @@ func (l *lexer) integer(n int) {
 	l.advance(n)
 }
 
-// quoted reads a string literal. Escapes are Python's; one that Python does not know stays as it is written.
+// quoted reads a string literal. Escapes are Python's; one that
+// Python does not know stays as it is written.
 func (l *lexer) quoted(quote byte) {
 	rest := l.rest()
 	var b strings.Builder
@@ -154,7 +158,8 @@ var simpleEscapes = map[byte]string{
 	'n': "\n", 't': "\t", 'r': "\r", 'a': "\a", 'b': "\b", 'f': "\f", 'v': "\v", '\\': "\\", '\'': "'", '"': "\"", '\n': "",
 }
 
-// escape writes what the escape whose backslash stands before s means, and gives the bytes of s it takes.
+// escape writes what an escape means, whose backslash stands before
+// s, and returns the bytes of s it takes.
 func (l *lexer) escape(s string, b *strings.Builder) int {
 	if text, ok := simpleEscapes[s[0]]; ok {
 		b.WriteString(text)

@@ -1,7 +1,8 @@
 package chat
 
-// Bounds on one template and one rendering of it: far above what published templates need on long conversations,
-// and low enough that a hostile one ends within seconds and within the memory of a small machine.
+// Bounds on one template and one rendering of it. They are far above what
+// published templates need on long conversations, and low enough that a
+// hostile one ends within seconds and within the memory of a small machine.
 const (
 	MaxSource  = 1 << 20    // bytes of template source
 	MaxNesting = 200        // nested statements, parentheses and JSON values
@@ -13,7 +14,8 @@ const (
 	maxDigits  = 1000       // precision in a number format
 )
 
-// sizeOfElement is what one list element or dict entry is charged: the interface and the box behind it.
+// sizeOfElement is what one list element or dict entry is charged:
+// the interface and the box behind it.
 const sizeOfElement = 48
 
 // limits are the bounds of one rendering; tests lower them.
@@ -34,7 +36,7 @@ func (m *machine) step(n int64) {
 // look charges the work of reading n bytes of text.
 func (m *machine) look(n int) { m.step(int64(n)/64 + 1) }
 
-// charge accounts for n bytes of intermediate values before they are made.
+// charge charges n bytes of intermediate values before they are made.
 func (m *machine) charge(n int64) {
 	if m.left.memory -= n; n < 0 || m.left.memory < 0 {
 		m.fail("the template makes more than %d bytes of intermediate values", m.limits.memory)
@@ -42,10 +44,10 @@ func (m *machine) charge(n int64) {
 	m.step(n/64 + 1)
 }
 
-// chargeElements accounts for a list or dict of n elements before it is made.
+// chargeElements charges a list or dict of n elements before it is made.
 func (m *machine) chargeElements(n int) { m.charge(int64(n) * sizeOfElement) }
 
-// chargeTimes accounts for n repetitions of size bytes.
+// chargeTimes charges n repetitions of size bytes before they are made.
 func (m *machine) chargeTimes(size int, n int64) {
 	if n > 0 && int64(size) > m.left.memory/n {
 		m.left.memory = 0
@@ -54,7 +56,7 @@ func (m *machine) chargeTimes(size int, n int64) {
 	m.charge(int64(size) * max(n, 0))
 }
 
-// enter and leave bracket one nested evaluation.
+// enter begins a nested evaluation, which leave ends.
 func (m *machine) enter() {
 	m.step(1)
 	if m.left.depth--; m.left.depth < 0 {

@@ -14,16 +14,18 @@ import (
 // ErrNoTemplate says that a model's folder has no chat template: its prompts are plain text.
 var ErrNoTemplate = errors.New("the model has no chat template")
 
-// maxConfig bounds the size of tokenizer_config.json: those with thousands of added tokens stay below 2 MiB.
+// maxConfig bounds the size of tokenizer_config.json. Those with
+// thousands of added tokens stay below 2 MiB.
 const maxConfig = 64 << 20
 
 // textTokens are the special tokens that transformers passes to templates.
 var textTokens = []string{"bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"}
 
-// Load reads the chat template of the model in a folder: from chat_template.jinja, or else from the chat_template of
-// tokenizer_config.json, which is one template or a list of named ones, of which "default" is taken. The one named
-// tool_use, also from additional_chat_templates/tool_use.jinja, renders where tools are given. The special tokens are those
-// of tokenizer_config.json. A folder without any template gives an error that is [ErrNoTemplate].
+// Load reads the chat template of the model in a folder: from chat_template.jinja, or else from the
+// chat_template of tokenizer_config.json, which is one template or a list of named ones. Of these
+// it takes "default", and if tools are given it renders the one named tool_use, also from
+// additional_chat_templates/tool_use.jinja. The special tokens are those of tokenizer_config.json.
+// The error is [ErrNoTemplate] if the folder has no template.
 func Load(dir string) (*Template, error) {
 	path := filepath.Join(dir, "tokenizer_config.json")
 	data, err := readFile(path, maxConfig)
@@ -86,7 +88,7 @@ func unwrapPath(err error) error {
 	return err
 }
 
-// source is the text of a template and where it is from.
+// source is the text of a template and the name that errors call it.
 type source struct{ name, text string }
 
 // readSources gathers the templates of a model by name. Files go before the configuration.
@@ -123,7 +125,9 @@ func configSources(path string, field json.RawMessage) (map[string]source, error
 	}
 	var several []struct{ Name, Template *string }
 	if err := json.Unmarshal(field, &several); err != nil {
-		return nil, fmt.Errorf("reading %s: chat_template must be a string or a list of objects with name and template", path)
+		return nil, fmt.Errorf(
+			"reading %s: chat_template must be a string or a list of objects with name and template",
+			path)
 	}
 	for i, s := range several {
 		if s.Name == nil || s.Template == nil {
@@ -138,7 +142,8 @@ func isNull(field json.RawMessage) bool {
 	return len(field) == 0 || bytes.Equal(field, []byte("null"))
 }
 
-// readTokens reads the special tokens that the configuration names. Empty ones are left out, as transformers does.
+// readTokens reads the special tokens that the configuration names.
+// It leaves out empty ones, as transformers does.
 func readTokens(path string, config map[string]json.RawMessage) (map[string]value, error) {
 	tokens := map[string]value{}
 	for _, name := range textTokens {

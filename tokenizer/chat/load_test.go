@@ -36,10 +36,12 @@ func TestLoadPublished(t *testing.T) {
 	}
 }
 
-// TestLoad writes small model folders; each want is what "{{ … }}" gives, or a piece of the error.
+// TestLoad writes small model folders. Each want is what "{{ … }}"
+// renders to, or a piece of the error.
 func TestLoad(t *testing.T) {
 	const config = "tokenizer_config.json"
-	const two = `{"chat_template":[{"name":"tool_use","template":"tools {{ bos_token }}"},{"name":"default","template":"plain {{ bos_token }}"}],"bos_token":{"content":"<b>","lstrip":false}}`
+	const two = `{"chat_template":[{"name":"tool_use","template":"tools {{ bos_token }}"},` +
+		`{"name":"default","template":"plain {{ bos_token }}"}],"bos_token":{"content":"<b>","lstrip":false}}`
 	for name, c := range map[string]struct {
 		files map[string]string
 		tools string

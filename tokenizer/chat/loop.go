@@ -1,7 +1,8 @@
 package chat
 
-// loop is the variable of that name in the body of a for statement. It reads one element ahead only when asked
-// (loop.last, loop.nextitem), so that the filter of a loop sees what the body assigned before.
+// loop is the variable of that name in the body of a for statement. It
+// reads one element ahead only when asked (loop.last, loop.nextitem),
+// so that the filter of a loop sees what the body assigned before.
 type loop struct {
 	source  []value
 	keep    func(value) bool // the loop's filter, or nil
@@ -12,8 +13,8 @@ type loop struct {
 	changed value // the last arguments of loop.changed, as a tuple
 }
 
-// exec runs the loop. As in Jinja2 the else part runs unless some round came to the end of the body: also when a break or
-// a continue cut all of them short.
+// exec runs the loop. As in Jinja2 the else part runs unless some round came to the end of the
+// body, so also if a break or a continue cut all of them short.
 func (n *forNode) exec(m *machine) signal {
 	items := m.eval(n.items)
 	m.line = n.line
@@ -51,7 +52,8 @@ func (n *forNode) exec(m *machine) signal {
 	return s
 }
 
-// fill reads ahead until n elements are pending, and tells whether there are so many. A negative n reads all.
+// fill reads ahead until n elements are pending, and reports whether
+// there are so many. A negative n reads all.
 func (l *loop) fill(m *machine, n int) bool {
 	for (n < 0 || len(l.pending) < n) && len(l.source) > 0 {
 		v := l.source[0]
@@ -81,7 +83,7 @@ func (l *loop) length(m *machine) int64 {
 	return int64(l.index0 + 1 + len(l.pending) + len(l.source))
 }
 
-// attribute gives loop.name, or nil.
+// attribute returns loop.name, or nil.
 func (l *loop) attribute(m *machine, name string) value {
 	switch name {
 	case "index":

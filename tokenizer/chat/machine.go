@@ -15,7 +15,8 @@ type machine struct {
 	now          time.Time
 }
 
-// scope holds the variables of a block that has its own: they hide those outside and are gone after it.
+// scope holds the variables of a block that has its own. They hide
+// those outside and are gone after it.
 type scope struct {
 	vars  map[string]value
 	outer *scope
@@ -28,7 +29,7 @@ func (s *scope) set(name string, v value) {
 	s.vars[name] = v
 }
 
-// lookup finds a variable, or nil.
+// lookup returns a variable, or nil.
 func (m *machine) lookup(name string) value {
 	for s := m.scope; s != nil; s = s.outer {
 		if v, ok := s.vars[name]; ok {
@@ -66,7 +67,7 @@ func (m *machine) write(s string) {
 	m.out.text.WriteString(s)
 }
 
-// capture gives what f writes.
+// capture returns what f writes.
 func (m *machine) capture(f func()) string {
 	saved := m.out
 	m.out = &output{}

@@ -2,7 +2,7 @@ package chat
 
 import "slices"
 
-// methods are those of Python's types that templates call, by type and name.
+// methods holds those of Python's types that templates call, by type and name.
 var methods = map[string]map[string]function{
 	"list":  sequenceMethods,
 	"tuple": sequenceMethods,

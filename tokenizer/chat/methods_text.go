@@ -7,7 +7,7 @@ import (
 	"unicode/utf8"
 )
 
-// textMethods are those of Python's str. Positions count code points.
+// textMethods holds those of Python's str. Positions count code points.
 var textMethods map[string]function
 
 func init() {
@@ -72,7 +72,7 @@ func stripMethod(name string, left, right bool) function {
 	}
 }
 
-// strip takes white space, or all of the given characters, from the ends.
+// strip cuts white space, or all of the given characters, from the ends.
 func (m *machine) strip(s string, chars value, left, right bool) string {
 	m.look(len(s))
 	cut := isSpace
@@ -147,7 +147,7 @@ func splitMethod(name string, fromRight bool) function {
 	}
 }
 
-// splitBlanks splits at runs of white space; a limit leaves the rest of the text as it is.
+// splitBlanks splits at runs of white space. A limit leaves the rest of the text as it is.
 func (m *machine) splitBlanks(s string, limit int64, fromRight bool) list {
 	out := list{}
 	trim, find := strings.TrimLeftFunc, strings.IndexFunc
@@ -247,7 +247,8 @@ func partitionMethod(name string, find func(s, sep string) int, last bool) funct
 	}
 }
 
-// findMethod gives the position of a piece of text, or -1, or where it must be there an error.
+// findMethod returns the position of a piece of text. If there is
+// none it returns -1, or fails with must.
 func findMethod(name string, find func(s, sub string) int, must bool) function {
 	return func(m *machine, self value, a args) value {
 		s, sub := m.plain(self, name), m.textOf(a.bind(m, "str."+name, 1, "sub")[0], name)

@@ -1,6 +1,6 @@
 package chat
 
-// signal tells how a statement ended: normally, or by a jump out of the body of the innermost loop.
+// signal says how a statement ended: normally, or by a jump out of the body of the innermost loop.
 type signal uint8
 
 const (
@@ -37,14 +37,16 @@ type (
 		target target
 		expr   expr
 	}
-	// captureNode is a block whose text goes through filters, and then into a variable or, without target, on.
+	// captureNode is a block whose text goes through filters, and then
+	// into a variable or, without target, on.
 	captureNode struct {
 		line   int
 		target *target
 		chain  expr
 		body   []node
 	}
-	// scopeNode is a body with variables of its own: with, and generation, which has none and only marks text.
+	// scopeNode is a body with variables of its own: with, and
+	// generation, which has none and only marks text.
 	scopeNode struct {
 		names  []string
 		values []expr
@@ -54,7 +56,7 @@ type (
 		line     int
 		name     string
 		params   []string
-		defaults []expr // nil where there is none
+		defaults []expr // nil if there is none
 		body     []node
 	}
 	jumpNode signal
@@ -127,7 +129,8 @@ func (n *macroNode) exec(m *machine) signal {
 
 func (n jumpNode) exec(*machine) signal { return signal(n) }
 
-// target is what an assignment assigns to: several targets, or a name, or an attribute of a namespace of that name.
+// target is what an assignment assigns to: several targets, or a
+// name, or an attribute of a namespace of that name.
 type target struct {
 	name, attribute string
 	several         []target

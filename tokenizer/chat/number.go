@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// parseInt is Python's int(text, base).
+// parseInt returns Python's int(text, base).
 func (m *machine) parseInt(s string, base int) (int64, bool) {
 	if base < 0 || base == 1 || base > 36 {
 		m.fail("the base of int must be 0 or from 2 to 36")
@@ -40,12 +40,12 @@ func (m *machine) parseInt(s string, base int) (int64, bool) {
 	return i, err == nil
 }
 
-// underscored tells whether underscores stand between digits only.
+// underscored reports whether underscores stand between digits only.
 func underscored(s string) bool {
 	return !strings.HasPrefix(s, "_") && !strings.HasSuffix(s, "_") && !strings.Contains(s, "__")
 }
 
-// parseFloat is Python's float(text), which unlike Go knows no hexadecimal.
+// parseFloat returns Python's float(text), which unlike Go knows no hexadecimal.
 func parseFloat(s string) (float64, bool) {
 	s = strings.TrimFunc(s, isSpace)
 	if strings.ContainsAny(s, "xXpP") || !underscored(s) {
@@ -55,7 +55,8 @@ func parseFloat(s string) (float64, bool) {
 	return f, err == nil || errors.Is(err, strconv.ErrRange)
 }
 
-// roundHalfEven is Python's round(f, precision): to the nearest decimal, the exact value of f deciding.
+// roundHalfEven returns Python's round(f, precision): the nearest
+// decimal, the exact value of f deciding.
 func roundHalfEven(f float64, precision int64) float64 {
 	if precision > 330 || math.IsInf(f, 0) || math.IsNaN(f) {
 		return f

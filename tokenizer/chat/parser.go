@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// parser builds the tree of a template by recursive descent, one method per rule of Jinja2's grammar: statements here,
-// expressions in parser_expr.go.
+// parser builds the tree of a template by recursive descent, one method per rule of Jinja2's
+// grammar: statements here, expressions in parser_expr.go.
 type parser struct {
 	tokens []token
 	pos    int
@@ -17,7 +17,7 @@ type parser struct {
 
 func (p *parser) peek() token { return p.tokens[p.pos] }
 
-// ahead is the token after the next one.
+// ahead returns the token after the next one.
 func (p *parser) ahead() token { return p.tokens[min(p.pos+1, len(p.tokens)-1)] }
 
 func (p *parser) next() token {
@@ -33,7 +33,7 @@ func (p *parser) is(k kind, text string) bool {
 	return t.kind == k && t.text == text
 }
 
-// take moves over the token if it is the one named.
+// take moves over the token if it is the one named, and reports whether it was.
 func (p *parser) take(k kind, text string) bool {
 	if !p.is(k, text) {
 		return false
@@ -69,7 +69,7 @@ func (p *parser) unexpected(want string) {
 	fail(t.line, "unexpected %.40q where %s is expected", t.text, want)
 }
 
-// nest counts the depth of recursion; the result undoes it.
+// nest counts the depth of recursion. The function it returns undoes that.
 func (p *parser) nest() func() {
 	if p.depth++; p.depth > MaxNesting {
 		fail(p.peek().line, "the template nests more than %d deep", MaxNesting)
@@ -77,8 +77,8 @@ func (p *parser) nest() func() {
 	return func() { p.depth-- }
 }
 
-// body parses text and statements until a block that begins with one of the words in ends, whose first token is left to
-// be read, or until the end of the template if there are none.
+// body parses text and statements until a block that begins with one of the words in ends, or until
+// the end of the template if there are none. The word is left to be read.
 func (p *parser) body(opener token, ends ...string) []node {
 	defer p.nest()()
 	var out []node
@@ -124,7 +124,9 @@ func (p *parser) block(opener token, end string) []node {
 }
 
 // refusedStatements are Jinja2's own that chat templates have no use for.
-var refusedStatements = []string{"call", "block", "extends", "include", "import", "from", "autoescape", "do", "print", "trans", "debug"}
+var refusedStatements = []string{
+	"call", "block", "extends", "include", "import", "from", "autoescape", "do", "print", "trans", "debug",
+}
 
 func (p *parser) statement() node {
 	if p.peek().kind != tokName {
@@ -271,7 +273,8 @@ func (p *parser) assignable() string {
 	return t.text
 }
 
-// targets reads what an assignment or a loop assigns to: a name, ns.name where attributes are allowed, or several.
+// targets reads what an assignment or a loop assigns to: a name,
+// ns.name if attributes are allowed, or several.
 func (p *parser) targets(attributes bool) target {
 	defer p.nest()()
 	one := p.oneTarget(attributes)

@@ -5,17 +5,18 @@ import (
 	"strconv"
 )
 
-// reserved words are no variables.
+// reserved holds the words that are no variables.
 var reserved = map[string]bool{
 	"true": true, "false": true, "none": true, "True": true, "False": true, "None": true, "and": true, "or": true,
 	"not": true, "if": true, "else": true, "elif": true, "in": true, "is": true, "for": true,
 }
 
-// chain bounds the links of one expression that a loop of the parser strings together: they nest when evaluated.
+// chain bounds the links of one expression that a loop of the parser
+// strings together: they nest when evaluated.
 const chain = 10 * MaxNesting
 
-// tuple parses one expression, or several with commas between, which make a tuple. The condition of a loop or an if
-// takes no inline if of its own: the word belongs to the statement.
+// tuple parses one expression, or several with commas between, which make a tuple. The condition of
+// a loop or an if takes no inline if of its own: the word belongs to the statement.
 func (p *parser) tuple(inlineIf bool) expr {
 	first := p.expression(inlineIf)
 	if !p.is(tokOperator, ",") {
@@ -30,7 +31,8 @@ func (p *parser) tuple(inlineIf bool) expr {
 
 func (p *parser) tupleEnds() bool {
 	t := p.peek()
-	return t.kind == tokPrintEnd || t.kind == tokBlockEnd || t.kind == tokOperator && t.text == ")" || t.kind == tokName && t.text == "recursive"
+	return t.kind == tokPrintEnd || t.kind == tokBlockEnd || t.kind == tokOperator && t.text == ")" ||
+		t.kind == tokName && t.text == "recursive"
 }
 
 func (p *parser) expression(inlineIf bool) expr {
@@ -110,7 +112,7 @@ func (p *parser) sum() expr     { return p.binary(p.concat, "+", "-") }
 func (p *parser) product() expr { return p.binary(p.power, "*", "/", "//", "%") }
 func (p *parser) power() expr   { return p.binary(func() expr { return p.unary(true) }, "**") }
 
-// binary parses a left-associative level of operators: in Jinja2 that goes for ** as well.
+// binary parses a left-associative level of operators. In Jinja2 that goes for ** as well.
 func (p *parser) binary(operand func() expr, ops ...string) expr {
 	e := operand()
 	for n := 0; p.peek().kind == tokOperator && slices.Contains(ops, p.peek().text); n++ {

@@ -42,7 +42,8 @@ func (p *parser) filter(of expr) expr {
 	return n
 }
 
-// checkNested refuses an unknown filter or test that is named by a literal argument of map, select and their like.
+// checkNested refuses an unknown filter or test that a literal
+// argument of map, select and their like names.
 func (p *parser) checkNested(filter token, a arguments) {
 	at := 0
 	switch filter.text {

@@ -29,7 +29,8 @@ func (e *sliceExpr) eval(m *machine) value {
 	return nil
 }
 
-// sliceBounds settles a slice of n elements as Python does: the first index, the number of elements and the step.
+// sliceBounds settles a slice of n elements as Python does. It
+// returns the first index, the number of elements and the step.
 func (m *machine) sliceBounds(bounds [3]value, n int64) (start, count, step int64) {
 	bound := func(i int, missing, low, high int64) int64 {
 		v := bounds[i]
@@ -91,7 +92,7 @@ func (m *machine) sliceText(s string, bounds [3]value) string {
 	return string(out)
 }
 
-// runeOffset is the byte offset of the n-th code point.
+// runeOffset returns the byte offset of the n-th code point.
 func runeOffset(s string, n int64) int {
 	for i := range s {
 		if n == 0 {

@@ -5,8 +5,9 @@ import (
 	"strings"
 )
 
-// strftime formats the rendering's time as Python's datetime.strftime does in the C locale, for a time without zone.
-// A minus sign after the percent sign leaves out the padding, as the C library of Linux has it.
+// strftime formats the rendering's time as Python's datetime.strftime
+// does in the C locale, for a time without zone. A minus sign after the
+// percent sign leaves out the padding, as in the C library of Linux.
 func (m *machine) strftime(format string) string {
 	if m.now.IsZero() {
 		m.fail("the template asks for the date and the time was not given")
@@ -27,7 +28,7 @@ func (m *machine) strftime(format string) string {
 	}
 }
 
-// timeLayouts are the codes for which package time has a layout.
+// timeLayouts holds the codes for which package time has a layout.
 var timeLayouts = map[byte]string{
 	'a': "Mon", 'A': "Monday", 'b': "Jan", 'B': "January", 'h': "Jan", 'p': "PM",
 	'c': "Mon Jan _2 15:04:05 2006", 'x': "01/02/06", 'X': "15:04:05", 'D': "01/02/06", 'F': "2006-01-02",

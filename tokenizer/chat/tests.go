@@ -2,7 +2,8 @@ package chat
 
 import "math"
 
-// tests are Jinja2's tests by name, filled at start because the test "filter" looks into a table as well.
+// tests holds Jinja2's tests by name, filled at start because the
+// test "filter" looks into a table as well.
 var tests map[string]function
 
 func init() {
@@ -62,7 +63,8 @@ func isUndefined(v value) bool {
 	return ok
 }
 
-// number demands a number: the tests odd, even and divisibleby take no formats.
+// number returns v if it is a number, and fails otherwise: the tests
+// odd, even and divisibleby take no formats.
 func (m *machine) number(v value) value {
 	m.failUndefined(v)
 	if _, ok := asFloat(v); !ok {
@@ -71,7 +73,7 @@ func (m *machine) number(v value) value {
 	return v
 }
 
-// isSequence tells what has both a length and items; in Jinja2 the undefined value counts.
+// isSequence reports whether v has both a length and items. In Jinja2 the undefined value counts.
 func isSequence(_ *machine, v value) bool {
 	switch v.(type) {
 	case string, markup, list, tuple, *dict, interval, *undefined:
@@ -96,7 +98,8 @@ func isCallable(_ *machine, v value) bool {
 	return false
 }
 
-// sameAs is Python's identity where that is sure: of None, the booleans and what can only be compared by it.
+// sameAs returns Python's identity as far as it is sure: of None,
+// the booleans and what can only be compared by it.
 func sameAs(m *machine, v, other value) bool {
 	switch v.(type) {
 	case none, bool, *namespace, *macro, *loop:

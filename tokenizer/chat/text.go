@@ -27,7 +27,7 @@ func (w *writer) repeat(s string, n int64) {
 	}
 }
 
-// text is Python's str(v).
+// text returns Python's str(v).
 func (m *machine) text(v value) string {
 	if s, ok := asText(v); ok {
 		return s
@@ -38,7 +38,7 @@ func (m *machine) text(v value) string {
 	return m.repr(v)
 }
 
-// repr is Python's repr(v).
+// repr returns Python's repr(v).
 func (m *machine) repr(v value) string {
 	w := &writer{m: m}
 	w.repr(v)
@@ -157,7 +157,8 @@ func pythonBool(b bool) string {
 	return "False"
 }
 
-// formatFloat is Python's repr of a float: the shortest digits that read back, with an exponent below 1e-4 and from 1e16 on.
+// formatFloat returns Python's repr of a float: the shortest digits that read back, with an
+// exponent below 1e-4 and from 1e16 on.
 func formatFloat(f float64) string {
 	switch {
 	case math.IsNaN(f):

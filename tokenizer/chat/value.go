@@ -2,9 +2,9 @@ package chat
 
 import "math"
 
-// A value is a template's value: one of the types below, or bool, int64, float64 and string, which stand for
-// Python's own. Values are immutable, as the sandbox keeps them, save namespaces and iterators. A nil value is
-// no value at all: an argument that was not given.
+// A value is a template's value: one of the types below, or bool, int64, float64 and string, which
+// stand for Python's own. Values are immutable, as the sandbox keeps them, save namespaces and
+// iterators. A nil value is no value at all: an argument that was not given.
 type value = any
 
 type (
@@ -13,7 +13,8 @@ type (
 	tuple  []value
 	markup string // text marked safe or escaped: adding plain text to it escapes that text
 
-	// undefined is what a missing name, key or attribute gives: falsy, empty, and an error (why) in most other uses.
+	// undefined is what a missing name, key or attribute evaluates to:
+	// falsy, empty, and an error (why) in most other uses.
 	undefined struct{ why string }
 
 	// namespace is the one thing a template may assign into.
@@ -22,17 +23,18 @@ type (
 	// interval is Python's range, not materialized.
 	interval struct{ start, stop, step int64 }
 
-	// iterator is what Python's generators give: elements that can be walked once, with neither length nor index.
+	// iterator is what Python's generators return: elements that can be
+	// walked once, with neither length nor index.
 	iterator struct{ items []value }
 
-	// view is what dict.keys(), values() and items() give.
+	// view is what dict.keys(), values() and items() return.
 	view struct {
 		kind  string
 		items []value
 	}
 )
 
-// typeName is the name Python gives to the value's type, for error messages.
+// typeName returns the name Python gives to the value's type, for error messages.
 func typeName(v value) string {
 	switch v := v.(type) {
 	case none:
@@ -71,7 +73,7 @@ func typeName(v value) string {
 	return "function"
 }
 
-// truth is Python's bool(v).
+// truth returns Python's bool(v).
 func truth(v value) bool {
 	switch v := v.(type) {
 	case none, *undefined:
@@ -100,7 +102,7 @@ func truth(v value) bool {
 	return true
 }
 
-// len is the number of elements of the range.
+// len returns the number of elements of the range.
 func (r interval) len() int64 {
 	switch {
 	case r.step > 0 && r.start < r.stop:
@@ -113,7 +115,7 @@ func (r interval) len() int64 {
 
 func (r interval) at(i int64) value { return r.start + i*r.step }
 
-// asInt reads an integer: Python's bools are integers too.
+// asInt reads an integer. Python's bools are integers too.
 func asInt(v value) (int64, bool) {
 	switch v := v.(type) {
 	case int64:

@@ -70,7 +70,7 @@ func files() (map[string][]byte, error) {
 // assembly returns the file of a machine's primitives on rows.
 func assembly(m machine, doc string) []byte {
 	s := generated + "\n//go:build !purego\n\n#include \"go_asm.h\"\n#include \"textflag.h\"\n\n" +
-		"// " + doc + ". A loop takes 16 elements per round, and what is left at its end.\n" + m.header()
+		"// " + doc + ". A loop takes 16 elements per round,\n// and what is left at its end.\n" + m.header()
 	for _, k := range kernels {
 		s += "\n" + emit(m, k)
 	}

@@ -88,8 +88,9 @@ var unary = []struct {
 }
 
 func (neon) header() string {
-	s := `// R22 counts the elements left in a loop; R25 points to the struct of constants. The tail of a loop runs
-// on copies in the frame, where R24 points to; R23 points to the mask of the lanes that exist.
+	s := `// R22 counts the elements left in a loop; R25 points to the struct of constants. The tail of a
+// loop runs on copies in the frame, where R24 points to; R23 points to the mask of the lanes that
+// exist.
 `
 	s += "\n// Instructions that the assembler does not know, on registers by number.\n"
 	for _, w := range words {

@@ -14,14 +14,14 @@ import (
 // multiplications for ports.
 const unroll = 4
 
-const tileDoc = `// Matrix tiles, %s. A tile of R rows and %d columns of C stays in registers while a step of the
-// reduction loads a row of B and broadcasts an element of A for each row:
+const tileDoc = `// Matrix tiles, %s. A tile of R rows and %d columns of C stays in registers while a
+// step of the reduction loads a row of B and broadcasts an element of A for each row:
 //
 //	acc[r][j] = fma(a[r*rs+l*ks], b[l*ldb+j], acc[r][j])   for l = 0…k-1
 //
 // from 0, or from C to resume; then + bias, if there is one, then + C, if t.add. Of rs and ks
-// one is 1. With mode paired, a word of B is two bf16, an even step in its upper half and the next in its
-// lower, and k is even; with mode dots, one of A is, too, and k counts words.
+// one is 1. With mode paired, a word of B is two bf16, an even step in its upper half and the next
+// in its lower, and k is even; with mode dots, one of A is, too, and k counts words.
 %s`
 
 // A tiler writes the tiles of one machine.

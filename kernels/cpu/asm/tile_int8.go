@@ -12,10 +12,11 @@ const int8Run = 64 // tensor.Int8Run
 // nearInt8 before its turn.
 const farInt8, nearInt8 = 16384, 2048
 
-const tileInt8Doc = `// Tiles of int8 weights, %s. A tile of R rows and %d columns of C stays in registers while a step of
-// the reduction widens a row of B, %d apart, and broadcasts an element of A for each row:
+const tileInt8Doc = `// Tiles of int8 weights, %s. A tile of R rows and %d columns of C stays in
+// registers while a step of the reduction, l = 0…k-1, widens a row of B, %d apart, and broadcasts
+// an element of A for each row:
 //
-//	acc[r][j] = fma(a[r*rs+l], float32(b[l*%[3]d+j])*scales[l/%[4]d*%[3]d+j], acc[r][j])   for l = 0…k-1
+//	acc[r][j] = fma(a[r*rs+l], float32(b[l*%[3]d+j])*scales[l/%[4]d*%[3]d+j], acc[r][j])
 //
 // from 0, or from C to resume; then + bias, if there is one, then + C, if t.add. k is positive.
 // The last function writes a panel as f32.
@@ -40,8 +41,8 @@ func int8File(suffix, name, notes string, cols int, rows []int, tile, widen func
 }
 
 const int8X86Notes = `//
-// AX tile, DI C, SI, R8…R10 rows 0, 3, 6, 9 of A and DX the bytes between rows, BX B, R12 scales, R13 bytes
-// between rows of C. CX steps left of a run, R15 of all after it.
+// AX tile, DI C, SI, R8…R10 rows 0, 3, 6, 9 of A and DX the bytes between rows, BX B, R12 scales,
+// R13 bytes between rows of C. CX steps left of a run, R15 of all after it.
 `
 
 // int8X86 returns the assembly file of the int8 tiles of names, which are those of the instruction
@@ -152,8 +153,9 @@ func (t *tileX86) widenInt8() {
 }
 
 const int8NEONNotes = `//
-// R0 tile, R1 C, R2 B, R3 scales, R4… rows of A, R10 steps left of a run and R11 of all, R12 bytes between rows
-// of C. V20…V23 scales, V24…V27 a row of B, V28 an element of A, a row r of the tile in V(4r)…V(4r+3).
+// R0 tile, R1 C, R2 B, R3 scales, R4… rows of A, R10 steps left of a run and R11 of all, R12 bytes
+// between rows of C. V20…V23 scales, V24…V27 a row of B, V28 an element of A, a row r of the tile
+// in V(4r)…V(4r+3).
 `
 
 func int8NEON() []byte {

@@ -6,9 +6,10 @@ import "fmt"
 type tileNEON struct{ *tiler }
 
 const tileNEONNotes = `//
-// R0 tile, R1 C, R2 B and R3 the bytes between its rows, R4…R9 rows of A, or R4 columns of A and R10 the
-// bytes between its steps. R11 steps left, R12 bytes between rows of C. V24…V27 a row of B, V28 an
-// element of A, V29 the mask of the upper half of a word, a row r of the tile in V(4r)…V(4r+3).
+// R0 tile, R1 C, R2 B and R3 the bytes between its rows, R4…R9 rows of A, or R4 columns of A and
+// R10 the bytes between its steps. R11 steps left, R12 bytes between rows of C. V24…V27 a row of B,
+// V28 an element of A, V29 the mask of the upper half of a word, a row r of the tile in
+// V(4r)…V(4r+3).
 `
 
 func tilesNEON() []byte {

@@ -32,10 +32,10 @@ var (
 )
 
 const tileX86Notes = `//
-// AX tile, DI C, SI, R8…R10 rows 0, 3, 6, 9 of A and DX the bytes between rows; or SI columns of A and
-// R11, R8 the bytes of one and three steps. BX B, R12, R15 the bytes of one and three of its rows, R14
-// bytes ahead that B is prefetched. R13 bytes between rows of C, CX steps left. With mode paired, the
-// last register but three masks the upper half of a word.
+// AX tile, DI C, SI, R8…R10 rows 0, 3, 6, 9 of A and DX the bytes between rows; or SI columns of A
+// and R11, R8 the bytes of one and three steps. BX B, R12, R15 the bytes of one and three of its
+// rows, R14 bytes ahead that B is prefetched. R13 bytes between rows of C, CX steps left. With mode
+// paired, the last register but three masks the upper half of a word.
 `
 
 // tilesAVX512 returns the assembly file of the tiles for AVX-512.
