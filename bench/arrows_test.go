@@ -24,7 +24,7 @@ var allowed = map[string][]string{
 	"kernels":   {"kernels/...", "tensor/..."},
 	"model":     {"model/...", "kernels", "tensor/..."},
 	"tokenizer": {"tokenizer/..."},
-	"rl":        {"rl/...", "model/...", "kernels", "kernels/tally", "tokenizer/...", "tensor/rng"},
+	"rl":        {"rl/...", "model/...", "kernels", "kernels/tally", "tokenizer/...", "tensor/rng", "tensor/atomicfile"},
 	"cmd":       {"rl/...", "model/...", "kernels/...", "tokenizer/...", "tensor/..."},
 	"bench":     {"bench/...", "rl/...", "model/...", "kernels/...", "tokenizer/...", "tensor/..."},
 }
@@ -102,6 +102,43 @@ func TestArrows(t *testing.T) {
 	for _, known := range []string{"cmd/spell kernels/open", "model kernels", "kernels tensor", "kernels/cpu kernels"} {
 		if !seen[known] {
 			t.Errorf("the import %q was not found", known)
+		}
+	}
+}
+
+// reaches reports whether a package imports another by any way, test files aside.
+func reaches(all []edge, from, to string) bool {
+	seen := map[string]bool{}
+	var visit func(at string) bool
+	visit = func(at string) bool {
+		if at == to {
+			return true
+		}
+		if seen[at] {
+			return false
+		}
+		seen[at] = true
+		return slices.ContainsFunc(all, func(e edge) bool { return e.from == at && !e.test && visit(e.to) })
+	}
+	return visit(from)
+}
+
+// TestLoopKnowsNoGame: what games are played with and runs are made of imports none of those that use it.
+func TestLoopKnowsNoGame(t *testing.T) {
+	all, err := edges("..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, from := range []string{"rl", "rl/play", "rl/learn", "rl/runner", "rl/journal", "rl/grpo"} {
+		for _, to := range []string{"rl/spell", "rl/sft", "rl/pretrain", "rl/role", "rl/curriculum"} {
+			if reaches(all, from, to) {
+				t.Errorf("%s imports %s, if by others", from, to)
+			}
+		}
+	}
+	for _, to := range []string{"rl", "rl/runner", "rl/play", "kernels"} { // proof that the walk goes on
+		if !reaches(all, "rl/spell", to) {
+			t.Errorf("no way leads from rl/spell to %s", to)
 		}
 	}
 }

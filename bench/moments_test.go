@@ -5,10 +5,14 @@ import (
 	"flag"
 	"testing"
 
+	"spell/kernels"
 	"spell/kernels/cpu"
 	"spell/model"
 	"spell/rl/corpus/folder"
 	"spell/rl/pretrain"
+	"spell/rl/runner"
+	"spell/tokenizer"
+	"spell/tokenizer/chat"
 )
 
 var (
@@ -24,15 +28,13 @@ func BenchmarkMoments(b *testing.B) {
 	if *docsDir == "" {
 		b.Skip("no texts to train on; name a folder with -docs")
 	}
-	docs, _, err := folder.Read(context.Background(), *docsDir, folder.Options{DocChars: 1 << 20, MinDocs: 1})
+	docs, _, err := folder.Texts(context.Background(), *docsDir, folder.Options{})
 	if err != nil {
 		b.Fatal(err)
 	}
 	var texts []string
-	for _, c := range docs.Clusters {
-		for _, d := range c.Docs {
-			texts = append(texts, d.Text)
-		}
+	for _, d := range docs {
+		texts = append(texts, d.Text)
 	}
 	r := pretrain.Text()
 	r.Seed, r.PassTokens, r.Optim.Beta2 = *momentSeed, 2048, 0.999
@@ -50,24 +52,40 @@ func BenchmarkMoments(b *testing.B) {
 			}
 			defer k.Close()
 			for range b.N {
-				run, err := pretrain.New(r, k, model.F32, tok, texts)
+				w := fresh(b, k, &r, tok)
+				run, err := pretrain.New(r, runner.Model{Backend: k, Weights: w, Text: &chat.Dialog{Tok: tok}}, docs)
 				if err != nil {
 					b.Fatal(err)
 				}
 				loss, from := 0.0, *momentSteps*3/4
-				for !run.Done() {
-					line, err := run.Step(context.Background())
+				for done, total := run.Steps(); done < total; done, total = run.Steps() {
+					rep, err := run.Step(context.Background(), nil)
 					if err != nil {
 						b.Fatal(err)
 					}
-					if line.Total > from {
+					if line := rep.Metrics.(*pretrain.Report); line.Step > from {
 						loss += line.Loss / float64(*momentSteps-from)
 					}
 				}
 				b.ReportMetric(loss, "nats")
-				b.ReportMetric(float64(model.Total(run.Weights.Memory()))/float64(run.Weights.Config.Params()), "bytes/param")
-				run.Weights.Free()
+				b.ReportMetric(float64(model.Total(w.Memory()))/float64(w.Config.Params()), "bytes/param")
+				run.Free()
+				w.Free()
 			}
 		})
 	}
+}
+
+// fresh returns the weights that a run begins with.
+func fresh(b *testing.B, k kernels.Backend, r *pretrain.Config, tok *tokenizer.Tokenizer) *model.Weights {
+	b.Helper()
+	eos, _ := tok.Special(pretrain.End)
+	p := model.F32
+	p.Moments = r.Moments
+	w, err := model.NewWeights(k, r.Model(tok.VocabSize(), eos), p, model.Training)
+	if err != nil {
+		b.Fatal(err)
+	}
+	w.Initialize(k, r.Seed, r.Init)
+	return w
 }

@@ -15,8 +15,8 @@ import (
 	"spell/model/forest"
 	"spell/model/rollout"
 	"spell/model/train"
-	"spell/rl"
 	"spell/rl/grpo"
+	"spell/rl/spell"
 )
 
 // BenchmarkGRPO is a step of full fine-tuning in f32: a prompt of 2,048 tokens is read and answered 8 times with
@@ -34,9 +34,9 @@ func BenchmarkGRPO(b *testing.B) {
 				b.Fatal(err)
 			}
 			defer k.Close()
-			c := rl.Default().Tight(prompt, answers, answer)
-			c.Questions, c.BatchTokens = 1, answers*answer
-			plan, err := rl.NewPlan(k, m.shape, model.F32, c, nil)
+			c := spell.Default().Tight(prompt, answers, answer)
+			c.Questions, c.BatchTokens, c.HeldOut = 1, answers*answer, 0
+			plan, err := spell.NewPlan(k, m.shape, model.F32, c)
 			if err != nil {
 				b.Fatal(err)
 			}

@@ -1,119 +1,53 @@
-package rl
+package rl_test
 
 import (
-	"encoding/json"
 	"math"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
-	"spell/model"
-	"spell/rl/journal"
-	"spell/rl/task"
-	"spell/tokenizer/chat"
+	"spell/rl"
 )
 
-func TestPresets(t *testing.T) {
-	for name, c := range map[string]Config{"default": Default(), "small": Small()} {
-		if err := c.Validate(); err != nil {
-			t.Errorf("%s: %v", name, err)
-		}
-		raw, err := json.Marshal(c)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var again Config
-		if err := again.Read(raw); err != nil {
-			t.Errorf("%s does not read back: %v", name, err)
-		}
-		if twice, _ := json.Marshal(again); string(twice) != string(raw) {
-			t.Errorf("%s reads back as another:\n%s\n%s", name, raw, twice)
-		}
-	}
-}
-
+// TestConfigErrors: what no game can be played with is refused with the name of the field.
 func TestConfigErrors(t *testing.T) {
-	for say, change := range map[string]func(*Config){
-		"answers is 1073741825; it must lie between 2 and 1073741824": func(c *Config) { c.Answers = 1<<30 + 1 },
-		"draw 33554433 times answers 8":                               func(c *Config) { c.Draw = 1<<25 + 1 },
-		"temperature is 1e-05":                                        func(c *Config) { c.Temperature = 1e-5 },
-		"temperature is 1e-50":                                        func(c *Config) { c.Temperature = 1e-50 },
-		"top_p is 1e-50":                                              func(c *Config) { c.TopP = 1e-50 },
-		"steps is -1":                                                 func(c *Config) { c.Steps = -1 },
-		"docs is 0":                                                   func(c *Config) { c.Docs = 0 },
-		"answers is 1":                                                func(c *Config) { c.Answers = 1 },
-		"tasks is empty":                                              func(c *Config) { c.Tasks = nil },
-		"temperature is NaN":                                          func(c *Config) { c.Temperature = math.NaN() },
-		"temperature is 0":                                            func(c *Config) { c.Temperature = 0 },
-		"top_p is 1.5":                                                func(c *Config) { c.TopP = 1.5 },
-		"bad_ratio is -1":                                             func(c *Config) { c.BadRatio = -1 },
-		"steps is 16777217; it must be at most 16777216": func(c *Config) { c.Steps = 1<<24 + 1 },
-		"max_rounds is 257":      func(c *Config) { c.MaxRounds = 257 },
-		"questioner_baseline":    func(c *Config) { c.QuestionerBaseline = "none" },
-		"loss_mean":              func(c *Config) { c.LossMean = "none" },
-		"role_weights":           func(c *Config) { c.RoleWeights[1] = math.Inf(1) },
-		"lr is -1":               func(c *Config) { c.Optim.LR = -1 },
-		"sigma is 0":             func(c *Config) { c.Reward.Sigma = 0 },
-		"pass_tokens is 1000":    func(c *Config) { c.PassTokens = 1000 },
-		"batch_tokens is 70":     func(c *Config) { c.BatchTokens = 70 },
-		"cache_tokens is 1500":   func(c *Config) { c.CacheTokens = 1500 },
-		"answers 2000 and votes": func(c *Config) { c.Answers, c.CacheTokens = 2000, 1<<20 },
+	if c := relayConfig(); c.Validate() != nil {
+		t.Fatal(c.Validate())
+	}
+	for say, change := range map[string]func(c *rl.Config){
+		"steps is -1; it must lie between 0 and 1073741824": func(c *rl.Config) { c.Steps = -1 },
+		"steps is 16777217; it must be at most 16777216":    func(c *rl.Config) { c.Steps = 1<<24 + 1 },
+		"max_prompt is 15":                            func(c *rl.Config) { c.MaxPrompt = 15 },
+		"max_rounds is 0":                             func(c *rl.Config) { c.MaxRounds = 0 },
+		"pass_tokens is 63; it must lie between 64":   func(c *rl.Config) { c.PassTokens = 63 },
+		"pass_tokens is 99; a prompt has up to":       func(c *rl.Config) { c.PassTokens = 99 },
+		"batch_tokens is 1":                           func(c *rl.Config) { c.BatchTokens = 1 },
+		"cache_tokens is 1":                           func(c *rl.Config) { c.CacheTokens = 1 },
+		"checkpoint is 0":                             func(c *rl.Config) { c.Checkpoint = 0 },
+		"keep is 0":                                   func(c *rl.Config) { c.Keep = 0 },
+		"top_k is -1":                                 func(c *rl.Config) { c.TopK = -1 },
+		"top_k is 1073741825; it must lie between 0 ": func(c *rl.Config) { c.TopK = 1<<30 + 1 },
+		"temperature is NaN":                          func(c *rl.Config) { c.Temperature = math.NaN() },
+		"temperature is 101":                          func(c *rl.Config) { c.Temperature = 101 },
+		"top_p is 0":                                  func(c *rl.Config) { c.TopP = 0 },
+		"loss_mean is \"steps\"":                      func(c *rl.Config) { c.LossMean = "steps" },
+		"date is \"today\"":                           func(c *rl.Config) { c.Date = "today" },
+		"lr is 11":                                    func(c *rl.Config) { c.Optim.LR = 11 },
 	} {
-		c := Small()
+		c := relayConfig()
 		change(&c)
-		if err := c.Validate(); err == nil || !strings.Contains(err.Error(), say) {
-			t.Errorf("%q: error %v", say, err)
+		if err := c.Validate(); err == nil || !strings.Contains(err.Error(), say) ||
+			strings.Contains(err.Error(), "\n") {
+			t.Errorf("error %v, want %q in it", err, say)
 		}
-	}
-	for _, change := range []func(*Config){func(c *Config) { c.Temperature = 1e-4 }, func(c *Config) { c.TopP = 1e-45 }, func(c *Config) { c.Draw = 1 << 25 }} {
-		c := Small()
-		if change(&c); c.Validate() != nil {
-			t.Error(c.Validate())
-		}
-	}
-	for text, say := range map[string]string{`{"learning_rate": 1}`: "learning_rate", `{"seed": 1} 2`: "more than one", `{"tasks": ["poems"]}`: "poems", `[`: "line 1"} {
-		c := Small()
-		if err := c.Read([]byte(text)); err == nil || !strings.Contains(err.Error(), say) {
-			t.Errorf("%s gives %v", text, err)
-		}
-	}
-	c := small()
-	c.Prompts = filepath.Join(t.TempDir(), "none")
-	b, tok := backend(t, 1), testTokenizer(t)
-	w := testWeights(t, b, model.F32, tok.VocabSize())
-	if _, err := New(c, b, w, &chat.Dialog{Tok: tok}, documents(3, 3), nil); err == nil || !strings.Contains(err.Error(), "none") {
-		t.Errorf("a prompt set that is not there gives %v", err)
-	}
-	c = small()
-	if _, err := New(c, b, w, &chat.Dialog{Tok: tok}, documents(3, 1), nil); err == nil || !strings.Contains(err.Error(), "no cluster has two documents") {
-		t.Errorf("clusters of one document give %v", err)
-	}
-	c.Tasks = []task.Task{task.Numeric, task.Numeric}
-	if _, err := New(c, b, w, &chat.Dialog{Tok: tok}, documents(3, 3), nil); err == nil || !strings.Contains(err.Error(), "twice") {
-		t.Errorf("a task named twice gives %v", err)
 	}
 }
 
-// TestLog: lines of a step that was cut off are replaced.
-func TestLog(t *testing.T) {
-	r, dir := &Run{log: journal.Lengths{}}, t.TempDir()
-	path := filepath.Join(dir, TranscriptFile)
-	record := func(text string) []Record { return []Record{{Step: 1, Text: text}} }
-	for _, text := range []string{"one <&>", "two"} {
-		if err := r.Log(dir, &Report{Step: 1}, record(text)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	whole := readFile(t, path)
-	if err := os.WriteFile(path, []byte(whole+`{"step": 3, "text": "`+strings.Repeat("torn ", 1000)), 0o666); err != nil {
-		t.Fatal(err)
-	}
-	if err := r.Log(dir, &Report{Step: 2}, record("three")); err != nil {
-		t.Fatal(err)
-	}
-	got := readFile(t, path)
-	if !strings.HasPrefix(got, whole) || strings.Contains(got, "torn") || strings.Count(got, "\n") != 3 || !strings.Contains(got, "one <&>") {
-		t.Errorf("the transcript reads\n%s", got)
+// TestLeastCache: the least cache holds a prompt of the longest and the largest of the groups, each
+// output in pages of its own.
+func TestLeastCache(t *testing.T) {
+	c := relayConfig()
+	if one, both := c.LeastCache([2]int{4, 65}), c.LeastCache([2]int{1, 100}, [2]int{4, 65},
+		[2]int{8, 8}); one != both || one != 128+64+4*128 {
+		t.Errorf("a group takes %d tokens, among smaller ones %d", one, both)
 	}
 }

@@ -18,7 +18,8 @@ import (
 // A ggmlType is the type of a tensor in a GGUF file.
 type ggmlType uint32
 
-// The types that our precisions have a counterpart for. A block of Q8_0 is a scale in f16 and 32 integers.
+// The types that our precisions have a counterpart for. A block of
+// Q8_0 is a scale in f16 and 32 integers.
 const (
 	ggmlF32  ggmlType = 0
 	ggmlQ8   ggmlType = 8
@@ -84,7 +85,8 @@ func (t ggmlType) encode(v []float32) []byte {
 // ggufAlign is what offsets of tensors are multiples of.
 const ggufAlign = 32
 
-// A ggufTensor is one of the file: its name there, and what the parameter is of which it takes the place.
+// A ggufTensor is one of the file: its name there, and what the
+// parameter is of which it takes the place.
 type ggufTensor struct {
 	name string
 	model.Shape
@@ -112,7 +114,8 @@ func ggufTensors(c *model.Config, t ggmlType) ([]ggufTensor, error) {
 
 // ggufName is llama.cpp's name of a parameter, "" where it has none.
 func ggufName(name string) string {
-	name = strings.NewReplacer("model.embed_tokens.", "token_embd.", "model.norm.", "output_norm.", "lm_head.", "output.",
+	name = strings.NewReplacer(
+		"model.embed_tokens.", "token_embd.", "model.norm.", "output_norm.", "lm_head.", "output.",
 		"model.layers.", "blk.", "input_layernorm.", "attn_norm.", "post_attention_layernorm.", "ffn_norm.",
 		"self_attn.q_proj.", "attn_q.", "self_attn.k_proj.", "attn_k.", "self_attn.v_proj.", "attn_v.",
 		"self_attn.o_proj.", "attn_output.", "self_attn.q_norm.", "attn_q_norm.", "self_attn.k_norm.", "attn_k_norm.",
@@ -153,7 +156,8 @@ func (h *ggufHead) key(name string, v any) {
 	h.keys++
 }
 
-// metadata describes the model as llama.cpp reads it. There is no tokenizer, only a number of tokens.
+// metadata describes the model as llama.cpp reads it. There is no
+// tokenizer, only a number of tokens.
 func (h *ggufHead) metadata(c *model.Config, name string) {
 	h.key("general.architecture", c.Family)
 	h.key("general.name", name)
@@ -174,8 +178,8 @@ func (h *ggufHead) metadata(c *model.Config, name string) {
 	h.key("tokenizer.ggml.model", "no_vocab")
 }
 
-// writeGGUF writes a file of version 3 with random weights: matrices of type t, in which a few ten thousand
-// numbers repeat, norms of 1 and biases of 0. It takes no memory to speak of.
+// writeGGUF writes a file of version 3 with random weights: matrices of type t, in which a few ten
+// thousand numbers repeat, norms of 1 and biases of 0. It takes no memory to speak of.
 func writeGGUF(to io.Writer, c *model.Config, name string, t ggmlType) error {
 	list, err := ggufTensors(c, t)
 	if err != nil {

@@ -19,7 +19,8 @@ import (
 var small = model.Config{Family: "qwen2", Vocab: 96, Hidden: 64, FF: 160, Layers: 2, Heads: 2, KVHeads: 1, HeadDim: 32,
 	QKVBias: true, QKNorm: true, NormEps: 1e-6, Context: 256, Rope: model.Rope{Theta: 1e4, Type: "default"}, BOS: -1}
 
-// A ggufReader reads a file as its format says, https://github.com/ggml-org/ggml/blob/master/docs/gguf.md.
+// A ggufReader reads a file as its format says,
+// https://github.com/ggml-org/ggml/blob/master/docs/gguf.md.
 type ggufReader struct {
 	t *testing.T
 	r *bufio.Reader
@@ -145,7 +146,8 @@ func starts(tensors map[string]entry) (list []uint64) {
 	return list
 }
 
-// checkValues decodes a matrix, whose numbers have the spread of a fresh model's, a norm and a bias.
+// checkValues decodes a matrix, whose numbers have the spread of a
+// fresh model's, a norm and a bias.
 func checkValues(t *testing.T, data []byte, tensors map[string]entry) {
 	e := tensors["blk.1.ffn_down.weight"]
 	v := make([]float32, 160*64)
@@ -184,7 +186,8 @@ func TestQ8(t *testing.T) {
 	v := make([]float32, 2*q8Run)
 	v[0], v[1], v[31] = 127, -127, 63.4
 	b := ggmlQ8.encode(v)
-	if len(b) != ggmlQ8.bytes(len(v)) || b[0] != 0 || b[1] != 0x3c || int8(b[2]) != 127 || int8(b[3]) != -127 || b[33] != 63 {
+	if len(b) != ggmlQ8.bytes(len(v)) || b[0] != 0 || b[1] != 0x3c ||
+		int8(b[2]) != 127 || int8(b[3]) != -127 || b[33] != 63 {
 		t.Errorf("encoded as % x, want a scale of 1 (00 3c), 7f, 81, …, 3f", b[:34])
 	}
 	if slices.ContainsFunc(b[34:], func(x byte) bool { return x != 0 }) {

@@ -1,23 +1,27 @@
-// Engine measures generation and scoring of whole models, with random weights in the shapes of real ones:
+// Engine measures generation and scoring of whole models, with
+// random weights in the shapes of real ones:
 //
 //	go run ./bench/engine -llama-bench PATH -llama-batched-bench PATH
 //
-// beside llama.cpp, whose benchmark programs the flags name (recent ones, built for the machine); without them ours
-// runs alone. Both read weights of the same shapes and types, int8 standing beside Q8_0; llama.cpp's are in GGUF files that
-// the program writes, to a temporary directory or to -models, where they stay. llama.cpp has flash attention on and else
-// its own settings: a cache of keys and values in f16, passes of 512 tokens.
+// beside llama.cpp, whose benchmark programs the flags name (recent ones, built for the machine);
+// without them ours runs alone. Both read weights of the same shapes and types, int8 standing
+// beside Q8_0; llama.cpp's are in GGUF files that the program writes, to a temporary directory or
+// to -models, where they stay. llama.cpp has flash attention on and else its own settings: a cache
+// of keys and values in f16, passes of 512 tokens.
 //
 //	prefill    a prompt alone; llama-bench's pp
 //	decode     one answer to a prompt of one token; llama-bench's tg
-//	group      a long prompt, then answers to it together, then one of them alone; llama-batched-bench with a shared prompt
+//	group      a long prompt, then answers to it together, then one of them alone;
+//	           llama-batched-bench with a shared prompt
 //	score      log-probabilities of a document's tokens, which llama-bench has no counterpart of
 //
-// Answers are greedy, and the time of choosing a token and of its log-probability is part of ours. As in bench/gemm, every
-// round measures everything once, with the peaks of the machine: f32 fused multiply-adds, bf16 pairs where products take
-// them, and reading memory. Only figures of one round are divided by each other, and the tables show medians. Ratios are
-// ours / llama.cpp's. A share is that of the operations that kernels/tally counts in the higher of the two peaks, or, for
-// answers, of the bytes it counts, weights and keys, in the rate at which the threads read memory; a cache that holds much
-// of the weights takes it above 100 %.
+// Answers are greedy, and the time of choosing a token and of its log-probability is part of ours.
+// As in bench/gemm, every round measures everything once, with the peaks of the machine: f32 fused
+// multiply-adds, bf16 pairs where products take them, and reading memory. Only figures of one round
+// are divided by each other, and the tables show medians. Ratios are ours / llama.cpp's. A share is
+// that of the operations that kernels/tally counts in the higher of the two peaks, or, for answers,
+// of the bytes it counts, weights and keys, in the rate at which the threads read memory; a cache
+// that holds much of the weights takes it above 100 %.
 package main
 
 import (
@@ -83,7 +87,10 @@ func parseFlags(args []string, usage io.Writer) (options, error) {
 	for _, n := range []struct {
 		name     string
 		n, least int
-	}{{"rounds", o.rounds, 1}, {"long", o.long, 1}, {"score", o.score, 2}, {"answers", o.answers, 2}, {"length", o.length, 1}} {
+	}{
+		{"rounds", o.rounds, 1}, {"long", o.long, 1}, {"score", o.score, 2}, {"answers", o.answers, 2},
+		{"length", o.length, 1},
+	} {
 		if n.n < n.least {
 			return o, fmt.Errorf("-%s %d: at least %d is needed", n.name, n.n, n.least)
 		}
@@ -143,7 +150,8 @@ func run(out io.Writer, o options) error {
 		defer os.RemoveAll(temp)
 		dir = temp
 	}
-	r := report{Machine: fmt.Sprintf("%s, %d processors", cpuid.CPU.BrandName, runtime.NumCPU()), Rounds: o.rounds, Notes: o.absent()}
+	machine := fmt.Sprintf("%s, %d processors", cpuid.CPU.BrandName, runtime.NumCPU())
+	r := report{Machine: machine, Rounds: o.rounds, Notes: o.absent()}
 	if !o.json {
 		r.writeHeader(out)
 	}

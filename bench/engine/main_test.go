@@ -39,13 +39,15 @@ func TestParseFlags(t *testing.T) {
 		{"-rounds 0", "at least 1"},
 		{"more", `unexpected argument "more"`},
 	} {
-		if _, err := parseFlags(strings.Fields(c.args), io.Discard); err == nil || !strings.Contains(err.Error(), c.want) {
+		_, err := parseFlags(strings.Fields(c.args), io.Discard)
+		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: error %v, want one with %q", c.args, err, c.want)
 		}
 	}
 }
 
-// TestMain is the peer of TestRun where it runs as one: it reads the model and prints what the programs print.
+// TestMain is the peer of TestRun where it runs as one: it reads the
+// model and prints what the programs print.
 func TestMain(m *testing.M) {
 	if os.Getenv("ENGINE_TEST_PEER") == "" {
 		os.Exit(m.Run())
@@ -65,15 +67,17 @@ func TestMain(m *testing.M) {
 	os.Exit(0)
 }
 
-// TestRun measures a small model beside a program that answers as llama.cpp does, and reads the report back.
+// TestRun measures a small model beside a program that answers as
+// llama.cpp does, and reads the report back.
 func TestRun(t *testing.T) {
 	t.Setenv("ENGINE_TEST_PEER", "answers")
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := options{threads: []int{1}, types: []model.Precision{model.F32, model.BF16, model.Int8}, rounds: 1, json: true, kinds: kinds,
-		shapes: []shape{{"small", small}}, prompts: []int{40}, long: 80, score: 20, answers: 3, length: 4, bench: self, batched: self}
+	o := options{threads: []int{1}, types: []model.Precision{model.F32, model.BF16, model.Int8},
+		rounds: 1, json: true, kinds: kinds, shapes: []shape{{"small", small}}, prompts: []int{40},
+		long: 80, score: 20, answers: 3, length: 4, bench: self, batched: self}
 	var out bytes.Buffer
 	if err := run(&out, o); err != nil {
 		t.Fatal(err)
@@ -85,14 +89,19 @@ func TestRun(t *testing.T) {
 	if len(r.Groups) != 3 {
 		t.Fatalf("%d groups, want one a precision", len(r.Groups))
 	}
-	peers := map[string]number{"prompt of 40": 100, "one answer": 100, "prompt of 80": 50, "3 answers after it": 20, "one answer after it": 0, "scoring 20": 0}
+	peers := map[string]number{
+		"prompt of 40": 100, "one answer": 100, "prompt of 80": 50,
+		"3 answers after it": 20, "one answer after it": 0, "scoring 20": 0,
+	}
 	for _, g := range r.Groups {
 		if len(g.Results) != len(peers) {
 			t.Errorf("%s: %d results, want %d", g.Type, len(g.Results), len(peers))
 		}
 		for _, x := range g.Results {
-			if !(x.Ours > 0) || x.Peer != peers[x.Name] || x.Peer > 0 && !(x.Ratio > 0) || !(x.GFLOPS > 0) || !(x.GBS > 0) {
-				t.Errorf("%s: %+v, want rates above 0, the peer's %v, and a ratio if it has one", g.Type, x, peers[x.Name])
+			rates := x.Ours > 0 && x.GFLOPS > 0 && x.GBS > 0
+			if !rates || x.Peer != peers[x.Name] || x.Peer > 0 && !(x.Ratio > 0) {
+				t.Errorf("%s: %+v, want rates above 0, the peer's %v, and a ratio if it has one",
+					g.Type, x, peers[x.Name])
 			}
 		}
 	}
@@ -102,9 +111,13 @@ func TestRun(t *testing.T) {
 	}
 }
 
-// TestPhases cuts a call of two passes that read, two with three answers alive, and one with a single one.
+// TestPhases cuts a call of two passes that read, two with three
+// answers alive, and one with a single one.
 func TestPhases(t *testing.T) {
-	passes := []pass{{sampled: 0, seconds: 1}, {sampled: 0, seconds: 2}, {sampled: 3, seconds: 3}, {sampled: 6, seconds: 4}, {sampled: 7, seconds: 4.25}}
+	passes := []pass{
+		{sampled: 0, seconds: 1}, {sampled: 0, seconds: 2}, {sampled: 3, seconds: 3},
+		{sampled: 6, seconds: 4}, {sampled: 7, seconds: 4.25},
+	}
 	for i := range passes {
 		passes[i].work.Seconds = float64(i)
 	}
@@ -146,7 +159,9 @@ func TestCosts(t *testing.T) {
 			n += p.Rows * p.Cols
 		}
 	}
-	if c := costs[0]; c.flops < float64(2*n) || c.flops > 2.2*float64(n) || c.gigabytes < float64(2*n)/1e9 || c.gigabytes > 2.5*float64(n)/1e9 {
+	c, numbers := costs[0], float64(n)
+	if c.flops < 2*numbers || c.flops > 2.2*numbers ||
+		c.gigabytes < 2*numbers/1e9 || c.gigabytes > 2.5*numbers/1e9 {
 		t.Errorf("%+v for %d numbers, want 2 to 2.2 operations and 2 to 2.5 bytes for each", c, n)
 	}
 }

@@ -58,7 +58,8 @@ func (o *options) measures(vocab int) (list []measure) {
 		switch kind {
 		case "prefill":
 			for _, n := range o.prompts {
-				list = append(list, measure{figures: []figure{{fmt.Sprintf("prompt of %d", n), false}}, slots: slots(n, 1),
+				list = append(list, measure{
+					figures: []figure{{fmt.Sprintf("prompt of %d", n), false}}, slots: slots(n, 1),
 					ours: func(e *engine, s side) ([]pass, []span, error) { return e.answer(s, tokens(n, vocab), 1) },
 					peer: func(p *peer) ([]float64, error) { return p.prefill(n) }})
 			}
@@ -77,7 +78,9 @@ func (o *options) measures(vocab int) (list []measure) {
 			list = append(list, measure{slots: slots(o.long, lengths...),
 				figures: []figure{{fmt.Sprintf("prompt of %d", o.long), false},
 					{fmt.Sprintf("%d answers after it", o.answers), true}, {"one answer after it", true}},
-				ours: func(e *engine, s side) ([]pass, []span, error) { return e.answer(s, tokens(o.long, vocab), lengths...) },
+				ours: func(e *engine, s side) ([]pass, []span, error) {
+					return e.answer(s, tokens(o.long, vocab), lengths...)
+				},
 				peer: func(p *peer) ([]float64, error) { return p.group(o.long, o.answers, o.length) }})
 		case "score":
 			list = append(list, measure{figures: []figure{{fmt.Sprintf("scoring %d", o.score), false}}, scored: o.score,

@@ -13,8 +13,8 @@ import (
 	"spell/model/rollout"
 )
 
-// An engine is ours with a model and, beside it, the same on paper: what runs on both is measured by the one
-// and counted by the other.
+// An engine is ours with a model and, beside it, the same on paper: what runs on both is measured
+// by the one and counted by the other.
 type engine struct {
 	cpu   *cpu.Backend
 	tally *tally.Backend
@@ -28,8 +28,8 @@ type side struct {
 	score    *model.Decoder
 }
 
-// passRows is the prompt tokens of a pass: that many as the products and the attention of a pass need to
-// run at their rates.
+// passRows is the prompt tokens of a pass: that many as the products
+// and the attention of a pass need to run at their rates.
 const passRows = 1024
 
 // newEngine has room for the measures and has packed its weights.
@@ -38,7 +38,8 @@ func newEngine(w *model.Weights, list []measure, threads int) (*engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	// The tally counts bytes alone, at 1 GB/s: its seconds are 10⁹ bytes that products and attention read.
+	// The tally counts bytes alone, at 1 GB/s: its seconds are 10⁹ bytes
+	// that products and attention read.
 	e := &engine{cpu: k, tally: tally.New(tally.Rates{Read: 1}), close: []func(){func() { k.Close() }}}
 	paper, err := model.NewWeights(e.tally, w.Config, w.Precision, model.Inference)
 	if err != nil {
@@ -93,8 +94,8 @@ func (e *engine) free() {
 	}
 }
 
-// newWeights maps weights on a backend of their own, which all engines may share, and fills them with the numbers
-// of a model file.
+// newWeights maps weights on a backend of their own, which all engines may share, and fills them
+// with the numbers of a model file.
 func newWeights(c model.Config, p model.Precision) (w *model.Weights, free func(), err error) {
 	k, err := cpu.New(cpu.Options{})
 	if err != nil {
@@ -131,7 +132,8 @@ func tokens(n, vocab int) []int32 {
 	return ids
 }
 
-// answer generates answers of the given lengths to one prompt, greedily, and says after every pass how far it is.
+// answer generates answers of the given lengths to one prompt,
+// greedily, and says after every pass how far it is.
 func (e *engine) answer(s side, prompt []int32, lengths ...int) ([]pass, []span, error) {
 	var f forest.Forest
 	f.Add(-1, prompt, false)
@@ -154,14 +156,16 @@ func (e *engine) read(s side, document []int32) ([]pass, []span, error) {
 	var f forest.Forest
 	f.Add(-1, document, true)
 	_, err := s.score.Score(context.Background(), f)
-	return []pass{{seconds: time.Since(start).Seconds(), work: e.tally.Work.Add(before, -1)}}, []span{{-1, 0, len(document)}}, err
+	reading := pass{seconds: time.Since(start).Seconds(), work: e.tally.Work.Add(before, -1)}
+	return []pass{reading}, []span{{-1, 0, len(document)}}, err
 }
 
-// A span is the part of a call that a figure is about: the passes after the one that begins it, tokens of them.
+// A span is the part of a call that a figure is about: the passes
+// after the one that begins it, tokens of them.
 type span struct{ from, to, tokens int }
 
-// phases cuts the passes of an answer into spans: reading the prompt of n tokens, and then runs of passes in
-// which as many answers are alive.
+// phases cuts the passes of an answer into spans: reading the prompt of n tokens, and then runs of
+// passes in which as many answers are alive.
 func phases(passes []pass, n int) []span {
 	read := 0
 	for read+1 < len(passes) && passes[read+1].sampled == 0 {

@@ -14,7 +14,8 @@ import (
 	"spell/model"
 )
 
-// A peer is llama.cpp's two benchmarks with a model file and a number of threads. A nil one is absent.
+// A peer is llama.cpp's two benchmarks with a model file and a
+// number of threads. A nil one is absent.
 type peer struct {
 	bench, batched string // paths of the programs, "" where not given
 	file           string
@@ -39,7 +40,8 @@ func (p *peer) run(args ...any) ([]float64, error) {
 	if p == nil || p.bench == "" {
 		return nil, nil
 	}
-	out, err := command(p.bench, append([]any{"-m", p.file, "-t", p.threads, "-r", 1, "-fa", 1, "-o", "json"}, args...)...)
+	fixed := []any{"-m", p.file, "-t", p.threads, "-r", 1, "-fa", 1, "-o", "json"}
+	out, err := command(p.bench, append(fixed, args...)...)
 	if err != nil {
 		return nil, err
 	}
@@ -52,8 +54,8 @@ func (p *peer) run(args ...any) ([]float64, error) {
 	return []float64{runs[0].Rate}, nil
 }
 
-// group is llama-batched-bench once: a prompt that answers share, the tokens a second of reading it and of
-// answering. A single answer after it would take another reading and is not measured.
+// group is llama-batched-bench once: a prompt that answers share, the tokens a second of reading it
+// and of answering. A single answer after it would take another reading and is not measured.
 func (p *peer) group(prompt, answers, n int) ([]float64, error) {
 	if p == nil || p.batched == "" {
 		return nil, nil

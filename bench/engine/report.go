@@ -64,7 +64,8 @@ func column(list [][]float64, i int) []float64 {
 	return v
 }
 
-// peaks keeps those of the rounds: multiply-adds in f32, bf16 pairs, reading. 0 is one there is not.
+// peaks keeps those of the rounds: multiply-adds in f32, bf16 pairs,
+// reading. 0 is one there is not.
 func (g *group) peaks(list [][]float64) {
 	g.fma, g.dots, g.read = column(list, 0), column(list, 1), column(list, 2)
 	for _, v := range [][]float64{g.fma, g.dots, g.read} {
@@ -85,7 +86,8 @@ func (g *group) add(m *measure, costs []cost, ours, theirs [][]float64) {
 	}
 	for i, f := range m.figures {
 		our, their, c := column(ours, i), column(theirs, i), costs[i]
-		r := result{Name: f.name, Ours: median(our), Peer: median(their), Ratio: median(rounds.Quotients(our, their)), BoundMemory: f.memory}
+		ratio := median(rounds.Quotients(our, their))
+		r := result{Name: f.name, Ours: median(our), Peer: median(their), Ratio: ratio, BoundMemory: f.memory}
 		r.GFLOPS, r.GBS = r.Ours*number(c.flops/1e9), r.Ours*number(c.gigabytes)
 		if f.memory {
 			r.Share = median(rounds.Quotients(our, g.read)) * number(c.gigabytes)
@@ -109,7 +111,8 @@ func (g *group) write(w io.Writer) {
 	if !math.IsNaN(float64(g.PeakDots)) {
 		peaks = append(peaks, fmt.Sprintf("bf16 pairs %.0f", g.PeakDots))
 	}
-	fmt.Fprintf(w, "\n%s, %s, %s; peaks: %s, reading %.1f GB/s\n\n", g.Model, g.Type, rounds.Threads(g.Threads), strings.Join(peaks, ", "), g.Read)
+	fmt.Fprintf(w, "\n%s, %s, %s; peaks: %s, reading %.1f GB/s\n\n",
+		g.Model, g.Type, rounds.Threads(g.Threads), strings.Join(peaks, ", "), g.Read)
 	table := [][]string{{"", "spell", "llama.cpp", "ratio", "share of the bound"}}
 	for _, r := range g.Results {
 		share := fmt.Sprintf("%s %% of %s GFLOP/s", r.Share.cell(100, 0), (r.GFLOPS/r.Share).cell(1, 0))

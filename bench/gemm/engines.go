@@ -134,7 +134,8 @@ func (p *problem) checkOurs(e *engine) error {
 			sum += at(p.a, ia, ja) * at(p.b, ib, jb)
 		}
 		if off := math.Abs(float64(p.truth[i*p.n+j]) - sum); !(off <= tolerance*top) {
-			return fmt.Errorf("spell, %v %v: element (%d, %d) is %v, not %v", p.typ, p.shape, i, j, p.truth[i*p.n+j], sum)
+			return fmt.Errorf("spell, %v %v: element (%d, %d) is %v, not %v",
+				p.typ, p.shape, i, j, p.truth[i*p.n+j], sum)
 		}
 	}
 	return nil

@@ -39,7 +39,8 @@ func TestChecks(t *testing.T) {
 				"nothing":         func() {},
 				"twice":           func() { all[0].run(); double(c) },
 			} {
-				if err := p.checkPeer(&engine{name: "peer", run: spoil}); err == nil || !strings.Contains(err.Error(), s.String()) {
+				err := p.checkPeer(&engine{name: "peer", run: spoil})
+				if err == nil || !strings.Contains(err.Error(), s.String()) {
 					t.Errorf("%v %v, %s: error %v, want one that names the shape", typ, s, what, err)
 				}
 			}

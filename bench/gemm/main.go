@@ -6,21 +6,22 @@
 // and BLIS at run time and leaves out what it does not find; without it gonum is the only peer.
 //
 // The products are those of a linear layer, C = op(A)·op(B) with C [M, N] in f32 and K reduction
-// steps. NT is MatMul: B holds weights [N, K]; "spell packed" keeps their packed copy between calls,
-// as training and generation do, plain "spell" packs in every call. NN is MatMulGradX: B is [K, N].
-// TN is MatMulGradW: A is [K, M]; ours adds onto C where the peers overwrite it. A and B are f32 or
-// bf16; gonum and the BLAS libraries know f32 alone. "oneDNN packed" has B in the layout of its
-// choice, reordered before.
+// steps. NT is MatMul: B holds weights [N, K]; "spell packed" keeps their packed copy between
+// calls, as training and generation do, plain "spell" packs in every call. NN is MatMulGradX: B is
+// [K, N]. TN is MatMulGradW: A is [K, M]; ours adds onto C where the peers overwrite it. A and B
+// are f32 or bf16; gonum and the BLAS libraries know f32 alone. "oneDNN packed" has B in the layout
+// of its choice, reordered before.
 //
-// Before timing, our result is compared with sums in float64 at sampled elements, and every peer's
-// with ours at all, so that a wrong call cannot win. Then come rounds: in each, every engine and the
-// two peaks (f32 fused multiply-add; VDPBF16PS where the processor has it) get one run of at least
-// 20 ms after a pause and a warming run, in an order that rotates. A shared machine changes its pace
-// from second to second, so only figures of one round are divided by each other: shares of the peak
-// and ratios are medians over rounds of quotients within a round. The peak is the best of eight
-// short runs, and the higher of the two where bf16 operands allow both. A ratio is ours divided by
-// the peer that does best with the same operands, types and packing. Where others use the machine,
-// a built program with -threads 1 may be run under "chrt -r 1", which keeps them off its core.
+// Before timing, our result is compared with sums in float64 at sampled elements, and every
+// peer's with ours at all, so that a wrong call cannot win. Then come rounds: in each,
+// every engine and the two peaks (f32 fused multiply-add; VDPBF16PS where the processor has
+// it) get one run of at least 20 ms after a pause and a warming run, in an order that
+// rotates. A shared machine changes its pace from second to second, so only figures of one
+// round are divided by each other: shares of the peak and ratios are medians over rounds of
+// quotients within a round. The peak is the best of eight short runs, and the higher of the
+// two where bf16 operands allow both. A ratio is ours divided by the peer that does best
+// with the same operands, types and packing. Where others use the machine, a built program
+// with -threads 1 may be run under "chrt -r 1", which keeps them off its core.
 package main
 
 import (
@@ -60,7 +61,8 @@ func parseFlags(args []string, usage io.Writer) (options, error) {
 	f.SetOutput(usage)
 	threads := f.String("threads", "1,2", "thread counts")
 	types := f.String("type", "f32,bf16", "types of A and B")
-	filter := f.String("shapes", "default", `shapes whose name contains this, such as "TN" or "NT 512x896x896" (form MxKxN)`)
+	filter := f.String("shapes", "default",
+		`shapes whose name contains this, such as "TN" or "NT 512x896x896" (form MxKxN)`)
 	times := f.Int("rounds", 7, "rounds of measurement")
 	asJSON := f.Bool("json", false, "print JSON instead of tables")
 	libs := map[string]*string{}
@@ -85,7 +87,8 @@ func parseFlags(args []string, usage io.Writer) (options, error) {
 		return o, err
 	}
 	for s := range strings.SplitSeq(*types, ",") {
-		i := slices.IndexFunc([]tensor.DType{tensor.F32, tensor.BF16}, func(t tensor.DType) bool { return t.String() == s })
+		isType := func(t tensor.DType) bool { return t.String() == s }
+		i := slices.IndexFunc([]tensor.DType{tensor.F32, tensor.BF16}, isType)
 		if i < 0 {
 			return o, fmt.Errorf("-type %s: %q is neither f32 nor bf16", *types, s)
 		}
@@ -120,7 +123,8 @@ func run(out, progress io.Writer, o options) error {
 	runtime.LockOSThread() // an OpenMP runtime keeps threads and settings for each calling thread
 	debug.SetGCPercent(-1) // collections happen between cases
 	p := openPeers(o.libs)
-	r := report{Machine: fmt.Sprintf("%s, %d processors", cpuid.CPU.BrandName, runtime.NumCPU()), Rounds: o.rounds, Notes: p.notes()}
+	machine := fmt.Sprintf("%s, %d processors", cpuid.CPU.BrandName, runtime.NumCPU())
+	r := report{Machine: machine, Rounds: o.rounds, Notes: p.notes()}
 	if !o.json {
 		r.writeHeader(out)
 	}
@@ -203,7 +207,9 @@ func measureCase(p *peers, s shape, t tensor.DType, threads, times int) (result,
 			if err := pr.checkPeer(e); err != nil {
 				m.Wrong = err.Error()
 			} else {
-				measures = append(measures, func() float64 { return s.flops() / rounds.SecondsPerCall(e.run, warmup, slice) / 1e9 })
+				measures = append(measures, func() float64 {
+					return s.flops() / rounds.SecondsPerCall(e.run, warmup, slice) / 1e9
+				})
 				measuring = append(measuring, i)
 			}
 		}

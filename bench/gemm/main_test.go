@@ -34,7 +34,8 @@ func TestParseFlags(t *testing.T) {
 		{"more", `unexpected argument "more"`},
 		{"-nonsense", "nonsense"},
 	} {
-		if _, err := parseFlags(strings.Fields(c.args), io.Discard); err == nil || !strings.Contains(err.Error(), c.want) {
+		_, err := parseFlags(strings.Fields(c.args), io.Discard)
+		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: error %v, want one with %q", c.args, err, c.want)
 		}
 	}

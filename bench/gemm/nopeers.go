@@ -9,7 +9,8 @@ func openPeers(map[string]string) *peers { return nil }
 
 func (*peers) notes() []string {
 	return []string{"OpenBLAS, BLIS and oneDNN are absent from this build. To have them, on Linux, install them " +
-		"(Debian: apt-get install gcc libopenblas0 libblis4 libdnnl-dev) and build with cgo: CGO_ENABLED=1 go run -tags peers ./bench/gemm"}
+		"(Debian: apt-get install gcc libopenblas0 libblis4 libdnnl-dev) " +
+		"and build with cgo: CGO_ENABLED=1 go run -tags peers ./bench/gemm"}
 }
 
 func (*peers) setThreads(int) {}

@@ -44,13 +44,14 @@ var sonames = map[string][]string{
 
 // environment is what the libraries read when they are loaded.
 func environment() map[string]string {
-	// Idle threads spin, then sleep. By default they spin for some ten milliseconds and would take a
-	// processor from the engine that is measured next; half a millisecond outlasts any gap between
-	// two calls of one engine.
+	// Idle threads spin, then sleep. By default they spin for some ten milliseconds and would take
+	// a processor from the engine that is measured next; half a millisecond outlasts any gap
+	// between two calls of one engine.
 	env := map[string]string{"GOMP_SPINCOUNT": "10000", "OPENBLAS_THREAD_TIMEOUT": "20"}
 	// OpenBLAS and BLIS choose kernels by model and brand of the processor and miss AVX-512 where
 	// these are newer than they are or hidden by a hypervisor.
-	if cpuid.CPU.VendorID == cpuid.Intel && cpuid.CPU.Supports(cpuid.AVX512F, cpuid.AVX512DQ, cpuid.AVX512BW, cpuid.AVX512VL) {
+	avx512 := cpuid.CPU.Supports(cpuid.AVX512F, cpuid.AVX512DQ, cpuid.AVX512BW, cpuid.AVX512VL)
+	if cpuid.CPU.VendorID == cpuid.Intel && avx512 {
 		env["OPENBLAS_CORETYPE"], env["BLIS_ARCH_TYPE"] = "SkylakeX", "skx"
 	}
 	return env
@@ -118,7 +119,8 @@ func (p *peers) add(name string, handle unsafe.Pointer, from string) error {
 		setter, about = "openblas_set_num_threads", describe("openblas_get_config")
 	case "BLIS":
 		setter, about = "bli_thread_set_num_threads", describe("bli_info_get_version_str")
-		start, id, kernels := function(handle, "bli_init"), function(handle, "bli_arch_query_id"), function(handle, "bli_arch_string")
+		start, id := function(handle, "bli_init"), function(handle, "bli_arch_query_id")
+		kernels := function(handle, "bli_arch_string")
 		if start != nil && id != nil && kernels != nil {
 			about += ", kernels " + C.GoString(C.blis_kernels(start, id, kernels))
 		}
@@ -164,7 +166,8 @@ func (p *peers) setThreads(n int) {
 	}
 }
 
-// engines are the ways of the libraries to compute a problem. Where a library cannot, the engine says why.
+// engines are the ways of the libraries to compute a problem. Where
+// a library cannot, the engine says why.
 func (p *peers) engines(pr *problem) []*engine {
 	var all []*engine
 	ta, tb := C.int(0), C.int(0)
@@ -217,8 +220,8 @@ func start(m tensor.Mat) unsafe.Pointer {
 	return unsafe.Pointer(&m.Arena.Host[m.Off*m.Type.Size()])
 }
 
-// peakBF16 is the rate of VDPBF16PS that n threads reach together on their registers, in GFLOP/s, the
-// best of eight runs of some milliseconds; 0 where there is no such instruction.
+// peakBF16 is the rate of VDPBF16PS that n threads reach together on their registers, in GFLOP/s,
+// the best of eight runs of some milliseconds; 0 where there is no such instruction.
 func peakBF16(n int) float64 {
 	const steps = 400_000
 	best := 0.0

@@ -129,7 +129,8 @@ func (r *report) summarize() {
 	for _, g := range r.Groups {
 		for _, form := range []string{"NN", "NT", "TN"} {
 			for _, packed := range []bool{false, true} {
-				s := summary{Type: g.Type, Threads: g.Threads, Form: form, Packed: packed, Worst: ratio{Ratio: math.Inf(1)}}
+				s := summary{Type: g.Type, Threads: g.Threads, Form: form, Packed: packed,
+					Worst: ratio{Ratio: math.Inf(1)}}
 				var all []float64
 				for _, c := range g.Cases {
 					i := slices.IndexFunc(c.Ratios, func(q ratio) bool { return q.Packed == packed })
@@ -203,7 +204,8 @@ func (g *group) write(w io.Writer) {
 	}
 	rounds.Table(w, table)
 	if disturbed {
-		fmt.Fprintf(w, "\n* The median peak of these rounds was less than %.0f %% of the highest: other programs held processors.\n", 100*calm)
+		fmt.Fprintf(w, "\n* The median peak of these rounds was less than %.0f %% of the highest: "+
+			"other programs held processors.\n", 100*calm)
 	}
 }
 

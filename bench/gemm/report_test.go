@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -40,13 +41,14 @@ func TestResult(t *testing.T) {
 	if e := c.Engines[2]; e.Rate != 10 || math.Abs(e.OfPeak-.1) > 1e-12 {
 		t.Errorf("gonum: %v GFLOP/s and %v of the peak in its one round, want 10 and 0.1", e.Rate, e.OfPeak)
 	}
-	if want := []ratio{{false, "oneDNN", .8}, {true, "oneDNN", 1.5}}; len(c.Ratios) != 2 || c.Ratios[0] != want[0] || c.Ratios[1] != want[1] {
+	if want := []ratio{{false, "oneDNN", .8}, {true, "oneDNN", 1.5}}; !slices.Equal(c.Ratios, want) {
 		t.Errorf("ratios %+v, want %+v", c.Ratios, want)
 	}
 	if len(r.Summary) != 2 {
 		t.Fatalf("summary %+v, want two lines", r.Summary)
 	}
-	if s := r.Summary[0]; math.Abs(s.Geomean-math.Sqrt(.8*2)) > 1e-12 || s.Worst.Ratio != .8 || s.Shape != "NT 8x8x8" || s.Packed {
+	s := r.Summary[0]
+	if math.Abs(s.Geomean-math.Sqrt(.8*2)) > 1e-12 || s.Worst.Ratio != .8 || s.Shape != "NT 8x8x8" || s.Packed {
 		t.Errorf("summary of the plain product is %+v, want a mean of sqrt(1.6) and 0.8 of NT 8x8x8 as the worst", s)
 	}
 	if s := r.Summary[1]; math.Abs(s.Geomean-1.5) > 1e-12 || !s.Packed {
@@ -59,7 +61,8 @@ func TestResult(t *testing.T) {
 
 // TestHalfPeak takes the higher of two peaks, round by round.
 func TestHalfPeak(t *testing.T) {
-	c := result{peaks: [2][]float64{{100, 100, 100}, {50, 200, 400}}, Engines: []measured{{Engine: "spell", ours: true, rates: []float64{50, 50, 50}}}}
+	c := result{peaks: [2][]float64{{100, 100, 100}, {50, 200, 400}},
+		Engines: []measured{{Engine: "spell", ours: true, rates: []float64{50, 50, 50}}}}
 	c.close(true)
 	if got := c.Engines[0].OfPeak; got != .25 {
 		t.Errorf("share of the peak %v, want 0.25", got)

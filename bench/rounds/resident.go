@@ -6,7 +6,8 @@ import (
 	"os"
 )
 
-// Resident is the anonymous memory of this process that is resident, in MiB; 0 where the system does not tell.
+// Resident is the anonymous memory of this process that is resident,
+// in MiB; 0 where the system does not tell.
 func Resident() float64 {
 	f, err := os.Open("/proc/self/status")
 	if err != nil {

@@ -1,5 +1,6 @@
-// Package rounds measures side by side on a shared machine, which changes its pace from second to second: rates are taken in
-// rounds, every measure once a round, and only figures of one round are divided by each other.
+// Package rounds measures side by side on a shared machine, which changes
+// its pace from second to second: rates are taken in rounds, every measure
+// once a round, and only figures of one round are divided by each other.
 package rounds
 
 import (
@@ -22,8 +23,8 @@ func SecondsPerCall(run func(), warm, span time.Duration) float64 {
 	return repeat(span)
 }
 
-// A Schedule says how often to measure. What takes longer than Slow, where that is not 0, is measured in
-// the first SlowRounds rounds alone.
+// A Schedule says how often to measure. What takes longer than Slow, where that is not 0, is
+// measured in the first SlowRounds rounds alone.
 type Schedule struct {
 	Rounds      int
 	Pause, Slow time.Duration

@@ -7,7 +7,8 @@ import (
 	"unicode/utf8"
 )
 
-// Table prints rows as markdown, the first one as titles, the first column to the left and the others to the right.
+// Table prints rows as markdown, the first one as titles, the first
+// column to the left and the others to the right.
 func Table(w io.Writer, rows [][]string) {
 	width := make([]int, len(rows[0]))
 	for _, row := range rows {

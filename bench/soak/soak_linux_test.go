@@ -2,6 +2,7 @@ package soak
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"runtime"
@@ -14,8 +15,10 @@ import (
 	"spell/model"
 	"spell/model/hf"
 	"spell/model/nano"
-	"spell/rl"
 	"spell/rl/corpus/world"
+	"spell/rl/journal"
+	"spell/rl/runner"
+	"spell/rl/spell"
 	"spell/tokenizer/chat"
 )
 
@@ -34,7 +37,7 @@ func TestSoak(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes a quarter of a minute")
 	}
-	c := rl.Small()
+	c := spell.Small()
 	c.Questions, c.Draw, c.VerifierGroups, c.Checkpoint, c.Steps = 6, 12, 4, 4, *steps
 	k, err := cpu.New(cpu.Options{})
 	if err != nil {
@@ -58,23 +61,28 @@ func TestSoak(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	run, err := rl.New(c, k, w, text, &docs.Corpus, nil)
+	run, err := spell.New(context.Background(), c, runner.Model{Backend: k, Weights: w, Text: text}, &docs.Corpus, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer run.Free()
+	logs := journal.New(out)
 	var resident, heap []float64
 	var first map[[32]uintptr]large
 	for range c.Steps {
-		rep, records, err := run.Step(context.Background())
+		rep, err := run.Step(context.Background(), nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := run.Log(out, rep, records); err != nil {
+		if err := errors.Join(logs.Append(runner.TranscriptFile, rep.Transcript...), logs.Append(runner.MetricsFile, rep.Metrics)); err != nil {
 			t.Fatal(err)
 		}
-		if run.Steps()%c.Checkpoint == 0 {
-			if err := run.Save(out); err != nil {
+		if done, _ := run.Steps(); done%c.Checkpoint == 0 {
+			state, err := run.State()
+			if err == nil {
+				err = run.Trainer().Save(out, done, c.Keep, state, text.Save)
+			}
+			if err != nil {
 				t.Fatal(err)
 			}
 		}

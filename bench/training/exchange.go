@@ -13,8 +13,9 @@ import (
 	"spell/tensor/safetensors"
 )
 
-// writeExchange writes what the peer reads: the weights in f32 under their Hugging Face names, the batches as "tokens"
-// [batches, rows, length], and as metadata the configuration, as Hugging Face writes it, and the optimizer's constants.
+// writeExchange writes what the peer reads: the weights in f32 under their Hugging Face names, the
+// batches as "tokens" [batches, rows, length], and as metadata the configuration, as Hugging Face
+// writes it, and the optimizer's constants.
 func writeExchange(path string, b kernels.Backend, w *model.Weights, batches []batch, o train.Optim) error {
 	config, err := hf.MarshalConfig(&w.Config, "float32")
 	if err != nil {
@@ -24,7 +25,8 @@ func writeExchange(path string, b kernels.Backend, w *model.Weights, batches []b
 	if err != nil {
 		return err
 	}
-	tokens := safetensors.Tensor{Name: "tokens", DType: "I32", Shape: []int{len(batches), len(batches[0]), len(batches[0][0])},
+	shape := []int{len(batches), len(batches[0]), len(batches[0][0])}
+	tokens := safetensors.Tensor{Name: "tokens", DType: "I32", Shape: shape,
 		Write: func(to io.Writer) error {
 			for _, rows := range batches {
 				for _, ids := range rows {

@@ -132,10 +132,12 @@ func TestPeer(t *testing.T) {
 	}
 }
 
-// TestAbsentPeer: a Python that is none, or has no PyTorch, gets a sentence that says what to install.
+// TestAbsentPeer: a Python that is none, or has no PyTorch, gets a
+// sentence that says what to install.
 func TestAbsentPeer(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "exchange.safetensors")
-	if _, err := startPeer("/no/such/python", file, 1); err == nil || !strings.Contains(err.Error(), "/no/such/python") {
+	_, err := startPeer("/no/such/python", file, 1)
+	if err == nil || !strings.Contains(err.Error(), "/no/such/python") {
 		t.Errorf("error %v, want one that names /no/such/python", err)
 	}
 	if _, err := exec.LookPath("false"); err != nil {

@@ -31,7 +31,8 @@ func (c *curve) apart() (off float64, step int) {
 // allowed is how far the losses may be apart.
 const allowed = 1e-3
 
-// compareLosses trains the first model of o from the same weights on the same batches, each of its own, in both engines.
+// compareLosses trains the first model of o from the same weights on
+// the same batches, each of its own, in both engines.
 func compareLosses(out io.Writer, o options) error {
 	s, threads := o.sizes[0], slices.Max(o.threads)
 	runtime.GOMAXPROCS(threads)
@@ -78,7 +79,8 @@ func compareLosses(out io.Writer, o options) error {
 
 // write prints ten steps of the curves.
 func (c *curve) write(w io.Writer, s size) {
-	fmt.Fprintf(w, "Losses of the %s model in f32, batches of %d sequences of %d tokens. Peer: %s.\n\n", s.title, s.batch, sequence, c.Peer)
+	fmt.Fprintf(w, "Losses of the %s model in f32, batches of %d sequences of %d tokens. Peer: %s.\n\n",
+		s.title, s.batch, sequence, c.Peer)
 	fmt.Fprintln(w, "| step | ours | PyTorch |\n|---|---|---|")
 	n := len(c.Ours)
 	for i := range n {

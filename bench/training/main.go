@@ -3,22 +3,25 @@
 //	apt-get install --no-install-recommends python3-torch python3-numpy libopenblas0-openmp
 //	go run ./bench/training -python /usr/bin/python3
 //
-// The peer is llama.py, our own model file for PyTorch as Debian has it, in f32: the same weights, batches, constants of
-// the optimizer and clipping, sequences of 512 tokens. Without -python ours is
-// measured alone.
+// The peer is llama.py, our own model file for PyTorch as Debian has it, in
+// f32: the same weights, batches, constants of the optimizer and clipping,
+// sequences of 512 tokens. Without -python ours is measured alone.
 //
-// Rounds take a step of each engine, in an order that rotates, with the FMA peak before and after it, which shares are of
-// (on processors whose products of bf16 are faster than f32, a share of bf16 can exceed 100 %). Ratios are medians over
-// rounds of quotients within a round. Operations are those of our step (kernels/tally), the logits that the gradient of
-// the head computes again included.
+// Rounds take a step of each engine, in an order that rotates, with the FMA peak
+// before and after it, which shares are of (on processors whose products of bf16 are
+// faster than f32, a share of bf16 can exceed 100 %). Ratios are medians over rounds
+// of quotients within a round. Operations are those of our step (kernels/tally), the
+// logits that the gradient of the head computes again included.
 //
-// The peer gets its best setting, where the environment says no other: OpenBLAS built for OpenMP, whose threads are
-// PyTorch's own, and kernels for AVX-512, which OpenBLAS 0.3.21 does not choose on processors newer than itself and
-// PyTorch 1.13 not without being told. The program prints which library was loaded.
+// The peer gets its best setting, where the environment says no other: OpenBLAS
+// built for OpenMP, whose threads are PyTorch's own, and kernels for AVX-512, which
+// OpenBLAS 0.3.21 does not choose on processors newer than itself and PyTorch 1.13
+// not without being told. The program prints which library was loaded.
 //
 //	go run ./bench/training -python /usr/bin/python3 -models 8m -loss 200
 //
-// trains both in f32 on batches that can be learned, and prints the losses and their largest difference.
+// trains both in f32 on batches that can be learned, and prints the
+// losses and their largest difference.
 package main
 
 import (
@@ -79,7 +82,8 @@ func parseFlags(args []string, usage io.Writer) (options, error) {
 		return o, fmt.Errorf("unexpected argument %q", f.Arg(0))
 	}
 	if o.rounds < 1 || o.loss < 0 || *batch < 0 {
-		return o, fmt.Errorf("-rounds %d, -loss %d, -batch %d: at least one round, and nothing below 0", o.rounds, o.loss, *batch)
+		return o, fmt.Errorf("-rounds %d, -loss %d, -batch %d: at least one round, and nothing below 0",
+			o.rounds, o.loss, *batch)
 	}
 	if o.loss > 0 && o.python == "" {
 		return o, fmt.Errorf("-loss compares with PyTorch: name its Python with -python; %s", install)

@@ -15,8 +15,9 @@ func TestParseFlags(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(o.sizes) != 1 || o.sizes[0].title != "124M" || o.sizes[0].batch != 2 || !slices.Equal(o.threads, []int{2, 1}) ||
-		!slices.Equal(o.types, []model.Precision{model.BF16}) || o.rounds != 3 || o.python != "p" || !o.json {
+	if len(o.sizes) != 1 || o.sizes[0].title != "124M" || o.sizes[0].batch != 2 ||
+		!slices.Equal(o.threads, []int{2, 1}) || !slices.Equal(o.types, []model.Precision{model.BF16}) ||
+		o.rounds != 3 || o.python != "p" || !o.json {
 		t.Errorf("options %+v, want those of %s", o, line)
 	}
 	o, err = parseFlags(nil, io.Discard)
@@ -31,7 +32,8 @@ func TestParseFlags(t *testing.T) {
 		{"-loss 5", "name its Python with -python"},
 		{"more", `unexpected argument "more"`},
 	} {
-		if _, err := parseFlags(strings.Fields(c.args), io.Discard); err == nil || !strings.Contains(err.Error(), c.want) {
+		_, err := parseFlags(strings.Fields(c.args), io.Discard)
+		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: error %v, want one with %q", c.args, err, c.want)
 		}
 	}

@@ -64,11 +64,12 @@ func (o *ours) step() (seconds, loss float64, err error) {
 	start := time.Now()
 	f := o.batches[o.steps%len(o.batches)]
 	o.steps++
-	stats, err := o.trainer.Accumulate(context.Background(), f, func(_ []forest.ScoredToken, stats []model.Stat, dl, _ []float32) {
+	mean := func(_ []forest.ScoredToken, stats []model.Stat, dl, _ []float32) {
 		for i := range dl {
 			dl[i] = -1 / float32(len(stats))
 		}
-	})
+	}
+	stats, err := o.trainer.Accumulate(context.Background(), f, mean)
 	if err != nil {
 		return 0, 0, err
 	}

@@ -19,7 +19,8 @@ import (
 //go:embed llama.py
 var script []byte
 
-const install = "on Debian, apt-get install --no-install-recommends python3-torch python3-numpy libopenblas0-openmp gives /usr/bin/python3 one"
+const install = "on Debian, apt-get install --no-install-recommends " +
+	"python3-torch python3-numpy libopenblas0-openmp gives /usr/bin/python3 one"
 
 // A peer is a Python process that trains when told to.
 type peer struct {
@@ -30,7 +31,8 @@ type peer struct {
 	errors  bytes.Buffer
 }
 
-// startPeer runs llama.py on the weights and batches of a file, with its own copy of the script beside it.
+// startPeer runs llama.py on the weights and batches of a file, with
+// its own copy of the script beside it.
 func startPeer(python, file string, threads int) (*peer, error) {
 	path := filepath.Join(filepath.Dir(file), "llama.py")
 	if err := os.WriteFile(path, script, 0o600); err != nil {
@@ -64,7 +66,8 @@ func startPeer(python, file string, threads int) (*peer, error) {
 	return p, nil
 }
 
-// peerEnvironment adds what the peer should have and the environment does not say: see the comment of the package.
+// peerEnvironment adds what the peer should have and the environment
+// does not say: see the comment of the package.
 func peerEnvironment(env []string, threads int) []string {
 	add := map[string]string{"OMP_NUM_THREADS": strconv.Itoa(threads), "OPENBLAS_NUM_THREADS": strconv.Itoa(threads)}
 	if cpuid.CPU.Supports(cpuid.AVX512F, cpuid.AVX512DQ, cpuid.AVX512BW, cpuid.AVX512VL) {

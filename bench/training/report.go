@@ -30,7 +30,8 @@ type result struct {
 	flops float64 // a token
 }
 
-// close turns rounds into medians; theirs is nil where there is no peer, and peaks are 0 where they cannot be measured.
+// close turns rounds into medians; theirs is nil where there is no
+// peer, and peaks are 0 where they cannot be measured.
 func (c *result) close(tokens, peaks, theirs []float64) {
 	work := make([]float64, len(tokens))
 	for i, t := range tokens {
@@ -51,8 +52,10 @@ func (r *report) write(w io.Writer, asJSON bool) error {
 		e.SetIndent("", " ")
 		return e.Encode(r)
 	}
-	fmt.Fprintf(w, "Training step, sequences of %d tokens. %s. Medians of %d rounds.\nPeer: %s.\n\n", sequence, r.Machine, r.Rounds, r.Peer)
-	table := [][]string{{"model", "type", "threads", "tokens/s", "GFLOP/s", "of the FMA peak", "PyTorch f32, tokens/s", "ours / PyTorch"}}
+	fmt.Fprintf(w, "Training step, sequences of %d tokens. %s. Medians of %d rounds.\nPeer: %s.\n\n",
+		sequence, r.Machine, r.Rounds, r.Peer)
+	table := [][]string{{"model", "type", "threads", "tokens/s", "GFLOP/s", "of the FMA peak",
+		"PyTorch f32, tokens/s", "ours / PyTorch"}}
 	for _, c := range r.Cases {
 		share, peer, ratio := "–", "–", "–"
 		if c.OfPeak > 0 {
@@ -61,7 +64,8 @@ func (r *report) write(w io.Writer, asJSON bool) error {
 		if c.Peer > 0 {
 			peer, ratio = fmt.Sprintf("%.0f", c.Peer), fmt.Sprintf("%.2f", c.Ratio)
 		}
-		table = append(table, []string{c.Model, c.Type, fmt.Sprint(c.Threads), fmt.Sprintf("%.0f", c.Tokens), fmt.Sprintf("%.0f", c.GFLOPS), share, peer, ratio})
+		table = append(table, []string{c.Model, c.Type, fmt.Sprint(c.Threads), fmt.Sprintf("%.0f", c.Tokens),
+			fmt.Sprintf("%.0f", c.GFLOPS), share, peer, ratio})
 	}
 	rounds.Table(w, table)
 	return nil

@@ -5,8 +5,8 @@ import "math/rand/v2"
 // A batch is some sequences of the same length.
 type batch [][]int32
 
-// source draws batches that can be learned: each token is followed by one of four, of which the first is as likely
-// as the others together.
+// source draws batches that can be learned: each token is followed by one of four, of which the
+// first is as likely as the others together.
 func source(vocab, batches, rows, length int) []batch {
 	const choices = 4
 	r := rand.New(rand.NewPCG(1, 2))

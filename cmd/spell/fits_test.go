@@ -68,8 +68,7 @@ func TestNeedsAreTheRun(t *testing.T) {
 			t.Fatal(err)
 		}
 		e.Free()
-		n, err := generatingBytes(bare, midsize, p, asking(3, 50))
-		if err != nil || n != real.bytes+fit.Program.Bytes {
+		if n, err := generatingBytes(bare, midsize, p, asking(3, 50)); err != nil || n != real.bytes+fit.Program.Bytes {
 			t.Errorf("%s: generating takes %d bytes, it is said to take %d, %v", p.Name, real.bytes, n, err)
 		}
 		real.bytes = weights
@@ -78,7 +77,7 @@ func TestNeedsAreTheRun(t *testing.T) {
 			t.Fatal(err)
 		}
 		d.Free()
-		n, err = scoringBytes(bare, midsize, p, forest.Limits{Batch: 300})
+		n, err := scoringBytes(bare, midsize, p, forest.Limits{Batch: 300})
 		if err != nil || n != real.bytes+fit.Program.Bytes {
 			t.Errorf("%s: scoring takes %d bytes, it is said to take %d, %v", p.Name, real.bytes, n, err)
 		}

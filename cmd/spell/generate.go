@@ -16,6 +16,7 @@ import (
 	"spell/model/forest"
 	"spell/model/hf"
 	"spell/model/rollout"
+	"spell/rl/runner"
 	"spell/tokenizer/chat"
 )
 
@@ -106,7 +107,7 @@ func (e *engine) generate(cmd *cobra.Command, g *generateFlags) error {
 	if err != nil {
 		return err
 	}
-	text, err := openText(g.dir, m.Vocab)
+	text, err := runner.OpenText(g.dir, m.Vocab)
 	if err != nil {
 		return err
 	}

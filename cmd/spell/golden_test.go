@@ -61,7 +61,8 @@ func TestGoldenRuns(t *testing.T) {
 	got := strings.Split(seen.String(), "\n")
 	for i := range max(len(want), len(got)) {
 		if i >= len(want) || i >= len(got) || want[i] != got[i] {
-			t.Errorf("line %d of %s is no longer what the runs give:\ngot\n%s\nwant\n%s", i+1, path, seen.String(), strings.Join(want, "\n"))
+			t.Errorf("line %d of %s is no longer what the runs give:\ngot\n%s\nwant\n%s", i+1, path, seen.String(),
+				strings.Join(want, "\n"))
 			break
 		}
 	}

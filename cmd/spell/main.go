@@ -81,7 +81,7 @@ func newRoot(out *output) *cobra.Command {
 		c.PreRun = func(cmd *cobra.Command, _ []string) { heed(cmd.Context()) }
 		root.AddCommand(c)
 	}
-	for _, c := range []*cobra.Command{generateCommand(&e), scoreCommand(&e), tokenizeCommand()} {
+	for _, c := range []*cobra.Command{generateCommand(&e), scoreCommand(&e), tokenizeCommand(), promptsCommand()} {
 		c.GroupID = usingGroup
 		root.AddCommand(c)
 	}

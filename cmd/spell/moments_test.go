@@ -67,10 +67,15 @@ func TestResumeMoments(t *testing.T) {
 			succeed(t, "", c.args(out("straight"), "--config", config, "--steps", "3", "--quiet", "--workers", "2")...)
 			if c.name == "train" {
 				succeed(t, "", c.args(out("cut"), "--config", config, "--steps", "2", "--quiet", "--workers", "1")...)
-			} else if err := os.CopyFS(filepath.Join(out("cut"), "step-000002"), os.DirFS(filepath.Join(out("straight"), "step-000002"))); err != nil {
-				t.Fatal(err)
+			} else { // as if it was killed in its third step
+				if err := os.CopyFS(out("cut"), os.DirFS(out("straight"))); err != nil {
+					t.Fatal(err)
+				}
+				if err := os.RemoveAll(filepath.Join(out("cut"), "step-000003")); err != nil {
+					t.Fatal(err)
+				}
 			}
-			spell(t, "", c.args(out("cut"), "--config", kept("f32"), "--steps", "3", "--resume")...).fails(t, "step-000002", fmt.Sprintf("moments %q and now they are \"f32\"", moments))
+			spell(t, "", c.args(out("cut"), "--config", kept("f32"), "--steps", "3", "--resume")...).fails(t, "step-000002", fmt.Sprintf("began with moments %s and now it is f32", moments))
 			succeed(t, "", c.args(out("cut"), "--config", config, "--steps", "3", "--resume", "--quiet", "--workers", "1")...)
 			sameFiles(t, out("straight"), out("cut"), checkpoint(3)...)
 		}

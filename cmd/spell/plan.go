@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"runtime"
 	"text/tabwriter"
 
@@ -15,9 +13,9 @@ import (
 	"spell/kernels"
 	"spell/kernels/tally"
 	"spell/model"
-	"spell/model/hf"
-	"spell/rl"
 	"spell/rl/fit"
+	"spell/rl/runner"
+	selfplay "spell/rl/spell"
 )
 
 // A planned run is what plan prints. What a machine does not tell is zero.
@@ -95,10 +93,9 @@ func planCommand(e *engine) *cobra.Command {
 		RunE:    func(cmd *cobra.Command, _ []string) error { return e.plan(cmd, p) },
 	}
 	f := cmd.Flags()
-	f.StringVar(&p.train.model, "model", "", "Hugging Face model directory, or a config.json alone; empty: the embedded base")
-	f.StringVar(&p.train.docs, "docs", "", "folder of documents, as for train, which then makes no tests; it is not read")
-	f.IntVar(&p.train.questions, "eval", heldOutQuestions, "held-out questions, as for train; 0: none")
-	f.StringVar(&p.train.config, "config", "", "JSON file laid over the configuration, as for train")
+	p.train.describe(cmd)
+	f.StringVar(&p.train.config, "config", "", "YAML or JSON file laid over the settings, as for train")
+	f.StringArrayVar(&p.train.set, "set", nil, "one setting, as for train")
 	f.IntVar(&p.prompt, "prompt", 0, "tokens of a prompt; as configured where not given")
 	f.IntVar(&p.group, "group", 0, "answers to a question; as configured where not given")
 	f.IntVar(&p.answer, "answer", 0, "tokens of an answer; as configured where not given")
@@ -110,10 +107,14 @@ func planCommand(e *engine) *cobra.Command {
 }
 
 // settings are those of train with the flags over them.
-func (p *planFlags) settings(cmd *cobra.Command) (rl.Config, error) {
-	c, err := p.train.settings(cmd)
-	if err != nil {
-		return c, err
+func (p *planFlags) settings(cmd *cobra.Command, e *engine) (selfplay.Config, error) {
+	m := p.train.method()
+	if err := p.train.configure(cmd, m, p.train.given(m, e)); err != nil {
+		return m.Config, err
+	}
+	c := m.Config
+	if p.train.docs != "" { // which has no tests
+		c.HeldOut = 0
 	}
 	for _, f := range []struct {
 		name string
@@ -141,14 +142,14 @@ func (p *planFlags) settings(cmd *cobra.Command) (rl.Config, error) {
 }
 
 func (e *engine) plan(cmd *cobra.Command, p planFlags) error {
-	c, err := p.settings(cmd)
+	c, err := p.settings(cmd, e)
 	if err != nil {
 		return err
 	}
 	if !(p.memory >= 0 && p.memory <= 1<<30) {
 		return fmt.Errorf("--memory is %g; it must be a number of GiB", p.memory)
 	}
-	m, err := shapeOf(p.train.model)
+	m, err := runner.ShapeOf(p.train.model)
 	if err != nil {
 		return err
 	}
@@ -160,11 +161,7 @@ func (e *engine) plan(cmd *cobra.Command, p planFlags) error {
 	if prec == model.Int8 {
 		c.Int8, prec = true, model.F32
 	}
-	test, err := p.train.testing(c, m.Context)
-	if err != nil {
-		return err
-	}
-	plan, err := rl.NewPlan(b, m, prec, c, test)
+	plan, err := selfplay.NewPlan(b, m, prec, c)
 	if err != nil {
 		return err
 	}
@@ -173,7 +170,7 @@ func (e *engine) plan(cmd *cobra.Command, p planFlags) error {
 	if p.memory > 0 {
 		out.Available = int64(p.memory * (1 << 30))
 	}
-	refusal := plan.Fit(b, test, out.Available)
+	refusal := plan.Fit(b, out.Available, false)
 	if refusal != nil {
 		out.Refusal = refusal.Error()
 	}
@@ -190,38 +187,8 @@ func (e *engine) plan(cmd *cobra.Command, p planFlags) error {
 	return errors.Join(refusal, err)
 }
 
-// shapeOf is the configuration of a model: of a directory, of a config.json alone, or of the embedded base.
-func shapeOf(path string) (model.Config, error) {
-	if path == "" {
-		dir, err := extractBase()
-		if err != nil {
-			return model.Config{}, err
-		}
-		defer os.RemoveAll(dir)
-		return hf.ReadConfig(dir)
-	}
-	info, err := os.Stat(path)
-	switch {
-	case err != nil:
-		return model.Config{}, err
-	case info.IsDir():
-		return hf.ReadConfig(path)
-	case filepath.Base(path) == "config.json":
-		return hf.ReadConfig(filepath.Dir(path))
-	}
-	raw, err := os.ReadFile(path)
-	if err != nil {
-		return model.Config{}, err
-	}
-	c, err := hf.ParseConfig(raw)
-	if err != nil {
-		return c, fmt.Errorf("%s: %w", path, err)
-	}
-	return c, nil
-}
-
 // describePlan is the memory of a plan.
-func describePlan(b kernels.Backend, p *rl.Plan) *planned {
+func describePlan(b kernels.Backend, p *selfplay.Plan) *planned {
 	c := &p.Config
 	out := &planned{Parameters: p.Model.Params(), Precision: p.Precision.Name, Int8: c.Int8, Kernels: b.Name(),
 		Prompt: p.Prompt, Answers: c.Answers, Answer: c.MaxAnswer, Groups: p.Groups,
@@ -233,14 +200,14 @@ func describePlan(b kernels.Backend, p *rl.Plan) *planned {
 		}
 		out.Arenas = append(out.Arenas, plannedArena{it.Owner, it.Name, typ, it.GrowsWith, it.Bytes, it.Mapped})
 	}
-	for s := range rl.Stages {
+	for s := range selfplay.Stages {
 		out.Peaks[s.String()] = p.Bytes(s)
 	}
 	return out
 }
 
 // time measures the machine and what a step takes there.
-func (out *planned) time(e *engine, b kernels.Backend, p *rl.Plan) error {
+func (out *planned) time(e *engine, b kernels.Backend, p *selfplay.Plan) error {
 	workers := e.workers
 	if workers == 0 {
 		workers = runtime.GOMAXPROCS(0)
@@ -281,7 +248,7 @@ func (out *planned) print(to io.Writer) error {
 	}
 	w.Flush()
 	fmt.Fprintln(to, "\npeak of the first step")
-	for s := range rl.Stages {
+	for s := range selfplay.Stages {
 		fmt.Fprintf(w, "  %v\t%s\n", s, fit.Size(out.Peaks[s.String()]))
 	}
 	fmt.Fprintf(w, "all later steps\t%s\n", fit.Size(out.Total))
@@ -316,13 +283,3 @@ func about(seconds float64) string {
 
 // machine tells the memory there is; tests pretend another.
 var machine = memory
-
-// fits refuses a run on the model in dir that takes more memory than there is. Nothing after the start asks again.
-func fits(dir string, refuse func(m model.Config, available int64) error) error {
-	m, err := hf.ReadConfig(dir)
-	if err != nil {
-		return err
-	}
-	_, available := machine()
-	return refuse(m, available)
-}

@@ -256,7 +256,7 @@ func TestTrainKilled(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	if n := strings.Count(out, "|Δlogp| 0\n"); n < 4 {
+	if n := strings.Count(out, "|Δlogp| 0  "); n < 4 {
 		t.Errorf("only %d of 6 steps trained:\n%s", n, out)
 	}
 	all := append([]string{"transcript.jsonl", "metrics.jsonl"}, checkpoint(6)...)

@@ -1,17 +1,23 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 
 	"github.com/spf13/cobra"
 
-	"spell/model/train"
+	"spell/kernels"
+	"spell/model"
+	"spell/rl/runner"
+	"spell/rl/settings"
 )
 
-// runFlags are the flags of a run that trains: where it lives, whether it goes on, and what is laid over its settings.
+// runFlags are the flags of a run that trains: where it lives, whether it goes on, and what is laid over
+// its settings.
 type runFlags struct {
 	out, config   string
+	set           []string
 	seed          uint64
 	resume, print bool
 }
@@ -19,46 +25,95 @@ type runFlags struct {
 // add describes the flags; holds is what a run leaves in --out.
 func (t *runFlags) add(cmd *cobra.Command, out, holds string) {
 	f := cmd.Flags()
-	f.StringVar(&t.out, "out", out, "where "+holds+" go")
-	f.StringVar(&t.config, "config", "", "JSON file laid over the configuration; see --print-config")
+	f.StringVar(&t.out, "out", out, "folder for "+holds)
+	f.StringVar(&t.config, "config", "", "YAML or JSON file laid over the settings; --print-config writes one")
+	f.StringArrayVar(&t.set, "set", nil, "one setting, as in --set optim.lr=1e-5; laid over --config, and may be "+
+		"given again")
 	f.Uint64Var(&t.seed, "seed", 1, "random seed")
 	f.BoolVar(&t.resume, "resume", false, "go on from the newest checkpoint in --out")
-	f.BoolVar(&t.print, "print-config", false, "print every setting with its value and meaning, and stop")
+	f.BoolVar(&t.print, "print-config", false, "write the settings as a file that --config reads, and stop")
 }
 
-// A configuration is the settings of a kind of run.
-type configuration interface {
-	Read(overlay []byte) error
-	Validate() error
-}
-
-// configure lays the user's file over c, and then the flags that were given: what each of them does.
-func (t *runFlags) configure(cmd *cobra.Command, c configuration, given map[string]func()) error {
+// configure lays the user's file over the settings of a method, then --set, and then the flags that were
+// given: what each of them does.
+func (t *runFlags) configure(cmd *cobra.Command, m runner.Method, given map[string]func()) error {
 	if t.config != "" {
 		raw, err := os.ReadFile(t.config)
 		if err != nil {
 			return err
 		}
-		if err := c.Read(raw); err != nil {
-			return fmt.Errorf("%s: %w", t.config, err)
+		if err := settings.Read(t.config, raw, m.Settings()); err != nil {
+			return err
 		}
+	}
+	for _, s := range t.set {
+		if err := settings.Set(m.Settings(), s); err != nil {
+			return err
+		}
+	}
+	if cmd.Flags().Changed("seed") {
+		m.Base().Seed = t.seed
 	}
 	for name, set := range given {
 		if cmd.Flags().Changed(name) {
 			set()
 		}
 	}
-	if err := c.Validate(); err != nil {
-		return fmt.Errorf("the configuration cannot be run: %w", err)
+	if v, ok := m.Settings().(interface{ Validate() error }); ok {
+		if err := v.Validate(); err != nil {
+			return fmt.Errorf("the settings cannot be run: %w", err)
+		}
 	}
 	return nil
 }
 
-// going says whether --out holds a run to go on with, and refuses one that nobody asked to go on with.
-func (t *runFlags) going() (bool, error) {
-	have, err := train.List(t.out)
-	if err == nil && len(have) > 0 && !t.resume {
-		err = fmt.Errorf("%s holds a run already; go on with --resume or choose another --out", t.out)
+// run is every command that trains: it finds out where the run stands, settles its settings and has it
+// run.
+func (e *engine) run(cmd *cobra.Command, t *runFlags, m runner.Method, model string, given map[string]func()) error {
+	if t.print {
+		if err := t.configure(cmd, m, given); err != nil {
+			return err
+		}
+		return settings.Write(cmd.OutOrStdout(), m.Settings(), "Settings of spell "+m.Name()+", for --config.")
 	}
-	return len(have) > 0, err
+	if t.out == "" {
+		return errors.New("--out is missing: name a folder for checkpoints and the model")
+	}
+	// Settings that cannot be run are refused before the folder is made.
+	if !t.resume {
+		if err := t.configure(cmd, m, given); err != nil {
+			return err
+		}
+	}
+	f, err := runner.Open(t.out, t.resume)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if t.resume {
+		if err := f.Config(m.Name(), m.Settings()); err != nil {
+			return err
+		}
+		if err := t.configure(cmd, m, given); err != nil {
+			return err
+		}
+	}
+	console := runner.NewConsole(cmd.OutOrStdout(), os.Stderr, e.quiet)
+	return runner.Run(cmd.Context(), m, f, runner.Options{
+		Model:     model,
+		Open:      e.openTraining,
+		Available: func() int64 { _, available := machine(); return available },
+		Console:   console,
+	})
+}
+
+// openTraining opens the backend for weights that are trained.
+func (e *engine) openTraining() (kernels.Backend, model.Precision, error) {
+	b, p, err := e.open()
+	if err == nil && p == model.Int8 {
+		b.Close()
+		return nil, p, errors.New("--precision int8 is for generating and scoring; weights that are trained need " +
+			"f32 or bf16")
+	}
+	return b, p, err
 }

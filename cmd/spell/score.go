@@ -15,6 +15,7 @@ import (
 	"spell/model"
 	"spell/model/forest"
 	"spell/model/hf"
+	"spell/rl/runner"
 	"spell/tokenizer/chat"
 )
 
@@ -76,7 +77,7 @@ func (e *engine) score(cmd *cobra.Command, s *scoreFlags) error {
 	}
 	var text *chat.Dialog
 	if ids == nil {
-		if text, err = openText(s.dir, m.Vocab); err != nil {
+		if text, err = runner.OpenText(s.dir, m.Vocab); err != nil {
 			return err
 		}
 		if ids, err = s.encode(cmd, text); err != nil {

@@ -4,9 +4,12 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"spell/rl/journal"
 )
 
 // TestSFT: the embedded base learns a line by heart, says so, and gives the answer when asked.
@@ -32,25 +35,33 @@ func TestSFT(t *testing.T) {
 	}
 }
 
-// TestPrintConfig: flags lie over the file, and the file over the preset.
+// TestPrintConfig: flags lie over the file, and the file over the preset; what is printed is a file that
+// --config reads to the same settings.
 func TestPrintConfig(t *testing.T) {
 	for _, c := range []struct{ command, file, flags, want string }{
-		{"sft", `{"batch": 3, "long": "skip"}`, "--lr 0.5 --batch 7", `optim.lr 0.5; batch 7; long "skip"; epochs 3`},
-		{"pretrain", `{"layers": 5, "seed": 4, "init": {"residual": 0.25}}`, "--seed 9", "layers 5; seed 9; init.residual 0.25; init.embedding 0.1"},
-		{"train", `{"answers": 4, "seed": 4}`, "--steps 3", "answers 4; seed 4; steps 3"},
+		{"sft", `{"batch": 3, "long": "skip"}`, "--lr 0.5 --batch 7", `lr: 0.5; batch: 7; long: skip; epochs: 3`},
+		{"sft", "batch: 3 # YAML\noptim: {lr: 0.25}\n", "--set batch=4", `lr: 0.25; batch: 4; epochs: 3`},
+		{"pretrain", `{"layers": 5, "seed": 4, "init": {"residual": 0.25}}`, "--seed 9", "layers: 5; seed: 9; residual: 0.25; embedding: 0.1"},
+		{"train", `{"answers": 4, "seed": 4}`, "--steps 3", "answers: 4; seed: 4; steps: 3; int8: false"},
+		{"train", `{"answers": 4}`, "--precision int8", "answers: 4; int8: true"},
 	} {
 		file := write(t, filepath.Join(t.TempDir(), "c.json"), c.file)
 		out := succeed(t, "", append(strings.Fields(c.command+" --print-config "+c.flags), "--config", file)...)
 		values := map[string]string{}
 		for line := range strings.Lines(out) {
-			if f := strings.Fields(line); len(f) > 2 {
-				values[f[0]] = f[1]
+			line, _, _ = strings.Cut(line, " # ")
+			if name, value, ok := strings.Cut(strings.TrimSpace(line), ": "); ok && values[name] == "" {
+				values[name] = strings.TrimSpace(value)
 			}
 		}
 		for want := range strings.SplitSeq(c.want, "; ") {
-			if name, value, _ := strings.Cut(want, " "); values[name] != value {
+			if name, value, _ := strings.Cut(want, ": "); values[name] != value {
 				t.Errorf("%s: %s is %s, want %s", c.command, name, values[name], value)
 			}
+		}
+		printed := write(t, filepath.Join(t.TempDir(), "c.yaml"), out)
+		if again := succeed(t, "", c.command, "--print-config", "--config", printed); again != out {
+			t.Errorf("%s: read again, the settings are\n%s\nwant\n%s", c.command, again, out)
 		}
 	}
 }
@@ -63,8 +74,10 @@ func TestSFTErrors(t *testing.T) {
 	turns := write(t, filepath.Join(dir, "turns.jsonl"), `{"messages": [{"role": "user", "content": "who"}, {"role": "assistant", "content": "she"}]}`)
 	one := write(t, filepath.Join(dir, "one.jsonl"), `{"prompt": "who", "answer": "she"}`)
 	config := write(t, filepath.Join(dir, "c.json"), `{"epoch": 1}`)
-	out := filepath.Join(dir, "run")
-	write(t, filepath.Join(dir, "full", "step-000001", "config.json"), "{}")
+	out, full := filepath.Join(dir, "run"), filepath.Join(dir, "full")
+	succeed(t, "", "sft", "--data", good, "--out", full, "--held-out", "0", "--epochs", "1", "--quiet")
+	broken := filepath.Join(dir, "broken", "step-000001")
+	write(t, filepath.Join(broken, "config.json"), "{}")
 	for _, c := range []struct {
 		want []string
 		args []string
@@ -76,13 +89,39 @@ func TestSFTErrors(t *testing.T) {
 		{[]string{turns + ", line 1", "chat template"}, []string{"--data", turns}},
 		{[]string{one, "--held-out 0"}, []string{"--data", one}},
 		{[]string{"eos_token_id"}, []string{"--data", good, "--model", f.dir}},
-		{[]string{"holds a run already", "--resume"}, []string{"--data", good, "--out", filepath.Join(dir, "full")}},
+		{[]string{full, "holds a run already", "--resume"}, []string{"--data", good, "--out", full}},
+		{[]string{full, "holds a run of spell sft"}, []string{"pretrain", "--out", full, "--resume"}},
+		{[]string{"not the file the run began with"}, []string{"--data", one, "--out", full, "--resume"}},
+		{[]string{broken, "is not a checkpoint", "choose another --out"}, []string{"--data", good, "--out", filepath.Dir(broken)}},
 		{[]string{config, "epoch"}, []string{"--data", good, "--config", config}},
 		{[]string{"epochs is 0"}, []string{"--data", good, "--epochs", "0"}},
 		{[]string{"held_out is 2"}, []string{"--data", good, "--held-out", "2"}},
 		{[]string{"int8"}, []string{"--data", good, "--precision", "int8"}},
 	} {
-		spell(t, "", append([]string{"sft", "--out", out}, c.args...)...).fails(t, c.want...)
+		if len(c.args) == 0 || c.args[0] != "pretrain" {
+			c.args = append([]string{"sft", "--out", out}, c.args...)
+		}
+		spell(t, "", c.args...).fails(t, c.want...)
+		if _, err := os.Stat(out); err == nil {
+			t.Fatalf("%q made %s", c.args, out)
+		}
+	}
+}
+
+// TestSFTWorse: a run that made the model worse on lines it did not learn has an exit code of its own, also
+// if it is asked once more.
+func TestSFTWorse(t *testing.T) {
+	dir := t.TempDir()
+	data := write(t, filepath.Join(dir, "data.jsonl"), `{"prompt": "who runs the mill ?", "answer": " the baker ."}`+"\n"+
+		`{"prompt": "which ?", "answer": " 7 7 7 7"}`+"\n")
+	args := []string{"sft", "--data", data, "--out", filepath.Join(dir, "run"), "--held-out", "0.5", "--epochs", "4",
+		"--lr", "0.1", "--quiet"}
+	for _, more := range [][]string{nil, {"--resume"}} {
+		o := spell(t, "", append(args, more...)...)
+		o.ends(t, exitWorse, "the run has ended", "the held-out loss rose", "lower the learning rate")
+		if !strings.Contains(o.out, "model: "+filepath.Join(dir, "run", "step-000004")) {
+			t.Errorf("%q", o.out)
+		}
 	}
 }
 
@@ -99,10 +138,16 @@ func TestSFTLastMeasurement(t *testing.T) {
 	path := filepath.Join(out, "step-000002", "state.json")
 	whole, metrics := read(t, path), read(t, filepath.Join(out, "metrics.jsonl"))
 	// As Ctrl-C leaves it: the last measurement is neither in the state nor counted among the metrics.
+	var err error
 	state := decode[map[string]any](t, string(whole))
 	run := state["run"].(map[string]any)
-	run["measured"] = run["measured"].([]any)[:1]
-	run["log"].(map[string]any)["metrics.jsonl"] = bytes.LastIndexByte(metrics[:len(metrics)-1], '\n') + 1
+	measured := run["state"].(map[string]any)
+	measured["measured"] = measured["measured"].([]any)[:1]
+	before := t.TempDir()
+	write(t, filepath.Join(before, "metrics.jsonl"), string(metrics[:bytes.LastIndexByte(metrics[:len(metrics)-1], '\n')+1]))
+	if run["log"], err = journal.At(before, "metrics.jsonl"); err != nil {
+		t.Fatal(err)
+	}
 	stopped, err := json.Marshal(state)
 	if err != nil {
 		t.Fatal(err)

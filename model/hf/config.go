@@ -100,13 +100,25 @@ func ReadConfig(dir string) (model.Config, error) {
 	return c, err
 }
 
+// within names the model in a folder of models, such as the checkpoints of a run, as the way on of
+// an error; the last in the order of names.
+func within(dir string) string {
+	found, _ := filepath.Glob(filepath.Join(dir, "*", "config.json"))
+	if len(found) == 0 {
+		return ""
+	}
+	return fmt.Sprintf(", but %s is", filepath.Dir(found[len(found)-1]))
+}
+
 // readConfig does what ReadConfig does and also reports whether the file rules out a tied head.
 func readConfig(dir string) (c model.Config, untied bool, err error) {
 	path := filepath.Join(dir, "config.json")
 	raw, err := os.ReadFile(path)
 	if err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
-			return c, false, fmt.Errorf("%s is not there; %s is not a Hugging Face model directory", path, dir)
+			return c, false, fmt.Errorf(
+				"%s is not there; %s is not a Hugging Face model directory%s",
+				path, dir, within(dir))
 		}
 		return c, false, err
 	}

@@ -286,6 +286,19 @@ func TestGenerationConfig(t *testing.T) {
 		!strings.Contains(err.Error(), dir+" is not a Hugging Face model directory") {
 		t.Errorf("error is %v", err)
 	}
+	runs := t.TempDir() // of a run, whose checkpoints are models
+	for _, step := range []string{"step-000002", "step-000010"} {
+		if err := os.Mkdir(filepath.Join(runs, step), 0o777); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(runs, step, "config.json"), []byte("{}"), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, err := ReadConfig(runs)
+	if err == nil || !strings.HasSuffix(err.Error(), "but "+filepath.Join(runs, "step-000010")+" is") {
+		t.Errorf("error of a folder of checkpoints is %v", err)
+	}
 }
 
 // FuzzParseConfig looks for panics, and for files that parse into what is not valid, cannot be

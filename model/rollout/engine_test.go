@@ -399,7 +399,8 @@ func TestCommonPrefix(t *testing.T) {
 	for _, c := range []struct{ pages, rows, want int }{
 		{1 << 7, 128, 3 + 4},
 		{6 + 2 + n + 2*n, 40, 3 + 4},
-		{6 + 2*4, 40, 3 + 4 + 3 + 4 + 3}, // two at a time: each but the first comes when one leaves that has its second segment
+		// Two at a time: each but the first comes when one leaves that has its second segment.
+		{6 + 2*4, 40, 3 + 4 + 3 + 4 + 3},
 	} {
 		e := engine(t, b, w, Options{Slots: c.pages * pageRows, Rows: c.rows, Seed: 3})
 		read := 0

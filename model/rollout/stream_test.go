@@ -143,7 +143,8 @@ func TestStopEarly(t *testing.T) {
 		}
 		for i, r := range few {
 			rows := 20 + int(rng.At(1, rng.Sample, uint64(i), 0, 0).Intn(40))
-			alone := generate(t, engine(t, b, w, Options{Slots: 4096, Rows: rows, Stop: o.Stop, Seed: 9}), until(n)[i])[0]
+			other := engine(t, b, w, Options{Slots: 4096, Rows: rows, Stop: o.Stop, Seed: 9})
+			alone := generate(t, other, until(n)[i])[0]
 			if said(alone) != said(r) {
 				t.Errorf("%d are enough: request %d keeps\n%salone and\n%samong others", n, i, said(alone), said(r))
 			}

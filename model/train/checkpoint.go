@@ -1,10 +1,7 @@
 package train
 
 import (
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -29,30 +26,14 @@ const (
 	stateFile     = "state.json"
 )
 
-// savedState is state.json.
-type savedState struct {
-	Version   int             `json:"version"`
-	Steps     int             `json:"optimizer_steps"`
-	Precision string          `json:"precision"`
-	Moments   model.Moments   `json:"moments,omitzero"`
-	Run       json.RawMessage `json:"run"`
-}
-
-const stateVersion = 1
-
 // Save writes the checkpoint dir/step-N, and then removes what killed saves left and, of the
 // checkpoints up to this one, all but the newest keep. extra, if not nil, writes further files (a
 // tokenizer) into the directory before it is complete. run is the caller's own state, stored as
 // JSON. If it fails, earlier checkpoints are as they were.
 func (t *Trainer) Save(dir string, n, keep int, run any, extra func(dir string) error) error {
-	state := savedState{Version: stateVersion, Steps: t.Steps, Precision: t.Weights.Precision.Name, Moments: t.Weights.Precision.Moments}
-	var err error
-	if state.Run, err = json.Marshal(run); err != nil {
-		return fmt.Errorf("checkpoint: %w", err)
-	}
-	raw, err := json.MarshalIndent(state, "", " ")
+	raw, err := t.encodeState(run)
 	if err != nil {
-		return fmt.Errorf("checkpoint: %w", err)
+		return err
 	}
 	final, tmp := filepath.Join(dir, Name(n)), filepath.Join(dir, unfinished+Name(n))
 	if err := os.RemoveAll(tmp); err != nil {
@@ -76,7 +57,7 @@ func (t *Trainer) Save(dir string, n, keep int, run any, extra func(dir string) 
 			return fail(err)
 		}
 	}
-	if err := atomicfile.WriteBytes(filepath.Join(tmp, stateFile), append(raw, '\n')); err != nil {
+	if err := atomicfile.WriteBytes(filepath.Join(tmp, stateFile), raw); err != nil {
 		return fail(err)
 	}
 	if err := moveInto(dir, Name(n)); err != nil {
@@ -108,34 +89,14 @@ func moveInto(dir, name string) error {
 	return nil
 }
 
-// readState reads and checks state.json of the checkpoint in dir.
-func readState(dir string) (savedState, error) {
-	var state savedState
-	path := filepath.Join(dir, stateFile)
-	raw, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return state, fmt.Errorf("%s is not a checkpoint: it has no %s", dir, stateFile)
-	}
-	if err != nil {
-		return state, fmt.Errorf("%s is not a checkpoint: %w", dir, err)
-	}
-	if err := json.Unmarshal(raw, &state); err != nil {
-		return state, fmt.Errorf("%s is not valid: %w; resume from an earlier checkpoint", path, err)
-	}
-	if state.Version != stateVersion {
-		return state, fmt.Errorf("%s has version %d; this program reads version %d", path, state.Version, stateVersion)
-	}
-	if state.Steps < 0 {
-		return state, fmt.Errorf("%s counts %d updates; resume from an earlier checkpoint", path, state.Steps)
-	}
-	return state, nil
-}
-
 // Resume loads the weights of the checkpoint in dir for training. It returns them with a function
 // that, given the trainer made of them, restores the optimizer. run receives the caller's state.
 func Resume(b kernels.Backend, dir string, p model.Precision, run any) (*model.Weights, func(*Trainer) error, error) {
 	path := filepath.Join(dir, stateFile)
 	state, err := readState(dir)
+	if err == nil {
+		err = state.decode(path, run)
+	}
 	if err != nil {
 		return nil, nil, err
 	}
@@ -143,10 +104,9 @@ func Resume(b kernels.Backend, dir string, p model.Precision, run any) (*model.W
 		return nil, nil, fmt.Errorf("%s was written with --precision %s; resume with the same", path, state.Precision)
 	}
 	if state.Moments != p.Moments {
-		return nil, nil, fmt.Errorf("%s was written with moments %q and now they are %q; resume with the same", path, state.Moments, p.Moments)
-	}
-	if err := json.Unmarshal(state.Run, run); err != nil {
-		return nil, nil, fmt.Errorf("%s: %w; resume from an earlier checkpoint", path, err)
+		return nil, nil, fmt.Errorf(
+			"%s was written with moments %q and now they are %q; resume with the same",
+			path, state.Moments, p.Moments)
 	}
 	w, err := hf.Load(b, dir, p, model.Training)
 	if err != nil {

@@ -364,9 +364,9 @@ func TestResumeErrors(t *testing.T) {
 		say   string
 	}{
 		"no state":      {func(d string) { os.Remove(filepath.Join(d, stateFile)) }, model.F32, "is not a checkpoint"},
-		"state cut":     {write(stateFile, `{"version":1,`), model.F32, stateFile},
+		"state cut":     {write(stateFile, `{"version":2,`), model.F32, stateFile},
 		"other version": {write(stateFile, `{"version":9,"precision":"f32","run":{}}`), model.F32, "version 9"},
-		"other run":     {write(stateFile, `{"version":1,"precision":"f32","run":[1]}`), model.F32, stateFile},
+		"other run":     {write(stateFile, `{"version":2,"precision":"f32","run":[1]}`), model.F32, stateFile},
 		"precision":     {func(string) {}, model.BF16, "--precision f32"},
 		"moments":       {func(string) {}, with(model.F32, model.Int8Moments), `moments "f32" and now they are "int8"`},
 		"no weights":    {func(d string) { os.Remove(filepath.Join(d, "model.safetensors")) }, model.F32, "safetensors"},

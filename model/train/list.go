@@ -75,8 +75,9 @@ func Newest(dir string) (string, error) {
 }
 
 // tidy removes what killed saves left and, of the checkpoints up to step n, all but the newest
-// keep. Of a link it removes the link. Directories that no Save has completed it leaves alone, as
-// it does checkpoints of later steps: they are of another run.
+// keep. Of a link it removes the link. Directories that no Save has completed it leaves alone, and
+// so it does checkpoints that are broken, which count for none, and those of later steps, which are
+// of another run.
 func tidy(dir string, n, keep int) error {
 	all, err := List(dir)
 	if err != nil {
@@ -84,8 +85,7 @@ func tidy(dir string, n, keep int) error {
 	}
 	all = slices.DeleteFunc(all, func(name string) bool {
 		at, _ := step(name)
-		_, err := os.Stat(filepath.Join(dir, name, stateFile))
-		return at > n || err != nil
+		return at > n || Verify(filepath.Join(dir, name)) != nil
 	})
 	old := all[:max(0, len(all)-keep)]
 	entries, err := os.ReadDir(dir)

@@ -130,22 +130,3 @@ func (t *Trainer) ZeroGrad() {
 		t.Backend.Zero(p.Grad)
 	}
 }
-
-// Pack joins trees, in order, into forests of one bundle each, as forest.NewLayout would: as many
-// as the limits allow shared tokens. Trees without shared segments are joined up to one batch,
-// which is less than a bundle may hold but changes no sum.
-func Pack(trees []forest.Forest, limits forest.Limits) []forest.Forest {
-	var packs []forest.Forest
-	shared, branches := 0, 0
-	for _, tree := range trees {
-		n := tree.SharedTokens()
-		k := tree.Tokens() - n
-		if len(packs) == 0 || shared+n > limits.Shared || shared+n == 0 && branches+k > limits.Batch {
-			packs = append(packs, nil)
-			shared, branches = 0, 0
-		}
-		packs[len(packs)-1].Append(tree)
-		shared, branches = shared+n, branches+k
-	}
-	return packs
-}

@@ -248,55 +248,6 @@ func TestOptimValidate(t *testing.T) {
 	}
 }
 
-func TestPack(t *testing.T) {
-	trees := func(sizes ...int) (out []forest.Forest) {
-		for i, n := range sizes {
-			f := text(n-2, i)
-			f.Add(0, []int32{1}, true)
-			f.Add(0, []int32{2}, true)
-			out = append(out, f)
-		}
-		return out
-	}
-	for _, tt := range []struct {
-		sizes, packs []int // tokens of each
-	}{
-		{nil, nil},
-		{[]int{5}, []int{5}},
-		{[]int{10}, []int{10}},
-		{[]int{5, 5, 5}, []int{10, 5}},
-		{[]int{9, 3, 7, 10, 3}, []int{12, 7, 10, 3}},
-	} {
-		in := trees(tt.sizes...)
-		limits := forest.Limits{Shared: 8, Batch: 2}
-		packs := Pack(in, limits)
-		var all forest.Forest
-		var got []int
-		n := 0
-		for _, p := range packs {
-			got = append(got, p.Tokens())
-			all.Append(p)
-			if err := p.Validate(40, 128); err != nil {
-				t.Error(err)
-			}
-			for _, r := range p.Trees() { // in order, and whole
-				want := in[n]
-				if r[1]-r[0] != len(want) || !reflect.DeepEqual(p[r[0]].Tokens, want[0].Tokens) ||
-					p[r[0]+2].Parent != int32(r[0]) {
-					t.Errorf("%v: tree %d is another", tt.sizes, n)
-				}
-				n++
-			}
-		}
-		if l, err := forest.NewLayout(all, limits); err != nil || len(l.Bundles) != len(packs) {
-			t.Errorf("%d packs are other groups, or %v", len(packs), err)
-		}
-		if !reflect.DeepEqual(got, tt.packs) || n != len(in) {
-			t.Errorf("%v packs as %v, want %v", tt.sizes, got, tt.packs)
-		}
-	}
-}
-
 // TestRoom: neither the size of a batch nor what is kept changes a bit of the gradients.
 func TestRoom(t *testing.T) {
 	per := func(scored []forest.ScoredToken, _ []model.Stat, dl, de []float32) {

@@ -75,14 +75,22 @@ func TestAdmission(t *testing.T) {
 	tests := []struct {
 		passes, g     int
 		paper, solved bool
-	}{{0, 8, false, false}, {1, 8, true, true}, {7, 8, true, true}, {8, 8, false, true}, {1, 100, true, true}, {1, 101, true, false}, {0, 0, false, false}, {1, 1, false, true}}
+	}{
+		{0, 8, false, false}, {1, 8, true, true}, {7, 8, true, true}, {8, 8, false, true},
+		{1, 100, true, true}, {1, 101, true, false}, {0, 0, false, false}, {1, 1, false, true},
+	}
 	for _, tt := range tests {
 		for _, c := range []struct {
 			config MemoryConfig
 			want   bool
-		}{{DefaultMemory(), tt.paper}, {MemoryConfig{Length: 3, AdmitSolved: true}, tt.solved}, {MemoryConfig{Length: 0}, false}} {
+		}{
+			{DefaultMemory(), tt.paper},
+			{MemoryConfig{Length: 3, AdmitSolved: true}, tt.solved},
+			{MemoryConfig{Length: 0}, false},
+		} {
 			m := NewMemory(c.config)
-			if got := m.Admit(task.GeneralQA, 0, View{New: []int{1}}, "q", "a", tt.passes, tt.g); got != c.want || (len(m.Entries(task.GeneralQA, 0)) == 1) != got {
+			got := m.Admit(task.GeneralQA, 0, View{New: []int{1}}, "q", "a", tt.passes, tt.g)
+			if got != c.want || (len(m.Entries(task.GeneralQA, 0)) == 1) != got {
 				t.Errorf("%+v admits %d of %d: %v", c.config, tt.passes, tt.g, got)
 			}
 		}
@@ -192,7 +200,8 @@ func TestDrawNear(t *testing.T) {
 		t.Errorf("only %d pairs ever begin a view", len(first))
 	}
 	m.Admit(task.GeneralQA, 0, View{New: []int{6}}, "q", "a", 1, 2)
-	if v := m.Draw(task.GeneralQA, 0, 20, 1, near, visit(0)); !slices.Equal(v.New, []int{7}) || !slices.Equal(v.Docs, []int{6, 7}) {
+	v := m.Draw(task.GeneralQA, 0, 20, 1, near, visit(0))
+	if !slices.Equal(v.New, []int{7}) || !slices.Equal(v.Docs, []int{6, 7}) {
 		t.Errorf("beside document 6 it shows %v", v.New)
 	}
 }

@@ -170,7 +170,8 @@ func (s *Sampler) Restore(data []byte) error {
 		now := s.domains[i]
 		if d.Task != now.Task || d.Clusters != len(now.Clusters) || d.Weight != now.Weight {
 			return fmt.Errorf("sampler: the run began with %d clusters and weight %d for %v, "+
-				"now there are %d and %d for %v; resume with the former", d.Clusters, d.Weight, d.Task, len(now.Clusters), now.Weight, now.Task)
+				"now there are %d and %d for %v; resume with the former",
+				d.Clusters, d.Weight, d.Task, len(now.Clusters), now.Weight, now.Task)
 		}
 		if d.Position < 0 || d.Position > d.Clusters {
 			return fmt.Errorf("sampler: position %d of %d clusters for %v is outside the list: "+

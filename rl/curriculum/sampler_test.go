@@ -168,7 +168,12 @@ func TestSamplerRefuses(t *testing.T) {
 	if err != nil || string(after) != string(before) {
 		t.Errorf("refused restores changed the state from %s to %s", before, after)
 	}
-	for _, d := range [][]Domain{nil, {{task.Numeric, nil, 1}}, {{task.Numeric, []int{1}, 0}}, {{task.Numeric, []int{1}, 1}, {task.Numeric, []int{2}, 1}}} {
+	for _, d := range [][]Domain{
+		nil,
+		{{task.Numeric, nil, 1}},
+		{{task.Numeric, []int{1}, 0}},
+		{{task.Numeric, []int{1}, 1}, {task.Numeric, []int{2}, 1}},
+	} {
 		if _, err := NewSampler(1, d); err == nil {
 			t.Errorf("samples from %v", d)
 		}
@@ -177,7 +182,8 @@ func TestSamplerRefuses(t *testing.T) {
 
 func TestSplit(t *testing.T) {
 	d := Split(clusters(100, 11), []task.Task{task.GeneralQA, task.MultipleChoice}, 4)
-	if len(d) != 2 || len(d[0].Clusters) != 6 || len(d[1].Clusters) != 5 || d[0].Task != task.GeneralQA || d[1].Task != task.MultipleChoice {
+	if len(d) != 2 || len(d[0].Clusters) != 6 || len(d[1].Clusters) != 5 ||
+		d[0].Task != task.GeneralQA || d[1].Task != task.MultipleChoice {
 		t.Fatalf("split %v", d)
 	}
 	all := slices.Sorted(slices.Values(slices.Concat(d[0].Clusters, d[1].Clusters)))

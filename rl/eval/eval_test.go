@@ -47,7 +47,8 @@ func policy(t *testing.T, reply func(string) string) (Policy, *scripted) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tok, err := tokenizer.Train(slices.Values([]string{" the answer is question : yes no"}), tokenizer.TrainOptions{VocabSize: 280, Pattern: tokenizer.GPT2})
+	texts := slices.Values([]string{" the answer is question : yes no"})
+	tok, err := tokenizer.Train(texts, tokenizer.TrainOptions{VocabSize: 280, Pattern: tokenizer.GPT2})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,7 +58,8 @@ func policy(t *testing.T, reply func(string) string) (Policy, *scripted) {
 
 func evaluation(t *testing.T) []world.Item {
 	t.Helper()
-	items, err := world.Evaluation(7, world.EvaluationOptions{Questions: 120, Cluster: world.Options{Docs: 5, Pool: world.HeldOut, Chains: true}})
+	items, err := world.Evaluation(7, world.EvaluationOptions{Questions: 120,
+		Cluster: world.Options{Docs: 5, Pool: world.HeldOut, Chains: true}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -144,8 +146,10 @@ func TestQuestions(t *testing.T) {
 				sum.N += c.N
 				sum.Right += c.Right
 			}
-			if res.All != (Count{n, tt.right}) || sum != res.All || res.Valid.Right != tt.right || tt.valid >= 0 && res.Valid.N != tt.valid {
-				t.Errorf("all %+v, valid %+v, kinds %+v; want %d right, %d valid of %d", res.All, res.Valid, sum, tt.right, tt.valid, n)
+			if res.All != (Count{n, tt.right}) || sum != res.All || res.Valid.Right != tt.right ||
+				tt.valid >= 0 && res.Valid.N != tt.valid {
+				t.Errorf("all %+v, valid %+v, kinds %+v; want %d right, %d valid of %d",
+					res.All, res.Valid, sum, tt.right, tt.valid, n)
 			}
 			if !strings.HasPrefix(res.String(), fmt.Sprintf("%.1f%% of %d", 100*float64(tt.right)/float64(n), n)) {
 				t.Errorf("described as %q", res)
@@ -217,7 +221,12 @@ func TestRoles(t *testing.T) {
 	for name, tt := range map[string]struct {
 		vote           string // "" for the right one
 		accept, reject int
-	}{"right": {"", yes, 64 - yes}, "always yes": {" yes .", yes, 0}, "always no": {" no .", 0, 64 - yes}, "neither": {" well .", 0, 0}} {
+	}{
+		"right":      {"", yes, 64 - yes},
+		"always yes": {" yes .", yes, 0},
+		"always no":  {" no .", 0, 64 - yes},
+		"neither":    {" well .", 0, 0},
+	} {
 		readable, spoken := 0, 0
 		p, _ := policy(t, func(prompt string) string {
 			if reply, ok := replies[prompt]; ok {
@@ -236,7 +245,8 @@ func TestRoles(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		want := Roles{Parse: Count{64, readable}, Right: Count{readable, readable}, Accept: Count{yes, tt.accept}, Reject: Count{64 - yes, tt.reject}}
+		want := Roles{Parse: Count{64, readable}, Right: Count{readable, readable},
+			Accept: Count{yes, tt.accept}, Reject: Count{64 - yes, tt.reject}}
 		if got != want || spoken != 64 {
 			t.Errorf("%s: %v, want %v", name, got, want)
 		}
@@ -254,7 +264,8 @@ func TestJudge(t *testing.T) {
 	c, _ := w.Cluster(name)
 	fact := c.Facts[0][0]
 	ask := func(cluster, answer string) (bool, bool) {
-		return j.Right(cluster, task.GeneralQA, task.Question{Text: fmt.Sprintf("what is the %v of %s ?", fact.Relation, fact.Subject), Answer: answer})
+		text := fmt.Sprintf("what is the %v of %s ?", fact.Relation, fact.Subject)
+		return j.Right(cluster, task.GeneralQA, task.Question{Text: text, Answer: answer})
 	}
 	if right, known := ask(name, fact.Value); !right || !known {
 		t.Errorf("%v: right %v, known %v", fact, right, known)

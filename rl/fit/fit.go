@@ -1,5 +1,6 @@
-// Package fit is how runs that take more memory than there is are refused at the start, with the sizes that would
-// do; nothing later asks how much is free. What a run takes, the program says itself, run on a backend without memory.
+// Package fit refuses runs that take more memory than there is, at the start and with the sizes that
+// would do; nothing later asks how much is free. What a run takes, the program says itself, run on a
+// backend without memory.
 package fit
 
 import (
@@ -15,9 +16,10 @@ import (
 	"spell/model/train"
 )
 
-// Trainer is the bytes that a run takes on b which trains a model and, beside the trainer, has an engine for each of tests
-// to generate with it.
-func Trainer(b kernels.Backend, m model.Config, p model.Precision, o train.Optim, room forest.Limits, tests ...rollout.Options) (int, error) {
+// Trainer returns the bytes that a run takes on b which trains a model and, beside the trainer, has an
+// engine for each of tests to generate with it.
+func Trainer(b kernels.Backend, m model.Config, p model.Precision, o train.Optim, room forest.Limits,
+	tests ...rollout.Options) (int, error) {
 	t := tally.New(tally.Rates{})
 	w, err := model.NewWeights(t, m, p, model.Training)
 	if err != nil {
@@ -36,7 +38,8 @@ func Trainer(b kernels.Backend, m model.Config, p model.Precision, o train.Optim
 	if host, ok := b.(kernels.HostMemory); ok {
 		// What products read, a short step shows; generating reads no other weights.
 		short := forest.Forest{{Parent: -1, Tokens: make([]int32, 2), Scored: true}}
-		if _, err := trainer.Accumulate(context.Background(), short, func([]forest.ScoredToken, []model.Stat, []float32, []float32) {}); err != nil {
+		none := func([]forest.ScoredToken, []model.Stat, []float32, []float32) {}
+		if _, err := trainer.Accumulate(context.Background(), short, none); err != nil {
 			return 0, err
 		}
 		packs, scratch := w.HostMemory(host, t.Weights())
@@ -45,17 +48,21 @@ func Trainer(b kernels.Backend, m model.Config, p model.Precision, o train.Optim
 	return n, nil
 }
 
-// Passes refuses a run that needs more than the available bytes with passes of so many tokens and those moments, and says
-// the most tokens, at least as many as least, and the smaller moments with which it would not. 0 available bytes are a
-// machine that does not tell.
-func Passes(tokens, least int, moments model.Moments, available int64, need func(tokens int, m model.Moments) (int, error)) error {
+// Need returns the bytes of a run with passes of so many tokens and those moments.
+type Need func(tokens int, m model.Moments) (int, error)
+
+// Passes refuses a run that needs more than the available bytes with passes of so many tokens and those
+// moments, and says the most tokens, at least as many as least, with which it would not, and the smaller
+// moments, unless these are fixed, as in a run that goes on. 0 available bytes are a machine that does
+// not tell.
+func Passes(tokens, least int, moments model.Moments, fixed bool, available int64, need Need) error {
 	n, err := need(tokens, moments)
 	if err != nil || available <= 0 || int64(n) <= available {
 		return err
 	}
 	fits := func(tokens int, m model.Moments) bool {
 		n, err := need(tokens, m)
-		return err == nil && int64(n) <= available
+		return err == nil && int64(n) <= available && !(fixed && m != moments)
 	}
 	var ways []string
 	if most := Largest(least, tokens, func(tokens int) bool { return fits(tokens, moments) }); most > 0 {
@@ -66,13 +73,16 @@ func Passes(tokens, least int, moments model.Moments, available int64, need func
 	} else if m, ok := Smaller(moments, func(m model.Moments) bool { return fits(least, m) }); ok && ways == nil {
 		ways = append(ways, fmt.Sprintf("moments %v and pass_tokens %d", m, least))
 	}
+	if ways == nil && fixed {
+		return fmt.Errorf("%s: no pass_tokens is small enough; go on with the run where more is free", Sentence(n, available))
+	}
 	if ways == nil {
 		return fmt.Errorf("%s: no pass_tokens is small enough; use a smaller model", Sentence(n, available))
 	}
 	return fmt.Errorf("%s; it would fit with %s", Sentence(n, available), strings.Join(ways, " or "))
 }
 
-// Smaller is the largest moments below those of a run with which it fits, if there are any.
+// Smaller returns the largest moments below those of a run with which it fits, if there are any.
 func Smaller(than model.Moments, fits func(model.Moments) bool) (model.Moments, bool) {
 	for m := than + 1; m <= model.Int8Moments; m++ {
 		if fits(m) {
@@ -82,22 +92,23 @@ func Smaller(than model.Moments, fits func(model.Moments) bool) (model.Moments, 
 	return than, false
 }
 
-// Sentence says what a run that does not fit needs.
+// Sentence returns what a run that does not fit needs.
 func Sentence(need int, available int64) string {
 	return fmt.Sprintf("the run needs %s and %s are available%s", Size(need), Size(int(available)), Limit)
 }
 
-// Limit says what keeps the available memory below the machine's, behind a space; empty where nothing does. The program
-// sets it when it starts.
+// Limit says what keeps the available memory below the machine's, behind a space; empty if nothing does.
+// The program sets it when it starts.
 var Limit string
 
-// Program is what a run holds outside of arenas, about: the program itself, tokenizer and documents. Parameters pass
-// between files and arenas in small pieces.
-var Program = model.MemoryItem{Name: "tokenizer, documents and the like", Bytes: 200 << 20, GrowsWith: "documents; a guess"}
+// Program is what a run holds outside of arenas, about: the program itself, tokenizer and documents.
+// Parameters pass between files and arenas in small pieces.
+var Program = model.MemoryItem{Name: "tokenizer, documents and the like", Bytes: 200 << 20,
+	GrowsWith: "documents; a guess"}
 
-// Largest is the largest number from lo to hi that fits, found by steps of a sixteenth and halves; 0 where
-// none does. Where a trainer has room to keep activations less may take more, so that what fits is not all numbers up to
-// one.
+// Largest returns the largest number from lo to hi that fits, found by steps of a sixteenth and halves; 0
+// if none does. If a trainer has room to keep activations, less may take more, so that what fits is not
+// all numbers up to one.
 func Largest(lo, hi int, fits func(int) bool) int {
 	over := hi + 1
 	for n := hi; n >= lo; n -= max(1, min(n/16, n-lo)) {
@@ -117,7 +128,7 @@ func Largest(lo, hi int, fits func(int) bool) int {
 	return 0
 }
 
-// Size writes a number of bytes.
+// Size returns a number of bytes as it is read.
 func Size(n int) string {
 	if n < 1<<30 {
 		return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20))

@@ -8,15 +8,16 @@ type Norm uint8
 const (
 	// GlobalTokenMean divides by the tokens of the whole update: every token weighs the same.
 	GlobalTokenMean Norm = iota
-	// GroupTokenMean divides by the tokens of the sequence's group and averages over groups (Eq. 12): every question
-	// weighs the same.
+	// GroupTokenMean divides by the tokens of the sequence's group and averages over groups (Eq.
+	// 12): every question weighs the same.
 	GroupTokenMean
 )
 
-// Weights returns the factor each sequence's token losses are multiplied by: its own weight (of its role, say; nil
-// weighs all 1) over the normaliser. lengths are trained tokens per sequence and group numbers groups from 0; both cover
-// the whole update, so that the result does not depend on how it is later cut into micro-batches. GlobalTokenMean reads
-// no group. Sequences without tokens count in no mean.
+// Weights returns the factor each sequence's token losses are multiplied by: its own
+// weight (of its role, say; nil weighs all 1) over the normaliser. lengths are trained
+// tokens per sequence and group numbers groups from 0; both cover the whole update, so
+// that the result does not depend on how it is later cut into micro-batches.
+// GlobalTokenMean reads no group. Sequences without tokens count in no mean.
 func (n Norm) Weights(lengths, group []int, weight []float64) []float64 {
 	tokens := map[int]int{}
 	of := func(i int) int { return 0 }
@@ -41,22 +42,23 @@ func (n Norm) Weights(lengths, group []int, weight []float64) []float64 {
 	return w
 }
 
-// Rows are some sequences of an update and the log-probabilities of their trained tokens, laid end to end: sequence i
-// has rows Ends[i−1] … Ends[i]−1. Slices per row have Ends[len(Ends)−1] elements.
+// Rows are some sequences of an update and the log-probabilities of
+// their trained tokens, laid end to end: sequence i has rows Ends[i−1]
+// … Ends[i]−1. Slices per row have Ends[len(Ends)−1] elements.
 type Rows struct {
 	Ends      []int     // per sequence
 	Advantage []float64 // per sequence
 	Weight    []float64 // per sequence, from Norm.Weights
 
 	Logp    []float32 // log π(token) under the weights being trained
-	Entropy []float32 // entropy of π at the row, nats; read for Stats.Loss alone, and only if the loss has an entropy term
+	Entropy []float32 // entropy of π at the row, nats; read for Stats.Loss alone, if the loss has an entropy term
 	Old     []float32 // log π of the weights the batch began with; nil while those are the weights being trained
 	Sampler []float32 // log-probability the sampler recorded; nil where it is equal to Old (or Logp) by construction
 	Ref     []float32 // log π of the reference model; needed if the loss has a KL term
 }
 
-// Policy is the policy-gradient loss, in the sign that is minimised. On rows without Old and Sampler it is the strictly
-// on-policy loss −A·w per token, whatever the bounds.
+// Policy is the policy-gradient loss, in the sign that is minimised. On rows without Old and
+// Sampler it is the strictly on-policy loss −A·w per token, whatever the bounds.
 type Policy struct {
 	ClipLow, ClipHigh float64 // PPO: the ratio π/π_old is clipped to [1−ClipLow, 1+ClipHigh]
 	DualClip          float64 // bound c > 1 on the ratio where the advantage is negative; 0 for none
@@ -65,8 +67,8 @@ type Policy struct {
 	Entropy           float64 // weight of the entropy bonus
 }
 
-// DefaultPolicy returns the constants of the paper's code (clip 0.2, dual clip 3, no KL term, no entropy bonus) and the
-// usual cap of 2 on the sampler's correction, which that code does not have.
+// DefaultPolicy returns the constants of the paper's code (clip 0.2, dual clip 3, no KL term, no
+// entropy bonus) and the usual cap of 2 on the sampler's correction, which that code does not have.
 func DefaultPolicy() Policy {
 	return Policy{ClipLow: 0.2, ClipHigh: 0.2, DualClip: 3, MaxSamplerRatio: 2}
 }
@@ -81,11 +83,12 @@ type Stats struct {
 	MaxLogRatio     float64 // largest |log π − log π_old| (or sampler's): 0 when generation and training agree exactly
 }
 
-// Coefficients writes dLoss/dlogp and dLoss/dentropy per row. coefEntropy may be nil if the loss has no entropy term.
+// Coefficients writes dLoss/dlogp and dLoss/dentropy per row.
+// coefEntropy may be nil if the loss has no entropy term.
 //
-// Without Old the ratio is 1 by construction and the gradient of a row is −A·w. With Old the loss is
-// max(−A·ρ, −A·clip(ρ)), and at most −A·c for negative A. The sampler's correction min(π_old/π_sampler, cap) multiplies
-// either and is a constant to the gradient.
+// Without Old the ratio is 1 by construction and the gradient of a row is −A·w. With Old the loss
+// is max(−A·ρ, −A·clip(ρ)), and at most −A·c for negative A. The sampler's correction
+// min(π_old/π_sampler, cap) multiplies either and is a constant to the gradient.
 func (p Policy) Coefficients(r *Rows, coefLogp, coefEntropy []float32) Stats {
 	var s Stats
 	row := 0
@@ -119,7 +122,8 @@ func (p Policy) Coefficients(r *Rows, coefLogp, coefEntropy []float32) Stats {
 	return s
 }
 
-// surrogate is the policy part of one row: its loss and d loss/d logp, before the sequence's weight.
+// surrogate is the policy part of one row: its loss and d loss/d
+// logp, before the sequence's weight.
 func (p Policy) surrogate(r *Rows, row int, advantage float64, s *Stats) (loss, grad float64, clipped bool) {
 	logp := float64(r.Logp[row])
 	old := logp
@@ -158,9 +162,9 @@ func (p Policy) surrogate(r *Rows, row int, advantage float64, s *Stats) (loss, 
 	return loss, grad, clipped && advantage != 0
 }
 
-// NLL writes dLoss/dlogp of the next-token loss −Σ weight·logp / total to coefLogp and returns the loss of these rows.
-// weight is per row; total is the sum of weights over the whole update, so that micro-batches add up. A total of 0
-// gives a loss of 0.
+// NLL writes dLoss/dlogp of the next-token loss −Σ weight·logp / total to coefLogp and returns the
+// loss of these rows. weight is per row; total is the sum of weights over the whole update, so that
+// micro-batches add up. A total of 0 gives a loss of 0.
 func NLL(logp, weight []float32, total float64, coefLogp []float32) float64 {
 	if total == 0 {
 		clear(coefLogp)

@@ -10,19 +10,25 @@ func TestWeights(t *testing.T) {
 	lengths := []int{2, 4, 0, 6}
 	group := []int{0, 0, 1, 2}
 	near(t, "global", GlobalTokenMean.Weights(lengths, group, nil), []float64{1. / 12, 1. / 12, 0, 1. / 12}, 1e-15)
-	near(t, "global without groups", GlobalTokenMean.Weights(lengths, nil, nil), []float64{1. / 12, 1. / 12, 0, 1. / 12}, 1e-15)
-	near(t, "global by role", GlobalTokenMean.Weights(lengths, group, []float64{1, 2, 1, 0.5}), []float64{1. / 12, 2. / 12, 0, 0.5 / 12}, 1e-15)
+	near(t, "global without groups", GlobalTokenMean.Weights(lengths, nil, nil),
+		[]float64{1. / 12, 1. / 12, 0, 1. / 12}, 1e-15)
+	near(t, "global by role", GlobalTokenMean.Weights(lengths, group, []float64{1, 2, 1, 0.5}),
+		[]float64{1. / 12, 2. / 12, 0, 0.5 / 12}, 1e-15)
 	// Group 0 has 6 tokens, group 1 none, group 2 has 6: the mean of two group means.
 	near(t, "group", GroupTokenMean.Weights(lengths, group, nil), []float64{1. / 12, 1. / 12, 0, 1. / 12}, 1e-15)
-	near(t, "unequal groups", GroupTokenMean.Weights([]int{1, 3, 16}, []int{0, 0, 1}, nil), []float64{1. / 8, 1. / 8, 1. / 32}, 1e-15)
+	near(t, "unequal groups", GroupTokenMean.Weights([]int{1, 3, 16}, []int{0, 0, 1}, nil),
+		[]float64{1. / 8, 1. / 8, 1. / 32}, 1e-15)
 	near(t, "nothing", GroupTokenMean.Weights([]int{0}, []int{0}, nil), []float64{0}, 0)
 }
 
 func TestOnPolicyByHand(t *testing.T) {
-	// 7 right, 1 wrong would be the paper's group; here 2 answers of 2 and 3 tokens with advantages ±0.7071.
+	// 7 right, 1 wrong would be the paper's group; here 2 answers of 2
+	// and 3 tokens with advantages ±0.7071.
 	r := &Rows{
-		Ends: []int{2, 5}, Advantage: []float64{0.7071, -0.7071}, Weight: GlobalTokenMean.Weights([]int{2, 3}, nil, nil),
-		Logp: []float32{-1, -2, -0.5, -1.5, -3},
+		Ends:      []int{2, 5},
+		Advantage: []float64{0.7071, -0.7071},
+		Weight:    GlobalTokenMean.Weights([]int{2, 3}, nil, nil),
+		Logp:      []float32{-1, -2, -0.5, -1.5, -3},
 	}
 	coef, entropy := make([]float32, 5), []float32{9, 9, 9, 9, 9}
 	s := DefaultPolicy().Coefficients(r, coef, entropy)
@@ -68,7 +74,8 @@ func TestClipByHand(t *testing.T) {
 		{"ratio off the scale", -2, math.Exp(25), 6, 0}, {"ratio off the scale below", 2, math.Exp(-25), -2 * math.Exp(-20), 0},
 	}
 	for _, tt := range tests {
-		r := &Rows{Ends: []int{1}, Advantage: []float64{tt.advantage}, Weight: []float64{1}, Logp: []float32{float32(math.Log(tt.ratio)) - 1}, Old: []float32{-1}}
+		r := &Rows{Ends: []int{1}, Advantage: []float64{tt.advantage}, Weight: []float64{1},
+			Logp: []float32{float32(math.Log(tt.ratio)) - 1}, Old: []float32{-1}}
 		coef := make([]float32, 1)
 		s := DefaultPolicy().Coefficients(r, coef, nil)
 		if math.Abs(s.Loss-tt.wantLoss) > 1e-5 || math.Abs(float64(coef[0])-tt.wantLog) > 1e-5 {
@@ -81,12 +88,16 @@ func TestClipByHand(t *testing.T) {
 }
 
 func TestSamplerCorrection(t *testing.T) {
-	for _, tt := range []struct{ sampler, want float64 }{{-1, -1}, {-1 - math.Log(1.5), -1.5}, {-5, -2}, {-1 + math.Log(4), -0.25}} {
-		r := &Rows{Ends: []int{1}, Advantage: []float64{1}, Weight: []float64{1}, Logp: []float32{-1}, Sampler: []float32{float32(tt.sampler)}}
+	for _, tt := range []struct{ sampler, want float64 }{
+		{-1, -1}, {-1 - math.Log(1.5), -1.5}, {-5, -2}, {-1 + math.Log(4), -0.25},
+	} {
+		r := &Rows{Ends: []int{1}, Advantage: []float64{1}, Weight: []float64{1},
+			Logp: []float32{-1}, Sampler: []float32{float32(tt.sampler)}}
 		coef := make([]float32, 1)
 		s := DefaultPolicy().Coefficients(r, coef, nil)
 		if math.Abs(float64(coef[0])-tt.want) > 1e-6 || math.Abs(s.MaxLogRatio-math.Abs(-1-tt.sampler)) > 1e-6 {
-			t.Errorf("sampler %g: coefficient %g, largest log-ratio %g; want %g", tt.sampler, coef[0], s.MaxLogRatio, tt.want)
+			t.Errorf("sampler %g: coefficient %g, largest log-ratio %g; want %g",
+				tt.sampler, coef[0], s.MaxLogRatio, tt.want)
 		}
 		if (Policy{}).Coefficients(r, coef, nil); coef[0] != -1 {
 			t.Errorf("sampler %g without correction: coefficient %g", tt.sampler, coef[0])
@@ -116,8 +127,9 @@ func randomRows(seed uint64) *Rows {
 	return r
 }
 
-// The coefficients must be the derivatives of the scalar loss. The sampler's correction is a constant to the gradient,
-// which it is here because Old, from which it is made, does not move with Logp.
+// The coefficients must be the derivatives of the scalar loss. The
+// sampler's correction is a constant to the gradient, which it is
+// here because Old, from which it is made, does not move with Logp.
 func TestCoefficientsAreDerivatives(t *testing.T) {
 	p := DefaultPolicy()
 	p.KL, p.Entropy = 0.05, 0.01
@@ -125,7 +137,8 @@ func TestCoefficientsAreDerivatives(t *testing.T) {
 	checked := 0
 	for seed := range uint64(8) {
 		r := randomRows(seed)
-		coef, entropy, scratch := make([]float32, len(r.Logp)), make([]float32, len(r.Logp)), make([]float32, len(r.Logp))
+		coef, entropy := make([]float32, len(r.Logp)), make([]float32, len(r.Logp))
+		scratch := make([]float32, len(r.Logp))
 		if s := p.Coefficients(r, coef, entropy); s.Clipped == 0 || s.Clipped == s.Tokens {
 			t.Fatalf("seed %d clips %d of %d rows: the test sees one branch only", seed, s.Clipped, s.Tokens)
 		}
@@ -165,8 +178,10 @@ func TestMicroBatchesAddUp(t *testing.T) {
 	total := p.Coefficients(r, whole, nil)
 	const cut = 5
 	at := r.Ends[cut-1]
-	first := &Rows{Ends: r.Ends[:cut], Advantage: r.Advantage[:cut], Weight: r.Weight[:cut], Logp: r.Logp[:at], Old: r.Old[:at], Sampler: r.Sampler[:at]}
-	second := &Rows{Advantage: r.Advantage[cut:], Weight: r.Weight[cut:], Logp: r.Logp[at:], Old: r.Old[at:], Sampler: r.Sampler[at:]}
+	first := &Rows{Ends: r.Ends[:cut], Advantage: r.Advantage[:cut], Weight: r.Weight[:cut],
+		Logp: r.Logp[:at], Old: r.Old[:at], Sampler: r.Sampler[:at]}
+	second := &Rows{Advantage: r.Advantage[cut:], Weight: r.Weight[cut:],
+		Logp: r.Logp[at:], Old: r.Old[at:], Sampler: r.Sampler[at:]}
 	for _, e := range r.Ends[cut:] {
 		second.Ends = append(second.Ends, e-at)
 	}
@@ -177,7 +192,8 @@ func TestMicroBatchesAddUp(t *testing.T) {
 			t.Fatalf("row %d: %g in parts, %g whole", i, parts[i], whole[i])
 		}
 	}
-	if math.Abs(a.Loss+b.Loss-total.Loss) > 1e-12 || a.Tokens+b.Tokens != total.Tokens || a.Clipped+b.Clipped != total.Clipped {
+	if math.Abs(a.Loss+b.Loss-total.Loss) > 1e-12 || a.Tokens+b.Tokens != total.Tokens ||
+		a.Clipped+b.Clipped != total.Clipped {
 		t.Errorf("%+v and %+v do not add up to %+v", a, b, total)
 	}
 }

@@ -36,12 +36,12 @@ func TestFit(t *testing.T) {
 	tok, _ := tokens(t)
 	all := need(r.PassTokens)
 	for _, enough := range []int{0, all} {
-		if err := r.Fit(b, model.F32, tok, int64(enough)); err != nil {
+		if err := r.Fit(b, model.F32, tok, int64(enough), false); err != nil {
 			t.Errorf("%d bytes: %v", enough, err)
 		}
 	}
 	available := all - 16<<20
-	err = r.Fit(b, model.F32, tok, int64(available))
+	err = r.Fit(b, model.F32, tok, int64(available), false)
 	if err == nil {
 		t.Fatalf("%d of %d bytes are enough", available, all)
 	}
@@ -56,13 +56,21 @@ func TestFit(t *testing.T) {
 	if available, err = less.need(b, model.F32); err != nil {
 		t.Fatal(err)
 	}
-	if err := less.Fit(b, model.F32, tok, int64(available)); err != nil {
+	if err := less.Fit(b, model.F32, tok, int64(available), false); err != nil {
 		t.Error(err)
 	}
-	if err := r.Fit(b, model.F32, tok, int64(available)); err == nil || !strings.HasSuffix(err.Error(), " or moments int8") {
+	if err := r.Fit(b, model.F32, tok, int64(available), false); err == nil || !strings.HasSuffix(err.Error(), " or moments int8") {
 		t.Errorf("%v", err)
 	}
-	if err := r.Fit(b, model.F32, tok, 1<<20); err == nil || !strings.Contains(err.Error(), "smaller model") {
+	if err := r.Fit(b, model.F32, tok, int64(available), true); err == nil || strings.Contains(err.Error(), "moments") ||
+		!strings.Contains(err.Error(), "it would fit with pass_tokens ") {
+		t.Errorf("a run that goes on: %v", err)
+	}
+	if err := r.Fit(b, model.F32, tok, 1<<20, true); err == nil || strings.Contains(err.Error(), "moments") ||
+		!strings.Contains(err.Error(), "where more is free") {
+		t.Errorf("a run that goes on: %v", err)
+	}
+	if err := r.Fit(b, model.F32, tok, 1<<20, false); err == nil || !strings.Contains(err.Error(), "smaller model") {
 		t.Errorf("%v", err)
 	}
 	// Passes that would fit but do not hold what the world makes are not advised.
@@ -70,13 +78,13 @@ func TestFit(t *testing.T) {
 	if err != nil || need(leastPass) >= need(least) {
 		t.Fatalf("%d tokens take %d bytes, %d %d; %v", leastPass, need(leastPass), least, need(least), err)
 	}
-	if err := r.Fit(b, model.F32, tok, int64(need(least)-1)); err == nil || strings.Contains(err.Error(), "with pass_tokens") {
+	if err := r.Fit(b, model.F32, tok, int64(need(least)-1), false); err == nil || strings.Contains(err.Error(), "with pass_tokens") {
 		t.Errorf("%d tokens are the least: %v", least, err)
 	}
-	if err := r.Fit(b, model.F32, tok, int64(need(least))); err == nil || !strings.Contains(err.Error(), "with pass_tokens") {
+	if err := r.Fit(b, model.F32, tok, int64(need(least)), false); err == nil || !strings.Contains(err.Error(), "with pass_tokens") {
 		t.Errorf("%d tokens are enough: %v", least, err)
 	}
-	if r.PassTokens = least - 1; r.Fit(b, model.F32, tok, 0) == nil {
+	if r.PassTokens = least - 1; r.Fit(b, model.F32, tok, 0, false) == nil {
 		t.Errorf("%d tokens are enough", r.PassTokens)
 	}
 }
@@ -87,8 +95,8 @@ func TestFitGates(t *testing.T) {
 	r := tiny()
 	r.Stages[1], r.Stages[2] = r.Stages[2], r.Stages[1]
 	run := start(t, r, b, model.F32)
-	r.Vocab = run.Tok.VocabSize()
-	e, err := rollout.New(b, run.Weights, r.testing(run.EOS))
+	r.Vocab = run.tok.VocabSize()
+	e, err := rollout.New(b, run.Model.Weights, r.testing(run.eos))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -153,18 +161,18 @@ func TestLeast(t *testing.T) {
 	}
 	for _, tt := range []struct {
 		tok    *tokenizer.Tokenizer
-		change func(*Recipe)
+		change func(*Config)
 		say    []string
 	}{
-		{tok, func(r *Recipe) { r.PassTokens = 100 }, []string{`"world"`, "pass_tokens is 100", "raise pass_tokens"}},
-		{tok, func(r *Recipe) { r.PassTokens, r.Stages[0].Pairs, r.Stages[0].Queries = 1799, 100, 800 }, []string{`"drill"`, "pass_tokens is 1799", "1800 tokens"}},
-		{tok, func(r *Recipe) { r.Stages[0].Pairs = 900 }, []string{`"drill": pairs is 900`, "; lower pairs"}},
-		{few, func(*Recipe) {}, []string{`"drill": pairs is 4`, "vocab of 258; raise vocab or lower"}},
+		{tok, func(r *Config) { r.PassTokens = 100 }, []string{`"world"`, "pass_tokens is 100", "raise pass_tokens"}},
+		{tok, func(r *Config) { r.PassTokens, r.Stages[0].Pairs, r.Stages[0].Queries = 1799, 100, 800 }, []string{`"drill"`, "pass_tokens is 1799", "1800 tokens"}},
+		{tok, func(r *Config) { r.Stages[0].Pairs = 900 }, []string{`"drill": pairs is 900`, "; lower pairs"}},
+		{few, func(*Config) {}, []string{`"drill": pairs is 4`, "vocab of 258; raise vocab or lower"}},
 	} {
 		r := tiny()
 		tt.change(&r)
-		_, started := New(r, b, model.F32, tt.tok, texts)
-		for _, err := range []error{started, r.Fit(b, model.F32, tt.tok, 0)} {
+		_, started := New(r, fresh(t, r, b, model.F32, tt.tok), named(texts))
+		for _, err := range []error{started, r.Fit(b, model.F32, tt.tok, 0, false)} {
 			for _, say := range tt.say {
 				if err == nil || !strings.Contains(err.Error(), say) {
 					t.Errorf("error %v, want %q in it", err, say)

@@ -3,11 +3,12 @@ package pretrain
 import (
 	"context"
 	"fmt"
-	"io"
+	"strings"
 
 	"spell/model/rollout"
 	"spell/rl/corpus/world"
 	"spell/rl/eval"
+	"spell/rl/runner"
 	"spell/tokenizer/chat"
 )
 
@@ -19,54 +20,99 @@ type gate struct {
 }
 
 // gated says whether a run of the recipe ends on the world.
-func (r *Recipe) gated() bool { return r.Stages[len(r.Stages)-1].Data == "world" }
+func (r *Config) gated() bool { return r.Stages[len(r.Stages)-1].Data == "world" }
 
 // testing is what the gates generate with.
-func (r *Recipe) testing(eos int32) rollout.Options {
+func (r *Config) testing(eos int32) rollout.Options {
 	return rollout.Options{Slots: 1 << 16, Rows: 1024, Stop: []int32{eos}, Seed: r.Seed}
 }
 
-// Gates tests the model on the generated world: what self-play needs of it, and how its accuracy
-// falls with the number of documents. Runs that do not end on the world have none.
-func (r *Run) Gates(ctx context.Context, w io.Writer) error {
-	if !r.Recipe.gated() || r.stage().Data != "world" {
-		return nil
+// A Measurement is how the base does on the generated world, a line of metrics.jsonl.
+type Measurement struct {
+	Step  int          `json:"step"`
+	Tests []test       `json:"tests"`
+	Gates []gateResult `json:"gates"`
+}
+
+// A test is the accuracy of answers over a number of documents.
+type test struct {
+	Docs   int         `json:"documents"`
+	Result eval.Result `json:"result"`
+}
+
+// A gateResult is a gate as it was measured.
+type gateResult struct {
+	What  string     `json:"what"`
+	Count eval.Count `json:"count"`
+	Least float64    `json:"least"`
+}
+
+func (m *Measurement) String() string {
+	var lines []string
+	for _, t := range m.Tests {
+		lines = append(lines, fmt.Sprintf("  %d documents (%d tokens): %v", t.Docs, t.Result.Tokens, t.Result))
 	}
-	last := r.Recipe.Stages[len(r.Recipe.Stages)-1]
-	e, err := rollout.New(r.Backend, r.Weights, r.Recipe.testing(r.EOS))
+	for _, g := range m.Gates {
+		verdict := "holds"
+		if g.Count.Rate() < g.Least {
+			verdict = "does not hold yet"
+		}
+		lines = append(lines, fmt.Sprintf("  gate: %s %v of %d, at least %.0f%%: %s", g.What, g.Count, g.Count.N, 100*g.Least, verdict))
+	}
+	return strings.Join(lines, "\n")
+}
+
+// Due reports whether the base is to be tested: when a run that ends on the world has reached it, and
+// then now and then.
+func (r *Run) Due() bool {
+	n := r.state.Total
+	return n > 0 && n != r.state.Tested && r.Config.gated() && r.stage().Data == "world" && (r.complete() || n%r.Config.Measure == 0)
+}
+
+// Measure tests the base on the generated world: what self-play needs of it, and how its accuracy falls
+// with the number of documents.
+func (r *Run) Measure(ctx context.Context, show runner.Show) (*runner.Report, error) {
+	e, err := rollout.New(r.Model.Backend, r.Model.Weights, r.Config.testing(r.eos))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer e.Free()
-	p := eval.Policy{Engine: e, Chat: &chat.Dialog{Tok: r.Tok}, Prompts: r.prompts}
+	const parts = 6 // tests and gates that generate, of about one size
+	part := 0
+	if show != nil {
+		e.OnProgress = func(done, total, read, sampled int) {
+			show("testing the base", (float64(part)+float64(done)/float64(max(total, 1)))/parts, read+sampled)
+		}
+	}
+	p := eval.Policy{Engine: e, Chat: &chat.Dialog{Tok: r.tok}, Prompts: r.prompts}
+	m := &Measurement{Step: r.state.Total}
 	for _, docs := range []int{3, 16, 32} {
-		items, err := world.Evaluation(r.Recipe.Seed, world.EvaluationOptions{Questions: 256, Cluster: world.Options{Docs: docs, Chains: true}})
+		items, err := world.Evaluation(r.Config.Seed, world.EvaluationOptions{Questions: 256, Cluster: world.Options{Docs: docs, Chains: true}})
 		if err != nil {
-			return err
+			return nil, err
 		}
 		res, err := eval.Questions(ctx, p, items, 48)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		fmt.Fprintf(w, "  %d documents (%d tokens): %v\n", docs, res.Tokens, res)
+		m.Tests = append(m.Tests, test{docs, res})
+		part++
 	}
+	last := r.Config.Stages[len(r.Config.Stages)-1]
 	gates, err := r.gates(ctx, p, &last)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for _, g := range gates {
-		verdict := "holds"
-		if g.count.Rate() < g.least {
-			verdict = "does not hold yet"
-		}
-		fmt.Fprintf(w, "  gate: %s %v of %d, at least %.0f%%: %s\n", g.what, g.count, g.count.N, 100*g.least, verdict)
+		m.Gates = append(m.Gates, gateResult{g.what, g.count, g.least})
 	}
-	return nil
+	r.state.Tested = r.state.Total
+	return &runner.Report{Metrics: m, Always: true}, nil
 }
 
 // gates measures them: documents the model was not trained on, of the sizes it was trained with.
 func (r *Run) gates(ctx context.Context, p eval.Policy, last *Stage) ([]gate, error) {
-	items, err := world.Binding(r.Recipe.Seed, world.EvaluationOptions{Questions: 256, Cluster: world.Options{Docs: 3}})
+	items, err := world.Binding(r.Config.Seed, world.EvaluationOptions{Questions: 256, Cluster: world.Options{Docs: 3}})
 	if err != nil {
 		return nil, err
 	}
@@ -74,7 +120,7 @@ func (r *Run) gates(ctx context.Context, p eval.Policy, last *Stage) ([]gate, er
 	if err != nil {
 		return nil, err
 	}
-	if items, err = world.Evaluation(r.Recipe.Seed, world.EvaluationOptions{Questions: 256, Cluster: world.Options{Docs: 4, Chains: true}}); err != nil {
+	if items, err = world.Evaluation(r.Config.Seed, world.EvaluationOptions{Questions: 256, Cluster: world.Options{Docs: 4, Chains: true}}); err != nil {
 		return nil, err
 	}
 	mix := *last.Mixture
@@ -85,7 +131,7 @@ func (r *Run) gates(ctx context.Context, p eval.Policy, last *Stage) ([]gate, er
 	}
 	var pairs []world.Branch
 	for i := uint64(0); len(pairs) < 256; i++ {
-		pairs = append(pairs, t.Example(r.Recipe.Seed, 1<<60|i).Branches...)
+		pairs = append(pairs, t.Example(r.Config.Seed, 1<<60|i).Branches...)
 	}
 	roles, err := eval.RolesOf(ctx, p, items, pairs, 256, 80)
 	if err != nil {

@@ -13,7 +13,7 @@ const leastPass = 64
 
 // least is the fewest tokens of a pass that hold what every stage makes of texts with the tokenizer. A recipe whose
 // passes hold fewer is refused, and one whose drill wants more words than are one token.
-func (r *Recipe) least(tok *tokenizer.Tokenizer) (int, error) {
+func (r *Config) least(tok *tokenizer.Tokenizer) (int, error) {
 	least, most := leastPass, "" // and the stage that needs them
 	for i := range r.Stages {
 		s, n := &r.Stages[i], 0

@@ -2,11 +2,8 @@ package pretrain
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math"
-	"os"
-	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
@@ -15,12 +12,13 @@ import (
 
 	"spell/kernels"
 	"spell/kernels/cpu"
-	"spell/kernels/kerneltest"
 	"spell/model"
 	"spell/model/forest"
-	"spell/model/train"
+	"spell/rl/corpus/folder"
 	"spell/rl/corpus/world"
 	"spell/rl/role"
+	"spell/rl/runner"
+	"spell/rl/settings"
 	"spell/tensor/rng"
 	"spell/tokenizer"
 )
@@ -60,7 +58,7 @@ func tokens(t testing.TB) (*tokenizer.Tokenizer, int32) {
 }
 
 // tiny is a recipe of all kinds of data for a model of a few thousand parameters.
-func tiny() Recipe {
+func tiny() Config {
 	r := World()
 	r.Hidden, r.FF, r.Layers, r.Heads, r.KV, r.Dim, r.Context = 16, 24, 1, 2, 1, 8, 2048
 	r.PassTokens = 2048
@@ -85,28 +83,53 @@ func backend(t testing.TB, workers int) kernels.Backend {
 	return b
 }
 
-func start(t testing.TB, r Recipe, b kernels.Backend, p model.Precision) *Run {
+// named returns texts as a folder has them.
+func named(texts []string) (all []folder.Text) {
+	for i, text := range texts {
+		all = append(all, folder.Text{Name: fmt.Sprint(i, ".txt"), Text: text})
+	}
+	return all
+}
+
+// fresh returns a model that a run of the recipe begins with.
+func fresh(t testing.TB, r Config, b kernels.Backend, p model.Precision, tok *tokenizer.Tokenizer) runner.Model {
 	t.Helper()
-	tok, _ := tokens(t)
-	run, err := New(r, b, p, tok, texts)
+	p.Moments = r.Moments
+	m := Method{Config: r, tok: tok}
+	w, text, err := m.Load(b, p)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { run.trainer.Free(); run.Weights.Free() })
+	t.Cleanup(w.Free)
+	return runner.Model{Backend: b, Weights: w, Text: text}
+}
+
+func start(t testing.TB, r Config, b kernels.Backend, p model.Precision) *Run {
+	t.Helper()
+	tok, _ := tokens(t)
+	run, err := New(r, fresh(t, r, b, p, tok), named(texts))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(run.Free)
 	return run
 }
 
-func step(t testing.TB, r *Run, n int) (lines []Line) {
+func step(t testing.TB, r *Run, n int) (lines []*Report) {
 	t.Helper()
 	for range n {
-		l, err := r.Step(context.Background())
+		l, err := r.Step(context.Background(), nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		lines = append(lines, l)
+		lines = append(lines, l.Metrics.(*Report))
 	}
 	return lines
 }
+
+// steps returns how many steps are done, and done whether these are all.
+func steps(r *Run) int { n, _ := r.Steps(); return n }
+func done(r *Run) bool { n, all := r.Steps(); return n >= all }
 
 func TestRate(t *testing.T) {
 	s := Stage{Steps: 100, LR: 2, Warmup: 10, Flat: 0.5, Final: 0.1}
@@ -326,16 +349,13 @@ func TestLoss(t *testing.T) {
 	r.Stages[0].Tokens = 6000 // several passes
 	r.Stages[0].Mixture.Documents = 0.3
 	run := start(t, r, b, model.F32)
-	d, err := model.NewScorer(b, run.Weights, forest.Limits{Shared: 4096, Batch: 4096})
+	d, err := model.NewScorer(b, run.Model.Weights, forest.Limits{Shared: 4096, Batch: 4096})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer d.Free()
 	for range 3 {
-		batch, err := run.batch()
-		if err != nil {
-			t.Fatal(err)
-		}
+		batch := run.batch()
 		var loss, total float64
 		roots := 0
 		for i, f := range batch.trees {
@@ -363,201 +383,18 @@ func TestLoss(t *testing.T) {
 	}
 }
 
-// outcome is every byte of a checkpoint.
-func outcome(t testing.TB, dir string, n int) map[string]string {
-	t.Helper()
-	files := map[string]string{}
-	for _, name := range []string{"model.safetensors", "optimizer.safetensors", "state.json", "config.json", "tokenizer.json"} {
-		raw, err := os.ReadFile(filepath.Join(dir, train.Name(n), name))
-		if err != nil {
-			t.Fatal(err)
-		}
-		files[name] = string(raw)
-	}
-	return files
-}
-
-func same(t testing.TB, what string, a, b map[string]string) {
-	t.Helper()
-	for name := range a {
-		if a[name] != b[name] {
-			t.Errorf("%s: %s differs", what, name)
-		}
-	}
-}
-
-// TestResume: a run that goes on from a checkpoint within a stage, at its end, or after a step
-// that was cancelled, ends with the bytes of one that never stopped, for any number of workers
-// and on a backend whose memory is unreadable outside operations.
-func TestResume(t *testing.T) {
-	for _, p := range []model.Precision{model.F32, model.BF16} {
-		dir := t.TempDir()
-		b := backend(t, 1)
-		run := start(t, tiny(), b, p)
-		for !run.Done() {
-			step(t, run, 1)
-		}
-		if run.Steps() != 8 {
-			t.Fatalf("%d steps", run.Steps())
-		}
-		if err := run.Save(dir); err != nil {
-			t.Fatal(err)
-		}
-		want := outcome(t, dir, 8)
-		inner, err := cpu.New(cpu.Options{Workers: 2})
-		if err != nil {
-			t.Fatal(err)
-		}
-		guarded := kerneltest.Guarded(inner)
-		for _, cut := range []int{2, 3, 5} {
-			t.Run(fmt.Sprintf("%s/%d", p.Name, cut), func(t *testing.T) {
-				dir := t.TempDir()
-				run := start(t, tiny(), guarded, p)
-				step(t, run, cut)
-				if err := run.Save(dir); err != nil {
-					t.Fatal(err)
-				}
-				step(t, run, 1) // lost
-				other := tiny()
-				other.Seed++
-				if _, err := Resume(dir, other, guarded, p, texts); err == nil || !strings.Contains(err.Error(), "another recipe") {
-					t.Fatalf("another seed gives %v", err)
-				}
-				run, err := Resume(dir, tiny(), guarded, p, texts)
-				if err != nil {
-					t.Fatal(err)
-				}
-				ctx, cancel := context.WithCancel(context.Background())
-				cancel()
-				if _, err := run.Step(ctx); !errors.Is(err, context.Canceled) || run.Steps() != cut {
-					t.Errorf("a cancelled step gives %v after %d steps", err, run.Steps())
-				}
-				for !run.Done() {
-					step(t, run, 1)
-				}
-				if err := run.Save(dir); err != nil {
-					t.Fatal(err)
-				}
-				same(t, "resumed", want, outcome(t, dir, 8))
-			})
-		}
-	}
-	if _, err := Resume(t.TempDir(), tiny(), backend(t, 1), model.F32, nil); err == nil || !strings.Contains(err.Error(), "no checkpoint") {
-		t.Errorf("an empty folder gives %v", err)
-	}
-}
-
-// TestResumeLength: a run whose last stage becomes longer, at its end too, goes on as one that was to be so long from the
-// beginning, where the rate does not depend on the length; one that becomes shorter than what is done of it is complete.
-func TestResumeLength(t *testing.T) {
-	b := backend(t, 1)
-	of := func(steps int) Recipe {
-		r := tiny()
-		r.Stages = []Stage{r.Stages[0], r.Stages[2]}
-		r.Stages[1].Steps = steps
-		return r
-	}
-	whole := func(run *Run, dir string, steps int) map[string]string {
-		t.Helper()
-		for !run.Done() {
-			step(t, run, 1)
-		}
-		if err := run.Save(dir); err != nil || run.Steps() != steps {
-			t.Fatalf("%d steps, want %d; %v", run.Steps(), steps, err)
-		}
-		return outcome(t, dir, steps)
-	}
-	want := whole(start(t, of(4), b, model.F32), t.TempDir(), 7)
-	resume := func(dir string, steps int) *Run {
-		t.Helper()
-		run, err := Resume(dir, of(steps), b, model.F32, texts)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return run
-	}
-	dir := t.TempDir()
-	whole(start(t, of(2), b, model.F32), dir, 5)
-	if run := resume(dir, 1); !run.Done() {
-		t.Error("a stage of one step goes on after two")
-	}
-	same(t, "longer after its end", want, whole(resume(dir, 4), dir, 7))
-	dir = t.TempDir()
-	run := start(t, of(3), b, model.F32)
-	step(t, run, 5)
-	if err := run.Save(dir); err != nil {
-		t.Fatal(err)
-	}
-	for steps := 1; steps <= 2; steps++ {
-		if run := resume(dir, steps); !run.Done() {
-			t.Errorf("a stage of %d steps goes on after two", steps)
-		}
-	}
-	same(t, "longer before its end", want, whole(resume(dir, 4), dir, 7))
-}
-
-// TestResumeErrors: what is not of one run is refused in a sentence that names the checkpoint.
-func TestResumeErrors(t *testing.T) {
-	b := backend(t, 1)
-	dir := t.TempDir()
-	run := start(t, tiny(), b, model.F32)
-	step(t, run, 4)
-	if err := run.Save(dir); err != nil {
-		t.Fatal(err)
-	}
-	at := filepath.Join(dir, train.Name(4))
-	resume := func(what, say string, texts []string) {
-		t.Helper()
-		if _, err := Resume(dir, tiny(), b, model.F32, texts); err == nil || !strings.HasPrefix(err.Error(), at+": ") || !strings.Contains(err.Error(), say) {
-			t.Errorf("%s: error %v, want %q", what, err, say)
-		}
-	}
-	resume("a text is missing", "the same --docs", texts[:2])
-	resume("texts are joined", "the same --docs", []string{texts[0] + texts[1], texts[2]})
-	spoil := func(name string, change func(string) string) (mend func()) {
-		path := filepath.Join(at, name)
-		raw, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		changed := change(string(raw))
-		if changed == string(raw) {
-			t.Fatalf("%s stays as it is", name)
-		}
-		if err := os.WriteFile(path, []byte(changed), 0o666); err != nil {
-			t.Fatal(err)
-		}
-		return func() { os.WriteFile(path, raw, 0o666) }
-	}
-	for _, c := range [][2]string{{`"stage": 1`, `"stage": -1`}, {`"stage": 1`, `"stage": 3`}, {`"step": 1`, `"step": -1`}, {`"step": 1`, `"step": 3`}, {`"total": 4`, `"total": 0`}} {
-		mend := spoil("state.json", func(s string) string { return strings.Replace(s, c[0], c[1], 1) })
-		resume(c[1], "its state is after step", texts)
-		mend()
-	}
-	mend := spoil("tokenizer.json", func(s string) string { return strings.ReplaceAll(s, "|end|", "|other|") })
-	resume("another end", "no "+End, texts)
-	mend()
-	fewer, err := tokenizer.Train(slices.Values(texts), tokenizer.TrainOptions{VocabSize: 270, Special: []string{End}, Pattern: tokenizer.GPT2})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := fewer.WriteFile(filepath.Join(at, "tokenizer.json")); err != nil {
-		t.Fatal(err)
-	}
-	resume("another tokenizer", "the tokenizer has 270 tokens and the model ", texts)
-}
-
 // TestOverflow: an update that is left out is told of with advice that a user can follow.
 func TestOverflow(t *testing.T) {
 	b := backend(t, 1)
 	run := start(t, tiny(), b, model.F32)
-	last := run.Weights.Params[len(run.Weights.Params)-1]
+	last := run.Model.Weights.Params[len(run.Model.Weights.Params)-1]
 	nan := make([]float32, last.Rows*last.Cols)
 	for i := range nan {
 		nan[i] = float32(math.NaN())
 	}
 	model.Set(b, last, nan)
-	if _, err := run.Step(context.Background()); err == nil || !strings.Contains(err.Error(), "is NaN after 0 updates") || !strings.Contains(err.Error(), `lower lr of stage "drill" in --config and another --out`) {
+	if _, err := run.Step(context.Background(), nil); err == nil || !strings.Contains(err.Error(), "is NaN after 0 updates") ||
+		!strings.Contains(err.Error(), "begin another with a lower one and another --out") {
 		t.Errorf("error %v", err)
 	}
 }
@@ -580,10 +417,10 @@ func TestLearns(t *testing.T) {
 			last += lines[len(lines)-1-i].Loss / 5
 		}
 		// Fresh weights know nothing: the loss begins near that of guessing.
-		if guess := math.Log(float64(run.Tok.VocabSize())); !(math.Abs(lines[0].Loss-guess) < 0.3*guess) {
+		if guess := math.Log(float64(run.tok.VocabSize())); !(math.Abs(lines[0].Loss-guess) < 0.3*guess) {
 			t.Errorf("%s begins at %.2f, guessing is %.2f", s.Name, lines[0].Loss, guess)
 		}
-		if !(last < 0.9*first) || !run.Done() {
+		if !(last < 0.9*first) || !done(run) {
 			t.Errorf("%s goes from %.3f to %.3f", s.Name, first, last)
 		}
 	}
@@ -592,7 +429,7 @@ func TestLearns(t *testing.T) {
 // TestMastered: a drill ends early once the mean recall of fifty steps reaches its mark.
 func TestMastered(t *testing.T) {
 	s := Stage{Steps: 1000, StopAt: 0.9}
-	r := &Run{Recipe: Recipe{Stages: []Stage{s, {Steps: 1}}}}
+	r := &Run{Config: Config{Stages: []Stage{s, {Steps: 1}}}}
 	for n := 1; r.state.Stage == 0; n++ {
 		recall := 0.5
 		if n > 20 {
@@ -604,31 +441,31 @@ func TestMastered(t *testing.T) {
 			t.Fatalf("after %d steps: stage %d", n, r.state.Stage)
 		}
 	}
-	if r.state.Step != 0 || r.state.Recall != nil || r.Done() {
+	if r.state.Step != 0 || r.state.Recall != nil || done(r) {
 		t.Errorf("the next stage begins with %+v", r.state)
 	}
 }
 
 func TestRecipeErrors(t *testing.T) {
-	for name, r := range map[string]Recipe{"World": World(), "Text": Text()} {
+	for name, r := range map[string]Config{"World": World(), "Text": Text()} {
 		if err := r.Validate(); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	for say, change := range map[string]func(*Recipe){
-		"stages is empty":                                                  func(r *Recipe) { r.Stages = nil },
-		"vocab is 3; it must lie between 258 and":                          func(r *Recipe) { r.Vocab = 3 },
-		"pass_tokens is 1073741825; it must lie between 64 and 1073741824": func(r *Recipe) { r.PassTokens = 1<<30 + 1 },
-		"queries must lie between 1 and 16777216":                          func(r *Recipe) { r.Stages[0].Queries = 1 << 62 },
-		"tokens is 16777217; it must lie between":                          func(r *Recipe) { r.Stages[1].Tokens = 1<<24 + 1 },
-		`data "poem"`:           func(r *Recipe) { r.Stages[0].Data = "poem" },
-		"0 steps":               func(r *Recipe) { r.Stages[1].Steps = 0 },
-		"lr, flat and final":    func(r *Recipe) { r.Stages[1].LR = math.NaN() },
-		"batch, pairs":          func(r *Recipe) { r.Stages[0].Pairs = 0 },
-		`"world": batch, pairs`: func(r *Recipe) { r.Stages[1].Batch = 2 },
-		"tokens is 0":           func(r *Recipe) { r.Stages[2].Tokens = 0 },
-		"mixture is missing":    func(r *Recipe) { r.Stages[1].Mixture = nil },
-		"num_attention_heads":   func(r *Recipe) { r.Heads, r.KV = 3, 2 },
+	for say, change := range map[string]func(*Config){
+		"stages is empty":                                                  func(r *Config) { r.Stages = nil },
+		"vocab is 3; it must lie between 258 and":                          func(r *Config) { r.Vocab = 3 },
+		"pass_tokens is 1073741825; it must lie between 64 and 1073741824": func(r *Config) { r.PassTokens = 1<<30 + 1 },
+		"queries must lie between 1 and 16777216":                          func(r *Config) { r.Stages[0].Queries = 1 << 62 },
+		"tokens is 16777217; it must lie between":                          func(r *Config) { r.Stages[1].Tokens = 1<<24 + 1 },
+		`data "poem"`:           func(r *Config) { r.Stages[0].Data = "poem" },
+		"0 steps":               func(r *Config) { r.Stages[1].Steps = 0 },
+		"lr, flat and final":    func(r *Config) { r.Stages[1].LR = math.NaN() },
+		"batch, pairs":          func(r *Config) { r.Stages[0].Pairs = 0 },
+		`"world": batch, pairs`: func(r *Config) { r.Stages[1].Batch = 2 },
+		"tokens is 0":           func(r *Config) { r.Stages[2].Tokens = 0 },
+		"mixture is missing":    func(r *Config) { r.Stages[1].Mixture = nil },
+		"num_attention_heads":   func(r *Config) { r.Heads, r.KV = 3, 2 },
 	} {
 		r := tiny()
 		change(&r)
@@ -637,13 +474,13 @@ func TestRecipeErrors(t *testing.T) {
 		}
 	}
 	r := tiny()
-	for text, say := range map[string]string{`{"vocabulary": 3}`: "vocabulary", `{"vocab": 300} {}`: "more than one", `{`: "ends too early"} {
-		if err := r.Read([]byte(text)); err == nil || !strings.Contains(err.Error(), say) {
+	for text, say := range map[string]string{`{"vocabulary": 3}`: "vocabulary", `{"vocab": 300} {}`: "c.json", `{`: "c.json"} {
+		if err := settings.Read("c.json", []byte(text), &r); err == nil || !strings.Contains(err.Error(), say) {
 			t.Errorf("%s gives %v", text, err)
 		}
 	}
 	tok, _ := tokens(t)
-	if _, err := New(tiny(), backend(t, 1), model.F32, tok, nil); err == nil || !strings.Contains(err.Error(), "--docs") {
+	if _, err := New(tiny(), fresh(t, tiny(), backend(t, 1), model.F32, tok), nil); err == nil || !strings.Contains(err.Error(), "--docs") {
 		t.Errorf("a text stage without text gives %v", err)
 	}
 }

@@ -7,25 +7,6 @@ import (
 	"spell/tokenizer"
 )
 
-// A batch is the trees of one step and the weight of every scored token's loss: Weights[i][s][k]
-// is of token k of segment s of tree i; nil for a segment that is not scored.
-type batch struct {
-	trees   []forest.Forest
-	weights [][][]float32
-}
-
-func (b *batch) add(f forest.Forest, w [][]float32) {
-	b.trees, b.weights = append(b.trees, f), append(b.weights, w)
-}
-
-func (b *batch) tokens() int {
-	n := 0
-	for _, t := range b.trees {
-		n += t.Tokens()
-	}
-	return n
-}
-
 // words are the ids of the words that are one token with the space before them: what the
 // recall drill is made of.
 func words(t *tokenizer.Tokenizer) []int32 {

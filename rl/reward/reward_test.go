@@ -55,7 +55,8 @@ func TestShapes(t *testing.T) {
 				t.Errorf("%s of %d/8 is %g, want %g", name, passes, got, want[name](rate))
 			}
 		}
-		if c.Questioner(Answered, 8, 8) != 0 || c.Questioner(Answered, 0, 8) != 0 || c.Questioner(BadFormat, 0, 0) != -1 {
+		if c.Questioner(Answered, 8, 8) != 0 || c.Questioner(Answered, 0, 8) != 0 ||
+			c.Questioner(BadFormat, 0, 0) != -1 {
 			t.Errorf("%s: unanimous or failed questions have the wrong reward", name)
 		}
 	}
@@ -122,7 +123,9 @@ func TestVerifierAndResponder(t *testing.T) {
 	if got := c.Verifier(role.Invalid, false); got != -1 {
 		t.Errorf("invalid vote = %g, want −1", got)
 	}
-	for _, tt := range []struct{ rule, vote, want bool }{{false, false, false}, {true, false, true}, {false, true, true}, {true, true, true}} {
+	for _, tt := range []struct{ rule, vote, want bool }{
+		{false, false, false}, {true, false, true}, {false, true, true}, {true, true, true},
+	} {
 		if Responder(tt.rule, tt.vote) != tt.want {
 			t.Errorf("Responder(%v, %v) is not %v", tt.rule, tt.vote, tt.want)
 		}

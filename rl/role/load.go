@@ -1,7 +1,9 @@
 package role
 
 import (
+	"crypto/sha256"
 	"embed"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -47,6 +49,7 @@ func Load(name string) (*Prompts, error) {
 		return nil, err
 	}
 	p := &Prompts{questioner: map[string]*template{}, responder: map[string]*template{}}
+	hash := sha256.New()
 	for _, f := range p.files() {
 		at := filepath.Join(name, f.name)
 		text, err := fs.ReadFile(set, f.name)
@@ -56,10 +59,13 @@ func Load(name string) (*Prompts, error) {
 		if err != nil {
 			return nil, fmt.Errorf("reading %s: %w", at, err)
 		}
-		if err := f.parse(at, strings.TrimSuffix(strings.ReplaceAll(string(text), "\r\n", "\n"), "\n")); err != nil {
+		own := strings.TrimSuffix(strings.ReplaceAll(string(text), "\r\n", "\n"), "\n")
+		if err := f.parse(at, own); err != nil {
 			return nil, err
 		}
+		fmt.Fprintf(hash, "%q %q\n", f.name, own)
 	}
+	p.hash = hex.EncodeToString(hash.Sum(nil))
 	return p, nil
 }
 

@@ -92,7 +92,8 @@ func TestNoSet(t *testing.T) {
 		"load.go":                            "is a file: name the folder",
 		t.TempDir():                          "format.txt, which should hold the format",
 	} {
-		if _, err := Load(name); err == nil || !strings.Contains(err.Error(), name) || !strings.Contains(err.Error(), says) {
+		_, err := Load(name)
+		if err == nil || !strings.Contains(err.Error(), name) || !strings.Contains(err.Error(), says) {
 			t.Errorf("%s: error %v, want one that says %q", name, err, says)
 		}
 	}
@@ -108,5 +109,53 @@ func TestRoleNames(t *testing.T) {
 	}
 	if _, err := Role(NumRoles).MarshalText(); err == nil {
 		t.Error("a role beyond the last has a name")
+	}
+}
+
+// TestHash: sets of the same texts have one hash, and a change of any file gives another.
+func TestHash(t *testing.T) {
+	hash := func(set string) string {
+		t.Helper()
+		p, err := Load(set)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p.Hash()
+	}
+	for _, set := range Sets() {
+		want := hash(set)
+		dir := copySet(t, set)
+		if got := hash(dir); got != want || len(got) != 64 {
+			t.Errorf("%s has the hash %s, and a copy %s", set, want, got)
+		}
+		seen := map[string]string{want: "the set"}
+		for _, f := range (&Prompts{questioner: map[string]*template{}, responder: map[string]*template{}}).files() {
+			path := filepath.Join(dir, f.name)
+			original, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			write := func(text string) string {
+				t.Helper()
+				if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+					t.Fatal(err)
+				}
+				return hash(dir)
+			}
+			text := string(original)
+			if got := write(strings.ReplaceAll(text, "\n", "\r\n")); got != want {
+				t.Errorf("%s: with line ends of Windows in %s the hash is another", set, f.name)
+			}
+			changed := "now " + text
+			if f.name == "format.txt" {
+				changed = map[string]string{"json": "words", "words": "json"}[strings.TrimSpace(text)]
+			}
+			got := write(changed)
+			if seen[got] != "" {
+				t.Errorf("%s: with another %s the hash is that of %s", set, f.name, seen[got])
+			}
+			seen[got] = f.name
+			write(text)
+		}
 	}
 }

@@ -27,12 +27,17 @@ type Prompts struct {
 	// <think>.
 	Thinking bool
 
+	hash      string // of the texts
 	format    task.Format
 	documents template
 	// questioner and responder hold texts by the names that tasks give them.
 	questioner, responder      map[string]*template
 	example, choices, verifier template
 }
+
+// Hash returns a hash of the texts, in hexadecimal. Sets of the same texts have the same one,
+// whatever their names.
+func (p *Prompts) Hash() string { return p.hash }
 
 // EmptyDocuments stands for the documents in a prompt that has none, as in the grounding test.
 const EmptyDocuments = "Empty"

@@ -21,7 +21,8 @@ func TestCompactPromptsAreTheContract(t *testing.T) {
 	p := mustLoad(t, "compact")
 	docs := []string{"d one .", "d two ."}
 	history := []Example{{"where ?", "here"}, {"who ?", "Tolan"}}
-	for of, word := range map[task.Task]string{task.GeneralQA: "text", task.Numeric: "number", task.MultipleChoice: "choice B"} {
+	words := map[task.Task]string{task.GeneralQA: "text", task.Numeric: "number", task.MultipleChoice: "choice B"}
+	for of, word := range words {
 		prefix, suffix := p.Questioner(of, docs, nil, "B")
 		if want := "d one .\nd two .\nask " + word + " :"; prefix+suffix != want {
 			t.Errorf("%v: %q, want %q", of, prefix+suffix, want)
@@ -45,7 +46,8 @@ func TestCompactPromptsAreTheContract(t *testing.T) {
 	if want := "question : where ? ( A ) w ( B ) x ( C ) y ( D ) z\nanswer :"; suffix != want {
 		t.Errorf("choice: %q, want %q", suffix, want)
 	}
-	if got, want := p.Verifier(task.Question{Text: "where ?"}, "here", "there"), "question : where ?\nfirst : here\nsecond : there\nsame :"; got != want {
+	got := p.Verifier(task.Question{Text: "where ?"}, "here", "there")
+	if want := "question : where ?\nfirst : here\nsecond : there\nsame :"; got != want {
 		t.Errorf("verifier: %q, want %q", got, want)
 	}
 }
@@ -73,8 +75,8 @@ func TestFullPrompts(t *testing.T) {
 				t.Errorf("%v: letter named: %v", of, got)
 			}
 		}
-		if strings.Contains(first, "Where is it?") ||
-			!strings.Contains(later, "Question 1: Where is it?\nAnswer 1: There\n\nQuestion 2: Who?\nAnswer 2: Her\n\nWrite exactly one new") {
+		const history = "Question 1: Where is it?\nAnswer 1: There\n\nQuestion 2: Who?\nAnswer 2: Her\n\n"
+		if strings.Contains(first, "Where is it?") || !strings.Contains(later, history+"Write exactly one new") {
 			t.Errorf("%v: history is not shown as two numbered blocks: %q", of, later)
 		}
 	}

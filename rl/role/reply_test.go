@@ -65,9 +65,11 @@ func TestHostileRepliesAreLinear(t *testing.T) {
 	const size = maxReply - 64
 	fill := func(s string) string { return strings.Repeat(s, size/len(s)) }
 	for _, output := range []string{
-		fill("```json"), fill("```json{```"), fill("```json{}```"), fill(`{"question":`), fill("["), fill(`\boxed{`), fill(`\boxed{}`),
-		fill("answer is "), fill("the answer is ("), fill("the answer is 1,"), fill("<think></think>"), fill("("), fill("question : "),
-		"question : " + fill("? ( A ) "), "question : x ? ( A ) " + fill("( B "), fill("[[YES] "), fill("9"), "answer is " + fill("9,"),
+		fill("```json"), fill("```json{```"), fill("```json{}```"), fill(`{"question":`), fill("["),
+		fill(`\boxed{`), fill(`\boxed{}`), fill("answer is "), fill("the answer is ("),
+		fill("the answer is 1,"), fill("<think></think>"), fill("("), fill("question : "),
+		"question : " + fill("? ( A ) "), "question : x ? ( A ) " + fill("( B "), fill("[[YES] "), fill("9"),
+		"answer is " + fill("9,"),
 		`{"question":"` + fill("a") + `","answer":"a"}`, `{"question":"a","answer":"` + fill("9") + `"}`, fill("\xff"), fill("{{"),
 		fill("x") + fill("y"), // longer than maxReply
 	} {
@@ -84,7 +86,9 @@ func TestHostileRepliesAreLinear(t *testing.T) {
 
 // No reply of any bytes stops a parser.
 func FuzzReplies(f *testing.F) {
-	for _, s := range []string{"<think></think>{}", "[[YES]]", "answer is \xff", " question : \xff ? answer : x .", "yes ."} {
+	for _, s := range []string{
+		"<think></think>{}", "[[YES]]", "answer is \xff", " question : \xff ? answer : x .", "yes .",
+	} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, output string) {

@@ -15,7 +15,8 @@ type decoder struct {
 	parser
 	root reflect.Type
 
-	// The lines that give the fields without fields inside them, and those that have such inside them.
+	// The lines that give the fields without fields inside them, and
+	// those that have such inside them.
 	given, inside map[string]int
 }
 
@@ -105,15 +106,15 @@ func (d *decoder) leaf(v reflect.Value, n *node, f field, decode func(reflect.Va
 	return nil
 }
 
-// once refuses a field that the file has given before, in whole or in part, under its own name or as a
-// dotted one.
+// once refuses a field that the file has given before, in whole or
+// in part, under its own name or as a dotted one.
 func (d *decoder) once(n *node, f field) error {
 	line, ok := d.given[f.name]
 	if !ok {
 		line, ok = d.inside[f.name]
 	}
 	if ok {
-		return d.again(n.line, n.column, f.name, line)
+		return d.fail(n.line, n.column, "%s is given again, after line %d; keep one of them", f.name, line)
 	}
 	for i := range len(f.name) {
 		if f.name[i] == '.' {
@@ -124,11 +125,6 @@ func (d *decoder) once(n *node, f field) error {
 	return nil
 }
 
-// again returns the error of a field that line has given before.
-func (d *decoder) again(at, column int, name string, line int) error {
-	return d.fail(at, column, "%s is given again, after line %d; keep one of them", name, line)
-}
-
 // block decodes the fields of a struct.
 func (d *decoder) block(v reflect.Value, n *node, f field) error {
 	if n.kind != block {
@@ -137,7 +133,8 @@ func (d *decoder) block(v reflect.Value, n *node, f field) error {
 	lines := map[string]int{}
 	for _, e := range n.entries {
 		if line, ok := lines[e.key]; ok {
-			return d.again(e.line, e.column, join(f.name, shorten(e.key)), line)
+			name := join(f.name, shorten(e.key))
+			return d.fail(e.line, e.column, "%s is given again, after line %d; keep one of them", name, line)
 		}
 		lines[e.key] = e.line
 		if err := d.entry(v, e.key, e, f); err != nil {
@@ -161,9 +158,9 @@ func (d *decoder) entry(v reflect.Value, key string, e *entry, f field) error {
 		for _, in := range fieldsOf(v.Type(), f.name) {
 			switch {
 			case in.name == join(f.name, key):
-				return d.value(v.Field(in.at), e.value, in)
+				return d.value(v.FieldByIndex(in.at), e.value, in)
 			case dotted && in.name == join(f.name, head):
-				return d.entry(v.Field(in.at), rest, e, in)
+				return d.entry(v.FieldByIndex(in.at), rest, e, in)
 			}
 		}
 		return d.unknown(v.Type(), key, e, f)
@@ -221,7 +218,7 @@ func count(n int, what string) string {
 	return fmt.Sprintf("%d %s", n, what)
 }
 
-// inList returns the value as it stands in the list that it should have been.
+// inList is the value as it stands in the list that it should have been.
 func (d *decoder) inList(n *node) string {
 	switch {
 	case n.kind == block:

@@ -37,8 +37,8 @@ func describeInto(list []setting, prefix string, v reflect.Value) ([]setting, er
 	return list, nil
 }
 
-// Describe prints every field of a configuration: its JSON name, its value, and its doc tag, in columns
-// that a long value does not widen.
+// Describe prints every field of a configuration: its JSON name, its value, and its doc tag, in
+// columns that a long value does not widen.
 func Describe(w io.Writer, config any) error {
 	all, err := describe(config)
 	if err != nil {

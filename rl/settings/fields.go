@@ -9,25 +9,33 @@ import (
 type field struct {
 	name string // all of it, optim.lr
 	tag  reflect.StructTag
-	at   int // among the fields of its struct
+	at   []int // where it is in its struct, through embedded ones
 }
 
-// leaf returns the last part of the name.
+// leaf is the last part of the name.
 func (f field) leaf() string { return f.name[strings.LastIndexByte(f.name, '.')+1:] }
 
-// fieldsOf lists the fields of a struct type whose own name is prefix.
+// fieldsOf lists the fields of a struct type whose own name is prefix. Those of an embedded struct
+// are fields of the struct that embeds it.
 func fieldsOf(t reflect.Type, prefix string) []field {
 	var all []field
 	for i := range t.NumField() {
 		f := t.Field(i)
-		if f.IsExported() && f.Tag.Get("json") != "-" {
-			all = append(all, field{name: join(prefix, ownName(f)), tag: f.Tag, at: i})
+		switch {
+		case !f.IsExported() || f.Tag.Get("json") == "-":
+		case f.Anonymous && f.Type.Kind() == reflect.Struct && f.Tag.Get("json") == "":
+			for _, in := range fieldsOf(f.Type, prefix) {
+				in.at = append([]int{i}, in.at...)
+				all = append(all, in)
+			}
+		default:
+			all = append(all, field{name: join(prefix, ownName(f)), tag: f.Tag, at: []int{i}})
 		}
 	}
 	return all
 }
 
-// ownName returns the name of a field in JSON.
+// ownName is the name of a field in JSON.
 func ownName(f reflect.StructField) string {
 	name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 	if name == "" {
@@ -46,7 +54,7 @@ func join(prefix, name string) string {
 // isText reports whether values of the type read themselves from text.
 func isText(t reflect.Type) bool { return reflect.PointerTo(t).Implements(textType) }
 
-// structOf returns the struct type that t is or points to, or nil.
+// structOf is the struct type that t is or points to, or nil.
 func structOf(t reflect.Type) reflect.Type {
 	if t.Kind() == reflect.Pointer {
 		t = t.Elem()

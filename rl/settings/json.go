@@ -36,7 +36,7 @@ func (p *parser) json(data []byte) (*node, error) {
 	return n, nil
 }
 
-// next returns the place of the next token.
+// next is the place of the next token.
 func (r *jsonReader) next() (line, column int) {
 	at := int(r.d.InputOffset())
 	for at < len(r.data) && bytes.IndexByte([]byte(" \t\r\n,:"), r.data[at]) >= 0 {
@@ -57,8 +57,8 @@ func (r *jsonReader) token() (json.Token, error) {
 		return t, nil
 	}
 	var syntax *json.SyntaxError
-	short := err == io.EOF || errors.Is(err, io.ErrUnexpectedEOF)
-	if short || errors.As(err, &syntax) && int(syntax.Offset) >= len(r.data) {
+	atEnd := errors.As(err, &syntax) && int(syntax.Offset) >= len(r.data)
+	if err == io.EOF || errors.Is(err, io.ErrUnexpectedEOF) || atEnd {
 		line, column := place(r.data, len(r.data))
 		return nil, r.fail(line, column, "the JSON ends too early; a bracket, brace or quote is not closed")
 	}

@@ -7,10 +7,10 @@ import (
 	"strings"
 )
 
-// Same returns an error if a run that began with one configuration cannot go on with another: it names
-// the fields that differ, with both values, but for those tagged resume:"free". Both are structs of one
-// type; began may be its JSON instead, and then fields that it lacks count as unchanged. Merge gives
-// those their defaults.
+// Same returns an error if a run that began with one configuration cannot go on with another: it
+// names the fields that differ, with both values, but for those tagged resume:"free". Both are
+// structs of one type; began may be its JSON instead, and then fields that it lacks count as
+// unchanged. Merge gives those their defaults.
 func Same(began, now any) error {
 	b := reflect.Indirect(reflect.ValueOf(now))
 	a := reflect.Indirect(reflect.ValueOf(began))
@@ -45,7 +45,7 @@ func changes(all []string, a, b reflect.Value, f field) []string {
 		return changes(all, a.Elem(), b.Elem(), f)
 	case a.Kind() == reflect.Struct:
 		for _, in := range fieldsOf(a.Type(), f.name) {
-			all = changes(all, a.Field(in.at), b.Field(in.at), in)
+			all = changes(all, a.FieldByIndex(in.at), b.FieldByIndex(in.at), in)
 		}
 		return all
 	case a.Kind() == reflect.Slice && structOf(a.Type().Elem()) != nil:
@@ -64,7 +64,7 @@ func changes(all []string, a, b reflect.Value, f field) []string {
 	return all
 }
 
-// inLine returns a value as a sentence shows it.
+// inLine is a value as a sentence shows it.
 func inLine(v reflect.Value) string {
 	text, err := flow(v)
 	if err != nil {

@@ -88,8 +88,7 @@ func (d *decoder) integer(v reflect.Value, n *node, f field) error {
 		u, err := strconv.ParseUint(text, 10, bits)
 		if err != nil {
 			most := uint64(math.MaxUint64) >> (64 - bits)
-			return d.fail(n.line, n.column, "%s is %s; it takes whole numbers from 0 to %d",
-				f.name, n.say(), most)
+			return d.fail(n.line, n.column, "%s is %s; it takes whole numbers from 0 to %d", f.name, n.say(), most)
 		}
 		v.SetUint(u)
 		return nil
@@ -104,8 +103,8 @@ func (d *decoder) integer(v reflect.Value, n *node, f field) error {
 	return nil
 }
 
-// integral writes a decimal number without point and exponent, and reports whether it is whole. One of
-// too many digits for any integer stays too large.
+// integral writes a decimal number without point and exponent, and reports whether it is whole. One
+// of too many digits for any integer stays too large.
 func integral(text string) (string, bool) {
 	sign := ""
 	if text[0] == '-' {

@@ -1,4 +1,5 @@
-// Package settings reads, writes and compares configurations: structs whose fields carry these tags.
+// Package settings reads, writes and compares configurations:
+// structs whose fields carry these tags.
 //
 //	json:"lr"           the name of the field in files and on the command line
 //	doc:"learning rate" what it means, as the written file says beside it
@@ -9,8 +10,8 @@
 //	resume:"free"       a resumed run may change it
 //
 // Fields are numbers, booleans, strings, values that implement encoding.TextUnmarshaler, structs of
-// such, pointers to structs, arrays and slices. A field inside a struct has a dotted name, optim.lr;
-// an element of a list has its number, stages.0.steps.
+// such, pointers to structs, arrays and slices. A field inside a struct has a dotted name,
+// optim.lr; an element of a list has its number, stages.0.steps.
 package settings
 
 import (
@@ -20,12 +21,11 @@ import (
 	"strings"
 )
 
-// Read lays the fields that a file gives over config, a pointer to a struct; fields that it does not
-// give stay as they are, and after an error all do. The file is YAML or JSON and at most 1 MiB; an
-// empty one changes nothing. The elements of a list replace the list, but structs among them are laid
-// over those in their place. A pointer to a struct may be null, which sets it to nil. Values outside
-// the limits that tags set are errors too. Name is what errors call the file; if it is empty they
-// begin with the line.
+// Read lays the fields that a file gives over config, a pointer to a struct; fields that it does
+// not give stay as they are, and after an error all do. The file is YAML or JSON and at most 1 MiB;
+// an empty one changes nothing. The elements of a list replace the list, but structs among them are
+// laid over those in their place. Name is what errors call the file; if it is empty they begin with
+// the line. Values outside the limits that tags set are errors too.
 func Read(name string, data []byte, config any) error {
 	if name != "" {
 		name += ", "
@@ -69,9 +69,9 @@ func Set(config any, assignment string) error {
 	})
 }
 
-// Merge lays a saved configuration, the JSON of a struct of config's type as a program of any version
-// wrote it, over config, a pointer that holds the defaults: fields that the saved one lacks keep
-// them, but in the elements of a list, which have no defaults, they are zero. A field that this
+// Merge lays a saved configuration, the JSON of a struct of config's type as
+// a program of any version wrote it, over config, a pointer that holds the
+// defaults: fields that the saved one lacks keep them. A field that this
 // program does not know is an error. After an error config is unchanged.
 func Merge(saved json.RawMessage, config any) error {
 	p := parser{saved: true, place: func(int, int) string { return "the saved configuration: " }}

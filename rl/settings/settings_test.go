@@ -25,9 +25,9 @@ func written(t *testing.T, c any) string {
 func configurations() []*play {
 	odd, least := example(), &play{Temperature: 1, LossMean: "groups", Stages: []stage{{Steps: 1}}}
 	odd.Prompts, odd.Date, odd.Thinking, odd.Seed = "a: \"b\"\n\t\x7f # c é\u2028\U0001F600", "", false, math.MaxUint64
-	odd.Marks = []string{"", " ", "no", "~", "1e3", "- a", "#", "</b>", "<", "/", "-",
-		"*", "&", "!", "%", "@", "`", "{", "]", ",", "<<", "=", "a #b", "a:", "0x1", "\u0085"}
-	odd.Optim = optim{LR: 1.0 / 3, Beta1: 1e-5, Eps: math.SmallestNonzeroFloat64, WeightDecay: -1.5e300}
+	odd.Marks = []string{"", " ", "no", "~", "1e3", "- a", "#", "*", "&", "!", "%", "@", "`", "{", "]", ",", "<<",
+		"=", "a #b", "a:", "0x1", "\u0085"}
+	odd.Optim = optim{LR: 1.0 / 3, Beta1: 1e-5, Eps: math.SmallestNonzeroFloat64, WeightDecay: -math.MaxFloat64}
 	odd.RoleWeights = [3]float64{1e15, 123456789, 1e21}
 	third := stage{Name: "third", Steps: 1, DocWeight: math.MaxFloat32, Mixture: &mixture{Words: true}}
 	odd.Stages = append(odd.Stages, third)
@@ -89,8 +89,9 @@ func TestOtherReaders(t *testing.T) {
 	if exec.Command("python3", "-c", "import yaml").Run() != nil {
 		t.Skip("python3 has no PyYAML here")
 	}
-	const program = "import sys, json, yaml; json.dump(yaml.safe_load(sys.stdin.buffer.read().decode()), sys.stdout)"
 	for i, c := range configurations() {
+		const program = "import sys, json, yaml; " +
+			"json.dump(yaml.safe_load(sys.stdin.buffer.read().decode()), sys.stdout)"
 		cmd := exec.Command("python3", "-c", program)
 		cmd.Stdin = strings.NewReader(written(t, c))
 		out, err := cmd.Output()
@@ -135,7 +136,8 @@ func TestValidate(t *testing.T) {
 	}
 }
 
-// TestNothingShared: what is read into one configuration is not seen in another that it was copied from.
+// TestNothingShared: what is read into one configuration is not seen
+// in another that it was copied from.
 func TestNothingShared(t *testing.T) {
 	a := example()
 	b := *a
@@ -151,13 +153,11 @@ func TestNothingShared(t *testing.T) {
 func TestHostile(t *testing.T) {
 	many := func(s string) string { return strings.Repeat(s, 1<<17/len(s)) }
 	for name, text := range map[string]string{
-		"too long": strings.Repeat(" ", maxFile+1), "steps": nestedBlocks(1000),
-		"brackets": many("["), "braces": many("{"), "JSON": "[" + many("["), "objects": many(`{"a":`),
+		"too long": strings.Repeat(" ", maxFile+1), "brackets": many("["), "braces": many("{"), "JSON": "[" + many("["), "objects": many(`{"a":`),
 		"dashes": many("- "), "colons": many("a: "), "keys": many("? "), "anchors": many("&a "), "types": many("! "),
 		"quotes": many(`"`), "bars": many("|\n"), "fields": many("a: 1\n"), "elements": "tasks:\n" + many("- a\n"),
-		"nested": "a: " + many("{a: "), "JSON elements": `{"steps": [` + many("1,") + "1]}",
-		"JSON fields": "{" + many(`"seed":1,`) + `"a":1}`, "a name": many("a") + ": 1",
-		"a value": "steps: " + many("1"), "words": "tasks: " + many("a"), "a word": "moments: " + many("a"),
+		"nested": "a: " + many("{a: "), "JSON elements": `{"steps": [` + many("1,") + "1]}", "JSON fields": "{" + many(`"seed":1,`) + `"a":1}`,
+		"steps": nestedBlocks(1000), "a name": many("a") + ": 1", "a value": "steps: " + many("1"), "words": "tasks: " + many("a"), "a word": "moments: " + many("a"),
 	} {
 		c := example()
 		err := Read("c", []byte(text), c)
@@ -176,12 +176,15 @@ func nestedBlocks(n int) string {
 	return s.String()
 }
 
-// FuzzRead: no file panics, an error is one line and changes nothing, and what was read is written and
-// read again.
+// FuzzRead: no file panics, an error is one line and changes
+// nothing, and what was read is written and read again.
 func FuzzRead(f *testing.F) {
-	for _, s := range []string{"steps: 1\n", `{"optim": {"lr": 1e-4}}`, "tasks: [numeric]", "marks: ['a', |\n x\n]",
-		"stages:\n- steps: 3\n  mixture: {Loose: 1}\n", "optim.lr: .inf", "prompts: >\n a\n b", "a: *b", "? a", "- - -",
-		"\xef\xbb\xbf{}", "{\"a\": [1, {\"b\": null}]", "marks: [\"\\u2028\\e\", ~]"} {
+	for _, s := range []string{
+		"steps: 1\n", `{"optim": {"lr": 1e-4}}`, "tasks: [numeric]",
+		"stages:\n- steps: 3\n  mixture: {Loose: 1}\n", "marks: ['a', |\n x\n]", "optim.lr: .inf",
+		"prompts: >\n a\n b", "a: *b", "? a", "- - -", "\xef\xbb\xbf{}", "{\"a\": [1, {\"b\": null}]",
+		"marks: [\"\\u2028\\e\", ~]",
+	} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
@@ -197,4 +200,47 @@ func FuzzRead(f *testing.F) {
 			t.Errorf("%q is not read back: %v, %v", data, err, Same(c, over))
 		}
 	})
+}
+
+// TestEmbedded: the fields of an embedded struct are those of the
+// struct that embeds it, in every use.
+func TestEmbedded(t *testing.T) {
+	type Inner struct {
+		Seed int `json:"seed" doc:"a seed" resume:"free"`
+	}
+	type Base struct {
+		Inner
+		LR float64 `json:"lr" doc:"a rate" max:"1"`
+	}
+	type config struct {
+		Base
+		Name string `json:"name" doc:"a name"`
+	}
+	c := config{Base{Inner{3}, 0.5}, "x"}
+	if err := Read("f", []byte("seed: 4\nlr: 0.25\n"), &c); err != nil || c.Seed != 4 || c.LR != 0.25 {
+		t.Fatalf("%+v, %v", c, err)
+	}
+	if err := Set(&c, "lr=0.125"); err != nil || c.LR != 0.125 {
+		t.Errorf("%+v, %v", c, err)
+	}
+	if err := Set(&c, "lr=2"); err == nil {
+		t.Error("a value over the limit of an embedded field is taken")
+	}
+	var file strings.Builder
+	if err := Write(&file, c, "heading"); err != nil {
+		t.Fatal(err)
+	}
+	again := config{}
+	if err := Read("f", []byte(file.String()), &again); err != nil || again != c {
+		t.Errorf("written as\n%s\nread as %+v, %v", file.String(), again, err)
+	}
+	other := c
+	other.Seed = 9
+	if err := Same(c, other); err != nil {
+		t.Errorf("a field that may change: %v", err)
+	}
+	other.LR = 1
+	if err := Same(c, other); err == nil || !strings.Contains(err.Error(), "lr") {
+		t.Errorf("a field that may not change: %v", err)
+	}
 }

@@ -6,7 +6,8 @@ import (
 	"strings"
 )
 
-// The structs below have the shapes of the configurations of self-play, fine-tuning and pretraining.
+// The structs below have the shapes of the configurations of
+// self-play, fine-tuning and pretraining.
 
 // A task is written as a word.
 type task uint8
@@ -50,20 +51,19 @@ type play struct {
 	Steps       int        `json:"steps" doc:"updates" min:"0" max:"16777216" resume:"free"`
 	Tasks       []task     `json:"tasks" doc:"kinds of questions, equally often"`
 	Prompts     string     `json:"prompts" doc:"prompt set: full, compact, or a folder of one's own"`
-	Date        string     `json:"date" doc:"what a chat template takes for today, YYYY-MM-DD: the same in every step and on every resume"`
+	Date        string     `json:"date" doc:"what a chat template takes for today, YYYY-MM-DD"`
 	Thinking    bool       `json:"thinking" doc:"let the template ask for thoughts"`
 	Temperature float64    `json:"temperature" group:"sampling" doc:"of all roles" above:"0" max:"100"`
 	TopK        int32      `json:"top_k" doc:"0: off" min:"0"`
-	LossMean    string     `json:"loss_mean" group:"learning" doc:"over the tokens of the batch or of each group" oneof:"tokens groups"`
-	RoleWeights [3]float64 `json:"role_weights" doc:"of questioner, responder, verifier in the loss; 0: the role is not trained" min:"0"`
+	LossMean    string     `json:"loss_mean" group:"learning" doc:"over the batch or each group" oneof:"tokens groups"`
+	RoleWeights [3]float64 `json:"role_weights" doc:"of questioner, responder, verifier in the loss; 0: off" min:"0"`
 	Moments     precision  `json:"moments" doc:"how the optimizer keeps its moments"`
 	Optim       optim      `json:"optim"`
 	Keep        uint8      `json:"keep,omitempty" doc:"checkpoints kept" resume:"free"`
 	Marks       []string   `json:"marks" doc:"tokens by name"`
 	Stages      []stage    `json:"stages" doc:"what is learned one after the other"`
-	//lint:ignore U1000 it is here to be passed over
-	unexported int
-	Skipped    int `json:"-"`
+	unexported  int
+	Skipped     int `json:"-"`
 }
 
 type stage struct {
@@ -87,7 +87,8 @@ func example() *play {
 	m.Cluster.Docs = 1
 	return &play{Seed: 1, Steps: 3, Tasks: []task{0, 1, 2}, Prompts: "full", Date: "2024-07-26", Thinking: true,
 		Temperature: 0.7, LossMean: "tokens", RoleWeights: [3]float64{1, 1, 1},
-		Optim: optim{LR: 2e-6, Beta1: 0.9, Eps: 1e-8}, Keep: 2, Marks: []string{"<think>", "</think>"}, Stages: []stage{
+		Optim: optim{LR: 2e-6, Beta1: 0.9, Eps: 1e-8},
+		Keep:  2, Marks: []string{"<think>", "</think>"}, Stages: []stage{
 			{Name: "drill", Steps: 9000, StopAt: 0.93},
 			{Name: "world, wider", Steps: 2000, DocWeight: 0.03, Mixture: m}}}
 }

@@ -38,7 +38,8 @@ func TestSituations(t *testing.T) {
 	}
 }
 
-// happens does what the first word of a title says with the input: to the example, or to what it began with.
+// happens does what the first word of a title says with the input:
+// to the example, or to what it began with.
 func happens(t *testing.T, title, input string) string {
 	c, was := example(), example()
 	if text, ok := strings.CutPrefix(input, "bytes "); ok {

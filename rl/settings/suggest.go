@@ -1,17 +1,13 @@
 package settings
 
 import (
-	"fmt"
 	"reflect"
 	"strings"
 )
 
-// unknown returns the error of a field that struct type t, which is field f, does not have.
+// unknown is the error of a field that struct type t, which is field f, does not have.
 func (d *decoder) unknown(t reflect.Type, key string, e *entry, f field) error {
 	name := join(f.name, shorten(key))
-	if !plainText.MatchString(key) {
-		name = fmt.Sprintf("%q", name)
-	}
 	if d.saved {
 		return d.fail(e.line, e.column, "there is no field %s in this version of the program; "+
 			"resume with the version that the run began with, or a later one", name)
@@ -39,15 +35,15 @@ func nested(all []field, t reflect.Type, prefix string) []field {
 	own := fieldsOf(t, prefix)
 	all = append(all, own...)
 	for _, f := range own {
-		if in := structOf(t.Field(f.at).Type); in != nil && strings.Count(f.name, ".") < maxDepth {
+		if in := structOf(t.FieldByIndex(f.at).Type); in != nil && strings.Count(f.name, ".") < maxDepth {
 			all = nested(all, in, f.name)
 		}
 	}
 	return all
 }
 
-// closest names the fields, at most three, whose own or dotted name the key is nearest to, if no more
-// than that many changes make the one of the other.
+// closest names the fields, at most three, whose own or dotted name the key is nearest to, if no
+// more than that many changes make the one of the other.
 func closest(all []field, prefix, key string, most int) []string {
 	want := bare(key)
 	if len(want) > maxDepth {
@@ -66,12 +62,12 @@ func closest(all []field, prefix, key string, most int) []string {
 	return found
 }
 
-// bare returns a name without what people write differently.
+// bare is a name without what people write differently.
 func bare(name string) string {
 	return strings.NewReplacer("_", "", "-", "", ".", "", " ", "").Replace(strings.ToLower(name))
 }
 
-// distance returns the number of characters to insert, leave out, replace or swap with the next one that
+// distance is the number of characters to insert, leave out, replace or swap with the next one that
 // make b of a.
 func distance(a, b string) int {
 	rows := [3][]int{make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)}

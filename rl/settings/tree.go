@@ -50,7 +50,8 @@ func (n *node) say() string {
 	return shorten(n.text)
 }
 
-// shorten makes a text one that a sentence can quote: short, in one line, without control characters.
+// shorten makes a text one that a sentence can quote: short, in one
+// line, without control characters.
 func shorten(s string) string {
 	const most = 60
 	n := 0
@@ -82,11 +83,11 @@ func (p *parser) fail(line, column int, format string, args ...any) error {
 	return fmt.Errorf("%s%s", p.place(line, column), fmt.Sprintf(format, args...))
 }
 
-// file reads a file that is JSON if its first field's name follows a brace in quotes, and else YAML.
-// The node is nil if the file says nothing.
+// file reads a file that is JSON if its first field's name follows a brace in quotes, and else
+// YAML. The node is nil if the file says nothing.
 func (p *parser) file(data []byte) (*node, error) {
-	wide := bytes.HasPrefix(data, []byte("\xff\xfe")) || bytes.HasPrefix(data, []byte("\xfe\xff"))
-	if wide || bytes.IndexByte(data, 0) >= 0 {
+	utf16 := bytes.HasPrefix(data, []byte("\xff\xfe")) || bytes.HasPrefix(data, []byte("\xfe\xff"))
+	if utf16 || bytes.IndexByte(data, 0) >= 0 {
 		return nil, p.fail(1, 1, "the file is no UTF-8 text, perhaps UTF-16; save it as UTF-8")
 	}
 	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
@@ -102,7 +103,7 @@ func (p *parser) file(data []byte) (*node, error) {
 
 var looksJSON = regexp.MustCompile(`^\s*(\{\s*("|\}|$)|\[\s*[\[{"])`)
 
-// invalid returns the index of the first byte that is not UTF-8, or -1.
+// invalid is the index of the first byte that is not UTF-8, or -1.
 func invalid(data []byte) int {
 	for i := 0; i < len(data); {
 		r, size := utf8.DecodeRune(data[i:])
@@ -114,7 +115,7 @@ func invalid(data []byte) int {
 	return -1
 }
 
-// place returns the line and the column, in characters, of an index into the data.
+// place is the line and the column, in characters, of an index into the data.
 func place(data []byte, at int) (line, column int) {
 	before := data[:min(max(at, 0), len(data))]
 	start := bytes.LastIndexByte(before, '\n') + 1

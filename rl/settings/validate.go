@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// Validate returns an error that names the first field outside the limits of its tags min, max, above,
-// below and oneof, and the limits.
+// Validate returns an error that names the first field outside the limits of its tags min, max,
+// above, below and oneof, and the limits.
 func Validate(config any) error {
 	return each(reflect.Indirect(reflect.ValueOf(config)), field{}, within)
 }
@@ -26,7 +26,7 @@ func each(v reflect.Value, f field, do func(reflect.Value, field) error) error {
 		return each(v.Elem(), f, do)
 	case v.Kind() == reflect.Struct:
 		for _, in := range fieldsOf(v.Type(), f.name) {
-			if err := each(v.Field(in.at), in, do); err != nil {
+			if err := each(v.FieldByIndex(in.at), in, do); err != nil {
 				return err
 			}
 		}
@@ -42,7 +42,7 @@ func each(v reflect.Value, f field, do func(reflect.Value, field) error) error {
 	return do(v, f)
 }
 
-// within returns the error of a value outside the limits that the tags of its field set.
+// within is the error of a value outside the limits that the tags of its field set.
 func within(v reflect.Value, f field) error {
 	if words, ok := f.tag.Lookup("oneof"); ok && !slices.Contains(strings.Fields(words), scalarText(v)) {
 		return fmt.Errorf("%s is %q; use %s", f.name, scalarText(v), either(strings.Fields(words)))
@@ -79,8 +79,8 @@ func within(v reflect.Value, f field) error {
 	return fmt.Errorf("%s is %s; it must be %s", f.name, scalarText(v), limits)
 }
 
-// compare orders a number and a limit, and reports whether they have an order. A limit that is no number
-// of the value's type panics: it is part of the program.
+// compare orders a number and a limit, and reports whether they have an order. A limit that is no
+// number of the value's type panics: it is part of the program.
 func compare(v reflect.Value, limit string) (order int, ok bool) {
 	var err error
 	switch {

@@ -18,9 +18,10 @@ const (
 	remarks   = 32  // the column, from 0, in which what fields mean begins
 )
 
-// Write writes config, a struct or a pointer to one, as a YAML file: the heading as a comment, then every
-// field with its value and what it means. Read lays the file over another configuration of the type so
-// that it has the same values. A value that no file can hold, such as an infinite number, is an error.
+// Write writes config, a struct or a pointer to one, as a YAML file: the heading
+// as a comment, then every field with its value and what it means. Read lays the
+// file over another configuration of the type so that it has the same values. A
+// value that no file can hold, such as an infinite number, is an error.
 func Write(w io.Writer, config any, heading string) error {
 	out := writer{w: bufio.NewWriter(w)}
 	for line := range strings.Lines(heading) {
@@ -56,7 +57,7 @@ func (w *writer) fields(v reflect.Value, name, lead, indent string) {
 			}
 			w.line(indent + "# --- " + group + " ---")
 		}
-		w.field(v.Field(f.at), f, lead, indent)
+		w.field(v.FieldByIndex(f.at), f, lead, indent)
 		lead = indent
 	}
 }
@@ -121,7 +122,7 @@ func wrap(text string, width int) []string {
 	return lines
 }
 
-// flow returns a value in one line.
+// flow is a value in one line.
 func flow(v reflect.Value) (string, error) {
 	switch {
 	case isText(v.Type()):
@@ -142,7 +143,7 @@ func flow(v reflect.Value) (string, error) {
 	case v.Kind() == reflect.Struct:
 		var all []string
 		for _, f := range fieldsOf(v.Type(), "") {
-			text, err := flow(v.Field(f.at))
+			text, err := flow(v.FieldByIndex(f.at))
 			if err != nil {
 				return "", err
 			}
@@ -167,7 +168,8 @@ func flow(v reflect.Value) (string, error) {
 	return key(scalarText(v)), nil
 }
 
-// key returns a text as YAML takes it for that text: as it is if all versions of YAML do, and else in quotes.
+// key is a text as YAML takes it for that text: as it is if all
+// versions of YAML do, and else in quotes.
 func key(text string) string {
 	if plainText.MatchString(text) && !otherwise.MatchString(text) {
 		return text
@@ -177,11 +179,11 @@ func key(text string) string {
 
 var (
 	plainText = regexp.MustCompile(`^(<?/?[A-Za-z_]|/)[A-Za-z0-9_./<>-]*$`)
-	// otherwise matches what some reader takes for a constant.
-	otherwise = regexp.MustCompile(`^(?i:null|true|false|yes|no|on|off|y|n|inf|nan|infinity)$`)
+	otherwise = regexp.MustCompile( // some reader's constants
+		`^(?i:null|true|false|yes|no|on|off|y|n|inf|nan|infinity)$`)
 )
 
-// scalarText returns a value without fields inside it, as text without quotes.
+// scalarText is a value without fields inside it, as text without quotes.
 func scalarText(v reflect.Value) string {
 	if m, ok := v.Interface().(encoding.TextMarshaler); ok {
 		text, err := m.MarshalText()
@@ -196,7 +198,7 @@ func scalarText(v reflect.Value) string {
 	return fmt.Sprint(v.Interface())
 }
 
-// floatText returns the shortest decimal of a number that all versions of YAML read as that number: an
+// floatText is the shortest decimal of a number that all versions of YAML read as that number: an
 // exponent has a sign and stands behind a point.
 func floatText(x float64, bits int) string {
 	if size := math.Abs(x); size == 0 || size >= 1e-5 && size < 1e15 || math.IsInf(x, 0) || math.IsNaN(x) {

@@ -48,8 +48,8 @@ func (p *parser) yaml(data []byte) (n *node, err error) {
 	return n, nil
 }
 
-// maxTokens is the names, values and signs of the largest YAML file: the time that they take grows with
-// their square.
+// maxTokens is the names, values and signs of the largest YAML file:
+// the time that they take grows with their square.
 const maxTokens = 1 << 14
 
 func (p *parser) syntax(data []byte, err error) error {
@@ -61,26 +61,15 @@ func (p *parser) syntax(data []byte, err error) error {
 	if lines := bytes.Split(data, []byte("\n")); at.Line <= len(lines) && tabbed.Match(lines[max(at.Line-1, 0)]) {
 		return p.fail(at.Line, 1, "the line begins with a tab; YAML is indented with spaces")
 	}
-	says := "this cannot be read as YAML: " + oneLine(e.GetMessage())
-	if mend := mends[e.GetMessage()]; mend != "" {
-		says = mend
-	}
-	return p.fail(at.Line, at.Column, "%s", says)
-}
-
-// mends are what to say in place of some sentences of the YAML parser.
-var mends = map[string]string{
-	"mapping value is not allowed in this context": "a second colon is in one line; put a text that has one in quotes",
-	"non-map value is specified":                   "this is no field; write name: value, with a space behind the colon",
-	"value is not allowed in this context":         "this is not where a field can be; indent the fields of a block alike",
+	return p.fail(at.Line, at.Column, "this cannot be read as YAML: %s", oneLine(e.GetMessage()))
 }
 
 var tabbed = regexp.MustCompile(`^ *\t`)
 
 func oneLine(s string) string { return shorten(strings.Join(strings.Fields(s), " ")) }
 
-// modest refuses what configurations have no use for and a parser could be hurt by: references, which
-// can grow without bound, types, directives, keys that are no names, and deep nesting.
+// modest refuses what configurations have no use for and a parser could be hurt by: references,
+// which can grow without bound, types, directives, keys that are no names, and deep nesting.
 func (p *parser) modest(tokens token.Tokens) error {
 	deep, across, line := 0, 0, 0 // across counts the signs that open a block, in one line
 	for _, t := range tokens {
@@ -187,7 +176,7 @@ func (p *parser) entries(n *node, values []*ast.MappingValueNode) error {
 	return nil
 }
 
-// scalar returns what text without quotes is, by the core schema of YAML 1.2.
+// scalar is what text without quotes is, by the core schema of YAML 1.2.
 func scalar(text string) kind {
 	switch text {
 	case "", "~", "null", "Null", "NULL":

@@ -7,20 +7,20 @@ package sft
 
 import (
 	"fmt"
-	"math"
-	"time"
 
-	"spell/model"
 	"spell/model/forest"
 	"spell/model/train"
-	"spell/rl/settings"
+	"spell/rl"
+	"spell/rl/runner"
+	"spell/tokenizer/chat"
 )
 
-// Config is everything a run depends on beside the model and the file. The doc tags are what settings.Describe prints.
+// Config is everything a run depends on beside the model and the file.
 type Config struct {
-	Seed    uint64  `json:"seed" doc:"of the order of the lines and of the choice of those held out"`
+	runner.Base
+
 	Epochs  int     `json:"epochs" doc:"times that every line is learned from"`
-	Steps   int     `json:"steps" doc:"updates at most; 0: as many as the epochs have"`
+	Steps   int     `json:"steps" resume:"free" doc:"updates at most; 0: as many as the epochs have"`
 	Batch   int     `json:"batch" doc:"lines of an update, at least; lines with the same prompt are in one as far as it holds them, and share the prompt"`
 	HeldOut float64 `json:"held_out" doc:"share of the lines that are not learned but measure the loss; lines with the same prompt are held out together; 0: none"`
 	Measure int     `json:"measure" doc:"updates between measurements of the held-out loss, which is measured before and after in any case"`
@@ -31,34 +31,26 @@ type Config struct {
 	Date      string   `json:"date" doc:"what a chat template takes for today, YYYY-MM-DD"`
 	Marks     []string `json:"marks" doc:"what in an answer is the token of that name, if the tokenizer has it; all else that looks like a special token is text"`
 
-	Moments model.Moments `json:"moments" doc:"how the optimizer keeps its two moments: f32, 8 bytes a parameter, bf16, 4, or int8, 2"`
-
-	Optim  train.Optim `json:"optim"`
-	Warmup float64     `json:"warmup" doc:"share of the updates in which the learning rate rises from 0"`
-	Decay  string      `json:"decay" doc:"how it falls after that: cosine, linear or none"`
-	Floor  float64     `json:"floor" doc:"share of the learning rate that is left in the last update"`
-
-	PassTokens int `json:"pass_tokens" doc:"tokens of prompts, and of answers behind them, that go through the model together; bounds memory"`
-	Checkpoint int `json:"checkpoint" doc:"updates between checkpoints"`
-	Keep       int `json:"keep" doc:"checkpoints kept"`
+	Warmup float64 `json:"warmup" doc:"share of the updates in which the learning rate rises from 0"`
+	Decay  string  `json:"decay" doc:"how it falls after that: cosine, linear or none"`
+	Floor  float64 `json:"floor" doc:"share of the learning rate that is left in the last update"`
 }
 
 // Default suits models of some hundred million parameters and more.
 func Default() Config {
 	return Config{
-		Seed: 1, Epochs: 3, Batch: 16, HeldOut: 0.05, Measure: 100,
+		Base: runner.Base{
+			Seed: 1, PassTokens: 8192, Checkpoint: 100, Keep: 2,
+			Optim: train.Optim{LR: 1e-5, EmbedScale: 1, Beta1: 0.9, Beta2: 0.999, Eps: 1e-8, ClipNorm: 1},
+		},
+		Epochs: 3, Batch: 16, HeldOut: 0.05, Measure: 100,
 		Long: "refuse", Thinking: true, Date: "2024-07-26", Marks: []string{"<think>", "</think>"},
-		Optim:  train.Optim{LR: 1e-5, EmbedScale: 1, Beta1: 0.9, Beta2: 0.999, Eps: 1e-8, ClipNorm: 1},
 		Warmup: 0.03, Decay: "cosine", Floor: 0.1,
-		PassTokens: 8192, Checkpoint: 100, Keep: 2,
 	}
 }
 
-// Read overlays the JSON of a configuration file on c. A field that does not exist is an error.
-func (c *Config) Read(data []byte) error { return settings.Read("", data, c) }
-
-// room is what a training pass has memory for.
-func (c *Config) room() forest.Limits {
+// limits returns what a training pass has memory for.
+func (c *Config) limits() forest.Limits {
 	return forest.Limits{Shared: c.PassTokens, Batch: c.PassTokens}
 }
 
@@ -93,33 +85,13 @@ func (c *Config) Validate() error {
 	case c.Decay != "cosine" && c.Decay != "linear" && c.Decay != "none":
 		return fmt.Errorf("decay is %q; use cosine, linear or none", c.Decay)
 	}
-	if _, err := c.date(); err != nil {
+	if _, err := rl.Dialog(&chat.Dialog{}, c.Date, c.Thinking); err != nil {
 		return err
 	}
 	return c.Optim.Validate()
 }
 
-func (c *Config) date() (time.Time, error) {
-	t, err := time.Parse(time.DateOnly, c.Date)
-	if err != nil {
-		return t, fmt.Errorf("date is %q; write YYYY-MM-DD", c.Date)
-	}
-	return t, nil
-}
-
-// schedule is the factor on the learning rate in update n, from 0, of total: up to 1 in equal steps, and down to the
-// floor, which the last update has.
-func (c *Config) schedule(n, total int) float64 {
-	rise := int(math.Ceil(c.Warmup * float64(total)))
-	if n < rise {
-		return float64(n+1) / float64(rise)
-	}
-	x := float64(n-rise) / float64(max(1, total-1-rise))
-	switch c.Decay {
-	case "cosine":
-		return c.Floor + (1-c.Floor)*(1+math.Cos(math.Pi*x))/2
-	case "linear":
-		return c.Floor + (1-c.Floor)*(1-x)
-	}
-	return 1
+// schedule returns the course of the learning rate over so many updates.
+func (c *Config) schedule(updates int) train.Schedule {
+	return train.Schedule{Steps: updates, Warmup: train.WarmupSteps(c.Warmup, updates), Decay: train.Decay(c.Decay), Floor: c.Floor}
 }

@@ -1,11 +1,11 @@
 package sft
 
 import (
-	"encoding/json"
 	"errors"
 	"slices"
 	"strings"
 
+	"spell/rl"
 	"spell/tokenizer/chat"
 )
 
@@ -66,15 +66,11 @@ func newEncoder(c Config, text *chat.Dialog, eos []int32) (*encoder, error) {
 	if len(eos) == 0 {
 		return nil, errors.New("the model's config.json has no eos_token_id, so answers have no end to learn; add it")
 	}
-	d := *text
-	var err error
-	if d.Now, err = c.date(); err != nil {
+	d, err := rl.Dialog(text, c.Date, c.Thinking)
+	if err != nil {
 		return nil, err
 	}
-	if !c.Thinking {
-		d.Vars = map[string]json.RawMessage{"enable_thinking": json.RawMessage("false")}
-	}
-	e := &encoder{chat: &d, end: eos[0]}
+	e := &encoder{chat: d, end: eos[0]}
 	for _, m := range c.Marks {
 		if ids := d.Tok.EncodeSpecial(m); len(ids) == 1 && string(d.Tok.TokenBytes(ids[0])) == m && m != "" {
 			e.marks = append(e.marks, m)

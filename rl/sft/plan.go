@@ -8,6 +8,25 @@ import (
 	"spell/tensor/rng"
 )
 
+// sizes are the most tokens of a line and of a unit. They are chosen when a run begins and are part of
+// its state, so that a run that goes on with smaller passes learns the same batches.
+type sizes struct {
+	Line int `json:"line"`
+	Unit int `json:"unit"`
+}
+
+// sizesOf returns those of a run that begins, on a model of that context.
+func sizesOf(c *Config, context int) sizes {
+	s := sizes{Line: c.PassTokens, Unit: c.PassTokens}
+	if context > 0 {
+		s.Line = min(s.Line, context)
+	}
+	if c.MaxTokens > 0 {
+		s.Line = min(s.Line, c.MaxTokens)
+	}
+	return s
+}
+
 // A unit is lines that go through the model together because they begin alike: a forest of one
 // tree, or of more if a line has several paths. What the lines begin with is its first root, and
 // their replies are branches.
@@ -58,14 +77,8 @@ func count(units []unit) (lines, tokens, learned int) {
 // prepare encodes a file and divides it. Lines that begin with the same tokens are one group, which
 // is held out as a whole or not, and has as many units as keep each to the lines of an update and
 // the tokens of a pass.
-func prepare(c Config, f *File, e *encoder, vocab, context int) (*data, error) {
-	most := c.PassTokens
-	if context > 0 {
-		most = min(most, context)
-	}
-	if c.MaxTokens > 0 {
-		most = min(most, c.MaxTokens)
-	}
+func prepare(c Config, f *File, e *encoder, vocab, context int, s sizes) (*data, error) {
+	most := s.Line
 	d := &data{}
 	var groups [][]unit
 	number := map[string]int{} // of the group that begins so
@@ -91,7 +104,7 @@ func prepare(c Config, f *File, e *encoder, vocab, context int) (*data, error) {
 			n += p.tokens()
 		}
 		last := len(groups[g]) - 1
-		if last < 0 || groups[g][last].lines >= c.Batch || groups[g][last].forest.Tokens()+n > c.PassTokens {
+		if last < 0 || groups[g][last].lines >= c.Batch || groups[g][last].forest.Tokens()+n > s.Unit {
 			groups[g], last = append(groups[g], unit{}), last+1
 		}
 		groups[g][last].add(paths)
@@ -195,4 +208,15 @@ func plan(c Config, units []unit) []batch {
 		all = all[:c.Steps]
 	}
 	return all
+}
+
+// largest returns the tokens of the largest unit.
+func (d *data) largest() int {
+	n := 0
+	for _, units := range [][]unit{d.train, d.heldOut} {
+		for _, u := range units {
+			n = max(n, u.forest.Tokens())
+		}
+	}
+	return n
 }

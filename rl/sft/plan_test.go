@@ -22,7 +22,7 @@ func prepared(t *testing.T, c Config, template string, context int, lines ...str
 	if err != nil {
 		t.Fatal(err)
 	}
-	return prepare(c, file(t, lines...), e, d.Tok.VocabSize(), context)
+	return prepare(c, file(t, lines...), e, d.Tok.VocabSize(), context, sizesOf(&c, context))
 }
 
 func pair(prompt, answer string) string {

@@ -2,48 +2,39 @@ package sft
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"math"
 
-	"spell/kernels"
 	"spell/model"
 	"spell/model/forest"
 	"spell/model/train"
-	"spell/rl/journal"
-	"spell/rl/settings"
-	"spell/tokenizer/chat"
+	"spell/rl/learn"
+	"spell/rl/runner"
 )
 
-// MetricsFile grows by a Report an update and a Measurement every now and then.
-const MetricsFile = "metrics.jsonl"
-
-// A Run is fine-tuning in progress.
+// A Run is fine-tuning in progress. It is a runner.Recipe.
 type Run struct {
-	Config  Config
-	Backend kernels.Backend
-	Weights *model.Weights
-	Chat    *chat.Dialog
+	Config Config
+	Model  runner.Model
 
-	// OnPhase, if set, is told what is being done, how much of it is done, and how many tokens
-	// went through the model in this phase so far.
-	OnPhase func(phase string, done, total, tokens int)
-
+	file    *File
+	encoder *encoder
 	data    *data
 	plan    []batch
 	trainer *train.Trainer
 	state   state
 }
 
-// state is where a run is, beside weights and optimizer.
+// A state is where a run is, beside weights and optimizer.
 type state struct {
-	Step     int             `json:"step"`
-	Config   Config          `json:"config"`
-	Data     string          `json:"data"`     // what the file's bytes hash to
-	Measured []Measurement   `json:"measured"` // the first and the last
-	Log      journal.Lengths `json:"log"`
+	Step     int           `json:"step"`
+	Data     string        `json:"data"` // what the file's bytes hash to
+	Sizes    sizes         `json:"sizes"`
+	Measured []Measurement `json:"measured"` // the first and the last
 }
 
-// A Report is what one update did.
+// A Report is what one update did, a line of metrics.jsonl.
 type Report struct {
 	Step     int     `json:"step"`
 	Epoch    int     `json:"epoch"`
@@ -53,100 +44,112 @@ type Report struct {
 	Learned  int     `json:"learned"`
 	LR       float64 `json:"lr"`
 	GradNorm float64 `json:"grad_norm"` // before clipping
+
+	total int // updates of the run
 }
 
-func (r Report) String() string {
-	return fmt.Sprintf("epoch %d  loss %.4f  grad %.2f  lr %.2g", r.Epoch, r.Loss, r.GradNorm, r.LR)
+func (r *Report) String() string {
+	return fmt.Sprintf("%d/%d  epoch %d  loss %.4f  grad %.2f  lr %.2g", r.Step, r.total, r.Epoch, r.Loss, r.GradNorm, r.LR)
 }
 
-// A Measurement is the loss on the lines that are held out.
+// A Measurement is the loss on the lines that are held out, a line of metrics.jsonl.
 type Measurement struct {
 	Step   int     `json:"step"`
 	Loss   float64 `json:"held_out_loss"` // mean over their answers' tokens, nats
 	Tokens int     `json:"tokens"`        // of the mean
+
+	total int
 }
 
-// New prepares a run over a file. The weights were allocated for training; text is the model's tokenizer and chat
-// template.
-func New(c Config, b kernels.Backend, w *model.Weights, text *chat.Dialog, f *File) (*Run, error) {
+func (m *Measurement) String() string {
+	return fmt.Sprintf("%d/%d  held-out loss %.4f over %d tokens", m.Step, m.total, m.Loss, m.Tokens)
+}
+
+// New prepares a run over a file on a model. On error nothing stays mapped.
+func New(c Config, m runner.Model, f *File) (*Run, error) {
+	s := sizesOf(&c, m.Weights.Context)
+	return open(c, m, f, &s)
+}
+
+// open prepares a run of such sizes, or with nil one that Restore tells them.
+func open(c Config, m runner.Model, f *File, s *sizes) (*Run, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
+	w := m.Weights
 	if err := w.CheckMoments(c.Moments); err != nil {
 		return nil, err
 	}
-	r := &Run{Config: c, Backend: b, Weights: w, Chat: text, state: state{Config: c, Data: f.sum, Log: journal.Lengths{}}}
-	e, err := newEncoder(c, text, w.EOS)
-	if err != nil {
+	r := &Run{Config: c, Model: m, file: f, state: state{Data: f.sum}}
+	var err error
+	if r.encoder, err = newEncoder(c, m.Text, w.EOS); err != nil {
 		return nil, err
 	}
-	if r.data, err = prepare(c, f, e, w.Vocab, w.Context); err != nil {
-		return nil, err
+	if s != nil {
+		if err := r.prepare(*s); err != nil {
+			return nil, err
+		}
 	}
-	r.plan = plan(c, r.data.train)
-	r.trainer, err = train.New(b, w, c.Optim, c.room(), model.KeepActivations)
+	r.trainer, err = train.New(m.Backend, w, c.Optim, c.limits(), model.KeepActivations)
 	return r, err
 }
 
-// Resume goes on from the newest checkpoint in dir, over the same file and with the same configuration.
-func Resume(dir string, c Config, b kernels.Backend, p model.Precision, f *File) (*Run, error) {
-	at, err := train.Newest(dir)
-	if err != nil {
-		return nil, err
+// prepare encodes the file into units of such sizes and lists the updates.
+func (r *Run) prepare(s sizes) (err error) {
+	if r.data, err = prepare(r.Config, r.file, r.encoder, r.Model.Weights.Vocab, r.Model.Weights.Context, s); err != nil {
+		return err
 	}
-	var s state
-	w, restore, err := train.Resume(b, at, p, &s)
-	if err != nil {
-		return nil, err
-	}
-	if err := settings.Same(s.Config, c); err != nil {
-		return nil, fmt.Errorf("%s: %w", at, err)
-	}
-	if s.Data != f.sum {
-		return nil, fmt.Errorf("%s: %s is not the file the run began with; resume with the same file, unchanged", at, f.Path)
-	}
-	text, err := chat.Open(at)
-	if err != nil {
-		return nil, err
-	}
-	r, err := New(c, b, w, text, f)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", at, err)
-	}
-	if s.Step < 0 || s.Step > len(r.plan) {
-		return nil, fmt.Errorf("%s is after %d updates of %d; resume from an earlier checkpoint", at, s.Step, len(r.plan))
-	}
-	if err := restore(r.trainer); err != nil {
-		return nil, err
-	}
-	log := r.state.Log
-	r.state = s
-	r.state.Log = log
-	return r, log.Restore(dir, s.Log)
+	r.plan, r.state.Sizes = plan(r.Config, r.data.train), s
+	return nil
 }
+
+// Steps returns how many updates are made, and how many the run has.
+func (r *Run) Steps() (done, total int) { return r.state.Step, len(r.plan) }
+
+// Trainer returns what holds weights and moments.
+func (r *Run) Trainer() *train.Trainer { return r.trainer }
 
 // Free unmaps the run's memory; weights and backend stay.
 func (r *Run) Free() { r.trainer.Free() }
 
-// Steps is the number of updates so far.
-func (r *Run) Steps() int { return r.state.Step }
+// State returns what Restore needs.
+func (r *Run) State() (any, error) { return r.state, nil }
 
-// Total is the number of updates of the whole run.
-func (r *Run) Total() int { return len(r.plan) }
+// Restore takes over the state of a checkpoint of a run over the same file.
+func (r *Run) Restore(raw json.RawMessage) error {
+	var s state
+	if err := json.Unmarshal(raw, &s); err != nil {
+		return err
+	}
+	if s.Data != r.file.sum {
+		return fmt.Errorf("%s is not the file the run began with; resume with the same file, unchanged", r.file.Path)
+	}
+	if r.data == nil || s.Sizes != r.state.Sizes {
+		if err := r.prepare(s.Sizes); err != nil {
+			return err
+		}
+		if n := r.data.largest(); n > r.Config.PassTokens {
+			return fmt.Errorf("pass_tokens is %d, and lines that go through the model together have up to %d tokens in this run; set it to that at least", r.Config.PassTokens, n)
+		}
+	}
+	if s.Step < 0 || s.Step > len(r.plan) {
+		return fmt.Errorf("it is after %d updates of %d; resume from an earlier checkpoint", s.Step, len(r.plan))
+	}
+	r.state = s
+	return nil
+}
 
-// Done says whether all updates are made.
-func (r *Run) Done() bool { return r.state.Step >= len(r.plan) }
-
-// Summary says in a line what the file has to teach.
+// Summary describes what the file has to teach.
 func (r *Run) Summary() string {
 	lines, tokens, learned := count(r.data.train)
 	held, _, measured := count(r.data.heldOut)
-	s := fmt.Sprintf("%d lines, %d prompts; %d lines to learn, %d tokens of which %d are scored (answers and their ends)", lines+held, r.data.prompts, lines, tokens, learned)
+	s := fmt.Sprintf("%d updates\n%s: %d lines, %d prompts; %d lines to learn, %d tokens of which %d are scored (answers and their ends)",
+		len(r.plan), r.file.Path, lines+held, r.data.prompts, lines, tokens, learned)
 	if held > 0 {
 		s += fmt.Sprintf("; %d lines held out, %d scored tokens", held, measured)
 	}
 	if n := len(r.data.skipped); n > 0 {
-		s += fmt.Sprintf("; %d lines too long and left out, the first is line %d", n, r.data.skipped[0])
+		s += fmt.Sprintf("; %d lines too long and left out, the first is %s %d", n, r.file.Unit, r.data.skipped[0])
 	}
 	if r.data.cut > 0 {
 		s += fmt.Sprintf("; %d too long and cut", r.data.cut)
@@ -154,7 +157,8 @@ func (r *Run) Summary() string {
 	return s
 }
 
-// mean is the loss of n tokens: the mean of their negative log-likelihoods. It adds what it sees to sum.
+// mean returns the loss of n tokens: the mean of their negative log-likelihoods. It adds what it sees to
+// sum.
 func mean(n int, sum *float64) model.Loss {
 	return func(_ []forest.ScoredToken, stats []model.Stat, dLogProb, _ []float32) {
 		for i := range stats {
@@ -164,95 +168,82 @@ func mean(n int, sum *float64) model.Loss {
 	}
 }
 
-// slower is what to do where the learning rate is too high.
-const slower = "a run keeps the learning rate it began with, so begin another with a lower one and another --out, from the model or from a good checkpoint: --model OUT/step-N"
+// updater returns what makes updates and measurements, shown as doing.
+func (r *Run) updater(doing string, show runner.Show) *learn.Updater {
+	u := &learn.Updater{Trainer: r.trainer, Limits: r.Config.limits()}
+	if show != nil {
+		u.OnProgress = func(done, total int) { show(doing, float64(done)/float64(total), done) }
+	}
+	return u
+}
 
 // Step makes one update. On error, cancellation included, nothing has changed.
-func (r *Run) Step(ctx context.Context) (Report, error) {
+func (r *Run) Step(ctx context.Context, show runner.Show) (*runner.Report, error) {
 	b := r.plan[r.state.Step]
 	units := make([]unit, len(b.units))
 	for i, u := range b.units {
 		units[i] = r.data.train[u]
 	}
-	schedule := r.Config.schedule(r.state.Step, len(r.plan))
-	rep := Report{Step: r.state.Step + 1, Epoch: b.epoch, LR: r.Config.Optim.LR * schedule}
+	schedule := r.Config.schedule(len(r.plan)).Factor(r.state.Step)
+	rep := &Report{Step: r.state.Step + 1, Epoch: b.epoch, LR: r.Config.Optim.LR * schedule, total: len(r.plan)}
 	rep.Lines, rep.Tokens, rep.Learned = count(units)
 	var sum float64
-	loss := mean(rep.Learned, &sum)
-	err := r.passes(ctx, "learning", units, func(f forest.Forest) error {
-		_, err := r.trainer.Accumulate(ctx, f, loss)
-		return err
-	})
-	if err != nil {
-		r.trainer.ZeroGrad()
-		return rep, err
+	trees := make([]learn.Tree, len(units))
+	for i, u := range units {
+		trees[i] = learn.Tree{Forest: u.forest, Loss: mean(rep.Learned, &sum)}
 	}
-	if rep.GradNorm, err = r.trainer.Update(schedule); err != nil {
-		return rep, fmt.Errorf("%w: %s", err, slower)
+	var err error
+	if rep.GradNorm, err = r.updater("learning", show).Update(ctx, trees, schedule); err != nil {
+		return nil, err
 	}
 	rep.Loss = sum / float64(rep.Learned)
 	r.state.Step++
-	return rep, nil
+	return &runner.Report{Metrics: rep, Tokens: rep.Tokens}, nil
 }
 
-// passes calls do with the units, as many at a time as go through the model together.
-func (r *Run) passes(ctx context.Context, phase string, units []unit, do func(forest.Forest) error) error {
-	trees := make([]forest.Forest, len(units))
-	for i, u := range units {
-		trees[i] = u.forest
-	}
-	_, total, _ := count(units)
-	done := 0
-	for _, pack := range train.Pack(trees, r.Config.room()) {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		if err := do(pack); err != nil {
-			return err
-		}
-		done += pack.Tokens()
-		if r.OnPhase != nil {
-			r.OnPhase(phase, done, total, done)
-		}
-	}
-	return nil
-}
-
-// Due says whether the held-out loss is to be measured before the next update.
+// Due reports whether the held-out loss is to be measured before the next update.
 func (r *Run) Due() bool {
+	done, total := r.Steps()
 	n := len(r.state.Measured)
-	return len(r.data.heldOut) > 0 && (n == 0 || r.state.Measured[n-1].Step < r.state.Step) &&
-		(r.Done() || r.state.Step%r.Config.Measure == 0)
+	return len(r.data.heldOut) > 0 && (n == 0 || r.state.Measured[n-1].Step < done) &&
+		(done == total || done%r.Config.Measure == 0)
 }
 
 // Measure takes the loss of the lines that are held out.
-func (r *Run) Measure(ctx context.Context) (Measurement, error) {
-	m := Measurement{Step: r.state.Step}
-	_, _, m.Tokens = count(r.data.heldOut)
-	err := r.passes(ctx, "measuring", r.data.heldOut, func(f forest.Forest) error {
-		stats, err := r.trainer.Decoder.Score(ctx, f)
-		for _, s := range stats {
-			m.Loss -= float64(s.LogProb) / float64(m.Tokens)
-		}
-		return err
-	})
-	if err == nil && (math.IsNaN(m.Loss) || math.IsInf(m.Loss, 0)) {
-		err = fmt.Errorf("the held-out loss is %g after %d updates: the weights overflow; %s", m.Loss, m.Step, slower)
+func (r *Run) Measure(ctx context.Context, show runner.Show) (*runner.Report, error) {
+	m := &Measurement{Step: r.state.Step, total: len(r.plan)}
+	_, tokens, scored := count(r.data.heldOut)
+	m.Tokens = scored
+	forests := make([]forest.Forest, len(r.data.heldOut))
+	for i, u := range r.data.heldOut {
+		forests[i] = u.forest
 	}
+	stats, err := r.updater("measuring", show).Score(ctx, forests)
 	if err != nil {
-		return m, err
+		return nil, err
 	}
-	r.state.Measured = append(r.state.Measured[:min(1, len(r.state.Measured))], m)
-	return m, nil
+	for _, s := range stats {
+		m.Loss -= float64(s.LogProb) / float64(m.Tokens)
+	}
+	if math.IsNaN(m.Loss) || math.IsInf(m.Loss, 0) {
+		return nil, fmt.Errorf("the held-out loss is %g after %d updates: the weights overflow; %s", m.Loss, m.Step, learn.Slower)
+	}
+	r.state.Measured = append(r.state.Measured[:min(1, len(r.state.Measured))], *m)
+	return &runner.Report{Metrics: m, Tokens: tokens, Always: true}, nil
 }
 
-// Measured is the first and the last measurement; none without lines that are held out.
+// Measured returns the first and the last measurement; none without lines that are held out.
 func (r *Run) Measured() []Measurement { return r.state.Measured }
 
-// Log appends a Report or a Measurement to the metrics in dir.
-func (r *Run) Log(dir string, line any) error { return r.state.Log.Append(dir, MetricsFile, line) }
-
-// Save writes the state as a checkpoint in dir.
-func (r *Run) Save(dir string) error {
-	return r.trainer.Save(dir, r.state.Step, r.Config.Keep, r.state, r.Chat.Save)
+// Verdict says what the held-out loss became, and fails a run that raised it.
+func (r *Run) Verdict() (lines []string, failed bool) {
+	if len(r.state.Measured) < 2 {
+		return nil, false
+	}
+	before, after := r.state.Measured[0].Loss, r.state.Measured[1].Loss
+	lines = append(lines, fmt.Sprintf("held-out loss, before → after: %.4f → %.4f (perplexity %.4g → %.4g)", before, after, math.Exp(before), math.Exp(after)))
+	if after > before {
+		return append(lines, "the held-out loss rose: the model became worse on lines it did not learn; lower the learning rate, or give more lines or fewer epochs"), true
+	}
+	return lines, false
 }

@@ -3,20 +3,16 @@ package sft
 import (
 	"context"
 	"errors"
-	"fmt"
 	"math"
-	"os"
-	"path/filepath"
-	"reflect"
 	"strings"
 	"testing"
 
 	"spell/kernels"
 	"spell/kernels/cpu"
-	"spell/kernels/kerneltest"
 	"spell/model"
 	"spell/model/forest"
 	"spell/model/train"
+	"spell/rl/runner"
 	"spell/rl/settings"
 	"spell/tokenizer/chat"
 )
@@ -47,7 +43,7 @@ func begin(t testing.TB, c Config, b kernels.Backend, p model.Precision, f *File
 	t.Helper()
 	d := dialog(t, chatml)
 	w := weights(t, b, p, d)
-	r, err := New(c, b, w, d, f)
+	r, err := New(c, runner.Model{Backend: b, Weights: w, Text: d}, f)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,32 +59,41 @@ func lines(t testing.TB) *File {
 		pair("green", "no"))
 }
 
-// do goes on with a run up to n updates, measuring and logging as the command does.
-func do(t testing.TB, r *Run, dir string, n int) (reports []Report) {
+// do goes on with a run up to n updates, measuring in between.
+func do(t testing.TB, r *Run, n int) (reports []*Report) {
 	t.Helper()
 	for {
 		if r.Due() {
-			m, err := r.Measure(context.Background())
-			if err == nil {
-				err = r.Log(dir, m)
-			}
-			if err != nil {
-				t.Fatal(err)
-			}
+			measure(t, r)
 		}
-		if r.Steps() == n || r.Done() {
+		if done, total := r.Steps(); done == n || done == total {
 			return reports
 		}
-		rep, err := r.Step(context.Background())
-		if err == nil {
-			err = r.Log(dir, rep)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		reports = append(reports, rep)
+		reports = append(reports, step(t, r))
 	}
 }
+
+func step(t testing.TB, r *Run) *Report {
+	t.Helper()
+	rep, err := r.Step(context.Background(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rep.Metrics.(*Report)
+}
+
+func measure(t testing.TB, r *Run) *Measurement {
+	t.Helper()
+	rep, err := r.Measure(context.Background(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rep.Metrics.(*Measurement)
+}
+
+// steps returns the updates that are made, and total how many the run has.
+func steps(r *Run) int { done, _ := r.Steps(); return done }
+func total(r *Run) int { _, n := r.Steps(); return n }
 
 // TestGradient: an update is that of next-token training on every line by itself, with the loss on the tokens of the
 // replies alone.
@@ -97,12 +102,9 @@ func TestGradient(t *testing.T) {
 	c.Batch, c.Optim.LR, c.Optim.Eps, c.Optim.ClipNorm, c.Warmup, c.Floor = 100, 1, 1, 0, 0, 1 // Eps: the update is smooth in the gradient
 	f := lines(t)
 	r := begin(t, c, b, model.F32, f)
-	rep, err := r.Step(context.Background())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if r.Total() != c.Epochs || rep.Lines != 7 {
-		t.Fatalf("%d updates, the first with %d lines", r.Total(), rep.Lines)
+	rep := step(t, r)
+	if total(r) != c.Epochs || rep.Lines != 7 {
+		t.Fatalf("%d updates, the first with %d lines", total(r), rep.Lines)
 	}
 	d := dialog(t, chatml)
 	w := weights(t, b, model.F32, d)
@@ -163,7 +165,7 @@ func TestGradient(t *testing.T) {
 	for i, p := range w.Params {
 		n := p.Rows * p.Cols
 		got, want, was := make([]float32, n), make([]float32, n), make([]float32, n)
-		kernels.Download(b, got, r.Weights.Params[i].W)
+		kernels.Download(b, got, r.Model.Weights.Params[i].W)
 		kernels.Download(b, want, p.W)
 		kernels.Download(b, was, fresh.Params[i].W)
 		for k := range got {
@@ -183,7 +185,7 @@ func TestMeasure(t *testing.T) {
 	b, c := backend(t, 1), config()
 	c.HeldOut, c.PassTokens = 0.5, 80
 	r := begin(t, c, b, model.F32, lines(t))
-	d, err := model.NewScorer(b, r.Weights, forest.Limits{Shared: 256, Batch: 256})
+	d, err := model.NewScorer(b, r.Model.Weights, forest.Limits{Shared: 256, Batch: 256})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -202,16 +204,16 @@ func TestMeasure(t *testing.T) {
 	if !r.Due() {
 		t.Error("nothing is measured at first")
 	}
-	m, err := r.Measure(context.Background())
-	if err != nil || m.Tokens != n || m.Step != 0 || !(math.Abs(m.Loss-sum/float64(n)) < 1e-6) {
-		t.Errorf("%+v, %v; want %v over %d", m, err, sum/float64(n), n)
+	m := measure(t, r)
+	if m.Tokens != n || m.Step != 0 || !(math.Abs(m.Loss-sum/float64(n)) < 1e-6) {
+		t.Errorf("%+v; want %v over %d", m, sum/float64(n), n)
 	}
 	if r.Due() {
 		t.Error("the same is measured twice")
 	}
 	cancelled, cancel := context.WithCancel(context.Background())
 	cancel()
-	if _, err := r.Measure(cancelled); !errors.Is(err, context.Canceled) || len(r.Measured()) != 1 {
+	if _, err := r.Measure(cancelled, nil); !errors.Is(err, context.Canceled) || len(r.Measured()) != 1 {
 		t.Errorf("a cancelled measurement gives %v, %v", err, r.Measured())
 	}
 }
@@ -221,124 +223,22 @@ func TestOverflow(t *testing.T) {
 	b, c := backend(t, 1), config()
 	c.HeldOut = 0.3
 	r := begin(t, c, b, model.F32, lines(t))
-	norm := r.Weights.Params[len(r.Weights.Params)-1]
+	norm := r.Model.Weights.Params[len(r.Model.Weights.Params)-1]
 	nan := make([]float32, norm.Rows*norm.Cols)
 	for i := range nan {
 		nan[i] = float32(math.NaN())
 	}
 	model.Set(b, norm, nan)
-	_, measured := r.Measure(context.Background())
-	_, stepped := r.Step(context.Background())
+	_, measured := r.Measure(context.Background(), nil)
+	_, stepped := r.Step(context.Background(), nil)
 	for _, err := range []error{measured, stepped} {
 		if err == nil || !strings.Contains(err.Error(), "is NaN after 0 updates") || !strings.Contains(err.Error(), "--model OUT/step-N") || strings.Contains(err.Error(), "resume") {
 			t.Errorf("error %v", err)
 		}
 	}
-	if r.Steps() != 0 || len(r.Measured()) != 0 {
-		t.Errorf("%d updates, measured %v", r.Steps(), r.Measured())
+	if steps(r) != 0 || len(r.Measured()) != 0 {
+		t.Errorf("%d updates, measured %v", steps(r), r.Measured())
 	}
-}
-
-// outcome is every byte of a checkpoint and of the metrics.
-func outcome(t testing.TB, dir string, n int) map[string]string {
-	t.Helper()
-	files := map[string]string{}
-	for _, name := range []string{"model.safetensors", "optimizer.safetensors", "state.json", "config.json", "tokenizer.json", "tokenizer_config.json"} {
-		files[name] = ""
-	}
-	for name := range files {
-		raw, err := os.ReadFile(filepath.Join(dir, train.Name(n), name))
-		if err != nil {
-			t.Fatal(err)
-		}
-		files[name] = string(raw)
-	}
-	raw, err := os.ReadFile(filepath.Join(dir, MetricsFile))
-	if err != nil {
-		t.Fatal(err)
-	}
-	files[MetricsFile] = string(raw)
-	return files
-}
-
-// TestResume: a run that goes on from a checkpoint, or after an update that was cancelled, ends with the bytes of one that
-// never stopped, for any number of workers and on a backend whose memory is unreadable outside operations.
-func TestResume(t *testing.T) {
-	f, c := lines(t), config()
-	c.HeldOut, c.Batch, c.Epochs, c.Optim.LR, c.Optim.WeightDecay = 0.2, 2, 2, 1e-3, 0.1
-	inner, err := cpu.New(cpu.Options{Workers: 2})
-	if err != nil {
-		t.Fatal(err)
-	}
-	guarded := kerneltest.Guarded(inner)
-	for _, p := range []model.Precision{model.F32, model.BF16} {
-		dir := t.TempDir()
-		run := begin(t, c, backend(t, 1), p, f)
-		if run.Total() != 6 {
-			t.Fatalf("%d updates", run.Total())
-		}
-		do(t, run, dir, 6)
-		if err := run.Save(dir); err != nil {
-			t.Fatal(err)
-		}
-		want := outcome(t, dir, 6)
-		for _, cut := range []int{0, 3, 4} {
-			t.Run(fmt.Sprintf("%s/%d", p.Name, cut), func(t *testing.T) {
-				dir := t.TempDir()
-				run := begin(t, c, guarded, p, f)
-				do(t, run, dir, cut)
-				if err := run.Save(dir); err != nil {
-					t.Fatal(err)
-				}
-				do(t, run, dir, cut+1) // lost
-				run, err := Resume(dir, c, guarded, p, f)
-				if err != nil {
-					t.Fatal(err)
-				}
-				defer run.Free()
-				ctx, cancel := context.WithCancel(context.Background())
-				cancel()
-				if _, err := run.Step(ctx); !errors.Is(err, context.Canceled) || run.Steps() != cut {
-					t.Errorf("a cancelled update gives %v after %d", err, run.Steps())
-				}
-				do(t, run, dir, 6)
-				if err := run.Save(dir); err != nil {
-					t.Fatal(err)
-				}
-				if got := outcome(t, dir, 6); !reflect.DeepEqual(got, want) {
-					for name := range want {
-						if got[name] != want[name] {
-							t.Errorf("%s differs", name)
-						}
-					}
-				}
-			})
-		}
-	}
-}
-
-func TestResumeErrors(t *testing.T) {
-	f, c, b, dir := lines(t), config(), backend(t, 1), t.TempDir()
-	resume := func(say string, c Config, f *File) {
-		t.Helper()
-		if _, err := Resume(dir, c, b, model.F32, f); err == nil || !strings.Contains(err.Error(), say) {
-			t.Errorf("error %v, want %q", err, say)
-		}
-	}
-	resume("no checkpoint", c, f)
-	run := begin(t, c, b, model.F32, f)
-	do(t, run, dir, 1)
-	if err := run.Save(dir); err != nil {
-		t.Fatal(err)
-	}
-	resume("not the file the run began with", c, file(t, pair("a", "b"), pair("c", "d")))
-	other := c
-	other.Epochs++
-	resume("began with epochs 2 and now it is 3", other, f)
-	if err := os.Truncate(filepath.Join(dir, MetricsFile), 3); err != nil {
-		t.Fatal(err)
-	}
-	resume("cut or replaced", c, f)
 }
 
 // TestMemorises: a few hundred updates of a random decoder learn a handful of lines by heart.
@@ -346,13 +246,13 @@ func TestMemorises(t *testing.T) {
 	c := config()
 	c.Epochs, c.Batch, c.Optim.LR, c.Optim.Beta2 = 60, 2, 1e-2, 0.99
 	run := begin(t, c, backend(t, 1), model.F32, lines(t))
-	reports := do(t, run, t.TempDir(), run.Total())
+	reports := do(t, run, total(run))
 	first, last := reports[0].Loss, 0.0
 	for _, r := range reports[len(reports)-4:] {
 		last += r.Loss / 4
 	}
 	t.Logf("%d updates: loss %.2f, then %.3f", len(reports), first, last)
-	if guess := math.Log(float64(run.Weights.Vocab)); len(reports) < 200 || !(math.Abs(first-guess) < guess/2) || !(last < 0.3) {
+	if guess := math.Log(float64(run.Model.Weights.Vocab)); len(reports) < 200 || !(math.Abs(first-guess) < guess/2) || !(last < 0.3) {
 		t.Errorf("the loss goes from %.3f to %.3f in %d updates", first, last, len(reports))
 	}
 }
@@ -362,13 +262,13 @@ func TestSchedule(t *testing.T) {
 	for decay, want := range map[string][]float64{"cosine": {0.5, 1, 1, 0.2 + 0.4*(1+math.Cos(math.Pi*8/17)), 0.2}, "linear": {0.5, 1, 1, 1 - 0.8*8/17, 0.2}, "none": {0.5, 1, 1, 1, 1}} {
 		c.Decay = decay
 		for i, n := range []int{0, 1, 2, 10, 19} {
-			if got := c.schedule(n, 20); !(math.Abs(got-want[i]) < 1e-12) {
+			if got := c.schedule(20).Factor(n); !(math.Abs(got-want[i]) < 1e-12) {
 				t.Errorf("%s: update %d of 20 has %v, want %v", decay, n, got, want[i])
 			}
 		}
 		for total := range 4 {
 			for n := range total {
-				if v := c.schedule(n, total); !(v > 0 && v <= 1) {
+				if v := c.schedule(total).Factor(n); !(v > 0 && v <= 1) {
 					t.Errorf("%s: update %d of %d has %v", decay, n, total, v)
 				}
 			}
@@ -408,7 +308,7 @@ func TestConfig(t *testing.T) {
 		}
 	}
 	c := Default()
-	if err := c.Read([]byte(`{"epoch": 1}`)); err == nil || !strings.Contains(err.Error(), "epoch") {
+	if err := settings.Read("c.json", []byte(`{"epoch": 1}`), &c); err == nil || !strings.Contains(err.Error(), "epoch") {
 		t.Errorf("an unknown field gives %v", err)
 	}
 }

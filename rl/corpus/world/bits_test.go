@@ -7,8 +7,9 @@ import (
 	"testing"
 )
 
-// TestSameBits: what is generated from a seed never changes, since models were trained and measured
-// with it. A new task leaves it alone as long as the default weights of its kinds are 0.
+// TestSameBits checks that what is generated from a seed never
+// changes, since models were trained and measured with it. A new task
+// leaves it alone as long as the default weights of its kinds are 0.
 func TestSameBits(t *testing.T) {
 	other := DefaultTraining()
 	other.OtherPool, other.OtherWords, other.Loose, other.DigestFacts = 0.3, true, 0.3, 5
@@ -28,7 +29,8 @@ func TestSameBits(t *testing.T) {
 	}
 	evaluation := func() (s string) {
 		for _, asking := range []Asking{{}, {HeldOutPhrasing: true, Alias: 0.3}} {
-			items, err := Evaluation(1, EvaluationOptions{Cluster: Options{Docs: 16, Pool: HeldOut, Chains: true}, Asking: asking})
+			opts := EvaluationOptions{Cluster: Options{Docs: 16, Pool: HeldOut, Chains: true}, Asking: asking}
+			items, err := Evaluation(1, opts)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -37,7 +39,8 @@ func TestSameBits(t *testing.T) {
 				for _, q := range it.Questions {
 					reply, _ := it.Cluster.Reply(q.Question, q.Task)
 					ask, determined, _ := it.Cluster.Ask(compact(t), q.Question, q.Task)
-					s += fmt.Sprintf(" %q %v %v %v %q %q %v", q.Question, q.Task, q.Kind, q.Docs, reply, ask, determined)
+					s += fmt.Sprintf(" %q %v %v %v %q %q %v",
+						q.Question, q.Task, q.Kind, q.Docs, reply, ask, determined)
 				}
 			}
 		}

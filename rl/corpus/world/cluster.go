@@ -13,22 +13,22 @@ type Kinds uint8
 
 const (
 	Mixed Kinds = iota // persons, towns and firms
-	// Homogeneous clusters are about one of the three: a value's class alone then says nothing
-	// about the document to look in.
+	// Homogeneous clusters are about one of the three. A value's class
+	// alone then says nothing about the document to look in.
 	Homogeneous
 )
 
 // MaxDocs is the most documents a cluster may have.
 const MaxDocs = 64
 
-// Options says what clusters to generate.
+// Options says which clusters to generate.
 type Options struct {
 	Pool    Pool
 	Docs    int   // documents in a cluster, 1–64
-	MaxDocs int   // where larger than Docs: their number is drawn from Docs … MaxDocs
+	MaxDocs int   // if larger than Docs: their number is drawn from Docs … MaxDocs
 	Kinds   Kinds // Homogeneous clusters have no links
-	// Linked is the share of references that point to another document of the cluster, where it has
-	// one of the right class. 0 means 0.85; a negative number means none.
+	// Linked is the share of references that point to another document of the cluster, if that has
+	// one of the right class. 0 means 0.85, a negative number means none.
 	Linked float64
 	Chains bool // as many persons as towns and firms, so that every reference finds a document of the right class
 	Style  Style
@@ -36,7 +36,7 @@ type Options struct {
 
 func (o Options) most() int { return max(o.Docs, o.MaxDocs) }
 
-// check refuses what the pool cannot give.
+// check returns an error if the pool cannot give such clusters.
 func (o Options) check() error {
 	most := o.most()
 	if o.Docs < 1 || most > MaxDocs {
@@ -68,7 +68,7 @@ type Cluster struct {
 	docOf map[string]int // document of an entity
 }
 
-// Generate makes the cluster at an index: the same one for the same arguments.
+// Generate returns the cluster at an index: the same one for the same arguments.
 func Generate(seed, index uint64, opts Options) (*Cluster, error) {
 	if err := opts.check(); err != nil {
 		return nil, err
@@ -76,7 +76,7 @@ func Generate(seed, index uint64, opts Options) (*Cluster, error) {
 	return generate(rng.At(seed, rng.World, useCluster, index, 0), fmt.Sprintf("world-%d-%d", seed, index), opts), nil
 }
 
-// generate needs checked options.
+// generate returns a cluster by options that were checked.
 func generate(r *rng.Rand, name string, opts Options) *Cluster {
 	n := opts.Docs + r.Intn(opts.most()-opts.Docs+1)
 	members := &names.members[opts.Pool]
@@ -164,10 +164,10 @@ func (c *Cluster) Texts() []string {
 	return texts
 }
 
-// subject is the entity of document d.
+// subject returns the entity of document d.
 func (c *Cluster) subject(d int) string { return c.Facts[d][0].Subject }
 
-// value looks up what the documents say.
+// value returns what the documents say of a subject, and the document that says it.
 func (c *Cluster) value(subject string, rel Relation) (value string, doc int, ok bool) {
 	doc, ok = c.docOf[subject]
 	if !ok {

@@ -17,7 +17,10 @@ func mustGenerate(t testing.TB, seed, index uint64, opts Options) *Cluster {
 }
 
 func TestNames(t *testing.T) {
-	counts := map[Class][2]int{Person: {48, 16}, Town: {32, 8}, Firm: {32, 8}, Region: {10, 10}, Job: {24, 24}, Product: {24, 24}, Number: {11, 11}}
+	counts := map[Class][2]int{
+		Person: {48, 16}, Town: {32, 8}, Firm: {32, 8}, Region: {10, 10},
+		Job: {24, 24}, Product: {24, 24}, Number: {11, 11},
+	}
 	pool := map[string]Pool{}
 	for c, want := range counts {
 		for _, p := range []Pool{Train, HeldOut} {
@@ -50,7 +53,9 @@ func TestNames(t *testing.T) {
 	words := Vocabulary()
 	for _, a := range words {
 		for _, b := range words {
-			if c, isName := names.class[a]; isName && c != Number && a != b && strings.Contains(strings.ToLower(b), strings.ToLower(a)) {
+			c, isName := names.class[a]
+			part := a != b && strings.Contains(strings.ToLower(b), strings.ToLower(a))
+			if isName && c != Number && part {
 				t.Errorf("%s is part of %s", a, b)
 			}
 		}
@@ -58,8 +63,11 @@ func TestNames(t *testing.T) {
 	for _, tt := range []struct {
 		a, b string
 		want bool
-	}{{"doctor", "physician", true}, {"physician", " doctor", true}, {"doctor", "doctor", true}, {"7", "7", true}, {"unheard", "unheard", true},
-		{"doctor", "lawyer", false}, {"", "doctor", false}, {"Tolan", "", false}, {"7", "8", false}} {
+	}{
+		{"doctor", "physician", true}, {"physician", " doctor", true}, {"doctor", "doctor", true},
+		{"7", "7", true}, {"unheard", "unheard", true}, {"doctor", "lawyer", false}, {"", "doctor", false},
+		{"Tolan", "", false}, {"7", "8", false},
+	} {
 		if Same(tt.a, tt.b) != tt.want {
 			t.Errorf("Same(%q, %q) is %v", tt.a, tt.b, !tt.want)
 		}
@@ -137,12 +145,15 @@ func TestGenerate(t *testing.T) {
 			}
 		}
 	}
-	one, other := mustGenerate(t, 3, 0, Options{Docs: 8}), mustGenerate(t, 3, 1, Options{Docs: 8})
-	if reflect.DeepEqual(one.Docs, other.Docs) || reflect.DeepEqual(one.Docs, mustGenerate(t, 4, 0, Options{Docs: 8}).Docs) {
+	one, otherIndex := mustGenerate(t, 3, 0, Options{Docs: 8}), mustGenerate(t, 3, 1, Options{Docs: 8})
+	otherSeed := mustGenerate(t, 4, 0, Options{Docs: 8})
+	if reflect.DeepEqual(one.Docs, otherIndex.Docs) || reflect.DeepEqual(one.Docs, otherSeed.Docs) {
 		t.Error("the index or the seed does not matter")
 	}
-	for _, opts := range []Options{{}, {Docs: -1}, {Docs: 65}, {Docs: 3, MaxDocs: 65}, {Docs: 33, Pool: HeldOut}, {Docs: 49, Kinds: Homogeneous},
-		{Docs: 17, Kinds: Homogeneous, Pool: HeldOut}} {
+	for _, opts := range []Options{
+		{}, {Docs: -1}, {Docs: 65}, {Docs: 3, MaxDocs: 65}, {Docs: 33, Pool: HeldOut},
+		{Docs: 49, Kinds: Homogeneous}, {Docs: 17, Kinds: Homogeneous, Pool: HeldOut},
+	} {
 		if _, err := Generate(1, 1, opts); err == nil {
 			t.Errorf("%+v: no error", opts)
 		}
@@ -184,7 +195,8 @@ func TestNaturalStyle(t *testing.T) {
 			for s, f := range c.Facts[d] {
 				words := strings.Fields(sentences[s])
 				rest := strings.Join(words[1:], " ")
-				if words[0] != f.Subject || strings.Count(" "+rest+" ", " "+f.Value+" ") != 1 || words[len(words)-1] != "." {
+				once := strings.Count(" "+rest+" ", " "+f.Value+" ") == 1
+				if words[0] != f.Subject || !once || words[len(words)-1] != "." {
 					t.Fatalf("%q does not say %v", sentences[s], f)
 				}
 				seen[strings.ReplaceAll(rest, f.Value, "V")] = true

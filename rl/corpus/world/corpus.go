@@ -13,9 +13,9 @@ type Corpus struct {
 	clusters map[string]*Cluster
 }
 
-// NewCorpus generates a corpus of n clusters: the same one for the same arguments. A document's
-// name is there preceded by its cluster's, "world-7-12/Tolan", since names recur from cluster to
-// cluster.
+// NewCorpus generates a corpus of n clusters: the same one for the
+// same arguments. A document's name there begins with its cluster's,
+// "world-7-12/Tolan", since names recur from cluster to cluster.
 func NewCorpus(seed uint64, n int, opts Options) (*Corpus, error) {
 	if n < 1 {
 		return nil, fmt.Errorf("a generated corpus cannot have %d clusters: ask for at least 1", n)
@@ -37,7 +37,7 @@ func NewCorpus(seed uint64, n int, opts Options) (*Corpus, error) {
 	return w, nil
 }
 
-// Cluster returns the generated cluster of a name.
+// Cluster returns the generated cluster with a name.
 func (w *Corpus) Cluster(name string) (*Cluster, bool) {
 	c, ok := w.clusters[name]
 	return c, ok

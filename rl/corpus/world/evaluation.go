@@ -26,16 +26,16 @@ func defaultWeights() Weights {
 		ChoiceOneHop: 5, ChoiceTwoHop: 10}
 }
 
-// Evaluation makes a test: the same one for the same arguments. The kinds have exactly the shares
+// Evaluation returns a test: the same one for the same arguments. The kinds have exactly the shares
 // of their weights, and no question is asked of a cluster twice. Its clusters differ from those of
 // Generate, Training and NewCorpus.
 func Evaluation(seed uint64, opts EvaluationOptions) ([]Item, error) {
 	return opts.items(seed)
 }
 
-// Binding makes the test that needs the right document and not only a value of the right class:
+// Binding returns a test that needs the right document and not only a value of the right class:
 // homogeneous clusters and one-hop text questions. A model that picks any such value scores about
-// one in Docs, and somewhat more where several documents happen to state the same value.
+// one in Docs, and somewhat more if several documents happen to state the same value.
 func Binding(seed uint64, opts EvaluationOptions) ([]Item, error) {
 	opts.Cluster.Kinds = Homogeneous
 	opts.Weights = Weights{OneHop: 1}
@@ -64,8 +64,7 @@ func (o EvaluationOptions) items(seed uint64) ([]Item, error) {
 		return nil, err
 	}
 	var items []Item
-	// A small cluster may lack a kind of question, so the questions left over go to further
-	// clusters.
+	// A small cluster may lack a kind of question. The questions left over go to further clusters.
 	remaining := o.Questions
 	for index := uint64(0); remaining > 0; index++ {
 		if index == uint64(100+20*o.Questions) {
@@ -81,7 +80,7 @@ func (o EvaluationOptions) items(seed uint64) ([]Item, error) {
 	return items, nil
 }
 
-// item asks about one cluster what is left to ask.
+// item asks about one cluster what is left to ask, and takes that off left.
 func (o EvaluationOptions) item(seed, index uint64, left *[NumQuestionKinds]float64) Item {
 	c := generate(rng.At(seed, rng.World, useTest, index, 0), fmt.Sprintf("test-%d-%d", seed, index), o.Cluster)
 	r := rng.At(seed, rng.World, useItem, index, 0)
@@ -106,8 +105,8 @@ func (o EvaluationOptions) item(seed, index uint64, left *[NumQuestionKinds]floa
 	return item
 }
 
-// quotas divides n questions among the kinds by largest remainders, the earlier kind first where
-// these are equal.
+// quotas divides n questions among the kinds by largest remainders.
+// Of equal ones the earlier kind comes first.
 func quotas(n int, weights Weights) (quota [NumQuestionKinds]float64, err error) {
 	var sum float64
 	for k, w := range weights {

@@ -35,8 +35,9 @@ func TestEvaluation(t *testing.T) {
 		var kinds Weights
 		var all, sum float64
 		for _, item := range items {
-			if len(item.Questions) > perCluster || len(item.Cluster.Docs) != opts.Cluster.Docs || item.Cluster.Pool != opts.Cluster.Pool {
-				t.Errorf("%s: %d questions over %d documents", item.Cluster.Name, len(item.Questions), len(item.Cluster.Docs))
+			c := item.Cluster
+			if len(item.Questions) > perCluster || len(c.Docs) != opts.Cluster.Docs || c.Pool != opts.Cluster.Pool {
+				t.Errorf("%s: %d questions over %d documents", c.Name, len(item.Questions), len(c.Docs))
 			}
 			seen := map[string]bool{}
 			for _, q := range item.Questions {
@@ -44,7 +45,8 @@ func TestEvaluation(t *testing.T) {
 				all++
 				query, _ := parseQuery(q.Text)
 				key := q.Kind.String() + query.text(0)
-				if seen[key] || !item.Cluster.Right(q.Question, q.Task) || strings.HasPrefix(q.Text, "tell ") != opts.Asking.HeldOutPhrasing {
+				phrasing := strings.HasPrefix(q.Text, "tell ") == opts.Asking.HeldOutPhrasing
+				if seen[key] || !c.Right(q.Question, q.Task) || !phrasing {
 					t.Errorf("%s: %+v", item.Cluster.Name, q)
 				}
 				seen[key] = true
@@ -73,7 +75,8 @@ func TestBinding(t *testing.T) {
 		asked := 0
 		for _, item := range items {
 			class := names.class[item.Cluster.Docs[0].Name]
-			if slices.ContainsFunc(item.Cluster.Facts, func(f []Fact) bool { return names.class[f[0].Subject] != class }) {
+			other := func(f []Fact) bool { return names.class[f[0].Subject] != class }
+			if slices.ContainsFunc(item.Cluster.Facts, other) {
 				t.Errorf("%s is not homogeneous", item.Cluster.Name)
 			}
 			for _, q := range item.Questions {

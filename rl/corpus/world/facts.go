@@ -20,9 +20,9 @@ const (
 
 const numRelations = 10
 
-// relations gives each relation its word, the classes of its subject and value, and two natural
-// sentences. The subject precedes the value in all of them: a causal model finds a value by what
-// stands before it.
+// relations lists the word of each relation, the classes of its subject
+// and value, and two natural sentences. The subject precedes the value
+// in all of them: a causal model finds a value by what stands before it.
 var relations = [numRelations]struct {
 	word           string
 	subject, value Class
@@ -68,12 +68,12 @@ type Fact struct {
 	Value    string
 }
 
-// String is the canonical sentence.
+// String returns the canonical sentence.
 func (f Fact) String() string {
 	return f.Relation.String() + " " + f.Subject + " " + f.Value + " ."
 }
 
-// natural is the sentence in one of the two other forms.
+// natural returns the sentence in one of the two other forms.
 func (f Fact) natural(form int) string {
 	words := strings.Fields(relations[f.Relation].natural[form])
 	for i, w := range words {

@@ -7,17 +7,17 @@ import (
 	"spell/tensor/rng"
 )
 
-// A form is how the world asks questions of one task: which kinds of questions are of the task, how
-// a true answer becomes a question's reference, and what is right. Each file named after a task
-// registers one; a task without a form is not asked about generated documents.
+// A form is how the world asks questions of one task: its kinds of questions, how a true answer
+// becomes a question's reference, and what is right. Each file named after a task registers one. A
+// task without a form is not asked about generated documents.
 type form struct {
 	kinds    map[Kind]shape
 	training []Kind // kinds of training that are no questions
 
 	// read returns what a question asks, from its text without options as a model wrote it.
 	read func(text string) (query, bool)
-	// pose completes a question, whose Text is of the grammar and whose Answer is true. nil leaves
-	// it as it is.
+	// pose completes a question, whose Text is of the grammar and whose Answer is true. If it is
+	// nil the question stays as it is.
 	pose func(r *rng.Rand, c *Cluster, about query, q *task.Question)
 	// right reports whether the reference answer of a question is true.
 	right func(t Truth, q task.Question) bool
@@ -25,10 +25,10 @@ type form struct {
 	// has no right answer.
 	conclude func(answer string, q task.Question) (string, bool)
 	// finish ends a questioner's gold reply, which has the question and its options, with the
-	// reference answer. The spans are what the reply and the prompt before them determine.
+	// reference answer. The spans are those that the reply and the prompt before them determine.
 	finish func(reply string, q task.Question) (string, []Span)
 	// accept reports whether a prediction answers a question with this reference. It is stricter
-	// than the task's rule, since the world knows what is the same.
+	// than the task's rule, since the world knows what means the same.
 	accept func(prediction, reference string) bool
 }
 
@@ -72,14 +72,15 @@ func Accepts(t task.Task, prediction, reference string) bool {
 	return ok && f.accept(prediction, reference)
 }
 
-// sameOrMatch accepts what means the same, and what the task's rule finds right, strictly.
+// sameOrMatch returns a rule that accepts what means the same and
+// what the task's strict rule accepts.
 func sameOrMatch(t task.Task) func(prediction, reference string) bool {
 	return func(prediction, reference string) bool {
 		return t.Match(task.Rules{Strict: true}, prediction, reference) || Same(prediction, reference)
 	}
 }
 
-// concludeWith ends a reply with the answer alone.
+// concludeWith returns the end of a reply that is the answer alone.
 func concludeWith(answer string, _ task.Question) (string, bool) {
 	return " the answer is " + answer + " .", true
 }
@@ -91,5 +92,5 @@ func finishWith(reply string, q task.Question) (string, []Span) {
 	return reply, []Span{{start, len(reply)}}
 }
 
-// isTrue reports whether the reference answer of a question is the true one.
+// isTrue reports whether the reference answer of a question is true.
 func isTrue(t Truth, q task.Question) bool { return t.Is(q.Answer) }

@@ -43,7 +43,7 @@ var (
 	kindShapes [NumQuestionKinds]shape
 )
 
-// Task returns the task a kind belongs to.
+// Task returns the task that a kind belongs to.
 func (k Kind) Task() task.Task { return kindTasks[k] }
 
 // shape is the work that a question takes.
@@ -62,7 +62,7 @@ func (q query) shape() shape {
 	return shape{hops: len(p.relations), number: p.class() == Number}
 }
 
-// kind classes a query by the work it takes: it is the first kind of that shape.
+// kind returns the first kind with the shape of the query.
 func (q query) kind() Kind {
 	want := q.shape()
 	for k, s := range kindShapes {

@@ -37,8 +37,8 @@ func init() {
 	})
 }
 
-// finishChoice ends a questioner's reply with the letter. The letter that must be right determines
-// the option of it too.
+// finishChoice ends a questioner's reply with the letter. The letter
+// that must be right determines its option too.
 func finishChoice(reply string, q task.Question) (string, []Span) {
 	var determined []Span
 	if i := strings.Index(task.Letters, q.Answer); i >= 0 && len(q.Options) == len(task.Letters) {
@@ -51,7 +51,8 @@ func finishChoice(reply string, q task.Question) (string, []Span) {
 	return reply, append(determined, Span{start, len(reply)})
 }
 
-// option finds the one true option among four. It returns false if none is true, or more than one.
+// option returns the one true option among four. It returns false if
+// none is true, or more than one.
 func (t Truth) option(options []string) (index int, ok bool) {
 	if len(options) != len(task.Letters) {
 		return 0, false
@@ -68,13 +69,13 @@ func (t Truth) option(options []string) (index int, ok bool) {
 	return index, index >= 0
 }
 
-// choose ends a reply to a multiple-choice question.
+// choose returns the end of a reply to a multiple-choice question.
 func choose(options []string, i int) string {
 	return " the answer is " + options[i] + " so ( " + task.Letters[i:i+1] + " ) ."
 }
 
-// options puts an answer among three others of its class and returns them with its letter, each
-// letter equally likely. About half of the others are named in the cluster.
+// options returns an answer among three others of its class, and its letter, each equally likely.
+// About half of the others are named in the cluster.
 func options(r *rng.Rand, answer string, class Class, c *Cluster) (list []string, letter string) {
 	near := c.named(class)
 	used := func(v string) bool {
@@ -100,7 +101,7 @@ func options(r *rng.Rand, answer string, class Class, c *Cluster) (list []string
 	return list, task.Letters[right : right+1]
 }
 
-// named lists what the cluster's documents name of a class, each once.
+// named returns the names and values of a class in the cluster's documents, each once.
 func (c *Cluster) named(class Class) []string {
 	var list []string
 	seen := map[string]bool{}
@@ -119,7 +120,7 @@ func (c *Cluster) named(class Class) []string {
 	return list
 }
 
-// anyOptions puts any value of a class among three others.
+// anyOptions returns any value of a class among three others, and its index.
 func (t *Training) anyOptions(r *rng.Rand, class Class) (list []string, right int) {
 	pool := t.opts.Cluster.Pool
 	answer := pick(r, names.members[pool][class])
@@ -127,8 +128,8 @@ func (t *Training) anyOptions(r *rng.Rand, class Class) (list []string, right in
 	return list, int(letter[0] - task.Letters[0])
 }
 
-// offer gives a question of no particular cluster options of a class, with probability p and unless
-// they were numbers.
+// offer gives options of a class to a question of no particular
+// cluster, with probability p. Numbers get none.
 func (t *Training) offer(r *rng.Rand, p float64, class Class, b *Branch, q *task.Question) {
 	if class != Number && chance(r, p) {
 		b.Task = task.MultipleChoice
@@ -136,7 +137,7 @@ func (t *Training) offer(r *rng.Rand, p float64, class Class, b *Branch, q *task
 	}
 }
 
-// letter makes the end of a reply to a question whose evidence the prompt already gives.
+// letter returns a branch that lacks only the end of a reply: the prompt has the evidence.
 func (t *Training) letter(r *rng.Rand, _ int) Branch {
 	var f Fact
 	for {

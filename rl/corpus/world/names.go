@@ -27,8 +27,8 @@ var classNames = [numClasses]string{"person", "town", "firm", "region", "job", "
 
 func (c Class) String() string { return classNames[c] }
 
-// Pool is a part of the names of persons, towns and firms. Values of the other classes belong to
-// both.
+// Pool is a part of the names of persons, towns and firms. Values of
+// the other classes belong to both.
 type Pool uint8
 
 const (
@@ -115,8 +115,8 @@ func newLexicon() *lexicon {
 	return l
 }
 
-// Names returns the names of a class in a pool: subjects of documents, or values of facts. A word
-// and its alias are two.
+// Names returns the names of a class in a pool: subjects of
+// documents, or values of facts. A word and its alias are two.
 func Names(c Class, p Pool) []string { return append([]string(nil), names.members[p][c]...) }
 
 // Alias returns the other word for a value, if it has one.
@@ -125,7 +125,7 @@ func Alias(value string) (string, bool) {
 	return alias, ok
 }
 
-// Same says whether two answers mean the same: they are equal, or one is the alias of the other.
+// Same reports whether two answers mean the same: they are equal, or one is the alias of the other.
 // Blank space around an answer does not count. It is the truth of what a verifier is asked.
 func Same(a, b string) bool {
 	a, b = strings.TrimSpace(a), strings.TrimSpace(b)

@@ -30,8 +30,8 @@ func init() {
 	})
 }
 
-// calculations lists sums or differences of two numbers of different documents: as many as there
-// are numbers.
+// calculations returns sums or differences of two numbers of
+// different documents, at most as many as there are numbers.
 func (c *Cluster) calculations(r *rng.Rand, op byte) []query {
 	terms := c.queries(r, kindShapes[Lookup])
 	number := func(q query) int {
@@ -53,7 +53,7 @@ func (c *Cluster) calculations(r *rng.Rand, op byte) []query {
 	return found
 }
 
-// calculate writes a sum, or the difference with the larger number first, and returns its result.
+// calculate returns a sum, or the difference with the larger number first, and its result.
 func calculate(a int, op byte, b int) (sentence, result string) {
 	n := a + b
 	if op == '-' {
@@ -64,7 +64,7 @@ func calculate(a int, op byte, b int) (sentence, result string) {
 	return strconv.Itoa(a) + " " + string(op) + " " + strconv.Itoa(b) + " = " + result + " .", result
 }
 
-// arithmetic makes a calculation as replies have it.
+// arithmetic returns a branch of one calculation as replies have it.
 func (t *Training) arithmetic(r *rng.Rand, i int) Branch {
 	op := byte('+')
 	if i%2 == 1 {

@@ -7,12 +7,13 @@ import (
 
 // The grammar of questions:
 //
-//	question = phrasing ( path | "sum of the" path "and the" path | "difference of the" path "and the" path ) "?"
+//	question = phrasing ( path | "sum of the" terms | "difference of the" terms ) "?"
+//	terms    = path "and the" path
 //	path     = relation "of" { "the" relation "of" } name
 //	phrasing = "what is the" | "name the" | "give the" | "tell the"
 //
-// A path has one to three relations, each fit for what it is asked of. Terms of a sum or difference
-// are numbers.
+// A path has one to three relations, each fit for what it is asked
+// of. Terms of a sum or difference are numbers.
 
 // phrasings open a question. The last is never used in training.
 var phrasings = [...]string{"what is the", "name the", "give the", "tell the"}
@@ -27,10 +28,10 @@ type path struct {
 	relations []Relation
 }
 
-// class is the class of the value.
+// class returns the class of the value.
 func (p path) class() Class { return relations[p.relations[len(p.relations)-1]].value }
 
-// words writes the path without the article before it: "mayor of the home of Tolan".
+// words returns the path without the article before it: "mayor of the home of Tolan".
 func (p path) words() string {
 	var b strings.Builder
 	for i, rel := range slices.Backward(p.relations) {
@@ -52,7 +53,7 @@ type query struct {
 
 var operations = map[byte]string{'+': "sum", '-': "difference"}
 
-// text writes the question in one of the phrasings.
+// text returns the question in one of the phrasings.
 func (q query) text(phrasing int) string {
 	what := q.paths[0].words()
 	if q.op != 0 {
@@ -61,7 +62,7 @@ func (q query) text(phrasing int) string {
 	return phrasings[phrasing] + " " + what + " ?"
 }
 
-// parseQuery is the inverse of text, for any phrasing.
+// parseQuery reads what text returns, in any phrasing.
 func parseQuery(text string) (query, bool) {
 	words, closed := cutWords(strings.Fields(text), -1, "?")
 	if !closed {
@@ -119,8 +120,8 @@ func parsePath(words []string) (p path, ok bool) {
 	if len(words) != 1 {
 		return path{}, false
 	}
-	// A chain of classes must fit: one can ask for the mayor of a home, not for the mayor of a
-	// rank.
+	// A chain of classes must fit: one can ask for the mayor of a home,
+	// not for the mayor of a rank.
 	class, known := names.class[p.subject]
 	for _, rel := range p.relations {
 		if !known || relations[rel].subject != class {
@@ -131,7 +132,8 @@ func parsePath(words []string) (p path, ok bool) {
 	return p, true
 }
 
-// cutWords removes these words from the start of list (side 1) or from its end (side −1).
+// cutWords cuts these words off the start of list (side 1) or its
+// end (side −1), and reports whether they are there.
 func cutWords(list []string, side int, words ...string) ([]string, bool) {
 	n := len(list) - len(words)
 	switch {

@@ -32,13 +32,13 @@ func (a Asking) phrasing(r *rng.Rand) int {
 	return r.Intn(heldOutPhrasing)
 }
 
-// Question asks a random question of a kind. It is false where the cluster has none: a homogeneous
-// cluster has no two hops.
+// Question asks a random question of a kind. It returns false if the cluster has none: a
+// homogeneous cluster has no two hops.
 func (c *Cluster) Question(r *rng.Rand, kind Kind, how Asking) (Question, bool) {
 	return c.question(r, kind, how, nil)
 }
 
-// question leaves out what is asked already.
+// question asks a random question of a kind that is not in asked.
 func (c *Cluster) question(r *rng.Rand, kind Kind, how Asking, asked map[string]bool) (Question, bool) {
 	for _, query := range c.queries(r, kindShapes[kind]) {
 		key := kind.String() + " " + query.text(0)
@@ -63,7 +63,7 @@ func (c *Cluster) question(r *rng.Rand, kind Kind, how Asking, asked map[string]
 	return Question{}, false
 }
 
-// queries lists candidates of a shape in random order.
+// queries returns candidates of a shape in random order.
 func (c *Cluster) queries(r *rng.Rand, s shape) []query {
 	if s.op != 0 {
 		return c.calculations(r, s.op)
@@ -103,9 +103,9 @@ func (c *Cluster) walk(at string, rels []Relation, hops int, passed map[string]b
 // Weights says how often each kind is asked, in any unit.
 type Weights [NumKinds]float64
 
-// draw asks something not asked yet, of a kind that the cluster has, and marks it asked. Where
-// everything of these kinds is asked, it repeats; where the cluster has none of them, it asks a
-// one-hop question, which every cluster has. Both are not fresh.
+// draw asks something not asked yet, of a kind that the cluster has, and marks it asked. If
+// everything of these kinds is asked it repeats. If the cluster has none of them it asks a one-hop
+// question, which every cluster has. Both are not fresh.
 func (c *Cluster) draw(r *rng.Rand, weights Weights, how Asking, asked map[string]bool) (q Question, fresh bool) {
 	for _, known := range []map[string]bool{asked, nil} {
 		left := weights // a copy

@@ -126,8 +126,8 @@ func TestQuestions(t *testing.T) {
 	}
 }
 
-// checkRoundTrip: a question can be read and is right, and its gold replies survive the parsers of
-// the compact format.
+// checkRoundTrip checks that a question can be read and is right, and that its gold replies survive
+// the parsers of the compact format.
 func checkRoundTrip(t *testing.T, prompts *role.Prompts, c *Cluster, q Question) {
 	t.Helper()
 	if _, ok := forms[q.Task].read(q.Text); !ok || !c.Right(q.Question, q.Task) {
@@ -135,7 +135,8 @@ func checkRoundTrip(t *testing.T, prompts *role.Prompts, c *Cluster, q Question)
 	}
 	asked, _, ok := c.Ask(prompts, q.Question, q.Task)
 	back, verdict := prompts.ParseQuestion(q.Task, asked, nil)
-	if !ok || verdict != task.OK || back.Text != q.Text || back.Answer != q.Answer || !slices.Equal(back.Options, q.Options) {
+	same := back.Text == q.Text && back.Answer == q.Answer && slices.Equal(back.Options, q.Options)
+	if !ok || verdict != task.OK || !same {
 		t.Fatalf("%q reads back as %+v (%v)", asked, back, verdict)
 	}
 	reply, ok := c.Reply(q.Question, q.Task)
@@ -164,14 +165,19 @@ func checkReplies(t *testing.T, prompts *role.Prompts, c *Cluster, q Question, w
 	if at := follow[len(follow)-1]; asked[at.Start:at.End] != " "+path {
 		t.Fatalf("the path of %q is not %q", q.Text, asked[at.Start:at.End])
 	}
+	told := strings.Join(c.Texts(), " ")
 	for i, m := range sentence.FindAllStringSubmatch(asked[:strings.Index(asked, " question :")], -1) {
-		if d := determined[i]; asked[d.Start:d.End] != " "+m[3] || !strings.Contains(strings.Join(c.Texts(), " "), m[0]) {
+		if d := determined[i]; asked[d.Start:d.End] != " "+m[3] || !strings.Contains(told, m[0]) {
 			t.Fatalf("%q rests on %q, with the value %q", asked, m[0], asked[d.Start:d.End])
 		}
 	}
 	reply, _ := c.Reply(q.Question, q.Task)
 	got, _ := prompts.ExtractAnswer(q.Task, reply)
-	if q.Task == task.MultipleChoice && got != q.Answer || q.Task != task.MultipleChoice && (got != want || !Same(got, q.Answer)) {
+	right := got == want && Same(got, q.Answer)
+	if q.Task == task.MultipleChoice {
+		right = got == q.Answer
+	}
+	if !right {
 		t.Fatalf("%+v: the reply %q says %q", q, reply, got)
 	}
 	for _, s := range []string{asked, reply} {
@@ -191,7 +197,8 @@ func checkReplies(t *testing.T, prompts *role.Prompts, c *Cluster, q Question, w
 func checkOptions(t *testing.T, c *Cluster, q Question, want string) {
 	t.Helper()
 	for i, o := range q.Options {
-		if names.class[o] != names.class[want] || (o != want && Same(o, want)) != (task.Letters[i:i+1] == q.Answer && o != want) {
+		named := task.Letters[i:i+1] == q.Answer
+		if names.class[o] != names.class[want] || (o != want && Same(o, want)) != (named && o != want) {
 			t.Fatalf("option %s of %+v, the answer is %s", o, q, want)
 		}
 		for _, other := range q.Options[:i] {
@@ -300,7 +307,9 @@ func TestTruth(t *testing.T) {
 		{"", false, false, 0, "", nil},
 	} {
 		got, ok := one().Truth(tt.text, task.GeneralQA)
-		if ok != tt.ok || got.Parsed != tt.parsed || got.Kind != tt.kind || strings.Join(got.Answers, " ") != tt.answer || !slices.Equal(got.Docs, tt.docs) {
+		answer := strings.Join(got.Answers, " ")
+		if ok != tt.ok || got.Parsed != tt.parsed || got.Kind != tt.kind || answer != tt.answer ||
+			!slices.Equal(got.Docs, tt.docs) {
 			t.Errorf("%q: %+v, %v", tt.text, got, ok)
 		}
 	}
@@ -361,7 +370,9 @@ func FuzzTruth(f *testing.F) {
 		if parsed != truth.Parsed {
 			t.Errorf("%q: parsed is %v and %v", text, parsed, truth.Parsed)
 		}
-		if parsed && !slices.ContainsFunc([]int{0, 1, 2, 3}, func(p int) bool { return q.text(p) == strings.Join(strings.Fields(text), " ") }) {
+		spaced := strings.Join(strings.Fields(text), " ")
+		same := func(phrasing int) bool { return q.text(phrasing) == spaced }
+		if parsed && !slices.ContainsFunc([]int{0, 1, 2, 3}, same) {
 			t.Errorf("%q reads as %q", text, q.text(0))
 		}
 	})

@@ -8,9 +8,9 @@ import (
 )
 
 // Reply returns the gold reply of a responder: the facts it needs as evidence, the calculation if
-// there is one, and the answer as the task concludes with it. It begins with a space, as what
-// follows a prompt does. It returns false if the question has no true answer in the cluster, or
-// none that its options allow.
+// there is one, and the answer as the task concludes with it. The reply begins with a space, as
+// what follows a prompt does. Reply returns false if the question has no true answer in the
+// cluster, or none that its options allow.
 func (c *Cluster) Reply(q task.Question, of task.Task) (string, bool) {
 	f, known := forms[of]
 	if !known {
@@ -46,10 +46,11 @@ func (s solution) evidence() string {
 
 // Ask returns the gold reply of a questioner: the facts the question rests on, the question, its
 // options if it has any, and its reference answer. It begins with a space. Which facts it chooses
-// is free, and so are the phrasing and the wrong options; determined are the values of the facts,
-// and what follows from them and from the letter that must be right.
+// is free, and so are the phrasing and the wrong options. The spans of determined are the values of
+// the facts, and what follows from them and from the letter that must be right.
 //
-//	home Tolan Norvale . mayor Norvale Kestor . question : what is the mayor of the home of Tolan ? answer : Kestor .
+//	home Tolan Norvale . mayor Norvale Kestor .
+//	question : what is the mayor of the home of Tolan ? answer : Kestor .
 func (c *Cluster) Ask(prompts *role.Prompts, q task.Question, of task.Task) (reply string, determined []Span, ok bool) {
 	f, known := forms[of]
 	if !known {

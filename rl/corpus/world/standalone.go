@@ -8,11 +8,12 @@ import (
 	"spell/tensor/rng"
 )
 
-// Branches without documents. Each is made from its place i among the branches of its example.
+// The functions below make branches without documents. A branch has
+// place i among those of its example.
 
-// verify asks whether two answers are the same: yes for even i, no for odd i. Half of the yes have
-// an alias where the class has one. A no is another value of the class, a near number, or now and
-// then a word of another class.
+// verify asks whether two answers are the same: yes for even i, no for odd i.
+// Half of the yes have an alias if the class has one. A no is another value
+// of the class, a near number, or now and then a word of another class.
 func (t *Training) verify(r *rng.Rand, i int) Branch {
 	query, class := t.anyQuery(r)
 	if chance(r, 0.35) { // the aliases have to be learnt here, so they come more often than their share
@@ -77,8 +78,8 @@ func (t *Training) grounding(r *rng.Rand, _ int) Branch {
 	return b
 }
 
-// anyQuery asks for something of one or two hops, or for a sum or difference, of no particular
-// cluster.
+// anyQuery returns a question of one or two hops, or a sum or
+// difference, of no particular cluster, and the class of its answer.
 func (t *Training) anyQuery(r *rng.Rand) (query, Class) {
 	if chance(r, 0.2) {
 		var terms []path
@@ -93,7 +94,7 @@ func (t *Training) anyQuery(r *rng.Rand) (query, Class) {
 	return query{paths: []path{p}}, p.class()
 }
 
-// anyPath walks over the classes: only the last value may be something documents are not about.
+// anyPath walks over the classes. Only the last value may be something documents are not about.
 func (t *Training) anyPath(r *rng.Rand, hops int) path {
 	class := Class(r.Intn(numKinds))
 	p := path{subject: pick(r, names.members[t.opts.Cluster.Pool][class])}

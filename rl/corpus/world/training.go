@@ -18,29 +18,29 @@ type Branch struct {
 	Kind   Kind
 	Suffix string // the prompt after the prefix
 	Reply  string // begins with a space
-	// Determined are the parts of the reply that the prompt and the reply before them determine;
-	// the rest is free choice, as the question of a questioner is. nil stands for the whole reply.
+	// Determined are the parts of the reply that the prompt and the reply before them determine.
+	// The rest is free choice, as the question of a questioner is. nil stands for the whole reply.
 	Determined []Span
 }
 
 // Example is a set of branches over the same documents, or one without any.
 type Example struct {
 	Docs []string
-	// Prefix precedes every suffix: the documents as prompts give them; "Empty\n" for Grounding,
-	// else empty.
+	// Prefix precedes every suffix: the documents as prompts give them,
+	// "Empty\n" for Grounding, or nothing.
 	Prefix   string
 	Branches []Branch
 }
 
-// TrainingOptions is the mixture of a base model's training. DefaultTraining gives a good one to
-// start from; a zero weight means never.
+// TrainingOptions is the mixture of a base model's training. DefaultTraining returns a good one to
+// start from. A weight of zero means never.
 type TrainingOptions struct {
 	Cluster     Options // with the numbers of documents
 	Homogeneous float64 // share of clusters that are homogeneous whatever Cluster.Kinds says
 	OtherPool   float64 // share of the examples that are about the names of the other pool
 	OtherWords  bool    // examples about the other pool use all phrasings, the held-out one too
-	// Loose is the share of the clusters few of whose references are linked, so that a questioner
-	// must look before it asks on.
+	// Loose is the share of the clusters few of whose references are
+	// linked, so that a questioner must look before it asks on.
 	Loose    float64
 	Asking   Asking
 	Branches int // in an example
@@ -58,7 +58,7 @@ type TrainingOptions struct {
 	DigestFacts int     // most facts in a digest; 0 means all
 }
 
-// DefaultTraining is the mixture for the training pool, with clusters of 1 to 4 documents.
+// DefaultTraining returns the mixture for the training pool, with clusters of 1 to 4 documents.
 func DefaultTraining() TrainingOptions {
 	return TrainingOptions{
 		Cluster:     Options{Docs: 1, MaxDocs: 4, Chains: true},
@@ -84,8 +84,8 @@ type Training struct {
 	composed []task.Task // those the questioner writes questions of
 }
 
-// NewTraining checks the options. The prompts must be of the compact set: gold replies have its
-// format.
+// NewTraining checks the options. The prompts must be of the compact
+// set, whose format the gold replies have.
 func NewTraining(prompts *role.Prompts, opts TrainingOptions) (*Training, error) {
 	checked := []Options{opts.Cluster}
 	if opts.OtherPool > 0 {
@@ -129,8 +129,8 @@ func NewTraining(prompts *role.Prompts, opts TrainingOptions) (*Training, error)
 	return t, nil
 }
 
-// Example makes the example at an index: the same one for the same seed and options. It may be
-// called concurrently.
+// Example returns the example at an index: the same one for the same
+// seed and options. It may be called concurrently.
 func (t *Training) Example(seed, index uint64) Example {
 	r := rng.At(seed, rng.World, useTraining, index, 0)
 	if t.opts.OtherPool > 0 && chance(r, t.opts.OtherPool) {
@@ -155,7 +155,7 @@ func (t *Training) Example(seed, index uint64) Example {
 	return e
 }
 
-// documents makes an example over a cluster.
+// documents returns an example over a cluster.
 func (t *Training) documents(r *rng.Rand) Example {
 	o := &t.opts
 	shape := o.Cluster
@@ -191,7 +191,7 @@ func (t *Training) documents(r *rng.Rand) Example {
 	return e
 }
 
-// answer is a responder's branch.
+// answer returns a responder's branch.
 func (t *Training) answer(c *Cluster, q Question) Branch {
 	b := Branch{Role: role.Responder, Task: q.Task, Kind: q.Kind}
 	_, b.Suffix = t.prompts.Responder(q.Task, nil, q.Question)
@@ -199,8 +199,8 @@ func (t *Training) answer(c *Cluster, q Question) Branch {
 	return b
 }
 
-// compose is a questioner's branch. The earlier questions it shows differ from each other and from
-// the new one; a cluster with too few questions for that shows fewer, or none.
+// compose returns a questioner's branch. The earlier questions it shows differ from each other and
+// from the new one. A cluster with too few questions for that shows fewer, or none.
 func (t *Training) compose(r *rng.Rand, c *Cluster, composed map[string]bool) Branch {
 	of := pick(r, t.composed)
 	first, later := only(of, t.opts.Composed), only(of, t.opts.AfterFirst)
@@ -232,7 +232,7 @@ func (t *Training) compose(r *rng.Rand, c *Cluster, composed map[string]bool) Br
 	return b
 }
 
-// only keeps the weights of one task.
+// only returns the weights of one task, and 0 for the others.
 func only(of task.Task, w Weights) Weights {
 	for k := range w {
 		if Kind(k).Task() != of {
@@ -242,7 +242,8 @@ func only(of task.Task, w Weights) Weights {
 	return w
 }
 
-// digest restates the documents. Which fact comes next is free; its value is determined.
+// digest returns a branch that restates the documents. Which fact
+// comes next is free, its value is determined.
 func (t *Training) digest(r *rng.Rand, c *Cluster) Branch {
 	b := Branch{Role: role.Responder, Task: Digest.Task(), Kind: Digest, Suffix: "facts :"}
 	var facts []Fact

@@ -55,7 +55,8 @@ func TestTraining(t *testing.T) {
 					votes[b.Reply]++
 					checkVote(t, prompts, b)
 				case b.Kind == Grounding:
-					if got, ok := prompts.ExtractAnswer(b.Task, b.Reply); e.Prefix != "Empty\n" || (b.Task != task.MultipleChoice) != ok || ok && got != "Empty" {
+					got, ok := prompts.ExtractAnswer(b.Task, b.Reply)
+					if e.Prefix != "Empty\n" || (b.Task != task.MultipleChoice) != ok || ok && got != "Empty" {
 						t.Fatalf("%q %+v", e.Prefix, b)
 					}
 				case b.Kind == Arithmetic:

@@ -9,7 +9,7 @@ import (
 // Truth is what is true of a question.
 type Truth struct {
 	Parsed  bool     // the grammar knows the question
-	Kind    Kind     // of the question without its options; meaningful where Parsed
+	Kind    Kind     // of the question without its options; meaningful if Parsed
 	Answers []string // the true answer as the documents state it, then its alias if it has one
 	Docs    []int    // the documents that are needed, in the order of the hops, each once
 }
@@ -20,9 +20,9 @@ func (t Truth) Is(answer string) bool {
 }
 
 // Truth reads the text of a question, without options, as a model wrote it. It returns false if the
-// question is outside the grammar of its task, if a fact that it needs is in no document of the
-// cluster, and for a difference of equal numbers, which has no answer that may be asked for. The
-// larger number of a difference may come first or second.
+// question is outside the grammar of its task, and if a fact that it needs is in no document of the
+// cluster. A difference of equal numbers is false as well, since it has no answer that may be asked
+// for. The larger number of a difference may come first or second.
 func (c *Cluster) Truth(text string, of task.Task) (Truth, bool) {
 	f, known := forms[of]
 	if !known {

@@ -14,7 +14,7 @@ import (
 const formatWords = ". : ? ( ) A B C D + - = the of is answer so question and sum difference what name give tell " +
 	"ask text number choice before first second same yes no facts " + role.EmptyDocuments
 
-// Vocabulary lists all words that documents, prompts and replies can have, in ascending order.
+// Vocabulary returns all words that documents, prompts and replies can have, in ascending order.
 func Vocabulary() []string {
 	words := map[string]bool{}
 	for w := range strings.FieldsSeq(formatWords) {
@@ -39,8 +39,8 @@ func Vocabulary() []string {
 	return slices.Sorted(maps.Keys(words))
 }
 
-// Text is the i-th text for training a tokenizer. Even ones are examples of training, prompts and
-// replies in full; odd ones hold every word once, each after a space, so that none is rare.
+// Text returns the i-th text for training a tokenizer. Even ones are examples of training, prompts
+// and replies in full. Odd ones hold every word once, each after a space, so that none is rare.
 func (t *Training) Text(seed uint64, i int) string {
 	if i%2 == 1 {
 		r := rng.At(seed, rng.World, useText, uint64(i), 0)

@@ -28,7 +28,7 @@ const (
 // pick returns an element of list, each equally likely.
 func pick[T any](r *rng.Rand, list []T) T { return list[r.Intn(len(list))] }
 
-// chance is true with probability p.
+// chance returns true with probability p.
 func chance(r *rng.Rand, p float64) bool { return r.Float64() < p }
 
 // shuffle puts list in random order and returns it.
@@ -37,8 +37,8 @@ func shuffle[T any](r *rng.Rand, list []T) []T {
 	return list
 }
 
-// weighted returns an index of weights with probability in proportion to its weight, or −1 where
-// none is positive.
+// weighted returns an index of weights with probability in
+// proportion to its weight, or −1 if none is positive.
 func weighted(r *rng.Rand, weights []float64) int {
 	var sum float64
 	last := -1

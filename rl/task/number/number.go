@@ -1,5 +1,6 @@
-// Package number reads the number a piece of text names: "$1,234.5", "12.5 %", "3/4", "2.5 × 10^6", "EBIT = 1.2 million".
-// It scans; it never evaluates. Work is linear in a text of at most MaxLen bytes.
+// Package number reads the number a piece of text names: "$1,234.5",
+// "12.5 %", "3/4", "2.5 × 10^6", "EBIT = 1.2 million". It scans; it
+// never evaluates. Work is linear in a text of at most MaxLen bytes.
 package number
 
 import (
@@ -28,8 +29,9 @@ var scales = map[string]float64{
 	"tn": 1e12, "trillion": 1e12, "trillions": 1e12,
 }
 
-// Parse reads a text that names exactly one number. The last side of an equation counts ("a = 3 ≈ 3.0" is 3.0);
-// currency signs, units and other words around the number are passed over; a second number is a failure.
+// Parse reads a text that names exactly one number. The last side of an
+// equation counts ("a = 3 ≈ 3.0" is 3.0); currency signs, units and other
+// words around the number are passed over; a second number is a failure.
 func Parse(s string) (Number, bool) {
 	if len(s) > MaxLen {
 		return Number{}, false
@@ -46,7 +48,8 @@ func Parse(s string) (Number, bool) {
 	return n, true
 }
 
-// Find returns the first number in a text together with its sign and its percent sign or magnitude word.
+// Find returns the first number in a text together with its sign and
+// its percent sign or magnitude word.
 func Find(s string) (string, bool) {
 	s = plain(s)
 	_, start, end, ok := find(s)
@@ -80,7 +83,8 @@ func find(s string) (n Number, start, end int, ok bool) {
 	if !ok {
 		return Number{}, 0, 0, false
 	}
-	// A minus belongs to the number unless a letter stands before it: "-$5" and "$-5" but not "FY-5".
+	// A minus belongs to the number unless a letter stands before it:
+	// "-$5" and "$-5" but not "FY-5".
 	before := strings.TrimRightFunc(s[:start], func(r rune) bool { return unicode.Is(unicode.Sc, r) || r == ' ' })
 	if rest, minus := strings.CutSuffix(before, "-"); minus {
 		if last, _ := utf8.DecodeLastRuneInString(rest); rest == "" || !unicode.IsLetter(last) {
@@ -92,8 +96,8 @@ func find(s string) (n Number, start, end int, ok bool) {
 	return n, start, end, true
 }
 
-// scan reads an unsigned number at i: digits with separators and a point, then e±k, × 10^k or / digits.
-// "10^k" alone is a power, not the number ten.
+// scan reads an unsigned number at i: digits with separators and a point, then e±k, × 10^k or /
+// digits. "10^k" alone is a power, not the number ten.
 func scan(s string, i int) (v float64, end int, ok bool) {
 	v, end, ok = decimal(s, i)
 	if !ok {
@@ -132,7 +136,8 @@ func finite(v float64, end int) (float64, int, bool) {
 	return v, end, !math.IsInf(v, 0) && !math.IsNaN(v)
 }
 
-// decimal reads digits at i. Commas separate thousands: the last group before the point has three digits.
+// decimal reads digits at i. Commas separate thousands: the last
+// group before the point has three digits.
 func decimal(s string, i int) (v float64, end int, ok bool) {
 	end = i
 	var digits strings.Builder

@@ -1,0 +1,115 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"strings"
+)
+
+// A record is what is wanted of a line of a transcript.
+type record struct {
+	Stage   string   `json:"stage"`
+	Docs    []int    `json:"docs"`
+	Prompt  string   `json:"prompt"`
+	Outcome string   `json:"outcome"`
+	Text    string   `json:"text"`
+	Answer  string   `json:"answer"`
+	Samples []sample `json:"samples"`
+}
+
+type sample struct {
+	Text       string `json:"text"`
+	Prediction string `json:"prediction"`
+	Rule       *bool  `json:"rule"`
+	Votes      *struct {
+		Yes int `json:"yes"`
+		No  int `json:"no"`
+	} `json:"votes"`
+	Reward    *float64 `json:"reward"`
+	Advantage float64  `json:"advantage"`
+}
+
+// exchange writes the question of a transcript that was neither easy
+// nor hard as a table in Markdown.
+func exchange(path string) (string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	var ask, question, answers *record
+	nearest := 1.0
+	for d := json.NewDecoder(bufio.NewReader(f)); ; {
+		r := &record{}
+		if err := d.Decode(r); err == io.EOF {
+			break
+		} else if err != nil {
+			return "", err
+		}
+		switch {
+		case r.Stage == "ask":
+			ask = r
+		case r.Stage == "respond" && ask.Outcome == "good":
+			if off := math.Abs(r.passRate() - 0.5); off < nearest {
+				nearest, question, answers = off, ask, r
+			}
+		}
+	}
+	if question == nil {
+		return "", fmt.Errorf("%s has no question that some answers got right and some wrong", path)
+	}
+	return markdown(question, answers), nil
+}
+
+// passRate returns the share of the answers that were rewarded.
+func (r *record) passRate() float64 {
+	sum := 0.0
+	for _, a := range r.Samples {
+		if a.Reward != nil {
+			sum += *a.Reward
+		}
+	}
+	return sum / float64(len(r.Samples))
+}
+
+// markdown writes a question, its answers, the votes on them and what all of them earned.
+func markdown(ask, answers *record) string {
+	var s strings.Builder
+	documents, _, _ := strings.Cut(ask.Prompt, "\nask ")
+	lines := strings.Split(documents, "\n")
+	fmt.Fprintf(&s, "*Documents shown to the questioner* (%d of the cluster's):\n`%s` …\n\n",
+		len(ask.Docs), strings.TrimSpace(lines[0]))
+	fmt.Fprintf(&s, "*Question it wrote:* `%s` — *its own answer:* `%s` — reward %.2f\n\n",
+		strings.TrimSpace(ask.Text), ask.Answer, *ask.Samples[0].Reward)
+	s.WriteString("| answer, over all documents | rule | votes | reward | advantage |\n|---|---|---|---|---|\n")
+	type row struct{ text, rule, votes, reward, advantage string }
+	var rows []row
+	count := map[row]int{}
+	for _, a := range answers.Samples {
+		r := row{"`" + strings.TrimSpace(a.Text) + "`", "wrong", "–", "0", fmt.Sprintf("%+.2f", a.Advantage)}
+		if a.Rule != nil && *a.Rule {
+			r.rule = "right"
+		}
+		if a.Votes != nil {
+			r.votes = fmt.Sprintf("%d yes, %d no", a.Votes.Yes, a.Votes.No)
+		}
+		if a.Reward != nil {
+			r.reward = fmt.Sprintf("%.0f", *a.Reward)
+		}
+		if count[r]++; count[r] == 1 {
+			rows = append(rows, r)
+		}
+	}
+	for _, r := range rows {
+		times := ""
+		if n := count[r]; n > 1 {
+			times = fmt.Sprintf(" × %d", n)
+		}
+		fmt.Fprintf(&s, "| %s%s | %s | %s | %s | %s |\n", r.text, times, r.rule, r.votes, r.reward, r.advantage)
+	}
+	return s.String()
+}

@@ -1,0 +1,91 @@
+package train
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"spell/model"
+	"spell/tensor/atomicfile"
+)
+
+// A savedState is what stateFile holds.
+type savedState struct {
+	Version   int             `json:"version"`
+	Steps     int             `json:"optimizer_steps"`
+	Precision string          `json:"precision"`
+	Moments   model.Moments   `json:"moments,omitzero"`
+	Run       json.RawMessage `json:"run"` // the caller's
+}
+
+// stateVersion is 2 since runs of every kind keep their state in one form.
+const stateVersion = 2
+
+// encodeState returns the contents of stateFile beside a caller's state.
+func (t *Trainer) encodeState(run any) ([]byte, error) {
+	precision := t.Weights.Precision
+	state := savedState{Version: stateVersion, Steps: t.Steps, Precision: precision.Name, Moments: precision.Moments}
+	var err error
+	if state.Run, err = json.Marshal(run); err != nil {
+		return nil, fmt.Errorf("checkpoint: %w", err)
+	}
+	raw, err := json.MarshalIndent(state, "", " ")
+	if err != nil {
+		return nil, fmt.Errorf("checkpoint: %w", err)
+	}
+	return append(raw, '\n'), nil
+}
+
+// readState reads and checks the state of the checkpoint in dir.
+func readState(dir string) (*savedState, error) {
+	path := filepath.Join(dir, stateFile)
+	raw, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%s is not a checkpoint: it has no %s", dir, stateFile)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s is not a checkpoint: %w", dir, err)
+	}
+	state := &savedState{}
+	if err := json.Unmarshal(raw, state); err != nil {
+		return nil, fmt.Errorf("%s is not valid: %w; resume from an earlier checkpoint", path, err)
+	}
+	if state.Version != stateVersion {
+		return nil, fmt.Errorf("%s has version %d and this program goes on from version %d; "+
+			"begin another run from its weights: --model %s and another --out", path, state.Version, stateVersion, dir)
+	}
+	if state.Steps < 0 {
+		return nil, fmt.Errorf("%s counts %d updates; resume from an earlier checkpoint", path, state.Steps)
+	}
+	return state, nil
+}
+
+// decode reads the caller's part of the state, from the file at path, into run.
+func (s *savedState) decode(path string, run any) error {
+	if err := json.Unmarshal(s.Run, run); err != nil {
+		return fmt.Errorf("%s: %w; resume from an earlier checkpoint", path, err)
+	}
+	return nil
+}
+
+// ReadState reads the caller's state from the checkpoint in dir into run, a pointer.
+func ReadState(dir string, run any) error {
+	state, err := readState(dir)
+	if err != nil {
+		return err
+	}
+	return state.decode(filepath.Join(dir, stateFile), run)
+}
+
+// SaveState replaces the caller's state in the checkpoint dir/step-N, which holds the weights and
+// moments that the trainer has now.
+func (t *Trainer) SaveState(dir string, n int, run any) error {
+	raw, err := t.encodeState(run)
+	if err != nil {
+		return err
+	}
+	return atomicfile.WriteBytes(filepath.Join(dir, Name(n), stateFile), raw)
+}

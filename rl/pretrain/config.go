@@ -1,0 +1,174 @@
+// Package pretrain makes base models: from a folder of text by next-token training, or, as the
+// embedded base was made, from the generated world by a staged recipe: recall drill first, then
+// documents with role-formatted examples at short contexts only.
+package pretrain
+
+import (
+	"fmt"
+
+	"spell/model"
+	"spell/model/forest"
+	"spell/model/train"
+	"spell/rl/corpus/world"
+	"spell/rl/runner"
+)
+
+// Config is everything a pretraining run depends on beside its texts.
+type Config struct {
+	runner.Base
+
+	Vocab   int        `json:"vocab" doc:"tokens of the tokenizer that is trained first"`
+	Hidden  int        `json:"hidden" doc:"width; the other sizes likewise as in config.json"`
+	FF      int        `json:"ff" doc:"width of the feed-forward layer"`
+	Layers  int        `json:"layers" doc:"blocks"`
+	Heads   int        `json:"heads" doc:"of queries"`
+	KV      int        `json:"kv_heads" doc:"of keys and values"`
+	Dim     int        `json:"head_dim" doc:"width of a head"`
+	Context int        `json:"context" doc:"most tokens that the model is said to read"`
+	Theta   float64    `json:"rope_theta" doc:"base of the rotary positions"`
+	Family  string     `json:"family" doc:"llama, qwen2 or qwen3"`
+	Init    model.Init `json:"init"`
+	Stages  []Stage    `json:"stages" doc:"what is learned one after the other; one that a file gives is laid over the one in its place"`
+	Measure int        `json:"measure" doc:"steps between tests of what self-play needs of its base, on the generated world"`
+}
+
+// A Stage is a number of steps on one kind of data.
+type Stage struct {
+	Name   string  `json:"name"`
+	Data   string  `json:"data"`   // drill, world or text
+	Steps  int     `json:"steps"`  // at most
+	LR     float64 `json:"lr"`     // peak learning rate
+	Warmup int     `json:"warmup"` // steps of linear rise
+	Flat   float64 `json:"flat"`   // share of the steps at the peak, before the linear fall
+	Final  float64 `json:"final"`  // share of the peak at the end
+	Embed  float64 `json:"embed"`  // factor on the embedding's rate
+	Decay  float64 `json:"decay"`  // weight decay
+	Tokens int     `json:"tokens"` // of a step, for world and text
+	Slack  int     `json:"slack"`  // most positions left open between documents and before questions
+
+	// The drill: sequences of a step, pairs and queries in each, and the share of right recalls over
+	// the last 50 steps at which the stage ends early. A stage on the world may have some beside.
+	Batch   int     `json:"batch,omitempty"`
+	Pairs   int     `json:"pairs,omitempty"`
+	Queries int     `json:"queries,omitempty"`
+	StopAt  float64 `json:"stop_at,omitempty"`
+
+	// The world: its mixture, and the weight of document tokens and of free tokens of replies
+	// (those of a reply that nothing determines) in the loss.
+	Mixture    *world.TrainingOptions `json:"mixture,omitempty"`
+	DocWeight  float32                `json:"doc_weight,omitempty"`
+	FreeWeight float32                `json:"free_weight,omitempty"`
+}
+
+// World is the recipe of the embedded base. The drill comes first, in just this form: with fewer
+// pairs, or with queries among the pairs, small shortcuts are learned instead of binding.
+func World() Config {
+	mix := world.DefaultTraining()
+	mix.Documents, mix.Verifier, mix.Grounding, mix.Arithmetic, mix.Letters = 0.66, 0.18, 0.02, 0.07, 0.07
+	mix.Responder, mix.Questioner, mix.Digest = 0.55, 0.3, 0.15
+	mix.OtherPool, mix.Loose = 0.25, 0.3
+	narrow, wide := mix, mix
+	wide.Responder, wide.Questioner, wide.Digest, wide.Loose = 0.45, 0.45, 0.1, 0.5
+	narrow.Cluster.Docs, narrow.Cluster.MaxDocs = 1, 4
+	wide.Cluster.Docs, wide.Cluster.MaxDocs = 2, 5
+	drill := Stage{Name: "drill", Data: "drill", Steps: 9000, LR: 3e-3, Warmup: 100, Flat: 1, Final: 1, Embed: 0.3,
+		Batch: 32, Pairs: 8, Queries: 16, StopAt: 0.93}
+	docs := Stage{Name: "world", Data: "world", Steps: 2000, LR: 2e-3, Warmup: 20, Flat: 1, Final: 1, Embed: 0.3,
+		Tokens: 4096, Slack: 200, Mixture: &narrow, DocWeight: 0.03, FreeWeight: 0.2, Batch: 4, Pairs: 8, Queries: 16}
+	wider := docs
+	wider.Name, wider.Steps, wider.Flat, wider.Final = "world, wider", 2000, 0.3, 0.05
+	wider.Tokens, wider.Slack, wider.Mixture = 6144, 300, &wide
+	// At last the base meets the phrasing that self-play will be tested with, as it met the names: in
+	// documents that self-play never reads.
+	words := wide
+	words.OtherWords = true
+	all := wider
+	all.Name, all.Steps, all.LR, all.Mixture = "world, all phrasings", 500, 1e-3, &words
+	return Config{
+		Base: runner.Base{
+			Seed: 1, PassTokens: 8192, Checkpoint: 500, Keep: 2,
+			Optim: train.Optim{LR: 1, Beta1: 0.9, Beta2: 0.98, Eps: 1e-8, ClipNorm: 1},
+		},
+		Vocab: 1024, Hidden: 128, FF: 352, Layers: 3, Heads: 4, KV: 4, Dim: 32, Context: 4096, Theta: 10000,
+		Family:  "qwen2",
+		Init:    model.Init{Embedding: 0.1, Matrix: 1, Residual: 0.1},
+		Measure: 500,
+		Stages:  []Stage{drill, docs, wider, all},
+	}
+}
+
+// Text is the recipe for a folder of text: a small decoder and next-token training.
+func Text() Config {
+	r := World()
+	r.Vocab, r.Hidden, r.FF, r.Layers, r.Heads, r.KV, r.Context = 4096, 256, 704, 6, 8, 4, 1024
+	r.Init = model.Init{Embedding: 0.1, Matrix: 1, Residual: 0.3}
+	r.Stages = []Stage{{Name: "text", Data: "text", Steps: 2000, LR: 1e-3, Warmup: 100, Flat: 0.2, Final: 0.1,
+		Embed: 1, Decay: 0.05, Tokens: 8192}}
+	return r
+}
+
+// Model is the configuration of the decoder the recipe makes, for a vocabulary of n tokens.
+func (r *Config) Model(n int, eos int32) model.Config {
+	c := model.Config{Vocab: n, Hidden: r.Hidden, FF: r.FF, Layers: r.Layers, Heads: r.Heads, KVHeads: r.KV,
+		HeadDim: r.Dim, Tied: true, NormEps: 1e-6, Context: r.Context,
+		Rope: model.Rope{Theta: r.Theta, Type: "default"}, BOS: -1, EOS: []int32{eos}}
+	if f, err := model.FamilyNamed(r.Family); err == nil { // Validate has tried it
+		f.Apply(&c)
+	}
+	return c
+}
+
+// limits returns what a training pass has memory for.
+func (r *Config) limits() forest.Limits {
+	return forest.Limits{Shared: r.PassTokens, Batch: r.PassTokens}
+}
+
+// Validate refuses what cannot be run, naming the field.
+func (r *Config) Validate() error {
+	if len(r.Stages) == 0 {
+		return fmt.Errorf("stages is empty")
+	}
+	for _, f := range []struct {
+		name   string
+		v, min int
+	}{
+		{"vocab", r.Vocab, 258}, {"pass_tokens", r.PassTokens, leastPass}, {"checkpoint", r.Checkpoint, 1},
+		{"keep", r.Keep, 1}, {"measure", r.Measure, 1},
+	} {
+		if f.v < f.min || f.v > 1<<30 {
+			return fmt.Errorf("%s is %d; it must lie between %d and %d", f.name, f.v, f.min, 1<<30)
+		}
+	}
+	if _, err := model.FamilyNamed(r.Family); err != nil {
+		return fmt.Errorf("family: %w", err)
+	}
+	for i := range r.Stages {
+		s := &r.Stages[i]
+		switch {
+		case s.Data != "drill" && s.Data != "world" && s.Data != "text":
+			return fmt.Errorf("stage %q has data %q; use drill, world or text", s.Name, s.Data)
+		case s.Steps < 1 || s.Warmup < 0 || s.Slack < 0:
+			return fmt.Errorf("stage %q has %d steps, %d of warm-up and slack %d; they must not be negative, and "+
+				"steps positive", s.Name, s.Steps, s.Warmup, s.Slack)
+		case !(s.LR >= 0 && s.LR <= 1) || !(s.Flat >= 0 && s.Flat <= 1) || !(s.Final >= 0 && s.Final <= 1) ||
+			!(s.Embed >= 0) || !(s.Decay >= 0):
+			return fmt.Errorf("stage %q: lr, flat and final must lie in [0, 1], embed and decay must not be "+
+				"negative", s.Name)
+		case (s.Data == "drill" || s.Batch != 0) &&
+			(min(s.Batch, s.Pairs, s.Queries) < 1 || max(s.Batch, s.Pairs, s.Queries) > 1<<24):
+			return fmt.Errorf("stage %q: batch, pairs and queries must lie between 1 and %d", s.Name, 1<<24)
+		case s.Data != "drill" && (s.Tokens < 2 || s.Tokens > 1<<24): // the first of a text is not predicted
+			return fmt.Errorf("stage %q: tokens is %d; it must lie between 2 and %d", s.Name, s.Tokens, 1<<24)
+		case s.Data == "world" && s.Mixture == nil:
+			return fmt.Errorf("stage %q: mixture is missing", s.Name)
+		}
+	}
+	c := r.Model(r.Vocab, 0)
+	return c.Validate()
+}
+
+// rate returns the learning rate at step n (from 0) of the stage; behind its end, that of the end.
+func (s *Stage) rate(n int) float64 {
+	return train.Schedule{Steps: s.Steps, Warmup: s.Warmup, Decay: train.WSD, Flat: s.Flat,
+		Floor: s.Final}.Rate(s.LR, n)
+}

@@ -1,0 +1,108 @@
+package pretrain
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"path/filepath"
+	"slices"
+
+	"spell/kernels"
+	"spell/model"
+	"spell/rl/corpus/folder"
+	"spell/rl/runner"
+	"spell/rl/settings"
+	"spell/tokenizer"
+	"spell/tokenizer/chat"
+)
+
+// A Method is pretraining as the command line knows it: its settings, and where the texts are.
+type Method struct {
+	Config Config
+	Docs   string // folder; empty: the generated world
+
+	texts []folder.Text
+	tok   *tokenizer.Tokenizer
+}
+
+// Name returns the name of the command.
+func (m *Method) Name() string { return "pretrain" }
+
+// Settings returns a pointer to the configuration.
+func (m *Method) Settings() any { return &m.Config }
+
+// Base returns what every run has.
+func (m *Method) Base() *runner.Base { return &m.Config.Base }
+
+// Read reads the user's folder, and trains the tokenizer or takes the checkpoint's.
+func (m *Method) Read(ctx context.Context, checkpoint string, c *runner.Console) (err error) {
+	var texts []string
+	if m.Docs != "" {
+		o := folder.Options{OnProgress: func(done, total int) { c.Progress("reading "+m.Docs, done, total) }}
+		var report *folder.Report
+		if m.texts, report, err = folder.Texts(ctx, m.Docs, o); err != nil {
+			return err
+		}
+		c.Printf("%v\n", report)
+		for _, t := range m.texts {
+			texts = append(texts, t.Text)
+		}
+	}
+	if checkpoint != "" {
+		m.tok, err = tokenizer.Load(filepath.Join(checkpoint, "tokenizer.json"))
+	} else {
+		m.tok, err = Tokenizer(&m.Config, texts)
+	}
+	return errors.Join(err, ctx.Err())
+}
+
+// Shape returns the configuration of the model that is made.
+func (m *Method) Shape() (model.Config, error) {
+	eos, _ := m.tok.Special(End)
+	return m.Config.Model(m.tok.VocabSize(), eos), nil
+}
+
+// Fit refuses a run that takes more memory than there is.
+func (m *Method) Fit(b kernels.Backend, _ model.Config, p model.Precision, available int64, resuming bool) error {
+	return m.Config.Fit(b, p, m.tok, available, resuming)
+}
+
+// Load makes the weights.
+func (m *Method) Load(b kernels.Backend, p model.Precision) (*model.Weights, *chat.Dialog, error) {
+	shape, err := m.Shape()
+	if err != nil {
+		return nil, nil, err
+	}
+	w, err := model.NewWeights(b, shape, p, model.Training)
+	if err != nil {
+		return nil, nil, err
+	}
+	w.Initialize(b, m.Config.Seed, m.Config.Init)
+	return w, &chat.Dialog{Tok: m.tok}, nil
+}
+
+// Begin prepares the run on weights.
+func (m *Method) Begin(_ context.Context, on runner.Model) (runner.Recipe, error) {
+	r, err := New(m.Config, on, m.texts)
+	if err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+// Same returns an error if a run that began with other settings cannot go on with these: only its last
+// stage may have become longer, also after its end, or shorter. Steps that are done stay as they are: the
+// learning rate is that of the new length from there on, and a stage that is now shorter than what is done
+// of it is complete.
+func (m *Method) Same(began json.RawMessage) error {
+	var was Config
+	if err := settings.Merge(began, &was); err != nil {
+		return err
+	}
+	now := m.Config
+	if n := len(now.Stages); n > 0 && n == len(was.Stages) {
+		now.Stages = slices.Clone(now.Stages)
+		now.Stages[n-1].Steps = was.Stages[n-1].Steps
+	}
+	return settings.Same(began, &now)
+}

@@ -1,0 +1,77 @@
+// Package rl is reinforcement learning from what the policy says itself, for any game that it
+// plays.
+//
+// A step has rounds of play until there is enough to learn from, then one update of the one policy
+// on the samples that the game chooses. Which items a game draws, what it asks, how it judges the
+// outputs and which of them train is the Game's; sampling, the update and everything that a run has
+// are not. Everything a step does follows from the state after the step before and from the seed,
+// so a step that was cut short is simply done again, with what it had sampled.
+//
+// SPELL is the game in package spell. Loop knows none by name.
+package rl
+
+import (
+	"context"
+	"encoding/json"
+
+	"spell/model/forest"
+	"spell/rl/play"
+	"spell/rl/runner"
+)
+
+// A Game is what the policy plays and learns from. It is told nothing of engines, passes or files.
+type Game interface {
+	// Parts names the kinds of samples that train, in the order in which they are reported.
+	Parts() []string
+	// Begin starts a step, counted from 0.
+	Begin(step int)
+	// Draw returns the items of the step's next round. They follow from the seed, the step, the
+	// round and the state.
+	Draw(round int) ([]play.Player, error)
+	// Reward judges the outputs of the round that was played. errs has the error of each item that
+	// ended with one.
+	Reward(errs []error) error
+	// Enough reports whether the step needs no further round.
+	Enough() bool
+	// Choose returns the samples that train, in groups that share a prompt, with their advantages.
+	Choose() []Group
+	// End returns what the step did; the loop counts its tokens. version is how many updates the
+	// weights had seen when it was played.
+	End(version int, u *Update) *runner.Report
+
+	// State returns all that Restore needs, to be written as JSON. It is taken between steps.
+	State() (any, error)
+	// Restore goes back to a state, of this run or of a checkpoint's.
+	Restore(state json.RawMessage) error
+	// Summary describes what there is to play with, and Verdict how the run ended.
+	Summary() string
+	Verdict() (lines []string)
+}
+
+// A Measurer is a game that measures the policy before and after the run, or in between.
+type Measurer interface {
+	// Due reports whether to measure when so many steps of all are done.
+	Due(done, total int) bool
+	// Measure returns the outcome of a measurement after so many steps and takes it into the state.
+	Measure(ctx context.Context, m runner.Model, done int, show runner.Show) (*runner.Report, error)
+}
+
+// A Sample is an output of the policy and how it was judged.
+type Sample struct {
+	play.Output
+	Forest    forest.Forest // prompt and output
+	Reward    float64
+	Advantage float64
+	Trained   bool // set by the update
+}
+
+// SampleOf returns output k of a reply.
+func SampleOf(r play.Reply, k int) Sample { return Sample{Output: r.Outputs[k], Forest: r.Forest} }
+
+// A Group is samples of one prompt that train together.
+type Group struct {
+	Part    int // of the game's parts
+	Weight  float64
+	Forest  forest.Forest
+	Samples []*Sample
+}

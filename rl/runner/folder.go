@@ -1,0 +1,242 @@
+package runner
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"spell/model/train"
+	"spell/rl/journal"
+	"spell/rl/settings"
+	"spell/tensor/atomicfile"
+)
+
+// The files of a run beside its checkpoints.
+const (
+	MetricsFile    = "metrics.jsonl"    // a line per step and measurement
+	TranscriptFile = "transcript.jsonl" // what the model was asked and said
+	ClockFile      = "clock.jsonl"      // when each step ended and how fast it was
+	startFile      = "run.json"         // what the run was started with
+	unfinishedFile = "unfinished.jsonl" // what a step that was cut short had sampled
+)
+
+// A Folder is where a run lives, locked for this process.
+type Folder struct {
+	Dir        string
+	Checkpoint string   // the newest that is whole; empty if there is none
+	Notes      []string // sentences about what was found
+
+	made  bool // by Open
+	noted bool // that there were checkpoints
+	lock  *lock
+	saved *savedRun     // of the checkpoint, or of a run that has none yet
+	left  journal.Marks // where the logs of a run began that had no checkpoint and is not gone on with
+}
+
+// A savedRun is the state of a run: in a checkpoint, or, before the first one, in startFile.
+type savedRun struct {
+	Method string          `json:"method"`
+	Step   int             `json:"step"`
+	Model  origin          `json:"model"`
+	Config json.RawMessage `json:"config"`
+	Log    journal.Marks   `json:"log"`             // how far the logs reach; null in startFile after a checkpoint
+	State  json.RawMessage `json:"state,omitempty"` // the recipe's
+}
+
+// Open creates the folder if there is none, locks it and finds the run in it. Whether a run is there
+// has to be what the caller says: one that nobody asked to go on with is refused, and so is going on
+// where there is nothing. A run that had nothing to go on with yet, no checkpoint and no outputs, may be
+// begun anew.
+func Open(dir string, resume bool) (_ *Folder, err error) {
+	f := &Folder{Dir: dir}
+	info, err := os.Stat(dir)
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && resume:
+		return nil, fmt.Errorf("%s is not there, so there is no run to go on with; name the --out of the run, or "+
+			"leave out --resume to begin one", dir)
+	case errors.Is(err, fs.ErrNotExist):
+		if err := os.MkdirAll(dir, 0o777); err != nil {
+			return nil, fmt.Errorf("--out %s cannot be made: %w; name another folder", dir, cause(err))
+		}
+		f.made = true
+	case err != nil:
+		return nil, fmt.Errorf("--out %s: %w", dir, cause(err))
+	case !info.IsDir():
+		return nil, fmt.Errorf("--out %s is a file; name a folder", dir)
+	}
+	if f.lock, err = acquire(dir); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			f.Close()
+		}
+	}()
+	if err := writable(dir); err != nil {
+		return nil, err
+	}
+	if err := sweep(dir); err != nil {
+		return nil, err
+	}
+	if err := f.find(); err != nil {
+		return nil, err
+	}
+	switch {
+	case resume && f.saved == nil:
+		return nil, fmt.Errorf("%s holds no checkpoint to go on from; name the --out of the run, or leave out "+
+			"--resume to begin one", dir)
+	case !resume && (f.Checkpoint != "" || f.saved != nil && f.holds(unfinishedFile)):
+		return nil, fmt.Errorf("%s holds a run already; go on with --resume or choose another --out", dir)
+	case !resume && f.saved != nil:
+		f.left, f.saved = f.saved.Log, nil
+	}
+	return f, nil
+}
+
+// holds reports whether there is a file of that name in the folder.
+func (f *Folder) holds(name string) bool {
+	_, err := os.Lstat(filepath.Join(f.Dir, name))
+	return err == nil
+}
+
+// Close unlocks the folder, and removes it if Open made it and nothing was written.
+func (f *Folder) Close() {
+	f.lock.release(func() {
+		if f.made {
+			os.Remove(f.Dir) // refused unless it is empty
+		}
+	})
+}
+
+// Resumes reports whether the folder holds a run to go on with.
+func (f *Folder) Resumes() bool { return f.saved != nil }
+
+// Config lays the settings that the run began with over config, a pointer.
+func (f *Folder) Config(method string, config any) error {
+	if f.saved.Method != method {
+		return fmt.Errorf("%s holds a run of spell %s; go on with that command, or choose another --out", f.Dir,
+			f.saved.Method)
+	}
+	if err := settings.Merge(f.saved.Config, config); err != nil {
+		return fmt.Errorf("the settings in %s cannot be read: %w", f.source(), err)
+	}
+	return nil
+}
+
+// source is the file that the state of the run was read from.
+func (f *Folder) source() string {
+	if f.Checkpoint != "" {
+		return f.Checkpoint
+	}
+	return filepath.Join(f.Dir, startFile)
+}
+
+// find looks for the newest checkpoint that is whole. Broken ones are passed over and stay where they
+// are.
+func (f *Folder) find() error {
+	all, err := train.List(f.Dir)
+	if err != nil {
+		return err
+	}
+	var broken []error
+	for _, name := range slices.Backward(all) {
+		at, s := filepath.Join(f.Dir, name), &savedRun{}
+		err := train.ReadState(at, s)
+		if err == nil {
+			err = train.Verify(at)
+		}
+		if err == nil {
+			f.Checkpoint, f.saved = at, s
+			break
+		}
+		broken = append(broken, err)
+	}
+	switch {
+	case f.Checkpoint != "":
+		for _, err := range broken {
+			f.Notes = append(f.Notes, fmt.Sprintf("%v: going on from %s", err, f.Checkpoint))
+		}
+	case len(broken) == 1:
+		return fmt.Errorf("%w; there is no other checkpoint to go on from: choose another --out to begin again",
+			broken[0])
+	case len(broken) > 1:
+		return fmt.Errorf("%w; none of the %d checkpoints in %s can be gone on from: choose another --out to begin "+
+			"again",
+			broken[0], len(all), f.Dir)
+	}
+	if f.Checkpoint != "" {
+		return nil
+	}
+	raw, err := os.ReadFile(filepath.Join(f.Dir, startFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	s := &savedRun{}
+	if err := json.Unmarshal(raw, s); err == nil && s.Log != nil { // else the run had checkpoints
+		f.saved = s
+	}
+	return nil
+}
+
+// begin writes what a run is started with, before its first step.
+func (f *Folder) begin(s *savedRun) error {
+	raw, err := json.Marshal(s)
+	if err != nil {
+		return err
+	}
+	return atomicfile.WriteBytes(filepath.Join(f.Dir, startFile), append(raw, '\n'))
+}
+
+// sweep removes the temporary files of a run that was killed while it wrote.
+func sweep(dir string) error {
+	for _, pattern := range []string{".probe-*", "." + startFile + ".tmp*", "." + unfinishedFile + ".tmp*",
+		"step-*/.*.tmp*", "model/.*.tmp*"} {
+		left, err := filepath.Glob(filepath.Join(quoted(dir), pattern))
+		if err != nil {
+			return err
+		}
+		for _, path := range left {
+			if err := os.Remove(path); err != nil {
+				return fmt.Errorf("%s, which a killed run left, cannot be removed: %w", path, cause(err))
+			}
+		}
+	}
+	return nil
+}
+
+// quoted returns a path for a pattern that matches nothing but it.
+func quoted(path string) string {
+	return strings.NewReplacer(`*`, `[*]`, `?`, `[?]`, `[`, `[[]`).Replace(path)
+}
+
+// writable fails if no file can be made in dir.
+func writable(dir string) error {
+	probe, err := os.CreateTemp(dir, ".probe-")
+	if err != nil {
+		return fmt.Errorf("--out %s cannot be written to: %w; change its permissions or name another folder", dir,
+			cause(err))
+	}
+	_, err = probe.Write([]byte("."))
+	err = errors.Join(err, probe.Close(), os.Remove(probe.Name()))
+	if err != nil {
+		return fmt.Errorf("--out %s cannot be written to: %w", dir, cause(err))
+	}
+	return nil
+}
+
+// cause returns what went wrong without the operation and path, which the caller says.
+func cause(err error) error {
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		return p.Err
+	}
+	return err
+}

@@ -1,0 +1,102 @@
+package runner
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"spell/kernels"
+	"spell/model"
+	"spell/model/hf"
+	"spell/model/nano"
+	"spell/tokenizer/chat"
+)
+
+// ShapeOf returns the configuration of the model in a folder, or of a config.json alone; of the embedded
+// base if path is empty.
+func ShapeOf(path string) (model.Config, error) {
+	if path == "" {
+		dir, err := ExtractBase()
+		if err != nil {
+			return model.Config{}, err
+		}
+		defer os.RemoveAll(dir)
+		return hf.ReadConfig(dir)
+	}
+	info, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return model.Config{}, err
+	case info.IsDir():
+		return hf.ReadConfig(path)
+	case filepath.Base(path) == "config.json":
+		return hf.ReadConfig(filepath.Dir(path))
+	}
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		return model.Config{}, err
+	}
+	c, err := hf.ParseConfig(raw)
+	if err != nil {
+		return c, fmt.Errorf("%s: %w", path, err)
+	}
+	return c, nil
+}
+
+// Learner loads the model in a folder, or the embedded base if path is empty, for training, with its
+// text side.
+func Learner(b kernels.Backend, path string, p model.Precision) (*model.Weights, *chat.Dialog, error) {
+	if path == "" {
+		dir, err := ExtractBase()
+		if err != nil {
+			return nil, nil, err
+		}
+		defer os.RemoveAll(dir)
+		path = dir
+	}
+	w, err := hf.Load(b, path, p, model.Training)
+	if err != nil {
+		return nil, nil, err
+	}
+	text, err := OpenText(path, w.Vocab)
+	if err == nil && text == nil {
+		err = fmt.Errorf("%s has no tokenizer.json; training on text needs one", path)
+	}
+	if err != nil {
+		w.Free()
+		return nil, nil, err
+	}
+	return w, text, nil
+}
+
+// ExtractBase writes the embedded base to a folder that the caller removes.
+func ExtractBase() (string, error) {
+	dir, err := os.MkdirTemp("", "spell-base-")
+	if err != nil {
+		return "", err
+	}
+	if err := nano.Extract(dir); err != nil {
+		os.RemoveAll(dir)
+		return "", err
+	}
+	return dir, nil
+}
+
+// OpenText reads the tokenizer and chat template in a folder and checks that they fit a vocabulary; a
+// folder without tokenizer.json gives nil.
+func OpenText(dir string, vocab int) (*chat.Dialog, error) {
+	text, err := chat.Open(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if n := text.Tok.VocabSize(); vocab > 0 && n > vocab {
+		return nil, fmt.Errorf("%s has %d tokens and the model's vocabulary %d; they do not belong together",
+			filepath.Join(dir, "tokenizer.json"), n, vocab)
+	}
+	return text, nil
+}

@@ -1,0 +1,94 @@
+package runner
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// An origin is the model that a run began with: the folder that was named, and a hash by which it is
+// known under another name.
+type origin struct {
+	Path string `json:"path,omitempty"` // as it was given; empty for a model that the run makes or has embedded
+	Hash string `json:"hash,omitempty"`
+}
+
+// originOf returns the origin of a model's folder; of none if path is empty.
+func originOf(path string) (origin, error) {
+	if path == "" {
+		return origin{}, nil
+	}
+	h := sha256.New()
+	raw, err := os.ReadFile(filepath.Join(path, "config.json"))
+	if err != nil {
+		return origin{}, fmt.Errorf("--model %s: %w", path, cause(err))
+	}
+	h.Write(raw)
+	entries, err := os.ReadDir(path)
+	if err != nil {
+		return origin{}, fmt.Errorf("--model %s: %w", path, cause(err))
+	}
+	for _, e := range entries {
+		if strings.HasSuffix(e.Name(), ".safetensors") {
+			if err := sample(h, filepath.Join(path, e.Name())); err != nil {
+				return origin{}, fmt.Errorf("--model %s: %w", path, cause(err))
+			}
+		}
+	}
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return origin{}, err
+	}
+	return origin{abs, hex.EncodeToString(h.Sum(nil)[:8])}, nil
+}
+
+// sample hashes the size of a file and pieces from its beginning, middle and end: weights have
+// gigabytes, and any two models differ in each of them.
+func sample(h io.Writer, path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(h, filepath.Base(path), info.Size())
+	const piece = 1 << 16
+	for _, at := range []int64{0, info.Size() / 2, max(0, info.Size()-piece)} {
+		if _, err := io.Copy(h, io.NewSectionReader(f, at, piece)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// check refuses a --model that is another than the run began with. Nothing of it is read again, unless
+// the run has no checkpoint yet and begins with it once more.
+func (o origin) check(given string, again bool) error {
+	if given == "" {
+		return nil
+	}
+	began := "the model " + o.Path
+	if o.Path == "" {
+		began = "the embedded base"
+	}
+	if abs, err := filepath.Abs(given); err == nil && abs == o.Path && !again {
+		return nil
+	}
+	now, err := originOf(given)
+	switch {
+	case err == nil && now.Hash == o.Hash && o.Path != "":
+		return nil
+	case again && now.Path == o.Path && o.Path != "":
+		return fmt.Errorf("the model %s is no longer the one that the run began with; begin another run with "+
+			"another --out", given)
+	}
+	return fmt.Errorf("the run began with %s and goes on with its own checkpoint, not with --model %s; leave out "+
+		"--model, or begin another run with another --out", began, given)
+}

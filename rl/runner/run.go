@@ -1,0 +1,347 @@
+package runner
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"spell/kernels"
+	"spell/model"
+	"spell/model/hf"
+	"spell/model/train"
+	"spell/rl/fit"
+	"spell/rl/journal"
+	"spell/rl/settings"
+	"spell/tokenizer/chat"
+)
+
+// Options are what the command line says about a run beside its settings.
+type Options struct {
+	Model     string // --model, as it was given
+	Open      func() (kernels.Backend, model.Precision, error)
+	Available func() int64 // bytes of memory there are; 0 if the machine does not tell
+	Console   *Console
+}
+
+// Run runs a method in a folder to its end, or until the context ends. What it returns if a signal
+// stopped it is a *Stopped, if it failed its purpose a *Failed.
+func Run(ctx context.Context, m Method, f *Folder, o Options) error {
+	r := &run{method: m, folder: f, console: o.Console, journal: journal.New(f.Dir), ticks: journal.New(f.Dir)}
+	for _, note := range f.Notes {
+		r.console.Note(note)
+	}
+	if err := r.compare(o.Model); err != nil {
+		return err
+	}
+	stop := r.console.Watch(ctx)
+	defer stop()
+	if err := m.Read(ctx, f.Checkpoint, o.Console); err != nil {
+		return stopped(ctx, err, "while the data was read; nothing was begun")
+	}
+	b, p, err := o.Open()
+	if err != nil {
+		return err
+	}
+	defer b.Close()
+	p.Moments = m.Base().Moments
+	if err := r.fit(b, p, o); err != nil {
+		return err
+	}
+	w, err := r.load(ctx, b, p)
+	if err != nil {
+		return stopped(ctx, err, "while the model was loaded; nothing was begun")
+	}
+	defer w.Free()
+	defer r.recipe.Free()
+	if err := r.start(o.Model); err != nil {
+		return err
+	}
+	r.console.Printf("%d parameters, %s, %s; %s\n", w.Config.Params(), b.Name(), p.Name, r.recipe.Summary())
+	if err := r.loop(ctx); err != nil {
+		return r.stop(ctx, err)
+	}
+	return r.end()
+}
+
+// A run is a method at work in a folder.
+type run struct {
+	method  Method
+	folder  *Folder
+	console *Console
+	text    *chat.Dialog
+	recipe  Recipe
+	journal *journal.Journal // of the logs that equal runs write equally
+	ticks   *journal.Journal // of ClockFile
+
+	origin     origin
+	saved      int  // step of the newest checkpoint; -1 if there is none
+	fresh      bool // the recipe's state has changed since it was saved: it was measured
+	unfinished bool // the folder holds what a step had kept
+}
+
+// compare refuses to go on with another model or other settings than the run began with.
+func (r *run) compare(given string) error {
+	f := r.folder
+	if !f.Resumes() {
+		return nil
+	}
+	if began := f.saved.Model; f.Checkpoint == "" && given == "" && began.Path != "" {
+		return fmt.Errorf("the run in %s has no checkpoint yet and began with --model %s; give it again", f.Dir,
+			began.Path)
+	}
+	if err := f.saved.Model.check(given, f.Checkpoint == ""); err != nil {
+		return err
+	}
+	err := settings.Same(f.saved.Config, r.method.Settings())
+	if c, ok := r.method.(Comparer); ok {
+		err = c.Same(f.saved.Config)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", f.source(), err)
+	}
+	return nil
+}
+
+// fit refuses a run for which there is not enough memory, or not enough room on the disk.
+func (r *run) fit(b kernels.Backend, p model.Precision, o Options) error {
+	shape, err := r.method.Shape()
+	if at := r.folder.Checkpoint; at != "" {
+		shape, err = hf.ReadConfig(at)
+	}
+	if err != nil {
+		return err
+	}
+	if err := r.method.Fit(b, shape, p, o.Available(), r.folder.Checkpoint != ""); err != nil {
+		return err
+	}
+	return r.room(shape, p)
+}
+
+// room refuses a run whose checkpoints the disk cannot hold. One more than is kept is there while it is
+// written.
+func (r *run) room(shape model.Config, p model.Precision) error {
+	size := train.CheckpointBytes(&shape, p)
+	have, err := train.List(r.folder.Dir)
+	if err != nil {
+		return err
+	}
+	keep := r.method.Base().Keep
+	need := size * int64(max(1, keep+1-len(have)))
+	free := diskFree(r.folder.Dir)
+	if free == 0 || need <= free {
+		return nil
+	}
+	mend := "free some or choose another --out"
+	if n := int(free/size) + len(have) - 1; n >= 1 && n < keep {
+		mend += fmt.Sprintf(", or set keep to %d", n)
+	}
+	return fmt.Errorf("checkpoints of %s each need %s in %s and %s are free: %s", fit.Size(int(size)),
+		fit.Size(int(need)), r.folder.Dir, fit.Size(int(free)), mend)
+}
+
+// load loads the model, the run's own if it goes on, and makes the recipe, in the state of the
+// checkpoint.
+func (r *run) load(ctx context.Context, b kernels.Backend, p model.Precision) (w *model.Weights, err error) {
+	at := r.folder.Checkpoint
+	var optimizer func(*train.Trainer) error
+	if at == "" {
+		w, r.text, err = r.method.Load(b, p)
+	} else {
+		var s savedRun
+		if w, optimizer, err = train.Resume(b, at, p, &s); err == nil {
+			r.text, err = chat.Open(at)
+		}
+	}
+	defer func() {
+		if err == nil {
+			return
+		}
+		if r.recipe != nil {
+			r.recipe.Free()
+		}
+		if w != nil {
+			w.Free()
+		}
+	}()
+	if err != nil {
+		return w, err
+	}
+	if r.recipe, err = r.method.Begin(ctx, Model{b, w, r.text}); err != nil {
+		return w, r.within(err)
+	}
+	if r.folder.Resumes() {
+		if err = r.recipe.Restore(r.folder.saved.State); err != nil {
+			return w, r.within(err)
+		}
+	}
+	if at == "" {
+		return w, nil
+	}
+	return w, optimizer(r.recipe.Trainer())
+}
+
+// within names the file that an error of a run that goes on is about.
+func (r *run) within(err error) error {
+	if !r.folder.Resumes() {
+		return err
+	}
+	return fmt.Errorf("%s: %w", r.folder.source(), err)
+}
+
+// start takes the logs to where the run goes on, or begins it.
+func (r *run) start(given string) error {
+	f := r.folder
+	r.saved = -1
+	if f.saved == nil {
+		return r.begin(given)
+	}
+	r.origin = f.saved.Model
+	if err := r.relog(f.saved.Log, f.saved.Step); err != nil {
+		return err
+	}
+	if f.Checkpoint == "" {
+		r.console.Note(fmt.Sprintf("%s has no checkpoint yet: starting from the beginning", f.Dir))
+		return r.unkeep()
+	}
+	r.saved, _ = r.recipe.Steps()
+	if err := f.checkpointed(f.saved); err != nil { // which a run that was killed right after its first did not note
+		return err
+	}
+	return r.unkeep()
+}
+
+// begin writes down what the run is started with. Lines of one that was begun here before and came to
+// nothing go.
+func (r *run) begin(given string) error {
+	f := r.folder
+	if err := r.relog(f.left, 0); err != nil {
+		return err
+	}
+	var err error
+	if r.origin, err = originOf(given); err != nil {
+		return err
+	}
+	s, err := r.state()
+	if err != nil {
+		return err
+	}
+	if s.Log, err = journal.At(f.Dir, MetricsFile, TranscriptFile); err != nil {
+		return err
+	}
+	return f.begin(s)
+}
+
+// relog takes the logs back to their marks.
+func (r *run) relog(marks journal.Marks, step int) error {
+	notes, err := r.journal.Restore(marks, step)
+	for _, n := range notes {
+		r.console.Note(n)
+	}
+	return err
+}
+
+// state returns the run as a checkpoint holds it.
+func (r *run) state() (*savedRun, error) {
+	config, err := json.Marshal(r.method.Settings())
+	if err != nil {
+		return nil, err
+	}
+	marks, err := r.journal.Marks()
+	if err != nil {
+		return nil, err
+	}
+	state, err := r.recipe.State()
+	if err != nil {
+		return nil, err
+	}
+	raw, err := json.Marshal(state)
+	if err != nil {
+		return nil, err
+	}
+	done, _ := r.recipe.Steps()
+	return &savedRun{Method: r.method.Name(), Step: done, Model: r.origin, Config: config, Log: marks, State: raw}, nil
+}
+
+// save writes a checkpoint. If one of this step is there already, only the run's state in it is written
+// anew.
+func (r *run) save() error {
+	s, err := r.state()
+	if err != nil {
+		return err
+	}
+	t := r.recipe.Trainer()
+	if r.saved == s.Step {
+		err = t.SaveState(r.folder.Dir, s.Step, s)
+	} else {
+		err = t.Save(r.folder.Dir, s.Step, r.method.Base().Keep, s, r.text.Save)
+	}
+	if err != nil {
+		return err
+	}
+	r.saved, r.fresh = s.Step, false
+	return r.folder.checkpointed(s)
+}
+
+// checkpointed notes in startFile that the run does not begin anew any more if its checkpoints are
+// removed.
+func (f *Folder) checkpointed(s *savedRun) error {
+	if f.noted {
+		return nil
+	}
+	begun := *s
+	begun.Step, begun.Log, begun.State = 0, nil, nil
+	err := f.begin(&begun)
+	f.noted = err == nil
+	return err
+}
+
+// A Stopped is a run that a signal ended.
+type Stopped struct{ how string }
+
+func (s *Stopped) Error() string { return "interrupted " + s.how }
+
+// ExitCode is what shells know an interrupted program by.
+func (*Stopped) ExitCode() int { return 130 }
+
+// A Failed is a run that came to its end and did not do what it was for.
+type Failed struct{ why string }
+
+func (f *Failed) Error() string { return f.why }
+
+// ExitCode tells such a run from one that met an error.
+func (*Failed) ExitCode() int { return 3 }
+
+// stopped turns an error after the context has ended into a Stopped.
+func stopped(ctx context.Context, err error, how string) error {
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		return &Stopped{how}
+	}
+	return err
+}
+
+// stop saves what a run that was interrupted has done, if anything, and says how to go on.
+func (r *run) stop(ctx context.Context, err error) error {
+	if ctx.Err() == nil || !errors.Is(err, context.Canceled) {
+		return err
+	}
+	done, total := r.recipe.Steps()
+	if done > 0 && r.saved < done || r.fresh && r.saved == done {
+		if err := r.save(); err != nil {
+			return err
+		}
+	}
+	kept, err := r.keep()
+	if err != nil {
+		return err
+	}
+	switch {
+	case kept > 0:
+		return &Stopped{fmt.Sprintf("in step %d of %d, of which %d outputs are kept; go on with the same command "+
+			"and --resume", done+1, total, kept)}
+	case done == 0:
+		return &Stopped{"before the first step was done: nothing has changed and nothing is saved; begin again " +
+			"with the same command"}
+	}
+	return &Stopped{fmt.Sprintf("after step %d of %d; go on with the same command and --resume", done, total)}
+}

@@ -1,0 +1,173 @@
+package spell
+
+import (
+	"cmp"
+	"fmt"
+
+	"spell/model"
+	"spell/model/train"
+	"spell/rl"
+	"spell/rl/curriculum"
+	"spell/rl/reward"
+	"spell/rl/role"
+	"spell/rl/runner"
+	"spell/rl/task"
+)
+
+// Config is everything a run of self-play depends on beside the model and the documents. Counts
+// are of questions, answers and tokens of the whole run; nothing is per device or per batch of
+// some inner loop. Default has the paper's values, Small those that suit a model of a million
+// parameters. Section numbers are those of the paper, arXiv 2509.23863. The doc tags are what a
+// written configuration says beside each field.
+type Config struct {
+	rl.Config
+
+	Tasks   []task.Task `json:"tasks" doc:"kinds of questions, equally often"`
+	HeldOut int         `json:"held_out" doc:"held-out questions before and after, on the generated world; 0: none"`
+
+	Prompts  string `json:"prompts" doc:"prompt set: full, compact, or a folder of one's own"`
+	Docs     int    `json:"docs" doc:"m, documents new to the questioner in one call; paper 5"`
+	NearDocs bool   `json:"near_docs" doc:"draw the questioner's documents by the rare words they share, so that questions can join them; paper: at random"`
+	DocChars int    `json:"doc_chars" doc:"characters at which long files are cut into documents"`
+	MaxDocs  int    `json:"max_docs" doc:"documents of a cluster, all of which the responder reads"`
+
+	MaxQuestion int  `json:"max_question" doc:"tokens of a questioner's output; paper 4,096"`
+	MaxAnswer   int  `json:"max_answer" doc:"tokens of a responder's output; paper 4,096, reasoning models 20,480"`
+	MaxVote     int  `json:"max_vote" doc:"tokens of a verifier's output; paper 4,096"`
+	Answers     int  `json:"answers" doc:"G, answers to a question; paper 8"`
+	Votes       int  `json:"votes" doc:"G, votes on an answer; paper 8. 0: rule rewards alone"`
+	EarlyVotes  bool `json:"early_votes" doc:"stop voting once the majority is decided; needs votes that do not train. Metrics then report vote_disagrees alone. Paper: off"`
+
+	Questions      int     `json:"questions" doc:"N, questions that train the responder in a step; paper 128"`
+	Draw           int     `json:"draw" doc:"questions drawn at a time until there are N; paper 480"`
+	BadRatio       float64 `json:"bad_ratio" doc:"failed questions that train, for each good one; paper 1"`
+	VerifierGroups int     `json:"verifier_groups" doc:"groups of votes that train in a step; paper 16 (N/G)"`
+	VerifierAny    bool    `json:"verifier_any" doc:"train the groups there are if there are fewer; paper's code: none"`
+
+	MemoryLength int  `json:"memory_length" doc:"L, remembered questions of a cluster and task; paper 3"`
+	MemoryUnion  bool `json:"memory_union" doc:"remember all documents of a question (code) or the new ones (paper)"`
+	MemorySolved bool `json:"memory_solved" doc:"remember questions that all answers got right (code), not in the paper"`
+
+	Reward             reward.Config `json:"reward"`
+	QuestionerBaseline string        `json:"questioner_baseline" doc:"batch (paper) or task (code)"`
+	RoleWeights        [3]float64    `json:"role_weights" doc:"of questioner, responder, verifier in the loss; 0: the role is not trained; paper 1, 1, 1"`
+}
+
+// Default is the paper's configuration (§2.1, §4; appendix).
+func Default() Config {
+	return Config{
+		Config: rl.Config{
+			Base: runner.Base{
+				Seed: 1, PassTokens: 32768, Checkpoint: 10, Keep: 2,
+				Optim: train.Optim{LR: 2e-6, EmbedScale: 1, Beta1: 0.9, Beta2: 0.999, Eps: 1e-8, WeightDecay: 0.01,
+					ClipNorm: 1},
+			},
+			Steps: 70, Thinking: true, Date: "2024-07-26", Temperature: 0.7, TopP: 0.95,
+			MaxPrompt: 16384, MaxRounds: 10, LossMean: "tokens", BatchTokens: 8192, CacheTokens: 131072,
+		},
+		Tasks: []task.Task{task.GeneralQA, task.Numeric, task.MultipleChoice}, HeldOut: 512,
+		Prompts: "full", Docs: 5, DocChars: 4000, MaxDocs: 20,
+		MaxQuestion: 4096, MaxAnswer: 4096, MaxVote: 4096, Answers: 8, Votes: 8,
+		Questions: 128, Draw: 480, BadRatio: 1, VerifierGroups: 16,
+		MemoryLength: 3, Reward: reward.Default(), QuestionerBaseline: "batch", RoleWeights: [3]float64{1, 1, 1},
+	}
+}
+
+// Small suits the embedded base: short outputs, small batches, a learning rate for a model of a
+// million parameters.
+func Small() Config {
+	c := Default()
+	c.Steps = 60
+	c.Prompts, c.Docs, c.DocChars, c.MaxDocs, c.MaxPrompt = "compact", 5, 400, 32, 1024
+	c.NearDocs, c.Temperature, c.TopP = true, 1, 1
+	c.MaxQuestion, c.MaxAnswer, c.MaxVote = 80, 48, 4
+	c.Questions, c.Draw, c.MaxRounds, c.VerifierGroups, c.VerifierAny = 24, 48, 2, 12, true
+	c.Optim = train.Optim{LR: 1e-4, EmbedScale: 1, Beta1: 0.9, Beta2: 0.99, Eps: 1e-8, WeightDecay: 0, ClipNorm: 1}
+	c.PassTokens, c.BatchTokens, c.CacheTokens = 4096, 4096, 65536
+	return c
+}
+
+// longest is the longest output in tokens.
+func (c *Config) longest() int { return max(c.MaxQuestion, c.MaxAnswer, c.MaxVote) }
+
+// leastCache returns the tokens of a cache that holds the longest prompt and its outputs.
+func (c *Config) leastCache() int {
+	return c.LeastCache([2]int{1, c.MaxQuestion}, [2]int{c.Answers, c.MaxAnswer}, [2]int{c.Votes, c.MaxVote})
+}
+
+// Tight is c with room for a prompt of that many tokens, with a group of outputs of up to answer
+// tokens, and no more. 0 leaves prompt, answers or answer as they are.
+func (c Config) Tight(prompt, answers, answer int) Config {
+	if prompt > 0 {
+		c.MaxPrompt = prompt
+	}
+	if answers > 0 {
+		c.Answers, c.Votes = answers, min(c.Votes, answers)
+	}
+	if answer > 0 {
+		c.MaxQuestion, c.MaxAnswer, c.MaxVote = min(c.MaxQuestion, answer), answer, min(c.MaxVote, answer)
+	}
+	c.PassTokens, c.BatchTokens, c.CacheTokens = max(c.MaxPrompt, 64), max(c.longest(), 64), c.leastCache()
+	return c
+}
+
+// prompt is the tokens of the longest prompt that configuration and model allow beside the longest
+// output.
+func (c *Config) prompt(m model.Config) (int, error) {
+	if m.Context <= c.longest() {
+		return 0, fmt.Errorf("the model's context of %d tokens holds no prompt beside an output of up to %d; lower "+
+			"max_question %d, max_answer %d or max_vote %d",
+			m.Context, c.longest(), c.MaxQuestion, c.MaxAnswer, c.MaxVote)
+	}
+	return min(c.MaxPrompt, m.Context-c.longest()), nil
+}
+
+// Validate refuses what no run can be made of, naming the field.
+func (c *Config) Validate() error {
+	if err := cmp.Or(
+		rl.CheckCount("docs", c.Docs, 1), rl.CheckCount("doc_chars", c.DocChars, 16),
+		rl.CheckCount("max_docs", c.MaxDocs, 2), rl.CheckCount("max_question", c.MaxQuestion, 1),
+		rl.CheckCount("max_answer", c.MaxAnswer, 1), rl.CheckCount("max_vote", c.MaxVote, 1),
+		rl.CheckCount("answers", c.Answers, 2), rl.CheckCount("votes", c.Votes, 0),
+		rl.CheckCount("questions", c.Questions, 1), rl.CheckCount("draw", c.Draw, 1),
+		rl.CheckCount("verifier_groups", c.VerifierGroups, 0), rl.CheckCount("memory_length", c.MemoryLength, 0),
+		c.Config.Validate(),
+	); err != nil {
+		return err
+	}
+	longest, cache := c.longest(), c.leastCache()
+	switch {
+	case c.MaxRounds > 256: // this and the next have so many bits of a request's key
+		return fmt.Errorf("max_rounds is %d; it must be at most 256", c.MaxRounds)
+	case c.Draw > maxNumber/c.Answers:
+		return fmt.Errorf("draw %d times answers %d must be at most %d", c.Draw, c.Answers, maxNumber)
+	case c.BatchTokens < longest:
+		return fmt.Errorf("batch_tokens is %d; an output has up to %d tokens", c.BatchTokens, longest)
+	case c.CacheTokens < cache:
+		return fmt.Errorf("cache_tokens is %d; a prompt of max_prompt %d tokens and its outputs take up to %d",
+			c.CacheTokens, c.MaxPrompt, cache)
+	case max(c.Answers, c.Votes) > min(c.PassTokens, 1024):
+		return fmt.Errorf("answers %d and votes %d must be at most 1024 and at most pass_tokens", c.Answers, c.Votes)
+	case c.EarlyVotes && c.VerifierGroups > 0 && c.RoleWeights[role.Verifier] > 0:
+		return fmt.Errorf("early_votes drops votes, and votes train: set verifier_groups or the verifier's role " +
+			"weight to 0, or early_votes to false")
+	case !(c.Reward.Sigma > 0):
+		return fmt.Errorf("the reward's sigma is %g; it must be positive", c.Reward.Sigma)
+	case len(c.Tasks) == 0:
+		return fmt.Errorf("tasks is empty; name at least one of %s", task.Names())
+	case !(c.BadRatio >= 0 && c.BadRatio <= 100):
+		return fmt.Errorf("bad_ratio is %g; it must lie between 0 and 100", c.BadRatio)
+	case c.QuestionerBaseline != "batch" && c.QuestionerBaseline != "task":
+		return fmt.Errorf("questioner_baseline is %q; use batch or task", c.QuestionerBaseline)
+	}
+	for _, w := range c.RoleWeights {
+		if !(w >= 0 && w <= 1e6) {
+			return fmt.Errorf("role_weights is %v; weights must not be negative", c.RoleWeights)
+		}
+	}
+	return nil
+}
+
+func (c *Config) memory() curriculum.MemoryConfig {
+	return curriculum.MemoryConfig{Length: c.MemoryLength, Cumulative: c.MemoryUnion, AdmitSolved: c.MemorySolved}
+}

@@ -1,0 +1,146 @@
+package spell
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"math"
+	"strings"
+	"unicode"
+
+	"spell/rl/corpus"
+	"spell/rl/task"
+)
+
+// cluster is the documents that one question may draw on, cut to what a prompt holds.
+type cluster struct {
+	name string
+	docs []string
+	near []float64 // [i*len(docs)+j]: how near documents i and j are; nil where they are drawn at random
+}
+
+// between reports whether a character is no part of a word.
+func between(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) }
+
+// nearness weighs the rare words that each two documents share: words with a letter that at most
+// a fifth of the documents have, by log(documents/documents that have it).
+func nearness(docs []string) []float64 {
+	n := len(docs)
+	having := map[string][]int{}
+	var words []string // in the order of their first occurrence
+	for i, d := range docs {
+		for w := range strings.FieldsFuncSeq(strings.ToLower(d), between) {
+			at := having[w]
+			if at == nil && strings.ContainsFunc(w, unicode.IsLetter) {
+				words = append(words, w)
+			}
+			if len(at) == 0 || at[len(at)-1] != i {
+				having[w] = append(at, i)
+			}
+		}
+	}
+	near := make([]float64, n*n)
+	for _, w := range words {
+		at := having[w]
+		if len(at) > max(2, n/5) {
+			continue
+		}
+		weight := math.Log(float64(n) / float64(len(at)))
+		for _, i := range at {
+			for _, j := range at {
+				if i != j {
+					near[i*n+j] += weight
+				}
+			}
+		}
+	}
+	return near
+}
+
+// fit divides the clusters so that the documents of each fit the responder's prompt beside a
+// question.
+func (g *Game) fit(ctx context.Context, docs *corpus.Corpus) ([]cluster, error) {
+	instruction := 0
+	for _, t := range g.Config.Tasks {
+		prefix, ask := g.Prompts.Questioner(t, nil, nil, task.Letters[:1])
+		_, answer := g.Prompts.Responder(t, nil, task.Question{})
+		for _, suffix := range []string{ask, answer} {
+			prompt, _, err := g.encode(prefix, suffix, 0)
+			if err != nil {
+				return nil, err
+			}
+			instruction = max(instruction, len(prompt[0])+len(prompt[1]))
+		}
+	}
+	c := &g.Config
+	limit := min(c.MaxPrompt, g.context-max(c.MaxQuestion, c.MaxAnswer)) - instruction - c.MaxQuestion
+	sizes := func(texts []string) []int {
+		n := make([]int, len(texts))
+		for i, ids := range g.Chat.Tok.EncodeAll(texts) {
+			n[i] = len(ids)
+		}
+		return n
+	}
+	divided, division, err := corpus.Divide(ctx, docs, limit, g.Config.MaxDocs, sizes)
+	if err != nil {
+		return nil, err
+	}
+	g.unread = division.Unread()
+	var out []cluster
+	for _, c := range divided {
+		k := cluster{name: c.Name}
+		for _, d := range c.Docs {
+			k.docs = append(k.docs, d.Text)
+		}
+		if g.Config.NearDocs {
+			k.near = nearness(k.docs)
+		}
+		out = append(out, k)
+	}
+	if len(out) == 0 {
+		return nil, fmt.Errorf("no cluster has two documents that fit in the %d tokens that max_prompt %d and the "+
+			"model's context of %d leave them beside instruction, question and answer; lower doc_chars, "+
+			"max_question or max_answer, or raise max_prompt",
+			max(limit, 0), g.Config.MaxPrompt, g.context)
+	}
+	return out, nil
+}
+
+// encode returns a prompt's tokens, and whether limit and context hold them and an output of n
+// more.
+func (g *Game) encode(prefix, suffix string, n int) (prompt [][]int32, fits bool, err error) {
+	if prompt, err = g.Chat.User(prefix, suffix); err != nil {
+		return nil, false, err
+	}
+	size := 0
+	for _, ids := range prompt {
+		size += len(ids)
+	}
+	return prompt, size <= g.Config.MaxPrompt && size+n <= g.context, nil
+}
+
+// Documents returns the number of clusters and documents that prompts are made of, and of the
+// documents that were left out because they do not fit.
+func (g *Game) Documents() (clusters, documents, unread int) {
+	for _, c := range g.clusters {
+		documents += len(c.docs)
+	}
+	return len(g.clusters), documents, g.unread
+}
+
+// Summary describes the documents.
+func (g *Game) Summary() string {
+	clusters, documents, unread := g.Documents()
+	return fmt.Sprintf("%d documents in %d clusters fit a prompt, %d do not", documents, clusters, unread)
+}
+
+// fingerprint tells the documents and prompts of a run from any others.
+func (g *Game) fingerprint() string {
+	h := sha256.New()
+	fmt.Fprintln(h, g.Prompts.Hash())
+	for _, c := range g.clusters {
+		fmt.Fprintf(h, "%q %q\n", c.name, c.docs)
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}

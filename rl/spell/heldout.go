@@ -1,0 +1,145 @@
+package spell
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"spell/kernels"
+	"spell/model/rollout"
+	"spell/rl/corpus/world"
+	"spell/rl/eval"
+	"spell/rl/role"
+	"spell/rl/runner"
+)
+
+// Documents of the clusters that held-out questions are asked over: as many as the embedded base
+// was trained with, and more. The world that a run trains on has clusters of the larger size.
+const (
+	shortDocs     = 3
+	longDocs      = 32
+	worldClusters = 600
+)
+
+// heldOut returns the test over so many documents. Entities and phrasing are none that self-play
+// uses.
+func heldOut(questions, docs int) ([]world.Item, error) {
+	return world.Evaluation(1, world.EvaluationOptions{
+		Questions: questions, Asking: world.Asking{HeldOutPhrasing: true},
+		Cluster: world.Options{Docs: docs, Pool: world.HeldOut, Chains: true}})
+}
+
+// testing returns what the tests generate with, on a model of that context length; nil if there are
+// none. A model whose context is too short for them is refused.
+func (c *Config) testing(contextLen int) (*rollout.Options, error) {
+	if c.HeldOut == 0 {
+		return nil, nil
+	}
+	prompts, err := role.Load(c.Prompts)
+	if err != nil {
+		return nil, err
+	}
+	items, err := heldOut(c.HeldOut, longDocs)
+	if err != nil {
+		return nil, err
+	}
+	// A plan knows no tokenizer, but a token is at least a byte and at most a word. Every segment
+	// has pages of its own.
+	o := &rollout.Options{Slots: 1 << 16, Rows: 1024}
+	page := func(n int) int { return n + kernels.KeyBlock }
+	words := func(s string) int { return len(strings.Fields(s)) }
+	prompt := 0
+	for _, it := range items {
+		docs := prompts.Documents(it.Cluster.Texts())
+		slots := page(len(docs))
+		for _, q := range it.Questions {
+			_, ask := prompts.Responder(q.Task, nil, q.Question)
+			slots += page(len(ask)) + page(c.MaxAnswer)
+			prompt = max(prompt, words(docs)+words(ask))
+		}
+		o.Slots = max(o.Slots, slots)
+	}
+	if prompt+c.MaxAnswer > contextLen {
+		return nil, fmt.Errorf("the held-out test asks over %d tokens and more, and the model's context of %d does "+
+			"not hold them and an answer of max_answer %d; lower max_answer, or leave the test out with --eval 0",
+			prompt, contextLen, c.MaxAnswer)
+	}
+	return o, nil
+}
+
+// An accuracy is the outcome of the tests after a number of steps, a line of metrics.jsonl.
+type accuracy struct {
+	Step  int           `json:"step"`
+	Tests []eval.Result `json:"held_out"` // over shortDocs and longDocs documents
+}
+
+// testDocs are the documents of each test.
+var testDocs = [...]int{shortDocs, longDocs}
+
+// String is a line per test.
+func (a *accuracy) String() string {
+	var lines []string
+	for i, docs := range testDocs {
+		lines = append(lines, fmt.Sprintf("after %d steps: held-out accuracy over %d documents (%d tokens) %v",
+			a.Step, docs, a.Tests[i].Tokens, a.Tests[i]))
+	}
+	return strings.Join(lines, "\n")
+}
+
+// Due reports whether to ask the held-out questions: before the first step and after the last.
+func (g *Game) Due(done, total int) bool {
+	if g.Config.HeldOut == 0 || g.Judge == nil || total == 0 {
+		return false
+	}
+	n := len(g.total.Measured)
+	return done == 0 && n == 0 || done == total && (n == 0 || g.total.Measured[n-1].Step < done)
+}
+
+// Measure asks the held-out questions.
+func (g *Game) Measure(ctx context.Context, m runner.Model, done int, show runner.Show) (*runner.Report, error) {
+	options, err := g.Config.testing(m.Weights.Context)
+	if err != nil {
+		return nil, err
+	}
+	options.Stop = m.Weights.EOS
+	e, err := rollout.New(m.Backend, m.Weights, *options)
+	if err != nil {
+		return nil, err
+	}
+	defer e.Free()
+	a := &accuracy{Step: done}
+	for i, docs := range testDocs {
+		items, err := heldOut(g.Config.HeldOut, docs)
+		if err != nil {
+			return nil, err
+		}
+		e.OnProgress = func(done, total, read, sampled int) {
+			share := (float64(i) + float64(done)/float64(max(total, 1))) / float64(len(testDocs))
+			show(fmt.Sprintf("held-out questions over %d documents", docs), share, read+sampled)
+		}
+		res, err := eval.Questions(ctx, eval.Policy{Engine: e, Chat: g.Chat, Prompts: g.Prompts}, items,
+			g.Config.MaxAnswer)
+		if err != nil {
+			return nil, fmt.Errorf("held-out test over %d documents: %w; --eval 0 leaves it out", docs, err)
+		}
+		a.Tests = append(a.Tests, res)
+	}
+	was := g.total.Measured
+	g.total.Measured = append(was[:min(1, len(was)):min(1, len(was))], *a)
+	return &runner.Report{Metrics: a, Always: true}, nil
+}
+
+// compare returns what training changed since the first test, a line per test.
+func (t *totals) compare() (lines []string) {
+	if len(t.Measured) < 2 {
+		return nil
+	}
+	before, after := t.Measured[0], t.Measured[1]
+	for i, docs := range testDocs {
+		b, a := before.Tests[i], after.Tests[i]
+		lines = append(lines, fmt.Sprintf("%2d documents, before → after: %v → %v (%+.1f points); of readable "+
+			"answers %v → %v (%+.1f)",
+			docs, b.All, a.All, 100*(a.All.Rate()-b.All.Rate()), b.Valid, a.Valid, 100*(a.Valid.Rate()-b.Valid.Rate())))
+	}
+	return lines
+}

@@ -1,0 +1,238 @@
+package spell
+
+import (
+	"fmt"
+
+	"spell/model/forest"
+	"spell/rl"
+	"spell/rl/curriculum"
+	"spell/rl/play"
+	"spell/rl/reward"
+	"spell/rl/role"
+	"spell/rl/task"
+)
+
+// An item is one question on its way: it is asked, tried without documents, answered and voted on.
+// It is a play.Player that asks for each of these when it has read the outputs of the one before.
+type item struct {
+	curriculum.Item
+	game         *Game
+	next         func([]play.Reply) ([]play.Ask, error) // what reads the replies to come
+	round, place int                                    // in the step, in the round
+	index        int                                    // in the step
+	view         curriculum.View
+	letter       string // the option that must be right
+	asked        rl.Sample
+	verdict      task.Verdict
+	question     task.Question
+	grounding    *rl.Sample // the answer without documents
+	outcome      reward.Outcome
+	tooLong      bool
+	failed       error // why it ended early
+	answers      []*answer
+	prompt       forest.Forest // of the responder, answers included
+	passes       int           // answers rewarded
+	done         float64       // share of its work
+}
+
+// An answer is a responder's sample and the votes on it.
+type answer struct {
+	rl.Sample
+	prediction string
+	extracted  bool
+	rule       bool
+	votes      []*vote
+	ballot     forest.Forest // the verifier's prompt and votes
+	tally      reward.Tally
+	fate       curriculum.VoteFate
+}
+
+// A vote is a verifier's sample.
+type vote struct {
+	rl.Sample
+	vote role.Vote
+}
+
+// A stage numbers the kinds of asks in the keys of a step's requests.
+type stage int
+
+const (
+	stageAsk stage = iota
+	stageGround
+	stageRespond
+	stageVerify
+)
+
+// stages are how asks are named, how a progress line calls them, and the share of an item's work
+// that is done when their outputs are there.
+var stages = [...]struct {
+	name, doing string
+	done        float64
+}{{"ask", "asking", 0.2}, {"ground", "grounding", 0.3}, {"respond", "answering", 0.7}, {"verify", "voting", 1}}
+
+// maxNumber is how many requests of a round's stage have keys of their own.
+const maxNumber = 1 << 28
+
+// Next reads the outputs of a stage and asks for those of the next.
+func (it *item) Next(replies []play.Reply) ([]play.Ask, error) { return it.next(replies) }
+
+// Share returns how much of the item's work is done.
+func (it *item) Share() float64 { return it.done }
+
+// ask makes an ask of a stage. number tells the asks of a round's stage apart.
+func (it *item) ask(s stage, number int, prompt [][]int32, n, max int) play.Ask {
+	name := stages[s].name
+	if s == stageVerify {
+		name = fmt.Sprintf("%s/%d", name, number%it.game.Config.Answers)
+	}
+	return play.Ask{
+		Name: name, Doing: stages[s].doing, Prompt: prompt, N: n, Max: max, Sampling: it.game.Config.Sampling(),
+		Key: uint64(it.game.step)<<40 | uint64(s)<<36 | uint64(it.round)*maxNumber | uint64(number),
+	}
+}
+
+// then has the replies to come read by next, and returns the asks.
+func (it *item) then(next func([]play.Reply) ([]play.Ask, error), asks ...play.Ask) ([]play.Ask, error) {
+	it.next = next
+	return asks, nil
+}
+
+// end is what an item asks that has ended.
+func (it *item) end() ([]play.Ask, error) { return nil, nil }
+
+// write has the questioner write a question over the documents of the view. If the remembered
+// questions do not fit beside the documents, the oldest are not shown.
+func (it *item) write([]play.Reply) ([]play.Ask, error) {
+	g := it.game
+	docs := make([]string, len(it.view.Docs))
+	for i, d := range it.view.Docs {
+		docs[i] = g.clusters[it.Cluster].docs[d]
+	}
+	for shown := it.view.Examples; ; shown = shown[1:] {
+		prefix, suffix := g.Prompts.Questioner(it.Task, docs, shown, it.letter)
+		prompt, fits, err := g.encode(prefix, suffix, g.Config.MaxQuestion)
+		if err != nil {
+			return nil, err
+		}
+		if fits || len(shown) == 0 {
+			return it.then(it.read, it.ask(stageAsk, it.place, prompt, 1, g.Config.MaxQuestion))
+		}
+	}
+}
+
+// read reads the question.
+func (it *item) read(replies []play.Reply) ([]play.Ask, error) {
+	g := it.game
+	it.done = stages[stageAsk].done
+	it.asked = rl.SampleOf(replies[0], 0)
+	it.question, it.verdict = g.Prompts.ParseQuestion(it.Task, it.asked.Text,
+		func(s string) int { return len(g.Chat.Tok.Encode(s)) })
+	switch it.verdict {
+	case task.OK:
+		return it.ground()
+	case task.BadFormat:
+		it.outcome = reward.BadFormat
+	}
+	return it.end()
+}
+
+// ground asks for an answer without any document.
+func (it *item) ground() ([]play.Ask, error) {
+	g := it.game
+	prefix, suffix := g.Prompts.Responder(it.Task, nil, it.question)
+	prompt, fits, err := g.encode(prefix, suffix, g.Config.MaxAnswer)
+	if !fits {
+		it.tooLong = true
+		return nil, err
+	}
+	return it.then(it.grounded, it.ask(stageGround, it.place, prompt, 1, g.Config.MaxAnswer))
+}
+
+// grounded discards the question if it was answered right without any document, and has it answered
+// over all documents of its cluster if not.
+func (it *item) grounded(replies []play.Reply) ([]play.Ask, error) {
+	g := it.game
+	it.done = stages[stageGround].done
+	s := rl.SampleOf(replies[0], 0)
+	it.grounding = &s
+	if p, ok := g.Prompts.ExtractAnswer(it.Task, s.Text); ok && g.Config.Reward.Rule(it.Task, p, it.question.Answer) {
+		it.outcome = reward.Ungrounded
+		return it.end()
+	}
+	prefix, suffix := g.Prompts.Responder(it.Task, g.clusters[it.Cluster].docs, it.question)
+	prompt, fits, err := g.encode(prefix, suffix, g.Config.MaxAnswer)
+	if !fits {
+		it.tooLong = true
+		return nil, err
+	}
+	return it.then(it.answered, it.ask(stageRespond, it.place, prompt, g.Config.Answers, g.Config.MaxAnswer))
+}
+
+// answered reads the answers, checks them by rule and puts those that can be read to the vote.
+func (it *item) answered(replies []play.Reply) ([]play.Ask, error) {
+	g := it.game
+	it.done = stages[stageRespond].done
+	r := replies[0]
+	it.prompt = r.Forest
+	var voted []*answer
+	var asks []play.Ask
+	for k := range r.Outputs {
+		a := &answer{Sample: rl.SampleOf(r, k)}
+		a.prediction, a.extracted = g.Prompts.ExtractAnswer(it.Task, a.Text)
+		a.rule = a.extracted && g.Config.Reward.Rule(it.Task, a.prediction, it.question.Answer)
+		it.answers = append(it.answers, a)
+		ask, ok, err := it.verify(a, it.place*g.Config.Answers+k)
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			voted, asks = append(voted, a), append(asks, ask)
+		}
+	}
+	return it.then(func(replies []play.Reply) ([]play.Ask, error) { return it.voted(voted, replies) }, asks...)
+}
+
+// verify has the verifier vote on an answer that could be extracted.
+func (it *item) verify(a *answer, number int) (ask play.Ask, ok bool, err error) {
+	g, c := it.game, &it.game.Config
+	if !a.extracted || c.Votes == 0 {
+		return ask, false, nil
+	}
+	prompt, fits, err := g.encode("", g.Prompts.Verifier(it.question, a.prediction, it.question.Answer), c.MaxVote)
+	if !fits {
+		return ask, false, err
+	}
+	ask = it.ask(stageVerify, number, prompt, c.Votes, c.MaxVote)
+	if c.EarlyVotes {
+		var cast reward.Tally
+		ask.StopEarly = func(text string) bool {
+			cast.Add(g.Prompts.ParseVote(text))
+			_, settled := cast.Settled(c.Votes)
+			return settled
+		}
+	}
+	return ask, true, nil
+}
+
+// voted reads the votes on answers.
+func (it *item) voted(answers []*answer, replies []play.Reply) ([]play.Ask, error) {
+	it.done = stages[stageVerify].done
+	for i, r := range replies {
+		a := answers[i]
+		a.ballot = r.Forest
+		for k := range r.Outputs {
+			v := &vote{Sample: rl.SampleOf(r, k)}
+			v.vote = it.game.Prompts.ParseVote(v.Text)
+			a.votes = append(a.votes, v)
+		}
+	}
+	return it.end()
+}
+
+// good reports whether some answers to a question are right and some wrong.
+func (it *item) good() bool { return it.alive() && curriculum.Informative(it.passes, len(it.answers)) }
+
+// alive reports whether a question is still to be worked on.
+func (it *item) alive() bool {
+	return it.verdict == task.OK && it.outcome == reward.Answered && !it.tooLong && it.failed == nil
+}

@@ -1,0 +1,109 @@
+package spell
+
+import (
+	"encoding/base64"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"maps"
+	"slices"
+
+	"spell/rl/task"
+)
+
+// totals are what a run counts over all its steps, so that its verdict is the same after a resume.
+type totals struct {
+	Truth    *Truth      `json:"truth,omitempty"`
+	Readable int         `json:"readable"` // questions that could be read
+	Seen     questionSet `json:"seen"`     // different ones among them
+	Measured []accuracy  `json:"measured"` // the first and the last
+}
+
+// add adds the step at work.
+func (t *totals) add(g *Game, rep *Report) {
+	if rep.Truth != nil {
+		sum := Truth{}
+		if t.Truth != nil {
+			sum = *t.Truth
+		}
+		sum.Add(rep.Truth)
+		t.Truth = &sum
+	}
+	seen := questionSet{}
+	maps.Copy(seen, t.Seen)
+	for _, it := range g.items {
+		if it.verdict == task.OK && it.failed == nil {
+			t.Readable++
+			seen[questionHash(g.clusters[it.Cluster].name, it.Task, g.Prompts.QuestionText(it.question))] = true
+		}
+	}
+	t.Seen = seen
+}
+
+// check returns an error if no run counts so.
+func (t *totals) check() error {
+	if len(t.Measured) > 2 {
+		return fmt.Errorf("the state holds %d outcomes of held-out tests; a run keeps the first and the last",
+			len(t.Measured))
+	}
+	for _, a := range t.Measured {
+		if len(a.Tests) != len(testDocs) {
+			return fmt.Errorf("the state holds the outcome of %d held-out tests after step %d; there are %d",
+				len(a.Tests), a.Step, len(testDocs))
+		}
+	}
+	return nil
+}
+
+// lines returns what the totals say at the end of a run.
+func (t *totals) lines() (lines []string) {
+	if t.Truth != nil && t.Truth.Drawn > 0 {
+		lines = append(lines, t.Truth.String())
+	}
+	return append(lines, fmt.Sprintf("%d different questions among %d readable ones in the whole run", len(t.Seen),
+		t.Readable))
+}
+
+// Verdict returns what the run counted, and what training changed.
+func (g *Game) Verdict() []string { return append(g.total.lines(), g.total.compare()...) }
+
+// A questionSet is hashes of questions. In JSON it is one string, ascending.
+type questionSet map[uint64]bool
+
+// questionHash tells questions apart by cluster, task and text.
+func questionHash(cluster string, t task.Task, text string) uint64 {
+	h := fnv.New64a()
+	fmt.Fprintf(h, "%q %v %q", cluster, t, text)
+	return h.Sum64()
+}
+
+// MarshalJSON writes the hashes in base64, eight bytes each.
+func (q questionSet) MarshalJSON() ([]byte, error) {
+	var raw []byte
+	for _, h := range slices.Sorted(maps.Keys(q)) {
+		raw = binary.BigEndian.AppendUint64(raw, h)
+	}
+	return json.Marshal(base64.StdEncoding.EncodeToString(raw))
+}
+
+// UnmarshalJSON reads what MarshalJSON wrote.
+func (q *questionSet) UnmarshalJSON(text []byte) error {
+	var s string
+	if err := json.Unmarshal(text, &s); err != nil {
+		return err
+	}
+	raw, err := base64.StdEncoding.DecodeString(s)
+	if err != nil {
+		return err
+	}
+	if len(raw)%8 != 0 {
+		return errors.New("the questions seen are not whole numbers of eight bytes")
+	}
+	*q = questionSet{}
+	for at := 0; at < len(raw); at += 8 {
+		(*q)[binary.BigEndian.Uint64(raw[at:])] = true
+	}
+	return nil
+}

@@ -1,0 +1,146 @@
+package spell
+
+import (
+	"spell/model/rollout"
+	"spell/rl"
+	"spell/rl/curriculum"
+	"spell/rl/reward"
+	"spell/rl/role"
+	"spell/rl/task"
+)
+
+// A Record is a line of transcript.jsonl: one prompt and everything the policy said to it. It
+// holds no times, so that equal runs write equal files.
+type Record struct {
+	Step     int       `json:"step"`     // the step, from 1
+	Version  int       `json:"version"`  // updates the weights had seen
+	Question int       `json:"question"` // number of the question within the step
+	Role     role.Role `json:"role"`
+	Stage    string    `json:"stage"` // ask, ground, respond, verify
+	Task     task.Task `json:"task"`
+	Cluster  string    `json:"cluster"`
+	Docs     []int     `json:"docs,omitempty"` // documents the questioner saw
+	Prompt   string    `json:"prompt"`
+	Outcome  string    `json:"outcome,omitempty"` // of the question
+	Text     string    `json:"text,omitempty"`    // the question as it was read
+	Answer   string    `json:"answer,omitempty"`  // its reference answer
+	// Prediction is what the votes of a verifier's record are about, Rule the rule's verdict on it.
+	Prediction string   `json:"prediction,omitempty"`
+	Rule       *bool    `json:"rule,omitempty"`
+	Samples    []Output `json:"samples"`
+}
+
+// An Output is one sample.
+type Output struct {
+	Text       string         `json:"text"`
+	Tokens     int            `json:"tokens"`
+	LogProb    float64        `json:"logprob"` // sum over its tokens, as sampled
+	Finish     rollout.Finish `json:"finish"`
+	Prediction string         `json:"prediction,omitempty"`
+	Rule       *bool          `json:"rule,omitempty"`
+	Votes      *reward.Tally  `json:"votes,omitempty"`
+	Vote       string         `json:"vote,omitempty"`
+	Reward     *float64       `json:"reward,omitempty"`
+	Advantage  float64        `json:"advantage,omitempty"`
+	Trained    bool           `json:"trained"`
+}
+
+var voteNames = map[role.Vote]string{role.Yes: "yes", role.No: "no", role.Invalid: "invalid"}
+
+// transcribe writes a step's samples down, question by question. The weights had seen version
+// updates.
+func (g *Game) transcribe(version int) []Record {
+	var out []Record
+	for _, it := range g.items {
+		if it.asked.Forest == nil { // it failed before anything was said
+			continue
+		}
+		record := func(which role.Role, stage string, s *rl.Sample) Record {
+			return Record{Step: g.step + 1, Version: version, Question: it.index, Role: which, Stage: stage,
+				Task: it.Task, Cluster: g.clusters[it.Cluster].name, Prompt: g.promptText(s)}
+		}
+		ask := record(role.Questioner, "ask", &it.asked)
+		ask.Docs, ask.Outcome = it.view.Docs, it.fate()
+		if it.verdict == task.OK {
+			ask.Text, ask.Answer = g.Prompts.QuestionText(it.question), it.question.Answer
+		}
+		o := output(&it.asked)
+		if it.verdict != task.Skip && !it.tooLong && it.failed == nil {
+			o.Reward = &it.asked.Reward
+		}
+		ask.Samples = []Output{o}
+		out = append(out, ask)
+		if it.grounding != nil {
+			ground := record(role.Responder, "ground", it.grounding)
+			ground.Samples = []Output{output(it.grounding)}
+			out = append(out, ground)
+		}
+		if len(it.answers) > 0 {
+			res := record(role.Responder, "respond", &it.answers[0].Sample)
+			for _, a := range it.answers {
+				o := output(&a.Sample)
+				o.Prediction, o.Rule = a.prediction, &a.rule
+				if it.failed == nil {
+					o.Reward = &a.Reward
+				}
+				if len(a.votes) > 0 {
+					o.Votes = &a.tally
+				}
+				res.Samples = append(res.Samples, o)
+			}
+			out = append(out, res)
+		}
+		for _, a := range it.answers {
+			if len(a.votes) == 0 {
+				continue
+			}
+			ver := record(role.Verifier, "verify", &a.votes[0].Sample)
+			ver.Prediction, ver.Rule = a.prediction, &a.rule
+			for _, v := range a.votes {
+				o := output(&v.Sample)
+				o.Vote, o.Reward = voteNames[v.vote], &v.Reward
+				ver.Samples = append(ver.Samples, o)
+			}
+			out = append(out, ver)
+		}
+	}
+	return out
+}
+
+func output(s *rl.Sample) Output {
+	o := Output{Text: s.Text, Tokens: len(s.LogProbs), Finish: s.Finish, Advantage: s.Advantage, Trained: s.Trained}
+	for _, lp := range s.LogProbs {
+		o.LogProb += float64(lp)
+	}
+	return o
+}
+
+// promptText is the text a sample continued.
+func (g *Game) promptText(s *rl.Sample) string {
+	text := ""
+	for _, a := range s.Forest.Path(int(s.Forest[s.Segment].Parent)) {
+		text += g.Chat.Tok.Decode(s.Forest[a].Tokens)
+	}
+	return text
+}
+
+// fate names what became of a question.
+func (it *item) fate() string {
+	switch {
+	case it.failed != nil:
+		return "failed"
+	case it.verdict == task.BadFormat:
+		return "bad format"
+	case it.verdict == task.Skip:
+		return "skipped"
+	case it.tooLong:
+		return "too long"
+	case it.outcome == reward.Ungrounded:
+		return "ungrounded"
+	case curriculum.Informative(it.passes, len(it.answers)):
+		return "good"
+	case it.passes > 0:
+		return "all right"
+	}
+	return "all wrong"
+}

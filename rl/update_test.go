@@ -1,0 +1,201 @@
+package rl_test
+
+import (
+	"math"
+	"reflect"
+	"strings"
+	"testing"
+
+	"spell/model"
+	"spell/model/rollout"
+	"spell/rl"
+)
+
+// TestOnPolicy: tokens are trained at the log-probabilities that they were sampled with, bit for
+// bit, and with int8 weights at others.
+func TestOnPolicy(t *testing.T) {
+	for _, p := range []model.Precision{model.F32, model.BF16} {
+		for _, int8 := range []bool{false, true} {
+			c := relayConfig()
+			c.Int8, c.Entropy = int8, 0.01
+			l, _ := newLoop(t, c, backend(t, 1), p)
+			for range 3 {
+				rep := step(t, l)
+				u := rep.Metrics.(*report).Update
+				if (u.MaxLogpDiff != 0) != int8 || (u.MeanLogpDiff != 0) != int8 || !(u.GradNorm > 0) ||
+					!(u.Entropy > 0) {
+					t.Errorf("%s, int8 %v: %+v", p.Name, int8, u)
+				}
+			}
+		}
+	}
+}
+
+// isCut reports whether an output met its limit.
+func isCut(s *rl.Sample) bool { return s.Finish == rollout.Length }
+
+// without returns groups that never had the samples that met their limit.
+func without(groups []rl.Group) (out []rl.Group) {
+	for _, g := range groups {
+		left := rl.Group{Part: g.Part, Weight: g.Weight}
+		moved := map[int]int{}
+		of := map[int]*rl.Sample{}
+		for _, s := range g.Samples {
+			of[s.Segment] = s
+		}
+		for i, seg := range g.Forest {
+			if s := of[i]; s != nil && isCut(s) {
+				continue
+			}
+			if seg.Parent >= 0 {
+				seg.Parent = int32(moved[int(seg.Parent)])
+			}
+			moved[i] = len(left.Forest)
+			left.Forest = append(left.Forest, seg)
+		}
+		for _, s := range g.Samples {
+			if !isCut(s) {
+				kept := *s
+				kept.Segment = moved[s.Segment]
+				left.Samples = append(left.Samples, &kept)
+			}
+		}
+		if len(left.Samples) > 0 {
+			out = append(out, left)
+		}
+	}
+	return out
+}
+
+// TestSkipCut: outputs that were cut off at their limit are left out of the loss and of what is
+// said about it, as if they had never been there; without the setting they train.
+func TestSkipCut(t *testing.T) {
+	for _, mean := range []string{"tokens", "groups"} {
+		c := relayConfig()
+		c.LossMean, c.Entropy = mean, 0.01
+		all, g := newLoop(t, c, backend(t, 1), model.F32)
+		var cut, rest int
+		g.chosen = func(groups []rl.Group) []rl.Group {
+			for _, g := range groups {
+				for _, s := range g.Samples {
+					if isCut(s) {
+						cut++
+					} else {
+						rest++
+					}
+				}
+			}
+			return groups
+		}
+		rep := step(t, all)
+		everything := rep.Metrics.(*report).Update
+		if cut == 0 || rest == 0 {
+			t.Fatalf("%d outputs are cut and %d are not", cut, rest)
+		}
+		removed, g := newLoop(t, c, backend(t, 1), model.F32)
+		g.chosen = without
+		rep = step(t, removed)
+		want := rep.Metrics.(*report).Update
+		c.SkipCut = true
+		skipped, g := newLoop(t, c, backend(t, 1), model.F32)
+		g.chosen = func(groups []rl.Group) []rl.Group {
+			for _, g := range groups {
+				for _, s := range g.Samples {
+					if isCut(s) {
+						s.Advantage = 1e6 // would be seen
+					}
+				}
+			}
+			return groups
+		}
+		rep = step(t, skipped)
+		got := rep.Metrics.(*report).Update
+		if got.Parts[0].Sequences+got.Parts[1].Sequences != rest || !reflect.DeepEqual(got.Parts, want.Parts) {
+			t.Errorf("%s: trained %+v, want %+v, %d samples", mean, got.Parts, want.Parts, rest)
+		}
+		if n := everything.Parts[0].Sequences + everything.Parts[1].Sequences; n != cut+rest {
+			t.Errorf("%s: without the setting %d of %d samples train", mean, n, cut+rest)
+		}
+		near := func(what string, a, b float64) {
+			t.Helper()
+			if !(math.Abs(a-b) <= 1e-5*math.Abs(b)) {
+				t.Errorf("%s: %s is %g, want %g", mean, what, a, b)
+			}
+		}
+		near("gradient norm", got.GradNorm, want.GradNorm)
+		near("entropy", got.Entropy, want.Entropy)
+		if math.Abs(everything.GradNorm-want.GradNorm) < 1e-3*want.GradNorm ||
+			math.Abs(everything.Entropy-want.Entropy) < 1e-6 {
+			t.Errorf("%s: the outputs that are cut make no difference", mean)
+		}
+		for _, it := range g.items {
+			for _, group := range it.groups {
+				for _, s := range group.Samples {
+					if s.Trained == isCut(s) {
+						t.Errorf("an output that ended by %q is said to have trained: %v", s.Finish, s.Trained)
+					}
+				}
+			}
+		}
+	}
+}
+
+// TestNothingToTrainOn: a step of groups that have nothing to tell leaves the weights, the moments
+// and the count of updates alone, and a run of such steps has failed.
+func TestNothingToTrainOn(t *testing.T) {
+	for name, chosen := range map[string]func([]rl.Group) []rl.Group{
+		"no groups": func([]rl.Group) []rl.Group { return nil },
+		"no differences": func(groups []rl.Group) []rl.Group {
+			for _, g := range groups {
+				for _, s := range g.Samples {
+					s.Advantage = 0
+				}
+			}
+			return groups
+		},
+		"all cut": func(groups []rl.Group) []rl.Group {
+			for _, g := range groups {
+				for _, s := range g.Samples {
+					s.Finish = rollout.Length
+				}
+			}
+			return groups
+		},
+	} {
+		c := relayConfig()
+		c.SkipCut = name == "all cut"
+		l, g := newLoop(t, c, backend(t, 1), model.F32)
+		before := values(l)
+		if _, failed := l.Verdict(); failed {
+			t.Errorf("%s: a run without steps has failed", name)
+		}
+		g.chosen = chosen
+		rep := step(t, l)
+		u := rep.Metrics.(*report).Update
+		if u.Trained() || u.GradNorm != 0 || len(u.Parts) != 2 || l.Trainer().Steps != 0 ||
+			!reflect.DeepEqual(values(l), before) {
+			t.Errorf("%s: %+v after %d updates", name, u, l.Trainer().Steps)
+		}
+		for _, it := range g.items {
+			for _, group := range it.groups {
+				for _, s := range group.Samples {
+					if s.Trained {
+						t.Errorf("%s: a sample is said to have trained", name)
+					}
+				}
+			}
+		}
+		if done, _ := l.Steps(); done != 1 {
+			t.Errorf("%s: %d steps are done", name, done)
+		}
+		lines, failed := l.Verdict()
+		if !failed || !strings.Contains(lines[len(lines)-1], "nothing was trained in 1 steps") {
+			t.Errorf("%s: the verdict is %q, %v", name, lines, failed)
+		}
+		g.chosen = nil
+		take(t, l)
+		if _, failed := l.Verdict(); failed || l.Trainer().Steps != 1 {
+			t.Errorf("%s: after a step that trains the run has failed", name)
+		}
+	}
+}
