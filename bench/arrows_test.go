@@ -30,7 +30,7 @@ var allowed = map[string][]string{
 }
 
 // testOnly are packages that only tests import.
-var testOnly = []string{"tensor/fixture", "kernels/kerneltest", "kernels/open/opentest"}
+var testOnly = []string{"tensor/fixture", "kernels/kerneltest", "kernels/open/opentest", "rl/runner/runnertest"}
 
 // An edge is one import of a package of the module by another, paths relative to the module.
 type edge struct {

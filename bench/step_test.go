@@ -36,7 +36,7 @@ func BenchmarkGRPO(b *testing.B) {
 			defer k.Close()
 			c := spell.Default().Tight(prompt, answers, answer)
 			c.Questions, c.BatchTokens, c.HeldOut = 1, answers*answer, 0
-			plan, err := spell.NewPlan(k, m.shape, model.F32, c)
+			plan, err := spell.NewPlan(k, m.shape, model.F32, c, nil)
 			if err != nil {
 				b.Fatal(err)
 			}
@@ -85,14 +85,15 @@ func BenchmarkGRPO(b *testing.B) {
 				return seconds
 			}
 			planned := func() (seconds [4]float64, total float64) {
-				r, err := tally.Measure(k, plan.Measured(), runtime.GOMAXPROCS(0))
-				if err == nil {
-					err = plan.Time(r)
-				}
+				r, err := tally.Measure(k, plan.Shape, runtime.GOMAXPROCS(0))
 				if err != nil {
 					b.Fatal(err)
 				}
-				for i, p := range plan.Steps {
+				phases, err := plan.Group(r)
+				if err != nil {
+					b.Fatal(err)
+				}
+				for i, p := range phases {
 					seconds[i] = p.Work.Seconds
 					total += p.Work.Seconds
 				}

@@ -15,6 +15,7 @@ import (
 	"spell/model"
 	"spell/model/train"
 	"spell/rl"
+	"spell/rl/budget"
 	"spell/rl/grpo"
 	"spell/rl/play"
 	"spell/rl/runner"
@@ -369,6 +370,9 @@ func (m *relayMethod) Settings() any                                       { ret
 func (m *relayMethod) Base() *runner.Base                                  { return &m.config.Base }
 func (m *relayMethod) Read(context.Context, string, *runner.Console) error { return nil }
 func (m *relayMethod) Shape() (model.Config, error)                        { return shape(m.text.Tok.VocabSize()), nil }
+func (m *relayMethod) Plan(kernels.Backend, model.Config, model.Precision) (*budget.Plan, error) {
+	return &budget.Plan{}, nil
+}
 func (m *relayMethod) Fit(kernels.Backend, model.Config, model.Precision, int64, bool) error {
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 
 	"spell/kernels"
 	"spell/model"
@@ -30,7 +31,7 @@ func NewMachine(c *Config, b kernels.Backend, w *model.Weights) (m *Machine, err
 			m = nil
 		}
 	}()
-	if m.Trainer, err = train.New(b, w, c.Optim, c.Limits(), model.KeepActivations); err != nil {
+	if m.Trainer, err = train.New(b, w, c.Optim, c.Limits(), c.Activations()); err != nil {
 		return m, err
 	}
 	generating := w
@@ -135,7 +136,8 @@ func (l *Loop) Step(ctx context.Context, show runner.Show) (*runner.Report, erro
 	return rep, nil
 }
 
-// play plays a round: its items are drawn, played to their ends and judged.
+// play plays a round: its items are drawn, played to their ends and judged. If all of them end with an
+// error, it is the step's.
 func (l *Loop) play(ctx context.Context) error {
 	players, err := l.Game.Draw(l.round)
 	if err != nil {
@@ -147,6 +149,10 @@ func (l *Loop) play(ctx context.Context) error {
 		return err
 	}
 	l.tokens += l.now
+	well := slices.ContainsFunc(errs, func(err error) bool { return err == nil })
+	if !well && len(errs) > 0 { // the cause is not the items'
+		return errs[0]
+	}
 	return l.Game.Reward(errs)
 }
 

@@ -28,20 +28,23 @@ type Game interface {
 	// Draw returns the items of the step's next round. They follow from the seed, the step, the
 	// round and the state.
 	Draw(round int) ([]play.Player, error)
-	// Reward judges the outputs of the round that was played. errs has the error of each item that
-	// ended with one.
+	// Reward judges the outputs of the round that was played. errs has an entry per item, which is the
+	// error of one that ended with it; not all have one, since that ends the step.
 	Reward(errs []error) error
-	// Enough reports whether the step needs no further round.
+	// Enough reports whether the step needs no further round. It is asked before every round, the
+	// first included.
 	Enough() bool
-	// Choose returns the samples that train, in groups that share a prompt, with their advantages.
+	// Choose returns the samples that train, in groups that share a prompt, with their advantages. It
+	// is called once per step. If all advantages are 0, and there is no entropy bonus, nothing trains.
 	Choose() []Group
-	// End returns what the step did; the loop counts its tokens. version is how many updates the
-	// weights had seen when it was played.
+	// End returns what the step did and adds it to the state; the loop counts its tokens. version is
+	// how many updates the weights had seen when it was played.
 	End(version int, u *Update) *runner.Report
 
-	// State returns all that Restore needs, to be written as JSON. It is taken between steps.
+	// State returns all that Restore needs, to be written as JSON. It is taken between steps. Which
+	// step is next is no part of it: Begin tells.
 	State() (any, error)
-	// Restore goes back to a state, of this run or of a checkpoint's.
+	// Restore goes back to a state, of this run if a step is undone, or of a checkpoint's.
 	Restore(state json.RawMessage) error
 	// Summary describes what there is to play with, and Verdict how the run ended.
 	Summary() string

@@ -14,7 +14,7 @@ import (
 
 	"spell/kernels"
 	"spell/kernels/open"
-	"spell/rl/fit"
+	"spell/rl/budget"
 )
 
 // A diagnosis is what doctor finds. What a machine does not tell is zero.
@@ -136,7 +136,7 @@ func (d *diagnosis) print(out io.Writer) error {
 	}
 	memory := ""
 	if d.Memory > 0 {
-		memory = fmt.Sprintf("%s, %s available%s", fit.Size(int(d.Memory)), fit.Size(int(d.Available)), fit.Limit)
+		memory = fmt.Sprintf("%s, %s available%s", budget.Bytes(d.Memory), budget.Bytes(d.Available), budget.Limit)
 	}
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	for _, line := range [][2]string{

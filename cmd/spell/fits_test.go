@@ -10,7 +10,7 @@ import (
 	"spell/model"
 	"spell/model/forest"
 	"spell/model/rollout"
-	"spell/rl/fit"
+	"spell/rl/budget"
 	"spell/tensor"
 )
 
@@ -68,7 +68,8 @@ func TestNeedsAreTheRun(t *testing.T) {
 			t.Fatal(err)
 		}
 		e.Free()
-		if n, err := generatingBytes(bare, midsize, p, asking(3, 50)); err != nil || n != real.bytes+fit.Program.Bytes {
+		n, err := generatingBytes(bare, midsize, p, asking(3, 50))
+		if err != nil || n != real.bytes+budget.Program(midsize.Vocab, 0).Bytes {
 			t.Errorf("%s: generating takes %d bytes, it is said to take %d, %v", p.Name, real.bytes, n, err)
 		}
 		real.bytes = weights
@@ -77,13 +78,13 @@ func TestNeedsAreTheRun(t *testing.T) {
 			t.Fatal(err)
 		}
 		d.Free()
-		n, err := scoringBytes(bare, midsize, p, forest.Limits{Batch: 300})
-		if err != nil || n != real.bytes+fit.Program.Bytes {
+		n, err = scoringBytes(bare, midsize, p, forest.Limits{Batch: 300})
+		if err != nil || n != real.bytes+budget.Program(midsize.Vocab, 0).Bytes {
 			t.Errorf("%s: scoring takes %d bytes, it is said to take %d, %v", p.Name, real.bytes, n, err)
 		}
 		w.Free()
 		with, err := generatingBytes(host, midsize, p, asking(3, 50))
-		if err != nil || with <= weights+fit.Program.Bytes {
+		if err != nil || with <= weights+budget.Program(midsize.Vocab, 0).Bytes {
 			t.Errorf("%s: %d bytes with what the kernels take, %v", p.Name, with, err)
 		}
 	}
@@ -129,7 +130,7 @@ func TestFitsGenerating(t *testing.T) {
 			if err == nil {
 				t.Fatal("it is not refused")
 			}
-			for _, s := range append(c.want, fit.Size(int(whole)), fit.Size(int(c.available))) {
+			for _, s := range append(c.want, budget.Bytes(whole), budget.Bytes(c.available)) {
 				if !strings.Contains(err.Error(), s) {
 					t.Errorf("%q lacks %q", err, s)
 				}

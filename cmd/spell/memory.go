@@ -10,7 +10,7 @@ import (
 	"spell/model"
 	"spell/model/forest"
 	"spell/model/rollout"
-	"spell/rl/fit"
+	"spell/rl/budget"
 )
 
 // compareTokens is the tokens that are scored together to measure the mismatch of int8 weights.
@@ -30,7 +30,7 @@ func newDryModel(m model.Config, p model.Precision) (*dryModel, error) {
 
 // bytes is the arenas so far, the program, and what the host takes beside for what has been run.
 func (d *dryModel) bytes(b kernels.Backend) int {
-	n := d.tally.Bytes() + fit.Program.Bytes
+	n := d.tally.Bytes() + budget.Program(d.weights.Vocab, 0).Bytes
 	if host, ok := b.(kernels.HostMemory); ok {
 		packs, scratch := d.weights.HostMemory(host, d.tally.Weights())
 		n += packs.Bytes + scratch.Bytes
@@ -100,14 +100,14 @@ func fitsGenerating(b kernels.Backend, m model.Config, p model.Precision, r roll
 				break
 			}
 		}
-		if most := fit.Largest(1, n-1, func(n int) bool { return fits(like(p, n, tokens)) }); most > 0 {
+		if most := budget.Largest(1, n-1, func(n int) bool { return fits(like(p, n, tokens)) }); most > 0 {
 			ways = append(ways, fmt.Sprintf("--n %d", most))
 		}
-		if most := fit.Largest(1, tokens-1, func(tokens int) bool { return fits(like(p, n, tokens)) }); most > 0 {
+		if most := budget.Largest(1, tokens-1, func(tokens int) bool { return fits(like(p, n, tokens)) }); most > 0 {
 			ways = append(ways, fmt.Sprintf("--max-tokens %d", most))
 		}
 		if ways == nil && fits(like(model.Int8, 1, min(tokens, 16))) {
-			most := fit.Largest(1, tokens, func(tokens int) bool { return fits(like(model.Int8, 1, tokens)) })
+			most := budget.Largest(1, tokens, func(tokens int) bool { return fits(like(model.Int8, 1, tokens)) })
 			ways = append(ways, fmt.Sprintf("--precision int8, --n 1 and --max-tokens %d", most))
 		}
 		return ways
@@ -127,7 +127,7 @@ func fitsScoring(b kernels.Backend, m model.Config, p model.Precision, tokens in
 				break
 			}
 		}
-		if most := fit.Largest(2, tokens-1, func(n int) bool { return fits(like(p, n)) }); most > 0 {
+		if most := budget.Largest(2, tokens-1, func(n int) bool { return fits(like(p, n)) }); most > 0 {
 			ways = append(ways, fmt.Sprintf("%d tokens", most))
 		}
 		return ways
@@ -155,7 +155,7 @@ func refuse(need func() (int, error), ways func(fits func(int, error) bool) []st
 	}
 	list := ways(func(n int, err error) bool { return err == nil && int64(n) <= available })
 	if list == nil {
-		return fmt.Errorf("%s; use a smaller model or a machine with more", fit.Sentence(n, available))
+		return fmt.Errorf("%s; use a smaller model or a machine with more", budget.Sentence(n, available))
 	}
-	return fmt.Errorf("%s; it would fit with %s", fit.Sentence(n, available), strings.Join(list, " or "))
+	return fmt.Errorf("%s; it would fit with %s", budget.Sentence(n, available), strings.Join(list, " or "))
 }

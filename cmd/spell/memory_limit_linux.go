@@ -8,7 +8,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"spell/rl/fit"
+	"spell/rl/budget"
 )
 
 // The memory that the Go runtime takes at a time for its heap, and that a new thread takes beside
@@ -65,7 +65,7 @@ func reserveThreads(workers int) error {
 		if least := int64(max(missing, 0))*threadStack() + 2*heapStep; l.room() < least {
 			mib := func(n int64) int64 { return n >> 20 }
 			return fmt.Errorf("%s limits %s of the program to %d MiB, of which it takes %d before it begins: "+
-				"raise the limit to %d MiB or more", l.name, l.of, mib(l.most), mib(l.used), mib(l.used+least+int64(fit.Program.Bytes)))
+				"raise the limit to %d MiB or more", l.name, l.of, mib(l.most), mib(l.used), mib(l.used+least+int64(budget.Program(0, 0).Bytes)))
 		}
 	}
 	startThreads(missing)
@@ -78,7 +78,7 @@ func reserveThreads(workers int) error {
 	}
 	debug.SetMemoryLimit(max(tightest.room()/2, heapStep)) // the rest is for arenas
 	if _, machine := memoryAt("/"); machine == 0 || tightest.room() < machine {
-		fit.Limit = fmt.Sprintf(" (%s limits %s to %s)", tightest.name, tightest.of, fit.Size(int(tightest.most)))
+		budget.Limit = fmt.Sprintf(" (%s limits %s to %s)", tightest.name, tightest.of, budget.Bytes(tightest.most))
 	}
 	return nil
 }

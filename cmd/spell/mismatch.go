@@ -8,7 +8,7 @@ import (
 	"spell/model"
 	"spell/model/hf"
 	"spell/model/rollout"
-	"spell/rl/fit"
+	"spell/rl/budget"
 )
 
 // A comparison measures how far the results of int8 weights are from those of the weights as
@@ -60,7 +60,7 @@ type leftOut struct {
 	available int64
 }
 
-func (l leftOut) String() string { return "not measured, " + fit.Sentence(l.need, l.available) }
+func (l leftOut) String() string { return "not measured, " + budget.Sentence(l.need, l.available) }
 
 // agreement is a Mismatch and the number of places with another most likely token.
 type agreement struct {

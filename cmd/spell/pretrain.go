@@ -37,11 +37,15 @@ func (e *engine) pretrain(cmd *cobra.Command, t pretrainFlags) error {
 	if t.docs != "" {
 		m.Config = pretrain.Text()
 	}
-	return e.run(cmd, &t.runFlags, m, "", map[string]func(){
+	k := &job{method: m, given: map[string]func(){
 		"steps": func() {
 			if n := len(m.Config.Stages); n > 0 {
 				m.Config.Stages[n-1].Steps = t.steps
 			}
 		},
-	})
+	}}
+	if t.docs != "" && !t.resume && !e.quiet {
+		k.rates = e.measure
+	}
+	return e.run(cmd, &t.runFlags, k)
 }

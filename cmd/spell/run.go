@@ -4,10 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
 
 	"github.com/spf13/cobra"
 
 	"spell/kernels"
+	"spell/kernels/tally"
 	"spell/model"
 	"spell/rl/runner"
 	"spell/rl/settings"
@@ -20,6 +22,7 @@ type runFlags struct {
 	set           []string
 	seed          uint64
 	resume, print bool
+	dry           bool
 }
 
 // add describes the flags; holds is what a run leaves in --out.
@@ -31,12 +34,27 @@ func (t *runFlags) add(cmd *cobra.Command, out, holds string) {
 		"given again")
 	f.Uint64Var(&t.seed, "seed", 1, "random seed")
 	f.BoolVar(&t.resume, "resume", false, "go on from the newest checkpoint in --out")
+	f.BoolVar(&t.dry, "dry-run", false, "say what would be read, file by file, and what the run would take, and stop; "+
+		"nothing is made in --out")
 	f.BoolVar(&t.print, "print-config", false, "write the settings as a file that --config reads, and stop")
 }
 
-// configure lays the user's file over the settings of a method, then --set, and then the flags that were
-// given: what each of them does.
+// configure lays the user's settings over those of a method, and refuses what cannot be run.
 func (t *runFlags) configure(cmd *cobra.Command, m runner.Method, given map[string]func()) error {
+	if err := t.lay(cmd, m, given); err != nil {
+		return err
+	}
+	if v, ok := m.Settings().(interface{ Validate() error }); ok {
+		if err := v.Validate(); err != nil {
+			return fmt.Errorf("the settings cannot be run: %w", err)
+		}
+	}
+	return nil
+}
+
+// lay lays the user's file over the settings of a method, then --set, and then the flags that were
+// given: what each of them does.
+func (t *runFlags) lay(cmd *cobra.Command, m runner.Method, given map[string]func()) error {
 	if t.config != "" {
 		raw, err := os.ReadFile(t.config)
 		if err != nil {
@@ -59,19 +77,36 @@ func (t *runFlags) configure(cmd *cobra.Command, m runner.Method, given map[stri
 			set()
 		}
 	}
-	if v, ok := m.Settings().(interface{ Validate() error }); ok {
-		if err := v.Validate(); err != nil {
-			return fmt.Errorf("the settings cannot be run: %w", err)
-		}
-	}
 	return nil
+}
+
+// A job is a run as its command describes it.
+type job struct {
+	method runner.Method
+	model  string            // --model, as it was given
+	given  map[string]func() // what the flags do that were given
+	read   func() error      // reads the data before size; nil: the method does
+	size   func() error      // settles the settings of a run that begins; nil: as the user lays them
+
+	// rates measures the machine, for the time of the run; nil: it is not said.
+	rates func(kernels.Backend, tally.Shape) (tally.Rates, error)
 }
 
 // run is every command that trains: it finds out where the run stands, settles its settings and has it
 // run.
-func (e *engine) run(cmd *cobra.Command, t *runFlags, m runner.Method, model string, given map[string]func()) error {
+func (e *engine) run(cmd *cobra.Command, t *runFlags, k *job) error {
+	m := k.method
+	settle := func() error {
+		if k.size != nil {
+			return k.size()
+		}
+		return t.configure(cmd, m, k.given)
+	}
+	if t.resume && (t.dry || t.print) {
+		return errors.New("--dry-run and --print-config are about a run that begins; leave out --resume")
+	}
 	if t.print {
-		if err := t.configure(cmd, m, given); err != nil {
+		if err := settle(); err != nil {
 			return err
 		}
 		return settings.Write(cmd.OutOrStdout(), m.Settings(), "Settings of spell "+m.Name()+", for --config.")
@@ -81,9 +116,22 @@ func (e *engine) run(cmd *cobra.Command, t *runFlags, m runner.Method, model str
 	}
 	// Settings that cannot be run are refused before the folder is made.
 	if !t.resume {
-		if err := t.configure(cmd, m, given); err != nil {
+		if err := settle(); err != nil {
 			return err
 		}
+	}
+	options := runner.Options{
+		Model:     k.model,
+		Open:      e.openTraining,
+		Available: func() int64 { _, available := machine(); return available },
+		Rates:     k.rates,
+		Console:   runner.NewConsole(cmd.OutOrStdout(), os.Stderr, e.quiet),
+	}
+	if t.dry {
+		if k.rates == nil {
+			options.Rates = e.measure
+		}
+		return runner.DryRun(cmd.Context(), m, t.out, options)
 	}
 	f, err := runner.Open(t.out, t.resume)
 	if err != nil {
@@ -94,17 +142,23 @@ func (e *engine) run(cmd *cobra.Command, t *runFlags, m runner.Method, model str
 		if err := f.Config(m.Name(), m.Settings()); err != nil {
 			return err
 		}
-		if err := t.configure(cmd, m, given); err != nil {
+		if err := t.configure(cmd, m, k.given); err != nil {
 			return err
 		}
 	}
-	console := runner.NewConsole(cmd.OutOrStdout(), os.Stderr, e.quiet)
-	return runner.Run(cmd.Context(), m, f, runner.Options{
-		Model:     model,
-		Open:      e.openTraining,
-		Available: func() int64 { _, available := machine(); return available },
-		Console:   console,
-	})
+	return runner.Run(cmd.Context(), m, f, options)
+}
+
+// measure measures the machine's rates in a second or two, in a quarter of the memory there is.
+func (e *engine) measure(b kernels.Backend, s tally.Shape) (tally.Rates, error) {
+	workers := e.workers
+	if workers == 0 {
+		workers = runtime.GOMAXPROCS(0)
+	}
+	if _, available := machine(); available > 0 {
+		s.Memory = int(max(1<<20, available/4))
+	}
+	return tally.Measure(b, s, workers)
 }
 
 // openTraining opens the backend for weights that are trained.

@@ -1,17 +1,26 @@
 package main
 
 import (
+	"fmt"
+	"io"
+	"os"
+
 	"github.com/spf13/cobra"
 
+	"spell/kernels"
+	"spell/kernels/tally"
 	"spell/model"
+	"spell/rl/budget"
+	"spell/rl/runner"
 	selfplay "spell/rl/spell"
 )
 
 // trainFlags are what the user said.
 type trainFlags struct {
 	runFlags
-	model, docs      string
-	steps, questions int
+	model, docs, preset string
+	hours               float64
+	steps, questions    int
 }
 
 func trainCommand(e *engine) *cobra.Command {
@@ -25,12 +34,11 @@ func trainCommand(e *engine) *cobra.Command {
 			"whose truth it knows and reports.\n" +
 			"--precision int8 generates with an int8 copy of weights that are trained in f32.",
 		Example: "  spell train\n" +
-			"  spell train --docs my-documents --model path/to/model --out mine\n" +
+			"  spell train --docs my-documents --model path/to/model --out mine --hours 4\n" +
 			"  spell train --docs my-documents --model path/to/model --out mine --resume",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			m := t.method()
-			return e.train(cmd, &t, m)
+			return e.train(cmd, &t)
 		},
 	}
 	t.add(cmd, "spell-run", "checkpoints, transcript and metrics")
@@ -44,17 +52,20 @@ func (t *trainFlags) describe(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringVar(&t.model, "model", "", "Hugging Face model folder; empty: the embedded base")
 	f.StringVar(&t.docs, "docs", "", "folder of documents; empty: the generated world")
+	f.StringVar(&t.preset, "preset", "", "settings to begin from: "+selfplay.Presets+
+		" (default: laptop with --model, else embedded). With --model, quick and laptop are sized once, "+
+		"when a run begins, to the time and memory there is")
+	f.Float64Var(&t.hours, "hours", 0, "size steps, questions and lengths so that the run takes about so long; "+
+		"0: as the preset says")
 	f.IntVar(&t.questions, "eval", 0, "held-out questions before and after, on the generated world; 0: none "+
 		"(default: as in the settings)")
 }
 
-// method returns self-play with the preset that suits the model.
-func (t *trainFlags) method() *selfplay.Method {
-	m := &selfplay.Method{Config: selfplay.Default(), Model: t.model, Docs: t.docs}
-	if t.model == "" {
-		m.Config = selfplay.Small()
-	}
-	return m
+// method returns self-play with the preset that suits the model, or the one that was named.
+func (t *trainFlags) method() (*selfplay.Method, selfplay.Preset, error) {
+	p, err := selfplay.PresetNamed(t.preset, t.model != "", t.hours)
+	m := &selfplay.Method{Config: p.Config, Model: t.model, Docs: t.docs}
+	return m, p, err
 }
 
 // given returns what the flags do that were given.
@@ -67,10 +78,77 @@ func (t *trainFlags) given(m *selfplay.Method, e *engine) map[string]func() {
 	}
 }
 
-func (e *engine) train(cmd *cobra.Command, t *trainFlags, m *selfplay.Method) error {
+func (e *engine) train(cmd *cobra.Command, t *trainFlags) error {
+	m, p, err := t.method()
+	if err != nil {
+		return err
+	}
+	m.AskedTests = cmd.Flags().Changed("eval") && t.questions > 0
 	trained := *e
 	if e.precision == model.Int8.Name { // of what generates
 		trained.precision = model.F32.Name
 	}
-	return trained.run(cmd, &t.runFlags, m, t.model, t.given(m, e))
+	k := &job{method: m, model: t.model, given: t.given(m, e)}
+	if !e.quiet && (t.model != "" || t.hours > 0) { // the embedded base takes minutes
+		k.rates = e.measure
+	}
+	if p.Hours > 0 && !t.resume {
+		k.size = func() error { return trained.size(cmd, t, k, p) }
+	}
+	return trained.run(cmd, &t.runFlags, k)
+}
+
+// size settles the settings of a run that begins with a preset that is sized: it measures the machine
+// once and says what it chose. They are those of the run from then on.
+func (e *engine) size(cmd *cobra.Command, t *trainFlags, k *job, p selfplay.Preset) error {
+	m := k.method.(*selfplay.Method)
+	if err := t.lay(cmd, m, k.given); err != nil {
+		return err
+	}
+	out := cmd.OutOrStdout()
+	if t.print { // a file, and nothing else
+		out = io.Discard
+	}
+	console := runner.NewConsole(out, os.Stderr, e.quiet)
+	read := k.read
+	if read == nil {
+		read = func() error { return m.Read(cmd.Context(), "", console) }
+	}
+	if err := read(); err != nil {
+		return err
+	}
+	shape, err := m.Shape()
+	if err != nil {
+		return err
+	}
+	b, prec, err := e.openTraining()
+	if err != nil {
+		return err
+	}
+	defer b.Close()
+	rates, err := e.measure(b, budget.ShapeOf(&shape, &prec, p.Config.PassTokens))
+	if err != nil {
+		return err
+	}
+	_, available := machine()
+	s := selfplay.Sizing{Backend: b, Model: shape, Precision: prec, Memory: available, Hours: p.Hours, Rates: rates,
+		Lay: func(c *selfplay.Config) error {
+			m.Config = *c
+			err := t.lay(cmd, m, k.given)
+			*c = m.Config
+			return err
+		}}
+	inTime, err := m.Size(s, p.Config)
+	if err != nil {
+		return err
+	}
+	if !inTime {
+		console.Note(fmt.Sprintf("no sizes are small enough for %g hours on this machine; these are the smallest, "+
+			"and the run takes longer", p.Hours))
+	}
+	if !e.quiet {
+		k.rates = func(kernels.Backend, tally.Shape) (tally.Rates, error) { return rates, nil }
+		fmt.Fprintln(out, selfplay.Sized(p, &m.Config))
+	}
+	return nil
 }

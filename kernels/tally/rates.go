@@ -40,6 +40,7 @@ type Shape struct {
 	Rows, In, Out       int
 	Weight, Act, Acc    tensor.DType
 	Heads, KVHeads, Dim int
+	Memory              int // bytes over which memory is read; 0: beyond the largest caches
 }
 
 // Measure runs each kind of work on b for a tenth of a second and reads memory: a second in all.
@@ -48,7 +49,11 @@ func Measure(b kernels.Backend, s Shape, workers int) (Rates, error) {
 	var r Rates
 	if m, ok := b.(kernels.Meter); ok {
 		r.Peak = m.PeakFMA(workers)
-		r.Read, r.Update = m.Bandwidth(workers, 512<<20) // beyond the largest caches
+		memory := 512 << 20
+		if s.Memory > 0 {
+			memory = min(memory, s.Memory)
+		}
+		r.Read, r.Update = m.Bandwidth(workers, memory)
 	}
 	weights, err := b.Alloc("measured weights", tensor.Bytes(s.Weight, s.Out, s.In))
 	if err != nil {

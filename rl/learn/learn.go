@@ -27,7 +27,7 @@ type Tree struct {
 	// Before, if set, is shown the tree's statistics under the weights as they are, all at once and
 	// before any Loss of the update: what a loss over several sequences needs, such as that of a
 	// preferred answer and another. They are the bits that Loss will see; they cost one forward
-	// pass.
+	// pass, whose tokens OnProgress counts as well.
 	Before func(scored []forest.ScoredToken, stats []model.Stat)
 }
 
@@ -39,7 +39,8 @@ type Updater struct {
 	// shared segments that the limits allow.
 	Share bool
 
-	// OnProgress, if set, is told after every pass how many of all tokens went through the model.
+	// OnProgress, if set, is told after every pass how many of all tokens went through the model; those
+	// of a tree with Before do so twice.
 	OnProgress func(done, total int)
 }
 
@@ -63,13 +64,10 @@ const Slower = "a run keeps the learning rate it began with, so begin another wi
 
 // Accumulate adds the gradients of the trees without applying them.
 func (u *Updater) Accumulate(ctx context.Context, trees []Tree) error {
-	if err := u.before(ctx, trees); err != nil {
-		return err
-	}
 	passes := u.pack(trees)
-	total, done := 0, 0
-	for _, p := range passes {
-		total += p.forest.Tokens()
+	through := u.progress(passes, trees)
+	if err := u.before(ctx, trees, through); err != nil {
+		return err
 	}
 	for _, p := range passes {
 		if err := ctx.Err(); err != nil {
@@ -78,43 +76,54 @@ func (u *Updater) Accumulate(ctx context.Context, trees []Tree) error {
 		if _, err := u.Trainer.Accumulate(ctx, p.forest, p.loss(trees)); err != nil {
 			return fmt.Errorf("updating: %w", err)
 		}
-		done += p.forest.Tokens()
-		if u.OnProgress != nil {
-			u.OnProgress(done, total)
-		}
+		through(p.forest.Tokens())
 	}
 	return nil
 }
 
-// Score returns the statistics of the scored tokens of forests, in order, under the weights as they
-// are.
+// progress returns what counts tokens that went through the model and tells of them. All are those of
+// the passes, and those of trees with Before once more.
+func (u *Updater) progress(passes []*pass, trees []Tree) (through func(tokens int)) {
+	done, total := 0, 0
+	for _, p := range passes {
+		total += p.forest.Tokens()
+	}
+	for _, t := range trees {
+		if t.Before != nil {
+			total += t.Forest.Tokens()
+		}
+	}
+	return func(tokens int) {
+		done += tokens
+		if u.OnProgress != nil {
+			u.OnProgress(done, total)
+		}
+	}
+}
+
+// Score returns the statistics of the scored tokens of forests under the weights as they are: forest
+// after forest, and within one in the order of segments. The first token of a root has none.
 func (u *Updater) Score(ctx context.Context, forests []forest.Forest) ([]model.Stat, error) {
 	trees := make([]Tree, len(forests))
 	for i, f := range forests {
 		trees[i].Forest = f
 	}
 	var all []model.Stat
-	done, total := 0, 0
 	passes := u.pack(trees)
-	for _, p := range passes {
-		total += p.forest.Tokens()
-	}
+	through := u.progress(passes, trees)
 	for _, p := range passes {
 		stats, err := u.Trainer.Decoder.Score(ctx, p.forest)
 		if err != nil {
 			return nil, err
 		}
 		all = append(all, stats...)
-		done += p.forest.Tokens()
-		if u.OnProgress != nil {
-			u.OnProgress(done, total)
-		}
+		through(p.forest.Tokens())
 	}
 	return all, nil
 }
 
-// before scores the trees that want to see themselves whole.
-func (u *Updater) before(ctx context.Context, trees []Tree) error {
+// before scores the trees that want to see themselves whole, and tells through of their tokens.
+func (u *Updater) before(ctx context.Context, trees []Tree, through func(tokens int)) error {
 	for i := range trees {
 		t := &trees[i]
 		if t.Before == nil {
@@ -132,6 +141,7 @@ func (u *Updater) before(ctx context.Context, trees []Tree) error {
 			return fmt.Errorf("scoring: %w", err)
 		}
 		t.Before(layout.Scored, stats)
+		through(t.Forest.Tokens())
 	}
 	return nil
 }

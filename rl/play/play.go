@@ -33,7 +33,9 @@ type Measured interface {
 	Share() float64
 }
 
-// An Ask is a prompt and the outputs wanted of it.
+// An Ask is a prompt and the outputs wanted of it. What the engine refuses, as a prompt that does not
+// fit its cache or the model's context beside the outputs, ends the play of all items: a player whose
+// prompts may be too long measures them and returns an error of its own.
 type Ask struct {
 	Name   string    // place in the item, such as "verify/3", for messages
 	Doing  string    // what a progress line calls it: "answering"

@@ -2,33 +2,96 @@ package pretrain
 
 import (
 	"spell/kernels"
+	"spell/kernels/tally"
 	"spell/model"
-	"spell/model/rollout"
-	"spell/rl/fit"
+	"spell/rl/budget"
 	"spell/tokenizer"
 )
 
-// need returns the bytes of a run of the recipe on b, those of its gates included.
-func (r *Config) need(b kernels.Backend, p model.Precision) (int, error) {
+// training is what a run of the recipe trains, with its gates and texts of so many bytes.
+func (r *Config) training(shape model.Config, p model.Precision, texts int64) budget.Training {
 	p.Moments = r.Moments
-	var tests []rollout.Options
+	t := budget.Training{Model: shape, Precision: p, Optim: r.Optim, Limits: r.limits(), Activation: r.Activations(),
+		Texts: texts}
 	if r.gated() {
-		tests = append(tests, r.testing(0))
+		t.Tests = append(t.Tests, r.testing(0))
 	}
-	return fit.Trainer(b, r.Model(r.Vocab, 0), p, r.Optim, r.limits(), tests...)
+	return t
 }
 
-// Fit refuses a recipe that takes more than the available bytes, and says the largest pass_tokens and, unless
-// it goes on, the moments with which it would not; and one whose passes do not hold what its stages make
-// with the tokenizer. 0 is a machine that does not tell.
-func (r *Config) Fit(b kernels.Backend, p model.Precision, tok *tokenizer.Tokenizer, available int64, resuming bool) error {
+// Plan returns what a run of the recipe takes that makes a model of that configuration of texts of so many
+// bytes.
+func (r *Config) Plan(b kernels.Backend, shape model.Config, p model.Precision, texts int64) (*budget.Plan, error) {
+	t := r.training(shape, p, texts)
+	plan, err := t.Plan(b)
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range r.Stages {
+		plan.Steps += s.Steps
+	}
+	plan.Disk.Logs = int64(plan.Steps) << 8 // a line per step
+	plan.Shape = budget.ShapeOf(&t.Model, &t.Precision, r.PassTokens)
+	plan.Clock = func(rates tally.Rates) (*budget.Times, error) { return r.time(t, rates) }
+	return plan, nil
+}
+
+// time returns the mean step of all stages. The gates are not in it.
+func (r *Config) time(t budget.Training, rates tally.Rates) (*budget.Times, error) {
+	times := &budget.Times{}
+	for i := range r.Stages {
+		s := &r.Stages[i]
+		length, n := min(r.Context, r.PassTokens, max(s.Tokens, 1)), 1
+		if s.Data == "drill" {
+			length, n = min(2*(s.Pairs+s.Queries), r.PassTokens), s.Batch
+		} else {
+			n = (s.Tokens + length - 1) / length
+		}
+		phases, err := t.Step(rates, n, length)
+		if err != nil {
+			return nil, err
+		}
+		times.Steps += s.Steps
+		for k, p := range phases {
+			if i == 0 {
+				times.Phases = append(times.Phases, budget.Phase{Name: p.Name})
+			}
+			times.Phases[k].Work = times.Phases[k].Work.Add(p.Work, float64(s.Steps))
+			times.Phases[k].Tokens += s.Steps * p.Tokens
+		}
+	}
+	for k := range times.Phases {
+		p := &times.Phases[k]
+		p.Work, p.Tokens = tally.Work{}.Add(p.Work, 1/float64(times.Steps)), p.Tokens/times.Steps
+	}
+	return times, nil
+}
+
+// Fit refuses a recipe that takes more than the available bytes, with settings that would do, and one
+// whose passes do not hold what its stages make with the tokenizer. 0 is a machine that does not tell.
+func (r *Config) Fit(b kernels.Backend, p model.Precision, tok *tokenizer.Tokenizer, texts, available int64,
+	resuming bool) error {
+	shape := r.Model(tok.VocabSize(), 0)
 	least, err := r.least(tok)
 	if err != nil {
 		return err
 	}
-	return fit.Passes(r.PassTokens, least, r.Moments, resuming, available, func(tokens int, moments model.Moments) (int, error) {
-		c := *r
-		c.PassTokens, c.Moments = tokens, moments
-		return c.need(b, p)
+	if resuming { // windows of text stay as long as they were
+		for i := range r.Stages {
+			if s := &r.Stages[i]; s.Data == "text" {
+				least = max(least, min(r.Context, s.Tokens, r.PassTokens))
+			}
+		}
+	}
+	need := func(c Config) (int, error) {
+		plan, err := c.training(shape, p, texts).Plan(b)
+		if err != nil {
+			return 0, err
+		}
+		return plan.Total, nil
+	}
+	knobs := budget.TrainingKnobs(least, r.PassTokens, func(c *Config) (*int, *bool, *model.Moments) {
+		return &c.PassTokens, &c.Recompute, &c.Moments
 	})
+	return budget.Fit(*r, available, need, knobs, resuming)
 }

@@ -4,11 +4,14 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"io"
 	"path/filepath"
 	"slices"
 
 	"spell/kernels"
 	"spell/model"
+	"spell/rl/budget"
 	"spell/rl/corpus/folder"
 	"spell/rl/runner"
 	"spell/rl/settings"
@@ -21,8 +24,9 @@ type Method struct {
 	Config Config
 	Docs   string // folder; empty: the generated world
 
-	texts []folder.Text
-	tok   *tokenizer.Tokenizer
+	texts  []folder.Text
+	report *folder.Report
+	tok    *tokenizer.Tokenizer
 }
 
 // Name returns the name of the command.
@@ -44,6 +48,7 @@ func (m *Method) Read(ctx context.Context, checkpoint string, c *runner.Console)
 			return err
 		}
 		c.Printf("%v\n", report)
+		m.report = report
 		for _, t := range m.texts {
 			texts = append(texts, t.Text)
 		}
@@ -62,9 +67,42 @@ func (m *Method) Shape() (model.Config, error) {
 	return m.Config.Model(m.tok.VocabSize(), eos), nil
 }
 
+// Plan returns what the run takes.
+func (m *Method) Plan(b kernels.Backend, shape model.Config, p model.Precision) (*budget.Plan, error) {
+	return m.Config.Plan(b, shape, p, m.bytes())
+}
+
 // Fit refuses a run that takes more memory than there is.
 func (m *Method) Fit(b kernels.Backend, _ model.Config, p model.Precision, available int64, resuming bool) error {
-	return m.Config.Fit(b, p, m.tok, available, resuming)
+	return m.Config.Fit(b, p, m.tok, m.bytes(), available, resuming)
+}
+
+// bytes returns the size of the texts.
+func (m *Method) bytes() (n int64) {
+	for _, t := range m.texts {
+		n += int64(len(t.Text))
+	}
+	return n
+}
+
+// Describe writes what will be read of the texts.
+func (m *Method) Describe(_ context.Context, w io.Writer, _ model.Config) error {
+	if m.report == nil {
+		return nil
+	}
+	if err := m.report.Write(w); err != nil {
+		return err
+	}
+	texts := make([]string, len(m.texts))
+	for i, t := range m.texts {
+		texts[i] = t.Text
+	}
+	tokens := 0
+	for _, ids := range m.tok.EncodeAll(texts) {
+		tokens += len(ids)
+	}
+	_, err := fmt.Fprintf(w, "%d texts of %d tokens; vocabulary %d\n", len(texts), tokens, m.tok.VocabSize())
+	return err
 }
 
 // Load makes the weights.

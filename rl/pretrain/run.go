@@ -91,7 +91,7 @@ func New(c Config, m runner.Model, texts []folder.Text) (*Run, error) {
 	}
 	r.words = words(r.tok)
 	var err error
-	r.trainer, err = train.New(m.Backend, m.Weights, c.Optim, c.limits(), model.KeepActivations)
+	r.trainer, err = train.New(m.Backend, m.Weights, c.Optim, c.limits(), c.Activations())
 	return r, err
 }
 

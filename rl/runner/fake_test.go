@@ -20,6 +20,7 @@ import (
 	"spell/model"
 	"spell/model/forest"
 	"spell/model/train"
+	"spell/rl/budget"
 	"spell/tokenizer"
 	"spell/tokenizer/chat"
 )
@@ -44,6 +45,7 @@ type fake struct {
 	test   func(n int) error // in the measurement after step n
 	saving func(n int) error // when the state after n steps is asked for
 	failed bool
+	begin  error // of Begin, beside a nil recipe that has a type
 
 	steps, tests, sampled int // made in this process
 	recipe                *fakeRecipe
@@ -81,6 +83,10 @@ func (f *fake) Shape() (model.Config, error) {
 		Tied: true, Context: 32, Rope: model.Rope{Theta: 1e4, Type: "default"}, BOS: -1, EOS: []int32{256}}, nil
 }
 
+func (f *fake) Plan(kernels.Backend, model.Config, model.Precision) (*budget.Plan, error) {
+	return &budget.Plan{}, nil
+}
+
 func (f *fake) Fit(kernels.Backend, model.Config, model.Precision, int64, bool) error { return nil }
 
 func (f *fake) Load(b kernels.Backend, p model.Precision) (*model.Weights, *chat.Dialog, error) {
@@ -101,6 +107,9 @@ func (f *fake) Load(b kernels.Backend, p model.Precision) (*model.Weights, *chat
 }
 
 func (f *fake) Begin(_ context.Context, m Model) (Recipe, error) {
+	if f.begin != nil {
+		return (*fakeRecipe)(nil), f.begin
+	}
 	t, err := train.New(m.Backend, m.Weights, f.Optim, forest.Limits{Shared: 16, Batch: 16}, model.KeepActivations)
 	if err != nil {
 		return nil, err

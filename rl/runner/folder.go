@@ -197,14 +197,14 @@ func (f *Folder) begin(s *savedRun) error {
 
 // sweep removes the temporary files of a run that was killed while it wrote.
 func sweep(dir string) error {
-	for _, pattern := range []string{".probe-*", "." + startFile + ".tmp*", "." + unfinishedFile + ".tmp*",
-		"step-*/.*.tmp*", "model/.*.tmp*"} {
+	for _, pattern := range []string{".probe-*", "." + startFile + ".tmp*", "." + SettingsFile + ".tmp*",
+		"." + unfinishedFile + ".tmp*", ".writing-step-*", "step-*/.*.tmp*", "model/.*.tmp*"} {
 		left, err := filepath.Glob(filepath.Join(quoted(dir), pattern))
 		if err != nil {
 			return err
 		}
 		for _, path := range left {
-			if err := os.Remove(path); err != nil {
+			if err := os.RemoveAll(path); err != nil {
 				return fmt.Errorf("%s, which a killed run left, cannot be removed: %w", path, cause(err))
 			}
 		}

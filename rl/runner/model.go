@@ -60,10 +60,7 @@ func Learner(b kernels.Backend, path string, p model.Precision) (*model.Weights,
 	if err != nil {
 		return nil, nil, err
 	}
-	text, err := OpenText(path, w.Vocab)
-	if err == nil && text == nil {
-		err = fmt.Errorf("%s has no tokenizer.json; training on text needs one", path)
-	}
+	text, err := TextOf(path, w.Vocab)
 	if err != nil {
 		w.Free()
 		return nil, nil, err
@@ -99,4 +96,22 @@ func OpenText(dir string, vocab int) (*chat.Dialog, error) {
 			filepath.Join(dir, "tokenizer.json"), n, vocab)
 	}
 	return text, nil
+}
+
+// TextOf returns the text side of the model in a folder, or of the embedded base if path is empty,
+// without its weights.
+func TextOf(path string, vocab int) (*chat.Dialog, error) {
+	if path == "" {
+		dir, err := ExtractBase()
+		if err != nil {
+			return nil, err
+		}
+		defer os.RemoveAll(dir)
+		path = dir
+	}
+	text, err := OpenText(path, vocab)
+	if err == nil && text == nil {
+		err = fmt.Errorf("%s has no tokenizer.json; training on text needs one", path)
+	}
+	return text, err
 }

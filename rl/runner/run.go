@@ -7,10 +7,11 @@ import (
 	"fmt"
 
 	"spell/kernels"
+	"spell/kernels/tally"
 	"spell/model"
 	"spell/model/hf"
 	"spell/model/train"
-	"spell/rl/fit"
+	"spell/rl/budget"
 	"spell/rl/journal"
 	"spell/rl/settings"
 	"spell/tokenizer/chat"
@@ -21,7 +22,9 @@ type Options struct {
 	Model     string // --model, as it was given
 	Open      func() (kernels.Backend, model.Precision, error)
 	Available func() int64 // bytes of memory there are; 0 if the machine does not tell
-	Console   *Console
+	// Rates measures the machine, for the time that the run will take. nil: no time is said.
+	Rates   func(kernels.Backend, tally.Shape) (tally.Rates, error)
+	Console *Console
 }
 
 // Run runs a method in a folder to its end, or until the context ends. What it returns if a signal
@@ -45,7 +48,8 @@ func Run(ctx context.Context, m Method, f *Folder, o Options) error {
 	}
 	defer b.Close()
 	p.Moments = m.Base().Moments
-	if err := r.fit(b, p, o); err != nil {
+	takes, err := r.fit(b, p, o)
+	if err != nil {
 		return err
 	}
 	w, err := r.load(ctx, b, p)
@@ -58,6 +62,9 @@ func Run(ctx context.Context, m Method, f *Folder, o Options) error {
 		return err
 	}
 	r.console.Printf("%d parameters, %s, %s; %s\n", w.Config.Params(), b.Name(), p.Name, r.recipe.Summary())
+	if !r.console.Quiet {
+		r.console.Printf("%s\n", takes)
+	}
 	if err := r.loop(ctx); err != nil {
 		return r.stop(ctx, err)
 	}
@@ -103,32 +110,40 @@ func (r *run) compare(given string) error {
 	return nil
 }
 
-// fit refuses a run for which there is not enough memory, or not enough room on the disk.
-func (r *run) fit(b kernels.Backend, p model.Precision, o Options) error {
+// fit refuses a run for which there is not enough memory, or not enough room on the disk, and returns
+// the lines that say what it takes.
+func (r *run) fit(b kernels.Backend, p model.Precision, o Options) (takes string, err error) {
 	shape, err := r.method.Shape()
 	if at := r.folder.Checkpoint; at != "" {
 		shape, err = hf.ReadConfig(at)
 	}
 	if err != nil {
-		return err
+		return "", err
 	}
-	if err := r.method.Fit(b, shape, p, o.Available(), r.folder.Checkpoint != ""); err != nil {
-		return err
+	plan, err := Plan(r.method, b, shape, p)
+	if err != nil {
+		return "", err
 	}
-	return r.room(shape, p)
+	m := budget.Machine{Memory: o.Available(), Disk: diskFree(r.folder.Dir)}
+	if err := r.method.Fit(b, shape, p, m.Memory, r.folder.Checkpoint != ""); err != nil {
+		return "", err
+	}
+	if err := r.room(plan, m.Disk); err != nil {
+		return "", err
+	}
+	m.Times, err = times(plan, b, o)
+	return plan.Start(m), err
 }
 
 // room refuses a run whose checkpoints the disk cannot hold. One more than is kept is there while it is
 // written.
-func (r *run) room(shape model.Config, p model.Precision) error {
-	size := train.CheckpointBytes(&shape, p)
+func (r *run) room(plan *budget.Plan, free int64) error {
 	have, err := train.List(r.folder.Dir)
 	if err != nil {
 		return err
 	}
-	keep := r.method.Base().Keep
+	size, keep := plan.Disk.Checkpoint, plan.Disk.Keep
 	need := size * int64(max(1, keep+1-len(have)))
-	free := diskFree(r.folder.Dir)
 	if free == 0 || need <= free {
 		return nil
 	}
@@ -136,8 +151,8 @@ func (r *run) room(shape model.Config, p model.Precision) error {
 	if n := int(free/size) + len(have) - 1; n >= 1 && n < keep {
 		mend += fmt.Sprintf(", or set keep to %d", n)
 	}
-	return fmt.Errorf("checkpoints of %s each need %s in %s and %s are free: %s", fit.Size(int(size)),
-		fit.Size(int(need)), r.folder.Dir, fit.Size(int(free)), mend)
+	return fmt.Errorf("checkpoints of %s each need %s in %s and %s are free: %s",
+		budget.Bytes(size), budget.Bytes(need), r.folder.Dir, budget.Bytes(free), mend)
 }
 
 // load loads the model, the run's own if it goes on, and makes the recipe, in the state of the
@@ -167,9 +182,11 @@ func (r *run) load(ctx context.Context, b kernels.Backend, p model.Precision) (w
 	if err != nil {
 		return w, err
 	}
-	if r.recipe, err = r.method.Begin(ctx, Model{b, w, r.text}); err != nil {
+	recipe, err := r.method.Begin(ctx, Model{b, w, r.text})
+	if err != nil { // and recipe may be a nil of some type
 		return w, r.within(err)
 	}
+	r.recipe = recipe
 	if r.folder.Resumes() {
 		if err = r.recipe.Restore(r.folder.saved.State); err != nil {
 			return w, r.within(err)
@@ -227,6 +244,9 @@ func (r *run) begin(given string) error {
 		return err
 	}
 	if s.Log, err = journal.At(f.Dir, MetricsFile, TranscriptFile); err != nil {
+		return err
+	}
+	if err := r.describe(); err != nil {
 		return err
 	}
 	return f.begin(s)

@@ -15,10 +15,12 @@ package runner
 import (
 	"context"
 	"encoding/json"
+	"io"
 
 	"spell/kernels"
 	"spell/model"
 	"spell/model/train"
+	"spell/rl/budget"
 	"spell/tokenizer/chat"
 )
 
@@ -35,13 +37,18 @@ type Method interface {
 	Read(ctx context.Context, checkpoint string, c *Console) error
 	// Shape returns the configuration of the model that a fresh run begins with.
 	Shape() (model.Config, error)
+	// Plan returns what the run takes on b, with memory for a model of that configuration. Disk is
+	// filled in by the caller, but for logs.
+	Plan(b kernels.Backend, m model.Config, p model.Precision) (*budget.Plan, error)
 	// Fit returns an error, naming settings that would do, if the run takes more than the available
 	// bytes of memory on b. resuming tells that only some settings may still change. 0 bytes are a
 	// machine that does not tell, on which everything fits.
 	Fit(b kernels.Backend, m model.Config, p model.Precision, available int64, resuming bool) error
 	// Load returns the weights and the text side of the model that a fresh run begins with.
 	Load(b kernels.Backend, p model.Precision) (*model.Weights, *chat.Dialog, error)
-	// Begin returns the recipe on a model, which is at its first step.
+	// Begin returns the recipe on a model, at its first step, to which Restore may follow. The
+	// weights are then those of the checkpoint, not those the run began with. On error nothing stays
+	// mapped, and the recipe is not looked at.
 	Begin(ctx context.Context, m Model) (Recipe, error)
 }
 
@@ -123,6 +130,22 @@ type Base struct {
 	Moments    model.Moments `json:"moments" doc:"how the optimizer keeps its two moments: f32, 8 bytes per parameter, bf16, 4, or int8, 2"`
 	Optim      train.Optim   `json:"optim"`
 	PassTokens int           `json:"pass_tokens" resume:"free" doc:"tokens that go through the model together in training; bounds memory. Another value sums in another order, which moves last bits"`
+	Recompute  bool          `json:"recompute" resume:"free" doc:"compute activations again on the way back instead of keeping them: a third more time, less memory, the same bits"`
 	Checkpoint int           `json:"checkpoint" resume:"free" doc:"steps between checkpoints"`
 	Keep       int           `json:"keep" resume:"free" doc:"checkpoints kept"`
+}
+
+// Activations returns what a trainer does with activations between the way forward and back.
+func (b *Base) Activations() model.Activations {
+	if b.Recompute {
+		return model.RecomputeActivations
+	}
+	return model.KeepActivations
+}
+
+// A Describer is a method that can tell what it has read before a model is loaded.
+type Describer interface {
+	// Describe writes what will be read, file by file, and how it is divided for a model of that
+	// configuration.
+	Describe(ctx context.Context, w io.Writer, m model.Config) error
 }

@@ -62,8 +62,9 @@ type play struct {
 	Keep        uint8      `json:"keep,omitempty" doc:"checkpoints kept" resume:"free"`
 	Marks       []string   `json:"marks" doc:"tokens by name"`
 	Stages      []stage    `json:"stages" doc:"what is learned one after the other"`
-	unexported  int
-	Skipped     int `json:"-"`
+	//lint:ignore U1000 it is here to be passed over
+	unexported int
+	Skipped    int `json:"-"`
 }
 
 type stage struct {

@@ -2,10 +2,13 @@ package sft
 
 import (
 	"context"
+	"fmt"
+	"io"
 
 	"spell/kernels"
 	"spell/model"
-	"spell/rl/fit"
+	"spell/model/train"
+	"spell/rl/budget"
 	"spell/rl/runner"
 	"spell/tokenizer/chat"
 )
@@ -16,8 +19,8 @@ type Method struct {
 	Model  string // folder; empty: the embedded base
 	Data   string // file
 
-	file     *File
-	resuming bool // in the batches of a checkpoint
+	file       *File
+	checkpoint string // that the run goes on from; empty if it begins
 }
 
 // Name returns the name of the command.
@@ -31,7 +34,7 @@ func (m *Method) Base() *runner.Base { return &m.Config.Base }
 
 // Read reads the file.
 func (m *Method) Read(ctx context.Context, checkpoint string, _ *runner.Console) (err error) {
-	m.resuming = checkpoint != ""
+	m.checkpoint = checkpoint
 	if m.file, err = Read(m.Data); err != nil {
 		return err
 	}
@@ -41,15 +44,79 @@ func (m *Method) Read(ctx context.Context, checkpoint string, _ *runner.Console)
 // Shape returns the configuration of the model.
 func (m *Method) Shape() (model.Config, error) { return runner.ShapeOf(m.Model) }
 
-// Fit refuses a run that takes more memory than there is.
+// plan returns the memory that a run with these settings takes.
+func (c *Config) plan(b kernels.Backend, shape model.Config, p model.Precision, f *File) (*budget.Plan, error) {
+	p.Moments = c.Moments
+	return budget.Training{Model: shape, Precision: p, Optim: c.Optim, Limits: c.limits(), Activation: c.Activations(),
+		Texts: f.bytes()}.Plan(b)
+}
+
+// Plan returns what the run takes. How many updates it has is known once the file is encoded.
+func (m *Method) Plan(b kernels.Backend, shape model.Config, p model.Precision) (*budget.Plan, error) {
+	return m.Config.plan(b, shape, p, m.file)
+}
+
+// Fit refuses a run that takes more memory than there is. Passes are not made smaller than the file's
+// lines, or, in a run that goes on, than what goes through the model together.
 func (m *Method) Fit(b kernels.Backend, shape model.Config, p model.Precision, available int64, resuming bool) error {
-	c := &m.Config
-	need := func(tokens int, moments model.Moments) (int, error) {
-		try, p := *c, p
-		try.PassTokens, p.Moments = tokens, moments
-		return fit.Trainer(b, shape, p, try.Optim, try.limits())
+	need := func(c Config) (int, error) {
+		plan, err := c.plan(b, shape, p, m.file)
+		if err != nil {
+			return 0, err
+		}
+		return plan.Total, nil
 	}
-	return fit.Passes(c.PassTokens, max(16, c.MaxTokens), c.Moments, resuming, available, need)
+	if n, err := need(m.Config); err != nil || available <= 0 || int64(n) <= available {
+		return err
+	}
+	d, err := m.encode(shape)
+	if err != nil {
+		return err
+	}
+	least := d.longest()
+	if resuming {
+		least = d.largest()
+	}
+	least = max(16, m.Config.MaxTokens, least)
+	knobs := budget.TrainingKnobs(least, m.Config.PassTokens, func(c *Config) (*int, *bool, *model.Moments) {
+		return &c.PassTokens, &c.Recompute, &c.Moments
+	})
+	return budget.Fit(m.Config, available, need, knobs, resuming)
+}
+
+// encode returns the file as the run will learn it, without a model.
+func (m *Method) encode(shape model.Config) (*data, error) {
+	from := m.Model
+	if m.checkpoint != "" {
+		from = m.checkpoint
+	}
+	text, err := runner.TextOf(from, shape.Vocab)
+	if err != nil {
+		return nil, err
+	}
+	e, err := newEncoder(m.Config, text, shape.EOS)
+	if err != nil {
+		return nil, err
+	}
+	s := sizesOf(&m.Config, shape.Context)
+	if m.checkpoint != "" {
+		var saved struct{ State state }
+		if err := train.ReadState(m.checkpoint, &saved); err != nil {
+			return nil, err
+		}
+		s = saved.State.Sizes
+	}
+	return prepare(m.Config, m.file, e, shape.Vocab, shape.Context, s)
+}
+
+// Describe writes what will be learned from the file.
+func (m *Method) Describe(_ context.Context, w io.Writer, shape model.Config) error {
+	d, err := m.encode(shape)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(w, "%d updates\n%s\n", len(plan(m.Config, d.train)), d.summary(m.file))
+	return err
 }
 
 // Load loads the model for training, with its text side.
@@ -60,7 +127,7 @@ func (m *Method) Load(b kernels.Backend, p model.Precision) (*model.Weights, *ch
 // Begin prepares the run on a model.
 func (m *Method) Begin(_ context.Context, on runner.Model) (runner.Recipe, error) {
 	prepare := New
-	if m.resuming {
+	if m.checkpoint != "" { // the batches are those of its state
 		prepare = func(c Config, on runner.Model, f *File) (*Run, error) { return open(c, on, f, nil) }
 	}
 	r, err := prepare(m.Config, on, m.file)

@@ -220,3 +220,19 @@ func (d *data) largest() int {
 	}
 	return n
 }
+
+// longest returns the tokens of the longest sequence.
+func (d *data) longest() int {
+	n := 0
+	for _, units := range [][]unit{d.train, d.heldOut} {
+		for _, u := range units {
+			for i := range u.forest {
+				n = max(n, int(u.forest.End(i)))
+			}
+			if u.lines == 1 { // of which no pass holds a part
+				n = max(n, u.forest.Tokens())
+			}
+		}
+	}
+	return n
+}

@@ -206,3 +206,13 @@ func (f *File) add(number int, v any) error {
 	f.Lines = append(f.Lines, line)
 	return nil
 }
+
+// bytes returns the size of the texts of all turns.
+func (f *File) bytes() (n int64) {
+	for _, l := range f.Lines {
+		for _, t := range l.Turns {
+			n += int64(len(t.Content))
+		}
+	}
+	return n
+}

@@ -90,7 +90,7 @@ func open(c Config, m runner.Model, f *File, s *sizes) (*Run, error) {
 			return nil, err
 		}
 	}
-	r.trainer, err = train.New(m.Backend, w, c.Optim, c.limits(), model.KeepActivations)
+	r.trainer, err = train.New(m.Backend, w, c.Optim, c.limits(), c.Activations())
 	return r, err
 }
 
@@ -141,18 +141,23 @@ func (r *Run) Restore(raw json.RawMessage) error {
 
 // Summary describes what the file has to teach.
 func (r *Run) Summary() string {
-	lines, tokens, learned := count(r.data.train)
-	held, _, measured := count(r.data.heldOut)
-	s := fmt.Sprintf("%d updates\n%s: %d lines, %d prompts; %d lines to learn, %d tokens of which %d are scored (answers and their ends)",
-		len(r.plan), r.file.Path, lines+held, r.data.prompts, lines, tokens, learned)
+	return fmt.Sprintf("%d updates\n%s", len(r.plan), r.data.summary(r.file))
+}
+
+// summary describes what a file has to teach.
+func (d *data) summary(f *File) string {
+	lines, tokens, learned := count(d.train)
+	held, _, measured := count(d.heldOut)
+	s := fmt.Sprintf("%s: %d lines, %d prompts; %d lines to learn, %d tokens of which %d are scored (answers and their ends)",
+		f.Path, lines+held, d.prompts, lines, tokens, learned)
 	if held > 0 {
 		s += fmt.Sprintf("; %d lines held out, %d scored tokens", held, measured)
 	}
-	if n := len(r.data.skipped); n > 0 {
-		s += fmt.Sprintf("; %d lines too long and left out, the first is %s %d", n, r.file.Unit, r.data.skipped[0])
+	if n := len(d.skipped); n > 0 {
+		s += fmt.Sprintf("; %d lines too long and left out, the first is %s %d", n, f.Unit, d.skipped[0])
 	}
-	if r.data.cut > 0 {
-		s += fmt.Sprintf("; %d too long and cut", r.data.cut)
+	if d.cut > 0 {
+		s += fmt.Sprintf("; %d too long and cut", d.cut)
 	}
 	return s
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"io"
 	"math"
 	"strings"
 	"unicode"
@@ -143,4 +144,18 @@ func (g *Game) fingerprint() string {
 		fmt.Fprintf(h, "%q %q\n", c.name, c.docs)
 	}
 	return hex.EncodeToString(h.Sum(nil))
+}
+
+// describe writes how many documents, clusters and tokens prompts are made of.
+func (g *Game) describe(w io.Writer) error {
+	tokens, most := 0, 0
+	for _, c := range g.clusters {
+		n := 0
+		for _, ids := range g.Chat.Tok.EncodeAll(c.docs) {
+			n += len(ids) + 1
+		}
+		tokens, most = tokens+n, max(most, n)
+	}
+	_, err := fmt.Fprintf(w, "%s; %d tokens, %d in the largest cluster\n", g.Summary(), tokens, most)
+	return err
 }

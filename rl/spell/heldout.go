@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync"
 
 	"spell/kernels"
 	"spell/model/rollout"
@@ -21,9 +22,26 @@ const (
 	worldClusters = 600
 )
 
-// heldOut returns the test over so many documents. Entities and phrasing are none that self-play
-// uses.
+// heldOut returns the test over so many documents. Entities and phrasing are none that self-play uses.
+// Plans ask for the same test again and again, so it is kept.
 func heldOut(questions, docs int) ([]world.Item, error) {
+	key := [2]int{questions, docs}
+	if items, ok := heldOutTests.Load(key); ok {
+		return items.([]world.Item), nil
+	}
+	items, err := newHeldOut(questions, docs)
+	if err == nil {
+		heldOutTests.Store(key, items)
+	}
+	return items, err
+}
+
+var heldOutTests sync.Map // of items that nobody changes, by the arguments of heldOut
+
+// wordCount returns how many words a text has, of which a token is at most one.
+func wordCount(s string) int { return len(strings.Fields(s)) }
+
+func newHeldOut(questions, docs int) ([]world.Item, error) {
 	return world.Evaluation(1, world.EvaluationOptions{
 		Questions: questions, Asking: world.Asking{HeldOutPhrasing: true},
 		Cluster: world.Options{Docs: docs, Pool: world.HeldOut, Chains: true}})
@@ -47,7 +65,6 @@ func (c *Config) testing(contextLen int) (*rollout.Options, error) {
 	// has pages of its own.
 	o := &rollout.Options{Slots: 1 << 16, Rows: 1024}
 	page := func(n int) int { return n + kernels.KeyBlock }
-	words := func(s string) int { return len(strings.Fields(s)) }
 	prompt := 0
 	for _, it := range items {
 		docs := prompts.Documents(it.Cluster.Texts())
@@ -55,7 +72,7 @@ func (c *Config) testing(contextLen int) (*rollout.Options, error) {
 		for _, q := range it.Questions {
 			_, ask := prompts.Responder(q.Task, nil, q.Question)
 			slots += page(len(ask)) + page(c.MaxAnswer)
-			prompt = max(prompt, words(docs)+words(ask))
+			prompt = max(prompt, wordCount(docs)+wordCount(ask))
 		}
 		o.Slots = max(o.Slots, slots)
 	}

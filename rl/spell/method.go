@@ -3,10 +3,12 @@ package spell
 import (
 	"context"
 	"errors"
+	"io"
 
 	"spell/kernels"
 	"spell/model"
 	"spell/rl"
+	"spell/rl/budget"
 	"spell/rl/corpus"
 	"spell/rl/corpus/folder"
 	"spell/rl/corpus/world"
@@ -22,9 +24,17 @@ type Method struct {
 	Model  string // folder; empty: the embedded base
 	Docs   string // folder; empty: the generated world
 
-	docs  *corpus.Corpus
-	judge Judge
+	AskedTests bool // the user asks for held-out questions, which there are none of over documents
+
+	docs   *corpus.Corpus
+	report *folder.Report
+	texts  *Texts
+	judge  Judge
 }
+
+// noHeldOut is what a run over documents says about tests.
+const noHeldOut = "held-out questions are about the generated world, not about documents of your own: " +
+	"with --docs none are asked"
 
 // Name returns the name of the command.
 func (m *Method) Name() string { return "train" }
@@ -37,6 +47,9 @@ func (m *Method) Base() *runner.Base { return &m.Config.Base }
 
 // Read reads the user's folder, or generates the world and its judge.
 func (m *Method) Read(ctx context.Context, _ string, c *runner.Console) error {
+	if m.docs != nil { // the run was sized to them
+		return ctx.Err()
+	}
 	if m.Docs != "" {
 		o := folder.Options{OnProgress: func(done, total int) { c.Progress("reading "+m.Docs, done, total) }}
 		o.DocChars, o.MaxDocs = m.Config.DocChars, m.Config.MaxDocs
@@ -45,31 +58,87 @@ func (m *Method) Read(ctx context.Context, _ string, c *runner.Console) error {
 			return err
 		}
 		c.Printf("%v\n", report)
-		m.docs = docs
+		if m.AskedTests {
+			c.Note(noHeldOut)
+		}
+		m.docs, m.report, m.texts = docs, report, textsOf(docs, false)
 		return nil
 	}
 	w, err := world.NewCorpus(m.Config.Seed, worldClusters, world.Options{Docs: longDocs, Chains: true})
 	if err != nil {
 		return err
 	}
-	m.docs, m.judge = &w.Corpus, eval.Judge{Corpus: w}
+	m.docs, m.texts, m.judge = &w.Corpus, textsOf(&w.Corpus, m.Model == ""), eval.Judge{Corpus: w}
 	return ctx.Err()
 }
 
 // Shape returns the configuration of the model.
 func (m *Method) Shape() (model.Config, error) { return runner.ShapeOf(m.Model) }
 
-// Fit refuses a run that takes more memory than there is.
-func (m *Method) Fit(b kernels.Backend, shape model.Config, p model.Precision, available int64, resuming bool) error {
+// Planned returns the configuration as a plan has it: over documents no held-out questions are asked.
+func (m *Method) Planned() Config {
 	c := m.Config
 	if m.Docs != "" {
 		c.HeldOut = 0
 	}
-	plan, err := NewPlan(b, shape, p, c)
+	return c
+}
+
+// plan returns the plan of the run.
+func (m *Method) plan(b kernels.Backend, shape model.Config, p model.Precision) (*Plan, error) {
+	return NewPlan(b, shape, p, m.Planned(), m.texts)
+}
+
+// Plan returns what the run takes.
+func (m *Method) Plan(b kernels.Backend, shape model.Config, p model.Precision) (*budget.Plan, error) {
+	plan, err := m.plan(b, shape, p)
+	if err != nil {
+		return nil, err
+	}
+	return &plan.Plan, nil
+}
+
+// Fit refuses a run that takes more memory than there is.
+func (m *Method) Fit(b kernels.Backend, shape model.Config, p model.Precision, available int64, resuming bool) error {
+	plan, err := m.plan(b, shape, p)
 	if err != nil {
 		return err
 	}
-	return plan.Fit(b, available, resuming)
+	return plan.Fit(b, m.texts, available, resuming)
+}
+
+// Size sets the configuration to the largest sizes below a preset's that fit; see Sizing.
+func (m *Method) Size(s Sizing, preset Config) (inTime bool, err error) {
+	s.Texts = m.texts
+	if m.Docs != "" {
+		lay := s.Lay
+		preset.HeldOut = 0
+		s.Lay = func(c *Config) error {
+			err := lay(c)
+			c.HeldOut = 0
+			return err
+		}
+	}
+	m.Config, inTime, err = s.Size(preset)
+	return inTime, err
+}
+
+// Describe writes what will be read of the documents.
+func (m *Method) Describe(ctx context.Context, w io.Writer, shape model.Config) error {
+	if m.report != nil {
+		if err := m.report.Write(w); err != nil {
+			return err
+		}
+	}
+	text, err := runner.TextOf(m.Model, shape.Vocab)
+	if err != nil {
+		return err
+	}
+	g, err := newGame(ctx, m.Config, text, shape.Context, m.docs, m.judge)
+	if err != nil {
+		return err
+	}
+	return g.describe(w)
 }
 
 // Load loads the model for training, with its text side.

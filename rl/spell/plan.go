@@ -1,61 +1,22 @@
 package spell
 
 import (
-	"context"
-
 	"spell/kernels"
 	"spell/kernels/tally"
 	"spell/model"
-	"spell/model/forest"
 	"spell/model/rollout"
 	"spell/rl"
-	"spell/rl/fit"
-	"spell/rl/learn"
+	"spell/rl/budget"
 )
 
-// A Plan is what a run of self-play will take: its memory, part by part, and the work of a step.
-// Everything is what the program itself asks of a backend without memory.
+// A Plan is what a run of self-play takes.
 type Plan struct {
+	budget.Plan
 	Config    Config
 	Model     model.Config
 	Precision model.Precision
-	Groups    int // of a step: prompts with their answers
-	Prompt    int // tokens of each, the longest that configuration and model allow
-	Items     []Item
-	Total     int     // bytes of all items, which are held together from the second step on
-	Steps     []Phase // after Time: of a step
-}
-
-// An Item is memory that a run takes.
-type Item struct {
-	model.MemoryItem
-	Owner  string // what it is for
-	Since  Stage  // when it is first touched: memory that was only mapped costs nothing
-	Mapped bool   // an arena, known to the byte; else an upper bound or, of the program, a guess
-}
-
-// A Stage of a run takes memory that later ones keep.
-type Stage int
-
-// The stages: everything is there once the first update was made.
-const (
-	Loading Stage = iota
-	Generating
-	Updating
-	Stages
-)
-
-func (s Stage) String() string { return [...]string{"load", "generate", "update"}[s] }
-
-// Bytes is what the run holds at most in the first step up to a stage.
-func (p *Plan) Bytes(s Stage) int {
-	n := 0
-	for _, it := range p.Items {
-		if it.Since <= s {
-			n += it.Bytes
-		}
-	}
-	return n
+	Prompt    int  // tokens of the longest prompt that configuration and model allow
+	Usual     Step // what a step asks and samples
 }
 
 // A dryRun is weights and what a loop maps beside them, without memory.
@@ -79,8 +40,9 @@ func newDryRun(r tally.Rates, m model.Config, p model.Precision, c Config, test 
 	return d, err
 }
 
-// NewPlan plans the memory of a run on backend b, that of the held-out tests included.
-func NewPlan(b kernels.Backend, m model.Config, p model.Precision, c Config) (*Plan, error) {
+// NewPlan plans a run on backend b, that of the held-out tests included. Texts are nil if the documents
+// are not known: then every prompt is as long as it may be.
+func NewPlan(b kernels.Backend, m model.Config, p model.Precision, c Config, texts *Texts) (*Plan, error) {
 	p.Moments = c.Moments
 	test, err := c.testing(m.Context)
 	if err != nil {
@@ -94,89 +56,109 @@ func NewPlan(b kernels.Backend, m model.Config, p model.Precision, c Config) (*P
 	if err != nil {
 		return nil, err
 	}
-	w, copied := d.w, d.machine.Copied
-	plan := &Plan{Config: c, Model: m, Precision: p, Groups: c.Questions, Prompt: prompt}
-	add := func(owner string, since Stage, mapped bool, parts ...model.MemoryItem) {
-		for _, part := range parts {
-			plan.Items = append(plan.Items, Item{part, owner, since, mapped})
-			plan.Total += part.Bytes
-		}
+	plan := &Plan{Config: c, Model: m, Precision: p, Prompt: prompt}
+	if plan.Usual, err = c.usual(prompt, texts); err != nil {
+		return nil, err
 	}
-	for _, part := range w.Memory() {
-		since := Loading
-		if part.Updated() {
-			since = Updating
-		}
-		add("model", since, true, part)
-	}
-	packed := Generating
-	if copied != nil {
-		add("generating", Loading, true, copied.Memory()...)
-		packed = Updating
-	}
-	add("generating", Generating, true, d.machine.Engine.Memory()...)
-	if d.testing != nil {
-		add("testing", Generating, true, d.testing.Memory()...)
-		packed = Generating
-	}
-	add("updating", Updating, true, d.machine.Trainer.Decoder.Memory()...)
+	plan.Steps, plan.Shape = c.Steps, budget.ShapeOf(&m, &p, c.PassTokens)
+	plan.Clock = func(r tally.Rates) (*budget.Times, error) { return plan.time(r, test) }
+	plan.Disk.Logs = int64(c.Steps) * int64(plan.Usual.logs())
+	plan.AddModel(d.w)
+	plan.add(d)
 	if host, ok := b.(kernels.HostMemory); ok {
 		if err := d.short(); err != nil {
 			return nil, err
 		}
-		packs, scratch := w.HostMemory(host, d.b.Weights())
-		add("kernels", packed, false, packs)
-		if copied != nil {
-			packs, _ := copied.HostMemory(host, d.b.Weights())
-			add("kernels", Generating, false, packs)
-		}
-		add("kernels", Generating, false, scratch)
+		plan.addKernels(d, host)
 	}
-	add("program", Loading, false, fit.Program)
+	program := budget.Program(m.Vocab, texts.bytes())
+	program.Bytes += plan.Usual.heap()
+	plan.Add("program", budget.Loading, false, program)
 	return plan, nil
 }
 
-// short runs the least that shows which weights products read.
-func (d *dryRun) short() error {
-	if err := d.generate(1, 2, 1, 1); err != nil {
-		return err
+// add adds what generates, tests and updates.
+func (p *Plan) add(d *dryRun) {
+	if d.machine.Copied != nil {
+		p.Add("generating", budget.Loading, true, d.machine.Copied.Memory()...)
 	}
+	p.Add("generating", budget.Generating, true, d.machine.Engine.Memory()...)
 	if d.testing != nil {
-		if _, err := d.testing.Generate(context.Background(), requests(1, 2, 1, 1)); err != nil {
-			return err
+		p.Add("testing", budget.Generating, true, d.testing.Memory()...)
+	}
+	p.Add("updating", budget.Updating, true, d.machine.Trainer.Decoder.Memory()...)
+}
+
+// addKernels adds what the backend takes for products with the weights, which are packed when they are
+// first read.
+func (p *Plan) addKernels(d *dryRun, host kernels.HostMemory) {
+	packed := budget.Generating
+	if d.machine.Copied != nil && d.testing == nil {
+		packed = budget.Updating
+	}
+	packs, scratch := d.w.HostMemory(host, d.b.Weights())
+	p.Add("kernels", packed, false, packs)
+	if copied := d.machine.Copied; copied != nil {
+		packs, _ := copied.HostMemory(host, d.b.Weights())
+		p.Add("kernels", budget.Generating, false, packs)
+	}
+	p.Add("kernels", budget.Generating, false, scratch)
+}
+
+// Fit returns an error if the plan takes more than the available bytes, with settings that would not. 0
+// is a machine that does not tell.
+func (p *Plan) Fit(b kernels.Backend, texts *Texts, available int64, resuming bool) error {
+	need := func(c Config) (int, error) {
+		if err := c.Validate(); err != nil {
+			return 0, err
 		}
-	}
-	return d.update(1, 2, 1, 1)
-}
-
-// requests are n prompts with answers.
-func requests(n, prompt, answers, length int) []rollout.Request {
-	reqs := make([]rollout.Request, n)
-	for i := range reqs {
-		at := reqs[i].Prompt.Chain(-1, make([]int32, prompt))
-		reqs[i].Branches = []rollout.Branch{{Segment: at, N: answers, MaxTokens: length,
-			Sampling: rollout.Sampling{Temperature: 1, TopP: 1}}}
-	}
-	return reqs
-}
-
-// generate answers n prompts.
-func (d *dryRun) generate(n, prompt, answers, length int) error {
-	_, err := d.machine.Engine.Generate(context.Background(), requests(n, prompt, answers, length))
-	return err
-}
-
-// update adds the gradients of the answers to n prompts.
-func (d *dryRun) update(n, prompt, answers, length int) error {
-	trees := make([]learn.Tree, n)
-	for i := range trees {
-		f := &trees[i].Forest
-		at := f.Chain(-1, make([]int32, prompt))
-		for range answers {
-			f.Add(at, make([]int32, length), true)
+		plan, err := NewPlan(b, p.Model, p.Precision, c, texts)
+		if err != nil {
+			return 0, err
 		}
-		trees[i].Loss = func([]forest.ScoredToken, []model.Stat, []float32, []float32) {}
+		return plan.Total, nil
 	}
-	u := learn.Updater{Trainer: d.machine.Trainer, Limits: d.c.Limits()}
-	return u.Accumulate(context.Background(), trees)
+	return budget.Fit(p.Config, available, need, p.Config.knobs(), resuming)
+}
+
+// knobs are the settings that bound the memory of self-play.
+func (c *Config) knobs() budget.Knobs[Config] {
+	tight := c.Tight(0, 0, 0)
+	share := func(least, most, of64 int) int { return least + (most-least)*of64/64 }
+	k := budget.Knobs[Config]{
+		Room: []budget.Size[Config]{
+			{Least: tight.PassTokens, Most: c.PassTokens - 1, Set: func(c *Config, n int) { c.PassTokens = n }},
+			{Least: tight.CacheTokens, Most: c.CacheTokens - 1, Set: func(c *Config, n int) { c.CacheTokens = n }},
+			{Least: 0, Most: 63, Set: func(c *Config, n int) {
+				c.PassTokens, c.BatchTokens, c.CacheTokens = share(tight.PassTokens, c.PassTokens, n),
+					share(tight.BatchTokens, c.BatchTokens, n), share(tight.CacheTokens, c.CacheTokens, n)
+			}},
+		},
+		Sizes: []budget.Size[Config]{
+			{Least: min(64, c.MaxPrompt), Most: c.MaxPrompt - 1, Set: func(c *Config, n int) { *c = c.Tight(n, 0, 0) }},
+			{Least: 2, Most: c.Answers - 1, Set: func(c *Config, n int) { *c = c.Tight(0, n, 0) }},
+			{Least: 16, Most: c.longest() - 1, Set: func(c *Config, n int) { *c = c.shorter(n) }},
+			{Least: 1, Most: 63, Set: func(c *Config, n int) {
+				d := c.Tight(max(64, c.MaxPrompt*n/64), max(2, c.Answers*n/64), 0)
+				*c = d.shorter(max(16, c.longest()*n/64))
+			}},
+		},
+		Switches: [][]func(*Config){
+			{func(c *Config) { c.Recompute = true }},
+			{
+				func(c *Config) { c.Moments = max(c.Moments, model.BF16Moments) },
+				func(c *Config) { c.Moments = model.Int8Moments },
+			},
+		},
+	}
+	if c.HeldOut > 0 {
+		k.Switches = append(k.Switches, []func(*Config){func(c *Config) { c.HeldOut = 0 }})
+	}
+	return k
+}
+
+// shorter returns c with outputs of at most n tokens, and room for no more.
+func (c Config) shorter(n int) Config {
+	c.MaxQuestion, c.MaxAnswer, c.MaxVote = min(c.MaxQuestion, n), min(c.MaxAnswer, n), min(c.MaxVote, n)
+	return c.Tight(0, 0, 0)
 }

@@ -3,8 +3,8 @@ package spell
 import (
 	"context"
 	"fmt"
+	"math"
 	"os"
-	"regexp"
 	"runtime"
 	"runtime/debug"
 	"slices"
@@ -17,8 +17,7 @@ import (
 	"spell/model/forest"
 	"spell/model/rollout"
 	"spell/rl"
-	"spell/rl/fit"
-	"spell/rl/settings"
+	"spell/rl/budget"
 	"spell/tensor"
 	"spell/tokenizer/chat"
 )
@@ -68,7 +67,7 @@ func TestPlanIsTheRun(t *testing.T) {
 			if !slices.Equal(d.b.Arenas, b.arenas) {
 				t.Errorf("planned %v\nmapped  %v", d.b.Arenas, b.arenas)
 			}
-			plan, err := NewPlan(b.Backend, w.Config, v.p, c)
+			plan, err := NewPlan(b.Backend, w.Config, v.p, c, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -84,10 +83,10 @@ func TestPlanIsTheRun(t *testing.T) {
 			if mapped != d.b.Bytes() {
 				t.Errorf("the table adds up to %d bytes, the arenas to %d", mapped, d.b.Bytes())
 			}
-			if plan.Bytes(Updating) != plan.Total || !(plan.Bytes(Loading) < plan.Bytes(Generating) &&
-				plan.Bytes(Generating) < plan.Total) {
-				t.Errorf("%d, %d, %d of %d bytes", plan.Bytes(Loading), plan.Bytes(Generating), plan.Bytes(Updating),
-					plan.Total)
+			loading, generating := plan.Bytes(budget.Loading), plan.Bytes(budget.Generating)
+			updating := plan.Bytes(budget.Updating)
+			if updating != plan.Total || !(loading < generating && generating < updating) {
+				t.Errorf("%d, %d, %d of %d bytes", loading, generating, updating, plan.Total)
 			}
 			n := len(b.arenas)
 			if _, _, err := r.take(context.Background()); err != nil { // by the real engine
@@ -120,7 +119,7 @@ func TestPlanIsTheRun(t *testing.T) {
 	}
 }
 
-// TestPlanFit: what does not fit is refused with sizes that do, and with none larger.
+// TestPlanFit: the sizes that a refusal names are the largest that leave a little of the memory.
 func TestPlanFit(t *testing.T) {
 	b := backend(t, 1)
 	m := model.Config{Family: "llama", Vocab: 32000, Hidden: 512, FF: 1536, Layers: 8, Heads: 8, KVHeads: 4,
@@ -128,121 +127,69 @@ func TestPlanFit(t *testing.T) {
 		NormEps: 1e-6, Context: 1 << 16, Rope: model.Rope{Theta: 1e4, Type: "default"}, BOS: -1}
 	c := Default()
 	c.HeldOut = 0
-	plan := func(c Config) *Plan {
+	total := func(c Config) int64 {
 		t.Helper()
-		p, err := NewPlan(b, m, model.F32, c)
+		p, err := NewPlan(b, m, model.F32, c, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return p
+		return int64(p.Total)
 	}
-	p := plan(c)
+	p, err := NewPlan(b, m, model.F32, c, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, enough := range []int64{0, int64(p.Total)} { // 0 is unknown
-		if err := p.Fit(b, enough, false); err != nil {
+		if err := p.Fit(b, nil, enough, false); err != nil {
 			t.Errorf("%d bytes: %v", enough, err)
 		}
 	}
-	// advised is the configuration with the settings that a sentence names, and nothing else.
-	setting := regexp.MustCompile(`([a-z_]+) (\d+|bf16|int8)`)
-	advised := func(way string) Config {
-		t.Helper()
-		c := c
-		for _, m := range setting.FindAllStringSubmatch(way, -1) {
-			if err := settings.Set(&c, m[1]+"="+m[2]); err != nil {
-				t.Fatal(err)
-			}
-		}
-		if err := c.Validate(); err != nil {
-			t.Errorf("%q is advice that is refused: %v", way, err)
-		}
-		return c
-	}
-	refusal := func(available int, want string) string {
-		t.Helper()
-		err := p.Fit(b, int64(available), false)
+	for _, resuming := range []bool{false, true} {
+		available := int64(p.Total) - 256<<20
+		goal := available - available/64
+		err := p.Fit(b, nil, available, resuming)
 		if err == nil {
 			t.Fatalf("%d of %d bytes are enough", available, p.Total)
 		}
-		if text := err.Error(); !strings.Contains(text, fit.Size(p.Total)) ||
-			!strings.Contains(text, fit.Size(available)) || !strings.Contains(text, want) ||
-			strings.Contains(text, "\n") {
-			t.Errorf("%q lacks %q", text, want)
+		n := 0
+		_, rest, _ := strings.Cut(err.Error(), "; it would fit with pass_tokens ")
+		fmt.Sscan(rest, &n)
+		with := func(n int) Config { c := c; c.PassTokens = n; return c }
+		if n == 0 || total(with(n)) > goal || total(with(n+1)) <= goal {
+			t.Errorf("%v: %d is not the largest", err, n)
 		}
-		_, ways, _ := strings.Cut(err.Error(), "; it would fit with ")
-		for _, way := range strings.Split(ways, " or ") {
-			if c := advised(way); ways != "" && plan(c).Total > available {
-				t.Errorf("with %s it takes %d of %d bytes", way, plan(c).Total, available)
-			}
-		}
-		return err.Error()[strings.Index(err.Error(), want)+len(want):]
-	}
-	// sharp checks that sizes fit and the next ones do not.
-	sharp := func(n, available int, with func(n int) Config) {
-		t.Helper()
-		if a, b := plan(with(n)).Total, plan(with(n+1)).Total; a > available || b <= available {
-			t.Errorf("%d takes %d bytes and %d takes %d, of %d", n, a, n+1, b, available)
+		if resuming && strings.Contains(err.Error(), " or with ") {
+			t.Errorf("a run that goes on is told %v", err)
 		}
 	}
-	var n int
-	available := p.Total - 64<<20
-	fmt.Sscan(refusal(available, "it would fit with pass_tokens "), &n)
-	sharp(n, available, func(n int) Config { c := c; c.PassTokens = n; return c })
-
-	tight := plan(c.Tight(0, 0, 0)).Total
-	refusal(tight, fmt.Sprintf("it would fit with pass_tokens %d, batch_tokens 4096 and cache_tokens %d", c.MaxPrompt,
-		16384+64+8*4096))
-
-	resumes := func(available int, want string) {
-		t.Helper()
-		if err := p.Fit(b, int64(available), true); err == nil || !strings.Contains(err.Error(), want) ||
-			strings.Contains(err.Error(), "moments") || strings.Contains(err.Error(), "max_prompt") ||
-			strings.Contains(err.Error(), "answers") {
-			t.Errorf("a run that goes on is told %v, want %q", err, want)
-		}
+	if err := p.Fit(b, nil, 256<<20, false); err == nil || !strings.Contains(err.Error(), "use a smaller model") {
+		t.Errorf("256 MiB: %v", err)
 	}
-	resumes(available, fmt.Sprintf("; it would fit with pass_tokens %d", n))
-	resumes(tight, fmt.Sprintf("it would fit with pass_tokens %d, batch_tokens 4096 and cache_tokens ", c.MaxPrompt))
-	resumes(tight-1, "where there is more memory")
-	if err := p.Fit(b, int64(p.Total), true); err != nil {
-		t.Error(err)
-	}
-
-	available = tight - 32<<20
-	refusal(available, fmt.Sprintf("it would fit with moments bf16 (pass_tokens %d, ", c.MaxPrompt))
-	rest := refusal(available, " or max_prompt ")
-	fmt.Sscan(rest, &n)
-	sharp(n, available, func(n int) Config { return c.Tight(n, 0, 0) })
-	_, rest, _ = strings.Cut(rest, " or answers ")
-	fmt.Sscan(rest, &n)
-	sharp(n, available, func(n int) Config { return c.Tight(0, n, 0) })
-	small := c
-	small.Moments = model.Int8Moments
-	refusal(plan(small).Total, " or moments int8")
-
-	refusal(256<<20, "no prompt is short enough")
-
 	m.Context = c.MaxAnswer
-	if _, err := NewPlan(b, m, model.F32, c); err == nil || !strings.Contains(err.Error(), "context of 4096") ||
+	if _, err := NewPlan(b, m, model.F32, c, nil); err == nil || !strings.Contains(err.Error(), "context of 4096") ||
 		!strings.Contains(err.Error(), "max_question 4096, max_answer 4096") {
 		t.Errorf("outputs as long as the context: %v", err)
 	}
 }
 
-// TestPlanWork: the work of a step against sums by hand, and the same however many groups go
-// together.
+// TestPlanWork: the work of answers and gradients against sums by hand, and the same however many groups
+// go together.
 func TestPlanWork(t *testing.T) {
 	m := model.Config{Family: "llama", Vocab: 100, Hidden: 16, FF: 24, Layers: 2, Heads: 2, KVHeads: 1, HeadDim: 8,
 		NormEps: 1e-6, Context: 1024, Rope: model.Rope{Theta: 1e4, Type: "default"}, BOS: -1}
-	b := backend(t, 1)
 	c := small()
-	c.Questions = 5
 	c = c.Tight(64, 4, 16)
-	p, err := NewPlan(b, m, model.F32, c)
+	d, err := newDryRun(tally.Rates{Read: 1, Update: 1}, m, model.F32, c, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := p.Time(tally.Rates{}); err != nil {
-		t.Fatal(err)
+	sample := func(length int) tally.Work {
+		t.Helper()
+		w, err := d.sample(d.machine.Engine, 5, 64, 4, length, 16)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return w
 	}
 	const q, kv, mlp, head, layers = 16 * 16, 2 * 16 * 8, 3 * 16 * 24, 16 * 100, 2
 	// The last block of a prompt computes keys and values, and all else for the row that the
@@ -251,34 +198,84 @@ func TestPlanWork(t *testing.T) {
 	// All 4 answers draw their first token from that row: the head's input is gathered once an
 	// answer.
 	read += 5 * 2 * 4 * head
-	if f := p.Steps[0].Work.Flops[tally.Product]; f != float64(read) {
+	first := sample(1)
+	if f := first.Flops[tally.Product]; f != float64(read) {
 		t.Errorf("reading takes %g operations, want %d", f, read)
 	}
+	answers := sample(16).Add(first, -1)
 	answer := 5 * 4 * 15 * 2 * (layers*(2*q+kv+mlp) + head)
-	if f := p.Steps[1].Work.Flops[tally.Product]; f != float64(answer) {
+	if f := answers.Flops[tally.Product]; f != float64(answer) {
 		t.Errorf("answering takes %g operations, want %d", f, answer)
 	}
 	pairs := 0 // of a token of an answer and what it sees
 	for i := range 15 {
 		pairs += 64 + i + 1
 	}
-	if f := p.Steps[1].Work.Flops[tally.Attend]; f != float64(5*4*layers*4*16*pairs) {
+	if f := answers.Flops[tally.Attend]; f != float64(5*4*layers*4*16*pairs) {
 		t.Errorf("attention takes %g operations for %d pairs", f, pairs)
 	}
-	if f := &p.Steps[2].Work.Flops; f[tally.ProductGradX] != f[tally.ProductGradW] ||
-		!(f[tally.ProductGradX] > p.Steps[0].Work.Flops[tally.Product]) {
+	learn := func() tally.Work {
+		t.Helper()
+		w, err := d.learn(6, 64, 4, 16)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return w
+	}
+	apart := learn()
+	if f := &apart.Flops; f[tally.ProductGradX] != f[tally.ProductGradW] || !(f[tally.ProductGradX] > float64(read)) {
 		t.Errorf("gradients take %v operations", f)
 	}
-	before := p.Steps[2].Work.Total()
-	p.Config.PassTokens, p.Config.BatchTokens, p.Config.CacheTokens = 3*64, 3*64, 4096
-	if err := p.Time(tally.Rates{Read: 1, Update: 1}); err != nil {
+	c.PassTokens, c.BatchTokens = 3*64, 3*64
+	if d, err = newDryRun(tally.Rates{}, m, model.F32, c, nil); err != nil {
 		t.Fatal(err)
 	}
-	if n := p.Steps[2].Work.Total(); n != before || !(p.Steps[2].Work.Seconds > 0) {
-		t.Errorf("gradients take %g operations together and %g apart, %g seconds", n, before, p.Steps[2].Work.Seconds)
+	if together := learn(); together.Total() != apart.Total() || !(apart.Seconds > 0) {
+		t.Errorf("gradients take %g operations together and %g apart, %g seconds",
+			together.Total(), apart.Total(), apart.Seconds)
 	}
-	if f := p.Steps[0].Work.Flops[tally.Product]; f != float64(read) {
-		t.Errorf("reading together takes %g operations, want %d", f, read)
+	long := func(n int) (tally.Work, error) {
+		return d.used(func() error {
+			_, err := d.machine.Engine.Generate(context.Background(), requests(1, 64, 1, n))
+			return err
+		})
+	}
+	got, err := lengthen(100, long)
+	want, e := long(100)
+	if err != nil || e != nil || math.Abs(got.Total()-want.Total()) > 1e-9*want.Total() {
+		t.Errorf("100 tokens take %g operations, from three shorter lengths %g: %v, %v",
+			want.Total(), got.Total(), err, e)
+	}
+}
+
+// TestUsual: a step asks as often as its yield makes it, and everything that is asked is counted.
+func TestUsual(t *testing.T) {
+	c := Default()
+	s, err := c.usual(c.MaxPrompt, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.Rounds != 1 || s.Asked != 480 || s.Good != 128 || s.Questions != 256 || s.VerifierGroup != 16 {
+		t.Errorf("the paper's step is %+v", s)
+	}
+	if s.Respond > c.MaxPrompt || s.Respond < c.MaxPrompt/2 || s.Ask >= s.Respond || s.Ground >= s.Ask {
+		t.Errorf("prompts of %+v", s)
+	}
+	tokens, outputs := s.sampled()
+	if outputs != 480*(1+1+8+64) || tokens != 480*(s.Question+s.Answer+8*(s.Answer+8*s.Vote)) {
+		t.Errorf("%d tokens in %d outputs", tokens, outputs)
+	}
+	few, err := c.usual(c.MaxPrompt, &Texts{Bytes: 1 << 20, Documents: 4, Cluster: 4000, PerToken: 4})
+	if err != nil || few.Respond >= s.Respond || few.Respond < 1000 {
+		t.Errorf("a cluster of 1,000 tokens makes a prompt of %d: %v", few.Respond, err)
+	}
+	c = Small()
+	if s, err = c.usual(c.MaxPrompt, nil); err != nil || s.Rounds != 2 || s.Asked != 96 {
+		t.Errorf("the embedded base's step is %+v: %v", s, err)
+	}
+	c.Votes = 0
+	if s, err = c.usual(c.MaxPrompt, nil); err != nil || s.VerifierGroup != 0 {
+		t.Errorf("without votes %+v: %v", s, err)
 	}
 }
 
@@ -309,7 +306,7 @@ func TestPlanHolds(t *testing.T) {
 		c := small()
 		c.Int8 = p == model.F32
 		c.PassTokens, c.BatchTokens, c.CacheTokens = 512, 128, 2048
-		plan, err := NewPlan(b, m, p, c)
+		plan, err := NewPlan(b, m, p, c, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -343,10 +340,15 @@ func TestPlanHolds(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		held, planned := resident()-before, plan.Total-200<<20
-		t.Logf("%s: %s held, %s planned", p.Name, fit.Size(held), fit.Size(planned))
+		held, planned := resident()-before, plan.Total
+		for _, it := range plan.Items {
+			if it.Owner == "program" {
+				planned -= it.Bytes
+			}
+		}
+		t.Logf("%s: %s held, %s planned", p.Name, budget.Bytes(int64(held)), budget.Bytes(int64(planned)))
 		if float64(held) > 1.05*float64(planned)+200e6 || held < planned/2 {
-			t.Errorf("%s: %s held, %s planned", p.Name, fit.Size(held), fit.Size(planned))
+			t.Errorf("%s: %s held, %s planned", p.Name, budget.Bytes(int64(held)), budget.Bytes(int64(planned)))
 		}
 		r.Free()
 		w.Free()

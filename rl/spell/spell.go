@@ -132,10 +132,8 @@ func (g *Game) Draw(round int) ([]play.Player, error) {
 // Reward judges the round that was played, and remembers its questions that are neither trivial nor
 // hopeless (§3.2).
 func (g *Game) Reward(errs []error) error {
-	failed := 0
 	for i, it := range g.round {
 		if it.failed = errs[i]; it.failed != nil {
-			failed++
 			continue
 		}
 		g.reward(it)
@@ -143,9 +141,6 @@ func (g *Game) Reward(errs []error) error {
 			g.memory.Admit(it.Task, it.Cluster, it.view, g.Prompts.QuestionText(it.question), it.question.Answer,
 				it.passes, len(it.answers))
 		}
-	}
-	if failed == len(errs) && failed > 0 { // the cause is not the items'
-		return errs[0]
 	}
 	g.items = append(g.items, g.round...)
 	return nil

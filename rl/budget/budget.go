@@ -1,0 +1,112 @@
+// Package budget says before a run starts what it takes: memory part by part, the time of a step and of
+// the whole run, and disk. A run that takes more memory than there is gets settings with which it would
+// fit; nothing later asks how much is free.
+//
+// What a run takes the program says itself, run on a backend without memory. A recipe makes the Plan and
+// offers Knobs, the settings that bound memory; Fit finds the smallest changes of them.
+package budget
+
+import (
+	"spell/kernels/tally"
+	"spell/model"
+)
+
+// A Plan is what a run takes.
+type Plan struct {
+	Items []Item
+	Total int // bytes of all items, which are held together from the second step on
+	Disk  Disk
+	Steps int // of the run; 0 if that is known once the data is encoded
+
+	// Shape is what to measure a machine's rates by, and Clock returns the time at rates. Clock is nil if
+	// the recipe cannot tell.
+	Shape tally.Shape
+	Clock func(tally.Rates) (*Times, error)
+}
+
+// An Item is memory that a run takes.
+type Item struct {
+	model.MemoryItem
+	Owner  string // what it is for
+	Since  Stage  // when it is first touched: memory that was only mapped costs nothing
+	Mapped bool   // an arena, known to the byte; else an upper bound or, of the program, an estimate
+}
+
+// A Stage of a run takes memory that later ones keep.
+type Stage int
+
+// The stages: everything is there once the first update was made.
+const (
+	Loading Stage = iota
+	Generating
+	Updating
+	Stages
+)
+
+func (s Stage) String() string { return [...]string{"load", "generate", "update"}[s] }
+
+// Add adds memory for an owner.
+func (p *Plan) Add(owner string, since Stage, mapped bool, parts ...model.MemoryItem) {
+	for _, part := range parts {
+		p.Items = append(p.Items, Item{part, owner, since, mapped})
+		p.Total += part.Bytes
+	}
+}
+
+// AddModel adds weights and what trains them.
+func (p *Plan) AddModel(w *model.Weights) {
+	for _, part := range w.Memory() {
+		since := Loading
+		if part.Updated() {
+			since = Updating
+		}
+		p.Add("model", since, true, part)
+	}
+}
+
+// Bytes returns what the run holds at most in the first step up to a stage.
+func (p *Plan) Bytes(s Stage) int {
+	n := 0
+	for _, it := range p.Items {
+		if it.Since <= s {
+			n += it.Bytes
+		}
+	}
+	return n
+}
+
+// Disk is what a run writes into its folder.
+type Disk struct {
+	Checkpoint int64 // bytes of each
+	Keep       int   // how many stay; one more is there while it is written
+	Logs       int64 // bytes of transcript and metrics of the whole run, about
+}
+
+// Total returns the most bytes that are there at once.
+func (d Disk) Total() int64 { return d.Checkpoint*int64(d.Keep+1) + d.Logs }
+
+// Times are what a run takes at a machine's rates.
+type Times struct {
+	Phases []Phase // of a step
+	Tests  float64 // seconds of all measurements before, between and after the steps
+	Steps  int
+}
+
+// A Phase is a part of a step.
+type Phase struct {
+	Name   string
+	Tokens int
+	Work   tally.Work
+}
+
+// Step returns the seconds of a step.
+func (t *Times) Step() float64 {
+	sum := 0.0
+	for _, p := range t.Phases {
+		sum += p.Work.Seconds
+	}
+	return sum
+}
+
+// Run returns the seconds of the whole run.
+func (t *Times) Run() float64 { return float64(t.Steps)*t.Step() + t.Tests }

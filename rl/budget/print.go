@@ -1,0 +1,86 @@
+package budget
+
+import (
+	"fmt"
+	"io"
+	"text/tabwriter"
+
+	"spell/kernels/tally"
+)
+
+// Write writes the plan for a machine: whether it fits, the time of the run and of a step, memory and
+// disk, and then the parts of each. refused is why it does not fit, or nil.
+func (p *Plan) Write(to io.Writer, m Machine, refused error) error {
+	w := tabwriter.NewWriter(to, 0, 0, 2, ' ', 0)
+	switch {
+	case refused != nil:
+		fmt.Fprintf(w, "it does not fit: %v\n", refused)
+	case m.Memory > 0:
+		fmt.Fprintln(w, "it fits")
+	}
+	if t := m.Times; t != nil {
+		fmt.Fprintf(w, "the run\tabout %s\t%s", Duration(t.Run()), plural(t.Steps, "step"))
+		if t.Tests > 0 {
+			fmt.Fprintf(w, " and %s of tests", Duration(t.Tests))
+		}
+		fmt.Fprintf(w, "\na step\tabout %s\t\n", Duration(t.Step()))
+	} else if p.Steps > 0 {
+		fmt.Fprintf(w, "the run\t%s\t\n", plural(p.Steps, "step"))
+	}
+	fmt.Fprintf(w, "memory\t%s\t%s\n", Bytes(int64(p.Total)), have(m.Memory, "available"))
+	fmt.Fprintf(w, "disk\t%s\t%s in a checkpoint, of which %d are kept; logs %s%s\n", Bytes(p.Disk.Total()),
+		Bytes(p.Disk.Checkpoint), p.Disk.Keep, Bytes(p.Disk.Logs), comma(have(m.Disk, "free")))
+	w.Flush()
+	if m.Times != nil {
+		m.Times.write(w)
+	}
+	p.write(w)
+	return w.Flush()
+}
+
+func have(n int64, is string) string {
+	if n <= 0 {
+		return ""
+	}
+	return fmt.Sprintf("%s %s", Bytes(n), is)
+}
+
+func comma(text string) string {
+	if text == "" {
+		return ""
+	}
+	return "; " + text
+}
+
+// write writes the phases of a step.
+func (t *Times) write(w *tabwriter.Writer) {
+	fmt.Fprintln(w, "\nof a step\ttokens\tTFLOP of products\tof attention\tabout")
+	for _, p := range t.Phases {
+		attention := p.Work.Flops[tally.Attend] + p.Work.Flops[tally.AttendGrad]
+		fmt.Fprintf(w, "%s\t%d\t%.3g\t%.3g\t%s\n",
+			p.Name, p.Tokens, (p.Work.Total()-attention)/1e12, attention/1e12, Duration(p.Work.Seconds))
+	}
+	w.Flush()
+}
+
+// write writes the memory part by part, and the peaks of the first step.
+func (p *Plan) write(w *tabwriter.Writer) {
+	fmt.Fprintln(w, "\nmemory for\t\ttype\tgrows with\t")
+	for _, it := range p.Items {
+		typ, most := it.Type.String(), ""
+		switch {
+		case it.Owner == "program":
+			typ, most = "", "about "
+		case !it.Mapped:
+			most = "at most "
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s%s\n", it.Owner, it.Name, typ, it.GrowsWith, most, Bytes(int64(it.Bytes)))
+	}
+	w.Flush()
+	fmt.Fprintln(w, "\npeak of the first step")
+	for s := range Stages {
+		fmt.Fprintf(w, "  %v\t%s\n", s, Bytes(int64(p.Bytes(s))))
+	}
+	fmt.Fprintf(w, "all later steps\t%s\n", Bytes(int64(p.Total)))
+	w.Flush()
+}

@@ -1,0 +1,110 @@
+package runner
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"spell/kernels"
+	"spell/model"
+	"spell/model/train"
+	"spell/rl/budget"
+	"spell/rl/settings"
+	"spell/tensor/atomicfile"
+)
+
+// Plan returns what a run of a method takes, disk included.
+func Plan(m Method, b kernels.Backend, shape model.Config, p model.Precision) (*budget.Plan, error) {
+	p.Moments = m.Base().Moments
+	plan, err := m.Plan(b, shape, p)
+	if err != nil {
+		return nil, err
+	}
+	plan.Disk.Checkpoint, plan.Disk.Keep = train.CheckpointBytes(&shape, p), m.Base().Keep
+	return plan, nil
+}
+
+// DiskFree returns the bytes that are free for a folder, which need not be there yet; 0 if the system
+// does not tell.
+func DiskFree(dir string) int64 {
+	for {
+		if _, err := os.Stat(dir); err == nil {
+			return diskFree(dir)
+		}
+		up := filepath.Dir(dir)
+		if up == dir {
+			return 0
+		}
+		dir = up
+	}
+}
+
+// DryRun prints what a run that begins would read and take, and makes nothing in its folder. A run that
+// does not fit is an error.
+func DryRun(ctx context.Context, m Method, dir string, o Options) error {
+	if err := m.Read(ctx, "", o.Console); err != nil {
+		return stopped(ctx, err, "while the data was read; nothing was begun")
+	}
+	shape, err := m.Shape()
+	if err != nil {
+		return err
+	}
+	if d, ok := m.(Describer); ok {
+		var text bytes.Buffer
+		err := d.Describe(ctx, &text, shape)
+		o.Console.Printf("%s", text.String())
+		if err != nil {
+			return stopped(ctx, err, "while the data was read; nothing was begun")
+		}
+	}
+	b, p, err := o.Open()
+	if err != nil {
+		return err
+	}
+	defer b.Close()
+	plan, err := Plan(m, b, shape, p)
+	if err != nil {
+		return err
+	}
+	machine := budget.Machine{Memory: o.Available(), Disk: DiskFree(dir)}
+	if machine.Times, err = times(plan, b, o); err != nil {
+		return err
+	}
+	var text bytes.Buffer
+	p.Moments = m.Base().Moments
+	refused := m.Fit(b, shape, p, machine.Memory, false)
+	if err := plan.Write(&text, machine, refused); err != nil {
+		return err
+	}
+	o.Console.Printf("%s", text.String())
+	return refused
+}
+
+// times measures the machine and returns what a plan takes there; nil if nobody asks.
+func times(plan *budget.Plan, b kernels.Backend, o Options) (*budget.Times, error) {
+	if o.Rates == nil || plan.Clock == nil {
+		return nil, nil
+	}
+	rates, err := o.Rates(b, plan.Shape)
+	if err != nil {
+		return nil, err
+	}
+	return plan.Clock(rates)
+}
+
+// SettingsFile holds the settings that a run began with, for --config.
+const SettingsFile = "settings.yaml"
+
+// describe writes SettingsFile, with which another machine can repeat the run. It is not written again.
+func (r *run) describe() error {
+	var text bytes.Buffer
+	name := r.method.Name()
+	heading := fmt.Sprintf("What this run of spell %s began with. spell %s --config %s repeats it, given the same "+
+		"model and data; the machine does not matter.", name, name, SettingsFile)
+	if err := settings.Write(&text, r.method.Settings(), heading); err != nil {
+		return err
+	}
+	return atomicfile.WriteBytes(filepath.Join(r.folder.Dir, SettingsFile), text.Bytes())
+}

@@ -1,0 +1,157 @@
+package spell
+
+import (
+	"math"
+	"strings"
+
+	"spell/rl/corpus"
+	"spell/rl/role"
+	"spell/rl/task"
+)
+
+// Texts are the documents, as far as a plan asks for them.
+type Texts struct {
+	Bytes     int64
+	Documents int     // of a cluster, in the mean
+	Cluster   float64 // bytes of a cluster, in the mean
+	PerToken  float64 // bytes of a token, about
+}
+
+// bytesPerToken is what tokenizers of large vocabularies make of English text, about.
+const bytesPerToken = 4
+
+// textsOf measures documents. Words tells that the model's tokens are words, as those of the embedded
+// base are for the generated world.
+func textsOf(c *corpus.Corpus, words bool) *Texts {
+	t := &Texts{PerToken: bytesPerToken}
+	documents, spaces := 0, 0
+	for _, k := range c.Clusters {
+		documents += len(k.Docs)
+		for _, d := range k.Docs {
+			t.Bytes += int64(len(d.Text))
+			if words {
+				spaces += 1 + strings.Count(d.Text, " ")
+			}
+		}
+	}
+	n := max(1, len(c.Clusters))
+	t.Documents, t.Cluster = max(1, documents/n), float64(t.Bytes)/float64(n)
+	if spaces > 0 {
+		t.PerToken = float64(t.Bytes) / float64(spaces)
+	}
+	return t
+}
+
+func (t *Texts) bytes() int64 {
+	if t == nil {
+		return 0
+	}
+	return t.Bytes
+}
+
+// A Step is what a step asks and samples, as it usually comes: counts of the step, and mean tokens.
+// Outputs are taken to be a third as long as they may be.
+type Step struct {
+	Rounds, Asked                  int // draws, and questions asked in all of them
+	Ask, Ground, Respond, Verify   int // tokens of prompts
+	Question, Answer, Vote         int // tokens of outputs
+	Answers, Votes                 int // of a question, and of an answer
+	Good, Questions, VerifierGroup int // groups of answers, questions and groups of votes that train
+}
+
+// informative is the share of questions that some answers get right and some wrong: that at which the
+// paper's 480 make its 128.
+const informative = 128.0 / 480
+
+// mean returns how long outputs of at most n tokens are, about.
+func mean(n int) int { return min(n, n/3+1) }
+
+// usual returns the usual step with prompts of at most so many tokens.
+func (c *Config) usual(prompt int, texts *Texts) (s Step, err error) {
+	rounds := int(math.Ceil(float64(c.Questions) / informative / float64(c.Draw)))
+	s = Step{Rounds: min(rounds, c.MaxRounds), Answers: c.Answers, Votes: c.Votes,
+		Question: mean(c.MaxQuestion), Answer: mean(c.MaxAnswer), Vote: mean(c.MaxVote)}
+	s.Asked = s.Rounds * c.Draw
+	s.Good = min(c.Questions, s.Asked)
+	s.Questions = min(s.Asked, s.Good+int(c.BadRatio*float64(s.Good)))
+	s.VerifierGroup = min(c.VerifierGroups, s.Asked*c.Answers)
+	if c.Votes == 0 || c.RoleWeights[role.Verifier] == 0 {
+		s.VerifierGroup = 0
+	}
+	if c.RoleWeights[role.Questioner] == 0 {
+		s.Questions = 0
+	}
+	if c.RoleWeights[role.Responder] == 0 {
+		s.Good = 0
+	}
+	return s, c.prompts(&s, prompt, texts)
+}
+
+// prompts finds how long prompts are: instructions as they are written, documents in clusters that are
+// divided evenly to fit.
+func (c *Config) prompts(s *Step, prompt int, texts *Texts) error {
+	p, err := role.Load(c.Prompts)
+	if err != nil {
+		return err
+	}
+	per := float64(bytesPerToken)
+	if texts != nil {
+		per = texts.PerToken
+	}
+	tokens := func(parts ...string) (n int) {
+		for _, text := range parts {
+			n += int(math.Ceil(float64(len(text)) / per))
+		}
+		return n
+	}
+	of := func(prefix, suffix string) int { return tokens(prefix, suffix) }
+	t := task.GeneralQA
+	if len(c.Tasks) > 0 {
+		t = c.Tasks[0]
+	}
+	ask := of(p.Questioner(t, nil, nil, task.Letters[:1]))
+	answer := of(p.Responder(t, nil, task.Question{})) + s.Question/2
+	room := max(1, prompt-max(ask, answer)-c.MaxQuestion)
+	docs, of1 := room, c.MaxDocs
+	if texts != nil {
+		whole := max(1, int(texts.Cluster/per)+texts.Documents)
+		parts := (whole + room - 1) / room
+		docs, of1 = whole/parts, max(1, texts.Documents/parts)
+	}
+	s.Ask = min(prompt, ask+docs*min(c.Docs, of1)/of1)
+	s.Ground = min(prompt, answer)
+	s.Respond = min(prompt, answer+docs)
+	s.Verify = min(prompt, tokens(p.Verifier(task.Question{}, "", ""))+s.Question/2+s.Answer)
+	return nil
+}
+
+// sampled returns the tokens of all outputs of a step, and their number.
+func (s *Step) sampled() (tokens, outputs int) {
+	answers := s.Asked * s.Answers
+	return s.Asked*(s.Question+s.Answer) + answers*(s.Answer+s.Votes*s.Vote), 2*s.Asked + answers*(1+s.Votes)
+}
+
+// read returns the tokens of all prompts of a step, and their number.
+func (s *Step) read() (tokens, prompts int) {
+	ballots := 0
+	if s.Votes > 0 {
+		ballots = s.Asked * s.Answers
+	}
+	return s.Asked*(s.Ask+s.Ground+s.Respond) + ballots*s.Verify, 3*s.Asked + ballots
+}
+
+// logs estimates the bytes of a step's lines in the transcript.
+func (s *Step) logs() int {
+	const perPrompt, perOutput = 300, 110 // of names, numbers and brackets
+	tokens, outputs := s.sampled()
+	read, prompts := s.read()
+	return (tokens+read)*5 + prompts*perPrompt + outputs*perOutput
+}
+
+// heap estimates the memory that a step's samples take until it ends: ids, log-probabilities and text,
+// twice for the collector.
+func (s *Step) heap() int {
+	tokens, outputs := s.sampled()
+	read, prompts := s.read()
+	return 2 * (tokens*16 + read*8 + (prompts+outputs)*256)
+}
