@@ -15,18 +15,19 @@ import (
 
 const module = "spell"
 
-// allowed says for each top-level folder what its packages may import of the module. A path
-// means that package alone, with "/..." also those below it. Backends lie below kernels, so
-// whoever may import only kernels cannot depend on one of them. rl plans its runs on kernels/tally, a
-// backend that has no memory and computes nothing.
+// allowed says for each top-level folder what its packages may import of the module. A path means
+// that package alone, with "/..." also those below it. Backends lie below kernels, so whoever may
+// import only kernels cannot depend on one of them. rl plans its runs on kernels/tally, a backend
+// that has no memory and computes nothing.
 var allowed = map[string][]string{
 	"tensor":    {"tensor/..."},
 	"kernels":   {"kernels/...", "tensor/..."},
 	"model":     {"model/...", "kernels", "tensor/..."},
 	"tokenizer": {"tokenizer/..."},
-	"rl":        {"rl/...", "model/...", "kernels", "kernels/tally", "tokenizer/...", "tensor/rng", "tensor/atomicfile"},
-	"cmd":       {"rl/...", "model/...", "kernels/...", "tokenizer/...", "tensor/..."},
-	"bench":     {"bench/...", "rl/...", "model/...", "kernels/...", "tokenizer/...", "tensor/..."},
+	"rl": {"rl/...", "model/...", "kernels", "kernels/tally", "tokenizer/...", "tensor/rng",
+		"tensor/atomicfile"},
+	"cmd":   {"rl/...", "model/...", "kernels/...", "tokenizer/...", "tensor/..."},
+	"bench": {"bench/...", "rl/...", "model/...", "kernels/...", "tokenizer/...", "tensor/..."},
 }
 
 // testOnly are packages that only tests import.
@@ -38,7 +39,7 @@ type edge struct {
 	test     bool // from a test file
 }
 
-// check is nil for an edge along the arrows. Test files may import more, for oracles and
+// check returns nil for an edge along the arrows. Test files may import more, for oracles and
 // backends to test with, but not what nothing else imports.
 func (e edge) check() error {
 	room, _, _ := strings.Cut(e.from, "/")
@@ -123,14 +124,42 @@ func reaches(all []edge, from, to string) bool {
 	return visit(from)
 }
 
+// recipes returns the packages under rl that make runs of their own: they import the runner, or the
+// loop that plays games.
+func recipes(all []edge) (found []string) {
+	for _, e := range all {
+		below := strings.HasPrefix(e.from, "rl/") && !strings.HasPrefix(e.from, "rl/runner")
+		if below && !e.test && (e.to == "rl" || e.to == "rl/runner") && !slices.Contains(found, e.from) {
+			found = append(found, e.from)
+		}
+	}
+	return found
+}
+
+// TestRecipes: a recipe is found by what it imports, not by its name.
+func TestRecipes(t *testing.T) {
+	got := recipes([]edge{
+		{from: "rl", to: "rl/runner"}, {from: "rl/runner/runnertest", to: "rl/runner"}, {from: "cmd/spell", to: "rl"},
+		{from: "rl/a", to: "rl/runner"}, {from: "rl/a", to: "rl"}, {from: "rl/b", to: "rl"},
+		{from: "rl/c", to: "rl/runner", test: true}, {from: "rl/d", to: "rl/play"},
+	})
+	if !slices.Equal(got, []string{"rl/a", "rl/b"}) {
+		t.Errorf("the recipes are %q", got)
+	}
+}
+
 // TestLoopKnowsNoGame: what games are played with and runs are made of imports none of those that use it.
 func TestLoopKnowsNoGame(t *testing.T) {
 	all, err := edges("..")
 	if err != nil {
 		t.Fatal(err)
 	}
+	found := recipes(all)
+	if !slices.Contains(found, "rl/spell") || !slices.Contains(found, "rl/sft") { // proof that some are found
+		t.Errorf("the recipes are %q", found)
+	}
 	for _, from := range []string{"rl", "rl/play", "rl/learn", "rl/runner", "rl/journal", "rl/grpo"} {
-		for _, to := range []string{"rl/spell", "rl/sft", "rl/pretrain", "rl/role", "rl/curriculum"} {
+		for _, to := range append(found, "rl/role", "rl/curriculum") { // and what they are made of
 			if reaches(all, from, to) {
 				t.Errorf("%s imports %s, if by others", from, to)
 			}

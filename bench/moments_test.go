@@ -21,9 +21,9 @@ var (
 	momentSeed  = flag.Uint64("seed", 1, "of these models")
 )
 
-// BenchmarkMoments trains the same decoder of 5.5 million parameters on the same batches with each way to keep the
-// optimizer's moments. nats is the mean loss over the last quarter of the updates, bytes what parameters, gradients
-// and moments take of each parameter.
+// BenchmarkMoments trains the same decoder of 5.5 million parameters on the same batches with each
+// way to keep the optimizer's moments. nats is the mean loss over the last quarter of the updates,
+// bytes what parameters, gradients and moments take of each parameter.
 func BenchmarkMoments(b *testing.B) {
 	if *docsDir == "" {
 		b.Skip("no texts to train on; name a folder with -docs")

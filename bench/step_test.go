@@ -9,6 +9,7 @@ import (
 
 	"spell/bench/rounds"
 	"spell/bench/shapes"
+	"spell/kernels"
 	"spell/kernels/cpu"
 	"spell/kernels/tally"
 	"spell/model"
@@ -19,11 +20,14 @@ import (
 	"spell/rl/spell"
 )
 
-// BenchmarkGRPO is a step of full fine-tuning in f32: a prompt of 2,048 tokens is read and answered 8 times with
-// 128 tokens, the answers are trained on, and the weights updated. Beside its seconds stand those of the plan at rates
-// measured before and after, and the memory that is resident beside the plan's.
+// The sizes of BenchmarkGRPO, in tokens but for the number of answers.
+const grpoPrompt, grpoAnswers, grpoAnswer = 2048, 8, 128
+
+// BenchmarkGRPO measures a step of full fine-tuning in f32: a prompt of 2,048 tokens is read and
+// answered 8 times with 128 tokens, the answers are trained on, and the weights updated. Beside its
+// seconds stand those of the plan at rates measured before and after, and the memory that is
+// resident beside the plan's.
 func BenchmarkGRPO(b *testing.B) {
-	const prompt, answers, answer = 2048, 8, 128
 	for _, m := range []struct {
 		name  string
 		shape model.Config
@@ -34,8 +38,8 @@ func BenchmarkGRPO(b *testing.B) {
 				b.Fatal(err)
 			}
 			defer k.Close()
-			c := spell.Default().Tight(prompt, answers, answer)
-			c.Questions, c.BatchTokens, c.HeldOut = 1, answers*answer, 0
+			c := spell.Default().Tight(grpoPrompt, grpoAnswers, grpoAnswer)
+			c.Questions, c.BatchTokens, c.HeldOut = 1, grpoAnswers*grpoAnswer, 0
 			plan, err := spell.NewPlan(k, m.shape, model.F32, c, nil)
 			if err != nil {
 				b.Fatal(err)
@@ -50,74 +54,84 @@ func BenchmarkGRPO(b *testing.B) {
 				b.Fatal(err)
 			}
 			defer engine.Free()
-			trainer, err := train.New(k, w, c.Optim, forest.Limits{Shared: c.PassTokens, Batch: c.BatchTokens}, model.KeepActivations)
+			limits := forest.Limits{Shared: c.PassTokens, Batch: c.BatchTokens}
+			trainer, err := train.New(k, w, c.Optim, limits, model.KeepActivations)
 			if err != nil {
 				b.Fatal(err)
 			}
 			defer trainer.Free()
-			step := func() (seconds [4]float64) {
-				last := time.Now()
-				lap := func(i int) {
-					seconds[i] += time.Since(last).Seconds()
-					last = time.Now()
-				}
-				var f forest.Forest
-				f.Chain(-1, group(prompt, 1, 1, true)[0].Tokens)
-				engine.OnProgress = func(_, _, _, sampled int) {
-					if sampled == 0 {
-						lap(0)
-					}
-				}
-				res, err := engine.Generate(context.Background(), []rollout.Request{{Prompt: f,
-					Branches: []rollout.Branch{{N: answers, MaxTokens: answer, Sampling: rollout.Sampling{Temperature: 1, TopP: 1}}}}})
-				if err != nil {
-					b.Fatal(err)
-				}
-				lap(1)
-				if _, err := trainer.Accumulate(context.Background(), res[0].Forest, contrast); err != nil {
-					b.Fatal(err)
-				}
-				lap(2)
-				if _, err := trainer.Update(1); err != nil {
-					b.Fatal(err)
-				}
-				lap(3)
-				return seconds
-			}
-			planned := func() (seconds [4]float64, total float64) {
-				r, err := tally.Measure(k, plan.Shape, runtime.GOMAXPROCS(0))
-				if err != nil {
-					b.Fatal(err)
-				}
-				phases, err := plan.Group(r)
-				if err != nil {
-					b.Fatal(err)
-				}
-				for i, p := range phases {
-					seconds[i] = p.Work.Seconds
-					total += p.Work.Seconds
-				}
-				return seconds, total
-			}
-			step() // memory is touched, weights are packed
+			stepGRPO(b, engine, trainer) // memory is touched, weights are packed
 			var took, expected float64
 			for b.Loop() {
-				before, t := planned()
-				s := step()
-				after, u := planned()
+				before, t := plannedGRPO(b, k, plan)
+				s := stepGRPO(b, engine, trainer)
+				after, u := plannedGRPO(b, k, plan)
 				took, expected = took+s[0]+s[1]+s[2]+s[3], expected+(t+u)/2
-				b.Logf("seconds (planned before, after): read %.1f (%.1f, %.1f), answer %.1f (%.1f, %.1f), gradients %.1f (%.1f, %.1f), optimizer %.2f (%.2f, %.2f)",
-					s[0], before[0], after[0], s[1], before[1], after[1], s[2], before[2], after[2], s[3], before[3], after[3])
+				b.Logf("seconds (planned before, after): read %.1f (%.1f, %.1f), answer %.1f (%.1f, %.1f), "+
+					"gradients %.1f (%.1f, %.1f), optimizer %.2f (%.2f, %.2f)",
+					s[0], before[0], after[0], s[1], before[1], after[1],
+					s[2], before[2], after[2], s[3], before[3], after[3])
 			}
 			b.ReportMetric(expected/took, "planned/took")
-			b.ReportMetric(float64(prompt+answers*answer)*float64(b.N)/took, "tokens/s")
+			b.ReportMetric(float64(grpoPrompt+grpoAnswers*grpoAnswer)*float64(b.N)/took, "tokens/s")
 			b.ReportMetric(float64(plan.Total)/(1<<20), "MiB-planned")
 			b.ReportMetric(rounds.Resident(), "MiB-resident")
 		})
 	}
 }
 
-// contrast is GRPO's loss on one group of which every other answer is good.
+// stepGRPO makes a step and returns the seconds of reading the prompt, of its answers, of their
+// gradients and of the update.
+func stepGRPO(b *testing.B, engine *rollout.Engine, trainer *train.Trainer) (seconds [4]float64) {
+	last := time.Now()
+	lap := func(i int) {
+		seconds[i] += time.Since(last).Seconds()
+		last = time.Now()
+	}
+	var f forest.Forest
+	f.Chain(-1, group(grpoPrompt, 1, 1, true)[0].Tokens)
+	engine.OnProgress = func(_, _, _, sampled int) {
+		if sampled == 0 {
+			lap(0)
+		}
+	}
+	how := rollout.Sampling{Temperature: 1, TopP: 1}
+	branch := rollout.Branch{N: grpoAnswers, MaxTokens: grpoAnswer, Sampling: how}
+	res, err := engine.Generate(context.Background(),
+		[]rollout.Request{{Prompt: f, Branches: []rollout.Branch{branch}}})
+	if err != nil {
+		b.Fatal(err)
+	}
+	lap(1)
+	if _, err := trainer.Accumulate(context.Background(), res[0].Forest, contrast); err != nil {
+		b.Fatal(err)
+	}
+	lap(2)
+	if _, err := trainer.Update(1); err != nil {
+		b.Fatal(err)
+	}
+	lap(3)
+	return seconds
+}
+
+// plannedGRPO returns what a plan says of those at rates measured now, and their sum.
+func plannedGRPO(b *testing.B, k kernels.Backend, plan *spell.Plan) (seconds [4]float64, total float64) {
+	r, err := tally.Measure(k, plan.Shape, runtime.GOMAXPROCS(0))
+	if err != nil {
+		b.Fatal(err)
+	}
+	phases, err := plan.Group(r)
+	if err != nil {
+		b.Fatal(err)
+	}
+	for i, p := range phases {
+		seconds[i] = p.Work.Seconds
+		total += p.Work.Seconds
+	}
+	return seconds, total
+}
+
+// contrast computes GRPO's loss on one group of which every other answer is good.
 func contrast(scored []forest.ScoredToken, stats []model.Stat, dl, de []float32) {
 	var rows grpo.Rows
 	for i, s := range scored {
@@ -131,8 +145,8 @@ func contrast(scored []forest.ScoredToken, stats []model.Stat, dl, de []float32)
 	grpo.DefaultPolicy().Coefficients(&rows, dl, de)
 }
 
-// BenchmarkLongContext is forward and backward of one text, every token of which is scored: 32,768 tokens in the 135M
-// shape and 131,072 in two layers of it.
+// BenchmarkLongContext measures forward and backward of one text, every token of which is scored:
+// 32,768 tokens in the 135M shape and 131,072 in two layers of it.
 //
 //	go test ./bench -run xxx -bench LongContext -benchtime 1x -timeout 2h
 func BenchmarkLongContext(b *testing.B) {

@@ -3,27 +3,22 @@ package bench
 import (
 	"bufio"
 	"bytes"
-	"flag"
-	"fmt"
 	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
 )
 
-var rewrite = flag.Bool("rewrite", false, "write the files that have long lines now to "+longList)
-
 const (
 	maxColumns = 120
 	tabColumns = 4
-	longList   = "testdata/long_lines.txt"
 )
 
-// goFiles visits every Go file under root, whatever it is built for, save testdata and hidden folders.
+// goFiles visits every Go file under root, whatever it is built for, save testdata and hidden
+// folders.
 func goFiles(root string, visit func(name string) error) error {
 	return fs.WalkDir(os.DirFS(root), ".", func(name string, d fs.DirEntry, err error) error {
 		switch {
@@ -39,8 +34,8 @@ func goFiles(root string, visit func(name string) error) error {
 }
 
 // longLines returns the numbers of the lines of a Go file that are wider than maxColumns. Rows of
-// tables may be, lines that begin with a literal and end with a comma, and fields whose tag says what
-// they mean, since a tag cannot be broken; so may generated files.
+// tables may be, lines that begin with a literal and end with a comma, and fields whose tag says
+// what they mean, since a tag cannot be broken; so may generated files.
 func longLines(source []byte) (numbers []int) {
 	if bytes.HasPrefix(source, []byte("// Code generated ")) {
 		return nil
@@ -60,42 +55,20 @@ func longLines(source []byte) (numbers []int) {
 	return numbers
 }
 
-// TestLongLines refuses long lines everywhere but in the files that the list names. A file that has
-// none any more must leave the list: it is there to become empty.
+// TestLongLines refuses long lines.
 func TestLongLines(t *testing.T) {
-	data, err := os.ReadFile(longList)
-	if err != nil {
-		t.Fatal(err)
-	}
-	listed := strings.Fields(string(data))
-	var found strings.Builder
-	err = goFiles("..", func(name string) error {
+	err := goFiles("..", func(name string) error {
 		source, err := os.ReadFile(filepath.Join("..", name))
 		if err != nil {
 			return err
 		}
 		if long := longLines(source); len(long) > 0 {
-			fmt.Fprintln(&found, name)
-			if !*rewrite && !slices.Contains(listed, name) {
-				t.Errorf("%s: lines %v are wider than %d columns (a tab is %d)", name, long, maxColumns, tabColumns)
-			}
+			t.Errorf("%s: lines %v are wider than %d columns (a tab is %d)", name, long, maxColumns, tabColumns)
 		}
 		return nil
 	})
 	if err != nil {
 		t.Fatal(err)
-	}
-	if *rewrite {
-		if err := os.WriteFile(longList, []byte(found.String()), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	wide := strings.Fields(found.String())
-	for _, name := range listed {
-		if !slices.Contains(wide, name) {
-			t.Errorf("%s has no long lines any more: take it off %s", name, longList)
-		}
 	}
 }
 

@@ -20,7 +20,8 @@ import (
 )
 
 var (
-	npmDir  = flag.String("npm", "", "node_modules folder that holds the package tokenizers (npm install tokenizers), to measure beside ours")
+	npmDir = flag.String("npm", "", "node_modules folder that holds the package tokenizers (npm install tokenizers), "+
+		"to measure beside ours")
 	textDir = flag.String("text", "", "folder of .txt files to tokenize instead of the shared documents")
 	tokDir  = flag.String("tokenizers", "", "folder of NAME/tokenizer.json files instead of the shared ones")
 )
@@ -120,7 +121,8 @@ func median(x []float64) float64 {
 	return x[len(x)/2]
 }
 
-// tokenizers returns the names of those to measure: all in -tokenizers, or the three published ones.
+// tokenizers returns the names of those to measure: all in -tokenizers, or the three published
+// ones.
 func tokenizers(tb testing.TB) []string {
 	if *tokDir == "" {
 		return []string{"gpt2", "llama3_1", "qwen3"}

@@ -16,7 +16,8 @@ import (
 	"spell/model/forest"
 )
 
-// group is a prompt with some answers: one tree, or a tree for each answer with a prompt of its own.
+// group returns a prompt with some answers: one tree, or a tree for each answer with a prompt of
+// its own.
 func group(prompt, answers, answer int, shared bool) forest.Forest {
 	ids := func(n, from int) []int32 {
 		list := make([]int32, n)
@@ -36,7 +37,7 @@ func group(prompt, answers, answer int, shared bool) forest.Forest {
 	return f
 }
 
-// takeGradients are the gradients of all weights, which are zero after.
+// takeGradients returns the gradients of all weights, and makes them zero.
 func takeGradients(k kernels.Backend, w *model.Weights) []float32 {
 	var all []float32
 	for _, p := range w.Params {
@@ -48,7 +49,7 @@ func takeGradients(k kernels.Backend, w *model.Weights) []float32 {
 	return all
 }
 
-// distance is |a-b|/|b|.
+// distance returns |a-b|/|b|.
 func distance(a, b []float32) float64 {
 	var apart, length float64
 	for i := range a {
@@ -59,10 +60,11 @@ func distance(a, b []float32) float64 {
 	return math.Sqrt(apart / length)
 }
 
-// BenchmarkSharedPrompt is the gradients of a group of 8 answers of 128 tokens, with one prompt for all
-// and with a prompt for each, on all workers. speed-up is the quotient of the times, predicted that of the
-// operations (kernels/tally), share the one divided by the other. arenas is the quotient of what activations take
-// with the whole group at once, and apart the distance of the two gradients, divided by their length.
+// BenchmarkSharedPrompt measures the gradients of a group of 8 answers of 128 tokens, with one
+// prompt for all and with a prompt for each, on all workers. speed-up is the quotient of the times,
+// predicted that of the operations (kernels/tally), share the one divided by the other. arenas is
+// the quotient of what activations take with the whole group at once, and apart the distance of the
+// two gradients, divided by their length.
 func BenchmarkSharedPrompt(b *testing.B) {
 	const answers, answer = 8, 128
 	for _, prompt := range []int{512, 2048, 8192} {
@@ -87,9 +89,10 @@ func BenchmarkSharedPrompt(b *testing.B) {
 					dl[i] = -1
 				}
 			}
-			// One prompt at a time where each answer has its own.
+			// One prompt at a time if each answer has its own.
 			decoder := func(on kernels.Backend, w *model.Weights, stems int) *model.Decoder {
-				d, err := model.NewTrainingDecoder(on, w, forest.Limits{Shared: stems, Batch: answers * answer}, model.RecomputeActivations)
+				room := forest.Limits{Shared: stems, Batch: answers * answer}
+				d, err := model.NewTrainingDecoder(on, w, room, model.RecomputeActivations)
 				if err != nil {
 					b.Fatal(err)
 				}

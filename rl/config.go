@@ -1,41 +1,58 @@
 package rl
 
 import (
-	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
 	"spell/kernels"
 	"spell/model/forest"
 	"spell/model/rollout"
+	"spell/model/train"
 	"spell/rl/grpo"
 	"spell/rl/runner"
+	"spell/rl/settings"
 	"spell/tokenizer/chat"
 )
 
 // Config is the part of the settings that every game has: sampling, rounds and the update. A game's
 // configuration embeds it.
 type Config struct {
+	Steps int `json:"steps" group:"the run" resume:"free" min:"0" max:"16777216" doc:"updates; SPELL's plots run to about 70. On a resume another number only makes the run longer or shorter"`
+
 	runner.Base
 
-	Steps    int    `json:"steps" resume:"free" doc:"updates; the paper's plots run to about 70"`
-	Thinking bool   `json:"thinking" doc:"let the chat template ask for thoughts before the reply; false sets enable_thinking to false, as Qwen3 knows it"`
-	Date     string `json:"date" doc:"what a chat template takes for today, YYYY-MM-DD: the same in every step and on every resume"`
+	BatchTokens int `json:"batch_tokens" resume:"free" min:"64" max:"1073741824" doc:"tokens of outputs that train together, behind their prompts; bounds memory"`
+	CacheTokens int `json:"cache_tokens" resume:"free" min:"64" max:"1073741824" doc:"tokens of the key-value cache; bounds memory"`
 
-	Temperature float64 `json:"temperature" doc:"of all roles; paper 0.7"`
-	TopP        float64 `json:"top_p" doc:"of all roles; paper 0.95"`
-	TopK        int     `json:"top_k" doc:"0: off, as in the paper"`
-	Int8        bool    `json:"int8" doc:"generate with an int8 copy of the weights, and correct the loss for the difference; --precision int8 sets it. Paper: no"`
-	MaxPrompt   int     `json:"max_prompt" doc:"tokens of a prompt; clusters are cut to fit; paper 16,384"`
-	MaxRounds   int     `json:"max_rounds" doc:"draws in a step at most; then it trains on what it has; paper 10"`
+	Temperature float64 `json:"temperature" group:"sampling" min:"0.0001" max:"100" doc:"of all outputs; SPELL 0.7"`
+	TopP        float64 `json:"top_p" above:"0" max:"1" doc:"of all outputs; SPELL 0.95"`
+	TopK        int     `json:"top_k" min:"0" max:"1073741824" doc:"of all outputs; 0: off, as in SPELL"`
+	Thinking    bool    `json:"thinking" doc:"let the chat template ask for thoughts before the reply; false sets enable_thinking to false, as Qwen3 knows it"`
+	Date        string  `json:"date" doc:"what a chat template takes for today, YYYY-MM-DD: the same in every step and on every resume"`
+	MaxPrompt   int     `json:"max_prompt" min:"16" max:"1073741824" doc:"tokens of a prompt at most; SPELL 16,384"`
+	Int8        bool    `json:"int8" doc:"generate with an int8 copy of the weights, and correct the loss for the difference; --precision int8 sets it. SPELL: no"`
 
-	LossMean string  `json:"loss_mean" doc:"over the tokens of the batch (tokens) or of each group (groups, Eq. 12)"`
-	Entropy  float64 `json:"entropy" doc:"entropy bonus; paper 0"`
-	SkipCut  bool    `json:"skip_cut" doc:"leave outputs that were cut off at their limit out of the loss; paper: no"`
+	LossMean string  `json:"loss_mean" group:"loss" oneof:"tokens groups" doc:"over the tokens of the batch (tokens) or of each group (groups, SPELL's equation 12)"`
+	Entropy  float64 `json:"entropy" doc:"weight of the entropy bonus; SPELL 0"`
+	SkipCut  bool    `json:"skip_cut" doc:"leave outputs that were cut off at their limit out of the loss; SPELL: no"`
 
-	BatchTokens int `json:"batch_tokens" resume:"free" doc:"tokens of outputs that train together, behind their prompts; bounds memory"`
-	CacheTokens int `json:"cache_tokens" resume:"free" doc:"tokens of the key-value cache; bounds memory"`
+	MaxRounds int `json:"max_rounds" group:"a step" min:"1" max:"1073741824" doc:"rounds of play in a step at most; then it trains on what it has; SPELL 10"`
+}
+
+// DefaultConfig returns the values of SPELL (arXiv 2509.23863, §4 and appendix), with which a game
+// begins.
+func DefaultConfig() Config {
+	return Config{
+		Base: runner.Base{
+			Seed: 1, PassTokens: 32768, Checkpoint: 10, Keep: 2,
+			Optim: train.Optim{LR: 2e-6, EmbedScale: 1, Beta1: 0.9, Beta2: 0.999, Eps: 1e-8, WeightDecay: 0.01,
+				ClipNorm: 1},
+		},
+		Steps: 70, Thinking: true, Date: "2024-07-26", Temperature: 0.7, TopP: 0.95,
+		MaxPrompt: 16384, MaxRounds: 10, LossMean: "tokens", BatchTokens: 8192, CacheTokens: 131072,
+	}
 }
 
 // Limits returns what a training pass has memory for.
@@ -62,39 +79,27 @@ func (c *Config) LeastCache(groups ...[2]int) int {
 	return page(c.MaxPrompt) + kernels.KeyBlock + outputs
 }
 
-// maxSteps is how many steps the keys of a game's requests may have bits for.
-const maxSteps = 1 << 24
+// MostPrompt returns the tokens of the longest prompt that the settings and a model that reads context
+// tokens allow beside an output of up to so many. Below 1, none does.
+func (c *Config) MostPrompt(context, output int) int { return min(c.MaxPrompt, context-output) }
 
-// CheckCount returns an error that names a setting if it is below the least it may be or above 2³⁰.
-func CheckCount(name string, value, least int) error {
-	const most = 1 << 30
-	if value < least || value > most {
-		return fmt.Errorf("%s is %d; it must lie between %d and %d", name, value, least, most)
-	}
-	return nil
-}
+// ErrNoRate is the error of settings with which nothing can be learned.
+var ErrNoRate = errors.New("optim.lr, the learning rate, is 0: nothing would be trained; raise it above 0")
 
 // Validate refuses what no game can be played with, naming the field.
 func (c *Config) Validate() error {
-	if err := cmp.Or(
-		CheckCount("steps", c.Steps, 0), CheckCount("max_rounds", c.MaxRounds, 1),
-		CheckCount("max_prompt", c.MaxPrompt, 16), CheckCount("pass_tokens", c.PassTokens, 64),
-		CheckCount("batch_tokens", c.BatchTokens, 64), CheckCount("cache_tokens", c.CacheTokens, 64),
-		CheckCount("checkpoint", c.Checkpoint, 1), CheckCount("keep", c.Keep, 1), CheckCount("top_k", c.TopK, 0),
-	); err != nil {
+	if err := settings.Validate(c); err != nil {
 		return err
 	}
 	switch {
-	case c.Steps > maxSteps:
-		return fmt.Errorf("steps is %d; it must be at most %d", c.Steps, maxSteps)
+	case c.PassTokens < 64:
+		return fmt.Errorf("pass_tokens is %d; it must be at least 64", c.PassTokens)
 	case c.PassTokens < c.MaxPrompt:
 		return fmt.Errorf("pass_tokens is %d; a prompt has up to max_prompt %d tokens", c.PassTokens, c.MaxPrompt)
-	case !(float32(c.Temperature) >= 1e-4 && c.Temperature <= 100): // as the engine takes it; 0 would be no self-play
-		return fmt.Errorf("temperature is %g; it must lie between 0.0001 and 100", c.Temperature)
-	case !(float32(c.TopP) > 0 && c.TopP <= 1):
-		return fmt.Errorf("top_p is %g; it must lie in (0, 1], and above 0 also as float32", c.TopP)
-	case c.LossMean != "tokens" && c.LossMean != "groups":
-		return fmt.Errorf("loss_mean is %q; use tokens or groups", c.LossMean)
+	case float32(c.TopP) == 0: // as the engine takes it
+		return fmt.Errorf("top_p is %g; it must be above 0 also as float32", c.TopP)
+	case c.Optim.LR == 0:
+		return ErrNoRate
 	}
 	if _, err := time.Parse(time.DateOnly, c.Date); err != nil {
 		return fmt.Errorf("date is %q; write YYYY-MM-DD", c.Date)

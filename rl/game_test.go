@@ -5,7 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
+	"io"
 	"slices"
 	"strings"
 	"testing"
@@ -19,6 +19,7 @@ import (
 	"spell/rl/grpo"
 	"spell/rl/play"
 	"spell/rl/runner"
+	"spell/rl/runner/runnertest"
 	"spell/tokenizer"
 	"spell/tokenizer/chat"
 )
@@ -35,6 +36,7 @@ type relay struct {
 
 	score float64 // of all steps, in the state: prompts depend on it
 	seen  int     // outputs, in the state
+	lost  bool    // by its own word
 
 	next   func(stage string) error           // called when an item goes on, if set
 	chosen func(groups []rl.Group) []rl.Group // changes what trains, if set
@@ -217,8 +219,8 @@ func (g *relay) Restore(raw json.RawMessage) error {
 
 func (g *relay) Summary() string { return "a relay" }
 
-func (g *relay) Verdict() []string {
-	return []string{fmt.Sprintf("%d outputs score %g", g.seen, g.score)}
+func (g *relay) Verdict() ([]string, bool) {
+	return []string{fmt.Sprintf("%d outputs score %g", g.seen, g.score)}, g.lost
 }
 
 // settings of relays.
@@ -397,24 +399,5 @@ func (m *relayMethod) Begin(_ context.Context, on runner.Model) (runner.Recipe, 
 
 // run runs the method in a folder.
 func (m *relayMethod) run(dir string, b kernels.Backend, p model.Precision, resume bool) error {
-	f, err := runner.Open(dir, resume)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	notes, err := os.CreateTemp("", "spell-notes-")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(notes.Name())
-	defer notes.Close()
-	var out strings.Builder
-	return runner.Run(context.Background(), m, f, runner.Options{
-		Open:      func() (kernels.Backend, model.Precision, error) { return unclosed{b}, p, nil },
-		Available: func() int64 { return 0 }, Console: runner.NewConsole(&out, notes, true)})
+	return runnertest.Run(context.Background(), m, dir, resume, io.Discard, b, p)
 }
-
-// unclosed is a backend that outlives the run on it.
-type unclosed struct{ kernels.Backend }
-
-func (unclosed) Close() error { return nil }

@@ -211,6 +211,10 @@ func (l *Loop) State() (any, error) {
 	return loopState{l.step, raw}, err
 }
 
+// maxSteps is the most steps of a run, as Config's tag says: keys of a game's requests have bits for so
+// many.
+const maxSteps = 1 << 24
+
 // Restore takes over the state of a checkpoint.
 func (l *Loop) Restore(state json.RawMessage) error {
 	var s loopState
@@ -251,12 +255,13 @@ type sampled struct {
 
 func (s sampled) Read(r io.Reader) error { return s.Kept.Read(r, s.vocab) }
 
-// Verdict says whether anything was trained, and what the game has to say.
+// Verdict returns what the game has to say, and whether the run failed: by the game's word, or because
+// nothing was trained.
 func (l *Loop) Verdict() (lines []string, failed bool) {
-	lines = l.Game.Verdict()
+	lines, failed = l.Game.Verdict()
 	if l.machine.Trainer.Steps == 0 && l.step > 0 {
 		return append(lines, fmt.Sprintf("nothing was trained in %d steps: the weights are unchanged, because no "+
 			"sample was better or worse than the others of its group", l.step)), true
 	}
-	return lines, false
+	return lines, failed
 }

@@ -46,9 +46,11 @@ type Game interface {
 	State() (any, error)
 	// Restore goes back to a state, of this run if a step is undone, or of a checkpoint's.
 	Restore(state json.RawMessage) error
-	// Summary describes what there is to play with, and Verdict how the run ended.
+	// Summary describes what there is to play with.
 	Summary() string
-	Verdict() (lines []string)
+	// Verdict returns the sentences a run ends with, and whether it failed the game's purpose. Of a run
+	// that failed, the last says why.
+	Verdict() (lines []string, failed bool)
 }
 
 // A Measurer is a game that measures the policy before and after the run, or in between.

@@ -199,3 +199,26 @@ func TestNothingToTrainOn(t *testing.T) {
 		}
 	}
 }
+
+// TestVerdict: a run fails if its game says so or if nothing was trained, and the last sentence says why.
+func TestVerdict(t *testing.T) {
+	const score, nothing = "outputs score", "nothing was trained in 1 steps"
+	for _, c := range []struct {
+		lost, trained bool
+		failed        bool
+		last          string
+	}{
+		{false, true, false, score}, {true, true, true, score}, {false, false, true, nothing}, {true, false, true, nothing},
+	} {
+		l, g := newLoop(t, relayConfig(), backend(t, 1), model.F32)
+		g.lost = c.lost
+		if !c.trained {
+			g.chosen = func([]rl.Group) []rl.Group { return nil }
+		}
+		step(t, l)
+		lines, failed := l.Verdict()
+		if failed != c.failed || len(lines) == 0 || !strings.Contains(lines[len(lines)-1], c.last) {
+			t.Errorf("lost %v, trained %v: the verdict is %q, %v", c.lost, c.trained, lines, failed)
+		}
+	}
+}

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"spell/bench/rounds"
+	"spell/kernels"
 	"spell/kernels/cpu"
 	"spell/model"
 	"spell/model/hf"
@@ -29,8 +30,9 @@ func init() { runtime.MemProfileRate = 1 << 16 } // an allocation of a megabyte 
 // settled is the number of steps after which memory stays.
 const settled = 5
 
-// TestSoak: self-play, whose lengths are as ragged as the model makes them, with transcripts and checkpoints, keeps its memory:
-// what is resident stays, the heap is small, and nothing large is allocated after the first step.
+// TestSoak: self-play, whose lengths are as ragged as the model makes them, with transcripts and
+// checkpoints, keeps its memory: what is resident stays, the heap is small, and nothing large is
+// allocated after the first step.
 //
 //	go test ./bench/soak -v -timeout 1h -args -steps 300
 func TestSoak(t *testing.T) {
@@ -43,29 +45,18 @@ func TestSoak(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer k.Close()
-	base, out := t.TempDir(), t.TempDir()
-	if err := nano.Extract(base); err != nil {
-		t.Fatal(err)
-	}
-	w, err := hf.Load(k, base, model.F32, model.Training)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer w.Free()
-	text, err := chat.Open(base)
-	if err != nil {
-		t.Fatal(err)
-	}
+	t.Cleanup(func() { k.Close() }) // after the weights are freed
+	m := embedded(t, k)
 	docs, err := world.NewCorpus(1, 100, world.Options{Docs: 32, Chains: true})
 	if err != nil {
 		t.Fatal(err)
 	}
-	run, err := spell.New(context.Background(), c, runner.Model{Backend: k, Weights: w, Text: text}, &docs.Corpus, nil)
+	run, err := spell.New(context.Background(), c, m, &docs.Corpus, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer run.Free()
+	out := t.TempDir()
 	logs := journal.New(out)
 	var resident, heap []float64
 	var first map[[32]uintptr]large
@@ -74,13 +65,14 @@ func TestSoak(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := errors.Join(logs.Append(runner.TranscriptFile, rep.Transcript...), logs.Append(runner.MetricsFile, rep.Metrics)); err != nil {
+		wrote := logs.Append(runner.TranscriptFile, rep.Transcript...)
+		if err := errors.Join(wrote, logs.Append(runner.MetricsFile, rep.Metrics)); err != nil {
 			t.Fatal(err)
 		}
 		if done, _ := run.Steps(); done%c.Checkpoint == 0 {
 			state, err := run.State()
 			if err == nil {
-				err = run.Trainer().Save(out, done, c.Keep, state, text.Save)
+				err = run.Trainer().Save(out, done, c.Keep, state, m.Text.Save)
 			}
 			if err != nil {
 				t.Fatal(err)
@@ -110,10 +102,29 @@ func TestSoak(t *testing.T) {
 	}
 }
 
+// embedded returns the embedded base, to be trained.
+func embedded(t *testing.T, k kernels.Backend) runner.Model {
+	t.Helper()
+	base := t.TempDir()
+	if err := nano.Extract(base); err != nil {
+		t.Fatal(err)
+	}
+	w, err := hf.Load(k, base, model.F32, model.Training)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(w.Free)
+	text, err := chat.Open(base)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return runner.Model{Backend: k, Weights: w, Text: text}
+}
+
 // large is what was allocated from one place in one size.
 type large struct{ objects, size int64 }
 
-// allocations is what the profile has seen so far. A record has one size; that of records
+// allocations returns what the profile has seen so far. A record has one size; that of records
 // with one stack is the largest.
 func allocations() map[[32]uintptr]large {
 	runtime.GC()

@@ -28,12 +28,13 @@ func TestDryRun(t *testing.T) {
 	if _, err := os.Stat(out); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("%s was made: %v", out, err)
 	}
-	spell(t, "", "train", "--resume", "--out", out, "--dry-run").fails(t, "--dry-run", "leave out --resume")
+	resumed := spell(t, "", "train", "--resume", "--out", out, "--dry-run")
+	resumed.fails(t, "--dry-run", "leave out --resume to see", "or leave them out to go on")
 	spell(t, "", "train", "--preset", "night").fails(t, "--preset is", "embedded, quick, laptop or paper")
 }
 
-// TestSizedRun: a run that is sized says to what, repeats from its settings file, and is not sized again
-// when it goes on.
+// TestSizedRun: a run that is sized says to what, repeats from its settings file, and is not sized
+// again when it goes on.
 func TestSizedRun(t *testing.T) {
 	dir, args := chainRun(t)
 	a, b := filepath.Join(dir, "a"), filepath.Join(dir, "b")

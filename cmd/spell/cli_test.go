@@ -75,7 +75,7 @@ func (o outcome) fails(t testing.TB, want ...string) {
 	o.ends(t, exitError, want...)
 }
 
-// ends is fails with another exit code.
+// ends checks what fails does, with another exit code.
 func (o outcome) ends(t testing.TB, code int, want ...string) {
 	t.Helper()
 	line, rest, ended := strings.Cut(o.stderr, "\n")
@@ -92,6 +92,11 @@ func (o outcome) ends(t testing.TB, code int, want ...string) {
 	}
 }
 
+// endToken is the special token that ends an answer of the models here.
+const endToken = "<|end|>"
+
+const moor = "Granite lies beneath the northern moor; sheep graze on it from May until the first snow. "
+
 const prose = "The ferry to Norrhaven leaves at nine. The harbour master, a tall woman, counts the passengers twice " +
 	"and writes the number into a green book. In winter the ferry does not run on Sundays. "
 
@@ -103,12 +108,20 @@ type testModel struct {
 	dir, tokenizer, weights, ids string
 }
 
-func newFixture(t testing.TB) testModel {
+// learned returns a tokenizer that was learned from a text, of at most vocab tokens with endToken.
+func learned(t testing.TB, text string, vocab int) *tokenizer.Tokenizer {
 	t.Helper()
-	tok, err := tokenizer.Train(slices.Values([]string{prose}), tokenizer.TrainOptions{VocabSize: vocab, Special: []string{"<|end|>"}, Pattern: tokenizer.GPT2})
+	options := tokenizer.TrainOptions{VocabSize: vocab, Special: []string{endToken}, Pattern: tokenizer.GPT2}
+	tok, err := tokenizer.Train(slices.Values([]string{text}), options)
 	if err != nil {
 		t.Fatal(err)
 	}
+	return tok
+}
+
+func newFixture(t testing.TB) testModel {
+	t.Helper()
+	tok := learned(t, prose, vocab)
 	if tok.VocabSize() != vocab {
 		t.Fatalf("a vocabulary of %d", tok.VocabSize())
 	}
@@ -130,7 +143,11 @@ func newFixture(t testing.TB) testModel {
 	if err := hf.Save(b, w, dir, tensor.F32); err != nil {
 		t.Fatal(err)
 	}
-	f := testModel{dir: dir, tokenizer: filepath.Join(dir, "tokenizer.json"), weights: filepath.Join(dir, "model.safetensors")}
+	f := testModel{
+		dir:       dir,
+		tokenizer: filepath.Join(dir, "tokenizer.json"),
+		weights:   filepath.Join(dir, "model.safetensors"),
+	}
 	if err := tok.WriteFile(f.tokenizer); err != nil {
 		t.Fatal(err)
 	}

@@ -84,9 +84,11 @@ func TestFullDisk(t *testing.T) {
 	root := t.TempDir()
 	docs, out := filepath.Join(root, "docs"), filepath.Join(root, "out")
 	write(t, filepath.Join(docs, "ferry.txt"), strings.Repeat(prose, 20))
-	write(t, filepath.Join(docs, "moor.txt"), strings.Repeat("Granite lies beneath the northern moor; sheep graze on it from May until the first snow. ", 20))
-	config := write(t, filepath.Join(root, "recipe.json"), `{"vocab": 300, "hidden": 32, "ff": 48, "layers": 1, "heads": 2, "kv_heads": 1, "head_dim": 16,
-		"context": 64, "pass_tokens": 128, "checkpoint": 1, "stages": [{"name": "text", "data": "text", "steps": 100000, "tokens": 64}]}`)
+	write(t, filepath.Join(docs, "moor.txt"), strings.Repeat(moor, 20))
+	config := write(t, filepath.Join(root, "recipe.json"), `{
+		"vocab": 300, "hidden": 32, "ff": 48, "layers": 1, "heads": 2, "kv_heads": 1, "head_dim": 16,
+		"context": 64, "pass_tokens": 128, "checkpoint": 1,
+		"stages": [{"name": "text", "data": "text", "steps": 100000, "tokens": 64}]}`)
 	args := []string{"pretrain", "--docs", docs, "--out", out, "--config", config, "--workers", "1", "--quiet"}
 	saved := func() []string {
 		list, err := filepath.Glob(filepath.Join(out, "step-*"))
@@ -103,8 +105,9 @@ func TestFullDisk(t *testing.T) {
 		t.Fatalf("%v was saved", saved())
 	}
 
-	start(t, "limited", append(args, "--resume")...).wait().
-		fails(t, "writing checkpoint "+filepath.Join(out, "step-"), syscall.EFBIG.Error(), "earlier checkpoints are untouched")
+	full := start(t, "limited", append(args, "--resume")...).wait()
+	full.fails(t, "writing checkpoint "+filepath.Join(out, "step-"), syscall.EFBIG.Error(),
+		"earlier checkpoints are untouched")
 	after, metrics := files(t, out), filepath.Join(out, "metrics.jsonl")
 	if !strings.HasPrefix(after[metrics], before[metrics]) { // it has a step that was not saved
 		t.Errorf("the metrics have become\n%s\nand were\n%s", after[metrics], before[metrics])
@@ -124,7 +127,7 @@ func TestFullDisk(t *testing.T) {
 	resumed.ends(t, exitInterrupted, "interrupted after", "--resume")
 }
 
-// files is the contents of every file under dir.
+// files returns the contents of every file under dir.
 func files(t *testing.T, dir string) map[string]string {
 	t.Helper()
 	all := map[string]string{}

@@ -1,13 +1,11 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"runtime"
 	"strconv"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/klauspost/cpuid/v2"
 	"github.com/spf13/cobra"
@@ -47,16 +45,14 @@ func doctorCommand(e *engine) *cobra.Command {
 		Long: "doctor names the processor, what of it the kernels use, and the rates that bound them, measured\n" +
 			"now: other programs that run meanwhile lower them.",
 		Example: "  spell doctor\n  spell doctor --json",
-		Args:    cobra.NoArgs,
+		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			d, err := diagnose(e)
 			if err != nil {
 				return err
 			}
 			if asJSON {
-				enc := json.NewEncoder(cmd.OutOrStdout())
-				enc.SetIndent("", "  ")
-				return enc.Encode(d)
+				return printJSON(cmd.OutOrStdout(), d)
 			}
 			return d.print(cmd.OutOrStdout())
 		},
@@ -98,7 +94,7 @@ func diagnose(e *engine) (*diagnosis, error) {
 	return d, nil
 }
 
-// instructionSets are those of the processor's that matter to numerical kernels, used or not.
+// instructionSets returns the processor's sets that matter to numerical kernels, used or not.
 func instructionSets() []string {
 	sets := []string{}
 	for _, id := range []cpuid.FeatureID{
@@ -114,7 +110,7 @@ func instructionSets() []string {
 	return sets
 }
 
-// gpu is the name of the GPU backend, or why there is none.
+// gpu returns the name of the GPU backend, or why there is none.
 func gpu() string {
 	const name = "cuda"
 	b, err := open.Backend(open.Options{Name: name})
@@ -138,8 +134,7 @@ func (d *diagnosis) print(out io.Writer) error {
 	if d.Memory > 0 {
 		memory = fmt.Sprintf("%s, %s available%s", budget.Bytes(d.Memory), budget.Bytes(d.Available), budget.Limit)
 	}
-	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	for _, line := range [][2]string{
+	return printTable(out, [][2]string{
 		{"processor", known(d.Processor)},
 		{"cores", fmt.Sprintf("%d usable, %s logical, %s physical",
 			d.UsableCores, count(d.LogicalCores), count(d.PhysicalCores))},
@@ -152,13 +147,10 @@ func (d *diagnosis) print(out io.Writer) error {
 		{"GPU", d.GPU},
 		{"system", d.System},
 		{"Go", d.Go},
-	} {
-		fmt.Fprintf(w, "%s\t%s\n", line[0], line[1])
-	}
-	return w.Flush()
+	})
 }
 
-// rates is a rate with one worker and, if there are more, with all.
+// rates writes a rate with one worker and, if there are more, with all.
 func (d *diagnosis) rates(one, all float64, unit string) string {
 	switch {
 	case one == 0:

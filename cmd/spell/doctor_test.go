@@ -17,7 +17,8 @@ func TestDoctor(t *testing.T) {
 	b.Close()
 
 	d := decode[diagnosis](t, succeed(t, "", "doctor", "--json", "--workers", "2"))
-	if d.Kernels != name || d.Workers != 2 || d.UsableCores < 1 || d.Go != runtime.Version() || d.System != runtime.GOOS+"/"+runtime.GOARCH {
+	system := runtime.GOOS + "/" + runtime.GOARCH
+	if d.Kernels != name || d.Workers != 2 || d.UsableCores < 1 || d.Go != runtime.Version() || d.System != system {
 		t.Errorf("%+v", d)
 	}
 	if assembly := !strings.Contains(name, "generic"); (d.PeakOne > 0) != assembly || (d.PeakAll > 0) != assembly {
@@ -34,7 +35,10 @@ func TestDoctor(t *testing.T) {
 	}
 
 	text := succeed(t, "", "doctor", "--workers", "2")
-	for _, line := range []string{"processor", "cores", "instruction sets", "kernels", "peak f32", "memory reads", "memory updates", "memory", "GPU", "Go"} {
+	for _, line := range []string{
+		"processor", "cores", "instruction sets", "kernels", "peak f32",
+		"memory reads", "memory updates", "memory", "GPU", "Go",
+	} {
 		if !strings.Contains("\n"+text, "\n"+line+"  ") {
 			t.Errorf("no line %q in\n%s", line, text)
 		}

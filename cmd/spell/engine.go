@@ -1,16 +1,19 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"runtime"
 
 	"github.com/spf13/cobra"
 
 	"spell/kernels"
 	"spell/kernels/open"
+	"spell/kernels/tally"
 	"spell/model"
 )
 
-// engine holds the flags every command takes and opens what they name.
+// An engine is the flags that every command takes. It opens what they name.
 type engine struct {
 	backend   string
 	workers   int
@@ -37,4 +40,37 @@ func (e *engine) open() (kernels.Backend, model.Precision, error) {
 	}
 	b, err := open.Backend(open.Options{Name: e.backend, Workers: e.workers})
 	return b, p, err
+}
+
+// training returns the engine of weights that are trained: int8 is only the precision of what
+// generates beside them.
+func (e *engine) training() *engine {
+	trained := *e
+	if e.precision == model.Int8.Name {
+		trained.precision = model.F32.Name
+	}
+	return &trained
+}
+
+// openTraining opens the backend for weights that are trained.
+func (e *engine) openTraining() (kernels.Backend, model.Precision, error) {
+	b, p, err := e.open()
+	if err == nil && p == model.Int8 {
+		b.Close()
+		return nil, p, errors.New("--precision int8 is for generating and scoring; weights that are trained need " +
+			"f32 or bf16")
+	}
+	return b, p, err
+}
+
+// measure measures the machine's rates in a second or two, in a quarter of the memory there is.
+func (e *engine) measure(b kernels.Backend, s tally.Shape) (tally.Rates, error) {
+	workers := e.workers
+	if workers == 0 {
+		workers = runtime.GOMAXPROCS(0)
+	}
+	if _, available := machine(); available > 0 {
+		s.Memory = int(max(1<<20, available/4))
+	}
+	return tally.Measure(b, s, workers)
 }

@@ -47,7 +47,9 @@ func TestBrokenWeights(t *testing.T) {
 			})
 		}},
 		{"missing tensor", "model.norm.weight", func(raw []byte) []byte {
-			return header(raw, func(head string) string { return strings.Replace(head, "model.norm.weight", "model.nose.weight", 1) })
+			return header(raw, func(head string) string {
+				return strings.Replace(head, "model.norm.weight", "model.nose.weight", 1)
+			})
 		}},
 		{"NaN", "NaN", func(raw []byte) []byte {
 			binary.LittleEndian.PutUint32(raw[len(raw)-8:], math.Float32bits(float32(math.NaN())))
@@ -90,7 +92,8 @@ func TestBrokenTokenizer(t *testing.T) {
 		{"other model", `"WordPiece"`, func(o object) { model(o)["type"] = "WordPiece" }},
 		{"no model", "section model is missing", func(o object) { delete(o, "model") }},
 		{"larger than the model's vocabulary", "do not belong together", func(o object) {
-			o["added_tokens"] = append(o["added_tokens"].([]any), object{"id": vocab, "content": "<|more|>", "special": true})
+			more := object{"id": vocab, "content": "<|more|>", "special": true}
+			o["added_tokens"] = append(o["added_tokens"].([]any), more)
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -147,7 +150,8 @@ func TestBadArguments(t *testing.T) {
 	}
 	file := func(text string) string { return write(t, filepath.Join(t.TempDir(), "ids.json"), text) }
 	outside := file(`{"ids": [1, 270]}`)
-	negative, broken, hollow, fraction := file(`{"ids": [1, -1]}`), file(`{"ids": [1,`), file(`{"tokens": [1]}`), file(`{"ids": [1.5]}`)
+	negative, fraction := file(`{"ids": [1, -1]}`), file(`{"ids": [1.5]}`)
+	broken, hollow := file(`{"ids": [1,`), file(`{"tokens": [1]}`)
 	long := file(`{"ids": [` + strings.Repeat("1, ", 96) + `1]}`)
 
 	generate := func(args ...string) []string { return append([]string{"generate", "--model", f.dir}, args...) }
@@ -156,7 +160,7 @@ func TestBadArguments(t *testing.T) {
 		args []string
 		want []string
 	}{
-		{[]string{"generate", "--model", none, "--ids", "1"}, []string{none, "config.json", "not a Hugging Face model directory"}},
+		{[]string{"generate", "--model", none, "--ids", "1"}, []string{"--model " + none, "config.json", "nothing is downloaded"}},
 		{[]string{"score", "--model", none, "--ids", f.ids}, []string{none}},
 		{[]string{"tokenize", "--model", none}, []string{none}},
 		{[]string{"generate", "--model", f.ids, "--ids", "1"}, []string{f.ids}},
@@ -238,7 +242,7 @@ func TestBadDocuments(t *testing.T) {
 	write(t, at("others", "a.pdf"), "%PDF-1.7")
 	write(t, at("blank", "a.txt"), " \n\n")
 	write(t, at("good", "a.txt"), text)
-	write(t, at("good", "b.txt"), strings.Repeat("Granite lies beneath the northern moor; sheep graze on it from May until the first snow. ", 20))
+	write(t, at("good", "b.txt"), strings.Repeat(moor, 20))
 	unknown := write(t, at("unknown.json"), `{"learning_rate": 1}`)
 	notJSON := write(t, at("not.json"), `steps: 5`)
 	negative := write(t, at("negative.json"), `{"hidden": -8}`)
@@ -256,7 +260,7 @@ func TestBadDocuments(t *testing.T) {
 		{[]string{"--docs", at("good"), "--config", at("none.json")}, []string{at("none.json")}},
 		{[]string{"--docs", at("good"), "--config", unknown}, []string{unknown, "learning_rate"}},
 		{[]string{"--docs", at("good"), "--config", notJSON}, []string{notJSON}},
-		{[]string{"--docs", at("good"), "--config", negative}, []string{"hidden_size is -8"}},
+		{[]string{"--docs", at("good"), "--config", negative}, []string{"the settings cannot be run: hidden is -8"}},
 		{[]string{"--docs", at("good"), "--precision", "f17"}, []string{"f17"}},
 		{[]string{"--docs", at("good"), "--precision", "int8"}, []string{"--precision int8", "f32 or bf16"}},
 		{[]string{"--docs", at("good"), "--bogus"}, []string{"--bogus"}},
@@ -283,7 +287,8 @@ func TestGenerate(t *testing.T) {
 		Finish   string    `json:"finish"`
 	}
 	ask := func(flags ...string) string {
-		return succeed(t, "", append([]string{"generate", "--model", f.dir, "--json", "--n", "3", "--max-tokens", "9"}, flags...)...)
+		args := []string{"generate", "--model", f.dir, "--json", "--n", "3", "--max-tokens", "9"}
+		return succeed(t, "", append(args, flags...)...)
 	}
 	first := ask("--prompt", "The ferry", "--seed", "5", "--workers", "1")
 	if second := ask("--prompt", "The ferry", "--seed", "5", "--workers", "2"); second != first {
@@ -315,9 +320,11 @@ func TestGenerateChat(t *testing.T) {
 	spell(t, "", "generate", "--model", f.dir, "--prompt", "The", "--chat").fails(t, f.dir, "no chat template")
 	spell(t, "", "generate", "--model", f.dir, "--prompt", "The", "--no-thinking").fails(t, "--chat")
 	config := filepath.Join(f.dir, "tokenizer_config.json")
-	write(t, config, `{"chat_template": "{% if enable_thinking is defined %}fast {% endif %}The {{ messages[0].content }}<|end|>"}`)
+	const template = "{% if enable_thinking is defined %}fast {% endif %}The {{ messages[0].content }}" + endToken
+	write(t, config, fmt.Sprintf(`{"chat_template": %q}`, template))
 	ask := func(flags ...string) string {
-		return succeed(t, "", append([]string{"generate", "--model", f.dir, "--max-tokens", "5", "--temperature", "0", "--json"}, flags...)...)
+		args := []string{"generate", "--model", f.dir, "--max-tokens", "5", "--temperature", "0", "--json"}
+		return succeed(t, "", append(args, flags...)...)
 	}
 	same := func(what, got, want string) {
 		t.Helper()
@@ -354,8 +361,9 @@ func TestTokenize(t *testing.T) {
 		fmt.Fprintf(&in, "%s\n", line)
 	}
 	ids := succeed(t, in.String(), "tokenize", "--tokenizer", f.tokenizer)
+	decoded := succeed(t, ids, "tokenize", "--model", f.dir, "--decode")
 	var back []string
-	for _, line := range strings.Split(strings.TrimSpace(succeed(t, ids, "tokenize", "--model", f.dir, "--decode")), "\n") {
+	for _, line := range strings.Split(strings.TrimSpace(decoded), "\n") {
 		back = append(back, decode[string](t, line))
 	}
 	if !slices.Equal(back, texts) {

@@ -21,7 +21,10 @@ const (
 
 var exitCodes = fmt.Sprintf("Exit codes: 0 done, %d an error, %d the run ended but nothing trained or the model got\n"+
 	"worse, %d interrupted, with what a run had learned saved. With the variable SPELL_DEBUG set, an\n"+
-	"internal error prints its stack.", exitError, exitWorse, exitInterrupted)
+	"internal error prints its stack, and SIGQUIT all stacks.", exitError, exitWorse, exitInterrupted)
+
+// debugVariable is the variable of the environment that asks for stacks.
+const debugVariable = "SPELL_DEBUG"
 
 // A coded error ends the program with an exit code of its own. Errors of other packages may have
 // one, too.
@@ -66,12 +69,13 @@ func named(ctx context.Context, err error) error {
 	return errInterrupted
 }
 
-// panicked is a recovered panic as an error: the machine's failure, or a mistake of the program.
+// panicked returns a recovered panic as an error: the machine's failure, or a mistake of the
+// program.
 func panicked(r any) error {
 	if f, ok := r.(*kernels.Fault); ok {
 		return f
 	}
-	if os.Getenv("SPELL_DEBUG") != "" {
+	if os.Getenv(debugVariable) != "" {
 		os.Stderr.Write(debug.Stack())
 	}
 	return fmt.Errorf("internal error: %v; please report it with the output of `spell version`", r)

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"spell/kernels"
 )
@@ -62,7 +63,8 @@ func TestReport(t *testing.T) {
 	}
 }
 
-// TestHelp: every command is in a group, has an example, and the exit codes are told.
+// TestHelp: every command is in a group and has an example, its help fits a terminal, and the exit
+// codes are told.
 func TestHelp(t *testing.T) {
 	root := newRoot(&output{})
 	for _, c := range root.Commands() {
@@ -82,6 +84,13 @@ func TestHelp(t *testing.T) {
 	one, other := succeed(t, "", "help", "generate"), succeed(t, "", "generate", "--help")
 	if one != other || !strings.Contains(one, "Examples:") {
 		t.Errorf("help generate:\n%s\ngenerate --help:\n%s", one, other)
+	}
+	for _, c := range root.Commands() {
+		for line := range strings.Lines(succeed(t, "", "help", c.Name())) {
+			if n := utf8.RuneCountInString(line) - 1; n > 110 {
+				t.Errorf("help %s has a line of %d columns: %s", c.Name(), n, line)
+			}
+		}
 	}
 	if s := succeed(t, "", "completion", "bash"); !strings.Contains(s, "spell") {
 		t.Error("no completion for bash")

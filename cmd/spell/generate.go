@@ -6,12 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"spell/kernels"
 	"spell/model"
 	"spell/model/forest"
 	"spell/model/hf"
@@ -48,7 +47,7 @@ func generateCommand(e *engine) *cobra.Command {
 		Example: "  spell generate --model path/to/model --chat --prompt \"Why is the sky blue?\"\n" +
 			"  spell generate --model path/to/model --chat --file question.txt --n 4 --json\n" +
 			"  cat story.txt | spell generate --model path/to/model --prompt - --max-tokens 100",
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := g.check(cmd); err != nil {
 				return err
@@ -89,7 +88,10 @@ func (g *generateFlags) check(cmd *cobra.Command) error {
 		return fmt.Errorf("--max-tokens %d: it must be positive", g.maxTokens)
 	case !(g.temperature >= 0 && g.temperature <= math.MaxFloat32):
 		return fmt.Errorf("--temperature %v: it must be a number of at least 0", g.temperature)
-	case !(g.topP > 0 && g.topP <= 1):
+	case g.temperature > 0 && g.temperature < rollout.MinTemperature:
+		return fmt.Errorf("--temperature %v: it is too small; give 0 for the most likely token, or at least %v",
+			g.temperature, rollout.MinTemperature)
+	case !(float32(g.topP) > 0 && g.topP <= 1):
 		return fmt.Errorf("--top-p %v: it must lie above 0 and not above 1", g.topP)
 	case g.topK < 0:
 		return fmt.Errorf("--top-k %d: it must not be negative", g.topK)
@@ -127,27 +129,15 @@ func (e *engine) generate(cmd *cobra.Command, g *generateFlags) error {
 		return err
 	}
 	defer w.Free()
-	o := options(r)
-	o.Stop, o.Seed = w.EOS, g.seed
-	eng, err := rollout.New(b, w, o)
+	results, interrupted, err := g.sample(cmd, b, w, r)
 	if err != nil {
-		return err
-	}
-	heed(cmd.Context())
-	results, err := eng.Generate(cmd.Context(), []rollout.Request{r})
-	interrupted := errors.Is(err, context.Canceled)
-	if interrupted {
-		results = eng.Partial()
-	}
-	eng.Free()
-	if err != nil && !interrupted {
 		return err
 	}
 	if err := g.print(cmd, text, results[0]); err != nil {
 		return err
 	}
-	if interrupted {
-		return err
+	if interrupted != nil {
+		return interrupted
 	}
 	return e.mismatch(b, w, g.dir, comparison{
 		needs: func(p model.Precision) (int, error) { return comparingBytes(b, m, p, results) },
@@ -157,17 +147,36 @@ func (e *engine) generate(cmd *cobra.Command, g *generateFlags) error {
 	})
 }
 
-// tokens is the prompt.
+// sample answers a request; interrupted is the error of a signal that cut the answers short.
+func (g *generateFlags) sample(cmd *cobra.Command, b kernels.Backend, w *model.Weights, r rollout.Request) (
+	results []rollout.Result, interrupted, err error) {
+
+	o := options(r)
+	o.Stop, o.Seed = w.EOS, g.seed
+	eng, err := rollout.New(b, w, o)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer eng.Free()
+	heed(cmd.Context())
+	results, err = eng.Generate(cmd.Context(), []rollout.Request{r})
+	if errors.Is(err, context.Canceled) {
+		return eng.Partial(), err, nil
+	}
+	return results, nil, err
+}
+
+// tokens returns the ids of the prompt.
 func (g *generateFlags) tokens(cmd *cobra.Command, text *chat.Dialog) ([]int32, error) {
-	if g.ids != "" {
+	if cmd.Flags().Changed("ids") {
 		return parseIDs(g.ids)
 	}
 	if text == nil {
 		return nil, fmt.Errorf("%s has no tokenizer.json, so it works by token ids only; use --ids", g.dir)
 	}
 	if g.asChat && text.Template == nil {
-		return nil, fmt.Errorf(
-			"%s has no chat template, neither in chat_template.jinja nor in tokenizer_config.json; leave out --chat", g.dir)
+		return nil, fmt.Errorf("%s has no chat template, neither in chat_template.jinja nor in "+
+			"tokenizer_config.json; leave out --chat", g.dir)
 	}
 	prompt, err := g.prompt.read(cmd)
 	if err != nil {
@@ -194,13 +203,14 @@ func (g *generateFlags) request(m model.Config, ids []int32) (r rollout.Request,
 		return r, fmt.Errorf("the prompt has %d tokens and the model's context is %d: nothing can follow it",
 			len(ids), m.Context)
 	}
+	if err := checkIDs("the prompt", g.dir, ids, m.Vocab, m.Context); err != nil {
+		return r, err
+	}
 	var f forest.Forest
 	f.Add(-1, ids, false)
-	if err := f.Validate(m.Vocab, m.Context); err != nil {
-		return r, fmt.Errorf("the prompt does not fit %s: %w", g.dir, err)
-	}
 	how := rollout.Sampling{Temperature: float32(g.temperature), TopP: float32(g.topP), TopK: g.topK}
-	return rollout.Request{Prompt: f, Branches: []rollout.Branch{{Segment: 0, N: g.n, MaxTokens: most, Sampling: how}}}, nil
+	answers := rollout.Branch{Segment: 0, N: g.n, MaxTokens: most, Sampling: how}
+	return rollout.Request{Prompt: f, Branches: []rollout.Branch{answers}}, nil
 }
 
 // options sizes an engine for one request with one prompt.
@@ -250,8 +260,8 @@ func (g *generateFlags) print(cmd *cobra.Command, text *chat.Dialog, r rollout.R
 	return nil
 }
 
-// shown is the text of an answer, without the token that ended it and, in a chat, without special
-// tokens.
+// shown returns the text of an answer without the token that ended it and, in a chat, without
+// special tokens.
 func (x *generated) shown(text *chat.Dialog, asChat bool) string {
 	ids := x.IDs
 	if x.Finish == rollout.Stop {
@@ -261,16 +271,4 @@ func (x *generated) shown(text *chat.Dialog, asChat bool) string {
 		return text.Tok.DecodeSkipSpecial(ids)
 	}
 	return text.Tok.Decode(ids)
-}
-
-func parseIDs(list string) ([]int32, error) {
-	var ids []int32
-	for _, s := range strings.Split(list, ",") {
-		v, err := strconv.ParseInt(strings.TrimSpace(s), 10, 32)
-		if err != nil || v < 0 {
-			return nil, fmt.Errorf("--ids: %q is not a token id", s)
-		}
-		ids = append(ids, int32(v))
-	}
-	return ids, nil
 }

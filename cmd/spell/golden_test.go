@@ -18,9 +18,9 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the files of expectations with what is seen")
 
-// goldenRuns lists short runs whose bytes stay what they are. The instruction sets share their bits in
-// f32, so one list serves all of them. Whoever changes the method on purpose rewrites the list with
-// -update, in a commit that says why.
+// goldenRuns lists short runs whose bytes stay what they are. The instruction sets share their bits
+// in f32, so one list serves all of them. Whoever changes the method on purpose rewrites the list
+// with -update, in a commit that says why.
 var goldenRuns = []struct{ name, command string }{
 	{"train seed 1", "train --seed 1 --steps 3 --eval 0 --config testdata/golden/train.json"},
 	{"train seed 2", "train --seed 2 --steps 3 --eval 0 --config testdata/golden/train.json"},

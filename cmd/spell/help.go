@@ -1,12 +1,10 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 )
 
 // helpCommand returns the command help, which knows when there is nothing to say about its
@@ -65,24 +63,6 @@ func unknownCommand(cmd *cobra.Command, name string) error {
 		hint = "did you mean " + near + "? "
 	}
 	return fmt.Errorf("unknown command %q for %q; %ssee spell help", name, cmd.CommandPath(), hint)
-}
-
-// flagError adds to an error of the flags which one was meant, and where they are described.
-func flagError(cmd *cobra.Command, err error) error {
-	hint := ""
-	var unknown *pflag.NotExistError
-	if errors.As(err, &unknown) {
-		var names []string
-		cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
-		if near := nearest(unknown.GetSpecifiedName(), names); near != "" {
-			hint = "did you mean --" + near + "? "
-		}
-	}
-	where := "spell help"
-	if cmd.HasParent() {
-		where += " " + strings.TrimPrefix(cmd.CommandPath(), cmd.Root().Name()+" ")
-	}
-	return fmt.Errorf("%w; %ssee %s", err, hint, where)
 }
 
 // nearest returns the name that was most likely meant, or "" if none is like it.

@@ -9,16 +9,19 @@ import (
 	"testing"
 )
 
-// TestInt8 generates and scores with int8 weights: the results are near those of the stored weights, how
-// near is said on standard error, and --quiet keeps silent.
+// TestInt8 generates and scores with int8 weights: the results are near those of the stored
+// weights, how near is said on standard error, and --quiet keeps silent.
 func TestInt8(t *testing.T) {
 	f := newFixture(t)
-	line := regexp.MustCompile(`^int8 beside the weights as stored: mean \|Δ log p\| 0\.\d{4}, largest 0\.\d{4} over (\d+) tokens(; another most likely token in [0-3] of 3 places)?\n$`)
+	line := regexp.MustCompile(`^int8 beside the weights as stored: ` +
+		`mean \|Δ log p\| 0\.\d{4}, largest 0\.\d{4} over (\d+) tokens` +
+		`(; another most likely token in [0-3] of 3 places)?\n$`)
 	type answer struct {
 		IDs      []int32   `json:"ids"`
 		LogProbs []float32 `json:"logprobs"`
 	}
-	generate := []string{"generate", "--model", f.dir, "--ids", "1,2,3", "--n", "3", "--max-tokens", "20", "--json", "--precision", "int8"}
+	generate := []string{"generate", "--model", f.dir, "--ids", "1,2,3", "--n", "3", "--max-tokens", "20",
+		"--json", "--precision", "int8"}
 	o := spell(t, "", generate...)
 	if m := line.FindStringSubmatch(o.stderr); o.code != 0 || m == nil || m[1] != "60" {
 		t.Errorf("generate: exit code %d, %q", o.code, o.stderr)
@@ -48,13 +51,15 @@ func TestInt8(t *testing.T) {
 	if same {
 		t.Error("int8 weights give the log-probabilities of f32 weights")
 	}
-	if text := succeed(t, "", "score", "--model", f.dir, "--ids", f.ids, "--precision", "int8", "--quiet"); !strings.Contains(text, "2 tokens scored") {
+	text := succeed(t, "", "score", "--model", f.dir, "--ids", f.ids, "--precision", "int8", "--quiet")
+	if !strings.Contains(text, "2 tokens scored") {
 		t.Errorf("%q", text)
 	}
 }
 
-// TestTrainInt8: answers from an int8 copy of the weights, which follows their updates, so that a resumed run
-// leaves the bytes of one that was left alone; how far its log-probabilities are off is a metric.
+// TestTrainInt8: answers from an int8 copy of the weights, which follows their updates, so that a
+// resumed run leaves the bytes of one that was left alone; how far its log-probabilities are off is
+// a metric.
 func TestTrainInt8(t *testing.T) {
 	dir, args := chainRun(t)
 	straight, cut := filepath.Join(dir, "straight"), filepath.Join(dir, "cut")

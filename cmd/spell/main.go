@@ -4,6 +4,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -31,7 +32,7 @@ func run(args []string) (code int) {
 			code = report(panicked(r))
 		}
 	}()
-	out := &output{w: os.Stdout}
+	out := standardOutput()
 	root := newRoot(out)
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
@@ -58,11 +59,13 @@ func newRoot(out *output) *cobra.Command {
 		Example: "  spell train                                      a small model on a generated world\n" +
 			"  spell train --docs my-documents --model DIR      a model of yours on documents of yours\n" +
 			"  spell generate --model DIR --chat --prompt \"Hi\"  ask a model",
-		Args:          knownCommand,
-		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-		SilenceErrors: true,
-		SilenceUsage:  true,
-		Version:       version().line(),
+		Args: knownCommand,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+
+		PersistentPreRunE: checkFlags,
+		SilenceErrors:     true,
+		SilenceUsage:      true,
+		Version:           version().line(),
 	}
 	root.SetOut(out)
 	root.SetVersionTemplate("{{.Version}}\n")
@@ -78,7 +81,12 @@ func newRoot(out *output) *cobra.Command {
 	for _, c := range []*cobra.Command{trainCommand(&e), sftCommand(&e), pretrainCommand(&e)} {
 		c.GroupID = trainingGroup
 		c.SetOut(steady{out}) // nobody has to read along
-		c.PreRun = func(cmd *cobra.Command, _ []string) { heed(cmd.Context()) }
+		c.PreRun = func(cmd *cobra.Command, _ []string) {
+			heed(cmd.Context())
+			if out.isClosed() && given(cmd, "dry-run", "print-config") == 0 { // what it makes is in --out
+				cmd.SetOut(io.Discard)
+			}
+		}
 		root.AddCommand(c)
 	}
 	for _, c := range []*cobra.Command{generateCommand(&e), scoreCommand(&e), tokenizeCommand(), promptsCommand()} {

@@ -13,7 +13,11 @@ import (
 	"spell/rl/budget"
 )
 
-// compareTokens is the tokens that are scored together to measure the mismatch of int8 weights.
+// machine returns the memory there is; --memory and tests pretend another.
+var machine = memory
+
+// compareTokens is the number of tokens that are scored together to measure the mismatch of int8
+// weights.
 const compareTokens = 2048
 
 // A dryModel is a model's weights on a backend without memory, for which the command runs as it is.
@@ -28,7 +32,8 @@ func newDryModel(m model.Config, p model.Precision) (*dryModel, error) {
 	return &dryModel{t, w}, err
 }
 
-// bytes is the arenas so far, the program, and what the host takes beside for what has been run.
+// bytes returns the size of the arenas so far, the program, and what the host takes beside for what
+// has been run.
 func (d *dryModel) bytes(b kernels.Backend) int {
 	n := d.tally.Bytes() + budget.Program(d.weights.Vocab, 0).Bytes
 	if host, ok := b.(kernels.HostMemory); ok {
@@ -38,7 +43,7 @@ func (d *dryModel) bytes(b kernels.Backend) int {
 	return n
 }
 
-// generatingBytes is what a request takes on b with weights of precision p.
+// generatingBytes returns what a request takes on b with weights of precision p.
 func generatingBytes(b kernels.Backend, m model.Config, p model.Precision, r rollout.Request) (int, error) {
 	d, err := newDryModel(m, p)
 	if err != nil {
@@ -57,7 +62,7 @@ func generatingBytes(b kernels.Backend, m model.Config, p model.Precision, r rol
 	return d.bytes(b), nil
 }
 
-// scoringBytes is what scoring forests takes on b, if the limits hold them.
+// scoringBytes returns what scoring forests takes on b, if the limits hold them.
 func scoringBytes(b kernels.Backend, m model.Config, p model.Precision, limits forest.Limits) (int, error) {
 	d, err := newDryModel(m, p)
 	if err != nil {
@@ -67,13 +72,14 @@ func scoringBytes(b kernels.Backend, m model.Config, p model.Precision, limits f
 	if err != nil {
 		return 0, err
 	}
-	if _, err := dec.Score(context.Background(), forest.Forest{{Parent: -1, Tokens: make([]int32, 2), Scored: true}}); err != nil {
+	short := forest.Forest{{Parent: -1, Tokens: make([]int32, 2), Scored: true}}
+	if _, err := dec.Score(context.Background(), short); err != nil {
 		return 0, err
 	}
 	return d.bytes(b), nil
 }
 
-// comparingBytes is what it takes to score answers again with weights of precision p.
+// comparingBytes returns what it takes to score answers again with weights of precision p.
 func comparingBytes(b kernels.Backend, m model.Config, p model.Precision, results []rollout.Result) (int, error) {
 	limits := forest.Limits{Batch: compareTokens}
 	for _, r := range results {
@@ -94,12 +100,7 @@ func fitsGenerating(b kernels.Backend, m model.Config, p model.Precision, r roll
 	}
 	n, tokens := r.Branches[0].N, r.Branches[0].MaxTokens
 	return refuse(func() (int, error) { return like(p, n, tokens) }, func(fits func(int, error) bool) (ways []string) {
-		for _, smaller := range smallerPrecisions(p) {
-			if fits(like(smaller, n, tokens)) {
-				ways = append(ways, "--precision "+smaller.Name)
-				break
-			}
-		}
+		ways = smallerWay(p, func(smaller model.Precision) bool { return fits(like(smaller, n, tokens)) })
 		if most := budget.Largest(1, n-1, func(n int) bool { return fits(like(p, n, tokens)) }); most > 0 {
 			ways = append(ways, fmt.Sprintf("--n %d", most))
 		}
@@ -114,19 +115,13 @@ func fitsGenerating(b kernels.Backend, m model.Config, p model.Precision, r roll
 	})
 }
 
-// fitsScoring refuses to score so many tokens if there is not the memory for it, with what would
-// fit.
+// fitsScoring refuses to score more tokens than there is memory for, with what would fit.
 func fitsScoring(b kernels.Backend, m model.Config, p model.Precision, tokens int) error {
 	like := func(p model.Precision, tokens int) (int, error) {
 		return scoringBytes(b, m, p, forest.Limits{Batch: tokens})
 	}
 	return refuse(func() (int, error) { return like(p, tokens) }, func(fits func(int, error) bool) (ways []string) {
-		for _, smaller := range smallerPrecisions(p) {
-			if fits(like(smaller, tokens)) {
-				ways = append(ways, "--precision "+smaller.Name)
-				break
-			}
-		}
+		ways = smallerWay(p, func(smaller model.Precision) bool { return fits(like(smaller, tokens)) })
 		if most := budget.Largest(2, tokens-1, func(n int) bool { return fits(like(p, n)) }); most > 0 {
 			ways = append(ways, fmt.Sprintf("%d tokens", most))
 		}
@@ -134,7 +129,17 @@ func fitsScoring(b kernels.Backend, m model.Config, p model.Precision, tokens in
 	})
 }
 
-// smallerPrecisions are those whose weights take less than those of p, the largest first.
+// smallerWay returns the flag of the largest precision below p that fits; none if none does.
+func smallerWay(p model.Precision, fits func(model.Precision) bool) []string {
+	for _, smaller := range smallerPrecisions(p) {
+		if fits(smaller) {
+			return []string{"--precision " + smaller.Name}
+		}
+	}
+	return nil
+}
+
+// smallerPrecisions returns those whose weights take less than those of p, the largest first.
 func smallerPrecisions(p model.Precision) []model.Precision {
 	switch p.Name {
 	case model.F32.Name:
@@ -145,8 +150,8 @@ func smallerPrecisions(p model.Precision) []model.Precision {
 	return nil
 }
 
-// refuse is the error of what needs more than the available memory; ways returns the flags with
-// which it would fit.
+// refuse returns the error of what needs more than the available memory; ways returns the flags
+// with which it would fit.
 func refuse(need func() (int, error), ways func(fits func(int, error) bool) []string) error {
 	_, available := machine()
 	n, err := need()

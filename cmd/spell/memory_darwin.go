@@ -2,8 +2,8 @@ package main
 
 import "golang.org/x/sys/unix"
 
-// memory is the machine's memory in bytes, all of which may be had: other programs' goes to disk; 0 where the
-// system does not tell.
+// memory returns the machine's memory in bytes, all of which may be had since that of other
+// programs goes to disk; 0 if the system does not tell.
 func memory() (total, available int64) {
 	n, err := unix.SysctlUint64("hw.memsize")
 	if err != nil {

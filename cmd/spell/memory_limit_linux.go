@@ -27,7 +27,7 @@ type limit struct {
 
 func (l limit) room() int64 { return l.most - l.used }
 
-// limits are the bounds there are.
+// limits returns the bounds there are.
 func limits() (list []limit) {
 	var status map[string]int64
 	for _, l := range []struct {
@@ -63,9 +63,10 @@ func reserveThreads(workers int) error {
 	missing := threads - int(numbers("/proc/self/status")["Threads:"])
 	for _, l := range list {
 		if least := int64(max(missing, 0))*threadStack() + 2*heapStep; l.room() < least {
-			mib := func(n int64) int64 { return n >> 20 }
+			const mib = 1 << 20
+			enough := l.used + least + int64(budget.Program(0, 0).Bytes)
 			return fmt.Errorf("%s limits %s of the program to %d MiB, of which it takes %d before it begins: "+
-				"raise the limit to %d MiB or more", l.name, l.of, mib(l.most), mib(l.used), mib(l.used+least+int64(budget.Program(0, 0).Bytes)))
+				"raise the limit to %d MiB or more", l.name, l.of, l.most/mib, l.used/mib, enough/mib)
 		}
 	}
 	startThreads(missing)
@@ -103,7 +104,7 @@ func startThreads(n int) {
 	held.leave(1 << 62)
 }
 
-// threadStack is the address space of a thread's stack.
+// threadStack returns the address space of a thread's stack.
 func threadStack() int64 {
 	var r unix.Rlimit
 	if unix.Getrlimit(unix.RLIMIT_STACK, &r) != nil || r.Cur > 1<<30 {

@@ -9,15 +9,14 @@ import (
 	"strings"
 )
 
-// memory is the machine's memory and what of it is free or can be freed, in bytes: of the machine
-// or, where that is less, of the control group that this process lies in or of its own limits; 0
-// where nothing tells.
+// memory returns the machine's memory and what of it is free or can be freed, in bytes; less if the
+// control group of this process or its own limits allow less, 0 if nothing tells.
 func memory() (total, available int64) {
 	total, available = memoryAt("/")
 	return within(limits(), total, available)
 }
 
-// memoryAt is memory of a system whose files lie under root.
+// memoryAt returns the memory of a system whose files lie under root.
 func memoryAt(root string) (total, available int64) {
 	fields := numbers(filepath.Join(root, "proc/meminfo"))
 	total, available = fields["MemTotal:"]<<10, fields["MemAvailable:"]<<10
@@ -57,7 +56,7 @@ func memoryAt(root string) (total, available int64) {
 	return total, available
 }
 
-// within is a machine's memory below the limits of a process.
+// within lowers a machine's memory to the limits of a process.
 func within(list []limit, total, available int64) (int64, int64) {
 	for _, l := range list {
 		if total == 0 || l.most < total {
@@ -70,7 +69,7 @@ func within(list []limit, total, available int64) (int64, int64) {
 	return total, available
 }
 
-// number is the number that a file holds; 0 where there is none, as in the limit "max".
+// number returns the number that a file holds; 0 if there is none, as in the limit "max".
 func number(path string) int64 {
 	raw, _ := os.ReadFile(path)
 	n, err := strconv.ParseInt(strings.TrimSpace(string(raw)), 10, 64)
@@ -80,7 +79,7 @@ func number(path string) int64 {
 	return n
 }
 
-// numbers is the lines of a file that are a name and a number.
+// numbers returns the lines of a file that are a name and a number.
 func numbers(path string) map[string]int64 {
 	list := map[string]int64{}
 	f, err := os.Open(path)

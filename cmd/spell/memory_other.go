@@ -2,5 +2,5 @@
 
 package main
 
-// memory is 0: this system is not asked.
+// memory returns 0: this system is not asked.
 func memory() (total, available int64) { return 0, 0 }

@@ -6,7 +6,8 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// memory is the machine's memory in bytes, all of which may be had; 0 where the system does not tell.
+// memory returns the machine's memory in bytes, all of which may be had; 0 if the system does not
+// tell.
 func memory() (total, available int64) {
 	var kib uint64
 	call := windows.NewLazySystemDLL("kernel32.dll").NewProc("GetPhysicallyInstalledSystemMemory")

@@ -10,6 +10,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime/debug"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -74,6 +76,60 @@ func TestFullOutput(t *testing.T) {
 	}
 }
 
+// TestClosedOutput: a command that was started without a standard output fails if its results are
+// lost, and a run goes on.
+func TestClosedOutput(t *testing.T) {
+	shell, err := exec.LookPath("sh")
+	if err != nil || !cgo() {
+		t.Skip("it takes sh to close the output and C to notice it")
+	}
+	f := newFixture(t)
+	root := t.TempDir()
+	run := []string{"pretrain", "--workers", "1", "--docs", filepath.Join(root, "docs"),
+		"--config", smallRecipe(t, root)}
+	for _, c := range []struct {
+		lost bool
+		args []string
+	}{
+		{true, []string{"generate", "--model", f.dir, "--ids", "1", "--max-tokens", "2"}},
+		{true, []string{"generate", "--model", f.dir, "--ids", "1", "--max-tokens", "2", "--json"}},
+		{true, []string{"score", "--model", f.dir, "--ids", f.ids}},
+		{true, []string{"tokenize", "--model", f.dir, "--text", "a"}},
+		{true, []string{"help"}}, {true, []string{"version"}}, {true, []string{"--version"}},
+		{true, []string{"train", "--print-config"}},
+		{true, append(run, "--out", filepath.Join(root, "dry"), "--dry-run")},
+		{false, append(run, "--out", filepath.Join(root, "out"))},
+	} {
+		child := command(t, "free")
+		child.Path, child.Stdout = shell, nil
+		child.Args = append([]string{"sh", "-c", `exec "$0" "$@" >&-`, os.Args[0]}, c.args...)
+		child.Run()
+		if o := child.result(); c.lost {
+			o.fails(t, "standard output", "closed")
+		} else if o.code != 0 || strings.Contains(o.stderr, "closed") {
+			t.Errorf("spell %s: %+v", strings.Join(c.args, " "), o)
+		}
+	}
+	if _, err := os.Stat(filepath.Join(root, "out", "model", "model.safetensors")); err != nil {
+		t.Error(err)
+	}
+}
+
+// cgo reports whether C is part of this program.
+func cgo() bool {
+	info, _ := debug.ReadBuildInfo()
+	return slices.Contains(info.Settings, debug.BuildSetting{Key: "CGO_ENABLED", Value: "1"})
+}
+
+// smallRecipe writes documents and a recipe of pretrain that takes a second.
+func smallRecipe(t *testing.T, root string) string {
+	t.Helper()
+	write(t, filepath.Join(root, "docs", "ferry.txt"), strings.Repeat(prose, 20))
+	return write(t, filepath.Join(root, "recipe.json"), `{"vocab": 300, "hidden": 32, "ff": 48, "layers": 1,
+		"heads": 2, "kv_heads": 1, "head_dim": 16, "context": 64, "pass_tokens": 128, "checkpoint": 1,
+		"stages": [{"name": "text", "data": "text", "steps": 3, "tokens": 64}]}`)
+}
+
 // TestUnreadOutput: a reader that has gone ends a command without a word.
 func TestUnreadOutput(t *testing.T) {
 	f := newFixture(t)
@@ -104,10 +160,7 @@ func TestUnreadOutput(t *testing.T) {
 // the end.
 func TestRunWithoutOutput(t *testing.T) {
 	root := t.TempDir()
-	write(t, filepath.Join(root, "docs", "ferry.txt"), strings.Repeat(prose, 20))
-	config := write(t, filepath.Join(root, "recipe.json"), `{"vocab": 300, "hidden": 32, "ff": 48, "layers": 1,
-		"heads": 2, "kv_heads": 1, "head_dim": 16, "context": 64, "pass_tokens": 128, "checkpoint": 1,
-		"stages": [{"name": "text", "data": "text", "steps": 3, "tokens": 64}]}`)
+	config := smallRecipe(t, root)
 	for name, code := range map[string]int{"unread": 0, "/dev/full": exitError} {
 		var stdout *os.File
 		if name == "unread" {

@@ -36,7 +36,8 @@ func TestScoreParity(t *testing.T) {
 			ids := write(t, filepath.Join(t.TempDir(), "ids.json"), string(raw))
 			got := decode[golden](t, succeed(t, "", "score", "--model", dir, "--ids", ids, "--json"))
 			if len(got.LogProb) != len(want.IDs)-1 || len(got.Argmax) != len(want.IDs) {
-				t.Fatalf("%d log-probabilities and %d most likely tokens for %d ids", len(got.LogProb), len(got.Argmax), len(want.IDs))
+				t.Fatalf("%d log-probabilities and %d most likely tokens for %d ids",
+					len(got.LogProb), len(got.Argmax), len(want.IDs))
 			}
 			worst := 0.0
 			for i, w := range want.LogProb {
@@ -57,7 +58,8 @@ func TestScoreParity(t *testing.T) {
 func TestGreedyParity(t *testing.T) {
 	dir := fixture.Path(t, "stories260K")
 	want := decode[golden](t, string(read(t, filepath.Join(dir, "golden.json")))).Greedy
-	out := succeed(t, "", "generate", "--model", dir, "--ids", fmt.Sprint(want[0]), "--max-tokens", fmt.Sprint(len(want)-1), "--temperature", "0", "--json")
+	out := succeed(t, "", "generate", "--model", dir, "--ids", fmt.Sprint(want[0]),
+		"--max-tokens", fmt.Sprint(len(want)-1), "--temperature", "0", "--json")
 	got := decode[[]struct {
 		IDs []int32 `json:"ids"`
 	}](t, out)

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -38,7 +37,7 @@ func planCommand(e *engine) *cobra.Command {
 			"which it would. Its settings are those of train: --preset, --hours, --config and --set.",
 		Example: "  spell plan --model path/to/model --docs my-documents\n" +
 			"  spell plan --model config.json --set max_prompt=8192 --memory 64",
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error { return e.plan(cmd, &p) },
 	}
 	f := cmd.Flags()
@@ -106,10 +105,7 @@ func (e *engine) plan(cmd *cobra.Command, p *planFlags) error {
 		machine = func() (int64, int64) { total, _ := was(); return total, int64(p.memory * (1 << 30)) }
 	}
 	k := &job{method: m, given: p.given(m, e), read: func() error { return p.read(cmd, m) }}
-	trained := *e
-	if e.precision == model.Int8.Name {
-		trained.precision = model.F32.Name
-	}
+	trained := e.training()
 	k.rates = e.measure
 	p.print = true // what the sizes became is part of the plan
 	if preset.Hours > 0 {
@@ -162,11 +158,9 @@ func (p *planFlags) show(cmd *cobra.Command, k *job, b kernels.Backend, prec mod
 	refused := m.Fit(b, shape, prec, available, false)
 	out := cmd.OutOrStdout()
 	if p.asJSON {
-		enc := json.NewEncoder(out)
-		enc.SetIndent("", "  ")
 		o := newPlanned(m.Config, plan, at, rates, refused)
 		o.Parameters, o.Precision, o.Kernels, o.Memory = shape.Params(), prec.Name, b.Name(), total
-		return errors.Join(refused, enc.Encode(o))
+		return errors.Join(refused, printJSON(out, o))
 	}
 	if err := plan.Write(out, at, refused); err != nil {
 		return err
@@ -181,17 +175,16 @@ func (p *planFlags) show(cmd *cobra.Command, k *job, b kernels.Backend, prec mod
 
 // assumptions writes what a plan was made for: the settings that it follows from, and rates.
 func assumptions(out io.Writer, c *selfplay.Config, r tally.Rates) error {
-	fmt.Fprintf(out, "steps %d, questions %d, draw %d, answers %d, votes %d\n", c.Steps, c.Questions, c.Draw, c.Answers, c.Votes)
+	fmt.Fprintf(out, "steps %d, questions %d, draw %d, answers %d, votes %d\n",
+		c.Steps, c.Questions, c.Draw, c.Answers, c.Votes)
 	fmt.Fprintf(out, "pass_tokens %d, batch_tokens %d, cache_tokens %d\n", c.PassTokens, c.BatchTokens, c.CacheTokens)
 	fmt.Fprintf(out, "max_prompt %d, max_question %d, max_answer %d, max_vote %d; outputs are taken to have a third\n",
 		c.MaxPrompt, c.MaxQuestion, c.MaxAnswer, c.MaxVote)
 	f := &r.Flops
-	fmt.Fprintf(out, "rates measured now: products %.0f GFLOP/s, their gradients %.0f and %.0f, attention %.0f, backward %.0f\n",
-		f[tally.Product], f[tally.ProductGradX], f[tally.ProductGradW], f[tally.Attend], f[tally.AttendGrad])
+	fmt.Fprintf(out, "rates measured now: products %.0f GFLOP/s, their gradients %.0f and %.0f, ",
+		f[tally.Product], f[tally.ProductGradX], f[tally.ProductGradW])
+	fmt.Fprintf(out, "attention %.0f, backward %.0f\n", f[tally.Attend], f[tally.AttendGrad])
 	_, err := fmt.Fprintf(out, "multiply-adds on registers %.0f; memory reads %.1f GB/s, updates %.1f\n",
 		r.Peak, r.Read, r.Update)
 	return err
 }
-
-// machine tells the memory there is; tests pretend another.
-var machine = memory

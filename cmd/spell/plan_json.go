@@ -6,7 +6,7 @@ import (
 	selfplay "spell/rl/spell"
 )
 
-// A planned run is what plan --json prints. What a machine does not tell is zero.
+// A planned run is what plan --json prints. A number that the machine does not tell is zero.
 type planned struct {
 	Parameters  int             `json:"parameters"`
 	Precision   string          `json:"precision"`

@@ -18,13 +18,19 @@ func promptsCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "prompts SET [--out DIR]",
 		Short: "Print a prompt set, or write it to a folder to change it",
-		Long: "prompts prints the texts of a built-in prompt set, " + strings.Join(role.Sets(), " or ") + ", or of a folder, a file after the\n" +
-			"other. With --out it writes them to a new folder, which the setting \"prompts\" of train takes: change the\n" +
-			"texts there, keep the {{fields}} they have.",
+		Long: "prompts prints the texts of a built-in prompt set, " + strings.Join(role.Sets(), " or ") + ",\n" +
+			"or of a folder, a file after the other. With --out it writes them to a new folder, which the\n" +
+			"setting \"prompts\" of train takes: change the texts there, keep the {{fields}} they have.",
 		Example: "  spell prompts compact\n" +
 			"  spell prompts full --out my-prompts\n" +
 			"  spell train --model DIR --docs my-documents --set prompts=my-prompts",
-		Args: cobra.ExactArgs(1),
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return fmt.Errorf("prompts takes one prompt set, %s or a folder, and was given %d; %s",
+					strings.Join(role.Sets(), ", "), len(args), helpOf(cmd))
+			}
+			return nil
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			set, err := role.Files(args[0])
 			if err != nil {
@@ -42,7 +48,8 @@ func promptsCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				if _, err := fmt.Fprintf(cmd.OutOrStdout(), "--- %s\n%s\n", name, strings.TrimSuffix(string(text), "\n")); err != nil {
+				body := strings.TrimSuffix(string(text), "\n")
+				if _, err := fmt.Fprintf(cmd.OutOrStdout(), "--- %s\n%s\n", name, body); err != nil {
 					return err
 				}
 			}

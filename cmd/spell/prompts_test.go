@@ -8,8 +8,8 @@ import (
 	"spell/rl/role"
 )
 
-// TestPrompts: every built-in set is printed, and written to a folder that is a set itself; nothing of
-// the user's is written over.
+// TestPrompts: every built-in set is printed, and written to a folder that is a set itself; nothing
+// of the user's is written over.
 func TestPrompts(t *testing.T) {
 	for _, set := range role.Sets() {
 		dir := filepath.Join(t.TempDir(), "mine")

@@ -12,7 +12,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -22,10 +21,9 @@ import (
 	"spell/model/hf"
 	"spell/rl/task"
 	"spell/tensor"
-	"spell/tokenizer"
 )
 
-// program is the path of the built command.
+// program builds the command and returns its path.
 func program(t *testing.T) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "spell.exe")
@@ -41,13 +39,9 @@ func program(t *testing.T) string {
 // role has something to learn.
 func chainModel(t *testing.T, dir string) {
 	t.Helper()
-	const end = "<|end|>"
 	words := []string{" alpha", " beta", " gamma", " delta"}
-	text := strings.Repeat("ASK question : alpha ? answer : beta .\n alpha beta gamma delta REPLY\nanswer is gamma . delta JUDGE yes . no .\n alpha ? beta ? gamma . delta .\n", 20)
-	tok, err := tokenizer.Train(slices.Values([]string{text}), tokenizer.TrainOptions{VocabSize: 420, Special: []string{end}, Pattern: tokenizer.GPT2})
-	if err != nil {
-		t.Fatal(err)
-	}
+	tok := learned(t, strings.Repeat("ASK question : alpha ? answer : beta .\n alpha beta gamma delta REPLY\n"+
+		"answer is gamma . delta JUDGE yes . no .\n alpha ? beta ? gamma . delta .\n", 20), 420)
 	id := func(word string) int {
 		ids := tok.EncodeSpecial(word)
 		if len(ids) != 1 {
@@ -57,7 +51,8 @@ func chainModel(t *testing.T, dir string) {
 	}
 	next := map[string][]string{
 		"ASK": {" question"}, " question": {" :"}, " :": words, " ?": {" answer"}, " answer": {" :"},
-		" REPLY": {"answer"}, "answer": {" is"}, " is": words, " JUDGE": {" yes", " no"}, " yes": {" ."}, " no": {" ."}, " .": {end},
+		" REPLY": {"answer"}, "answer": {" is"}, " is": words, " JUDGE": {" yes", " no"}, " yes": {" ."}, " no": {" ."},
+		" .": {endToken},
 	}
 	for _, w := range words {
 		next[w] = []string{" ?", " ."}
@@ -69,8 +64,11 @@ func chainModel(t *testing.T, dir string) {
 		t.Fatal(err)
 	}
 	defer b.Close()
-	w, err := model.NewWeights(b, model.Config{Family: "llama", Vocab: vocab, Hidden: hidden, FF: 16, Layers: 1, Heads: 1, KVHeads: 1, HeadDim: 16,
-		NormEps: 1e-6, Context: 512, Rope: model.Rope{Theta: 1e4, Type: "default"}, BOS: -1, EOS: []int32{int32(id(end))}}, model.F32, model.Inference)
+	w, err := model.NewWeights(b, model.Config{
+		Family: "llama", Vocab: vocab, Hidden: hidden, FF: 16, Layers: 1, Heads: 1, KVHeads: 1, HeadDim: 16,
+		NormEps: 1e-6, Context: 512, Rope: model.Rope{Theta: 1e4, Type: "default"},
+		BOS: -1, EOS: []int32{int32(id(endToken))},
+	}, model.F32, model.Inference)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -99,8 +97,11 @@ func chainModel(t *testing.T, dir string) {
 func chainPrompts(t *testing.T, dir string) {
 	t.Helper()
 	for name, text := range map[string]string{
-		"format": "words", "documents": "{{documents}}", "example": "{{question}} {{answer}}", "choices": "{{question}} {{a}} {{b}} {{c}} {{d}}",
-		"verifier": "{{question}} {{prediction}} {{reference}} JUDGE",
+		"format":    "words",
+		"documents": "{{documents}}",
+		"example":   "{{question}} {{answer}}",
+		"choices":   "{{question}} {{a}} {{b}} {{c}} {{d}}",
+		"verifier":  "{{question}} {{prediction}} {{reference}} JUDGE",
 	} {
 		write(t, filepath.Join(dir, name+".txt"), text+"\n")
 	}
@@ -170,14 +171,16 @@ func sameFiles(t *testing.T, a, b string, names ...string) {
 
 func checkpoint(n int) []string {
 	var names []string
-	for _, f := range []string{"model.safetensors", "optimizer.safetensors", "state.json", "config.json", "tokenizer.json"} {
+	for _, f := range []string{
+		"model.safetensors", "optimizer.safetensors", "state.json", "config.json", "tokenizer.json",
+	} {
 		names = append(names, filepath.Join(fmt.Sprintf("step-%06d", n), f))
 	}
 	return names
 }
 
-// chainRun is a folder and the command line of a run of six steps in it, on the chain model, which trains in most of
-// them.
+// chainRun makes a folder and the command line of a run of six steps in it, on the chain model,
+// which trains in most of them.
 func chainRun(t *testing.T) (dir string, args func(out string, more ...string) []string) {
 	t.Helper()
 	dir = t.TempDir()
@@ -185,13 +188,14 @@ func chainRun(t *testing.T) (dir string, args func(out string, more ...string) [
 	chainPrompts(t, filepath.Join(dir, "prompts"))
 	for _, at := range []string{"north", "south", "east", "west"} {
 		for _, word := range []string{"alpha", "beta", "gamma"} {
-			write(t, filepath.Join(dir, "docs", at, word+".txt"), fmt.Sprintf("The %s of the %s is told here and nowhere else.", word, at))
+			text := fmt.Sprintf("The %s of the %s is told here and nowhere else.", word, at)
+			write(t, filepath.Join(dir, "docs", at, word+".txt"), text)
 		}
 	}
 	config := chainConfig(t, dir, "small.json", nil)
 	args = func(out string, more ...string) []string {
-		return append([]string{"train", "--model", filepath.Join(dir, "model"), "--docs", filepath.Join(dir, "docs"), "--config", config,
-			"--steps", "6", "--eval", "0", "--seed", "5", "--out", out}, more...)
+		return append([]string{"train", "--model", filepath.Join(dir, "model"), "--docs", filepath.Join(dir, "docs"),
+			"--config", config, "--steps", "6", "--eval", "0", "--seed", "5", "--out", out}, more...)
 	}
 	return dir, args
 }
@@ -199,13 +203,12 @@ func chainRun(t *testing.T) (dir string, args func(out string, more ...string) [
 // chainConfig writes the configuration of such a run, with other values for some fields.
 func chainConfig(t *testing.T, dir, name string, other map[string]any) string {
 	t.Helper()
-	var c map[string]any
-	if err := json.Unmarshal([]byte(`{"tasks": ["general_qa"], "docs": 2, "doc_chars": 200, "max_docs": 6, "max_prompt": 300,
-		"temperature": 1, "top_p": 1, "max_question": 24, "max_answer": 24, "max_vote": 4, "answers": 4, "votes": 4, "questions": 24, "draw": 48,
-		"max_rounds": 2, "verifier_groups": 4, "verifier_any": true, "pass_tokens": 512, "cache_tokens": 32768, "checkpoint": 1, "keep": 9,
-		"optim": {"lr": 1e-3, "embed_scale": 1, "beta1": 0.9, "beta2": 0.99, "eps": 1e-8, "weight_decay": 0.01, "clip_norm": 1}}`), &c); err != nil {
-		t.Fatal(err)
-	}
+	c := decode[map[string]any](t, `{
+		"tasks": ["general_qa"], "docs": 2, "doc_chars": 200, "max_docs": 6, "max_prompt": 300, "temperature": 1, "top_p": 1,
+		"max_question": 24, "max_answer": 24, "max_vote": 4, "answers": 4, "votes": 4, "questions": 24, "draw": 48,
+		"max_rounds": 2, "verifier_groups": 4, "verifier_any": true, "pass_tokens": 512, "cache_tokens": 32768,
+		"checkpoint": 1, "keep": 9, "optim": {"lr": 1e-3, "embed_scale": 1, "beta1": 0.9, "beta2": 0.99, "eps": 1e-8,
+		"weight_decay": 0.01, "clip_norm": 1}}`)
 	c["prompts"] = filepath.Join(dir, "prompts")
 	maps.Copy(c, other)
 	raw, err := json.Marshal(c)
@@ -215,9 +218,12 @@ func chainConfig(t *testing.T, dir, name string, other map[string]any) string {
 	return write(t, filepath.Join(dir, name), string(raw))
 }
 
-// cutShort kills a run once it has written from lines of metrics, of to, and stops another by Ctrl-C: both go on with
-// --resume, one with another number of workers, and leave the files of the run in straight, which was left alone.
-func cutShort(t *testing.T, spell string, args func(out string, more ...string) []string, straight string, from, to int, all ...string) {
+// cutShort kills a run once it has written from lines of metrics, of to, and stops another by
+// Ctrl-C: both go on with --resume, one with another number of workers, and leave the files of the
+// run in straight, which was left alone.
+func cutShort(t *testing.T, spell string, args func(out string, more ...string) []string,
+	straight string, from, to int, all ...string) {
+
 	t.Helper()
 	dir := filepath.Dir(straight)
 	for name, tt := range map[string]struct {
@@ -229,7 +235,8 @@ func cutShort(t *testing.T, spell string, args func(out string, more ...string) 
 		}
 		cut := filepath.Join(dir, name)
 		metrics := filepath.Join(cut, "metrics.jsonl")
-		out, err := execute(t, &interruption{tt.signal, func() bool { return lines(metrics) >= from }}, spell, args(cut)...)
+		stop := &interruption{tt.signal, func() bool { return lines(metrics) >= from }}
+		out, err := execute(t, stop, spell, args(cut)...)
 		if n := lines(metrics); err == nil || n < from || n >= to {
 			t.Fatalf("%s: the run ended with %v after %d lines\n%s", name, err, n, out)
 		}
@@ -261,14 +268,16 @@ func TestTrainKilled(t *testing.T) {
 	}
 	all := append([]string{"transcript.jsonl", "metrics.jsonl"}, checkpoint(6)...)
 	cutShort(t, spell, args, straight, 3, 6, all...)
-	out, err = execute(t, nil, spell, "generate", "--model", filepath.Join(straight, "step-000006"), "--prompt", "ASK", "--max-tokens", "12")
+	trained := filepath.Join(straight, "step-000006")
+	out, err = execute(t, nil, spell, "generate", "--model", trained, "--prompt", "ASK", "--max-tokens", "12")
 	if err != nil || !strings.Contains(out, "question :") {
 		t.Errorf("the trained model says %q, %v", out, err)
 	}
 }
 
-// TestTrainVaried: the room for keys and values, the size of batches and the number of workers, each drawn anew, and
-// votes that stop early change no byte of weights and optimizer, in runs that are killed somewhere and resumed.
+// TestTrainVaried: the room for keys and values, the size of batches and the number of workers,
+// each drawn anew, and votes that stop early change no byte of weights and optimizer, in runs that
+// are killed somewhere and resumed.
 func TestTrainVaried(t *testing.T) {
 	spell := program(t)
 	dir, args := chainRun(t)
@@ -277,7 +286,8 @@ func TestTrainVaried(t *testing.T) {
 		a := args(out, "--config", chainConfig(t, dir, name+".json", config), "--workers", fmt.Sprint(1+rand.IntN(3)))
 		if kill {
 			metrics, steps := filepath.Join(out, "metrics.jsonl"), 1+rand.IntN(4)
-			if said, err := execute(t, &interruption{os.Kill, func() bool { return lines(metrics) >= steps }}, spell, a...); err == nil {
+			stop := &interruption{os.Kill, func() bool { return lines(metrics) >= steps }}
+			if said, err := execute(t, stop, spell, a...); err == nil {
 				t.Fatalf("a run ended before it was killed\n%s", said)
 			}
 			a = append(a, "--resume")
@@ -290,7 +300,10 @@ func TestTrainVaried(t *testing.T) {
 	for verifiers, early := range map[int][]bool{4: {false, false}, 0: {true, true}} {
 		straight := run(fmt.Sprint("straight-", verifiers), false, map[string]any{"verifier_groups": verifiers})
 		for i, early := range early {
-			c := map[string]any{"verifier_groups": verifiers, "early_votes": early, "batch_tokens": 64 + rand.IntN(400), "cache_tokens": 1500 + rand.IntN(9000)}
+			c := map[string]any{
+				"verifier_groups": verifiers, "early_votes": early,
+				"batch_tokens": 64 + rand.IntN(400), "cache_tokens": 1500 + rand.IntN(9000),
+			}
 			varied := run(fmt.Sprint("varied-", verifiers, "-", i), true, c)
 			t.Logf("%v", c)
 			sameFiles(t, straight, varied, checkpoint(6)[:2]...)
@@ -301,22 +314,36 @@ func TestTrainVaried(t *testing.T) {
 	}
 }
 
+// pretrainRecipe returns the settings of six steps of pretraining that pack so many tokens into a
+// pass and learn from so many in a step.
+func pretrainRecipe(passTokens, tokens int) string {
+	return fmt.Sprintf(`{
+		"vocab": 300, "hidden": 64, "ff": 96, "layers": 2, "heads": 4, "kv_heads": 2, "head_dim": 16, "context": 256,
+		"pass_tokens": %d, "checkpoint": 1, "stages": [{"name": "text", "data": "text", "steps": 6, "lr": 1e-3,
+		"flat": 1, "final": 1, "embed": 1, "decay": 0.1, "tokens": %d}]}`, passTokens, tokens)
+}
+
 // TestPretrainKilled is the same for pretraining.
 func TestPretrainKilled(t *testing.T) {
 	spell, dir := program(t), t.TempDir()
 	for i := range 6 {
-		write(t, filepath.Join(dir, "docs", fmt.Sprint("file", i, ".txt")), strings.Repeat(fmt.Sprintf("File %d has a sentence, and number %d follows it. ", i, i*i), 20+i))
+		sentences := fmt.Sprintf("File %d has a sentence, and number %d follows it. ", i, i*i)
+		write(t, filepath.Join(dir, "docs", fmt.Sprint("file", i, ".txt")), strings.Repeat(sentences, 20+i))
 	}
-	config := write(t, filepath.Join(dir, "recipe.json"), `{"vocab": 300, "hidden": 64, "ff": 96, "layers": 2, "heads": 4, "kv_heads": 2, "head_dim": 16, "context": 256,
-		"pass_tokens": 2048, "checkpoint": 1, "stages": [{"name": "text", "data": "text", "steps": 6, "lr": 1e-3, "flat": 1, "final": 1, "embed": 1, "decay": 0.1, "tokens": 3000}]}`)
+	config := write(t, filepath.Join(dir, "recipe.json"), pretrainRecipe(2048, 3000))
 	args := func(out string, more ...string) []string {
-		return append([]string{"pretrain", "--docs", filepath.Join(dir, "docs"), "--config", config, "--steps", "6", "--out", out}, more...)
+		return append([]string{"pretrain", "--docs", filepath.Join(dir, "docs"), "--config", config, "--steps", "6",
+			"--out", out}, more...)
 	}
 	straight, cut := filepath.Join(dir, "straight"), filepath.Join(dir, "cut")
 	if out, err := execute(t, nil, spell, args(straight)...); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	out, err := execute(t, &interruption{os.Kill, func() bool { _, err := os.Stat(filepath.Join(cut, "step-000003")); return err == nil }}, spell, args(cut)...)
+	stop := &interruption{os.Kill, func() bool {
+		_, err := os.Stat(filepath.Join(cut, "step-000003"))
+		return err == nil
+	}}
+	out, err := execute(t, stop, spell, args(cut)...)
 	if _, late := os.Stat(filepath.Join(cut, "step-000006")); err == nil || late == nil {
 		t.Fatalf("the run ended with %v\n%s", err, out)
 	}
@@ -337,10 +364,11 @@ func TestSFTKilled(t *testing.T) {
 		}
 	}
 	file := write(t, filepath.Join(dir, "data.jsonl"), data.String())
-	config := write(t, filepath.Join(dir, "small.json"), `{"measure": 2, "checkpoint": 1, "pass_tokens": 64, "optim": {"weight_decay": 0.01}}`)
+	config := write(t, filepath.Join(dir, "small.json"),
+		`{"measure": 2, "checkpoint": 1, "pass_tokens": 64, "optim": {"weight_decay": 0.01}}`)
 	args := func(out string, more ...string) []string {
-		return append([]string{"sft", "--model", filepath.Join(dir, "model"), "--data", file, "--config", config, "--held-out", "0.2",
-			"--epochs", "4", "--batch", "3", "--lr", "1e-3", "--seed", "5", "--out", out}, more...)
+		return append([]string{"sft", "--model", filepath.Join(dir, "model"), "--data", file, "--config", config,
+			"--held-out", "0.2", "--epochs", "4", "--batch", "3", "--lr", "1e-3", "--seed", "5", "--out", out}, more...)
 	}
 	straight := filepath.Join(dir, "straight")
 	out, err := execute(t, nil, spell, args(straight)...)

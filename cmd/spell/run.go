@@ -4,19 +4,21 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"runtime"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"spell/kernels"
 	"spell/kernels/tally"
-	"spell/model"
+	"spell/rl/pretrain"
 	"spell/rl/runner"
 	"spell/rl/settings"
+	"spell/rl/sft"
+	selfplay "spell/rl/spell"
 )
 
-// runFlags are the flags of a run that trains: where it lives, whether it goes on, and what is laid over
-// its settings.
+// runFlags are the flags of a run that trains: where it lives, whether it goes on, and what is laid
+// over its settings.
 type runFlags struct {
 	out, config   string
 	set           []string
@@ -34,8 +36,8 @@ func (t *runFlags) add(cmd *cobra.Command, out, holds string) {
 		"given again")
 	f.Uint64Var(&t.seed, "seed", 1, "random seed")
 	f.BoolVar(&t.resume, "resume", false, "go on from the newest checkpoint in --out")
-	f.BoolVar(&t.dry, "dry-run", false, "say what would be read, file by file, and what the run would take, and stop; "+
-		"nothing is made in --out")
+	f.BoolVar(&t.dry, "dry-run", false, "list what becomes of each file and what the run would take; "+
+		"make nothing in --out")
 	f.BoolVar(&t.print, "print-config", false, "write the settings as a file that --config reads, and stop")
 }
 
@@ -52,20 +54,20 @@ func (t *runFlags) configure(cmd *cobra.Command, m runner.Method, given map[stri
 	return nil
 }
 
-// lay lays the user's file over the settings of a method, then --set, and then the flags that were
-// given: what each of them does.
+// lay lays the user's file over the settings of a method, then --set, and then does what each flag
+// does that was given.
 func (t *runFlags) lay(cmd *cobra.Command, m runner.Method, given map[string]func()) error {
 	if t.config != "" {
 		raw, err := os.ReadFile(t.config)
 		if err != nil {
 			return err
 		}
-		if err := settings.Read(t.config, raw, m.Settings()); err != nil {
+		if err := settings.Read(t.config, raw, m.Settings(), elsewhere(cmd, m)); err != nil {
 			return err
 		}
 	}
 	for _, s := range t.set {
-		if err := settings.Set(m.Settings(), s); err != nil {
+		if err := settings.Set(m.Settings(), s, elsewhere(cmd, m)); err != nil {
 			return err
 		}
 	}
@@ -80,6 +82,26 @@ func (t *runFlags) lay(cmd *cobra.Command, m runner.Method, given map[string]fun
 	return nil
 }
 
+// elsewhere returns what says of a name that is no setting of the method that it is a flag of the
+// command, or a setting of another one.
+func elsewhere(cmd *cobra.Command, m runner.Method) settings.Elsewhere {
+	return func(name string) string {
+		if flag := cmd.Flags().Lookup(strings.ReplaceAll(name, "_", "-")); flag != nil {
+			return "it is no setting but the flag --" + flag.Name
+		}
+		for _, other := range []runner.Method{
+			&selfplay.Method{Config: selfplay.Default()},
+			&sft.Method{Config: sft.Default()},
+			&pretrain.Method{Config: pretrain.World()},
+		} {
+			if other.Name() != m.Name() && settings.Has(other.Settings(), name) {
+				return "it is a setting of spell " + other.Name()
+			}
+		}
+		return ""
+	}
+}
+
 // A job is a run as its command describes it.
 type job struct {
 	method runner.Method
@@ -92,8 +114,8 @@ type job struct {
 	rates func(kernels.Backend, tally.Shape) (tally.Rates, error)
 }
 
-// run is every command that trains: it finds out where the run stands, settles its settings and has it
-// run.
+// run trains, for every command that does: it finds out where the run stands, settles its settings
+// and has it run.
 func (e *engine) run(cmd *cobra.Command, t *runFlags, k *job) error {
 	m := k.method
 	settle := func() error {
@@ -103,7 +125,8 @@ func (e *engine) run(cmd *cobra.Command, t *runFlags, k *job) error {
 		return t.configure(cmd, m, k.given)
 	}
 	if t.resume && (t.dry || t.print) {
-		return errors.New("--dry-run and --print-config are about a run that begins; leave out --resume")
+		return errors.New("--dry-run and --print-config are about a run that begins; leave out --resume to see " +
+			"what a new one would do, or leave them out to go on with the run in --out")
 	}
 	if t.print {
 		if err := settle(); err != nil {
@@ -147,27 +170,4 @@ func (e *engine) run(cmd *cobra.Command, t *runFlags, k *job) error {
 		}
 	}
 	return runner.Run(cmd.Context(), m, f, options)
-}
-
-// measure measures the machine's rates in a second or two, in a quarter of the memory there is.
-func (e *engine) measure(b kernels.Backend, s tally.Shape) (tally.Rates, error) {
-	workers := e.workers
-	if workers == 0 {
-		workers = runtime.GOMAXPROCS(0)
-	}
-	if _, available := machine(); available > 0 {
-		s.Memory = int(max(1<<20, available/4))
-	}
-	return tally.Measure(b, s, workers)
-}
-
-// openTraining opens the backend for weights that are trained.
-func (e *engine) openTraining() (kernels.Backend, model.Precision, error) {
-	b, p, err := e.open()
-	if err == nil && p == model.Int8 {
-		b.Close()
-		return nil, p, errors.New("--precision int8 is for generating and scoring; weights that are trained need " +
-			"f32 or bf16")
-	}
-	return b, p, err
 }

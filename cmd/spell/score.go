@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -39,7 +38,7 @@ func scoreCommand(e *engine) *cobra.Command {
 		Example: "  spell score --model path/to/model --text \"The ferry leaves at nine.\"\n" +
 			"  spell score --model path/to/model --file chapter.txt --json\n" +
 			"  spell tokenize --model path/to/model --text Hello | spell score --model path/to/model --ids -",
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if given(cmd, "text", "file", "ids") != 1 {
 				return errors.New("name one of --text TEXT, --file PATH and --ids FILE")
@@ -84,10 +83,13 @@ func (e *engine) score(cmd *cobra.Command, s *scoreFlags) error {
 			return err
 		}
 	}
-	f := forest.Forest{{Parent: -1, Tokens: ids, Scored: true}}
-	if err := f.Validate(m.Vocab, m.Context); err != nil {
-		return fmt.Errorf("%s does not fit %s: %w", what, s.dir, err)
+	if err := checkIDs(what, s.dir, ids, m.Vocab, m.Context); err != nil {
+		return err
 	}
+	if len(ids) < 2 {
+		return fmt.Errorf("%s has one token, with nothing before it: there is nothing to score; give more", what)
+	}
+	f := forest.Forest{{Parent: -1, Tokens: ids, Scored: true}}
 	if err := fitsScoring(b, m, p, len(ids)); err != nil {
 		return err
 	}
@@ -132,8 +134,7 @@ type scoring struct {
 	Argmax  []int32  `json:"argmax"`
 }
 
-// logProbs are log-probabilities whose JSON is null where they are infinite, for which JSON has no
-// number.
+// logProbs are log-probabilities. JSON has no number for infinite ones and gets null.
 type logProbs []float32
 
 // MarshalJSON writes them as a list.
@@ -196,7 +197,9 @@ func scoreIDs(ctx context.Context, b kernels.Backend, w *model.Weights, f forest
 }
 
 // compare scores f with other weights, too.
-func (s *scoring) compare(ctx context.Context, b kernels.Backend, w *model.Weights, f forest.Forest) (fmt.Stringer, error) {
+func (s *scoring) compare(ctx context.Context, b kernels.Backend, w *model.Weights, f forest.Forest) (
+	fmt.Stringer, error) {
+
 	other, err := scoreIDs(ctx, b, w, f)
 	if err != nil {
 		return nil, err
@@ -215,28 +218,4 @@ func (s *scoring) compare(ctx context.Context, b kernels.Backend, w *model.Weigh
 		}
 	}
 	return a, nil
-}
-
-// readIDs returns the token ids of a JSON file, or of standard input, and how to call it in an
-// error.
-func readIDs(cmd *cobra.Command, file string) (ids []int32, name string, err error) {
-	raw, name, err := readInput(cmd, file)
-	if err != nil {
-		return nil, name, err
-	}
-	in := struct {
-		IDs []int32 `json:"ids"`
-	}{}
-	if raw = bytes.TrimSpace(raw); bytes.HasPrefix(raw, []byte("[")) {
-		err = json.Unmarshal(raw, &in.IDs)
-	} else {
-		err = json.Unmarshal(raw, &in)
-	}
-	if err != nil {
-		return nil, name, fmt.Errorf("%s is neither [token ids] nor {\"ids\": [token ids]}, once: %w", name, err)
-	}
-	if len(in.IDs) == 0 {
-		return nil, name, fmt.Errorf("%s holds no ids; write [1, 2, 3] or {\"ids\": [1, 2, 3]}", name)
-	}
-	return in.IDs, name, nil
 }

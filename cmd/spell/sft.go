@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"spell/rl/runner"
 	"spell/rl/sft"
 )
 
@@ -22,23 +23,30 @@ func sftCommand(e *engine) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "sft --data FILE.jsonl [--model DIR] [--out DIR]",
 		Short: "Teach a model the answers of a file of prompts and answers",
-		Long: "sft fine-tunes a model on FILE, a JSON object a line: {\"prompt\": …, \"answer\": …}, or a conversation\n" +
-			"{\"messages\": [{\"role\": \"system\" | \"user\" | \"assistant\", \"content\": …}, …]}. It learns the tokens of the\n" +
-			"answers, or of all the assistant's messages, each with the model's end of sequence behind it, and no others.\n" +
-			"The loss is their mean negative log-likelihood over the lines of an update.\n\n" +
-			"If the model has a chat template, a prompt is a user's turn in it, and an answer follows what the template\n" +
-			"opens the reply with; without one both are plain text, one right behind the other. What looks like a special\n" +
-			"token is text, but for <think> and </think> in answers. Lines with the same prompt share its computation.\n" +
-			"A line that is too long for the model's context or a pass is an error that names it; see \"long\" in\n" +
-			"--print-config for other ways. Without --model it trains the embedded base.",
+		Long: "sft fine-tunes a model on FILE: JSON lines, a JSON list, CSV or Parquet, each also as .gz. An\n" +
+			"object or row has the fields of one of these layouts:\n\n" +
+			"  prompt, answer         prompt, completion      prompt, response\n" +
+			"  question, answer       input, output\n" +
+			"  instruction, output    Alpaca's, which may have input and history, too\n" +
+			`  messages               a list of {"role": "system" | "user" | "assistant", "content": …}` + "\n" +
+			`  conversations          ShareGPT's, a list of {"from": "human" | "gpt", "value": …}` + "\n\n" +
+			"A field system may stand beside each. It learns the tokens of the answers, or of all the\n" +
+			"assistant's messages, each with the model's end of sequence behind it, and no others. The loss is\n" +
+			"their mean negative log-likelihood over the lines of an update.\n\n" +
+			"If the model has a chat template, a prompt is a user's turn in it, and an answer follows what the\n" +
+			"template opens the reply with; without one both are plain text, one right behind the other. What\n" +
+			"looks like a special token is text, but for <think> and </think> in answers. Lines with the same\n" +
+			"prompt share its computation. A line that is too long for the model's context or a pass is an error\n" +
+			"that names it; see \"long\" in --print-config for other ways. Without --model it trains the embedded\n" +
+			"base.",
 		Example: "  spell sft --data answers.jsonl --model path/to/model --out tuned --epochs 3 --lr 1e-5",
-		Args:    cobra.NoArgs,
+		Args:    noArguments,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return e.sft(cmd, t) },
 	}
 	t.add(cmd, "spell-sft", "checkpoints and metrics")
 	f := cmd.Flags()
 	f.StringVar(&t.model, "model", "", "Hugging Face model directory; empty: the embedded base")
-	f.StringVar(&t.data, "data", "", "file of prompts and answers or conversations: JSON lines, a JSON list, CSV or Parquet")
+	f.StringVar(&t.data, "data", "", "prompts and answers or conversations: JSON lines, a JSON list, CSV or Parquet")
 	f.IntVar(&t.epochs, "epochs", c.Epochs, "times that every line is learned from")
 	f.IntVar(&t.steps, "steps", c.Steps, "updates at most; 0: as many as the epochs have")
 	f.IntVar(&t.batch, "batch", c.Batch, "lines of an update")
@@ -48,7 +56,7 @@ func sftCommand(e *engine) *cobra.Command {
 }
 
 func (e *engine) sft(cmd *cobra.Command, t sftFlags) error {
-	m := &sft.Method{Config: sft.Default(), Model: t.model, Data: t.data}
+	m := &sft.Method{OnModel: runner.OnModel{Path: t.model}, Config: sft.Default(), Data: t.data}
 	if t.data == "" && !t.print {
 		return errors.New("--data is missing: name a file of prompts and answers; see spell help sft")
 	}

@@ -11,10 +11,10 @@ import (
 
 func ignoreSignals() {}
 
-// stopSignals are the signals that ask the program to end.
+// stopSignals returns the signals that ask the program to end.
 func stopSignals() []os.Signal { return []os.Signal{os.Interrupt, syscall.SIGTERM} }
 
-// signalName is what the system calls a signal.
+// signalName returns what the system calls a signal.
 func signalName(s os.Signal) string { return s.String() }
 
 // unread reports whether err, of writing, says that nobody reads any more: a closed pipe.

@@ -16,17 +16,20 @@ import (
 // more, into errors.
 func ignoreSignals() { signal.Ignore(syscall.SIGXFSZ, syscall.SIGPIPE) }
 
-// stopSignals are the signals that ask the program to end. A hangup does not where it is ignored
-// already, as under nohup.
+// stopSignals returns the signals that ask the program to end. A hangup does not if it is ignored
+// already, as under nohup, and SIGQUIT (Ctrl-\) prints Go's stacks if SPELL_DEBUG is set.
 func stopSignals() []os.Signal {
 	list := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if os.Getenv(debugVariable) == "" {
+		list = append(list, syscall.SIGQUIT)
+	}
 	if !signal.Ignored(syscall.SIGHUP) {
 		list = append(list, syscall.SIGHUP)
 	}
 	return list
 }
 
-// signalName is what manuals call a signal.
+// signalName returns what manuals call a signal.
 func signalName(s os.Signal) string {
 	if n, ok := s.(syscall.Signal); ok && unix.SignalName(n) != "" {
 		return unix.SignalName(n)

@@ -21,7 +21,7 @@ import (
 func TestSignals(t *testing.T) {
 	f := newFixture(t)
 	waiting := []string{"tokenize", "--model", f.dir}
-	for _, s := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP} {
+	for _, s := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT} {
 		r, w := io.Pipe() // from which nothing comes
 		c := command(t, "free", waiting...)
 		c.Stdout = nil
@@ -45,8 +45,15 @@ func TestSignals(t *testing.T) {
 	}
 }
 
-// TestStopSignals: a hangup that is ignored, as nohup has it, stays so.
+// TestStopSignals: a hangup that is ignored, as nohup has it, stays so, and SIGQUIT is Go's for
+// those who look for stacks.
 func TestStopSignals(t *testing.T) {
+	for debug, stops := range map[string]bool{"": true, "1": false} {
+		t.Setenv(debugVariable, debug)
+		if slices.Contains(stopSignals(), os.Signal(syscall.SIGQUIT)) != stops {
+			t.Errorf("with %s=%q, SIGQUIT stops a run: %t", debugVariable, debug, !stops)
+		}
+	}
 	if signal.Ignored(syscall.SIGHUP) {
 		t.Skip("hangups are ignored here")
 	}
@@ -75,6 +82,7 @@ func TestInterruptedGeneration(t *testing.T) {
 	}{
 		{syscall.SIGINT, nil, "spell: interrupted\n"},
 		{syscall.SIGTERM, []string{"--json"}, "spell: interrupted by SIGTERM\n"},
+		{syscall.SIGQUIT, []string{"--json"}, "spell: interrupted by SIGQUIT\n"},
 	} {
 		for wait := 300 * time.Millisecond; ; wait *= 2 {
 			child := start(t, "free", append(args, c.flags...)...)

@@ -14,6 +14,9 @@ import (
 // maxText bounds a text that is read, so that an endless file ends in an error.
 const maxText = 1 << 30
 
+// byteOrderMark is what some editors write in front of a text.
+const byteOrderMark = "\ufeff"
+
 // textFlags are the two ways to give a command a text: on the command line, or in a file.
 type textFlags struct {
 	flag       string // the name of the one that holds the text
@@ -41,7 +44,7 @@ func (t *textFlags) read(cmd *cobra.Command) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	raw = bytes.TrimPrefix(raw, []byte("\ufeff"))
+	raw = bytes.TrimPrefix(raw, []byte(byteOrderMark))
 	if line, ended := bytes.CutSuffix(raw, []byte("\n")); ended {
 		raw = bytes.TrimSuffix(line, []byte("\r"))
 	}
@@ -62,8 +65,8 @@ func checkText(name, text string) (string, error) {
 	return text, nil
 }
 
-// readInput returns what a file holds, or standard input where its name is - or empty, and how to
-// call it in an error.
+// readInput returns what a file holds, or standard input if its name is - or empty, and how to call
+// it in an error.
 func readInput(cmd *cobra.Command, file string) (raw []byte, name string, err error) {
 	in := cmd.InOrStdin()
 	name = "standard input"
@@ -85,7 +88,7 @@ func readInput(cmd *cobra.Command, file string) (raw []byte, name string, err er
 	return raw, name, err
 }
 
-// pathless is an error of the system without the name of the file, which is said already.
+// pathless returns an error of the system without the name of the file, which is said already.
 func pathless(err error) error {
 	var p *os.PathError
 	if errors.As(err, &p) {

@@ -168,7 +168,8 @@ func TestTokenizeBytes(t *testing.T) {
 			t.Errorf("%q came back as %+v", c.text, back)
 		}
 	}
-	for _, half := range []string{`"\ud83d"`, `"a\ud83d b"`, `"\ude00"`, `"\ud83d\u0041"`, `"\ude00\ud83d"`, `"\uD83D\n"`} {
+	halves := []string{`"\ud83d"`, `"a\ud83d b"`, `"\ude00"`, `"\ud83d\u0041"`, `"\ude00\ud83d"`, `"\uD83D\n"`}
+	for _, half := range halves {
 		unit := regexp.MustCompile(`\\u[dD][89a-fA-F]..`).FindString(half)
 		tok("\"fine\"\n"+half).fails(t, "value 2", unit, "half a surrogate pair")
 	}

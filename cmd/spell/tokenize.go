@@ -34,7 +34,7 @@ func tokenizeCommand() *cobra.Command {
 		Example: "  echo '\"The ferry leaves\"' | spell tokenize --model path/to/model\n" +
 			"  spell tokenize --model path/to/model --raw < lines.txt\n" +
 			"  echo '[464, 35095]' | spell tokenize --model path/to/model --decode",
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error { return t.run(cmd) },
 	}
 	f := cmd.Flags()
@@ -86,6 +86,9 @@ func (t *tokenizeFlags) run(cmd *cobra.Command) error {
 // JSON.
 func (t *tokenizeFlags) source(cmd *cobra.Command) func() ([]byte, error) {
 	in := bufio.NewReader(cmd.InOrStdin())
+	if !cmd.Flags().Changed("text") {
+		skipMark(in)
+	}
 	switch values := json.NewDecoder(in); {
 	case cmd.Flags().Changed("text"):
 		left := [][]byte{[]byte(t.text)}
@@ -105,7 +108,7 @@ func (t *tokenizeFlags) source(cmd *cobra.Command) func() ([]byte, error) {
 			if err := values.Decode(&raw); err == io.EOF {
 				return nil, err
 			} else if err != nil {
-				return nil, fmt.Errorf("%w; write a JSON %s per line", err, t.kind())
+				return nil, fmt.Errorf("%w; write a JSON %s per line", notJSON(err), t.kind())
 			}
 			if t.decode {
 				return raw, nil
@@ -115,7 +118,7 @@ func (t *tokenizeFlags) source(cmd *cobra.Command) func() ([]byte, error) {
 	}
 }
 
-// kind is the JSON that is read.
+// kind names the JSON that is read.
 func (t *tokenizeFlags) kind() string {
 	if t.decode {
 		return "array of ids"
@@ -129,8 +132,8 @@ func (t *tokenizeFlags) write(w io.Writer, tok *tokenizer.Tokenizer, value []byt
 	out.SetEscapeHTML(false)
 	switch {
 	case t.decode:
-		var ids []int32
-		if err := json.Unmarshal(value, &ids); err != nil {
+		ids, err := decodeIDs(value)
+		if err != nil {
 			return fmt.Errorf("%w; write a JSON %s per line", err, t.kind())
 		}
 		for _, id := range ids {
@@ -152,6 +155,28 @@ func (t *tokenizeFlags) write(w io.Writer, tok *tokenizer.Tokenizer, value []byt
 		return out.Encode(list)
 	}
 	return out.Encode(append([]int32{}, tok.Encode(string(value))...))
+}
+
+// skipMark skips a byte order mark. It waits for no more than the first byte if that begins none.
+func skipMark(in *bufio.Reader) {
+	if first, err := in.Peek(1); err != nil || first[0] != byteOrderMark[0] {
+		return
+	}
+	if mark, err := in.Peek(len(byteOrderMark)); err == nil && string(mark) == byteOrderMark {
+		in.Discard(len(mark))
+	}
+}
+
+// notJSON says in plain words that input is not JSON; other errors stay.
+func notJSON(err error) error {
+	var syntax *json.SyntaxError
+	switch {
+	case errors.As(err, &syntax):
+		return errors.New("this is not JSON")
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return errors.New("the input ends in the middle of a value")
+	}
+	return err
 }
 
 // readLine returns the next line without its newline, of any length.

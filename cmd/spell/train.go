@@ -31,12 +31,15 @@ func trainCommand(e *engine) *cobra.Command {
 		Long: "train runs self-play (SPELL) over the text files under --docs: a sub-folder is a cluster of\n" +
 			"related documents, a flat folder is cut into clusters by similarity, and long files are cut at\n" +
 			"paragraphs. Without --model it trains the embedded base, without --docs it uses a generated world,\n" +
-			"whose truth it knows and reports.\n" +
+			"whose truth it knows and reports: --eval is how many held-out questions it asks about it.\n" +
+			"--preset names the settings to begin from. With --model, quick and laptop are sized once, when a\n" +
+			"run begins, to the time and memory there is; a run that goes on (--resume) keeps the settings it\n" +
+			"began with, whatever --preset and --hours say.\n" +
 			"--precision int8 generates with an int8 copy of weights that are trained in f32.",
 		Example: "  spell train\n" +
 			"  spell train --docs my-documents --model path/to/model --out mine --hours 4\n" +
 			"  spell train --docs my-documents --model path/to/model --out mine --resume",
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return e.train(cmd, &t)
 		},
@@ -52,19 +55,17 @@ func (t *trainFlags) describe(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringVar(&t.model, "model", "", "Hugging Face model folder; empty: the embedded base")
 	f.StringVar(&t.docs, "docs", "", "folder of documents; empty: the generated world")
-	f.StringVar(&t.preset, "preset", "", "settings to begin from: "+selfplay.Presets+
-		" (default: laptop with --model, else embedded). With --model, quick and laptop are sized once, "+
-		"when a run begins, to the time and memory there is")
-	f.Float64Var(&t.hours, "hours", 0, "size steps, questions and lengths so that the run takes about so long; "+
+	f.StringVar(&t.preset, "preset", "", selfplay.Presets+
+		" (default: laptop with --model, else embedded)")
+	f.Float64Var(&t.hours, "hours", 0, "size steps, questions and lengths to take about so long; "+
 		"0: as the preset says")
-	f.IntVar(&t.questions, "eval", 0, "held-out questions before and after, on the generated world; 0: none "+
-		"(default: as in the settings)")
+	f.IntVar(&t.questions, "eval", 0, "held-out questions before and after; 0: none (default: as in the settings)")
 }
 
 // method returns self-play with the preset that suits the model, or the one that was named.
 func (t *trainFlags) method() (*selfplay.Method, selfplay.Preset, error) {
 	p, err := selfplay.PresetNamed(t.preset, t.model != "", t.hours)
-	m := &selfplay.Method{Config: p.Config, Model: t.model, Docs: t.docs}
+	m := &selfplay.Method{OnModel: runner.OnModel{Path: t.model}, Config: p.Config, Docs: t.docs}
 	return m, p, err
 }
 
@@ -83,11 +84,13 @@ func (e *engine) train(cmd *cobra.Command, t *trainFlags) error {
 	if err != nil {
 		return err
 	}
-	m.AskedTests = cmd.Flags().Changed("eval") && t.questions > 0
-	trained := *e
-	if e.precision == model.Int8.Name { // of what generates
-		trained.precision = model.F32.Name
+	if t.resume && !e.quiet && given(cmd, "preset", "hours") > 0 {
+		console := runner.NewConsole(cmd.OutOrStdout(), os.Stderr, e.quiet)
+		console.Note("--preset and --hours choose sizes when a run begins; with --resume it keeps its own, " +
+			"and they do nothing")
 	}
+	m.AskedTests = cmd.Flags().Changed("eval") && t.questions > 0
+	trained := e.training()
 	k := &job{method: m, model: t.model, given: t.given(m, e)}
 	if !e.quiet && (t.model != "" || t.hours > 0) { // the embedded base takes minutes
 		k.rates = e.measure
@@ -98,8 +101,8 @@ func (e *engine) train(cmd *cobra.Command, t *trainFlags) error {
 	return trained.run(cmd, &t.runFlags, k)
 }
 
-// size settles the settings of a run that begins with a preset that is sized: it measures the machine
-// once and says what it chose. They are those of the run from then on.
+// size settles the settings of a run that begins with a preset that is sized: it measures the
+// machine once and says what it chose. They are those of the run from then on.
 func (e *engine) size(cmd *cobra.Command, t *trainFlags, k *job, p selfplay.Preset) error {
 	m := k.method.(*selfplay.Method)
 	if err := t.lay(cmd, m, k.given); err != nil {

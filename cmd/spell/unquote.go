@@ -9,9 +9,8 @@ import (
 	"unicode/utf8"
 )
 
-// unquote returns the bytes that a valid JSON value stands for if it is a string. Bytes that are no
-// UTF-8 stay as they are, where encoding/json puts U+FFFD; half a surrogate pair, which no bytes
-// stand for, is an error.
+// unquote returns the bytes that a valid JSON value stands for if it is a string. Unlike
+// encoding/json it keeps bytes that are no UTF-8; half a surrogate pair is an error.
 func unquote(raw json.RawMessage) ([]byte, error) {
 	if len(raw) == 0 || raw[0] != '"' {
 		return nil, errors.New("this is not a JSON string; write a JSON string per line, or give --raw for plain text")
@@ -47,7 +46,7 @@ func unquote(raw json.RawMessage) ([]byte, error) {
 // simple are the escapes of one letter.
 var simple = [256]byte{'"': '"', '\\': '\\', '/': '/', 'b': '\b', 'f': '\f', 'n': '\n', 'r': '\r', 't': '\t'}
 
-// escaped is the code unit of an escape \uXXXX at the beginning of raw; -1 where there is none.
+// escaped returns the code unit of an escape \uXXXX at the beginning of raw; -1 if there is none.
 func escaped(raw []byte) rune {
 	if len(raw) < 6 || raw[0] != '\\' || raw[1] != 'u' {
 		return -1

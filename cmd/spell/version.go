@@ -1,12 +1,9 @@
 package main
 
 import (
-	"encoding/json"
-	"fmt"
 	"runtime"
 	"runtime/debug"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 )
@@ -49,7 +46,7 @@ func version() build {
 	return b
 }
 
-// line is the build in one line.
+// line returns the build in one line.
 func (b build) line() string {
 	s := "spell " + b.Version
 	if b.Revision != "" {
@@ -58,7 +55,7 @@ func (b build) line() string {
 	return s + " " + b.Go + " " + b.System
 }
 
-// revision is the revision with its time, and whether files were changed since.
+// revision returns the revision with its time, and whether files were changed since.
 func (b build) revision() string {
 	if b.Revision == "" {
 		return "unknown"
@@ -81,32 +78,22 @@ func versionCommand() *cobra.Command {
 		Long: "version prints the version, the revision and how the program was compiled. A report of an\n" +
 			"error should have it.",
 		Example: "  spell version\n  spell version --json",
-		Args:    cobra.NoArgs,
+		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			b := version()
 			if asJSON {
-				enc := json.NewEncoder(cmd.OutOrStdout())
-				enc.SetIndent("", "  ")
-				return enc.Encode(b)
+				return printJSON(cmd.OutOrStdout(), b)
 			}
-			w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
-			for _, line := range [][2]string{
-				{"version", b.Version}, {"revision", b.revision()}, {"Go", b.Go}, {"system", b.System},
-				{"instruction sets", known(strings.Join(instructionSets(), " "))}, {"compiled with", known(b.Settings)},
-			} {
-				fmt.Fprintf(w, "%s\t%s\n", line[0], line[1])
-			}
-			return w.Flush()
+			return printTable(cmd.OutOrStdout(), [][2]string{
+				{"version", b.Version},
+				{"revision", b.revision()},
+				{"Go", b.Go},
+				{"system", b.System},
+				{"instruction sets", known(strings.Join(instructionSets(), " "))},
+				{"compiled with", known(b.Settings)},
+			})
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object")
 	return cmd
-}
-
-// known is s, or "unknown" where it is empty.
-func known(s string) string {
-	if s == "" {
-		return "unknown"
-	}
-	return s
 }

@@ -75,7 +75,7 @@ func (t *tokenIDs) UnmarshalJSON(b []byte) error {
 	}
 	var many []int32
 	if err := json.Unmarshal(b, &many); err != nil {
-		return errors.New("eos_token_id is neither a token id nor a list of them")
+		return errors.New("eos_token_id is neither a token id nor a list of them; mend the field")
 	}
 	if len(many) > 0 {
 		*t = many
@@ -135,8 +135,8 @@ func readConfig(dir string) (c model.Config, untied bool, err error) {
 	var g struct {
 		EOS tokenIDs `json:"eos_token_id"`
 	}
-	if err := json.Unmarshal(raw, &g); err != nil {
-		return c, untied, fmt.Errorf("%s is not valid: %w; mend or remove it", path, err)
+	if err := readJSON(raw, &g); err != nil {
+		return c, untied, fmt.Errorf("%s: %w, or remove it", path, err)
 	}
 	if len(g.EOS) > 0 {
 		c.EOS = g.EOS
@@ -156,8 +156,8 @@ func ParseConfig(raw []byte) (model.Config, error) {
 // parseConfig does what ParseConfig does and also reports whether the file rules out a tied head.
 func parseConfig(raw []byte) (c model.Config, untied bool, err error) {
 	var f configFile
-	if err := json.Unmarshal(raw, &f); err != nil {
-		return c, false, fmt.Errorf("not a valid config: %w", err)
+	if err := readJSON(raw, &f); err != nil {
+		return c, false, err
 	}
 	c, err = f.config()
 	return c, !or(f.Tied, true), err

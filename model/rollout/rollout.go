@@ -82,6 +82,9 @@ type Options struct {
 	Seed  uint64
 }
 
+// MinTemperature is the smallest temperature above 0.
+const MinTemperature = 1e-4
+
 // check returns an error if the engine cannot serve a request, or never.
 func (e *Engine) check(r *Request) error {
 	if err := r.Prompt.Validate(e.vocab, e.context); err != nil {
@@ -107,9 +110,9 @@ func (e *Engine) check(r *Request) error {
 		case int(r.Prompt.End(b.Segment))+b.MaxTokens > e.context:
 			return fmt.Errorf("a prompt of %d tokens and an answer of up to %d exceed the model's context of %d",
 				r.Prompt.End(b.Segment), b.MaxTokens, e.context)
-		case b.Temperature > 0 && b.Temperature < 1e-4:
-			return fmt.Errorf("temperature %g is too small; use 0 for the most likely token, or at least 0.0001",
-				b.Temperature)
+		case b.Temperature > 0 && b.Temperature < MinTemperature:
+			return fmt.Errorf("temperature %g is too small; use 0 for the most likely token, or at least %v",
+				b.Temperature, MinTemperature)
 		case !(b.Temperature >= 0 && b.Temperature <= math.MaxFloat32) || !(b.TopP > 0):
 			return fmt.Errorf("temperature %g and top-p %g are not usable", b.Temperature, b.TopP)
 		}

@@ -29,7 +29,8 @@ const (
 // Save writes the checkpoint dir/step-N, and then removes what killed saves left and, of the
 // checkpoints up to this one, all but the newest keep. extra, if not nil, writes further files (a
 // tokenizer) into the directory before it is complete. run is the caller's own state, stored as
-// JSON. If it fails, earlier checkpoints are as they were.
+// JSON. If it fails, earlier checkpoints are as they were. An error that is an Untidied tells that the
+// checkpoint is complete and an older one could not be removed.
 func (t *Trainer) Save(dir string, n, keep int, run any, extra func(dir string) error) error {
 	raw, err := t.encodeState(run)
 	if err != nil {
@@ -71,8 +72,11 @@ func (t *Trainer) Save(dir string, n, keep int, run any, extra func(dir string) 
 }
 
 // moveInto gives a finished checkpoint its name. One of the same name is kept until the new one is
-// in place.
+// in place; what is no checkpoint stays, and is an error.
 func moveInto(dir, name string) error {
+	if err := CheckName(dir, name); err != nil {
+		return err
+	}
 	tmp, final, old := filepath.Join(dir, unfinished+name), filepath.Join(dir, name), filepath.Join(dir, replaced+name)
 	if _, err := os.Lstat(final); err == nil {
 		if err := os.RemoveAll(old); err != nil { // of a run that was killed here

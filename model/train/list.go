@@ -27,6 +27,20 @@ func step(name string) (n int, ok bool) {
 	return n, err == nil && name == Name(n)
 }
 
+// CheckName returns an error if dir holds something of a checkpoint's name that is no folder, which is
+// somebody else's.
+func CheckName(dir, name string) error {
+	if _, ok := step(name); !ok {
+		return nil
+	}
+	path := filepath.Join(dir, name)
+	if info, err := os.Stat(path); err == nil && !info.IsDir() {
+		return fmt.Errorf("%s is no folder, and checkpoints are folders of such names; move it away or choose "+
+			"another folder", path)
+	}
+	return nil
+}
+
 // List names the complete checkpoints in dir, oldest first; a link to a directory is one, too. One
 // that a killed save had set aside, and no other had replaced yet, is put back.
 func List(dir string) ([]string, error) {
@@ -74,14 +88,22 @@ func Newest(dir string) (string, error) {
 	return filepath.Join(dir, all[len(all)-1]), nil
 }
 
+// Untidied is the error of a Save that is complete but could not remove old checkpoints.
+type Untidied struct{ err error }
+
+func (u *Untidied) Error() string { return u.err.Error() }
+
+// Unwrap returns what could not be removed and why.
+func (u *Untidied) Unwrap() error { return u.err }
+
 // tidy removes what killed saves left and, of the checkpoints up to step n, all but the newest
 // keep. Of a link it removes the link. Directories that no Save has completed it leaves alone, and
 // so it does checkpoints that are broken, which count for none, and those of later steps, which are
-// of another run.
+// of another run. What cannot be removed keeps its name, and the error is an Untidied.
 func tidy(dir string, n, keep int) error {
 	all, err := List(dir)
 	if err != nil {
-		return err
+		return &Untidied{err}
 	}
 	all = slices.DeleteFunc(all, func(name string) bool {
 		at, _ := step(name)
@@ -90,8 +112,9 @@ func tidy(dir string, n, keep int) error {
 	old := all[:max(0, len(all)-keep)]
 	entries, err := os.ReadDir(dir)
 	if err != nil {
-		return err
+		return &Untidied{err}
 	}
+	var failed []error
 	for _, e := range entries {
 		name := e.Name()
 		half, isHalf := strings.CutPrefix(name, unfinished)
@@ -99,16 +122,43 @@ func tidy(dir string, n, keep int) error {
 		if _, ok := step(whole); !ok || !isHalf && !isReplaced && !slices.Contains(old, name) {
 			continue
 		}
-		gone := filepath.Join(dir, name)
-		if !isHalf { // renamed first: what is killed half-way through its removal is no checkpoint
-			gone = filepath.Join(dir, unfinished+name)
-			if err := errors.Join(os.RemoveAll(gone), os.Rename(filepath.Join(dir, name), gone)); err != nil {
-				return err
-			}
-		}
-		if err := os.RemoveAll(gone); err != nil { // of a link, the link
-			return err
+		if err := remove(dir, name, isHalf); err != nil {
+			failed = append(failed, fmt.Errorf("%s cannot be removed and stays: %w", filepath.Join(dir, name),
+				cause(err)))
 		}
 	}
+	if len(failed) > 0 {
+		return &Untidied{errors.Join(failed...)}
+	}
 	return nil
+}
+
+// remove removes a checkpoint, or what is left of one. A whole one is renamed first: what is killed half-way
+// through its removal is no checkpoint. If it cannot be removed it gets its name back.
+func remove(dir, name string, half bool) error {
+	path := filepath.Join(dir, name)
+	if half {
+		return os.RemoveAll(path)
+	}
+	gone := filepath.Join(dir, unfinished+name)
+	if err := os.RemoveAll(gone); err != nil {
+		return err
+	}
+	if err := os.Rename(path, gone); err != nil {
+		return err
+	}
+	err := os.RemoveAll(gone) // of a link, the link
+	if err != nil {
+		os.Rename(gone, path)
+	}
+	return err
+}
+
+// cause returns what went wrong without the operation and path, which the caller says.
+func cause(err error) error {
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		return p.Err
+	}
+	return err
 }

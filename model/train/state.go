@@ -24,6 +24,9 @@ type savedState struct {
 // stateVersion is 2 since runs of every kind keep their state in one form.
 const stateVersion = 2
 
+// ErrNewer is part of the error about a checkpoint that a newer program has written, which is not broken.
+var ErrNewer = errors.New("written by a newer program")
+
 // encodeState returns the contents of stateFile beside a caller's state.
 func (t *Trainer) encodeState(run any) ([]byte, error) {
 	precision := t.Weights.Precision
@@ -46,12 +49,19 @@ func readState(dir string) (*savedState, error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%s is not a checkpoint: it has no %s", dir, stateFile)
 	}
+	if errors.Is(err, fs.ErrPermission) { // it may well be one
+		return nil, fmt.Errorf("reading %s: %w", path, fs.ErrPermission)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%s is not a checkpoint: %w", dir, err)
 	}
 	state := &savedState{}
 	if err := json.Unmarshal(raw, state); err != nil {
 		return nil, fmt.Errorf("%s is not valid: %w; resume from an earlier checkpoint", path, err)
+	}
+	if state.Version > stateVersion {
+		return nil, fmt.Errorf("%s has version %d, %w than this one, which goes on from version %d; "+
+			"go on with that program", path, state.Version, ErrNewer, stateVersion)
 	}
 	if state.Version != stateVersion {
 		return nil, fmt.Errorf("%s has version %d and this program goes on from version %d; "+

@@ -18,16 +18,16 @@ import (
 
 // Optim holds the constants of the optimizer. Rates are per update.
 type Optim struct {
-	LR          float64 `json:"lr" doc:"learning rate of matrices, norms and biases"`
+	LR          float64 `json:"lr" aka:"learning_rate" doc:"learning rate of matrices, norms and biases"`
 	EmbedScale  float64 `json:"embed_scale" doc:"factor on LR for the embedding; 0 means 1"`
-	Beta1       float64 `json:"beta1" doc:"decay of the first moment"`
-	Beta2       float64 `json:"beta2" doc:"decay of the second moment"`
-	Eps         float64 `json:"eps" doc:"added to the root of the second moment"`
+	Beta1       float64 `json:"beta1" aka:"adam_beta1" doc:"decay of the first moment"`
+	Beta2       float64 `json:"beta2" aka:"adam_beta2" doc:"decay of the second moment"`
+	Eps         float64 `json:"eps" aka:"adam_epsilon" doc:"added to the root of the second moment"`
 	WeightDecay float64 `json:"weight_decay" doc:"decoupled, on matrices and embedding only"`
-	ClipNorm    float64 `json:"clip_norm" doc:"largest global gradient norm; 0: no limit"`
+	ClipNorm    float64 `json:"clip_norm" aka:"max_grad_norm" doc:"largest global gradient norm; 0: no limit"`
 }
 
-// Validate returns an error that names the field if no optimizer has the constants.
+// Validate returns an error that names the setting, as in optim.lr, if no optimizer has the constants.
 func (o Optim) Validate() error {
 	for _, f := range []struct {
 		name   string
@@ -37,14 +37,14 @@ func (o Optim) Validate() error {
 		{"clip_norm", o.ClipNorm, 1e9},
 	} {
 		if !(f.v >= 0 && f.v <= f.top) {
-			return fmt.Errorf("%s is %g; it must lie between 0 and %g", f.name, f.v, f.top)
+			return fmt.Errorf("optim.%s is %g; it must lie between 0 and %g", f.name, f.v, f.top)
 		}
 	}
 	if !(o.Beta1 >= 0 && o.Beta1 < 1 && o.Beta2 >= 0 && o.Beta2 < 1) {
-		return fmt.Errorf("beta1 %g and beta2 %g must lie in [0, 1)", o.Beta1, o.Beta2)
+		return fmt.Errorf("optim.beta1 %g and optim.beta2 %g must be at least 0 and below 1", o.Beta1, o.Beta2)
 	}
 	if !(o.Eps >= 1e-30 && o.Eps <= 1) { // 0/0 where nothing was ever learned
-		return fmt.Errorf("eps is %g; it must lie between 1e-30 and 1", o.Eps)
+		return fmt.Errorf("optim.eps is %g; it must lie between 1e-30 and 1", o.Eps)
 	}
 	return nil
 }

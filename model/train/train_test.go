@@ -242,7 +242,7 @@ func TestOptimValidate(t *testing.T) {
 		"lr": {LR: -1}, "eps": {Eps: nan}, "weight_decay": {WeightDecay: -1}, "clip_norm": {ClipNorm: nan},
 		"embed_scale": {EmbedScale: math.Inf(1)}, "beta1": {Beta1: 1}, "beta2": {Beta2: nan},
 	} {
-		if err := o.Validate(); err == nil || !strings.Contains(err.Error(), name) {
+		if err := o.Validate(); err == nil || !strings.Contains(err.Error(), "optim."+name) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

@@ -58,7 +58,7 @@ func policy(t *testing.T, reply func(string) string) (Policy, *scripted) {
 
 func evaluation(t *testing.T) []world.Item {
 	t.Helper()
-	items, err := world.Evaluation(7, world.EvaluationOptions{Questions: 120,
+	items, err := world.Evaluation(t.Context(), 7, world.EvaluationOptions{Questions: 120,
 		Cluster: world.Options{Docs: 5, Pool: world.HeldOut, Chains: true}})
 	if err != nil {
 		t.Fatal(err)
@@ -281,5 +281,34 @@ func TestJudge(t *testing.T) {
 	}
 	if !j.Same(task.GeneralQA, " "+fact.Value, fact.Value+" ") || j.Same(task.GeneralQA, "nobody", fact.Value) {
 		t.Error("answers are compared wrongly")
+	}
+}
+
+// TestBelow: a rate is below another if it fell by more than two standard errors, and never if nothing
+// was counted.
+func TestBelow(t *testing.T) {
+	for _, tt := range []struct {
+		before, after Count
+		below         bool
+	}{
+		{Count{64, 64}, Count{64, 0}, true},
+		{Count{64, 57}, Count{64, 0}, true},
+		{Count{64, 57}, Count{64, 54}, false},
+		{Count{64, 57}, Count{64, 46}, true},
+		{Count{512, 460}, Count{512, 440}, false},
+		{Count{512, 460}, Count{512, 430}, true},
+		{Count{64, 64}, Count{64, 63}, false},
+		{Count{64, 0}, Count{64, 0}, false},
+		{Count{64, 0}, Count{64, 64}, false},
+		{Count{1, 1}, Count{1, 0}, false},
+		{Count{6, 1}, Count{6, 0}, false},
+		{Count{6, 5}, Count{6, 0}, true},
+		{Count{}, Count{64, 0}, false},
+		{Count{64, 64}, Count{}, false},
+	} {
+		if got := tt.after.Below(tt.before); got != tt.below {
+			t.Errorf("%d of %d after %d of %d: below is %v", tt.after.Right, tt.after.N, tt.before.Right,
+				tt.before.N, got)
+		}
 	}
 }

@@ -5,6 +5,7 @@ package eval
 import (
 	"context"
 	"fmt"
+	"math"
 	"strings"
 
 	"spell/model/forest"
@@ -41,6 +42,16 @@ func (c Count) Rate() float64 {
 	return float64(c.Right) / float64(c.N)
 }
 
+// Below reports whether the rate lies below that of b by more than chance: by more than two standard
+// errors of the difference of two proportions that are alike. Of nothing, none does.
+func (c Count) Below(b Count) bool {
+	if c.N == 0 || b.N == 0 {
+		return false
+	}
+	p := float64(c.Right+b.Right) / float64(c.N+b.N)
+	return b.Rate()-c.Rate() > 2*math.Sqrt(p*(1-p)*(1/float64(c.N)+1/float64(b.N)))
+}
+
 func (c *Count) add(right bool) {
 	c.N++
 	if right {
@@ -64,6 +75,9 @@ func Questions(ctx context.Context, p Policy, items []world.Item, maxTokens int)
 	var res Result
 	reqs := make([]rollout.Request, len(items))
 	for i, it := range items {
+		if err := ctx.Err(); err != nil {
+			return res, err
+		}
 		var f forest.Forest
 		prefix := p.Prompts.Documents(it.Cluster.Texts())
 		docs := -1

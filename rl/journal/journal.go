@@ -81,6 +81,9 @@ func write(f *os.File, size int64, lines []byte) error {
 	if _, err := f.Write(lines); err != nil {
 		return err
 	}
+	if info, err := f.Stat(); err == nil && !info.Mode().IsRegular() { // a device, which nothing is kept on
+		return nil
+	}
 	return f.Sync()
 }
 
@@ -194,6 +197,9 @@ func restore(path string, m Mark, step int) (note string, err error) {
 	ours, err := laterLines(io.NewSectionReader(f, m.Bytes, size-m.Bytes), step)
 	if err != nil {
 		return "", err
+	}
+	if size == m.Bytes { // of a device, which cannot be cut, too
+		return "", nil
 	}
 	if !ours {
 		return "holds other lines behind those of the checkpoint: they stay, and the run's go on behind them", nil

@@ -4,20 +4,23 @@
 package pretrain
 
 import (
+	"errors"
 	"fmt"
+	"strings"
 
 	"spell/model"
 	"spell/model/forest"
 	"spell/model/train"
 	"spell/rl/corpus/world"
 	"spell/rl/runner"
+	"spell/rl/settings"
 )
 
 // Config is everything a pretraining run depends on beside its texts.
 type Config struct {
 	runner.Base
 
-	Vocab   int        `json:"vocab" doc:"tokens of the tokenizer that is trained first"`
+	Vocab   int        `json:"vocab" group:"model" min:"258" max:"1073741824" doc:"tokens of the tokenizer that is trained first"`
 	Hidden  int        `json:"hidden" doc:"width; the other sizes likewise as in config.json"`
 	FF      int        `json:"ff" doc:"width of the feed-forward layer"`
 	Layers  int        `json:"layers" doc:"blocks"`
@@ -28,29 +31,30 @@ type Config struct {
 	Theta   float64    `json:"rope_theta" doc:"base of the rotary positions"`
 	Family  string     `json:"family" doc:"llama, qwen2 or qwen3"`
 	Init    model.Init `json:"init"`
-	Stages  []Stage    `json:"stages" doc:"what is learned one after the other; one that a file gives is laid over the one in its place"`
-	Measure int        `json:"measure" doc:"steps between tests of what self-play needs of its base, on the generated world"`
+
+	Measure int     `json:"measure" group:"learning" min:"1" max:"1073741824" doc:"steps between tests of what self-play needs of its base, on the generated world"`
+	Stages  []Stage `json:"stages" doc:"what is learned one after the other; one that a file gives is laid over the one in its place"`
 }
 
 // A Stage is a number of steps on one kind of data.
 type Stage struct {
 	Name   string  `json:"name"`
-	Data   string  `json:"data"`   // drill, world or text
-	Steps  int     `json:"steps"`  // at most
-	LR     float64 `json:"lr"`     // peak learning rate
-	Warmup int     `json:"warmup"` // steps of linear rise
-	Flat   float64 `json:"flat"`   // share of the steps at the peak, before the linear fall
-	Final  float64 `json:"final"`  // share of the peak at the end
-	Embed  float64 `json:"embed"`  // factor on the embedding's rate
-	Decay  float64 `json:"decay"`  // weight decay
-	Tokens int     `json:"tokens"` // of a step, for world and text
-	Slack  int     `json:"slack"`  // most positions left open between documents and before questions
+	Data   string  `json:"data" oneof:"drill world text"`
+	Steps  int     `json:"steps" min:"1"`                          // at most
+	LR     float64 `json:"lr" aka:"learning_rate" min:"0" max:"1"` // peak learning rate
+	Warmup int     `json:"warmup" min:"0"`                         // steps of linear rise
+	Flat   float64 `json:"flat" min:"0" max:"1"`                   // share of the steps at the peak, before it falls
+	Final  float64 `json:"final" min:"0" max:"1"`                  // share of the peak at the end
+	Embed  float64 `json:"embed" min:"0"`                          // factor on the embedding's rate
+	Decay  float64 `json:"decay" min:"0"`                          // weight decay
+	Tokens int     `json:"tokens" min:"0" max:"16777216"`          // of a step, for world and text
+	Slack  int     `json:"slack" min:"0"`                          // most positions left open between texts
 
 	// The drill: sequences of a step, pairs and queries in each, and the share of right recalls over
 	// the last 50 steps at which the stage ends early. A stage on the world may have some beside.
-	Batch   int     `json:"batch,omitempty"`
-	Pairs   int     `json:"pairs,omitempty"`
-	Queries int     `json:"queries,omitempty"`
+	Batch   int     `json:"batch,omitempty" min:"0" max:"16777216"`
+	Pairs   int     `json:"pairs,omitempty" min:"0" max:"16777216"`
+	Queries int     `json:"queries,omitempty" min:"0" max:"16777216"`
 	StopAt  float64 `json:"stop_at,omitempty"`
 
 	// The world: its mixture, and the weight of document tokens and of free tokens of replies
@@ -128,16 +132,11 @@ func (r *Config) Validate() error {
 	if len(r.Stages) == 0 {
 		return fmt.Errorf("stages is empty")
 	}
-	for _, f := range []struct {
-		name   string
-		v, min int
-	}{
-		{"vocab", r.Vocab, 258}, {"pass_tokens", r.PassTokens, leastPass}, {"checkpoint", r.Checkpoint, 1},
-		{"keep", r.Keep, 1}, {"measure", r.Measure, 1},
-	} {
-		if f.v < f.min || f.v > 1<<30 {
-			return fmt.Errorf("%s is %d; it must lie between %d and %d", f.name, f.v, f.min, 1<<30)
-		}
+	if err := settings.Validate(r); err != nil {
+		return err
+	}
+	if r.PassTokens < leastPass {
+		return fmt.Errorf("pass_tokens is %d; it must be at least %d", r.PassTokens, leastPass)
 	}
 	if _, err := model.FamilyNamed(r.Family); err != nil {
 		return fmt.Errorf("family: %w", err)
@@ -145,27 +144,28 @@ func (r *Config) Validate() error {
 	for i := range r.Stages {
 		s := &r.Stages[i]
 		switch {
-		case s.Data != "drill" && s.Data != "world" && s.Data != "text":
-			return fmt.Errorf("stage %q has data %q; use drill, world or text", s.Name, s.Data)
-		case s.Steps < 1 || s.Warmup < 0 || s.Slack < 0:
-			return fmt.Errorf("stage %q has %d steps, %d of warm-up and slack %d; they must not be negative, and "+
-				"steps positive", s.Name, s.Steps, s.Warmup, s.Slack)
-		case !(s.LR >= 0 && s.LR <= 1) || !(s.Flat >= 0 && s.Flat <= 1) || !(s.Final >= 0 && s.Final <= 1) ||
-			!(s.Embed >= 0) || !(s.Decay >= 0):
-			return fmt.Errorf("stage %q: lr, flat and final must lie in [0, 1], embed and decay must not be "+
-				"negative", s.Name)
-		case (s.Data == "drill" || s.Batch != 0) &&
-			(min(s.Batch, s.Pairs, s.Queries) < 1 || max(s.Batch, s.Pairs, s.Queries) > 1<<24):
-			return fmt.Errorf("stage %q: batch, pairs and queries must lie between 1 and %d", s.Name, 1<<24)
-		case s.Data != "drill" && (s.Tokens < 2 || s.Tokens > 1<<24): // the first of a text is not predicted
-			return fmt.Errorf("stage %q: tokens is %d; it must lie between 2 and %d", s.Name, s.Tokens, 1<<24)
+		case s.LR == 0:
+			return fmt.Errorf("stage %q: lr, the learning rate, is 0: nothing would be trained; raise it above 0",
+				s.Name)
+		case (s.Data == "drill" || s.Batch != 0) && min(s.Batch, s.Pairs, s.Queries) < 1:
+			return fmt.Errorf("stage %q: batch, pairs and queries must be at least 1", s.Name)
+		case s.Data != "drill" && s.Tokens < 2: // the first of a text is not predicted
+			return fmt.Errorf("stage %q: tokens is %d; it must be at least 2", s.Name, s.Tokens)
 		case s.Data == "world" && s.Mixture == nil:
 			return fmt.Errorf("stage %q: mixture is missing", s.Name)
 		}
 	}
 	c := r.Model(r.Vocab, 0)
-	return c.Validate()
+	if err := c.Validate(); err != nil {
+		return errors.New(own.Replace(err.Error()))
+	}
+	return nil
 }
+
+// own puts the names of settings in place of those of config.json.
+var own = strings.NewReplacer("vocab_size", "vocab", "hidden_size", "hidden", "intermediate_size", "ff",
+	"num_hidden_layers", "layers", "num_attention_heads", "heads", "num_key_value_heads", "kv_heads",
+	"max_position_embeddings", "context")
 
 // rate returns the learning rate at step n (from 0) of the stage; behind its end, that of the end.
 func (s *Stage) rate(n int) float64 {

@@ -114,8 +114,9 @@ func TestFitGates(t *testing.T) {
 	}
 }
 
-// TestLeast: no example of the world needs larger passes than the bound, which is not far above; the drill is exact, and
-// what is less, or wants words that there are not, is refused before anything is trained.
+// TestLeast: no example of the world needs larger passes than the bound, which is not far above; the
+// drill is exact, and what is less, or wants words that there are not, is refused before anything is
+// trained.
 func TestLeast(t *testing.T) {
 	tok, eos := tokens(t)
 	b := backend(t, 1)
@@ -150,7 +151,8 @@ func TestLeast(t *testing.T) {
 	if least > 3*most {
 		t.Errorf("passes have to hold %d tokens, for examples of %d", least, most)
 	}
-	few, err := tokenizer.Train(slices.Values(texts), tokenizer.TrainOptions{VocabSize: 258, Special: []string{End}, Pattern: tokenizer.GPT2})
+	few, err := tokenizer.Train(slices.Values(texts), tokenizer.TrainOptions{VocabSize: 258, Special: []string{End},
+		Pattern: tokenizer.GPT2})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -57,7 +57,8 @@ func (m *Measurement) String() string {
 		if g.Count.Rate() < g.Least {
 			verdict = "does not hold yet"
 		}
-		lines = append(lines, fmt.Sprintf("  gate: %s %v of %d, at least %.0f%%: %s", g.What, g.Count, g.Count.N, 100*g.Least, verdict))
+		lines = append(lines, fmt.Sprintf("  gate: %s %v of %d, at least %.0f%%: %s", g.What, g.Count, g.Count.N,
+			100*g.Least, verdict))
 	}
 	return strings.Join(lines, "\n")
 }
@@ -66,7 +67,8 @@ func (m *Measurement) String() string {
 // then now and then.
 func (r *Run) Due() bool {
 	n := r.state.Total
-	return n > 0 && n != r.state.Tested && r.Config.gated() && r.stage().Data == "world" && (r.complete() || n%r.Config.Measure == 0)
+	return n > 0 && n != r.state.Tested && r.Config.gated() && r.stage().Data == "world" &&
+		(r.complete() || n%r.Config.Measure == 0)
 }
 
 // Measure tests the base on the generated world: what self-play needs of it, and how its accuracy falls
@@ -87,7 +89,8 @@ func (r *Run) Measure(ctx context.Context, show runner.Show) (*runner.Report, er
 	p := eval.Policy{Engine: e, Chat: &chat.Dialog{Tok: r.tok}, Prompts: r.prompts}
 	m := &Measurement{Step: r.state.Total}
 	for _, docs := range []int{3, 16, 32} {
-		items, err := world.Evaluation(r.Config.Seed, world.EvaluationOptions{Questions: 256, Cluster: world.Options{Docs: docs, Chains: true}})
+		items, err := world.Evaluation(ctx, r.Config.Seed, world.EvaluationOptions{
+			Questions: 256, Cluster: world.Options{Docs: docs, Chains: true}})
 		if err != nil {
 			return nil, err
 		}
@@ -112,7 +115,8 @@ func (r *Run) Measure(ctx context.Context, show runner.Show) (*runner.Report, er
 
 // gates measures them: documents the model was not trained on, of the sizes it was trained with.
 func (r *Run) gates(ctx context.Context, p eval.Policy, last *Stage) ([]gate, error) {
-	items, err := world.Binding(r.Config.Seed, world.EvaluationOptions{Questions: 256, Cluster: world.Options{Docs: 3}})
+	items, err := world.Binding(ctx, r.Config.Seed, world.EvaluationOptions{
+		Questions: 256, Cluster: world.Options{Docs: 3}})
 	if err != nil {
 		return nil, err
 	}
@@ -120,7 +124,8 @@ func (r *Run) gates(ctx context.Context, p eval.Policy, last *Stage) ([]gate, er
 	if err != nil {
 		return nil, err
 	}
-	if items, err = world.Evaluation(r.Config.Seed, world.EvaluationOptions{Questions: 256, Cluster: world.Options{Docs: 4, Chains: true}}); err != nil {
+	if items, err = world.Evaluation(ctx, r.Config.Seed, world.EvaluationOptions{
+		Questions: 256, Cluster: world.Options{Docs: 4, Chains: true}}); err != nil {
 		return nil, err
 	}
 	mix := *last.Mixture

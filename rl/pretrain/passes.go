@@ -11,8 +11,8 @@ import (
 // leastPass is the fewest tokens of a pass for any data: text is cut to it.
 const leastPass = 64
 
-// least is the fewest tokens of a pass that hold what every stage makes of texts with the tokenizer. A recipe whose
-// passes hold fewer is refused, and one whose drill wants more words than are one token.
+// least is the fewest tokens of a pass that hold what every stage makes of texts with the tokenizer. A
+// recipe whose passes hold fewer is refused, and one whose drill wants more words than are one token.
 func (r *Config) least(tok *tokenizer.Tokenizer) (int, error) {
 	least, most := leastPass, "" // and the stage that needs them
 	for i := range r.Stages {
@@ -30,7 +30,8 @@ func (r *Config) least(tok *tokenizer.Tokenizer) (int, error) {
 				if s.Pairs > all {
 					mend = "lower pairs"
 				}
-				return 0, fmt.Errorf("stage %q: pairs is %d, and of the drill's %d words %d are one token with a vocab of %d; %s", s.Name, s.Pairs, all, have, tok.VocabSize(), mend)
+				return 0, fmt.Errorf("stage %q: pairs is %d, and of the drill's %d words %d are one token with a "+
+					"vocab of %d; %s", s.Name, s.Pairs, all, have, tok.VocabSize(), mend)
 			}
 		}
 		if n > least {
@@ -38,22 +39,23 @@ func (r *Config) least(tok *tokenizer.Tokenizer) (int, error) {
 		}
 	}
 	if least > r.PassTokens {
-		return 0, fmt.Errorf("stage %q: pass_tokens is %d, and what goes through the model together can have %d tokens; raise pass_tokens to that", most, r.PassTokens, least)
+		return 0, fmt.Errorf("stage %q: pass_tokens is %d, and what goes through the model together can have %d "+
+			"tokens; raise pass_tokens to that", most, r.PassTokens, least)
 	}
 	return least, nil
 }
 
-// example bounds the tokens of an example of the world that go through the model together: its documents with the prompts
-// behind them, or a reply. The bound adds up the longest document and prompt of some hundred examples, as often as an
-// example has them; real examples have about half of it.
+// example bounds the tokens of an example of the world that go through the model together: its
+// documents with the prompts behind them, or a reply. The bound adds up the longest document and prompt
+// of some hundred examples, as often as an example has them; real examples have about half of it.
 func (s *Stage) example(seed uint64, tok *tokenizer.Tokenizer) (int, error) {
 	prompts, err := role.Load("compact")
 	if err != nil {
 		return 0, err
 	}
 	mix := *s.Mixture
-	for _, share := range []*float64{&mix.OtherPool, &mix.History, &mix.Documents, &mix.Verifier, &mix.Grounding, &mix.Arithmetic, &mix.Letters,
-		&mix.Responder, &mix.Questioner, &mix.Digest} {
+	for _, share := range []*float64{&mix.OtherPool, &mix.History, &mix.Documents, &mix.Verifier, &mix.Grounding,
+		&mix.Arithmetic, &mix.Letters, &mix.Responder, &mix.Questioner, &mix.Digest} {
 		if *share > 0 { // what is rare is seen, too
 			*share = 0.5
 		}

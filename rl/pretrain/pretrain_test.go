@@ -41,7 +41,8 @@ var worldTokenizer = sync.OnceValues(func() (*tokenizer.Tokenizer, error) {
 	for i := range 150 {
 		texts = append(texts, t.Text(1, i))
 	}
-	return tokenizer.Train(slices.Values(texts), tokenizer.TrainOptions{VocabSize: 1000, Special: []string{End}, Pattern: tokenizer.GPT2})
+	return tokenizer.Train(slices.Values(texts), tokenizer.TrainOptions{VocabSize: 1000, Special: []string{End},
+		Pattern: tokenizer.GPT2})
 })
 
 func tokens(t testing.TB) (*tokenizer.Tokenizer, int32) {
@@ -71,7 +72,8 @@ func tiny() Config {
 	return r
 }
 
-var texts = []string{strings.Repeat("The first text says that every text is a text. ", 60), strings.Repeat("Another one. ", 900), "short"}
+var texts = []string{strings.Repeat("The first text says that every text is a text. ", 60),
+	strings.Repeat("Another one. ", 900), "short"}
 
 func backend(t testing.TB, workers int) kernels.Backend {
 	t.Helper()
@@ -221,7 +223,8 @@ func TestDrill(t *testing.T) {
 			t.Errorf("only %d trees have gaps", gaps)
 		}
 	}
-	a, b := drill(rng.At(1, rng.Drill, 0, 7, 0), ids, &tiny().Stages[0]), drill(rng.At(1, rng.Drill, 0, 7, 0), ids, &tiny().Stages[0])
+	a, b := drill(rng.At(1, rng.Drill, 0, 7, 0), ids, &tiny().Stages[0]),
+		drill(rng.At(1, rng.Drill, 0, 7, 0), ids, &tiny().Stages[0])
 	if !reflect.DeepEqual(a, b) {
 		t.Error("the drill is not a function of its key")
 	}
@@ -393,7 +396,8 @@ func TestOverflow(t *testing.T) {
 		nan[i] = float32(math.NaN())
 	}
 	model.Set(b, last, nan)
-	if _, err := run.Step(context.Background(), nil); err == nil || !strings.Contains(err.Error(), "is NaN after 0 updates") ||
+	if _, err := run.Step(context.Background(), nil); err == nil ||
+		!strings.Contains(err.Error(), "is NaN after 0 updates") ||
 		!strings.Contains(err.Error(), "begin another with a lower one and another --out") {
 		t.Errorf("error %v", err)
 	}
@@ -422,6 +426,48 @@ func TestLearns(t *testing.T) {
 		}
 		if !(last < 0.9*first) || !done(run) {
 			t.Errorf("%s goes from %.3f to %.3f", s.Name, first, last)
+		}
+		if lines, failed := run.Verdict(); failed || len(lines) != 0 {
+			t.Errorf("%s has failed: %q", s.Name, lines)
+		}
+	}
+}
+
+// TestVerdict: a run that learns too fast has failed, on any data, and its last sentence says in what;
+// the loss is that of the last stage alone.
+func TestVerdict(t *testing.T) {
+	b := backend(t, 1)
+	for _, data := range []string{"drill", "world", "text"} {
+		r := tiny()
+		r.Stages = slices.DeleteFunc(r.Stages, func(s Stage) bool { return s.Data != data })
+		s := &r.Stages[0]
+		s.Steps, s.LR, s.Warmup, s.Flat, s.Embed, s.StopAt = 12, 1, 0, 1, 100, 0
+		r.Optim.ClipNorm = 0
+		run := start(t, r, b, model.F32)
+		lines := step(t, run, s.Steps)
+		said, failed := run.Verdict()
+		want := fmt.Sprintf("the loss of stage %q rose from", s.Name)
+		if !failed || len(said) != 1 || !strings.HasPrefix(said[0], want) {
+			t.Errorf("%s, from %.2f to %.2f: failed is %v, %q", data, lines[0].Loss, lines[len(lines)-1].Loss, failed,
+				said)
+		}
+	}
+	run := start(t, tiny(), b, model.F32)
+	step(t, run, 3+2)
+	if n := run.state.Trend.N; n != 2 || run.state.Stage != 1 {
+		t.Errorf("after two steps of the second stage there are %d losses of stage %d", n, run.state.Stage)
+	}
+}
+
+// TestSizeNames: errors of the sizes of a model name the settings, not the fields of config.json.
+func TestSizeNames(t *testing.T) {
+	for _, name := range []string{"hidden", "ff", "layers", "heads", "kv_heads", "head_dim", "context", "rope_theta"} {
+		r := tiny()
+		if err := settings.Set(&r, name+"=0"); err != nil {
+			t.Fatal(err)
+		}
+		if err := r.Validate(); err == nil || !strings.HasPrefix(err.Error(), name+" is 0; ") {
+			t.Errorf("%s=0 gives %v", name, err)
 		}
 	}
 }
@@ -453,19 +499,21 @@ func TestRecipeErrors(t *testing.T) {
 		}
 	}
 	for say, change := range map[string]func(*Config){
-		"stages is empty":                                                  func(r *Config) { r.Stages = nil },
-		"vocab is 3; it must lie between 258 and":                          func(r *Config) { r.Vocab = 3 },
-		"pass_tokens is 1073741825; it must lie between 64 and 1073741824": func(r *Config) { r.PassTokens = 1<<30 + 1 },
-		"queries must lie between 1 and 16777216":                          func(r *Config) { r.Stages[0].Queries = 1 << 62 },
-		"tokens is 16777217; it must lie between":                          func(r *Config) { r.Stages[1].Tokens = 1<<24 + 1 },
-		`data "poem"`:           func(r *Config) { r.Stages[0].Data = "poem" },
-		"0 steps":               func(r *Config) { r.Stages[1].Steps = 0 },
-		"lr, flat and final":    func(r *Config) { r.Stages[1].LR = math.NaN() },
-		"batch, pairs":          func(r *Config) { r.Stages[0].Pairs = 0 },
-		`"world": batch, pairs`: func(r *Config) { r.Stages[1].Batch = 2 },
-		"tokens is 0":           func(r *Config) { r.Stages[2].Tokens = 0 },
-		"mixture is missing":    func(r *Config) { r.Stages[1].Mixture = nil },
-		"num_attention_heads":   func(r *Config) { r.Heads, r.KV = 3, 2 },
+		"pass_tokens is 63; it must be at least 64": func(r *Config) { r.PassTokens = 63 },
+		"stages is empty":                                                             func(r *Config) { r.Stages = nil },
+		"vocab is 3; it must lie between 258 and":                                     func(r *Config) { r.Vocab = 3 },
+		"pass_tokens is 1073741825; it must lie between 16 and 1073741824":            func(r *Config) { r.PassTokens = 1<<30 + 1 },
+		"stages.0.queries is 4611686018427387904; it must lie between 0 and 16777216": func(r *Config) { r.Stages[0].Queries = 1 << 62 },
+		"stages.1.tokens is 16777217; it must lie between 0 and":                      func(r *Config) { r.Stages[1].Tokens = 1<<24 + 1 },
+		`stages.0.data is "poem"; use drill, world or text`:                           func(r *Config) { r.Stages[0].Data = "poem" },
+		"stages.1.steps is 0; it must be at least 1":                                  func(r *Config) { r.Stages[1].Steps = 0 },
+		"stages.1.lr is NaN; it must lie between 0 and 1":                             func(r *Config) { r.Stages[1].LR = math.NaN() },
+		"batch, pairs":                         func(r *Config) { r.Stages[0].Pairs = 0 },
+		`"world": batch, pairs`:                func(r *Config) { r.Stages[1].Batch = 2 },
+		"tokens is 0":                          func(r *Config) { r.Stages[2].Tokens = 0 },
+		`"world": lr, the l`:                   func(r *Config) { r.Stages[1].LR = 0 },
+		"mixture is missing":                   func(r *Config) { r.Stages[1].Mixture = nil },
+		"heads 3 is no multiple of kv_heads 2": func(r *Config) { r.Heads, r.KV = 3, 2 },
 	} {
 		r := tiny()
 		change(&r)
@@ -474,13 +522,16 @@ func TestRecipeErrors(t *testing.T) {
 		}
 	}
 	r := tiny()
-	for text, say := range map[string]string{`{"vocabulary": 3}`: "vocabulary", `{"vocab": 300} {}`: "c.json", `{`: "c.json"} {
+	for text, say := range map[string]string{`{"vocabulary": 3}`: "vocabulary", `{"vocab": 300} {}`: "c.json",
+		`{`: "c.json", "measure: 0": "c.json, line 1, column 10: measure is 0",
+		"stages: [{data: poem}]": "use drill, world or text"} {
 		if err := settings.Read("c.json", []byte(text), &r); err == nil || !strings.Contains(err.Error(), say) {
 			t.Errorf("%s gives %v", text, err)
 		}
 	}
 	tok, _ := tokens(t)
-	if _, err := New(tiny(), fresh(t, tiny(), backend(t, 1), model.F32, tok), nil); err == nil || !strings.Contains(err.Error(), "--docs") {
+	if _, err := New(tiny(), fresh(t, tiny(), backend(t, 1), model.F32, tok), nil); err == nil ||
+		!strings.Contains(err.Error(), "--docs") {
 		t.Errorf("a text stage without text gives %v", err)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"math"
 	"path/filepath"
 	"slices"
 
@@ -49,6 +50,8 @@ type state struct {
 	Window int       `json:"window"` // most tokens of a window of text, as chosen when the run began
 	Recall []float64 `json:"recall"` // of the last steps of the drill
 	Tested int       `json:"tested"` // steps when the base was last tested
+
+	Trend learn.Trend `json:"trend"` // of the stage's loss
 }
 
 // A Report is what one step did, a line of metrics.jsonl.
@@ -65,8 +68,8 @@ type Report struct {
 }
 
 func (r *Report) String() string {
-	return fmt.Sprintf("%s %d/%d  %.2fM tokens  loss %.4f  recall %.1f%%  grad %.2f  lr %.2g", r.Stage, r.InStage, r.Steps,
-		float64(r.Tokens)/1e6, r.Loss, 100*r.Recall, r.GradNorm, r.LR)
+	return fmt.Sprintf("%s %d/%d  %.2fM tokens  loss %.4f  recall %.1f%%  grad %.2f  lr %.2g", r.Stage, r.InStage,
+		r.Steps, float64(r.Tokens)/1e6, r.Loss, 100*r.Recall, r.GradNorm, r.LR)
 }
 
 // New prepares a run on fresh weights. texts are for stages on text. On error nothing stays mapped.
@@ -84,7 +87,8 @@ func New(c Config, m runner.Model, texts []folder.Text) (*Run, error) {
 		return nil, fmt.Errorf("the tokenizer has no %s token", End)
 	}
 	if n := r.tok.VocabSize(); n != m.Weights.Vocab {
-		return nil, fmt.Errorf("the tokenizer has %d tokens and the model %d; resume from an earlier checkpoint", n, m.Weights.Vocab)
+		return nil, fmt.Errorf("the tokenizer has %d tokens and the model %d; resume from an earlier checkpoint", n,
+			m.Weights.Vocab)
 	}
 	if err := r.stages(); err != nil {
 		return nil, err
@@ -150,15 +154,18 @@ func (r *Run) Restore(raw json.RawMessage) error {
 		return err
 	}
 	stages := r.Config.Stages
-	if s.Stage < 0 || s.Stage >= len(stages) || s.Step < 0 || s.Step > s.Total || s.Stage < len(stages)-1 && s.Step >= stages[s.Stage].Steps || s.Tokens < 0 || s.Window < 1 {
-		return fmt.Errorf("its state is after step %d of stage %d, %d steps and %d tokens in all, which the run never is; resume from an earlier checkpoint", s.Step, s.Stage, s.Total, s.Tokens)
+	if s.Stage < 0 || s.Stage >= len(stages) || s.Step < 0 || s.Step > s.Total ||
+		s.Stage < len(stages)-1 && s.Step >= stages[s.Stage].Steps || s.Tokens < 0 || s.Window < 1 {
+		return fmt.Errorf("its state is after step %d of stage %d, %d steps and %d tokens in all, which the run "+
+			"never is; resume from an earlier checkpoint", s.Step, s.Stage, s.Total, s.Tokens)
 	}
 	if s.Texts != r.state.Texts {
 		return fmt.Errorf("the texts are not those the run began with; resume with the same --docs, unchanged")
 	}
 	r.state = s
 	if n := r.longest(); n > r.Config.PassTokens {
-		return fmt.Errorf("pass_tokens is %d, and windows of text have up to %d tokens in this run; set it to that at least", r.Config.PassTokens, n)
+		return fmt.Errorf("pass_tokens is %d, and windows of text have up to %d tokens in this run; set it to that "+
+			"at least", r.Config.PassTokens, n)
 	}
 	return nil
 }
@@ -199,27 +206,35 @@ func (r *Run) Summary() string {
 
 // Export writes the model as a Hugging Face directory in bf16, without what training adds.
 func (r *Run) Export(dir string) (string, error) {
-	path := filepath.Join(dir, "model")
+	path := filepath.Join(dir, runner.ModelDir)
 	if err := hf.Save(r.Model.Backend, r.Model.Weights, path, model.BF16.Weight); err != nil {
 		return path, err
 	}
 	return path, r.Model.Text.Save(path)
 }
 
-// Verdict has nothing to add.
-func (r *Run) Verdict() (lines []string, failed bool) { return nil, false }
+// Verdict fails a run whose loss rose in the last stage.
+func (r *Run) Verdict() (lines []string, failed bool) {
+	first, last, rose := r.state.Trend.Rose(math.Log(float64(r.Model.Weights.Vocab)))
+	if !rose {
+		return nil, false
+	}
+	return []string{fmt.Sprintf("the loss of stage %q rose from %.4g in its first steps to %.4g in its last: the "+
+		"model became worse; lower the stage's lr and begin another run", r.stage().Name, first, last)}, true
+}
 
 // Step makes one step. On error, cancellation included, nothing has changed.
 func (r *Run) Step(ctx context.Context, show runner.Show) (*runner.Report, error) {
 	s := r.stage()
 	b := r.batch()
-	rep := &Report{Stage: s.Name, Step: r.state.Total + 1, InStage: r.state.Step + 1, Steps: s.Steps, LR: s.rate(r.state.Step)}
+	rep := &Report{Stage: s.Name, Step: r.state.Total + 1, InStage: r.state.Step + 1, Steps: s.Steps,
+		LR: s.rate(r.state.Step)}
 	total := b.total()
 	scored, right := 0, 0
 	trees := make([]learn.Tree, len(b.trees))
 	for t := range b.trees {
 		weights := b.weights[t]
-		trees[t] = learn.Tree{Forest: b.trees[t], Loss: func(tokens []forest.ScoredToken, stats []model.Stat, dLogProb, _ []float32) {
+		loss := func(tokens []forest.ScoredToken, stats []model.Stat, dLogProb, _ []float32) {
 			for i, s := range tokens {
 				w := float64(weights[s.Segment][s.Index])
 				dLogProb[i] = float32(-w / total)
@@ -231,7 +246,8 @@ func (r *Run) Step(ctx context.Context, show runner.Show) (*runner.Report, error
 					}
 				}
 			}
-		}}
+		}
+		trees[t] = learn.Tree{Forest: b.trees[t], Loss: loss}
 	}
 	u := learn.Updater{Trainer: r.trainer, Limits: r.Config.limits()}
 	if show != nil {
@@ -249,6 +265,7 @@ func (r *Run) Step(ctx context.Context, show runner.Show) (*runner.Report, error
 	r.state.Total++
 	r.state.Tokens += n
 	rep.Tokens = r.state.Tokens
+	r.state.Trend.Add(rep.Loss)
 	r.advance(rep.Recall)
 	return &runner.Report{Metrics: rep, Tokens: n}, nil
 }
@@ -263,7 +280,7 @@ func (r *Run) advance(recall float64) {
 		r.state.Recall = slices.Clone(r.state.Recall[max(0, len(r.state.Recall)-mastery):])
 	}
 	if r.over() && r.state.Stage+1 < len(r.Config.Stages) {
-		r.state.Stage, r.state.Step, r.state.Recall = r.state.Stage+1, 0, nil
+		r.state.Stage, r.state.Step, r.state.Recall, r.state.Trend = r.state.Stage+1, 0, nil, learn.Trend{}
 	}
 }
 

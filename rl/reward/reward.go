@@ -14,7 +14,7 @@ import (
 type Config struct {
 	Shape       Shape   `json:"shape" doc:"questioner's reward over the pass rate: gaussian (paper), reverse (1-r) or triangle (1-2|r-1/2|)"`
 	Mu          float64 `json:"mu" doc:"centre of the Gaussian; paper 1/2"`
-	Sigma       float64 `json:"sigma" doc:"width of the Gaussian; paper 1/6"`
+	Sigma       float64 `json:"sigma" above:"0" doc:"width of the Gaussian; paper 1/6"`
 	BadFormat   float64 `json:"bad_format" doc:"questioner, reply cannot be read; paper -1"`
 	Ungrounded  float64 `json:"ungrounded" doc:"questioner, answered without documents; paper -1/2"`
 	InvalidVote float64 `json:"invalid_vote" doc:"verifier, neither yes nor no: 0; paper's code -1"`

@@ -14,6 +14,7 @@ import (
 	"spell/rl/journal"
 	"spell/rl/settings"
 	"spell/tensor/atomicfile"
+	"spell/tokenizer/chat"
 )
 
 // The files of a run beside its checkpoints.
@@ -21,6 +22,7 @@ const (
 	MetricsFile    = "metrics.jsonl"    // a line per step and measurement
 	TranscriptFile = "transcript.jsonl" // what the model was asked and said
 	ClockFile      = "clock.jsonl"      // when each step ended and how fast it was
+	ModelDir       = "model"            // the folder that an Exporter leaves its model in
 	startFile      = "run.json"         // what the run was started with
 	unfinishedFile = "unfinished.jsonl" // what a step that was cut short had sampled
 )
@@ -32,6 +34,7 @@ type Folder struct {
 	Notes      []string // sentences about what was found
 
 	made  bool // by Open
+	begun bool // by a run: it holds startFile
 	noted bool // that there were checkpoints
 	lock  *lock
 	saved *savedRun     // of the checkpoint, or of a run that has none yet
@@ -78,6 +81,9 @@ func Open(dir string, resume bool) (_ *Folder, err error) {
 		}
 	}()
 	if err := writable(dir); err != nil {
+		return nil, err
+	}
+	if err := inTheWay(dir); err != nil {
 		return nil, err
 	}
 	if err := sweep(dir); err != nil {
@@ -137,7 +143,8 @@ func (f *Folder) source() string {
 }
 
 // find looks for the newest checkpoint that is whole. Broken ones are passed over and stay where they
-// are.
+// are. One of a newer program, or one that may not be read, is an error: for all that is known it is whole,
+// and a run that went on from an earlier one would write over it.
 func (f *Folder) find() error {
 	all, err := train.List(f.Dir)
 	if err != nil {
@@ -145,14 +152,17 @@ func (f *Folder) find() error {
 	}
 	var broken []error
 	for _, name := range slices.Backward(all) {
-		at, s := filepath.Join(f.Dir, name), &savedRun{}
-		err := train.ReadState(at, s)
-		if err == nil {
-			err = train.Verify(at)
-		}
+		at := filepath.Join(f.Dir, name)
+		s, err := readWhole(at)
 		if err == nil {
 			f.Checkpoint, f.saved = at, s
 			break
+		}
+		if errors.Is(err, fs.ErrPermission) {
+			return fmt.Errorf("%w; change the permissions, move %s away, or choose another --out", err, at)
+		}
+		if errors.Is(err, train.ErrNewer) {
+			return fmt.Errorf("%w, move %s away, or choose another --out", err, at)
 		}
 		broken = append(broken, err)
 	}
@@ -169,18 +179,44 @@ func (f *Folder) find() error {
 			"again",
 			broken[0], len(all), f.Dir)
 	}
-	if f.Checkpoint != "" {
-		return nil
+	return f.findStart()
+}
+
+// readWhole returns the state of the run in a checkpoint, if all of it is whole that a run goes on from.
+func readWhole(at string) (*savedRun, error) {
+	s := &savedRun{}
+	if err := train.ReadState(at, s); err != nil {
+		return nil, err
 	}
-	raw, err := os.ReadFile(filepath.Join(f.Dir, startFile))
+	if err := train.Verify(at); err != nil {
+		return nil, err
+	}
+	_, err := chat.Open(at)
+	return s, err
+}
+
+// findStart reads startFile, which tells of a run that has no checkpoint. One that no run wrote is refused:
+// it would be overwritten.
+func (f *Folder) findStart() error {
+	path := filepath.Join(f.Dir, startFile)
+	raw, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
+		if f.Checkpoint == "" && f.holds(unfinishedFile) {
+			return fmt.Errorf("%s is of no run that is here, and the run writes a file of that name; move it away "+
+				"or choose another --out", filepath.Join(f.Dir, unfinishedFile))
+		}
 		return nil
 	}
 	if err != nil {
-		return err
+		return fmt.Errorf("reading %s: %w", path, cause(err))
 	}
 	s := &savedRun{}
-	if err := json.Unmarshal(raw, s); err == nil && s.Log != nil { // else the run had checkpoints
+	if err := json.Unmarshal(raw, s); err != nil || s.Method == "" || s.Config == nil {
+		return fmt.Errorf("%s was not written by a run, and the run writes a file of that name; move it away or "+
+			"choose another --out", path)
+	}
+	f.begun = true
+	if f.Checkpoint == "" && s.Log != nil { // else the run had checkpoints
 		f.saved = s
 	}
 	return nil
@@ -198,7 +234,7 @@ func (f *Folder) begin(s *savedRun) error {
 // sweep removes the temporary files of a run that was killed while it wrote.
 func sweep(dir string) error {
 	for _, pattern := range []string{".probe-*", "." + startFile + ".tmp*", "." + SettingsFile + ".tmp*",
-		"." + unfinishedFile + ".tmp*", ".writing-step-*", "step-*/.*.tmp*", "model/.*.tmp*"} {
+		"." + unfinishedFile + ".tmp*", ".writing-step-*", "step-*/.*.tmp*", ModelDir + "/.*.tmp*"} {
 		left, err := filepath.Glob(filepath.Join(quoted(dir), pattern))
 		if err != nil {
 			return err

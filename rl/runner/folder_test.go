@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -262,6 +263,21 @@ var broken = map[string]func(t *testing.T, at string){
 	"no config": func(t *testing.T, at string) { must(t, os.Remove(filepath.Join(at, "config.json"))) },
 }
 
+// brokenText are the ways in which the text side of a checkpoint may be broken, which is the run's alone.
+var brokenText = map[string]func(t *testing.T, at string){
+	"no tokenizer": func(t *testing.T, at string) { must(t, os.Remove(filepath.Join(at, "tokenizer.json"))) },
+	"a tokenizer that is cut off": func(t *testing.T, at string) {
+		must(t, os.Truncate(filepath.Join(at, "tokenizer.json"), 100))
+	},
+	"an empty tokenizer": func(t *testing.T, at string) { must(t, os.Truncate(filepath.Join(at, "tokenizer.json"), 0)) },
+	"a broken tokenizer_config": func(t *testing.T, at string) {
+		must(t, os.WriteFile(filepath.Join(at, "tokenizer_config.json"), []byte("{"), 0o666))
+	},
+	"a broken template": func(t *testing.T, at string) {
+		must(t, os.WriteFile(filepath.Join(at, "chat_template.jinja"), []byte("{% for %}"), 0o666))
+	},
+}
+
 func must(t *testing.T, err error) {
 	t.Helper()
 	if err != nil {
@@ -275,7 +291,9 @@ func must(t *testing.T, err error) {
 func TestBroken(t *testing.T) {
 	plain := t.TempDir()
 	newFake().mustRun(t, plain, false)
-	for name, spoil := range broken {
+	all := maps.Clone(broken)
+	maps.Copy(all, brokenText)
+	for name, spoil := range all {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
 			newFake().killAt(t, dir, 5, false)
@@ -311,6 +329,51 @@ func TestBroken(t *testing.T) {
 			must(t, os.RemoveAll(filepath.Join(dir, train.Name(4))))
 			_, err := newFake().run(t, dir, true, true)
 			refused(t, err, train.Name(5), "there is no other checkpoint to go on from", "choose another --out")
+		})
+	}
+}
+
+// TestNotBroken: a newest checkpoint that is not known to be broken is not passed over, since the run would
+// write over it: one of a newer program, and one that may not be read.
+func TestNotBroken(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		spoil func(t *testing.T, at string)
+		say   string
+	}{
+		{"newer", func(t *testing.T, at string) {
+			must(t, os.WriteFile(filepath.Join(at, "state.json"), []byte(`{"version": 3, "what": []}`), 0o666))
+		}, "written by a newer program"},
+		{"folder", func(t *testing.T, at string) { must(t, os.Chmod(at, 0)) }, "permission denied"},
+		{"state.json", nil, "permission denied"},
+		{"config.json", nil, "permission denied"},
+		{"model.safetensors", nil, "permission denied"},
+		{"optimizer.safetensors", nil, "permission denied"},
+		{"tokenizer.json", nil, "permission denied"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if c.say == "permission denied" && (os.Getuid() == 0 || runtime.GOOS == "windows") {
+				t.Skip("permissions do not bind this user")
+			}
+			dir := t.TempDir()
+			newFake().killAt(t, dir, 5, false)
+			newest, before := filepath.Join(dir, train.Name(4)), files(t, dir)
+			say := []string{newest, c.say, "choose another --out"}
+			if c.spoil != nil {
+				c.spoil(t, newest)
+			} else {
+				must(t, os.Chmod(filepath.Join(newest, c.name), 0))
+				say = append(say, c.name)
+			}
+			for _, resume := range []bool{false, true} {
+				_, err := newFake().run(t, dir, resume, true)
+				refused(t, err, say...)
+			}
+			must(t, os.Chmod(newest, 0o777))
+			if c.say == "permission denied" && c.spoil == nil {
+				must(t, os.Chmod(filepath.Join(newest, c.name), 0o666))
+			}
+			equal(t, files(t, dir), before, filepath.Join(train.Name(4), "state.json"))
 		})
 	}
 }

@@ -10,15 +10,28 @@ import (
 	"spell/kernels"
 	"spell/model"
 	"spell/model/hf"
-	"spell/model/nano"
 	"spell/tokenizer/chat"
 )
+
+// OnModel is the part of a method that trains a model there is, as Hugging Face folders hold them. A
+// Method embeds it.
+type OnModel struct {
+	Path string // of the folder; empty: the embedded base
+}
+
+// Shape returns the configuration of the model.
+func (o OnModel) Shape() (model.Config, error) { return ShapeOf(o.Path) }
+
+// Load returns the model, loaded for training, and its text side.
+func (o OnModel) Load(b kernels.Backend, p model.Precision) (*model.Weights, *chat.Dialog, error) {
+	return Learner(b, o.Path, p)
+}
 
 // ShapeOf returns the configuration of the model in a folder, or of a config.json alone; of the embedded
 // base if path is empty.
 func ShapeOf(path string) (model.Config, error) {
 	if path == "" {
-		dir, err := ExtractBase()
+		dir, err := extractBase()
 		if err != nil {
 			return model.Config{}, err
 		}
@@ -49,7 +62,7 @@ func ShapeOf(path string) (model.Config, error) {
 // text side.
 func Learner(b kernels.Backend, path string, p model.Precision) (*model.Weights, *chat.Dialog, error) {
 	if path == "" {
-		dir, err := ExtractBase()
+		dir, err := extractBase()
 		if err != nil {
 			return nil, nil, err
 		}
@@ -66,19 +79,6 @@ func Learner(b kernels.Backend, path string, p model.Precision) (*model.Weights,
 		return nil, nil, err
 	}
 	return w, text, nil
-}
-
-// ExtractBase writes the embedded base to a folder that the caller removes.
-func ExtractBase() (string, error) {
-	dir, err := os.MkdirTemp("", "spell-base-")
-	if err != nil {
-		return "", err
-	}
-	if err := nano.Extract(dir); err != nil {
-		os.RemoveAll(dir)
-		return "", err
-	}
-	return dir, nil
 }
 
 // OpenText reads the tokenizer and chat template in a folder and checks that they fit a vocabulary; a
@@ -102,7 +102,7 @@ func OpenText(dir string, vocab int) (*chat.Dialog, error) {
 // without its weights.
 func TextOf(path string, vocab int) (*chat.Dialog, error) {
 	if path == "" {
-		dir, err := ExtractBase()
+		dir, err := extractBase()
 		if err != nil {
 			return nil, err
 		}

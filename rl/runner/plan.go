@@ -3,7 +3,9 @@ package runner
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -97,7 +99,8 @@ func times(plan *budget.Plan, b kernels.Backend, o Options) (*budget.Times, erro
 // SettingsFile holds the settings that a run began with, for --config.
 const SettingsFile = "settings.yaml"
 
-// describe writes SettingsFile, with which another machine can repeat the run. It is not written again.
+// describe writes SettingsFile, with which another machine can repeat the run. It is not written again,
+// and not over another that no run in the folder has written.
 func (r *run) describe() error {
 	var text bytes.Buffer
 	name := r.method.Name()
@@ -106,5 +109,12 @@ func (r *run) describe() error {
 	if err := settings.Write(&text, r.method.Settings(), heading); err != nil {
 		return err
 	}
-	return atomicfile.WriteBytes(filepath.Join(r.folder.Dir, SettingsFile), text.Bytes())
+	path := filepath.Join(r.folder.Dir, SettingsFile)
+	if there, err := os.ReadFile(path); err == nil && bytes.Equal(there, text.Bytes()) {
+		return nil
+	} else if !errors.Is(err, fs.ErrNotExist) && !r.folder.begun {
+		return fmt.Errorf("%s is there already, and the run would overwrite it with all of its settings; give it "+
+			"another name or choose another --out", path)
+	}
+	return atomicfile.WriteBytes(path, text.Bytes())
 }

@@ -150,6 +150,32 @@ func TestFinished(t *testing.T) {
 	}
 }
 
+// TestFewerSteps: a run that goes on to fewer steps than it has made says so, and does and changes nothing;
+// afterwards it goes on to more.
+func TestFewerSteps(t *testing.T) {
+	dir := t.TempDir()
+	newFake().stopAt(t, dir, 5, false)
+	for steps, fewer := range map[int]bool{0: true, 1: true, 3: true, 4: false, 5: false} {
+		to := filepath.Join(t.TempDir(), "copy")
+		must(t, os.CopyFS(to, os.DirFS(dir)))
+		before, f := files(t, to), newFake()
+		f.Steps = steps
+		s, err := f.run(t, to, true, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(s.out, "the run has made 4 steps already") != fewer {
+			t.Errorf("to %d steps it says %q", steps, s.out)
+		}
+		if fewer {
+			equal(t, files(t, to), before)
+			if f.steps+f.tests > 0 || strings.Count(s.out, "\n") != 1 {
+				t.Errorf("to %d steps: %d steps, %d tests, %q", steps, f.steps, f.tests, s.out)
+			}
+		}
+	}
+}
+
 // TestNoSteps: a run of no steps ends, and names no model.
 func TestNoSteps(t *testing.T) {
 	f := newFake()

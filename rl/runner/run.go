@@ -50,7 +50,7 @@ func Run(ctx context.Context, m Method, f *Folder, o Options) error {
 	p.Moments = m.Base().Moments
 	takes, err := r.fit(b, p, o)
 	if err != nil {
-		return err
+		return stopped(ctx, err, "while the run was planned; nothing was begun")
 	}
 	w, err := r.load(ctx, b, p)
 	if err != nil {
@@ -58,6 +58,11 @@ func Run(ctx context.Context, m Method, f *Folder, o Options) error {
 	}
 	defer w.Free()
 	defer r.recipe.Free()
+	if done, total := r.recipe.Steps(); done > total {
+		r.console.Printf("the run has made %d steps already, and --steps is for %d in all: nothing to do; a higher "+
+			"--steps makes it longer\n", done, total)
+		return nil
+	}
 	if err := r.start(o.Model); err != nil {
 		return err
 	}
@@ -82,9 +87,10 @@ type run struct {
 	ticks   *journal.Journal // of ClockFile
 
 	origin     origin
-	saved      int  // step of the newest checkpoint; -1 if there is none
-	fresh      bool // the recipe's state has changed since it was saved: it was measured
-	unfinished bool // the folder holds what a step had kept
+	saved      int    // step of the newest checkpoint; -1 if there is none
+	fresh      bool   // the recipe's state has changed since it was saved: it was measured
+	stays      string // the note on what could not be removed
+	unfinished bool   // the folder holds what a step had kept
 }
 
 // compare refuses to go on with another model or other settings than the run began with.
@@ -209,6 +215,11 @@ func (r *run) within(err error) error {
 // start takes the logs to where the run goes on, or begins it.
 func (r *run) start(given string) error {
 	f := r.folder
+	if _, ok := r.recipe.(Exporter); ok {
+		if err := modelInTheWay(f.Dir, f.Resumes() || f.begun); err != nil {
+			return err
+		}
+	}
 	r.saved = -1
 	if f.saved == nil {
 		return r.begin(given)
@@ -296,11 +307,23 @@ func (r *run) save() error {
 	} else {
 		err = t.Save(r.folder.Dir, s.Step, r.method.Base().Keep, s, r.text.Save)
 	}
+	if u := (*train.Untidied)(nil); errors.As(err, &u) {
+		r.untidied(u)
+		err = nil
+	}
 	if err != nil {
 		return err
 	}
 	r.saved, r.fresh = s.Step, false
 	return r.folder.checkpointed(s)
+}
+
+// untidied notes what could not be removed, once: the next save tries it again.
+func (r *run) untidied(u *train.Untidied) {
+	if note := u.Error(); note != r.stays {
+		r.stays = note
+		r.console.Note(note)
+	}
 }
 
 // checkpointed notes in startFile that the run does not begin anew any more if its checkpoints are

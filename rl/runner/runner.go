@@ -5,8 +5,9 @@
 // on, and whatever would change its results is refused. Documents are read, memory and disk are found
 // to be enough, and then the recipe makes steps, measures itself when it wants to, and is saved. A
 // signal stops a run within a second or so, and the same command with --resume goes on to the bytes
-// of a run that was left alone; so does a run that was killed. What depends on the clock is written to
-// a log of its own, the only file of which this is not true.
+// of a run that was left alone; so does a run that was killed. That holds for the newest checkpoint and
+// for the logs. Older checkpoints may be of other steps, since a run that stops is saved where it is,
+// and what depends on the clock is written to a log of its own.
 //
 // A Method is a way to train as the command line knows it, before there is a model; Begin makes the
 // Recipe of it. To add one is to write these two; nothing here knows their names.
@@ -82,7 +83,7 @@ type Recipe interface {
 	// Summary describes in a line or more what the run has to work with.
 	Summary() string
 	// Verdict returns the sentences a run ends with, and whether it failed its purpose: nothing was
-	// trained, or the model got worse.
+	// trained, or the model got worse. Of a run that failed, the last says why.
 	Verdict() (lines []string, failed bool)
 	// Free unmaps what the recipe allocated; weights and backend stay.
 	Free()
@@ -126,13 +127,15 @@ type Show func(doing string, share float64, tokens int)
 // Base is the part of the settings that every run has. Fields with a resume tag of "free" bound memory
 // or disk and may change when a run goes on; no other may.
 type Base struct {
-	Seed       uint64        `json:"seed" doc:"of everything random in the run"`
-	Moments    model.Moments `json:"moments" doc:"how the optimizer keeps its two moments: f32, 8 bytes per parameter, bf16, 4, or int8, 2"`
-	Optim      train.Optim   `json:"optim"`
-	PassTokens int           `json:"pass_tokens" resume:"free" doc:"tokens that go through the model together in training; bounds memory. Another value sums in another order, which moves last bits"`
-	Recompute  bool          `json:"recompute" resume:"free" doc:"compute activations again on the way back instead of keeping them: a third more time, less memory, the same bits"`
-	Checkpoint int           `json:"checkpoint" resume:"free" doc:"steps between checkpoints"`
-	Keep       int           `json:"keep" resume:"free" doc:"checkpoints kept"`
+	Seed uint64 `json:"seed" group:"the run" doc:"of everything random in the run"`
+
+	Optim   train.Optim   `json:"optim" group:"optimizer"`
+	Moments model.Moments `json:"moments" doc:"how the optimizer keeps its two moments: f32, 8 bytes per parameter, bf16, 4, or int8, 2"`
+
+	Checkpoint int  `json:"checkpoint" group:"memory and disk" resume:"free" min:"1" max:"1073741824" doc:"steps between checkpoints"`
+	Keep       int  `json:"keep" resume:"free" min:"1" max:"1073741824" doc:"checkpoints kept"`
+	PassTokens int  `json:"pass_tokens" resume:"free" min:"16" max:"1073741824" doc:"tokens that go through the model together in training; bounds memory. Another value sums in another order, which moves last bits"`
+	Recompute  bool `json:"recompute" resume:"free" doc:"compute activations again on the way back instead of keeping them: a third more time, less memory, the same bits"`
 }
 
 // Activations returns what a trainer does with activations between the way forward and back.

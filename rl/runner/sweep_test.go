@@ -13,8 +13,8 @@ func TestSweep(t *testing.T) {
 		dir := filepath.Join(t.TempDir(), name)
 		ours := []string{".probe-1", ".run.json.tmp0", ".settings.yaml.tmp3", ".unfinished.jsonl.tmp0",
 			".writing-step-000006/model.safetensors", "step-000003/.state.json.tmp0", "model/.config.json.tmp1"}
-		others := []string{".run.json", "run.json.tmp0", "notes/.state.json.tmp0", "writing-step-000006/model.safetensors",
-			"step-000003/state.json", ".writing-notes.txt"}
+		others := []string{".run.json", "run.json.tmp0", "notes/.state.json.tmp0", ".writing-notes.txt",
+			"writing-step-000006/model.safetensors", "step-000003/state.json"}
 		for _, file := range append(ours, others...) {
 			path := filepath.Join(dir, filepath.FromSlash(file))
 			if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {

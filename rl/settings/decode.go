@@ -13,7 +13,8 @@ var textType = reflect.TypeFor[encoding.TextUnmarshaler]()
 // A decoder lays nodes over a configuration.
 type decoder struct {
 	parser
-	root reflect.Type
+	root      reflect.Type
+	elsewhere []Elsewhere
 
 	// The lines that give the fields without fields inside them, and
 	// those that have such inside them.
@@ -34,6 +35,9 @@ func (d *decoder) overlay(config any, change func(reflect.Value) error) error {
 
 // top decodes a whole file.
 func (d *decoder) top(v reflect.Value, n *node) error {
+	if n.kind != block && d.saved {
+		return d.fail(n.line, n.column, "it is %s, not a block of fields; %s", orNothing(n.say()), otherVersion)
+	}
 	if n.kind != block {
 		return d.fail(n.line, n.column, "the file is %s; it must have fields, as in steps: 10", orNothing(n.say()))
 	}
@@ -81,6 +85,12 @@ func (d *decoder) null(v reflect.Value, n *node, f field) error {
 	case v.Kind() == reflect.Pointer && n.text != "", v.Kind() == reflect.Slice && d.saved:
 		v.SetZero()
 		return nil
+	case d.saved:
+		return d.fail(n.line, n.column, "%s is null; %s", f.name, otherVersion)
+	case f.listed && n.text == "":
+		return d.fail(n.line, n.column, "%s is empty; write it, or take it off the list", f.name)
+	case f.listed:
+		return d.fail(n.line, n.column, "%s is %s; write its value, or take it off the list", f.name, n.text)
 	case n.text == "" && structOf(v.Type()) != nil:
 		return d.fail(n.line, n.column, "%s is empty; indent its fields below it, or leave it out", f.name)
 	case n.text == "":
@@ -177,54 +187,4 @@ func (d *decoder) entry(v reflect.Value, key string, e *entry, f field) error {
 		return d.entry(v.Index(i), rest, e, in)
 	}
 	return d.fail(e.line, e.column, "%s has no fields; write %s alone", f.name, f.name)
-}
-
-// list decodes the elements of a slice, which may become longer or shorter, or of an array.
-func (d *decoder) list(v reflect.Value, n *node, f field) error {
-	if n.kind != list {
-		return d.fail(n.line, n.column, "%s is %s; write a list: [%s]", f.name, n.say(), d.inList(n))
-	}
-	if err := d.once(n, f); err != nil {
-		return err
-	}
-	if v.Kind() == reflect.Array && len(n.items) != v.Len() {
-		what, _, _ := strings.Cut(f.tag.Get("doc"), ";")
-		if what != "" {
-			what = ": " + what
-		}
-		return d.fail(n.line, n.column, "%s has %s; it takes %d%s",
-			f.name, count(len(n.items), "element"), v.Len(), what)
-	}
-	if v.Kind() == reflect.Slice {
-		longer := reflect.MakeSlice(v.Type(), len(n.items), len(n.items))
-		if !d.saved { // a saved element says all of itself
-			reflect.Copy(longer, v)
-		}
-		v.Set(longer)
-	}
-	for i, item := range n.items {
-		in := field{name: fmt.Sprintf("%s.%d", f.name, i), tag: f.tag}
-		if err := d.value(v.Index(i), item, in); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func count(n int, what string) string {
-	if n != 1 {
-		what += "s"
-	}
-	return fmt.Sprintf("%d %s", n, what)
-}
-
-// inList is the value as it stands in the list that it should have been.
-func (d *decoder) inList(n *node) string {
-	switch {
-	case n.kind == block:
-		return "…"
-	case d.quote && n.kind == quoted:
-		return n.say()
-	}
-	return shorten(n.text)
 }

@@ -7,9 +7,10 @@ import (
 
 // A field is one of a configuration, with its dotted name.
 type field struct {
-	name string // all of it, optim.lr
-	tag  reflect.StructTag
-	at   []int // where it is in its struct, through embedded ones
+	name   string // all of it, optim.lr
+	tag    reflect.StructTag
+	at     []int // where it is in its struct, through embedded ones
+	listed bool  // a list that is written as such gives it
 }
 
 // leaf is the last part of the name.

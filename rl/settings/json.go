@@ -66,21 +66,42 @@ func (r *jsonReader) token() (json.Token, error) {
 	return nil, r.fail(line, column, "%s", r.mend(err))
 }
 
-// mend says what is wrong at the place that next found, by the character there.
+// mend says what is wrong at the place that next found, by the character there and by what the decoder
+// was about to read.
 func (r *jsonReader) mend(err error) string {
-	switch c := r.data[min(r.at, len(r.data)-1)]; {
-	case c == '}' || c == ']':
-		return fmt.Sprintf("there is a comma or a colon before %c and nothing behind it; leave it out", c)
+	at := min(r.at, len(r.data)-1)
+	c, _ := utf8.DecodeRune(r.data[at:])
+	during := func(what string) bool { return strings.Contains(err.Error(), what) }
+	closes, digit := c == '}' || c == ']', unicode.IsDigit(c)
+	switch {
 	case c == '/' || c == '#':
 		return "JSON has no comments; leave it out, or write the file in YAML, where # begins one"
 	case c == '\'':
 		return "JSON has double quotes alone; write \" in place of '"
-	case strings.Contains(err.Error(), " after "):
+	case during("escape"):
+		return `a \ in the text begins no sign that JSON has; write \\ for a backslash`
+	case during("string literal"):
+		return `the text has a line break, a tab or the like in it; write \n or \t`
+	case during("numeric literal"):
+		return "this is no number in JSON; write it as in 10, 0.5 or 1e-4"
+	case during("after object key") && !during("pair"):
+		return "a colon is missing before this"
+	case during(" after ") && closes:
+		return fmt.Sprintf("%c closes what was not opened by its like; a bracket or brace is missing before it", c)
+	case during(" after ") && digit && at > 0 && r.data[at-1] == '0':
+		return "a number in JSON begins with no 0 before other digits; leave it out"
+	case during(" after "):
 		return "a comma is missing before this"
-	case unicode.IsLetter(rune(c)) || c == '.' || c == '+':
+	case during("character ','"):
+		return "there is a comma too many before this; leave it out"
+	case closes:
+		return fmt.Sprintf("there is a comma or a colon before %c and nothing behind it; leave it out", c)
+	case during("object key") && (unicode.IsLetter(c) || digit || c == '_'):
+		return "a name has no quotes; JSON has them around every name"
+	case unicode.IsLetter(c) || c == '.' || c == '+':
 		return "JSON has no such value; write a number in digits, true or false, or a text in quotes"
 	}
-	return "this is no JSON: " + err.Error()
+	return fmt.Sprintf("JSON has no %q here; leave it out, or put a text in quotes", c)
 }
 
 // value reads one value that is inside depth others.

@@ -8,10 +8,12 @@ import (
 	"strings"
 )
 
+// maxWord is more bytes than any word has, but not too many for a sentence.
+const maxWord = 100
+
 // text decodes a value that reads itself. Its error says what it takes.
 func (d *decoder) text(v reflect.Value, n *node, f field) error {
-	const most = 100 // more than any word, but not too long for a sentence
-	if n.kind == list || n.kind == block || len(n.text) > most {
+	if n.kind == list || n.kind == block || len(n.text) > maxWord {
 		return d.fail(n.line, n.column, "%s is %s; it takes one word", f.name, n.say())
 	}
 	err := v.Addr().Interface().(encoding.TextUnmarshaler).UnmarshalText([]byte(n.text))

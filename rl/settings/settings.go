@@ -3,11 +3,13 @@
 //
 //	json:"lr"           the name of the field in files and on the command line
 //	doc:"learning rate" what it means, as the written file says beside it
-//	group:"sampling"    the heading of the fields from this one on, in the written file
+//	group:"sampling"    the heading of the fields from this one on, in the written file; one that they
+//	                    are under already, as with an embedded struct, is written once
 //	min:"1" max:"1024"  the least and the largest value; of a list, of each element
 //	above:"0" below:"1" the same with the limits themselves left out
 //	oneof:"tokens groups" the words that a text may be
 //	resume:"free"       a resumed run may change it
+//	aka:"learning_rate" what other programs call it, for the error of one who writes that
 //
 // Fields are numbers, booleans, strings, values that implement encoding.TextUnmarshaler, structs of
 // such, pointers to structs, arrays and slices. A field inside a struct has a dotted name,
@@ -18,6 +20,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
+	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -26,7 +30,7 @@ import (
 // an empty one changes nothing. The elements of a list replace the list, but structs among them are
 // laid over those in their place. Name is what errors call the file; if it is empty they begin with
 // the line. Values outside the limits that tags set are errors too.
-func Read(name string, data []byte, config any) error {
+func Read(name string, data []byte, config any, elsewhere ...Elsewhere) error {
 	if name != "" {
 		name += ", "
 	}
@@ -40,9 +44,13 @@ func Read(name string, data []byte, config any) error {
 	if err != nil || n == nil {
 		return err
 	}
-	d := decoder{parser: p}
+	d := decoder{parser: p, elsewhere: elsewhere}
 	return d.overlay(config, func(v reflect.Value) error { return d.top(v, n) })
 }
+
+// Elsewhere says what a name is that is no field of a configuration but something else of the
+// program, as in "it is a setting of spell sft". It returns "" if it does not know.
+type Elsewhere func(name string) string
 
 // maxFile is the bytes of the largest configuration file.
 const maxFile = 1 << 20
@@ -50,7 +58,7 @@ const maxFile = 1 << 20
 // Set lays one field over config, a pointer to a struct. An assignment is name=value, as in
 // optim.lr=1e-5, tasks=[numeric,general_qa] or stages.0.steps=10, with the value in YAML. After an
 // error config is unchanged.
-func Set(config any, assignment string) error {
+func Set(config any, assignment string, elsewhere ...Elsewhere) error {
 	p := parser{place: func(int, int) string { return fmt.Sprintf("--set %s: ", shorten(assignment)) }}
 	name, value, ok := strings.Cut(assignment, "=")
 	if name = strings.TrimSpace(name); !ok || name == "" {
@@ -63,7 +71,7 @@ func Set(config any, assignment string) error {
 	if n == nil {
 		n = &node{kind: null, line: 1, column: 1}
 	}
-	d := decoder{parser: p}
+	d := decoder{parser: p, elsewhere: elsewhere}
 	return d.overlay(config, func(v reflect.Value) error {
 		return d.entry(v, name, &entry{key: name, line: 1, column: 1, value: n}, field{})
 	})
@@ -82,6 +90,17 @@ func Merge(saved json.RawMessage, config any) error {
 	d := decoder{parser: p}
 	return d.overlay(config, func(v reflect.Value) error { return d.top(v, n) })
 }
+
+// Has reports whether a configuration, a struct or a pointer to one, has a field of that dotted name,
+// or a list with fields of that name, as in stages.0.lr.
+func Has(config any, name string) bool {
+	all := nested(nil, reflect.Indirect(reflect.ValueOf(config)).Type(), "")
+	list := element.ReplaceAllString(name, "")
+	return slices.ContainsFunc(all, func(f field) bool { return f.name == name || f.name == list })
+}
+
+// element matches the number of an element in a dotted name, and what is behind it.
+var element = regexp.MustCompile(`\.[0-9]+(\..*)?$`)
 
 // clone returns a copy of a configuration that shares no memory with it.
 func clone(v reflect.Value) reflect.Value {

@@ -105,15 +105,6 @@ func TestOtherReaders(t *testing.T) {
 	}
 }
 
-// TestDescribe: a table of names, values and meanings.
-func TestDescribe(t *testing.T) {
-	var text strings.Builder
-	err := Describe(&text, optim{LR: 0.5})
-	if err != nil || !strings.HasPrefix(text.String(), "lr            0.5  learning rate") {
-		t.Errorf("%v %s", err, text.String())
-	}
-}
-
 // TestValidate: each kind of limit, met and not.
 func TestValidate(t *testing.T) {
 	for say, change := range map[string]func(*play){
@@ -242,5 +233,44 @@ func TestEmbedded(t *testing.T) {
 	other.LR = 1
 	if err := Same(c, other); err == nil || !strings.Contains(err.Error(), "lr") {
 		t.Errorf("a field that may not change: %v", err)
+	}
+}
+
+// TestHeadings: a heading stands above the fields it begins with, and once if those before are under it.
+func TestHeadings(t *testing.T) {
+	type Base struct {
+		Seed int `json:"seed" group:"the run"`
+		LR   int `json:"lr" group:"learning"`
+	}
+	type outer struct {
+		Steps int `json:"steps" group:"the run"`
+		Base
+		Batch int `json:"batch"`
+		Keep  int `json:"keep" group:"the run"`
+	}
+	for _, c := range []struct {
+		config any
+		want   string
+	}{
+		{Base{}, "# --- the run ---\nseed: 0\n\n# --- learning ---\nlr: 0\n"},
+		{outer{}, "# --- the run ---\nsteps: 0\nseed: 0\n\n# --- learning ---\nlr: 0\nbatch: 0\n" +
+			"\n# --- the run ---\nkeep: 0\n"},
+	} {
+		var text strings.Builder
+		if err := Write(&text, c.config, ""); err != nil || text.String() != c.want {
+			t.Errorf("%+v is written as\n%s", c.config, text.String())
+		}
+	}
+}
+
+// TestHas: fields by their dotted names, through blocks and lists.
+func TestHas(t *testing.T) {
+	for name, want := range map[string]bool{
+		"steps": true, "optim": true, "optim.lr": true, "stages": true, "stages.0": true, "stages.0.steps": true,
+		"": false, "lr": false, "optim.momentum": false, "Skipped": false, "unexported": false, "learning_rate": false,
+	} {
+		if Has(example(), name) != want {
+			t.Errorf("%q: %v", name, !want)
+		}
 	}
 }

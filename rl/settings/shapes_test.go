@@ -40,7 +40,7 @@ func (p *precision) UnmarshalText(text []byte) error {
 }
 
 type optim struct {
-	LR          float64 `json:"lr" doc:"learning rate of matrices, norms and biases" min:"0" max:"10"`
+	LR          float64 `json:"lr" aka:"learning_rate alpha" doc:"learning rate of matrices, norms and biases" min:"0" max:"10"`
 	Beta1       float64 `json:"beta1" doc:"decay of the first moment" min:"0" below:"1"`
 	Eps         float64 `json:"eps" doc:"added to the root of the second moment"`
 	WeightDecay float64 `json:"weight_decay" doc:"decoupled, on matrices and embedding only"`

@@ -38,6 +38,14 @@ func TestSituations(t *testing.T) {
 	}
 }
 
+// elsewhere knows two names that the example does not have.
+func elsewhere(name string) string {
+	return map[string]string{
+		"step_size": "it is a setting of another command", "tune.rate": "it is one as well",
+		"model": "it is no setting but the flag --model", "temperature": "nobody asks",
+	}[name]
+}
+
 // happens does what the first word of a title says with the input:
 // to the example, or to what it began with.
 func happens(t *testing.T, title, input string) string {
@@ -53,10 +61,10 @@ func happens(t *testing.T, title, input string) string {
 	var err error
 	switch words[0] {
 	case "read":
-		err = Read(words[1], []byte(input), c)
+		err = Read(words[1], []byte(input), c, elsewhere)
 	case "set":
 		for line := range strings.Lines(input) {
-			if err = Set(c, strings.TrimSuffix(line, "\n")); err != nil {
+			if err = Set(c, strings.TrimSuffix(line, "\n"), elsewhere); err != nil {
 				break
 			}
 		}

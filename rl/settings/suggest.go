@@ -9,20 +9,33 @@ import (
 func (d *decoder) unknown(t reflect.Type, key string, e *entry, f field) error {
 	name := join(f.name, shorten(key))
 	if d.saved {
-		return d.fail(e.line, e.column, "there is no field %s in this version of the program; "+
-			"resume with the version that the run began with, or a later one", name)
+		return d.fail(e.line, e.column, "there is no field %s in this version of the program; %s, or a later one",
+			name, otherVersion)
 	}
-	near := nested(nil, t, f.name)
 	for _, in := range fieldsOf(t, f.name) {
 		if bare(in.leaf()) == bare(key) {
 			return d.fail(e.line, e.column, "there is no field %s; it is written %s", name, in.name)
 		}
 	}
-	most := min(len(bare(key))-1, max(1, len(bare(key))/3), 3)
-	for i, all := range [][]field{near, nested(nil, d.root, "")} {
-		if found := closest(all, f.name, key, most*(1-i)); len(found) > 0 { // those elsewhere by their very names
-			return d.fail(e.line, e.column, "there is no field %s; did you mean %s?", name, strings.Join(found, " or "))
+	mean := func(found []string) error {
+		return d.fail(e.line, e.column, "there is no field %s; did you mean %s?", name, strings.Join(found, " or "))
+	}
+	near := nested(nil, t, f.name)
+	for _, in := range [][]field{listed(near, t, f.name), listed(nested(nil, d.root, ""), d.root, "")} {
+		if found := closest(in, f.name, key, 0); len(found) > 0 {
+			return mean(found)
 		}
+		if found := alsoKnown(in, key); len(found) > 0 {
+			return mean(found)
+		}
+	}
+	for _, say := range d.elsewhere {
+		if what := say(join(f.name, key)); what != "" {
+			return d.fail(e.line, e.column, "there is no field %s; %s", name, what)
+		}
+	}
+	if found := closest(near, f.name, key, min(len(bare(key))-1, max(1, len(bare(key))/3), 3)); len(found) > 0 {
+		return mean(found)
 	}
 	if f.name == "" {
 		return d.fail(e.line, e.column, "there is no field %s; --print-config lists them", name)
@@ -40,6 +53,33 @@ func nested(all []field, t reflect.Type, prefix string) []field {
 		}
 	}
 	return all
+}
+
+// otherVersion is the mend of a saved configuration, which nobody writes by hand.
+const otherVersion = "resume with the version that the run began with"
+
+// listed appends the fields of the first element of each list of blocks that a struct type has.
+func listed(all []field, t reflect.Type, prefix string) []field {
+	for _, f := range fieldsOf(t, prefix) {
+		of := t.FieldByIndex(f.at).Type
+		if of.Kind() == reflect.Slice && structOf(of.Elem()) != nil {
+			all = append(all, fieldsOf(structOf(of.Elem()), f.name+".0")...)
+		}
+	}
+	return all
+}
+
+// alsoKnown names the fields that other programs call by the key.
+func alsoKnown(all []field, key string) []string {
+	var found []string
+	for _, f := range all {
+		for aka := range strings.FieldsSeq(f.tag.Get("aka")) {
+			if bare(aka) == bare(key) {
+				found = append(found, f.name)
+			}
+		}
+	}
+	return found
 }
 
 // closest names the fields, at most three, whose own or dotted name the key is nearest to, if no

@@ -38,7 +38,8 @@ func Write(w io.Writer, config any, heading string) error {
 type writer struct {
 	w     *bufio.Writer
 	lines int
-	err   error // the first one
+	group string // the heading that fields are under
+	err   error  // the first one
 }
 
 func (w *writer) line(s string) {
@@ -51,7 +52,8 @@ func (w *writer) line(s string) {
 // fields writes the fields of a struct. The first is behind lead, the others behind indent.
 func (w *writer) fields(v reflect.Value, name, lead, indent string) {
 	for _, f := range fieldsOf(v.Type(), name) {
-		if group := f.tag.Get("group"); group != "" {
+		if group := f.tag.Get("group"); group != "" && group != w.group {
+			w.group = group
 			if w.lines > 0 {
 				w.line("")
 			}

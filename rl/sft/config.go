@@ -1,8 +1,9 @@
-// Package sft is supervised fine-tuning: a model learns the answers of a file of prompts and answers. The loss is the
-// mean negative log-likelihood of the answers' tokens, each with the token that ends it; prompts are read, not learned.
+// Package sft is supervised fine-tuning: a model learns the answers of a file of prompts and answers.
+// The loss is the mean negative log-likelihood of the answers' tokens, each with the token that ends it;
+// prompts are read, not learned.
 //
-// Everything that an update does follows from its number, the seed and the file, so a run that was cut short goes on
-// from a checkpoint to the same bytes.
+// Everything that an update does follows from its number, the seed and the file, so a run that was cut
+// short goes on from a checkpoint to the same bytes.
 package sft
 
 import (
@@ -12,28 +13,30 @@ import (
 	"spell/model/train"
 	"spell/rl"
 	"spell/rl/runner"
+	"spell/rl/settings"
 	"spell/tokenizer/chat"
 )
 
 // Config is everything a run depends on beside the model and the file.
 type Config struct {
+	Epochs int `json:"epochs" group:"the run" min:"1" max:"1073741824" doc:"times that every line is learned from"`
+	Steps  int `json:"steps" resume:"free" min:"0" max:"1073741824" doc:"updates at most; 0: as many as the epochs have. On a resume another number makes the run longer or shorter, and the updates that are left take the learning rate from the schedule of that length"`
+	Batch  int `json:"batch" min:"1" max:"1073741824" doc:"lines of an update, at least; lines with the same prompt are in one as far as it holds them, and share the prompt"`
+
 	runner.Base
 
-	Epochs  int     `json:"epochs" doc:"times that every line is learned from"`
-	Steps   int     `json:"steps" resume:"free" doc:"updates at most; 0: as many as the epochs have"`
-	Batch   int     `json:"batch" doc:"lines of an update, at least; lines with the same prompt are in one as far as it holds them, and share the prompt"`
-	HeldOut float64 `json:"held_out" doc:"share of the lines that are not learned but measure the loss; lines with the same prompt are held out together; 0: none"`
-	Measure int     `json:"measure" doc:"updates between measurements of the held-out loss, which is measured before and after in any case"`
+	Warmup float64 `json:"warmup" group:"learning rate" min:"0" max:"1" doc:"share of the updates in which the learning rate rises from 0"`
+	Decay  string  `json:"decay" oneof:"cosine linear none" doc:"how it falls after that: cosine, linear or none"`
+	Floor  float64 `json:"floor" min:"0" max:"1" doc:"share of the learning rate that is left in the last update"`
 
-	Long      string   `json:"long" doc:"a line of more than max_tokens: refuse the file, skip the line, or cut its end off"`
-	MaxTokens int      `json:"max_tokens" doc:"tokens of a line, prompt and answer; 0: as many as the model's context and pass_tokens allow"`
+	Long      string   `json:"long" group:"lines" oneof:"refuse skip cut" doc:"a line of more than max_tokens: refuse the file, skip the line, or cut its end off"`
+	MaxTokens int      `json:"max_tokens" min:"0" max:"1073741824" doc:"tokens of a line, prompt and answer; 0: as many as the model's context and pass_tokens allow"`
 	Thinking  bool     `json:"thinking" doc:"let the chat template ask for thoughts before the reply; false sets enable_thinking to false, as Qwen3 knows it"`
 	Date      string   `json:"date" doc:"what a chat template takes for today, YYYY-MM-DD"`
 	Marks     []string `json:"marks" doc:"what in an answer is the token of that name, if the tokenizer has it; all else that looks like a special token is text"`
 
-	Warmup float64 `json:"warmup" doc:"share of the updates in which the learning rate rises from 0"`
-	Decay  string  `json:"decay" doc:"how it falls after that: cosine, linear or none"`
-	Floor  float64 `json:"floor" doc:"share of the learning rate that is left in the last update"`
+	HeldOut float64 `json:"held_out" group:"measuring" min:"0" max:"1" doc:"share of the lines that are not learned but measure the loss; lines with the same prompt are held out together; 0: none"`
+	Measure int     `json:"measure" min:"1" max:"1073741824" doc:"updates between measurements of the held-out loss, which is measured before and after in any case"`
 }
 
 // Default suits models of some hundred million parameters and more.
@@ -56,34 +59,17 @@ func (c *Config) limits() forest.Limits {
 
 // Validate refuses what no run can be made of, naming the field.
 func (c *Config) Validate() error {
-	for _, f := range []struct {
-		name   string
-		v, min int
-	}{
-		{"epochs", c.Epochs, 1}, {"steps", c.Steps, 0}, {"batch", c.Batch, 1}, {"measure", c.Measure, 1}, {"max_tokens", c.MaxTokens, 0},
-		{"pass_tokens", c.PassTokens, 16}, {"checkpoint", c.Checkpoint, 1}, {"keep", c.Keep, 1},
-	} {
-		if f.v < f.min || f.v > 1<<30 {
-			return fmt.Errorf("%s is %d; it must lie between %d and %d", f.name, f.v, f.min, 1<<30)
-		}
-	}
-	for _, f := range []struct {
-		name string
-		v    float64
-	}{{"held_out", c.HeldOut}, {"warmup", c.Warmup}, {"floor", c.Floor}} {
-		if !(f.v >= 0 && f.v <= 1) {
-			return fmt.Errorf("%s is %g; it is a share, between 0 and 1", f.name, f.v)
-		}
+	if err := settings.Validate(c); err != nil {
+		return err
 	}
 	switch {
+	case c.Optim.LR == 0:
+		return rl.ErrNoRate
 	case c.MaxTokens == 1:
 		return fmt.Errorf("max_tokens is 1; an answer and its end are 2 tokens at least")
 	case c.MaxTokens > c.PassTokens:
-		return fmt.Errorf("max_tokens is %d and pass_tokens %d; a line goes through the model in one pass: raise pass_tokens", c.MaxTokens, c.PassTokens)
-	case c.Long != "refuse" && c.Long != "skip" && c.Long != "cut":
-		return fmt.Errorf("long is %q; use refuse, skip or cut", c.Long)
-	case c.Decay != "cosine" && c.Decay != "linear" && c.Decay != "none":
-		return fmt.Errorf("decay is %q; use cosine, linear or none", c.Decay)
+		return fmt.Errorf("max_tokens is %d and pass_tokens %d; a line goes through the model in one pass: raise "+
+			"pass_tokens", c.MaxTokens, c.PassTokens)
 	}
 	if _, err := rl.Dialog(&chat.Dialog{}, c.Date, c.Thinking); err != nil {
 		return err
@@ -93,5 +79,6 @@ func (c *Config) Validate() error {
 
 // schedule returns the course of the learning rate over so many updates.
 func (c *Config) schedule(updates int) train.Schedule {
-	return train.Schedule{Steps: updates, Warmup: train.WarmupSteps(c.Warmup, updates), Decay: train.Decay(c.Decay), Floor: c.Floor}
+	return train.Schedule{Steps: updates, Warmup: train.WarmupSteps(c.Warmup, updates), Decay: train.Decay(c.Decay),
+		Floor: c.Floor}
 }

@@ -2,6 +2,7 @@ package sft
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -103,9 +104,9 @@ func (e *encoder) turnEnd(eos []int32) int32 {
 // makes one path of a line; if it shows them in another way, as without their thoughts, another
 // path begins.
 func (e *encoder) paths(l Line) ([]path, error) {
-	if e.chat.Template == nil && !l.plain {
-		return nil, errors.New("messages need a chat template, and the model has none in chat_template.jinja " +
-			`or tokenizer_config.json; write {"prompt": "…", "answer": "…"}`)
+	if e.chat.Template == nil && l.needs != "" {
+		return nil, fmt.Errorf("the line has %s, which needs a chat template, and the model has none in "+
+			`chat_template.jinja or tokenizer_config.json; write {"prompt": "…", "answer": "…"} alone`, l.needs)
 	}
 	var all []path
 	for _, i := range l.Learned {

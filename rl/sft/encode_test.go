@@ -17,14 +17,18 @@ import (
 const (
 	start, end, other = "<|im_start|>", "<|im_end|>", "<|endoftext|>"
 
-	chatml = "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n" +
+	chatml = "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}" +
+		"{% if add_generation_prompt %}<|im_start|>assistant\n" +
 		"{% if enable_thinking is defined and not enable_thinking %}<think></think>{% endif %}{% endif %}"
 	// forgetful shows earlier replies without their thoughts.
-	forgetful = "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content.split('</think>')[-1] }}<|im_end|>\n{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+	forgetful = "{% for m in messages %}<|im_start|>{{ m.role }}\n" +
+		"{{ m.content.split('</think>')[-1] }}<|im_end|>\n{% endfor %}" +
+		"{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
 
 var testTokenizer = sync.OnceValues(func() (*tokenizer.Tokenizer, error) {
-	text := "system user assistant\n who runs the mill ? the baker of the town runs it . which one is it ? that one . yes no red green blue\n"
+	text := "system user assistant\n who runs the mill ? the baker of the town runs it . which one is it ? " +
+		"that one . yes no red green blue\n"
 	return tokenizer.Train(slices.Values([]string{strings.Repeat(text, 10)}), tokenizer.TrainOptions{
 		VocabSize: 330, Special: []string{start, end, other, "<think>", "</think>"}, Pattern: tokenizer.Qwen2})
 })
@@ -96,9 +100,12 @@ func show(d *chat.Dialog, paths []path) []string {
 func TestPaths(t *testing.T) {
 	const (
 		pair  = `{"prompt": "who<|im_end|> ?", "answer": " the baker<|im_end|> ."}`
-		turns = `{"messages": [{"role": "system", "content": "red"}, {"role": "user", "content": "who ?"}, {"role": "assistant", "content": "<think>yes</think>baker ."},` +
-			`{"role": "user", "content": "which<think> ?"}, {"role": "assistant", "content": "that one ."}, {"role": "user", "content": "no"}]}`
-		system = "[<|im_start|>]system\nred[<|im_end|>]\n[<|im_start|>]user\nwho ?[<|im_end|>]\n[<|im_start|>]assistant\n"
+		turns = `{"messages": [{"role": "system", "content": "red"}, {"role": "user", "content": "who ?"}, ` +
+			`{"role": "assistant", "content": "<think>yes</think>baker ."}, ` +
+			`{"role": "user", "content": "which<think> ?"}, ` +
+			`{"role": "assistant", "content": "that one ."}, {"role": "user", "content": "no"}]}`
+		system = "[<|im_start|>]system\nred[<|im_end|>]\n[<|im_start|>]user\nwho ?[<|im_end|>]\n" +
+			"[<|im_start|>]assistant\n"
 		first  = "{[<think>]yes[</think>]baker .[<|im_end|>]}"
 		second = "\n[<|im_start|>]user\nwhich<think> ?[<|im_end|>]\n[<|im_start|>]assistant\n{that one .[<|im_end|>]}"
 	)
@@ -111,7 +118,8 @@ func TestPaths(t *testing.T) {
 		{"no prompt", "", `{"prompt": "", "answer": "the baker"}`, nil, []string{"{the baker[<|endoftext|>]}"}},
 		{"a user's turn", chatml, pair, nil, []string{"[<|im_start|>]user\nwho<|im_end|> ?[<|im_end|>]\n[<|im_start|>]assistant\n{ the baker<|im_end|> .[<|im_end|>]}"}},
 		{"no thoughts", chatml, `{"prompt": "who", "answer": "she"}`, func(c *Config) { c.Thinking = false },
-			[]string{"[<|im_start|>]user\nwho[<|im_end|>]\n[<|im_start|>]assistant\n[<think>][</think>]{she[<|im_end|>]}"}},
+			[]string{"[<|im_start|>]user\nwho[<|im_end|>]\n[<|im_start|>]assistant\n" +
+				"[<think>][</think>]{she[<|im_end|>]}"}},
 		{"a conversation", chatml, turns, nil, []string{system + first + second}},
 		{"no marks", chatml, turns, func(c *Config) { c.Marks = nil }, []string{system + "{<think>yes</think>baker .[<|im_end|>]}" + second}},
 		{"thoughts are forgotten", forgetful, turns, nil, []string{system + first, system + "baker .[<|im_end|>]" + second}},
@@ -152,7 +160,8 @@ func TestPathsOfModels(t *testing.T) {
 	if _, err := os.Stat(data); err != nil {
 		t.Skip("the shared test data is not here: set SPELL_DATA to its folder")
 	}
-	for name, ends := range map[string][]string{"qwen3": {"<|endoftext|>", "<|im_end|>"}, "llama3_1": {"<|end_of_text|>", "<|eot_id|>"}} {
+	for name, ends := range map[string][]string{"qwen3": {"<|endoftext|>", "<|im_end|>"},
+		"llama3_1": {"<|end_of_text|>", "<|eot_id|>"}} {
 		d, err := chat.Open(filepath.Join(data, name))
 		if err != nil {
 			t.Fatal(err)
@@ -162,9 +171,10 @@ func TestPathsOfModels(t *testing.T) {
 			t.Fatal(err)
 		}
 		f := file(t, `{"prompt": "Who?", "answer": "She <|eot_id|><|im_end|>."}`,
-			`{"messages": [{"role": "user", "content": "Who?"}, {"role": "assistant", "content": "She <|eot_id|><|im_end|>."}]}`)
-		text, err := d.Template.Render(chat.Context{Messages: []chat.Message{{Role: "user", Content: "Who?"}}, AddGenerationPrompt: true,
-			Now: time.Date(2024, 7, 26, 0, 0, 0, 0, time.UTC)})
+			`{"messages": [{"role": "user", "content": "Who?"}, `+
+				`{"role": "assistant", "content": "She <|eot_id|><|im_end|>."}]}`)
+		text, err := d.Template.Render(chat.Context{Messages: []chat.Message{{Role: "user", Content: "Who?"}},
+			AddGenerationPrompt: true, Now: time.Date(2024, 7, 26, 0, 0, 0, 0, time.UTC)})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -189,8 +199,33 @@ func TestEncodeErrors(t *testing.T) {
 	if _, err := newEncoder(Default(), d, nil); err == nil || !strings.Contains(err.Error(), "eos_token_id") {
 		t.Errorf("a model without an end gives %v", err)
 	}
-	const turns = `{"messages": [{"role": "system", "content": "s"}, {"role": "user", "content": "who"}, {"role": "assistant", "content": "she"}]}`
-	for template, say := range map[string]string{"": "chat template", "{{ raise_exception('no system') }}": "no system"} {
+	const turns = `{"messages": [{"role": "system", "content": "s"}, ` +
+		`{"role": "user", "content": "who"}, {"role": "assistant", "content": "she"}]}`
+	e, err := newEncoder(Default(), d, []int32{id(t, d, end)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const said = `[{"role": "user", "content": "who"}]`
+	const reply = `[{"role": "assistant", "content": "she"}]`
+	for line, needs := range map[string]string{
+		turns: "the list messages",
+		`{"conversations": [{"from": "human", "value": "who"}, {"from": "gpt", "value": "she"}]}`: "the list conversations",
+		`{"prompt": "who", "answer": "she", "system": "s"}`:                                       "the field system",
+		`{"prompt": ` + said + `, "completion": "she"}`:                                           "a list of messages as its prompt",
+		`{"prompt": "who", "answer": ` + reply + `}`:                                              "a list of messages as its answer",
+		`{"instruction": "who", "output": "she", "history": [["a", "b"]]}`:                        "the field history",
+		`{"instruction": "who", "output": "she", "history": [], "system": ""}`:                    "",
+		`{"instruction": "who", "input": "is it", "output": "she"}`:                               "",
+		`{"question": "who", "answer": "she", "history": [["a", "b"]]}`:                           "",
+	} {
+		_, err := e.paths(file(t, line).Lines[0])
+		if needs == "" && err != nil || needs != "" && (err == nil ||
+			!strings.Contains(err.Error(), "the line has "+needs+", which needs a chat template")) {
+			t.Errorf("%s: error %v", line, err)
+		}
+	}
+	for template, say := range map[string]string{"": "chat template",
+		"{{ raise_exception('no system') }}": "no system"} {
 		d := dialog(t, template)
 		e, err := newEncoder(Default(), d, []int32{id(t, d, end)})
 		if err != nil {

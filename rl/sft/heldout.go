@@ -50,8 +50,13 @@ func holdOut(seed uint64, share float64, lines []int) ([]bool, error) {
 	}
 	want := max(1, int(math.Round(share*float64(all))))
 	if want >= all || len(lines) < 2 {
-		return nil, fmt.Errorf("%d lines with %d different prompts leave nothing to learn if held_out is %g; "+
-			"give more lines, or --held-out 0", all, len(lines), share)
+		have := fmt.Sprintf("%d lines with %d different prompts leave", all, len(lines))
+		if all == 1 {
+			have = "a single line leaves"
+		} else if len(lines) == 1 {
+			have = fmt.Sprintf("%d lines with the same prompt leave", all)
+		}
+		return nil, fmt.Errorf("%s nothing to learn if held_out is %g; give more lines, or --held-out 0", have, share)
 	}
 	took, next := 0, -1 // the next one is the smallest that is not held out
 	for _, g := range order(rng.At(seed, rng.HeldOut, 0, 0, 0), len(lines)) {

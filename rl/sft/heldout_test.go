@@ -85,3 +85,20 @@ func TestHoldOutShares(t *testing.T) {
 		t.Errorf("a share of 0 gives %v, %v", held, err)
 	}
 }
+
+// TestHoldOutErrors: lines of which none would be left are refused with words that fit their number.
+func TestHoldOutErrors(t *testing.T) {
+	for say, tt := range map[string]struct {
+		lines []int
+		share float64
+	}{
+		"a single line leaves nothing":                   {[]int{1}, 0.05},
+		"3 lines with the same prompt leave nothing":     {[]int{3}, 0.05},
+		"4 lines with 2 different prompts leave nothing": {[]int{3, 1}, 1},
+	} {
+		if _, err := holdOut(1, tt.share, tt.lines); err == nil || !strings.HasPrefix(err.Error(), say) ||
+			!strings.HasSuffix(err.Error(), "or --held-out 0") {
+			t.Errorf("%v: error %v, want %q", tt.lines, err, say)
+		}
+	}
+}

@@ -155,8 +155,26 @@ func (l layout) line(fields map[string]any) (Line, error) {
 		return Line{}, errors.New("there is a field system and a system message; keep one of them")
 	}
 	line, err := c.line()
-	line.plain = len(c.turns) == 2 && kind(fields[l.prompt]) == "text" && kind(fields[l.answer]) == "text"
+	line.needs = l.needs(fields, system)
 	return line, err
+}
+
+// needs names what in the fields needs a chat template, if anything does.
+func (l layout) needs(fields map[string]any, system string) string {
+	history, _ := fields["history"].([]any)
+	switch {
+	case l.messages != "":
+		return "the list " + l.messages
+	case kind(fields[l.prompt]) == "a list":
+		return "a list of messages as its " + l.prompt
+	case kind(fields[l.answer]) == "a list":
+		return "a list of messages as its " + l.answer
+	case system != "":
+		return "the field system"
+	case l.prompt == "instruction" && len(history) > 0:
+		return "the field history"
+	}
+	return ""
 }
 
 // side adds a prompt or an answer: text, which is one message, or a list of messages.

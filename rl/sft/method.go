@@ -10,13 +10,12 @@ import (
 	"spell/model/train"
 	"spell/rl/budget"
 	"spell/rl/runner"
-	"spell/tokenizer/chat"
 )
 
 // A Method is fine-tuning as the command line knows it: its settings, and where model and data are.
 type Method struct {
+	runner.OnModel
 	Config Config
-	Model  string // folder; empty: the embedded base
 	Data   string // file
 
 	file       *File
@@ -35,14 +34,9 @@ func (m *Method) Base() *runner.Base { return &m.Config.Base }
 // Read reads the file.
 func (m *Method) Read(ctx context.Context, checkpoint string, _ *runner.Console) (err error) {
 	m.checkpoint = checkpoint
-	if m.file, err = Read(m.Data); err != nil {
-		return err
-	}
-	return ctx.Err()
+	m.file, err = Read(ctx, m.Data)
+	return err
 }
-
-// Shape returns the configuration of the model.
-func (m *Method) Shape() (model.Config, error) { return runner.ShapeOf(m.Model) }
 
 // plan returns the memory that a run with these settings takes.
 func (c *Config) plan(b kernels.Backend, shape model.Config, p model.Precision, f *File) (*budget.Plan, error) {
@@ -69,7 +63,7 @@ func (m *Method) Fit(b kernels.Backend, shape model.Config, p model.Precision, a
 	if n, err := need(m.Config); err != nil || available <= 0 || int64(n) <= available {
 		return err
 	}
-	d, err := m.encode(shape)
+	d, err := m.encode(context.Background(), shape)
 	if err != nil {
 		return err
 	}
@@ -85,8 +79,8 @@ func (m *Method) Fit(b kernels.Backend, shape model.Config, p model.Precision, a
 }
 
 // encode returns the file as the run will learn it, without a model.
-func (m *Method) encode(shape model.Config) (*data, error) {
-	from := m.Model
+func (m *Method) encode(ctx context.Context, shape model.Config) (*data, error) {
+	from := m.Path
 	if m.checkpoint != "" {
 		from = m.checkpoint
 	}
@@ -106,31 +100,32 @@ func (m *Method) encode(shape model.Config) (*data, error) {
 		}
 		s = saved.State.Sizes
 	}
-	return prepare(m.Config, m.file, e, shape.Vocab, shape.Context, s)
+	return prepare(ctx, m.Config, m.file, e, shape.Vocab, shape.Context, s)
 }
 
 // Describe writes what will be learned from the file.
-func (m *Method) Describe(_ context.Context, w io.Writer, shape model.Config) error {
-	d, err := m.encode(shape)
+func (m *Method) Describe(ctx context.Context, w io.Writer, shape model.Config) error {
+	d, err := m.encode(ctx, shape)
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(w, "%d updates\n%s\n", len(plan(m.Config, d.train)), d.summary(m.file))
+	updates, err := plan(ctx, m.Config, d.train)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(w, "%d updates\n%s\n", len(updates), d.summary(m.file))
 	return err
 }
 
-// Load loads the model for training, with its text side.
-func (m *Method) Load(b kernels.Backend, p model.Precision) (*model.Weights, *chat.Dialog, error) {
-	return runner.Learner(b, m.Model, p)
-}
-
 // Begin prepares the run on a model.
-func (m *Method) Begin(_ context.Context, on runner.Model) (runner.Recipe, error) {
+func (m *Method) Begin(ctx context.Context, on runner.Model) (runner.Recipe, error) {
 	prepare := New
 	if m.checkpoint != "" { // the batches are those of its state
-		prepare = func(c Config, on runner.Model, f *File) (*Run, error) { return open(c, on, f, nil) }
+		prepare = func(ctx context.Context, c Config, on runner.Model, f *File) (*Run, error) {
+			return open(ctx, c, on, f, nil)
+		}
 	}
-	r, err := prepare(m.Config, on, m.file)
+	r, err := prepare(ctx, m.Config, on, m.file)
 	if err != nil {
 		return nil, err
 	}

@@ -2,6 +2,7 @@ package sft
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
 	"io"
 	"slices"
@@ -36,9 +37,21 @@ func (f *File) parquet(raw []byte) error {
 		}
 	}
 	if err != io.EOF {
-		return fmt.Errorf("%s cannot be read as Parquet (%w); copy it again, or save it as JSON", f.Path, err)
+		if !whole(raw) {
+			return fmt.Errorf("%s is not a whole Parquet file; copy it again", f.Path)
+		}
+		return fmt.Errorf("%s is damaged, or a Parquet file of a kind that is not read; "+
+			"copy it again, or save it as JSON", f.Path)
 	}
 	return nil
+}
+
+// whole reports whether a Parquet file has its end, and before it as much as that says.
+func whole(raw []byte) bool {
+	const mark = "PAR1"
+	n := len(raw) - len(mark) - 4
+	return n >= len(mark) && bytes.HasSuffix(raw, []byte(mark)) &&
+		int64(binary.LittleEndian.Uint32(raw[n:])) <= int64(n-len(mark))
 }
 
 // A table is a Parquet file of which some rows are read.

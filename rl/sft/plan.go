@@ -1,6 +1,7 @@
 package sft
 
 import (
+	"context"
 	"encoding/binary"
 	"fmt"
 
@@ -77,12 +78,15 @@ func count(units []unit) (lines, tokens, learned int) {
 // prepare encodes a file and divides it. Lines that begin with the same tokens are one group, which
 // is held out as a whole or not, and has as many units as keep each to the lines of an update and
 // the tokens of a pass.
-func prepare(c Config, f *File, e *encoder, vocab, context int, s sizes) (*data, error) {
+func prepare(ctx context.Context, c Config, f *File, e *encoder, vocab, context int, s sizes) (*data, error) {
 	most := s.Line
 	d := &data{}
 	var groups [][]unit
 	number := map[string]int{} // of the group that begins so
 	for _, l := range f.Lines {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
 		paths, err := e.paths(l)
 		if err == nil {
 			paths, err = d.fit(c, l, paths, most, context)
@@ -187,13 +191,23 @@ type batch struct {
 	units []int
 }
 
+// maxUpdates is the most updates of a run, all of which are in memory.
+const maxUpdates = 1 << 24
+
 // plan returns the updates of all epochs. In each the units stand in another order, and an update
-// takes them until it has enough lines; the last one of an epoch may have fewer.
-func plan(c Config, units []unit) []batch {
+// takes them until it has enough lines; the last one of an epoch may have fewer. More than maxUpdates
+// are refused, before there are many.
+func plan(ctx context.Context, c Config, units []unit) ([]batch, error) {
 	var all []batch
 	for epoch := range c.Epochs {
 		if c.Steps > 0 && len(all) >= c.Steps {
 			break
+		}
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		if err := c.bounded(len(all), epoch); err != nil {
+			return nil, err
 		}
 		lines := c.Batch
 		for _, u := range rng.At(c.Seed, rng.Lines, uint64(epoch), 0, 0).Perm(len(units)) {
@@ -207,7 +221,23 @@ func plan(c Config, units []unit) []batch {
 	if c.Steps > 0 && c.Steps < len(all) {
 		all = all[:c.Steps]
 	}
-	return all
+	return all, nil
+}
+
+// bounded refuses more updates than a run can have, if so many are those of some epochs.
+func (c *Config) bounded(updates, epochs int) error {
+	if epochs == 0 {
+		return nil
+	}
+	expected := float64(updates) / float64(epochs) * float64(c.Epochs)
+	if c.Steps > 0 {
+		expected = min(expected, float64(c.Steps))
+	}
+	if expected <= maxUpdates && updates <= maxUpdates {
+		return nil
+	}
+	return fmt.Errorf("epochs %d of about %d updates each are more than the %d that a run can have; lower epochs, "+
+		"raise batch, or set steps", c.Epochs, updates/epochs, maxUpdates)
 }
 
 // largest returns the tokens of the largest unit.

@@ -1,6 +1,7 @@
 package sft
 
 import (
+	"context"
 	"fmt"
 	"reflect"
 	"slices"
@@ -22,7 +23,7 @@ func prepared(t *testing.T, c Config, template string, context int, lines ...str
 	if err != nil {
 		t.Fatal(err)
 	}
-	return prepare(c, file(t, lines...), e, d.Tok.VocabSize(), context, sizesOf(&c, context))
+	return prepare(t.Context(), c, file(t, lines...), e, d.Tok.VocabSize(), context, sizesOf(&c, context))
 }
 
 func pair(prompt, answer string) string {
@@ -34,9 +35,12 @@ func TestPrepare(t *testing.T) {
 	c := config()
 	var lines []string
 	for i := range 7 {
-		lines = append(lines, pair("who runs the mill ?", fmt.Sprint(" baker ", i)), pair(fmt.Sprint("which ", i), " that one"))
+		lines = append(lines, pair("who runs the mill ?", fmt.Sprint(" baker ", i)),
+			pair(fmt.Sprint("which ", i), " that one"))
 	}
-	lines = append(lines, `{"messages": [{"role": "user", "content": "who runs the mill ?"}, {"role": "assistant", "content": "she"}, {"role": "user", "content": "no"}, {"role": "assistant", "content": "yes"}]}`)
+	lines = append(lines, `{"messages": [{"role": "user", "content": "who runs the mill ?"}, `+
+		`{"role": "assistant", "content": "she"}, {"role": "user", "content": "no"}, `+
+		`{"role": "assistant", "content": "yes"}]}`)
 	for i := range 2 {
 		lines = append(lines, pair("", fmt.Sprint("red green", i)))
 	}
@@ -72,7 +76,8 @@ func TestPrepare(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, tokens, learned := count(d.train)
-	if u := d.train[0]; u.lines != 2 || len(u.forest.Trees()) != 2 || learned != tokens-2-len(d.train[1].forest[0].Tokens) {
+	if u := d.train[0]; u.lines != 2 || len(u.forest.Trees()) != 2 ||
+		learned != tokens-2-len(d.train[1].forest[0].Tokens) {
 		t.Errorf("%d of %d tokens are learned, %+v", learned, tokens, u)
 	}
 	// The tokens of a unit fit a pass.
@@ -115,7 +120,8 @@ func TestHeldOut(t *testing.T) {
 			t.Errorf("the division is not one of the seed, %v", err)
 		}
 		held := prompts(d.heldOut)
-		if all := slices.Concat(held, prompts(d.train)); len(held) != 4 || len(all) != 20 || len(slices.Compact(slices.Sorted(slices.Values(all)))) != 20 {
+		if all := slices.Concat(held, prompts(d.train)); len(held) != 4 || len(all) != 20 ||
+			len(slices.Compact(slices.Sorted(slices.Values(all)))) != 20 {
 			t.Errorf("%d of %d prompts are held out", len(held), len(all))
 		}
 		seen[fmt.Sprint(held)] = true
@@ -137,11 +143,13 @@ func TestHeldOut(t *testing.T) {
 
 // TestLong: a line beyond the room is refused by name, left out or cut, as the configuration says.
 func TestLong(t *testing.T) {
-	lines := []string{pair("who ?", " she"), pair("who ?", strings.Repeat(" red", 30)), pair(strings.Repeat("red ", 60), " no")}
+	lines := []string{pair("who ?", " she"), pair("who ?", strings.Repeat(" red", 30)),
+		pair(strings.Repeat("red ", 60), " no")}
 	for _, tt := range []struct {
 		pass, most, context int
 		say                 string
-	}{{20, 0, 0, "raise pass_tokens, shorten"}, {64, 20, 512, "raise max_tokens, shorten"}, {64, 0, 20, "room for 20: shorten"}} {
+	}{{20, 0, 0, "raise pass_tokens, shorten"}, {64, 20, 512, "raise max_tokens, shorten"},
+		{64, 0, 20, "room for 20: shorten"}} {
 		c := config()
 		c.PassTokens, c.MaxTokens = tt.pass, tt.most
 		_, err := prepared(t, c, "", tt.context, lines...)
@@ -152,19 +160,23 @@ func TestLong(t *testing.T) {
 		}
 		c.Long = "skip"
 		d, err := prepared(t, c, "", tt.context, lines...)
-		if err != nil || !slices.Equal(d.skipped, []int{2, 3}) || d.cut != 0 || len(d.train) != 1 || d.train[0].lines != 1 {
+		if err != nil || !slices.Equal(d.skipped, []int{2, 3}) || d.cut != 0 || len(d.train) != 1 ||
+			d.train[0].lines != 1 {
 			t.Errorf("%+v: skipped %+v, %v", tt, d, err)
 		}
-		if _, err := prepared(t, c, "", tt.context, lines[1:]...); err == nil || !strings.Contains(err.Error(), "no line of at most 20 tokens") {
+		if _, err := prepared(t, c, "", tt.context, lines[1:]...); err == nil ||
+			!strings.Contains(err.Error(), "no line of at most 20 tokens") {
 			t.Errorf("%+v: with nothing left: %v", tt, err)
 		}
 		c.Long = "cut"
 		d, err = prepared(t, c, "", tt.context, lines...)
-		if err != nil || !slices.Equal(d.skipped, []int{3}) || d.cut != 1 || len(d.train) != 2 && len(d.train[0].forest) != 3 {
+		if err != nil || !slices.Equal(d.skipped, []int{3}) || d.cut != 1 ||
+			len(d.train) != 2 && len(d.train[0].forest) != 3 {
 			t.Fatalf("%+v: cut %+v, %v", tt, d, err)
 		}
 		lines, tokens, learned := count(d.train)
-		if stem := len(d.train[0].forest[0].Tokens); lines != 2 || learned != tokens-stem*len(d.train) || tokens > 20+5+stem {
+		if stem := len(d.train[0].forest[0].Tokens); lines != 2 || learned != tokens-stem*len(d.train) ||
+			tokens > 20+5+stem {
 			t.Errorf("%+v: %d lines, %d of %d tokens", tt, lines, learned, tokens)
 		}
 	}
@@ -179,8 +191,16 @@ func TestPlan(t *testing.T) {
 	for i := range units {
 		units[i].lines = 1 + i%3
 	}
-	all := plan(c, units)
-	if !reflect.DeepEqual(all, plan(c, units)) {
+	made := func() []batch {
+		t.Helper()
+		all, err := plan(t.Context(), c, units)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return all
+	}
+	all := made()
+	if !reflect.DeepEqual(all, made()) {
 		t.Error("the plan is not one of the seed")
 	}
 	order := make([][]int, 4)
@@ -204,15 +224,59 @@ func TestPlan(t *testing.T) {
 		}
 	}
 	c.Steps = 5
-	if short := plan(c, units); !reflect.DeepEqual(short, all[:5]) {
+	if short := made(); !reflect.DeepEqual(short, all[:5]) {
 		t.Errorf("five updates are %v", short)
 	}
 	c.Epochs = 2000 // of which only what is used is planned
-	if n := testing.AllocsPerRun(1, func() { plan(c, units) }); n > 100 {
+	if n := testing.AllocsPerRun(1, func() { made() }); n > 100 {
 		t.Errorf("five updates of 2000 epochs take %v allocations", n)
 	}
 	c.Seed++
-	if other := plan(c, units); reflect.DeepEqual(other, all[:5]) {
+	if other := made(); reflect.DeepEqual(other, all[:5]) {
 		t.Error("another seed has the same order")
+	}
+}
+
+// TestPlanIsBounded: more updates than a run can have are refused before they are planned, and a
+// context that ended ends what reads, encodes and plans a file.
+func TestPlanIsBounded(t *testing.T) {
+	units := make([]unit, 6)
+	for i := range units {
+		units[i].lines = 1
+	}
+	for name, tt := range map[string]struct {
+		epochs, steps, batch int
+		updates              int // 0: refused
+	}{
+		"few":                      {3, 0, 2, 9},
+		"an epoch too large":       {1 << 30, 0, 2, 0},
+		"one each":                 {1<<24 + 1, 0, 6, 0},
+		"a little too many":        {1 << 23, 0, 2, 0},
+		"cut to few":               {1 << 30, 100, 2, 100},
+		"cut to too many":          {1 << 30, 1<<24 + 1, 2, 0},
+		"a limit that is not felt": {3, 1 << 30, 2, 9},
+	} {
+		c := config()
+		c.Epochs, c.Steps, c.Batch = tt.epochs, tt.steps, tt.batch
+		all, err := plan(t.Context(), c, units)
+		if refused := err != nil; refused != (tt.updates == 0) || len(all) != tt.updates ||
+			refused && !strings.Contains(err.Error(), "lower epochs") {
+			t.Errorf("%s: %d updates, %v", name, len(all), err)
+		}
+	}
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	f, d := file(t, pair("a", "b"), pair("c", "d")), dialog(t, "")
+	e, err := newEncoder(config(), d, []int32{0})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, planned := plan(ended, config(), units)
+	_, encoded := prepare(ended, config(), f, e, d.Tok.VocabSize(), 0, sizes{64, 64})
+	_, read := Read(ended, f.Path)
+	for what, err := range map[string]error{"planning": planned, "encoding": encoded, "reading": read} {
+		if err != context.Canceled {
+			t.Errorf("%s ends with %v", what, err)
+		}
 	}
 }

@@ -3,6 +3,7 @@ package sft
 import (
 	"bytes"
 	"compress/gzip"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -19,7 +20,8 @@ type File struct {
 	Path  string
 	Unit  string // what the numbers of the lines count: "line" or "row"
 	Lines []Line
-	sum   string // of its bytes
+	sum   string       // of its bytes
+	heed  func() error // returns an error once reading is to end
 }
 
 // A Line is one conversation. At least one turn is learned; the first one is not the assistant's,
@@ -27,8 +29,8 @@ type File struct {
 type Line struct {
 	Number  int // in the file, from 1
 	Turns   []chat.Message
-	Learned []int // the turns that are learned, in ascending order: all are the assistant's and not empty
-	plain   bool  // a prompt and its answer, which need no chat template
+	Learned []int  // the turns that are learned, in ascending order: all are the assistant's and not empty
+	needs   string // what in the line needs a chat template; empty for a prompt and its answer
 }
 
 // form is how a line may be written.
@@ -37,7 +39,7 @@ const form = `write {"prompt": "…", "answer": "…"} or ` +
 
 // Read reads a file of conversations: one JSON object per line, a JSON list of objects or an object
 // that holds one in "data", CSV with a header, or Parquet, each of them in gzip or not. What a file
-// is follows from its bytes. Errors name the file and the line or row.
+// is follows from its bytes. Errors name the file and the line or row, but for that of the context.
 //
 // An object, or a row, has exactly one of these layouts, and other fields are left alone:
 //   - prompt and answer, completion or response; question and answer; input and output. Each is
@@ -49,13 +51,13 @@ const form = `write {"prompt": "…", "answer": "…"} or ` +
 //     after an empty line, and the pairs of history come before.
 //
 // A field system, if it is not empty, is a system message before all others.
-func Read(path string) (*File, error) {
+func Read(ctx context.Context, path string) (*File, error) {
 	raw, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err
 	}
 	sum := sha256.Sum256(raw)
-	f := &File{Path: path, Unit: "line", sum: hex.EncodeToString(sum[:])}
+	f := &File{Path: path, Unit: "line", sum: hex.EncodeToString(sum[:]), heed: ctx.Err}
 	if err := f.read(raw); err != nil {
 		return nil, err
 	}
@@ -198,6 +200,9 @@ func (f *File) at(number int, err error) error {
 
 // add appends a line, whose fields are given.
 func (f *File) add(number int, v any) error {
+	if err := f.heed(); err != nil {
+		return err
+	}
 	line, err := recognise(v)
 	if err != nil {
 		return f.at(number, err)

@@ -17,7 +17,7 @@ var update = flag.Bool("update", false, "write what the files of testdata are ex
 // file writes and reads a file of lines.
 func file(t testing.TB, lines ...string) *File {
 	t.Helper()
-	f, err := Read(write(t, strings.Join(lines, "\n")))
+	f, err := Read(t.Context(), write(t, strings.Join(lines, "\n")))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,7 +57,7 @@ func spelled(f *File) string {
 	var b strings.Builder
 	for _, l := range f.Lines {
 		fmt.Fprintf(&b, "%s %d", f.Unit, l.Number)
-		if l.plain {
+		if l.needs == "" {
 			b.WriteString(", plain")
 		}
 		b.WriteByte('\n')
@@ -80,7 +80,7 @@ func TestRead(t *testing.T) {
 		t.Fatal(paths, err)
 	}
 	for _, path := range paths {
-		f, err := Read(path)
+		f, err := Read(t.Context(), path)
 		var got string
 		if name := filepath.Base(path); strings.HasPrefix(name, "bad_") != (err != nil) {
 			t.Errorf("%s gives the error %v", path, err)
@@ -94,7 +94,7 @@ func TestRead(t *testing.T) {
 		}
 		golden(t, filepath.Join("testdata/want", filepath.Base(path)+".txt"), got)
 	}
-	if _, err := Read("testdata/none.jsonl"); err == nil || !strings.Contains(err.Error(), "none.jsonl") {
+	if _, err := Read(t.Context(), "testdata/none.jsonl"); err == nil || !strings.Contains(err.Error(), "none.jsonl") {
 		t.Errorf("a file that is not there gives %v", err)
 	}
 }
@@ -118,7 +118,7 @@ func TestBadLines(t *testing.T) {
 			t.Fatalf("%s: no ---- behind %s", path, block)
 		}
 		at := write(t, good+"\n\n"+line+"\n"+good)
-		_, err := Read(at)
+		_, err := Read(t.Context(), at)
 		if err == nil {
 			t.Errorf("%s is read", line)
 			continue
@@ -151,15 +151,42 @@ func TestDamagedParquet(t *testing.T) {
 		for at := 0; at < len(raw); at += 13 {
 			for _, bad := range [][]byte{raw[:at], slices.Concat(raw[:at], []byte{raw[at] ^ 0x55}, raw[at+1:])} {
 				tried++
-				f := &File{Path: "x"}
+				f := &File{Path: "x", heed: t.Context().Err}
 				if err := f.read(bad); err != nil {
 					refused++
+					if s := err.Error(); strings.Contains(s, "reader") || strings.Contains(s, "offset") ||
+						len(bad) < len(raw) && len(bad) > 4 && !strings.Contains(s, "not a whole Parquet file") {
+						t.Fatalf("%s, %d bytes: %v", name, len(bad), err)
+					}
 				}
 			}
 		}
 		if refused < tried/2 { // all that are cut; a wrong byte may be one of text
 			t.Errorf("%s: %d of %d damaged files are refused", name, refused, tried)
 		}
+	}
+}
+
+// TestDamagedTable: a row that is no CSV is told with its line, in plain words.
+func TestDamagedTable(t *testing.T) {
+	for text, want := range map[string]string{
+		"a,b,c\n":                   "line 2: the row has another number of fields than the 2 of the header",
+		"a,b\na\n":                  "line 3: the row has another number of fields",
+		"a,b\n\"a,b\nc,d\n":         "line 3: a field in quotes has no closing quote",
+		"\"a\" b,c\n":               "line 2: a field in quotes has no closing quote, or text behind it",
+		"a,b\na \"b\" c,d\n":        "line 3: a quote stands in a field that has none around it",
+		"\"two\nlines\",b\na,b,c\n": "line 4: the row has another number of fields",
+	} {
+		f := &File{Path: "x.csv", Unit: "line", heed: t.Context().Err}
+		err := f.read([]byte("prompt,answer\n" + text))
+		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "extraneous") {
+			t.Errorf("%q: %v, want %s", text, err, want)
+		}
+	}
+	f := &File{Path: "x.csv", Unit: "line", heed: t.Context().Err}
+	err := f.read([]byte("prompt,\"answer\na,b\n"))
+	if err == nil || !strings.Contains(err.Error(), "line 1: a field") {
+		t.Error(err)
 	}
 }
 

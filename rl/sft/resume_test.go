@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"math"
 	"os"
 	"path/filepath"
@@ -18,6 +17,7 @@ import (
 	"spell/model"
 	"spell/model/train"
 	"spell/rl/runner"
+	"spell/rl/runner/runnertest"
 	"spell/tokenizer/chat"
 )
 
@@ -64,11 +64,6 @@ func (r *interrupted) Step(ctx context.Context, show runner.Show) (*runner.Repor
 	return r.Run.Step(ctx, show)
 }
 
-// An unclosed backend outlives the run.
-type unclosed struct{ kernels.Backend }
-
-func (unclosed) Close() error { return nil }
-
 // goOn runs fine-tuning in a folder as the command does, and goes on with what is there.
 func goOn(t testing.TB, dir string, c Config, b kernels.Backend, p model.Precision, f *File, stop int) (*random,
 	string, error) {
@@ -78,25 +73,11 @@ func goOn(t testing.TB, dir string, c Config, b kernels.Backend, p model.Precisi
 	if err != nil {
 		t.Fatal(err)
 	}
-	folder, err := runner.Open(dir, len(have) > 0)
-	if err != nil {
-		return m, "", err
-	}
-	defer folder.Close()
-	null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer null.Close()
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	m.end = cancel
 	var out strings.Builder
-	err = runner.Run(ctx, m, folder, runner.Options{
-		Open:      func() (kernels.Backend, model.Precision, error) { return unclosed{b}, p, nil },
-		Available: func() int64 { return 0 },
-		Console:   runner.NewConsole(io.Writer(&out), null, true),
-	})
+	err = runnertest.Run(ctx, m, dir, len(have) > 0, &out, b, p)
 	return m, out.String(), err
 }
 
@@ -292,6 +273,38 @@ func TestVerdict(t *testing.T) {
 		}
 		if lines, failed := r.Verdict(); failed != c.failed || len(lines) != c.lines {
 			t.Errorf("%v: %v, %q", c.losses, failed, lines)
+		}
+	}
+}
+
+// TestVerdictOnLearned: if no lines are held out, a run fails if the loss on those it learned rose, in
+// one epoch and in several, and a resumed run says so again; one that learns does not fail.
+func TestVerdictOnLearned(t *testing.T) {
+	f, b := lines(t), backend(t, 1)
+	for name, tt := range map[string]struct {
+		epochs, batch int
+		lr            float64
+		failed        bool
+	}{
+		"too fast":                   {8, 2, 10, true},
+		"too fast, one each":         {3, 1 << 10, 10, true},
+		"too fast, in one epoch":     {1, 1, 10, true},
+		"learning":                   {8, 2, 1e-3, false},
+		"learning, one each":         {3, 1 << 10, 1e-3, false},
+		"barely learning":            {2, 2, 1e-6, false},
+		"a single update, much more": {1, 1 << 10, 10, false},
+	} {
+		c := config()
+		c.HeldOut, c.Epochs, c.Batch, c.Optim.LR = 0, tt.epochs, tt.batch, tt.lr
+		dir := t.TempDir()
+		_, out, err := goOn(t, dir, c, b, model.F32, f, 0)
+		_, again, errAgain := goOn(t, dir, c, b, model.F32, f, 0)
+		var failed *runner.Failed
+		if errors.As(err, &failed) != tt.failed || !ended(err) || fmt.Sprint(err) != fmt.Sprint(errAgain) {
+			t.Errorf("%s: %v, and resumed %v\n%s%s", name, err, errAgain, out, again)
+		}
+		if tt.failed && !strings.Contains(fmt.Sprint(err), "the run has ended, and the loss rose from") {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 }

@@ -18,6 +18,7 @@ type Run struct {
 	Config Config
 	Model  runner.Model
 
+	begun   context.Context // ends what prepares the run; Restore may do so, too
 	file    *File
 	encoder *encoder
 	data    *data
@@ -32,6 +33,7 @@ type state struct {
 	Data     string        `json:"data"` // what the file's bytes hash to
 	Sizes    sizes         `json:"sizes"`
 	Measured []Measurement `json:"measured"` // the first and the last
+	Trend    learn.Trend   `json:"trend"`    // of the loss before each update
 }
 
 // A Report is what one update did, a line of metrics.jsonl.
@@ -49,7 +51,8 @@ type Report struct {
 }
 
 func (r *Report) String() string {
-	return fmt.Sprintf("%d/%d  epoch %d  loss %.4f  grad %.2f  lr %.2g", r.Step, r.total, r.Epoch, r.Loss, r.GradNorm, r.LR)
+	return fmt.Sprintf("%d/%d  epoch %d  loss %.4f  grad %.2f  lr %.2g", r.Step, r.total, r.Epoch, r.Loss, r.GradNorm,
+		r.LR)
 }
 
 // A Measurement is the loss on the lines that are held out, a line of metrics.jsonl.
@@ -66,13 +69,13 @@ func (m *Measurement) String() string {
 }
 
 // New prepares a run over a file on a model. On error nothing stays mapped.
-func New(c Config, m runner.Model, f *File) (*Run, error) {
+func New(ctx context.Context, c Config, m runner.Model, f *File) (*Run, error) {
 	s := sizesOf(&c, m.Weights.Context)
-	return open(c, m, f, &s)
+	return open(ctx, c, m, f, &s)
 }
 
 // open prepares a run of such sizes, or with nil one that Restore tells them.
-func open(c Config, m runner.Model, f *File, s *sizes) (*Run, error) {
+func open(ctx context.Context, c Config, m runner.Model, f *File, s *sizes) (*Run, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
@@ -80,7 +83,7 @@ func open(c Config, m runner.Model, f *File, s *sizes) (*Run, error) {
 	if err := w.CheckMoments(c.Moments); err != nil {
 		return nil, err
 	}
-	r := &Run{Config: c, Model: m, file: f, state: state{Data: f.sum}}
+	r := &Run{Config: c, Model: m, begun: ctx, file: f, state: state{Data: f.sum}}
 	var err error
 	if r.encoder, err = newEncoder(c, m.Text, w.EOS); err != nil {
 		return nil, err
@@ -96,11 +99,13 @@ func open(c Config, m runner.Model, f *File, s *sizes) (*Run, error) {
 
 // prepare encodes the file into units of such sizes and lists the updates.
 func (r *Run) prepare(s sizes) (err error) {
-	if r.data, err = prepare(r.Config, r.file, r.encoder, r.Model.Weights.Vocab, r.Model.Weights.Context, s); err != nil {
+	w := r.Model.Weights
+	if r.data, err = prepare(r.begun, r.Config, r.file, r.encoder, w.Vocab, w.Context, s); err != nil {
 		return err
 	}
-	r.plan, r.state.Sizes = plan(r.Config, r.data.train), s
-	return nil
+	r.state.Sizes = s
+	r.plan, err = plan(r.begun, r.Config, r.data.train)
+	return err
 }
 
 // Steps returns how many updates are made, and how many the run has.
@@ -129,7 +134,8 @@ func (r *Run) Restore(raw json.RawMessage) error {
 			return err
 		}
 		if n := r.data.largest(); n > r.Config.PassTokens {
-			return fmt.Errorf("pass_tokens is %d, and lines that go through the model together have up to %d tokens in this run; set it to that at least", r.Config.PassTokens, n)
+			return fmt.Errorf("pass_tokens is %d, and lines that go through the model together have up to %d tokens "+
+				"in this run; set it to that at least", r.Config.PassTokens, n)
 		}
 	}
 	if s.Step < 0 || s.Step > len(r.plan) {
@@ -148,8 +154,8 @@ func (r *Run) Summary() string {
 func (d *data) summary(f *File) string {
 	lines, tokens, learned := count(d.train)
 	held, _, measured := count(d.heldOut)
-	s := fmt.Sprintf("%s: %d lines, %d prompts; %d lines to learn, %d tokens of which %d are scored (answers and their ends)",
-		f.Path, lines+held, d.prompts, lines, tokens, learned)
+	s := fmt.Sprintf("%s: %d lines, %d prompts; %d lines to learn, %d tokens of which %d are scored (answers and "+
+		"their ends)", f.Path, lines+held, d.prompts, lines, tokens, learned)
 	if held > 0 {
 		s += fmt.Sprintf("; %d lines held out, %d scored tokens", held, measured)
 	}
@@ -202,6 +208,7 @@ func (r *Run) Step(ctx context.Context, show runner.Show) (*runner.Report, error
 		return nil, err
 	}
 	rep.Loss = sum / float64(rep.Learned)
+	r.state.Trend.Add(rep.Loss)
 	r.state.Step++
 	return &runner.Report{Metrics: rep, Tokens: rep.Tokens}, nil
 }
@@ -231,7 +238,8 @@ func (r *Run) Measure(ctx context.Context, show runner.Show) (*runner.Report, er
 		m.Loss -= float64(s.LogProb) / float64(m.Tokens)
 	}
 	if math.IsNaN(m.Loss) || math.IsInf(m.Loss, 0) {
-		return nil, fmt.Errorf("the held-out loss is %g after %d updates: the weights overflow; %s", m.Loss, m.Step, learn.Slower)
+		return nil, fmt.Errorf("the held-out loss is %g after %d updates: the weights overflow; %s", m.Loss, m.Step,
+			learn.Slower)
 	}
 	r.state.Measured = append(r.state.Measured[:min(1, len(r.state.Measured))], *m)
 	return &runner.Report{Metrics: m, Tokens: tokens, Always: true}, nil
@@ -240,15 +248,31 @@ func (r *Run) Measure(ctx context.Context, show runner.Show) (*runner.Report, er
 // Measured returns the first and the last measurement; none without lines that are held out.
 func (r *Run) Measured() []Measurement { return r.state.Measured }
 
-// Verdict says what the held-out loss became, and fails a run that raised it.
+// Verdict says what the held-out loss became, and fails a run that raised it. If no lines are held out,
+// it is the loss on those that were learned.
 func (r *Run) Verdict() (lines []string, failed bool) {
 	if len(r.state.Measured) < 2 {
-		return nil, false
+		return r.learned()
 	}
 	before, after := r.state.Measured[0].Loss, r.state.Measured[1].Loss
-	lines = append(lines, fmt.Sprintf("held-out loss, before → after: %.4f → %.4f (perplexity %.4g → %.4g)", before, after, math.Exp(before), math.Exp(after)))
+	lines = append(lines, fmt.Sprintf("held-out loss, before → after: %.4f → %.4f (perplexity %.4g → %.4g)", before,
+		after, math.Exp(before), math.Exp(after)))
 	if after > before {
-		return append(lines, "the held-out loss rose: the model became worse on lines it did not learn; lower the learning rate, or give more lines or fewer epochs"), true
+		return append(lines, "the held-out loss rose: the model became worse on lines it did not learn; lower the "+
+			"learning rate, or give more lines or fewer epochs"), true
 	}
 	return lines, false
+}
+
+// learned is the verdict on a run that holds no lines out.
+func (r *Run) learned() (lines []string, failed bool) {
+	if r.state.Trend.N < 2 {
+		return nil, false
+	}
+	first, last, rose := r.state.Trend.Rose(math.Log(float64(r.Model.Weights.Vocab)))
+	if !rose {
+		return nil, false
+	}
+	return []string{fmt.Sprintf("the loss rose from %.4g in the first updates to %.4g in the last: the model became "+
+		"worse on the lines it learned; %s", first, last, learn.Slower)}, true
 }

@@ -30,8 +30,9 @@ func backend(t testing.TB, workers int) kernels.Backend {
 // weights are a random decoder of some ten thousand parameters.
 func weights(t testing.TB, b kernels.Backend, p model.Precision, d *chat.Dialog) *model.Weights {
 	t.Helper()
-	w, err := model.NewWeights(b, model.Config{Family: "qwen2", Vocab: d.Tok.VocabSize(), Hidden: 32, FF: 48, Layers: 2, Heads: 4, KVHeads: 2, HeadDim: 8, QKVBias: true,
-		NormEps: 1e-6, Context: 256, Rope: model.Rope{Theta: 1e4, Type: "default"}, BOS: -1, EOS: []int32{id(t, d, end)}}, p, model.Training)
+	w, err := model.NewWeights(b, model.Config{Family: "qwen2", Vocab: d.Tok.VocabSize(), Hidden: 32, FF: 48, Layers: 2,
+		Heads: 4, KVHeads: 2, HeadDim: 8, QKVBias: true, NormEps: 1e-6, Context: 256,
+		Rope: model.Rope{Theta: 1e4, Type: "default"}, BOS: -1, EOS: []int32{id(t, d, end)}}, p, model.Training)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -43,7 +44,7 @@ func begin(t testing.TB, c Config, b kernels.Backend, p model.Precision, f *File
 	t.Helper()
 	d := dialog(t, chatml)
 	w := weights(t, b, p, d)
-	r, err := New(c, runner.Model{Backend: b, Weights: w, Text: d}, f)
+	r, err := New(context.Background(), c, runner.Model{Backend: b, Weights: w, Text: d}, f)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,8 +54,8 @@ func begin(t testing.TB, c Config, b kernels.Backend, p model.Precision, f *File
 
 // lines are pairs, two of them with one prompt, and a conversation.
 func lines(t testing.TB) *File {
-	return file(t, pair("who runs the mill ?", "the baker of the town runs it ."), pair("which one ?", "that one ."), pair("which one ?", "no one"),
-		pair("red", "green blue"), pair("blue", "yes red"),
+	return file(t, pair("who runs the mill ?", "the baker of the town runs it ."), pair("which one ?", "that one ."),
+		pair("which one ?", "no one"), pair("red", "green blue"), pair("blue", "yes red"),
 		`{"messages": [{"role": "user", "content": "who"}, {"role": "assistant", "content": "the baker ."}, {"role": "user", "content": "which"}, {"role": "assistant", "content": "red"}]}`,
 		pair("green", "no"))
 }
@@ -99,7 +100,8 @@ func total(r *Run) int { _, n := r.Steps(); return n }
 // replies alone.
 func TestGradient(t *testing.T) {
 	b, c := backend(t, 1), config()
-	c.Batch, c.Optim.LR, c.Optim.Eps, c.Optim.ClipNorm, c.Warmup, c.Floor = 100, 1, 1, 0, 0, 1 // Eps: the update is smooth in the gradient
+	// With this Eps the update is smooth in the gradient.
+	c.Batch, c.Optim.LR, c.Optim.Eps, c.Optim.ClipNorm, c.Warmup, c.Floor = 100, 1, 1, 0, 0, 1
 	f := lines(t)
 	r := begin(t, c, b, model.F32, f)
 	rep := step(t, r)
@@ -140,14 +142,15 @@ func TestGradient(t *testing.T) {
 			}
 			var text forest.Forest
 			text.Add(-1, ids, true)
-			if _, err := tr.Accumulate(context.Background(), text, func(scored []forest.ScoredToken, stats []model.Stat, dl, _ []float32) {
+			likelihood := func(scored []forest.ScoredToken, stats []model.Stat, dl, _ []float32) {
 				for i, s := range scored {
 					if reply[s.Index] {
 						dl[i] = float32(-1 / float64(learned))
 						loss -= float64(stats[i].LogProb) / float64(learned)
 					}
 				}
-			}); err != nil {
+			}
+			if _, err := tr.Accumulate(context.Background(), text, likelihood); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -157,7 +160,8 @@ func TestGradient(t *testing.T) {
 		t.Fatal(err)
 	}
 	if rep.Learned != learned || !(math.Abs(rep.Loss-loss) < 1e-5*loss) || !(math.Abs(rep.GradNorm-norm) < 1e-4*norm) {
-		t.Errorf("%d tokens, loss %v, norm %v; want %d, %v, %v", rep.Learned, rep.Loss, rep.GradNorm, learned, loss, norm)
+		t.Errorf("%d tokens, loss %v, norm %v; want %d, %v, %v", rep.Learned, rep.Loss, rep.GradNorm, learned, loss,
+			norm)
 	}
 	moved := 0.0
 	fresh := weights(t, b, model.F32, d)
@@ -232,7 +236,8 @@ func TestOverflow(t *testing.T) {
 	_, measured := r.Measure(context.Background(), nil)
 	_, stepped := r.Step(context.Background(), nil)
 	for _, err := range []error{measured, stepped} {
-		if err == nil || !strings.Contains(err.Error(), "is NaN after 0 updates") || !strings.Contains(err.Error(), "--model OUT/step-N") || strings.Contains(err.Error(), "resume") {
+		if err == nil || !strings.Contains(err.Error(), "is NaN after 0 updates") ||
+			!strings.Contains(err.Error(), "--model OUT/step-N") || strings.Contains(err.Error(), "resume") {
 			t.Errorf("error %v", err)
 		}
 	}
@@ -252,14 +257,16 @@ func TestMemorises(t *testing.T) {
 		last += r.Loss / 4
 	}
 	t.Logf("%d updates: loss %.2f, then %.3f", len(reports), first, last)
-	if guess := math.Log(float64(run.Model.Weights.Vocab)); len(reports) < 200 || !(math.Abs(first-guess) < guess/2) || !(last < 0.3) {
+	if guess := math.Log(float64(run.Model.Weights.Vocab)); len(reports) < 200 || !(math.Abs(first-guess) < guess/2) ||
+		!(last < 0.3) {
 		t.Errorf("the loss goes from %.3f to %.3f in %d updates", first, last, len(reports))
 	}
 }
 
 func TestSchedule(t *testing.T) {
 	c := Config{Warmup: 0.1, Floor: 0.2}
-	for decay, want := range map[string][]float64{"cosine": {0.5, 1, 1, 0.2 + 0.4*(1+math.Cos(math.Pi*8/17)), 0.2}, "linear": {0.5, 1, 1, 1 - 0.8*8/17, 0.2}, "none": {0.5, 1, 1, 1, 1}} {
+	for decay, want := range map[string][]float64{"cosine": {0.5, 1, 1, 0.2 + 0.4*(1+math.Cos(math.Pi*8/17)), 0.2},
+		"linear": {0.5, 1, 1, 1 - 0.8*8/17, 0.2}, "none": {0.5, 1, 1, 1, 1}} {
 		c.Decay = decay
 		for i, n := range []int{0, 1, 2, 10, 19} {
 			if got := c.schedule(20).Factor(n); !(math.Abs(got-want[i]) < 1e-12) {
@@ -281,7 +288,7 @@ func TestConfig(t *testing.T) {
 		t.Error(c.Validate())
 	}
 	var text strings.Builder
-	if err := settings.Describe(&text, Default()); err != nil || !strings.Contains(text.String(), "<think>") {
+	if err := settings.Write(&text, Default(), ""); err != nil || !strings.Contains(text.String(), "<think>") {
 		t.Errorf("%v, %s", err, text.String())
 	}
 	for say, change := range map[string]func(*Config){
@@ -299,7 +306,8 @@ func TestConfig(t *testing.T) {
 		`long is "drop"`:                                    func(c *Config) { c.Long = "drop" },
 		`decay is ""`:                                       func(c *Config) { c.Decay = "" },
 		"YYYY-MM-DD":                                        func(c *Config) { c.Date = "today" },
-		"lr is -1":                                          func(c *Config) { c.Optim.LR = -1 },
+		"optim.lr, the learning rate, is 0: nothing": func(c *Config) { c.Optim.LR = 0 },
+		"optim.lr is -1": func(c *Config) { c.Optim.LR = -1 },
 	} {
 		c := Default()
 		change(&c)
@@ -307,8 +315,12 @@ func TestConfig(t *testing.T) {
 			t.Errorf("%q: error %v", say, err)
 		}
 	}
-	c := Default()
-	if err := settings.Read("c.json", []byte(`{"epoch": 1}`), &c); err == nil || !strings.Contains(err.Error(), "epoch") {
-		t.Errorf("an unknown field gives %v", err)
+	for text, say := range map[string]string{"epoch: 1": "epoch",
+		"seed: 3\nfloor: 2": "c.yaml, line 2, column 8: floor is 2",
+		"pass_tokens: 15":   "between 16 and", "decay: wsd": "use cosine, linear or none"} {
+		c := Default()
+		if err := settings.Read("c.yaml", []byte(text), &c); err == nil || !strings.Contains(err.Error(), say) {
+			t.Errorf("%s gives %v", text, err)
+		}
 	}
 }

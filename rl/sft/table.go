@@ -72,9 +72,23 @@ func (f *File) table(text []byte) error {
 		}
 	}
 	if e := (*csv.ParseError)(nil); errors.As(err, &e) {
-		return f.at(e.StartLine, fmt.Errorf("this is not CSV with the fields of the header, %w; mend the line", e.Err))
+		return f.at(e.StartLine, tableFault(e.Err, len(names)))
 	} else if err != io.EOF {
 		return fmt.Errorf("%s: %w", f.Path, err)
 	}
 	return nil
+}
+
+// tableFault says in plain words why a row is no CSV with so many fields.
+func tableFault(err error, fields int) error {
+	switch err {
+	case csv.ErrFieldCount:
+		return fmt.Errorf("the row has another number of fields than the %d of the header; "+
+			"put quotes around a text that holds what separates fields", fields)
+	case csv.ErrQuote:
+		return errors.New(`a field in quotes has no closing quote, or text behind it; write "" for a quote within one`)
+	case csv.ErrBareQuote:
+		return errors.New(`a quote stands in a field that has none around it; quote the field, and write "" within`)
+	}
+	return errors.New("this is not CSV; mend the row")
 }

@@ -1,8 +1,8 @@
 package spell
 
 import (
-	"cmp"
 	"fmt"
+	"slices"
 
 	"spell/model"
 	"spell/model/train"
@@ -10,7 +10,7 @@ import (
 	"spell/rl/curriculum"
 	"spell/rl/reward"
 	"spell/rl/role"
-	"spell/rl/runner"
+	"spell/rl/settings"
 	"spell/rl/task"
 )
 
@@ -22,50 +22,42 @@ import (
 type Config struct {
 	rl.Config
 
-	Tasks   []task.Task `json:"tasks" doc:"kinds of questions, equally often"`
-	HeldOut int         `json:"held_out" doc:"held-out questions before and after, on the generated world; 0: none"`
-
-	Prompts  string `json:"prompts" doc:"prompt set: full, compact, or a folder of one's own"`
-	Docs     int    `json:"docs" doc:"m, documents new to the questioner in one call; paper 5"`
-	NearDocs bool   `json:"near_docs" doc:"draw the questioner's documents by the rare words they share, so that questions can join them; paper: at random"`
-	DocChars int    `json:"doc_chars" doc:"characters at which long files are cut into documents"`
-	MaxDocs  int    `json:"max_docs" doc:"documents of a cluster, all of which the responder reads"`
-
-	MaxQuestion int  `json:"max_question" doc:"tokens of a questioner's output; paper 4,096"`
-	MaxAnswer   int  `json:"max_answer" doc:"tokens of a responder's output; paper 4,096, reasoning models 20,480"`
-	MaxVote     int  `json:"max_vote" doc:"tokens of a verifier's output; paper 4,096"`
-	Answers     int  `json:"answers" doc:"G, answers to a question; paper 8"`
-	Votes       int  `json:"votes" doc:"G, votes on an answer; paper 8. 0: rule rewards alone"`
-	EarlyVotes  bool `json:"early_votes" doc:"stop voting once the majority is decided; needs votes that do not train. Metrics then report vote_disagrees alone. Paper: off"`
-
-	Questions      int     `json:"questions" doc:"N, questions that train the responder in a step; paper 128"`
-	Draw           int     `json:"draw" doc:"questions drawn at a time until there are N; paper 480"`
-	BadRatio       float64 `json:"bad_ratio" doc:"failed questions that train, for each good one; paper 1"`
-	VerifierGroups int     `json:"verifier_groups" doc:"groups of votes that train in a step; paper 16 (N/G)"`
+	Questions      int     `json:"questions" min:"1" max:"1073741824" doc:"N, questions that train the responder in a step; paper 128"`
+	Draw           int     `json:"draw" min:"1" max:"1073741824" doc:"questions drawn at a time until there are N; paper 480"`
+	BadRatio       float64 `json:"bad_ratio" min:"0" max:"100" doc:"failed questions that train, for each good one; paper 1"`
+	VerifierGroups int     `json:"verifier_groups" min:"0" max:"1073741824" doc:"groups of votes that train in a step; paper 16 (N/G)"`
 	VerifierAny    bool    `json:"verifier_any" doc:"train the groups there are if there are fewer; paper's code: none"`
 
-	MemoryLength int  `json:"memory_length" doc:"L, remembered questions of a cluster and task; paper 3"`
+	Tasks   []task.Task `json:"tasks" group:"questions" doc:"kinds of questions, equally often"`
+	Prompts string      `json:"prompts" doc:"prompt set: full, compact, or a folder of one's own"`
+	HeldOut int         `json:"held_out" min:"0" max:"1073741824" doc:"held-out questions before and after, on the generated world; 0: none"`
+
+	Docs     int  `json:"docs" group:"documents" min:"1" max:"1073741824" doc:"m, documents new to the questioner in one call; paper 5"`
+	NearDocs bool `json:"near_docs" doc:"draw the questioner's documents by the rare words they share, so that questions can join them; paper: at random"`
+	DocChars int  `json:"doc_chars" min:"16" max:"1073741824" doc:"characters at which long files are cut into documents"`
+	MaxDocs  int  `json:"max_docs" min:"2" max:"1073741824" doc:"documents of a cluster, all of which the responder reads; clusters are cut to fit max_prompt, too"`
+
+	MaxQuestion int  `json:"max_question" group:"outputs" min:"1" max:"1073741824" doc:"tokens of a questioner's output; paper 4,096"`
+	MaxAnswer   int  `json:"max_answer" min:"1" max:"1073741824" doc:"tokens of a responder's output; paper 4,096, reasoning models 20,480"`
+	MaxVote     int  `json:"max_vote" min:"1" max:"1073741824" doc:"tokens of a verifier's output; paper 4,096"`
+	Answers     int  `json:"answers" min:"2" max:"1073741824" doc:"G, answers to a question; paper 8"`
+	Votes       int  `json:"votes" min:"0" max:"1073741824" doc:"G, votes on an answer; paper 8. 0: rule rewards alone"`
+	EarlyVotes  bool `json:"early_votes" doc:"stop voting once the majority is decided; needs votes that do not train. Metrics then report vote_disagrees alone. Paper: off"`
+
+	MemoryLength int  `json:"memory_length" group:"history" min:"0" max:"1073741824" doc:"L, remembered questions of a cluster and task; paper 3"`
 	MemoryUnion  bool `json:"memory_union" doc:"remember all documents of a question (code) or the new ones (paper)"`
 	MemorySolved bool `json:"memory_solved" doc:"remember questions that all answers got right (code), not in the paper"`
 
-	Reward             reward.Config `json:"reward"`
-	QuestionerBaseline string        `json:"questioner_baseline" doc:"batch (paper) or task (code)"`
-	RoleWeights        [3]float64    `json:"role_weights" doc:"of questioner, responder, verifier in the loss; 0: the role is not trained; paper 1, 1, 1"`
+	Reward             reward.Config `json:"reward" group:"rewards"`
+	QuestionerBaseline string        `json:"questioner_baseline" oneof:"batch task" doc:"batch (paper) or task (code)"`
+	RoleWeights        [3]float64    `json:"role_weights" min:"0" max:"1e6" doc:"of questioner, responder, verifier in the loss; 0: the role is not trained; paper 1, 1, 1"`
 }
 
 // Default is the paper's configuration (§2.1, §4; appendix).
 func Default() Config {
 	return Config{
-		Config: rl.Config{
-			Base: runner.Base{
-				Seed: 1, PassTokens: 32768, Checkpoint: 10, Keep: 2,
-				Optim: train.Optim{LR: 2e-6, EmbedScale: 1, Beta1: 0.9, Beta2: 0.999, Eps: 1e-8, WeightDecay: 0.01,
-					ClipNorm: 1},
-			},
-			Steps: 70, Thinking: true, Date: "2024-07-26", Temperature: 0.7, TopP: 0.95,
-			MaxPrompt: 16384, MaxRounds: 10, LossMean: "tokens", BatchTokens: 8192, CacheTokens: 131072,
-		},
-		Tasks: []task.Task{task.GeneralQA, task.Numeric, task.MultipleChoice}, HeldOut: 512,
+		Config: rl.DefaultConfig(),
+		Tasks:  []task.Task{task.GeneralQA, task.Numeric, task.MultipleChoice}, HeldOut: 512,
 		Prompts: "full", Docs: 5, DocChars: 4000, MaxDocs: 20,
 		MaxQuestion: 4096, MaxAnswer: 4096, MaxVote: 4096, Answers: 8, Votes: 8,
 		Questions: 128, Draw: 480, BadRatio: 1, VerifierGroups: 16,
@@ -114,25 +106,21 @@ func (c Config) Tight(prompt, answers, answer int) Config {
 // prompt is the tokens of the longest prompt that configuration and model allow beside the longest
 // output.
 func (c *Config) prompt(m model.Config) (int, error) {
-	if m.Context <= c.longest() {
+	most := c.MostPrompt(m.Context, c.longest())
+	if most < 1 {
 		return 0, fmt.Errorf("the model's context of %d tokens holds no prompt beside an output of up to %d; lower "+
 			"max_question %d, max_answer %d or max_vote %d",
 			m.Context, c.longest(), c.MaxQuestion, c.MaxAnswer, c.MaxVote)
 	}
-	return min(c.MaxPrompt, m.Context-c.longest()), nil
+	return most, nil
 }
 
 // Validate refuses what no run can be made of, naming the field.
 func (c *Config) Validate() error {
-	if err := cmp.Or(
-		rl.CheckCount("docs", c.Docs, 1), rl.CheckCount("doc_chars", c.DocChars, 16),
-		rl.CheckCount("max_docs", c.MaxDocs, 2), rl.CheckCount("max_question", c.MaxQuestion, 1),
-		rl.CheckCount("max_answer", c.MaxAnswer, 1), rl.CheckCount("max_vote", c.MaxVote, 1),
-		rl.CheckCount("answers", c.Answers, 2), rl.CheckCount("votes", c.Votes, 0),
-		rl.CheckCount("questions", c.Questions, 1), rl.CheckCount("draw", c.Draw, 1),
-		rl.CheckCount("verifier_groups", c.VerifierGroups, 0), rl.CheckCount("memory_length", c.MemoryLength, 0),
-		c.Config.Validate(),
-	); err != nil {
+	if err := settings.Validate(c); err != nil {
+		return err
+	}
+	if err := c.Config.Validate(); err != nil {
 		return err
 	}
 	longest, cache := c.longest(), c.leastCache()
@@ -151,18 +139,14 @@ func (c *Config) Validate() error {
 	case c.EarlyVotes && c.VerifierGroups > 0 && c.RoleWeights[role.Verifier] > 0:
 		return fmt.Errorf("early_votes drops votes, and votes train: set verifier_groups or the verifier's role " +
 			"weight to 0, or early_votes to false")
-	case !(c.Reward.Sigma > 0):
-		return fmt.Errorf("the reward's sigma is %g; it must be positive", c.Reward.Sigma)
+	case c.RoleWeights == [role.NumRoles]float64{}:
+		return fmt.Errorf("role_weights are all 0: nothing would be trained; give at least one role a weight above 0")
 	case len(c.Tasks) == 0:
 		return fmt.Errorf("tasks is empty; name at least one of %s", task.Names())
-	case !(c.BadRatio >= 0 && c.BadRatio <= 100):
-		return fmt.Errorf("bad_ratio is %g; it must lie between 0 and 100", c.BadRatio)
-	case c.QuestionerBaseline != "batch" && c.QuestionerBaseline != "task":
-		return fmt.Errorf("questioner_baseline is %q; use batch or task", c.QuestionerBaseline)
 	}
-	for _, w := range c.RoleWeights {
-		if !(w >= 0 && w <= 1e6) {
-			return fmt.Errorf("role_weights is %v; weights must not be negative", c.RoleWeights)
+	for i, t := range c.Tasks {
+		if slices.Contains(c.Tasks[:i], t) {
+			return fmt.Errorf("tasks has %s twice; name each once", t)
 		}
 	}
 	return nil

@@ -75,7 +75,7 @@ func (g *Game) fit(ctx context.Context, docs *corpus.Corpus) ([]cluster, error) 
 		}
 	}
 	c := &g.Config
-	limit := min(c.MaxPrompt, g.context-max(c.MaxQuestion, c.MaxAnswer)) - instruction - c.MaxQuestion
+	limit := c.MostPrompt(g.context, max(c.MaxQuestion, c.MaxAnswer)) - instruction - c.MaxQuestion
 	sizes := func(texts []string) []int {
 		n := make([]int, len(texts))
 		for i, ids := range g.Chat.Tok.EncodeAll(texts) {
@@ -118,7 +118,7 @@ func (g *Game) encode(prefix, suffix string, n int) (prompt [][]int32, fits bool
 	for _, ids := range prompt {
 		size += len(ids)
 	}
-	return prompt, size <= g.Config.MaxPrompt && size+n <= g.context, nil
+	return prompt, size <= g.Config.MostPrompt(g.context, n), nil
 }
 
 // Documents returns the number of clusters and documents that prompts are made of, and of the

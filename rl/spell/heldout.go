@@ -24,12 +24,12 @@ const (
 
 // heldOut returns the test over so many documents. Entities and phrasing are none that self-play uses.
 // Plans ask for the same test again and again, so it is kept.
-func heldOut(questions, docs int) ([]world.Item, error) {
+func heldOut(ctx context.Context, questions, docs int) ([]world.Item, error) {
 	key := [2]int{questions, docs}
 	if items, ok := heldOutTests.Load(key); ok {
 		return items.([]world.Item), nil
 	}
-	items, err := newHeldOut(questions, docs)
+	items, err := newHeldOut(ctx, questions, docs)
 	if err == nil {
 		heldOutTests.Store(key, items)
 	}
@@ -41,15 +41,15 @@ var heldOutTests sync.Map // of items that nobody changes, by the arguments of h
 // wordCount returns how many words a text has, of which a token is at most one.
 func wordCount(s string) int { return len(strings.Fields(s)) }
 
-func newHeldOut(questions, docs int) ([]world.Item, error) {
-	return world.Evaluation(1, world.EvaluationOptions{
+func newHeldOut(ctx context.Context, questions, docs int) ([]world.Item, error) {
+	return world.Evaluation(ctx, 1, world.EvaluationOptions{
 		Questions: questions, Asking: world.Asking{HeldOutPhrasing: true},
 		Cluster: world.Options{Docs: docs, Pool: world.HeldOut, Chains: true}})
 }
 
 // testing returns what the tests generate with, on a model of that context length; nil if there are
 // none. A model whose context is too short for them is refused.
-func (c *Config) testing(contextLen int) (*rollout.Options, error) {
+func (c *Config) testing(ctx context.Context, contextLen int) (*rollout.Options, error) {
 	if c.HeldOut == 0 {
 		return nil, nil
 	}
@@ -57,7 +57,7 @@ func (c *Config) testing(contextLen int) (*rollout.Options, error) {
 	if err != nil {
 		return nil, err
 	}
-	items, err := heldOut(c.HeldOut, longDocs)
+	items, err := heldOut(ctx, c.HeldOut, longDocs)
 	if err != nil {
 		return nil, err
 	}
@@ -67,6 +67,9 @@ func (c *Config) testing(contextLen int) (*rollout.Options, error) {
 	page := func(n int) int { return n + kernels.KeyBlock }
 	prompt := 0
 	for _, it := range items {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
 		docs := prompts.Documents(it.Cluster.Texts())
 		slots := page(len(docs))
 		for _, q := range it.Questions {
@@ -114,7 +117,7 @@ func (g *Game) Due(done, total int) bool {
 
 // Measure asks the held-out questions.
 func (g *Game) Measure(ctx context.Context, m runner.Model, done int, show runner.Show) (*runner.Report, error) {
-	options, err := g.Config.testing(m.Weights.Context)
+	options, err := g.Config.testing(ctx, m.Weights.Context)
 	if err != nil {
 		return nil, err
 	}
@@ -126,7 +129,7 @@ func (g *Game) Measure(ctx context.Context, m runner.Model, done int, show runne
 	defer e.Free()
 	a := &accuracy{Step: done}
 	for i, docs := range testDocs {
-		items, err := heldOut(g.Config.HeldOut, docs)
+		items, err := heldOut(ctx, g.Config.HeldOut, docs)
 		if err != nil {
 			return nil, err
 		}
@@ -159,4 +162,25 @@ func (t *totals) compare() (lines []string) {
 			docs, b.All, a.All, 100*(a.All.Rate()-b.All.Rate()), b.Valid, a.Valid, 100*(a.Valid.Rate()-b.Valid.Rate())))
 	}
 	return lines
+}
+
+// worse says in what the model became worse, by more than chance; it is empty if nothing shows that.
+func (t *totals) worse() string {
+	var fell []string
+	if len(t.Measured) == 2 {
+		for i, docs := range testDocs {
+			b, a := t.Measured[0].Tests[i].All, t.Measured[1].Tests[i].All
+			if a.Below(b) {
+				fell = append(fell, fmt.Sprintf("from %v to %v of %d questions over %d documents", b, a, a.N, docs))
+			}
+		}
+	}
+	switch {
+	case len(fell) > 0:
+		return "the model became worse: its held-out accuracy fell by more than chance, " + strings.Join(fell, " and ")
+	case t.Last.N > 0 && t.Last.Right == 0 && t.Last.Below(t.First):
+		return fmt.Sprintf("the model became worse: none of its %d questions in the last step could be read, and in "+
+			"the first step %d of %d could", t.Last.N, t.First.Right, t.First.N)
+	}
+	return ""
 }

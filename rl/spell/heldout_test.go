@@ -2,8 +2,10 @@ package spell
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"testing"
+	"time"
 
 	"spell/kernels/tally"
 	"spell/model"
@@ -30,7 +32,7 @@ func TestHeldOutFits(t *testing.T) {
 	}
 	m := model.Config{Family: "llama", Vocab: 270, Hidden: 16, FF: 16, Layers: 1, Heads: 1, KVHeads: 1, HeadDim: 16,
 		NormEps: 1e-6, Context: 1 << 14, Rope: model.Rope{Theta: 1e4, Type: "default"}, BOS: -1}
-	options, err := c.testing(m.Context)
+	options, err := c.testing(t.Context(), m.Context)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -43,7 +45,7 @@ func TestHeldOutFits(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	items, err := heldOut(c.HeldOut, longDocs)
+	items, err := heldOut(t.Context(), c.HeldOut, longDocs)
 	if err != nil || len(items) != 1 || len(items[0].Questions) != 8 {
 		t.Fatalf("%d clusters, %v", len(items), err)
 	}
@@ -52,7 +54,56 @@ func TestHeldOutFits(t *testing.T) {
 		t.Error(err)
 	}
 	c.HeldOut = 0
-	if o, err := c.testing(m.Context); o != nil || err != nil {
+	if o, err := c.testing(t.Context(), m.Context); o != nil || err != nil {
 		t.Errorf("without questions %v, %v", o, err)
+	}
+}
+
+// TestHeldOutHeeds: an interrupt is heard while a large test is made, sized and planned, by whatever
+// does that.
+func TestHeldOutHeeds(t *testing.T) {
+	c := Small()
+	c.HeldOut = 1 << 24 // hours
+	m, b := &Method{Config: c}, tally.New(tally.Rates{})
+	shape := testShape(300)
+	for name, do := range map[string]func(context.Context) error{
+		"made": func(ctx context.Context) error {
+			_, err := heldOut(ctx, c.HeldOut, shortDocs)
+			return err
+		},
+		"sized": func(ctx context.Context) error {
+			_, err := c.testing(ctx, 1<<14)
+			return err
+		},
+		"read": func(ctx context.Context) error { return m.Read(ctx, "", nil) },
+		"planned": func(ctx context.Context) error {
+			m := &Method{Config: c, begun: ctx}
+			_, err := m.Plan(b, shape, model.F32)
+			return err
+		},
+		"sized for": func(ctx context.Context) error {
+			m := &Method{Config: c, begun: ctx}
+			_, err := m.Size(Sizing{Backend: b, Model: shape, Hours: 1, Lay: func(l *Config) error {
+				l.HeldOut = c.HeldOut
+				return nil
+			}}, c)
+			return err
+		},
+	} {
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+		began := time.Now()
+		if err := do(ctx); !errors.Is(err, context.DeadlineExceeded) || time.Since(began) > 20*time.Second {
+			t.Errorf("%s: error %v after %v", name, err, time.Since(began))
+		}
+		cancel()
+	}
+	few, err := heldOut(t.Context(), 4, shortDocs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := eval.Questions(ended, eval.Policy{}, few, 4); !errors.Is(err, context.Canceled) {
+		t.Errorf("asking ends with %v", err)
 	}
 }

@@ -14,14 +14,13 @@ import (
 	"spell/rl/corpus/world"
 	"spell/rl/eval"
 	"spell/rl/runner"
-	"spell/tokenizer/chat"
 )
 
 // A Method is self-play as the command line knows it: its settings, and where model and documents
 // are.
 type Method struct {
+	runner.OnModel
 	Config Config
-	Model  string // folder; empty: the embedded base
 	Docs   string // folder; empty: the generated world
 
 	AskedTests bool // the user asks for held-out questions, which there are none of over documents
@@ -30,6 +29,7 @@ type Method struct {
 	report *folder.Report
 	texts  *Texts
 	judge  Judge
+	begun  context.Context // of Read: it ends what makes plans, too
 }
 
 // noHeldOut is what a run over documents says about tests.
@@ -45,11 +45,27 @@ func (m *Method) Settings() any { return &m.Config }
 // Base returns what every run has.
 func (m *Method) Base() *runner.Base { return &m.Config.Base }
 
-// Read reads the user's folder, or generates the world and its judge.
+// Read reads the user's folder, or generates the world and its judge, and the questions held out.
 func (m *Method) Read(ctx context.Context, _ string, c *runner.Console) error {
-	if m.docs != nil { // the run was sized to them
+	m.begun = ctx
+	if m.docs == nil { // else the run was sized to them
+		if err := m.read(ctx, c); err != nil {
+			return err
+		}
+	}
+	if m.judge == nil || m.Config.HeldOut <= 0 {
 		return ctx.Err()
 	}
+	for _, docs := range testDocs { // plans have them at hand then
+		if _, err := heldOut(ctx, m.Config.HeldOut, docs); err != nil {
+			return err
+		}
+	}
+	return ctx.Err()
+}
+
+// read reads the documents or makes them.
+func (m *Method) read(ctx context.Context, c *runner.Console) error {
 	if m.Docs != "" {
 		o := folder.Options{OnProgress: func(done, total int) { c.Progress("reading "+m.Docs, done, total) }}
 		o.DocChars, o.MaxDocs = m.Config.DocChars, m.Config.MaxDocs
@@ -68,12 +84,9 @@ func (m *Method) Read(ctx context.Context, _ string, c *runner.Console) error {
 	if err != nil {
 		return err
 	}
-	m.docs, m.texts, m.judge = &w.Corpus, textsOf(&w.Corpus, m.Model == ""), eval.Judge{Corpus: w}
+	m.docs, m.texts, m.judge = &w.Corpus, textsOf(&w.Corpus, m.Path == ""), eval.Judge{Corpus: w}
 	return ctx.Err()
 }
-
-// Shape returns the configuration of the model.
-func (m *Method) Shape() (model.Config, error) { return runner.ShapeOf(m.Model) }
 
 // Planned returns the configuration as a plan has it: over documents no held-out questions are asked.
 func (m *Method) Planned() Config {
@@ -86,7 +99,10 @@ func (m *Method) Planned() Config {
 
 // plan returns the plan of the run.
 func (m *Method) plan(b kernels.Backend, shape model.Config, p model.Precision) (*Plan, error) {
-	return NewPlan(b, shape, p, m.Planned(), m.texts)
+	if m.begun == nil {
+		m.begun = context.Background()
+	}
+	return newPlan(m.begun, b, shape, p, m.Planned(), m.texts)
 }
 
 // Plan returns what the run takes.
@@ -109,7 +125,7 @@ func (m *Method) Fit(b kernels.Backend, shape model.Config, p model.Precision, a
 
 // Size sets the configuration to the largest sizes below a preset's that fit; see Sizing.
 func (m *Method) Size(s Sizing, preset Config) (inTime bool, err error) {
-	s.Texts = m.texts
+	s.Texts, s.begun = m.texts, m.begun
 	if m.Docs != "" {
 		lay := s.Lay
 		preset.HeldOut = 0
@@ -130,7 +146,7 @@ func (m *Method) Describe(ctx context.Context, w io.Writer, shape model.Config) 
 			return err
 		}
 	}
-	text, err := runner.TextOf(m.Model, shape.Vocab)
+	text, err := runner.TextOf(m.Path, shape.Vocab)
 	if err != nil {
 		return err
 	}
@@ -139,11 +155,6 @@ func (m *Method) Describe(ctx context.Context, w io.Writer, shape model.Config) 
 		return err
 	}
 	return g.describe(w)
-}
-
-// Load loads the model for training, with its text side.
-func (m *Method) Load(b kernels.Backend, p model.Precision) (*model.Weights, *chat.Dialog, error) {
-	return runner.Learner(b, m.Model, p)
 }
 
 // Begin makes the game on a model and the loop that plays it.

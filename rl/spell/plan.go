@@ -1,6 +1,8 @@
 package spell
 
 import (
+	"context"
+
 	"spell/kernels"
 	"spell/kernels/tally"
 	"spell/model"
@@ -17,6 +19,8 @@ type Plan struct {
 	Precision model.Precision
 	Prompt    int  // tokens of the longest prompt that configuration and model allow
 	Usual     Step // what a step asks and samples
+
+	begun context.Context // ends what makes a plan
 }
 
 // A dryRun is weights and what a loop maps beside them, without memory.
@@ -43,8 +47,14 @@ func newDryRun(r tally.Rates, m model.Config, p model.Precision, c Config, test 
 // NewPlan plans a run on backend b, that of the held-out tests included. Texts are nil if the documents
 // are not known: then every prompt is as long as it may be.
 func NewPlan(b kernels.Backend, m model.Config, p model.Precision, c Config, texts *Texts) (*Plan, error) {
+	return newPlan(context.Background(), b, m, p, c, texts)
+}
+
+// newPlan is NewPlan until the context ends.
+func newPlan(ctx context.Context, b kernels.Backend, m model.Config, p model.Precision, c Config, texts *Texts) (
+	*Plan, error) {
 	p.Moments = c.Moments
-	test, err := c.testing(m.Context)
+	test, err := c.testing(ctx, m.Context)
 	if err != nil {
 		return nil, err
 	}
@@ -56,7 +66,7 @@ func NewPlan(b kernels.Backend, m model.Config, p model.Precision, c Config, tex
 	if err != nil {
 		return nil, err
 	}
-	plan := &Plan{Config: c, Model: m, Precision: p, Prompt: prompt}
+	plan := &Plan{Config: c, Model: m, Precision: p, Prompt: prompt, begun: ctx}
 	if plan.Usual, err = c.usual(prompt, texts); err != nil {
 		return nil, err
 	}
@@ -112,7 +122,7 @@ func (p *Plan) Fit(b kernels.Backend, texts *Texts, available int64, resuming bo
 		if err := c.Validate(); err != nil {
 			return 0, err
 		}
-		plan, err := NewPlan(b, p.Model, p.Precision, c, texts)
+		plan, err := newPlan(p.begun, b, p.Model, p.Precision, c, texts)
 		if err != nil {
 			return 0, err
 		}

@@ -1,6 +1,7 @@
 package spell
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math/bits"
@@ -26,6 +27,8 @@ type Sizing struct {
 	Rates     tally.Rates
 	// Lay lays the user's own settings over a configuration; they stay as they are.
 	Lay func(*Config) error
+
+	begun context.Context // ends what makes plans; nil: nothing does
 }
 
 // Size returns the largest settings on the way from a preset's down to a few short questions whose run
@@ -33,6 +36,9 @@ type Sizing struct {
 // has set is kept. If not even the smallest are in time they are returned, and if nothing fits into the
 // memory the error says what would.
 func (s Sizing) Size(preset Config) (c Config, inTime bool, err error) {
+	if s.begun == nil {
+		s.begun = context.Background()
+	}
 	rungs := ladder(preset)
 	first, last := rungs[0], rungs[len(rungs)-1]
 	if err := errors.Join(s.Lay(&first), s.Lay(&last)); err != nil {
@@ -52,6 +58,9 @@ func (s Sizing) Size(preset Config) (c Config, inTime bool, err error) {
 				best, hi = p, mid
 				continue
 			}
+		}
+		if err := s.begun.Err(); err != nil {
+			return preset, false, err
 		}
 		lo = mid + 1
 	}
@@ -87,7 +96,7 @@ func (s Sizing) fit(c Config) (last *Plan, err error) {
 		if err := c.Validate(); err != nil {
 			return nil, fmt.Errorf("the settings cannot be run: %w", err)
 		}
-		if last, err = NewPlan(s.Backend, s.Model, s.Precision, c, s.Texts); err != nil {
+		if last, err = newPlan(s.begun, s.Backend, s.Model, s.Precision, c, s.Texts); err != nil {
 			return nil, err
 		}
 		room := s.Memory - s.Memory/16 // others need some, too

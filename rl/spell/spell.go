@@ -194,7 +194,8 @@ func (g *Game) End(version int, u *rl.Update) *runner.Report {
 
 // A state is that of a game between steps.
 type state struct {
-	Data    string          `json:"data"` // fingerprint of documents and prompts
+	Data    string          `json:"data"`    // fingerprint of documents and prompts
+	Prompts string          `json:"prompts"` // that of the prompts alone
 	Memory  json.RawMessage `json:"memory"`
 	Sampler json.RawMessage `json:"sampler"`
 	Total   totals          `json:"total"`
@@ -207,7 +208,7 @@ func (g *Game) State() (any, error) {
 		return nil, err
 	}
 	s, err := json.Marshal(g.sampler)
-	return state{g.data, m, s, g.total}, err
+	return state{g.data, g.Prompts.Hash(), m, s, g.total}, err
 }
 
 // Restore goes back to a state over the same documents and prompts.
@@ -217,8 +218,15 @@ func (g *Game) Restore(raw json.RawMessage) error {
 		return err
 	}
 	if s.Data != g.data {
-		return fmt.Errorf("the documents or prompts are not those the run began with; resume with the same folders, " +
-			"unchanged")
+		what := "documents"
+		switch s.Prompts {
+		case "": // of a checkpoint that does not tell them apart
+			what = "documents or prompts"
+		case g.Prompts.Hash():
+		default:
+			what = "prompts"
+		}
+		return fmt.Errorf("the %s are not those the run began with; resume with the same folders, unchanged", what)
 	}
 	if err := s.Total.check(); err != nil {
 		return err

@@ -10,6 +10,8 @@ import (
 	"maps"
 	"slices"
 
+	"spell/rl/eval"
+	"spell/rl/learn"
 	"spell/rl/task"
 )
 
@@ -18,6 +20,8 @@ type totals struct {
 	Truth    *Truth      `json:"truth,omitempty"`
 	Readable int         `json:"readable"` // questions that could be read
 	Seen     questionSet `json:"seen"`     // different ones among them
+	First    eval.Count  `json:"first"`    // questions of the first step, and those that could be read
+	Last     eval.Count  `json:"last"`     // and of the last
 	Measured []accuracy  `json:"measured"` // the first and the last
 }
 
@@ -40,6 +44,10 @@ func (t *totals) add(g *Game, rep *Report) {
 		}
 	}
 	t.Seen = seen
+	t.Last = eval.Count{N: rep.Counts.Drawn, Right: rep.readable()}
+	if rep.Step == 1 {
+		t.First = t.Last
+	}
 }
 
 // check returns an error if no run counts so.
@@ -66,8 +74,15 @@ func (t *totals) lines() (lines []string) {
 		t.Readable))
 }
 
-// Verdict returns what the run counted, and what training changed.
-func (g *Game) Verdict() []string { return append(g.total.lines(), g.total.compare()...) }
+// Verdict returns what the run counted, and what training changed. It fails a run that made the model
+// worse; the loop fails one that trained nothing.
+func (g *Game) Verdict() (lines []string, failed bool) {
+	lines = append(g.total.lines(), g.total.compare()...)
+	if worse := g.total.worse(); worse != "" {
+		return append(lines, worse+"; "+learn.Slower), true
+	}
+	return lines, false
+}
 
 // A questionSet is hashes of questions. In JSON it is one string, ascending.
 type questionSet map[uint64]bool

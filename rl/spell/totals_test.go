@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"spell/model"
+	"spell/rl/eval"
 	"spell/rl/runner"
 	"spell/rl/task"
 )
@@ -39,11 +40,15 @@ func TestTotals(t *testing.T) {
 		t.Fatal("the step was not cut short")
 	}
 	total := r.game.total
+	each := eval.Count{N: len(fates), Right: readable / 2}
+	if total.First != each || total.Last != each {
+		t.Errorf("of the first and the last step are counted %+v and %+v, want %+v", total.First, total.Last, each)
+	}
 	if *total.Truth != sum || total.Readable != readable || len(total.Seen) < 7 || len(total.Seen) > readable {
 		t.Errorf("counted %+v, %d readable and %d different ones; want %+v, %d", *total.Truth, total.Readable,
 			len(total.Seen), sum, readable)
 	}
-	verdict := r.game.Verdict()
+	verdict, _ := r.game.Verdict()
 	if len(verdict) != 2 || !strings.Contains(verdict[0], "18 questions: ") ||
 		!strings.HasSuffix(verdict[1], "among 14 readable ones in the whole run") {
 		t.Errorf("the verdict is %q", verdict)
@@ -52,7 +57,8 @@ func TestTotals(t *testing.T) {
 	if err := again.Restore([]byte(r.state(t))); err != nil {
 		t.Fatal(err)
 	}
-	if !reflect.DeepEqual(again.game.total, total) || !reflect.DeepEqual(again.game.Verdict(), verdict) {
+	if said, _ := again.game.Verdict(); !reflect.DeepEqual(again.game.total, total) ||
+		!reflect.DeepEqual(said, verdict) {
 		t.Errorf("restored are %+v, saved %+v", again.game.total, total)
 	}
 	if again.state(t) != r.state(t) {
@@ -211,7 +217,7 @@ func TestHeldOut(t *testing.T) {
 	if kept := r.game.total.Measured; len(kept) != 2 || kept[0].Step != 0 || kept[1].Step != 2 {
 		t.Errorf("kept are %+v", kept)
 	}
-	verdict := r.game.Verdict()
+	verdict, _ := r.game.Verdict()
 	if n := len(verdict); n != 3 || !strings.Contains(verdict[n-2], " 3 documents, before → after: ") ||
 		!strings.Contains(verdict[n-1], "32 documents, before → after: ") {
 		t.Errorf("the verdict is %q after %q", verdict, lines)
@@ -221,8 +227,9 @@ func TestHeldOut(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := json.Unmarshal(raw, &again.total); err != nil || !reflect.DeepEqual(again.Verdict(), verdict) {
-		t.Errorf("after a resume the verdict is %q, %v", again.Verdict(), err)
+	err = json.Unmarshal(raw, &again.total)
+	if said, _ := again.Verdict(); err != nil || !reflect.DeepEqual(said, verdict) {
+		t.Errorf("after a resume the verdict is %q, %v", said, err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
@@ -230,5 +237,43 @@ func TestHeldOut(t *testing.T) {
 	if _, err := r.game.Measure(ctx, r.Model, 3, func(string, float64, int) {}); err == nil ||
 		len(r.game.total.Measured) != was || r.game.total.Measured[1].Step != 2 {
 		t.Errorf("cancelled: %v, %+v", err, r.game.total.Measured)
+	}
+}
+
+// TestVerdictWorse: a run fails if a test fell by more than chance, or if in its last step no question
+// could be read any more, and its last sentence says so; what is within chance does not.
+func TestVerdictWorse(t *testing.T) {
+	measured := func(step, short, long int) accuracy {
+		of := func(n int) eval.Result { return eval.Result{All: eval.Count{N: 64, Right: n}} }
+		return accuracy{Step: step, Tests: []eval.Result{of(short), of(long)}}
+	}
+	tests := func(short, long, shortAfter, longAfter int) []accuracy {
+		return []accuracy{measured(0, short, long), measured(6, shortAfter, longAfter)}
+	}
+	count := func(right int) eval.Count { return eval.Count{N: 12, Right: right} }
+	for name, tt := range map[string]struct {
+		total totals
+		say   string // of a run that failed
+	}{
+		"nothing counted": {totals{}, ""},
+		"better":          {totals{Measured: tests(50, 40, 64, 60)}, ""},
+		"within chance":   {totals{Measured: tests(64, 57, 62, 54)}, ""},
+		"one test alone":  {totals{Measured: tests(64, 57, 0, 0)[:1]}, ""},
+		"both fell": {totals{Measured: tests(64, 57, 0, 0)},
+			"from 100.0% to 0.0% of 64 questions over 3 documents and from 89.1% to 0.0% of 64 questions over 32"},
+		"the shorter fell":   {totals{Measured: tests(64, 57, 40, 57)}, "from 100.0% to 62.5% of 64 questions over 3"},
+		"the longer fell":    {totals{Measured: tests(64, 57, 64, 30)}, "from 89.1% to 46.9% of 64 questions over 32"},
+		"unreadable at last": {totals{First: count(9), Last: count(0)}, "none of its 12 questions"},
+		"fewer readable":     {totals{First: count(9), Last: count(1)}, ""},
+		"never readable":     {totals{First: count(0), Last: count(0)}, ""},
+		"few at first":       {totals{First: count(2), Last: count(0)}, ""},
+	} {
+		g := &Game{total: tt.total}
+		lines, failed := g.Verdict()
+		last := lines[len(lines)-1]
+		if failed != (tt.say != "") || !strings.Contains(last, tt.say) ||
+			failed != strings.HasPrefix(last, "the model became worse: ") {
+			t.Errorf("%s: failed is %v, the last sentence %q", name, failed, last)
+		}
 	}
 }

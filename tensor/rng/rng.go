@@ -15,26 +15,27 @@ import (
 // Stream separates the uses of one seed. Two uses never share a stream.
 type Stream uint64
 
-// The streams of the self-play loop. The values are written into no file, but a run is repeatable
-// only while they stay.
+// The streams, by what is drawn from them; in brackets, the key that the present uses give. The values
+// are written into no file, but a run is repeatable only while they stay. A recipe draws from the
+// stream of its purpose; a purpose that none has gets a new one, at the end.
 const (
-	Shuffle   Stream = iota + 1 // cluster order of a task: (task, epoch)
-	Batch                       // item order within one draw: (draw)
-	Split                       // cluster lists divided among tasks
-	Documents                   // documents shown to the questioner: (step, round, item)
-	Letter                      // letter that must be right in a multiple-choice question: (step, round, item)
-	Negatives                   // failed questions that enter the update: (step)
-	Verifiers                   // verifier groups that enter the update: (step)
-	World                       // generated documents
+	Shuffle   Stream = iota + 1 // order of groups, anew each time through: (kind, epoch)
+	Batch                       // order of items within one draw: (draw)
+	Split                       // groups divided among kinds of items
+	Documents                   // what of its data an item shows: (step, round, item)
+	Letter                      // which choice is to be right: (step, round, item)
+	Negatives                   // failed items that enter an update: (step)
+	Verifiers                   // groups of judgements that enter an update: (step)
+	World                       // generated documents and questions: (use, index)
 	Init                        // fresh weights: (parameter)
 	Sample                      // sampled tokens: (group, child, position)
-	Drill                       // recall drill: (stage, step)
-	Gaps                        // open positions between documents: (example)
+	Drill                       // sequences of a drill: (stage, step)
+	Gaps                        // positions left open in a sequence: (example)
 	Windows                     // places in texts: (stage, step)
-	Lines                       // order of the lines of fine-tuning: (epoch)
-	HeldOut                     // lines that fine-tuning is measured on
-	Rounding                    // of an optimizer's moments: (update, parameter)
-	Noise                       // words that kernels.Noise takes from
+	Lines                       // order of examples: (epoch)
+	HeldOut                     // examples that are only measured on
+	Rounding                    // roundings of moments: (update, parameter)
+	Noise                       // the words that roundings take from
 )
 
 const (

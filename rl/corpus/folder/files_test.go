@@ -78,13 +78,14 @@ func TestReadErrors(t *testing.T) {
 				kinds + " files into it"},
 		{"one document", files("a.txt", "words"), Options{}, "document folder DIR gives only 1 document(s) of up to " +
 			"4000 characters, and a cluster takes at least 2: add text"},
-		{"one too large", large("x.txt"), Options{}, "document folder DIR has a file that cannot be read, x.txt (" + tooLarge +
-			"): mend or remove it"},
-		{"two too large", large("x.txt", "a/y.md"), Options{}, "document folder DIR has 2 files that cannot be read, a/y.md (" +
-			tooLarge + "), x.txt (" + tooLarge + "): mend or remove them"},
+		{"one too large", large("x.txt"), Options{},
+			"document folder DIR has a file that cannot be read, x.txt (" + tooLarge + "): mend or remove it"},
+		{"two too large", large("x.txt", "a/y.md"), Options{},
+			"document folder DIR has 2 files that cannot be read, a/y.md (" +
+				tooLarge + "), x.txt (" + tooLarge + "): mend or remove them"},
 		{"many too large", large("1.md", "2.md", "3.md", "4.md", "5.md", "6.md", "7.md"), Options{},
-			"document folder DIR has 7 files that cannot be read, 1.md (" + tooLarge + "), 2.md (" + tooLarge + "), 3.md (" +
-				tooLarge + "), 4.md (" + tooLarge + "), 5.md (" + tooLarge + ") and 2 more: mend or remove them"},
+			"document folder DIR has 7 files that cannot be read, 1.md (" + tooLarge + "), 2.md (" + tooLarge +
+				"), 3.md (" + tooLarge + "), 4.md (" + tooLarge + "), 5.md (" + tooLarge + ") and 2 more: mend or remove them"},
 		{"negative", files("a.txt", "words"), Options{DocChars: -1},
 			"folder option DocChars is -1: give a positive number, or 0 for 4000"},
 		{"narrow", files("a.txt", "words"), Options{MinDocs: 3, MaxDocs: 5},
@@ -128,8 +129,8 @@ func TestReadWithoutPermission(t *testing.T) {
 // What a file holds and what it is called never ends the reading.
 func TestReadEveryFile(t *testing.T) {
 	dir := t.TempDir()
-	write(t, dir, "a.txt", "one two three", "B.TXT", "four five six", "c.Md", "seven", "d.markdown", "eight", "e.text", "nine",
-		"latin.txt", "un caf\xe9 noir", "wide.txt", "\xff\xfet\x00e\x00n\x00", "broken.txt", "\xff\xfee\x00l\x00f",
+	write(t, dir, "a.txt", "one two three", "B.TXT", "four five six", "c.Md", "seven", "d.markdown", "eight", "e.text",
+		"nine", "latin.txt", "un caf\xe9 noir", "wide.txt", "\xff\xfet\x00e\x00n\x00", "broken.txt", "\xff\xfee\x00l\x00f",
 		"nul.txt", "wo\x00rds", "russian.txt", "\xcf\xf0\xe8\xe2\xe5\xf2", "blank.md", " \n", "zero.txt", "",
 		"paper.pdf", "%PDF", "page.HTML", "<p>", "README", "words", ".hidden.txt", "words", ".git/x.txt", "words",
 		"same.txt", "One  two THREE", "sub/near.txt", "one, two; three")
@@ -173,8 +174,9 @@ func TestReadNames(t *testing.T) {
 	}
 	dir := t.TempDir()
 	deep := strings.Repeat("deep/", 300)
-	write(t, dir, "e\u0301.txt", "one two", "\u00e9.txt", "three four", "a b .txt", "five six", "new\nline.txt", "seven eight",
-		"bad\xff.txt", "nine ten", "e\u0301/x.txt", "eleven twelve", deep+"x.txt", "thirteen fourteen", "#.txt", "fifteen sixteen")
+	write(t, dir, "e\u0301.txt", "one two", "\u00e9.txt", "three four", "a b .txt", "five six", "new\nline.txt",
+		"seven eight", "bad\xff.txt", "nine ten", "e\u0301/x.txt", "eleven twelve", deep+"x.txt",
+		"thirteen fourteen", "#.txt", "fifteen sixteen")
 	c, _ := read(t, dir, Options{})
 	want := "./: #.txt a b .txt bad\\xff.txt " + deep + "x.txt new\\nline.txt é.txt é.txt (2) é/x.txt\n"
 	if got := outline(c); got != want {
@@ -263,7 +265,8 @@ func (s *stopper) Err() error {
 func TestReadStops(t *testing.T) {
 	dir := t.TempDir()
 	long := strings.Repeat("many words and more of them. ", 12*chunkBytes/29)
-	write(t, dir, "a.txt", long, "b.txt", long+strings.Repeat("nearly the same", 900), "c/1.txt", "one", "c/2.txt", "two")
+	write(t, dir, "a.txt", long, "b.txt", long+strings.Repeat("nearly the same", 900), "c/1.txt", "one", "c/2.txt",
+		"two")
 	for i := range 30 {
 		write(t, dir, fmt.Sprintf("d/%d.txt", i), fmt.Sprintf("number %d has its own words w%d v%d", i, i*i, i*i*i))
 	}

@@ -30,7 +30,7 @@ func TestSameBits(t *testing.T) {
 	evaluation := func() (s string) {
 		for _, asking := range []Asking{{}, {HeldOutPhrasing: true, Alias: 0.3}} {
 			opts := EvaluationOptions{Cluster: Options{Docs: 16, Pool: HeldOut, Chains: true}, Asking: asking}
-			items, err := Evaluation(1, opts)
+			items, err := Evaluation(t.Context(), 1, opts)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -1,6 +1,7 @@
 package world
 
 import (
+	"context"
 	"fmt"
 
 	"spell/tensor/rng"
@@ -28,21 +29,21 @@ func defaultWeights() Weights {
 
 // Evaluation returns a test: the same one for the same arguments. The kinds have exactly the shares
 // of their weights, and no question is asked of a cluster twice. Its clusters differ from those of
-// Generate, Training and NewCorpus.
-func Evaluation(seed uint64, opts EvaluationOptions) ([]Item, error) {
-	return opts.items(seed)
+// Generate, Training and NewCorpus. The error is that of the context if it ends before.
+func Evaluation(ctx context.Context, seed uint64, opts EvaluationOptions) ([]Item, error) {
+	return opts.items(ctx, seed)
 }
 
 // Binding returns a test that needs the right document and not only a value of the right class:
 // homogeneous clusters and one-hop text questions. A model that picks any such value scores about
 // one in Docs, and somewhat more if several documents happen to state the same value.
-func Binding(seed uint64, opts EvaluationOptions) ([]Item, error) {
+func Binding(ctx context.Context, seed uint64, opts EvaluationOptions) ([]Item, error) {
 	opts.Cluster.Kinds = Homogeneous
 	opts.Weights = Weights{OneHop: 1}
-	return opts.items(seed)
+	return opts.items(ctx, seed)
 }
 
-func (o EvaluationOptions) items(seed uint64) ([]Item, error) {
+func (o EvaluationOptions) items(ctx context.Context, seed uint64) ([]Item, error) {
 	if err := o.Cluster.check(); err != nil {
 		return nil, err
 	}
@@ -70,6 +71,9 @@ func (o EvaluationOptions) items(seed uint64) ([]Item, error) {
 		if index == uint64(100+20*o.Questions) {
 			return nil, fmt.Errorf("clusters of %d documents lack the questions of this test: "+
 				"ask for more documents or other kinds", o.Cluster.Docs)
+		}
+		if err := ctx.Err(); err != nil {
+			return nil, err
 		}
 		item := o.item(seed, index, &left)
 		if len(item.Questions) > 0 {

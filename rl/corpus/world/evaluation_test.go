@@ -15,11 +15,11 @@ func TestEvaluation(t *testing.T) {
 		{Cluster: Options{Docs: 3}, PerCluster: 4, Questions: 101},
 		{Cluster: Options{Docs: 24}, Questions: 50, Weights: Weights{ThreeHop: 1, LookupThreeHop: 2}},
 	} {
-		items, err := Evaluation(1, opts)
+		items, err := Evaluation(t.Context(), 1, opts)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if again, _ := Evaluation(1, opts); !reflect.DeepEqual(items, again) {
+		if again, _ := Evaluation(t.Context(), 1, opts); !reflect.DeepEqual(items, again) {
 			t.Error("two tests of one seed differ")
 		}
 		weights, total, perCluster := opts.Weights, 240, 8
@@ -68,7 +68,8 @@ func TestEvaluation(t *testing.T) {
 
 func TestBinding(t *testing.T) {
 	for _, n := range []int{3, 16} {
-		items, err := Binding(2, EvaluationOptions{Questions: 100, Cluster: Options{Docs: n, Pool: HeldOut}})
+		items, err := Binding(t.Context(), 2, EvaluationOptions{Questions: 100,
+			Cluster: Options{Docs: n, Pool: HeldOut}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -95,7 +96,7 @@ func TestBinding(t *testing.T) {
 // The documents of a test are in no corpus, no training and no Generate of the same seed.
 func TestPurposesDiffer(t *testing.T) {
 	opts := Options{Docs: 6}
-	items, err := Evaluation(4, EvaluationOptions{Cluster: opts})
+	items, err := Evaluation(t.Context(), 4, EvaluationOptions{Cluster: opts})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -127,7 +128,7 @@ func TestEvaluationErrors(t *testing.T) {
 		"no question":     {Cluster: Options{Docs: 3}, Weights: Weights{Digest: 1}},
 		"negative weight": {Cluster: Options{Docs: 3}, Weights: Weights{OneHop: 2, TwoHop: -1}},
 	} {
-		if _, err := Evaluation(1, opts); err == nil {
+		if _, err := Evaluation(t.Context(), 1, opts); err == nil {
 			t.Errorf("%s: no error", name)
 		}
 	}

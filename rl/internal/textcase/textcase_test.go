@@ -23,7 +23,8 @@ func TestParse(t *testing.T) {
 	if err != nil || rest != "\n# end\n" || strings.Join(got, "\n") != strings.Join(want, "\n") {
 		t.Errorf("%q, %v:\n%s\nwant\n%s", rest, err, strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
-	if _, err := parse("say\nx\n", func(string, *Case, string) {}); err == nil || !strings.HasPrefix(err.Error(), "1:") {
+	if _, err := parse("say\nx\n", func(string, *Case, string) {}); err == nil ||
+		!strings.HasPrefix(err.Error(), "1:") {
 		t.Errorf("a case without an end gives %v", err)
 	}
 }
@@ -31,7 +32,8 @@ func TestParse(t *testing.T) {
 // TestUpdate: a rewritten file holds the outputs that came, and everything else as it was.
 func TestUpdate(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "cases.txt")
-	if err := os.WriteFile(path, []byte("# note\nup\n a\nb\n----\nwrong\n\nup\n\"\\x41b\"\n----\n"), 0o644); err != nil {
+	cases := "# note\nup\n a\nb\n----\nwrong\n\nup\n\"\\x41b\"\n----\n"
+	if err := os.WriteFile(path, []byte(cases), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	was := *update

@@ -24,7 +24,7 @@ import (
 func Resumes(dir string, places int, b kernels.Backend, p model.Precision, method func() runner.Method) error {
 	straight := filepath.Join(dir, "straight")
 	whole := newCountdown(0)
-	if err := Run(whole, method(), straight, false, b, p); err != nil {
+	if err := Run(whole, method(), straight, false, io.Discard, b, p); err != nil {
 		return fmt.Errorf("left alone: %w", err)
 	}
 	want, err := files(straight)
@@ -33,9 +33,9 @@ func Resumes(dir string, places int, b kernels.Backend, p model.Precision, metho
 	}
 	for i := range places {
 		out, at := filepath.Join(dir, fmt.Sprint("interrupted-", i)), 1+i*whole.looks/places
-		err := Run(newCountdown(at), method(), out, false, b, p)
+		err := Run(newCountdown(at), method(), out, false, io.Discard, b, p)
 		if stopped := (*runner.Stopped)(nil); errors.As(err, &stopped) {
-			err = Run(context.Background(), method(), out, begun(out), b, p)
+			err = Run(context.Background(), method(), out, begun(out), io.Discard, b, p)
 		}
 		if err == nil {
 			err = same(out, want)
@@ -47,9 +47,10 @@ func Resumes(dir string, places int, b kernels.Backend, p model.Precision, metho
 	return nil
 }
 
-// Run runs a method in a folder as the command does, silently, and goes on with what is there if it is
-// to resume. The backend stays open.
-func Run(ctx context.Context, m runner.Method, dir string, resume bool, b kernels.Backend, p model.Precision) error {
+// Run runs a method in a folder as the command does with --quiet, and goes on with what is there if it
+// is to resume. Results are written to out. The backend stays open.
+func Run(ctx context.Context, m runner.Method, dir string, resume bool, out io.Writer, b kernels.Backend,
+	p model.Precision) error {
 	f, err := runner.Open(dir, resume)
 	if err != nil {
 		return err
@@ -63,7 +64,7 @@ func Run(ctx context.Context, m runner.Method, dir string, resume bool, b kernel
 	return runner.Run(ctx, m, f, runner.Options{
 		Open:      func() (kernels.Backend, model.Precision, error) { return unclosed{b}, p, nil },
 		Available: func() int64 { return 0 },
-		Console:   runner.NewConsole(io.Discard, null, true),
+		Console:   runner.NewConsole(out, null, true),
 	})
 }
 

@@ -1,0 +1,31 @@
+package hf
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// readJSON reads a file's text into v. The error names the line or the field in plain words.
+func readJSON(raw []byte, v any) error {
+	err := json.Unmarshal(raw, v)
+	var syntax *json.SyntaxError
+	var kind *json.UnmarshalTypeError
+	switch {
+	case errors.As(err, &syntax):
+		before := raw[:min(len(raw), max(0, int(syntax.Offset)-1))]
+		return fmt.Errorf("not valid JSON at line %d: the file is damaged, or another one; copy it again",
+			bytes.Count(before, []byte("\n"))+1)
+	case errors.As(err, &kind) && kind.Field == "":
+		return fmt.Errorf("a JSON %s, not an object with fields; copy the file again", kind.Value)
+	case errors.As(err, &kind):
+		what := "a " + kind.Value
+		if number, ok := strings.CutPrefix(kind.Value, "number "); ok {
+			what = number
+		}
+		return fmt.Errorf("%s is %s, which it cannot be; mend the field", kind.Field, what)
+	}
+	return err
+}
