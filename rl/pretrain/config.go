@@ -141,6 +141,12 @@ func (r *Config) Validate() error {
 	if _, err := model.FamilyNamed(r.Family); err != nil {
 		return fmt.Errorf("family: %w", err)
 	}
+	if err := r.Optim.Validate(); err != nil {
+		return err
+	}
+	if err := r.staged(); err != nil {
+		return err
+	}
 	for i := range r.Stages {
 		s := &r.Stages[i]
 		switch {
@@ -158,6 +164,25 @@ func (r *Config) Validate() error {
 	c := r.Model(r.Vocab, 0)
 	if err := c.Validate(); err != nil {
 		return errors.New(own.Replace(err.Error()))
+	}
+	return nil
+}
+
+// staged refuses settings of the optimizer that each stage has of its own, and that do nothing here.
+func (r *Config) staged() error {
+	recipe := World().Optim
+	for _, f := range []struct {
+		name, stage string
+		v, idle     float64
+	}{
+		{"lr", "lr", r.Optim.LR, recipe.LR},
+		{"embed_scale", "embed", r.Optim.EmbedScale, recipe.EmbedScale},
+		{"weight_decay", "decay", r.Optim.WeightDecay, recipe.WeightDecay},
+	} {
+		if f.v != f.idle {
+			return fmt.Errorf("optim.%s is %g, and every stage has its own: leave it at %g and set stages.%d.%s",
+				f.name, f.v, f.idle, len(r.Stages)-1, f.stage)
+		}
 	}
 	return nil
 }

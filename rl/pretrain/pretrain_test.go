@@ -514,6 +514,15 @@ func TestRecipeErrors(t *testing.T) {
 		`"world": lr, the l`:                   func(r *Config) { r.Stages[1].LR = 0 },
 		"mixture is missing":                   func(r *Config) { r.Stages[1].Mixture = nil },
 		"heads 3 is no multiple of kv_heads 2": func(r *Config) { r.Heads, r.KV = 3, 2 },
+		// Constants that no optimizer has, and those that each stage has of its own.
+		"optim.beta1 1 and":                    func(r *Config) { r.Optim.Beta1 = 1 },
+		"optim.beta2 NaN must":                 func(r *Config) { r.Optim.Beta2 = math.NaN() },
+		"optim.eps is 0;":                      func(r *Config) { r.Optim.Eps = 0 },
+		"optim.clip_norm is -1;":               func(r *Config) { r.Optim.ClipNorm = -1 },
+		"optim.lr is NaN;":                     func(r *Config) { r.Optim.LR = math.NaN() },
+		"leave it at 1 and set stages.2.lr":    func(r *Config) { r.Optim.LR = 1e-3 },
+		"leave it at 0 and set stages.2.embed": func(r *Config) { r.Optim.EmbedScale = 0.3 },
+		"leave it at 0 and set stages.2.decay": func(r *Config) { r.Optim.WeightDecay = 0.1 },
 	} {
 		r := tiny()
 		change(&r)
