@@ -96,7 +96,6 @@ func TestSFTErrors(t *testing.T) {
 		{[]string{bad + ", line 2", "not JSON"}, []string{"--data", bad}},
 		{[]string{long + ", line 1", "room for 4096", `"skip"`}, []string{"--data", long, "--held-out", "0"}},
 		{[]string{turns + ", line 1", "chat template"}, []string{"--data", turns}},
-		{[]string{one, "--held-out 0"}, []string{"--data", one}},
 		{[]string{"eos_token_id"}, []string{"--data", good, "--model", f.dir}},
 		{[]string{full, "holds a run already", "--resume"}, []string{"--data", good, "--out", full}},
 		{[]string{full, "holds a run of spell sft"}, []string{"pretrain", "--out", full, "--resume"}},

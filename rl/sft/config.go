@@ -35,7 +35,7 @@ type Config struct {
 	Date      string   `json:"date" doc:"what a chat template takes for today, YYYY-MM-DD"`
 	Marks     []string `json:"marks" doc:"what in an answer is the token of that name, if the tokenizer has it; all else that looks like a special token is text"`
 
-	HeldOut float64 `json:"held_out" group:"measuring" min:"0" max:"1" doc:"share of the lines that are not learned but measure the loss; lines with the same prompt are held out together; 0: none"`
+	HeldOut float64 `json:"held_out" group:"measuring" min:"0" max:"0.5" doc:"share of the lines that are not learned but measure the loss; lines with the same prompt are held out together; none of very few; 0: none"`
 	Measure int     `json:"measure" min:"1" max:"1073741824" doc:"updates between measurements of the held-out loss, which is measured before and after in any case"`
 }
 

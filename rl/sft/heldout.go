@@ -1,7 +1,6 @@
 package sft
 
 import (
-	"fmt"
 	"math"
 	"math/bits"
 
@@ -37,27 +36,18 @@ func order(r *rng.Rand, n int) []int {
 
 // holdOut chooses groups of lines, whose numbers of lines are given, in a random order up to the
 // share of all lines. A group that would exceed the share is passed over; the smallest of those is
-// held out after all if that is nearer to the share. At least one group is held out, if the share
-// is not 0, and one is left.
-func holdOut(seed uint64, share float64, lines []int) ([]bool, error) {
+// held out after all if that is nearer to the share. A share above 0 that comes to less than a group
+// holds one out as long as most lines are left. At least half of the lines always are.
+func holdOut(seed uint64, share float64, lines []int) []bool {
 	held := make([]bool, len(lines))
 	if share == 0 {
-		return held, nil
+		return held
 	}
 	all := 0
 	for _, n := range lines {
 		all += n
 	}
-	want := max(1, int(math.Round(share*float64(all))))
-	if want >= all || len(lines) < 2 {
-		have := fmt.Sprintf("%d lines with %d different prompts leave", all, len(lines))
-		if all == 1 {
-			have = "a single line leaves"
-		} else if len(lines) == 1 {
-			have = fmt.Sprintf("%d lines with the same prompt leave", all)
-		}
-		return nil, fmt.Errorf("%s nothing to learn if held_out is %g; give more lines, or --held-out 0", have, share)
-	}
+	want := min(int(math.Round(share*float64(all))), all/2)
 	took, next := 0, -1 // the next one is the smallest that is not held out
 	for _, g := range order(rng.At(seed, rng.HeldOut, 0, 0, 0), len(lines)) {
 		if took+lines[g] <= want {
@@ -66,8 +56,12 @@ func holdOut(seed uint64, share float64, lines []int) ([]bool, error) {
 			next = g
 		}
 	}
-	if nearer := next >= 0 && lines[next] < 2*(want-took) && took+lines[next] < all; nearer || took == 0 {
+	if next < 0 {
+		return held
+	}
+	nearer := lines[next] < 2*(want-took) && 2*(took+lines[next]) <= all
+	if nearer || took == 0 && 2*lines[next] < all {
 		held[next] = true
 	}
-	return held, nil
+	return held
 }

@@ -113,7 +113,7 @@ func (m *Method) Describe(ctx context.Context, w io.Writer, shape model.Config) 
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(w, "%d updates\n%s\n", len(updates), d.summary(m.file))
+	_, err = fmt.Fprintf(w, "%d updates\n%s\n", len(updates), d.summary(m.file, m.Config.HeldOut))
 	return err
 }
 

@@ -121,10 +121,7 @@ func prepare(ctx context.Context, c Config, f *File, e *encoder, vocab, context 
 	for g, units := range groups {
 		lines[g], _, _ = count(units)
 	}
-	held, err := holdOut(c.Seed, c.HeldOut, lines)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", f.Path, err)
-	}
+	held := holdOut(c.Seed, c.HeldOut, lines)
 	for g, units := range groups {
 		for _, u := range units {
 			if err := u.forest.Validate(vocab, context); err != nil {

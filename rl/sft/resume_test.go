@@ -2,6 +2,7 @@ package sft
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
@@ -188,6 +189,47 @@ func TestResumeErrors(t *testing.T) {
 	}
 	if raw, err := os.ReadFile(metrics); err != nil || !strings.HasPrefix(string(raw), "{\"s\n{\"step\":2,") {
 		t.Errorf("%q, %v", raw, err)
+	}
+}
+
+// TestFewerSteps: a run that has made more updates than --steps asks for has nothing to do, says so and
+// changes no file; with as many, or with more again, it goes on. A state after more updates than the
+// epochs have is refused.
+func TestFewerSteps(t *testing.T) {
+	f, c, b, dir := lines(t), config(), backend(t, 1), t.TempDir()
+	if _, _, err := goOn(t, dir, c, b, model.F32, f, 3); err == nil {
+		t.Fatal("not interrupted")
+	}
+	want := outcome(t, dir, 3)
+	for _, n := range []int{1, 2} {
+		c.Steps = n
+		_, said, err := goOn(t, dir, c, b, model.F32, f, 0)
+		if err != nil || !strings.Contains(said, fmt.Sprintf("has made 3 steps already, and --steps is for %d in all: "+
+			"nothing to do", n)) {
+			t.Errorf("%d steps: %v, %q", n, err, said)
+		}
+		if got := outcome(t, dir, 3); !reflect.DeepEqual(got, want) {
+			t.Errorf("%d steps change the run", n)
+		}
+	}
+	for _, n := range []int{3, 4} {
+		c.Steps = n
+		if m, _, err := goOn(t, dir, c, b, model.F32, f, 0); !ended(err) || steps(m.run) != n {
+			t.Errorf("%d steps: %v", n, err)
+		}
+	}
+	c.Steps = 0
+	r := begin(t, c, b, model.F32, f)
+	s := r.state
+	for _, n := range []int{-1, total(r) + 1, maxUpdates + 1} {
+		s.Step = n
+		raw, err := json.Marshal(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := r.Restore(raw); err == nil || !strings.Contains(err.Error(), "resume from an earlier checkpoint") {
+			t.Errorf("a state after %d updates gives %v", n, err)
+		}
 	}
 }
 

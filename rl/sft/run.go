@@ -138,7 +138,8 @@ func (r *Run) Restore(raw json.RawMessage) error {
 				"in this run; set it to that at least", r.Config.PassTokens, n)
 		}
 	}
-	if s.Step < 0 || s.Step > len(r.plan) {
+	shortened := len(r.plan) == r.Config.Steps // by --steps, which may be fewer than are done
+	if s.Step < 0 || s.Step > maxUpdates || s.Step > len(r.plan) && !shortened {
 		return fmt.Errorf("it is after %d updates of %d; resume from an earlier checkpoint", s.Step, len(r.plan))
 	}
 	r.state = s
@@ -147,17 +148,19 @@ func (r *Run) Restore(raw json.RawMessage) error {
 
 // Summary describes what the file has to teach.
 func (r *Run) Summary() string {
-	return fmt.Sprintf("%d updates\n%s", len(r.plan), r.data.summary(r.file))
+	return fmt.Sprintf("%d updates\n%s", len(r.plan), r.data.summary(r.file, r.Config.HeldOut))
 }
 
-// summary describes what a file has to teach.
-func (d *data) summary(f *File) string {
+// summary describes what a file has to teach, of whose lines a share was to be held out.
+func (d *data) summary(f *File, share float64) string {
 	lines, tokens, learned := count(d.train)
 	held, _, measured := count(d.heldOut)
 	s := fmt.Sprintf("%s: %d lines, %d prompts; %d lines to learn, %d tokens of which %d are scored (answers and "+
 		"their ends)", f.Path, lines+held, d.prompts, lines, tokens, learned)
 	if held > 0 {
 		s += fmt.Sprintf("; %d lines held out, %d scored tokens", held, measured)
+	} else if share > 0 {
+		s += "; too few to hold any out"
 	}
 	if n := len(d.skipped); n > 0 {
 		s += fmt.Sprintf("; %d lines too long and left out, the first is %s %d", n, f.Unit, d.skipped[0])

@@ -297,7 +297,7 @@ func TestConfig(t *testing.T) {
 		"steps is -1":                                       func(c *Config) { c.Steps = -1 },
 		"batch is 0":                                        func(c *Config) { c.Batch = 0 },
 		"measure is 0":                                      func(c *Config) { c.Measure = 0 },
-		"held_out is 1.5":                                   func(c *Config) { c.HeldOut = 1.5 },
+		"held_out is 0.6; it must lie between 0 and 0.5":    func(c *Config) { c.HeldOut = 0.6 },
 		"held_out is NaN":                                   func(c *Config) { c.HeldOut = math.NaN() },
 		"warmup is -1":                                      func(c *Config) { c.Warmup = -1 },
 		"floor is 2":                                        func(c *Config) { c.Floor = 2 },
@@ -306,8 +306,8 @@ func TestConfig(t *testing.T) {
 		`long is "drop"`:                                    func(c *Config) { c.Long = "drop" },
 		`decay is ""`:                                       func(c *Config) { c.Decay = "" },
 		"YYYY-MM-DD":                                        func(c *Config) { c.Date = "today" },
-		"optim.lr, the learning rate, is 0: nothing": func(c *Config) { c.Optim.LR = 0 },
-		"optim.lr is -1": func(c *Config) { c.Optim.LR = -1 },
+		"optim.lr, the learning rate, is 0: nothing":        func(c *Config) { c.Optim.LR = 0 },
+		"optim.lr is -1":                                    func(c *Config) { c.Optim.LR = -1 },
 	} {
 		c := Default()
 		change(&c)
