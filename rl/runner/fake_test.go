@@ -41,6 +41,7 @@ type fake struct {
 
 	data   string // what it reads; it may not change
 	read   func() error
+	draw   func(n int) error // in step n, before its samples
 	step   func(n int) error // in step n, from 1, after its samples are drawn
 	test   func(n int) error // in the measurement after step n
 	saving func(n int) error // when the state after n steps is asked for
@@ -179,6 +180,11 @@ func (r *fakeRecipe) Restore(raw json.RawMessage) error {
 }
 
 func (r *fakeRecipe) Step(ctx context.Context, show Show) (*Report, error) {
+	if r.f.draw != nil {
+		if err := r.f.draw(r.done() + 1); err != nil {
+			return nil, err
+		}
+	}
 	for len(r.kept) < 3 { // what a step draws follows from its number
 		r.f.sampled++
 		r.kept = append(r.kept, 10*r.done()+len(r.kept))

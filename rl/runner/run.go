@@ -88,7 +88,7 @@ type run struct {
 
 	origin     origin
 	saved      int    // step of the newest checkpoint; -1 if there is none
-	fresh      bool   // the recipe's state has changed since it was saved: it was measured
+	fresh      bool   // the recipe was measured since its state was saved
 	stays      string // the note on what could not be removed
 	unfinished bool   // the folder holds what a step had kept
 }
@@ -194,7 +194,7 @@ func (r *run) load(ctx context.Context, b kernels.Backend, p model.Precision) (w
 	}
 	r.recipe = recipe
 	if r.folder.Resumes() {
-		if err = r.recipe.Restore(r.folder.saved.State); err != nil {
+		if err = r.restore(); err != nil {
 			return w, r.within(err)
 		}
 	}
@@ -229,7 +229,9 @@ func (r *run) start(given string) error {
 		return err
 	}
 	if f.Checkpoint == "" {
-		r.console.Note(fmt.Sprintf("%s has no checkpoint yet: starting from the beginning", f.Dir))
+		if !r.fresh { // else it goes on from its first measurement
+			r.console.Note(fmt.Sprintf("%s has no checkpoint yet: starting from the beginning", f.Dir))
+		}
 		return r.unkeep()
 	}
 	r.saved, _ = r.recipe.Steps()
@@ -374,14 +376,17 @@ func (r *run) stop(ctx context.Context, err error) error {
 			return err
 		}
 	}
-	kept, err := r.keep()
+	outputs, kept, err := r.keep()
 	if err != nil {
 		return err
 	}
 	switch {
-	case kept > 0:
+	case outputs > 0:
 		return &Stopped{fmt.Sprintf("in step %d of %d, of which %d outputs are kept; go on with the same command "+
-			"and --resume", done+1, total, kept)}
+			"and --resume", done+1, total, outputs)}
+	case kept:
+		return &Stopped{"before the first step was done, and its first measurement is kept; go on with the same " +
+			"command and --resume"}
 	case done == 0:
 		return &Stopped{"before the first step was done: nothing has changed and nothing is saved; begin again " +
 			"with the same command"}
