@@ -40,7 +40,7 @@ func BenchmarkGRPO(b *testing.B) {
 			defer k.Close()
 			c := spell.Default().Tight(grpoPrompt, grpoAnswers, grpoAnswer)
 			c.Questions, c.BatchTokens, c.HeldOut = 1, grpoAnswers*grpoAnswer, 0
-			plan, err := spell.NewPlan(k, m.shape, model.F32, c, nil)
+			plan, err := spell.NewPlan(b.Context(), k, m.shape, model.F32, c, nil)
 			if err != nil {
 				b.Fatal(err)
 			}

@@ -372,14 +372,14 @@ func (m *relayMethod) Settings() any                                       { ret
 func (m *relayMethod) Base() *runner.Base                                  { return &m.config.Base }
 func (m *relayMethod) Read(context.Context, string, *runner.Console) error { return nil }
 func (m *relayMethod) Shape() (model.Config, error)                        { return shape(m.text.Tok.VocabSize()), nil }
-func (m *relayMethod) Plan(kernels.Backend, model.Config, model.Precision) (*budget.Plan, error) {
+func (m *relayMethod) Plan(context.Context, kernels.Backend, model.Config, model.Precision) (*budget.Plan, error) {
 	return &budget.Plan{}, nil
 }
-func (m *relayMethod) Fit(kernels.Backend, model.Config, model.Precision, int64, bool) error {
+func (m *relayMethod) Fit(context.Context, kernels.Backend, model.Config, model.Precision, int64, bool) error {
 	return nil
 }
 
-func (m *relayMethod) Load(b kernels.Backend, p model.Precision) (*model.Weights, *chat.Dialog, error) {
+func (m *relayMethod) Load(_ context.Context, b kernels.Backend, p model.Precision) (*model.Weights, *chat.Dialog, error) {
 	w, err := load(b, p, m.text)
 	return w, m.text, err
 }

@@ -142,7 +142,7 @@ func (p *planFlags) show(cmd *cobra.Command, k *job, b kernels.Backend, prec mod
 	if err != nil {
 		return err
 	}
-	plan, err := runner.Plan(m, b, shape, prec)
+	plan, err := runner.Plan(cmd.Context(), m, b, shape, prec)
 	if err != nil {
 		return err
 	}
@@ -155,7 +155,7 @@ func (p *planFlags) show(cmd *cobra.Command, k *job, b kernels.Backend, prec mod
 	if at.Times, err = plan.Clock(rates); err != nil {
 		return err
 	}
-	refused := m.Fit(b, shape, prec, available, false)
+	refused := m.Fit(cmd.Context(), b, shape, prec, available, false)
 	out := cmd.OutOrStdout()
 	if p.asJSON {
 		o := newPlanned(m.Config, plan, at, rates, refused)

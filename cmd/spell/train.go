@@ -141,7 +141,7 @@ func (e *engine) size(cmd *cobra.Command, t *trainFlags, k *job, p selfplay.Pres
 			*c = m.Config
 			return err
 		}}
-	inTime, err := m.Size(s, p.Config)
+	inTime, err := m.Size(cmd.Context(), s, p.Config)
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package hf
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -22,12 +23,18 @@ const weightsFile = "model.safetensors"
 // Load reads the model in dir into the memory of b. It refuses by name a tensor that is missing,
 // does not belong to the model, or has another shape than config.json makes it.
 func Load(b kernels.Backend, dir string, p model.Precision, purpose model.Purpose) (*model.Weights, error) {
+	return LoadContext(context.Background(), b, dir, p, purpose)
+}
+
+// LoadContext is Load until the context ends; then its error is the context's.
+func LoadContext(ctx context.Context, b kernels.Backend, dir string, p model.Precision, purpose model.Purpose) (
+	*model.Weights, error) {
 	files, c, err := open(dir)
 	if err != nil {
 		return nil, err
 	}
 	defer files.Close()
-	return load(b, files, dir, c, p, purpose)
+	return load(ctx, b, files, dir, c, p, purpose)
 }
 
 // Verify checks that the model in dir is whole: config.json can be used, the headers of the weights
@@ -79,8 +86,8 @@ func Stored(dir string) (model.Precision, error) {
 }
 
 // load reads weights that are open into the memory of b.
-func load(b kernels.Backend, files safetensors.Source, dir string, c model.Config, p model.Precision,
-	purpose model.Purpose) (*model.Weights, error) {
+func load(ctx context.Context, b kernels.Backend, files safetensors.Source, dir string, c model.Config,
+	p model.Precision, purpose model.Purpose) (*model.Weights, error) {
 	if err := match(files, dir, &c); err != nil {
 		return nil, err
 	}
@@ -93,7 +100,11 @@ func load(b kernels.Backend, files safetensors.Source, dir string, c model.Confi
 		for from, to := range kernels.RowChunks(q.Rows, q.Cols) {
 			n := (to - from) * q.Cols
 			buf = slices.Grow(buf[:0], n)[:n]
-			if err := safetensors.ReadFrom(files, q.Name, from*q.Cols, buf); err != nil {
+			err := ctx.Err()
+			if err == nil {
+				err = safetensors.ReadFrom(files, q.Name, from*q.Cols, buf)
+			}
+			if err != nil {
 				w.Free()
 				return nil, err
 			}

@@ -2,7 +2,9 @@ package hf
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -236,6 +238,37 @@ func TestLoadIgnores(t *testing.T) {
 	defer w.Free()
 	if w.Head != w.Embed {
 		t.Error("the head is not the embedding")
+	}
+}
+
+// countdown is a context that ends when it is asked for the n-th time whether it has.
+type countdown struct {
+	context.Context
+	n int
+}
+
+func (c *countdown) Err() error {
+	if c.n--; c.n < 0 {
+		return context.Canceled
+	}
+	return nil
+}
+
+// TestLoadHeeds: a load ends before the next tensor once its context has.
+func TestLoadHeeds(t *testing.T) {
+	b, dir := opentest.CPU(t, 1), t.TempDir()
+	w := random(t, b, small("qwen2", true), model.F32, model.Inference)
+	if err := Save(b, w, dir, tensor.F32); err != nil {
+		t.Fatal(err)
+	}
+	for n := range len(w.Params) + 1 {
+		got, err := LoadContext(&countdown{t.Context(), n}, b, dir, model.F32, model.Training)
+		if whole := n == len(w.Params); whole && err != nil || !whole && (got != nil || !errors.Is(err, context.Canceled)) {
+			t.Errorf("after %d of %d tensors: %v", n, len(w.Params), err)
+		}
+		if got != nil {
+			got.Free()
+		}
 	}
 }
 

@@ -60,7 +60,7 @@ func TestAdviceCanBeFollowed(t *testing.T) {
 	}
 	presets["laptop"] = laptop.Config
 	for name, c := range presets {
-		p, err := spell.NewPlan(b, shape, model.F32, c, nil)
+		p, err := spell.NewPlan(t.Context(), b, shape, model.F32, c, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -68,7 +68,7 @@ func TestAdviceCanBeFollowed(t *testing.T) {
 		for i := range 9 {
 			resuming := i%3 == 0
 			limit := int64(float64(p.Total) * (0.05 + 0.94*random.Float64()))
-			err := p.Fit(b, nil, limit, resuming)
+			err := p.Fit(t.Context(), b, nil, limit, resuming)
 			if err == nil {
 				t.Fatalf("%s: %d of %d bytes are enough", name, limit, p.Total)
 			}
@@ -92,7 +92,7 @@ func TestAdviceCanBeFollowed(t *testing.T) {
 					t.Errorf("%s: %v is refused: %v", name, way, err)
 					continue
 				}
-				q, err := spell.NewPlan(b, shape, model.F32, d, nil)
+				q, err := spell.NewPlan(t.Context(), b, shape, model.F32, d, nil)
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -31,7 +31,7 @@ func sizing(t *testing.T, gflops float64, memory int64, hours float64) spell.Siz
 // takes returns the seconds and the bytes of a run.
 func takes(t *testing.T, s spell.Sizing, c spell.Config) (float64, int64) {
 	t.Helper()
-	p, err := spell.NewPlan(s.Backend, s.Model, s.Precision, c, s.Texts)
+	p, err := spell.NewPlan(t.Context(), s.Backend, s.Model, s.Precision, c, s.Texts)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,7 +63,7 @@ func TestPresetsFit(t *testing.T) {
 			t.Fatal(err)
 		}
 		s := sizing(t, x.gflops, x.memory, p.Hours)
-		c, inTime, err := s.Size(p.Config)
+		c, inTime, err := s.Size(t.Context(), p.Config)
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
@@ -75,7 +75,7 @@ func TestPresetsFit(t *testing.T) {
 		if !inTime || seconds > 3600*p.Hours || bytes > x.memory {
 			t.Errorf("%s: in time %v, takes %g hours of %g and %d bytes", name, inTime, seconds/3600, p.Hours, bytes)
 		}
-		if again, _, err := s.Size(p.Config); err != nil || !reflect.DeepEqual(again, c) {
+		if again, _, err := s.Size(t.Context(), p.Config); err != nil || !reflect.DeepEqual(again, c) {
 			t.Errorf("%s: sized again it is another run: %v", name, err)
 		}
 		repeats(t, name, c)
@@ -133,7 +133,7 @@ func TestHours(t *testing.T) {
 	var last spell.Config
 	for i, hours := range []float64{0.001, 0.01, 0.1, 1, 10, 1000} {
 		s := sizing(t, 10, 0, hours)
-		c, inTime, err := s.Size(p.Config)
+		c, inTime, err := s.Size(t.Context(), p.Config)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -166,7 +166,7 @@ func TestSizeKeeps(t *testing.T) {
 	} {
 		s := sizing(t, 10, 1<<30, p.Hours)
 		s.Lay = func(c *spell.Config) error { return settings.Set(c, x.set) }
-		c, _, err := s.Size(p.Config)
+		c, _, err := s.Size(t.Context(), p.Config)
 		if x.want != "" {
 			if err == nil || !strings.Contains(err.Error(), x.want) {
 				t.Errorf("%s: %v, want %q", x.set, err, x.want)
@@ -179,7 +179,7 @@ func TestSizeKeeps(t *testing.T) {
 		}
 	}
 	s := sizing(t, 10, 32<<20, p.Hours)
-	if _, _, err := s.Size(p.Config); err == nil || !strings.Contains(err.Error(), "the run needs") {
+	if _, _, err := s.Size(t.Context(), p.Config); err == nil || !strings.Contains(err.Error(), "the run needs") {
 		t.Errorf("32 MiB are enough: %v", err)
 	}
 }

@@ -68,12 +68,14 @@ func (m *Method) Shape() (model.Config, error) {
 }
 
 // Plan returns what the run takes.
-func (m *Method) Plan(b kernels.Backend, shape model.Config, p model.Precision) (*budget.Plan, error) {
+func (m *Method) Plan(_ context.Context, b kernels.Backend, shape model.Config, p model.Precision) (*budget.Plan, error) {
 	return m.Config.Plan(b, shape, p, m.bytes())
 }
 
 // Fit refuses a run that takes more memory than there is.
-func (m *Method) Fit(b kernels.Backend, _ model.Config, p model.Precision, available int64, resuming bool) error {
+func (m *Method) Fit(_ context.Context, b kernels.Backend, _ model.Config, p model.Precision, available int64,
+	resuming bool) error {
+
 	return m.Config.Fit(b, p, m.tok, m.bytes(), available, resuming)
 }
 
@@ -106,7 +108,7 @@ func (m *Method) Describe(_ context.Context, w io.Writer, _ model.Config) error 
 }
 
 // Load makes the weights.
-func (m *Method) Load(b kernels.Backend, p model.Precision) (*model.Weights, *chat.Dialog, error) {
+func (m *Method) Load(_ context.Context, b kernels.Backend, p model.Precision) (*model.Weights, *chat.Dialog, error) {
 	shape, err := m.Shape()
 	if err != nil {
 		return nil, nil, err

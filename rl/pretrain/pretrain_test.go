@@ -98,7 +98,7 @@ func fresh(t testing.TB, r Config, b kernels.Backend, p model.Precision, tok *to
 	t.Helper()
 	p.Moments = r.Moments
 	m := Method{Config: r, tok: tok}
-	w, text, err := m.Load(b, p)
+	w, text, err := m.Load(t.Context(), b, p)
 	if err != nil {
 		t.Fatal(err)
 	}

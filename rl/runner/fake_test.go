@@ -41,6 +41,7 @@ type fake struct {
 
 	data   string // what it reads; it may not change
 	read   func() error
+	load   func()            // before the model is
 	draw   func(n int) error // in step n, before its samples
 	step   func(n int) error // in step n, from 1, after its samples are drawn
 	test   func(n int) error // in the measurement after step n
@@ -84,15 +85,20 @@ func (f *fake) Shape() (model.Config, error) {
 		Tied: true, Context: 32, Rope: model.Rope{Theta: 1e4, Type: "default"}, BOS: -1, EOS: []int32{256}}, nil
 }
 
-func (f *fake) Plan(kernels.Backend, model.Config, model.Precision) (*budget.Plan, error) {
+func (f *fake) Plan(context.Context, kernels.Backend, model.Config, model.Precision) (*budget.Plan, error) {
 	return &budget.Plan{}, nil
 }
 
-func (f *fake) Fit(kernels.Backend, model.Config, model.Precision, int64, bool) error { return nil }
+func (f *fake) Fit(context.Context, kernels.Backend, model.Config, model.Precision, int64, bool) error {
+	return nil
+}
 
-func (f *fake) Load(b kernels.Backend, p model.Precision) (*model.Weights, *chat.Dialog, error) {
+func (f *fake) Load(ctx context.Context, b kernels.Backend, p model.Precision) (*model.Weights, *chat.Dialog, error) {
+	if f.load != nil {
+		f.load()
+	}
 	if f.model != "" {
-		return Learner(b, f.model, p)
+		return Learner(ctx, b, f.model, p)
 	}
 	c, err := f.Shape()
 	if err != nil {

@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -23,8 +24,8 @@ type OnModel struct {
 func (o OnModel) Shape() (model.Config, error) { return ShapeOf(o.Path) }
 
 // Load returns the model, loaded for training, and its text side.
-func (o OnModel) Load(b kernels.Backend, p model.Precision) (*model.Weights, *chat.Dialog, error) {
-	return Learner(b, o.Path, p)
+func (o OnModel) Load(ctx context.Context, b kernels.Backend, p model.Precision) (*model.Weights, *chat.Dialog, error) {
+	return Learner(ctx, b, o.Path, p)
 }
 
 // ShapeOf returns the configuration of the model in a folder, or of a config.json alone; of the embedded
@@ -60,7 +61,9 @@ func ShapeOf(path string) (model.Config, error) {
 
 // Learner loads the model in a folder, or the embedded base if path is empty, for training, with its
 // text side.
-func Learner(b kernels.Backend, path string, p model.Precision) (*model.Weights, *chat.Dialog, error) {
+func Learner(ctx context.Context, b kernels.Backend, path string, p model.Precision) (*model.Weights, *chat.Dialog,
+	error) {
+
 	if path == "" {
 		dir, err := extractBase()
 		if err != nil {
@@ -69,7 +72,7 @@ func Learner(b kernels.Backend, path string, p model.Precision) (*model.Weights,
 		defer os.RemoveAll(dir)
 		path = dir
 	}
-	w, err := hf.Load(b, path, p, model.Training)
+	w, err := hf.LoadContext(ctx, b, path, p, model.Training)
 	if err != nil {
 		return nil, nil, err
 	}

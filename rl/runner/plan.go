@@ -18,9 +18,10 @@ import (
 )
 
 // Plan returns what a run of a method takes, disk included.
-func Plan(m Method, b kernels.Backend, shape model.Config, p model.Precision) (*budget.Plan, error) {
+func Plan(ctx context.Context, m Method, b kernels.Backend, shape model.Config, p model.Precision) (*budget.Plan,
+	error) {
 	p.Moments = m.Base().Moments
-	plan, err := m.Plan(b, shape, p)
+	plan, err := m.Plan(ctx, b, shape, p)
 	if err != nil {
 		return nil, err
 	}
@@ -47,7 +48,7 @@ func DiskFree(dir string) int64 {
 // does not fit is an error.
 func DryRun(ctx context.Context, m Method, dir string, o Options) error {
 	if err := m.Read(ctx, "", o.Console); err != nil {
-		return stopped(ctx, err, "while the data was read; nothing was begun")
+		return stopped(ctx, err, whileRead)
 	}
 	shape, err := m.Shape()
 	if err != nil {
@@ -58,7 +59,7 @@ func DryRun(ctx context.Context, m Method, dir string, o Options) error {
 		err := d.Describe(ctx, &text, shape)
 		o.Console.Printf("%s", text.String())
 		if err != nil {
-			return stopped(ctx, err, "while the data was read; nothing was begun")
+			return stopped(ctx, err, whileRead)
 		}
 	}
 	b, p, err := o.Open()
@@ -66,17 +67,19 @@ func DryRun(ctx context.Context, m Method, dir string, o Options) error {
 		return err
 	}
 	defer b.Close()
-	plan, err := Plan(m, b, shape, p)
+	plan, err := Plan(ctx, m, b, shape, p)
 	if err != nil {
-		return err
+		return stopped(ctx, err, whilePlanned)
 	}
 	machine := budget.Machine{Memory: o.Available(), Disk: DiskFree(dir)}
 	if machine.Times, err = times(plan, b, o); err != nil {
 		return err
 	}
 	var text bytes.Buffer
-	p.Moments = m.Base().Moments
-	refused := m.Fit(b, shape, p, machine.Memory, false)
+	refused := m.Fit(ctx, b, shape, p, machine.Memory, false)
+	if err := ctx.Err(); err != nil {
+		return stopped(ctx, err, whilePlanned)
+	}
 	if err := plan.Write(&text, machine, refused); err != nil {
 		return err
 	}

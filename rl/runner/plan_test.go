@@ -105,7 +105,7 @@ func TestPlanIsTheRun(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			plan, err := runner.Plan(m, b.Backend, shape, p)
+			plan, err := runner.Plan(t.Context(), m, b.Backend, shape, p)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -120,7 +120,7 @@ func TestPlanIsTheRun(t *testing.T) {
 				}
 			}
 			p.Moments = m.Base().Moments
-			w, text, err := m.Load(b, p)
+			w, text, err := m.Load(t.Context(), b, p)
 			if err != nil {
 				t.Fatal(err)
 			}

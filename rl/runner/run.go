@@ -40,7 +40,7 @@ func Run(ctx context.Context, m Method, f *Folder, o Options) error {
 	stop := r.console.Watch(ctx)
 	defer stop()
 	if err := m.Read(ctx, f.Checkpoint, o.Console); err != nil {
-		return stopped(ctx, err, "while the data was read; nothing was begun")
+		return stopped(ctx, err, whileRead)
 	}
 	b, p, err := o.Open()
 	if err != nil {
@@ -48,13 +48,13 @@ func Run(ctx context.Context, m Method, f *Folder, o Options) error {
 	}
 	defer b.Close()
 	p.Moments = m.Base().Moments
-	takes, err := r.fit(b, p, o)
+	takes, err := r.fit(ctx, b, p, o)
 	if err != nil {
-		return stopped(ctx, err, "while the run was planned; nothing was begun")
+		return stopped(ctx, err, whilePlanned)
 	}
 	w, err := r.load(ctx, b, p)
 	if err != nil {
-		return stopped(ctx, err, "while the model was loaded; nothing was begun")
+		return stopped(ctx, err, whileLoaded)
 	}
 	defer w.Free()
 	defer r.recipe.Free()
@@ -118,7 +118,7 @@ func (r *run) compare(given string) error {
 
 // fit refuses a run for which there is not enough memory, or not enough room on the disk, and returns
 // the lines that say what it takes.
-func (r *run) fit(b kernels.Backend, p model.Precision, o Options) (takes string, err error) {
+func (r *run) fit(ctx context.Context, b kernels.Backend, p model.Precision, o Options) (takes string, err error) {
 	shape, err := r.method.Shape()
 	if at := r.folder.Checkpoint; at != "" {
 		shape, err = hf.ReadConfig(at)
@@ -126,12 +126,12 @@ func (r *run) fit(b kernels.Backend, p model.Precision, o Options) (takes string
 	if err != nil {
 		return "", err
 	}
-	plan, err := Plan(r.method, b, shape, p)
+	plan, err := Plan(ctx, r.method, b, shape, p)
 	if err != nil {
 		return "", err
 	}
 	m := budget.Machine{Memory: o.Available(), Disk: diskFree(r.folder.Dir)}
-	if err := r.method.Fit(b, shape, p, m.Memory, r.folder.Checkpoint != ""); err != nil {
+	if err := r.method.Fit(ctx, b, shape, p, m.Memory, r.folder.Checkpoint != ""); err != nil {
 		return "", err
 	}
 	if err := r.room(plan, m.Disk); err != nil {
@@ -167,7 +167,7 @@ func (r *run) load(ctx context.Context, b kernels.Backend, p model.Precision) (w
 	at := r.folder.Checkpoint
 	var optimizer func(*train.Trainer) error
 	if at == "" {
-		w, r.text, err = r.method.Load(b, p)
+		w, r.text, err = r.method.Load(ctx, b, p)
 	} else {
 		var s savedRun
 		if w, optimizer, err = train.Resume(b, at, p, &s); err == nil {
@@ -348,6 +348,13 @@ func (s *Stopped) Error() string { return "interrupted " + s.how }
 
 // ExitCode is what shells know an interrupted program by.
 func (*Stopped) ExitCode() int { return 130 }
+
+// Where a run is stopped before it begins.
+const (
+	whileRead    = "while the data was read; nothing was begun"
+	whilePlanned = "while the run was planned; nothing was begun"
+	whileLoaded  = "while the model was loaded; nothing was begun"
+)
 
 // A Failed is a run that came to its end and did not do what it was for.
 type Failed struct{ why string }

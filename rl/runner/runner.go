@@ -40,13 +40,13 @@ type Method interface {
 	Shape() (model.Config, error)
 	// Plan returns what the run takes on b, with memory for a model of that configuration. Disk is
 	// filled in by the caller, but for logs.
-	Plan(b kernels.Backend, m model.Config, p model.Precision) (*budget.Plan, error)
+	Plan(ctx context.Context, b kernels.Backend, m model.Config, p model.Precision) (*budget.Plan, error)
 	// Fit returns an error, naming settings that would do, if the run takes more than the available
 	// bytes of memory on b. resuming tells that only some settings may still change. 0 bytes are a
 	// machine that does not tell, on which everything fits.
-	Fit(b kernels.Backend, m model.Config, p model.Precision, available int64, resuming bool) error
+	Fit(ctx context.Context, b kernels.Backend, m model.Config, p model.Precision, available int64, resuming bool) error
 	// Load returns the weights and the text side of the model that a fresh run begins with.
-	Load(b kernels.Backend, p model.Precision) (*model.Weights, *chat.Dialog, error)
+	Load(ctx context.Context, b kernels.Backend, p model.Precision) (*model.Weights, *chat.Dialog, error)
 	// Begin returns the recipe on a model, at its first step, to which Restore may follow. The
 	// weights are then those of the checkpoint, not those the run began with. On error nothing stays
 	// mapped, and the recipe is not looked at.

@@ -9,12 +9,15 @@ import (
 	"strings"
 	"testing"
 
+	"spell/model/nano"
 	"spell/model/train"
 )
 
 // TestStopped: wherever a run is interrupted, it says where, and how to go on, saves what was done and
 // nothing else, and going on leaves the files of a run that was left alone.
 func TestStopped(t *testing.T) {
+	base := t.TempDir()
+	must(t, nano.Extract(base))
 	plain := t.TempDir()
 	newFake().mustRun(t, plain, false)
 	for _, c := range []struct {
@@ -27,6 +30,8 @@ func TestStopped(t *testing.T) {
 		{"before reading", func(f *fake, cancel func()) { cancel() }, []string{"while the data was read", "nothing was begun"}, nil, false},
 		{"while reading", func(f *fake, cancel func()) { f.read = func() error { cancel(); return nil } },
 			[]string{"while the data was read"}, nil, false},
+		{"while loading", func(f *fake, cancel func()) { f.model, f.load = base, cancel },
+			[]string{"while the model was loaded", "nothing was begun"}, nil, false},
 		{"in the first measurement", func(f *fake, cancel func()) { f.test = func(int) error { cancel(); return nil } },
 			[]string{"before the first step was done", "begin again with the same command"}, nil, false},
 		{"in the first step", func(f *fake, cancel func()) { f.step = func(int) error { cancel(); return nil } },

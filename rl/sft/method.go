@@ -46,13 +46,15 @@ func (c *Config) plan(b kernels.Backend, shape model.Config, p model.Precision, 
 }
 
 // Plan returns what the run takes. How many updates it has is known once the file is encoded.
-func (m *Method) Plan(b kernels.Backend, shape model.Config, p model.Precision) (*budget.Plan, error) {
+func (m *Method) Plan(_ context.Context, b kernels.Backend, shape model.Config, p model.Precision) (*budget.Plan, error) {
 	return m.Config.plan(b, shape, p, m.file)
 }
 
 // Fit refuses a run that takes more memory than there is. Passes are not made smaller than the file's
 // lines, or, in a run that goes on, than what goes through the model together.
-func (m *Method) Fit(b kernels.Backend, shape model.Config, p model.Precision, available int64, resuming bool) error {
+func (m *Method) Fit(ctx context.Context, b kernels.Backend, shape model.Config, p model.Precision, available int64,
+	resuming bool) error {
+
 	need := func(c Config) (int, error) {
 		plan, err := c.plan(b, shape, p, m.file)
 		if err != nil {
@@ -63,7 +65,7 @@ func (m *Method) Fit(b kernels.Backend, shape model.Config, p model.Precision, a
 	if n, err := need(m.Config); err != nil || available <= 0 || int64(n) <= available {
 		return err
 	}
-	d, err := m.encode(context.Background(), shape)
+	d, err := m.encode(ctx, shape)
 	if err != nil {
 		return err
 	}

@@ -33,7 +33,7 @@ type random struct {
 	run  *Run
 }
 
-func (m *random) Load(b kernels.Backend, p model.Precision) (*model.Weights, *chat.Dialog, error) {
+func (m *random) Load(_ context.Context, b kernels.Backend, p model.Precision) (*model.Weights, *chat.Dialog, error) {
 	return weights(m.t, b, p, m.text), m.text, nil
 }
 

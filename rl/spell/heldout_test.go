@@ -77,13 +77,13 @@ func TestHeldOutHeeds(t *testing.T) {
 		},
 		"read": func(ctx context.Context) error { return m.Read(ctx, "", nil) },
 		"planned": func(ctx context.Context) error {
-			m := &Method{Config: c, begun: ctx}
-			_, err := m.Plan(b, shape, model.F32)
+			m := &Method{Config: c}
+			_, err := m.Plan(ctx, b, shape, model.F32)
 			return err
 		},
 		"sized for": func(ctx context.Context) error {
-			m := &Method{Config: c, begun: ctx}
-			_, err := m.Size(Sizing{Backend: b, Model: shape, Hours: 1, Lay: func(l *Config) error {
+			m := &Method{Config: c}
+			_, err := m.Size(ctx, Sizing{Backend: b, Model: shape, Hours: 1, Lay: func(l *Config) error {
 				l.HeldOut = c.HeldOut
 				return nil
 			}}, c)

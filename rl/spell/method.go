@@ -29,7 +29,6 @@ type Method struct {
 	report *folder.Report
 	texts  *Texts
 	judge  Judge
-	begun  context.Context // of Read: it ends what makes plans, too
 }
 
 // noHeldOut is what a run over documents says about tests.
@@ -47,7 +46,6 @@ func (m *Method) Base() *runner.Base { return &m.Config.Base }
 
 // Read reads the user's folder, or generates the world and its judge, and the questions held out.
 func (m *Method) Read(ctx context.Context, _ string, c *runner.Console) error {
-	m.begun = ctx
 	if m.docs == nil { // else the run was sized to them
 		if err := m.read(ctx, c); err != nil {
 			return err
@@ -98,16 +96,13 @@ func (m *Method) Planned() Config {
 }
 
 // plan returns the plan of the run.
-func (m *Method) plan(b kernels.Backend, shape model.Config, p model.Precision) (*Plan, error) {
-	if m.begun == nil {
-		m.begun = context.Background()
-	}
-	return newPlan(m.begun, b, shape, p, m.Planned(), m.texts)
+func (m *Method) plan(ctx context.Context, b kernels.Backend, shape model.Config, p model.Precision) (*Plan, error) {
+	return NewPlan(ctx, b, shape, p, m.Planned(), m.texts)
 }
 
 // Plan returns what the run takes.
-func (m *Method) Plan(b kernels.Backend, shape model.Config, p model.Precision) (*budget.Plan, error) {
-	plan, err := m.plan(b, shape, p)
+func (m *Method) Plan(ctx context.Context, b kernels.Backend, shape model.Config, p model.Precision) (*budget.Plan, error) {
+	plan, err := m.plan(ctx, b, shape, p)
 	if err != nil {
 		return nil, err
 	}
@@ -115,17 +110,19 @@ func (m *Method) Plan(b kernels.Backend, shape model.Config, p model.Precision) 
 }
 
 // Fit refuses a run that takes more memory than there is.
-func (m *Method) Fit(b kernels.Backend, shape model.Config, p model.Precision, available int64, resuming bool) error {
-	plan, err := m.plan(b, shape, p)
+func (m *Method) Fit(ctx context.Context, b kernels.Backend, shape model.Config, p model.Precision, available int64,
+	resuming bool) error {
+
+	plan, err := m.plan(ctx, b, shape, p)
 	if err != nil {
 		return err
 	}
-	return plan.Fit(b, m.texts, available, resuming)
+	return plan.Fit(ctx, b, m.texts, available, resuming)
 }
 
 // Size sets the configuration to the largest sizes below a preset's that fit; see Sizing.
-func (m *Method) Size(s Sizing, preset Config) (inTime bool, err error) {
-	s.Texts, s.begun = m.texts, m.begun
+func (m *Method) Size(ctx context.Context, s Sizing, preset Config) (inTime bool, err error) {
+	s.Texts = m.texts
 	if m.Docs != "" {
 		lay := s.Lay
 		preset.HeldOut = 0
@@ -135,7 +132,7 @@ func (m *Method) Size(s Sizing, preset Config) (inTime bool, err error) {
 			return err
 		}
 	}
-	m.Config, inTime, err = s.Size(preset)
+	m.Config, inTime, err = s.Size(ctx, preset)
 	return inTime, err
 }
 

@@ -19,8 +19,6 @@ type Plan struct {
 	Precision model.Precision
 	Prompt    int  // tokens of the longest prompt that configuration and model allow
 	Usual     Step // what a step asks and samples
-
-	begun context.Context // ends what makes a plan
 }
 
 // A dryRun is weights and what a loop maps beside them, without memory.
@@ -46,12 +44,7 @@ func newDryRun(r tally.Rates, m model.Config, p model.Precision, c Config, test 
 
 // NewPlan plans a run on backend b, that of the held-out tests included. Texts are nil if the documents
 // are not known: then every prompt is as long as it may be.
-func NewPlan(b kernels.Backend, m model.Config, p model.Precision, c Config, texts *Texts) (*Plan, error) {
-	return newPlan(context.Background(), b, m, p, c, texts)
-}
-
-// newPlan is NewPlan until the context ends.
-func newPlan(ctx context.Context, b kernels.Backend, m model.Config, p model.Precision, c Config, texts *Texts) (
+func NewPlan(ctx context.Context, b kernels.Backend, m model.Config, p model.Precision, c Config, texts *Texts) (
 	*Plan, error) {
 	p.Moments = c.Moments
 	test, err := c.testing(ctx, m.Context)
@@ -66,7 +59,7 @@ func newPlan(ctx context.Context, b kernels.Backend, m model.Config, p model.Pre
 	if err != nil {
 		return nil, err
 	}
-	plan := &Plan{Config: c, Model: m, Precision: p, Prompt: prompt, begun: ctx}
+	plan := &Plan{Config: c, Model: m, Precision: p, Prompt: prompt}
 	if plan.Usual, err = c.usual(prompt, texts); err != nil {
 		return nil, err
 	}
@@ -117,12 +110,14 @@ func (p *Plan) addKernels(d *dryRun, host kernels.HostMemory) {
 
 // Fit returns an error if the plan takes more than the available bytes, with settings that would not. 0
 // is a machine that does not tell.
-func (p *Plan) Fit(b kernels.Backend, texts *Texts, available int64, resuming bool) error {
+func (p *Plan) Fit(ctx context.Context, b kernels.Backend, texts *Texts, available int64,
+	resuming bool) error {
+
 	need := func(c Config) (int, error) {
 		if err := c.Validate(); err != nil {
 			return 0, err
 		}
-		plan, err := newPlan(p.begun, b, p.Model, p.Precision, c, texts)
+		plan, err := NewPlan(ctx, b, p.Model, p.Precision, c, texts)
 		if err != nil {
 			return 0, err
 		}

@@ -67,7 +67,7 @@ func TestPlanIsTheRun(t *testing.T) {
 			if !slices.Equal(d.b.Arenas, b.arenas) {
 				t.Errorf("planned %v\nmapped  %v", d.b.Arenas, b.arenas)
 			}
-			plan, err := NewPlan(b.Backend, w.Config, v.p, c, nil)
+			plan, err := NewPlan(t.Context(), b.Backend, w.Config, v.p, c, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -129,25 +129,25 @@ func TestPlanFit(t *testing.T) {
 	c.HeldOut = 0
 	total := func(c Config) int64 {
 		t.Helper()
-		p, err := NewPlan(b, m, model.F32, c, nil)
+		p, err := NewPlan(t.Context(), b, m, model.F32, c, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
 		return int64(p.Total)
 	}
-	p, err := NewPlan(b, m, model.F32, c, nil)
+	p, err := NewPlan(t.Context(), b, m, model.F32, c, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, enough := range []int64{0, int64(p.Total)} { // 0 is unknown
-		if err := p.Fit(b, nil, enough, false); err != nil {
+		if err := p.Fit(t.Context(), b, nil, enough, false); err != nil {
 			t.Errorf("%d bytes: %v", enough, err)
 		}
 	}
 	for _, resuming := range []bool{false, true} {
 		available := int64(p.Total) - 256<<20
 		goal := available - available/64
-		err := p.Fit(b, nil, available, resuming)
+		err := p.Fit(t.Context(), b, nil, available, resuming)
 		if err == nil {
 			t.Fatalf("%d of %d bytes are enough", available, p.Total)
 		}
@@ -162,11 +162,11 @@ func TestPlanFit(t *testing.T) {
 			t.Errorf("a run that goes on is told %v", err)
 		}
 	}
-	if err := p.Fit(b, nil, 256<<20, false); err == nil || !strings.Contains(err.Error(), "use a smaller model") {
+	if err := p.Fit(t.Context(), b, nil, 256<<20, false); err == nil || !strings.Contains(err.Error(), "use a smaller model") {
 		t.Errorf("256 MiB: %v", err)
 	}
 	m.Context = c.MaxAnswer
-	if _, err := NewPlan(b, m, model.F32, c, nil); err == nil || !strings.Contains(err.Error(), "context of 4096") ||
+	if _, err := NewPlan(t.Context(), b, m, model.F32, c, nil); err == nil || !strings.Contains(err.Error(), "context of 4096") ||
 		!strings.Contains(err.Error(), "max_question 4096, max_answer 4096") {
 		t.Errorf("outputs as long as the context: %v", err)
 	}
@@ -306,7 +306,7 @@ func TestPlanHolds(t *testing.T) {
 		c := small()
 		c.Int8 = p == model.F32
 		c.PassTokens, c.BatchTokens, c.CacheTokens = 512, 128, 2048
-		plan, err := NewPlan(b, m, p, c, nil)
+		plan, err := NewPlan(t.Context(), b, m, p, c, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

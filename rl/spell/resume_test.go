@@ -61,9 +61,11 @@ func (m *scripted) Read(context.Context, string, *runner.Console) error { return
 
 func (m *scripted) Shape() (model.Config, error) { return testShape(m.text.Tok.VocabSize()), nil }
 
-func (m *scripted) Fit(kernels.Backend, model.Config, model.Precision, int64, bool) error { return nil }
+func (m *scripted) Fit(context.Context, kernels.Backend, model.Config, model.Precision, int64, bool) error {
+	return nil
+}
 
-func (m *scripted) Load(b kernels.Backend, p model.Precision) (*model.Weights, *chat.Dialog, error) {
+func (m *scripted) Load(_ context.Context, b kernels.Backend, p model.Precision) (*model.Weights, *chat.Dialog, error) {
 	w, err := loadWeights(b, p, m.text.Tok.VocabSize())
 	return w, m.text, err
 }

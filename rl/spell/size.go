@@ -27,18 +27,13 @@ type Sizing struct {
 	Rates     tally.Rates
 	// Lay lays the user's own settings over a configuration; they stay as they are.
 	Lay func(*Config) error
-
-	begun context.Context // ends what makes plans; nil: nothing does
 }
 
 // Size returns the largest settings on the way from a preset's down to a few short questions whose run
 // fits into the hours and the memory. The same rates and memory give the same settings. What the user
 // has set is kept. If not even the smallest are in time they are returned, and if nothing fits into the
 // memory the error says what would.
-func (s Sizing) Size(preset Config) (c Config, inTime bool, err error) {
-	if s.begun == nil {
-		s.begun = context.Background()
-	}
+func (s Sizing) Size(ctx context.Context, preset Config) (c Config, inTime bool, err error) {
 	rungs := ladder(preset)
 	first, last := rungs[0], rungs[len(rungs)-1]
 	if err := errors.Join(s.Lay(&first), s.Lay(&last)); err != nil {
@@ -51,7 +46,7 @@ func (s Sizing) Size(preset Config) (c Config, inTime bool, err error) {
 	lo, hi := 0, len(rungs) // rungs from hi on fit, none below lo does
 	for lo < hi {
 		mid := (lo + hi) / 2
-		p, err := s.fit(rungs[mid])
+		p, err := s.fit(ctx, rungs[mid])
 		if err == nil {
 			var t *budget.Times
 			if t, err = p.Clock(s.Rates); err == nil && t.Run() <= 3600*s.Hours {
@@ -59,7 +54,7 @@ func (s Sizing) Size(preset Config) (c Config, inTime bool, err error) {
 				continue
 			}
 		}
-		if err := s.begun.Err(); err != nil {
+		if err := ctx.Err(); err != nil {
 			return preset, false, err
 		}
 		lo = mid + 1
@@ -67,19 +62,19 @@ func (s Sizing) Size(preset Config) (c Config, inTime bool, err error) {
 	if best != nil {
 		return best.Config, true, nil
 	}
-	p, err := s.fit(rungs[len(rungs)-1])
+	p, err := s.fit(ctx, rungs[len(rungs)-1])
 	if p == nil {
 		return preset, false, err
 	}
 	if errors.Is(err, errTooLarge) {
-		err = p.Fit(s.Backend, s.Texts, s.Memory, false)
+		err = p.Fit(ctx, s.Backend, s.Texts, s.Memory, false)
 	}
 	return p.Config, false, err
 }
 
 // fit returns the plan of a rung with the user's settings, in the first of some ways to need less memory
 // that fits. If none does the plan is the last and the error errTooLarge.
-func (s Sizing) fit(c Config) (last *Plan, err error) {
+func (s Sizing) fit(ctx context.Context, c Config) (last *Plan, err error) {
 	with := c
 	for i, less := range [...]func(){
 		func() {},
@@ -96,7 +91,7 @@ func (s Sizing) fit(c Config) (last *Plan, err error) {
 		if err := c.Validate(); err != nil {
 			return nil, fmt.Errorf("the settings cannot be run: %w", err)
 		}
-		if last, err = newPlan(s.begun, s.Backend, s.Model, s.Precision, c, s.Texts); err != nil {
+		if last, err = NewPlan(ctx, s.Backend, s.Model, s.Precision, c, s.Texts); err != nil {
 			return nil, err
 		}
 		room := s.Memory - s.Memory/16 // others need some, too

@@ -180,7 +180,7 @@ func TestHeldOut(t *testing.T) {
 	c := Small()
 	c.HeldOut, c.MaxAnswer, c.MaxPrompt, c.PassTokens = 2, 4, 700, 2048
 	b := backend(t, 1)
-	w, text, err := runner.Learner(b, "", model.F32)
+	w, text, err := runner.Learner(t.Context(), b, "", model.F32)
 	if err != nil {
 		t.Fatal(err)
 	}
