@@ -1,15 +1,16 @@
 package rl_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"testing"
 
+	"spell/kernels/open/opentest"
 	"spell/model"
 	"spell/rl"
 	"spell/rl/runner"
+	"spell/rl/runner/runnertest"
 )
 
 // A lenient game goes on without the items that failed.
@@ -34,11 +35,11 @@ func (g *lenient) Reward(errs []error) error {
 // TestFailedItems: items that fail are the game's to judge, in any round, unless all of a round do:
 // then the step ends with the error of the first, unjudged, and nothing has changed.
 func TestFailedItems(t *testing.T) {
-	text, b := dialog(t), backend(t, 1)
+	text, b := dialog(t), opentest.CPU(t, 1)
 	for fail := range perRound + 1 {
 		for round := range 2 {
 			t.Run(fmt.Sprintf("%d in round %d", fail, round), func(t *testing.T) {
-				w, err := load(b, model.F32, text)
+				w, err := runnertest.Random(b, shape(text.Tok.VocabSize()), model.F32)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -61,7 +62,7 @@ func TestFailedItems(t *testing.T) {
 					}
 					return nil
 				}
-				before := stateOf(t, l)
+				before := runnertest.State(t, l)
 				_, err = l.Step(context.Background(), nil)
 				if fail < perRound {
 					if err != nil || len(g.failed) < 2 || g.failed[round] != fail {
@@ -72,7 +73,7 @@ func TestFailedItems(t *testing.T) {
 				if !errors.Is(err, cause) || err.Error() != "item 0: no such prompt" || len(g.failed) != round {
 					t.Errorf("the error is %v after %v failed items", err, g.failed)
 				}
-				if done, _ := l.Steps(); done != 0 || !bytes.Equal(stateOf(t, l), before) {
+				if done, _ := l.Steps(); done != 0 || runnertest.State(t, l) != before {
 					t.Error("the step changed the run")
 				}
 			})

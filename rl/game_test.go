@@ -11,7 +11,6 @@ import (
 	"testing"
 
 	"spell/kernels"
-	"spell/kernels/cpu"
 	"spell/model"
 	"spell/model/train"
 	"spell/rl"
@@ -234,16 +233,6 @@ func relayConfig() rl.Config {
 	}
 }
 
-func backend(t testing.TB, workers int) kernels.Backend {
-	t.Helper()
-	b, err := cpu.New(cpu.Options{Workers: workers})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { b.Close() })
-	return b
-}
-
 // dialog is a text side of few tokens.
 func dialog(t testing.TB) *chat.Dialog {
 	t.Helper()
@@ -263,25 +252,14 @@ func shape(vocab int) model.Config {
 	for id := 0; id < vocab; id += 8 {
 		ends = append(ends, int32(id))
 	}
-	return model.Config{Family: "llama", Vocab: vocab, Hidden: 16, FF: 24, Layers: 1, Heads: 2, KVHeads: 1,
-		HeadDim: 8, Tied: true,
-		NormEps: 1e-6, Context: 256, Rope: model.Rope{Theta: 1e4, Type: "default"}, BOS: -1, EOS: ends}
-}
-
-func load(b kernels.Backend, p model.Precision, text *chat.Dialog) (*model.Weights, error) {
-	w, err := model.NewWeights(b, shape(text.Tok.VocabSize()), p, model.Training)
-	if err != nil {
-		return nil, err
-	}
-	w.Initialize(b, 1, model.Init{Embedding: 0.5, Matrix: 1, Residual: 1})
-	return w, nil
+	return runnertest.Tiny(vocab, 256, ends...)
 }
 
 // newLoop is a loop that plays a relay by the real engine.
 func newLoop(t testing.TB, c rl.Config, b kernels.Backend, p model.Precision) (*rl.Loop, *relay) {
 	t.Helper()
 	text := dialog(t)
-	w, err := load(b, p, text)
+	w, err := runnertest.Random(b, shape(text.Tok.VocabSize()), p)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -299,34 +277,6 @@ func on(t testing.TB, c rl.Config, m runner.Model) (*rl.Loop, *relay) {
 	}
 	t.Cleanup(l.Free)
 	return l, g
-}
-
-// values are the numbers of weights and optimizer.
-func values(l *rl.Loop) (out [][]float32) {
-	for _, p := range l.Model.Weights.Params {
-		n := p.Rows * p.Cols
-		v := make([]float32, 4*n)
-		kernels.Download(l.Model.Backend, v[:n], p.W)
-		kernels.Download(l.Model.Backend, v[n:2*n], p.Master)
-		kernels.Download(l.Model.Backend, v[2*n:3*n], p.M)
-		kernels.Download(l.Model.Backend, v[3*n:], p.V)
-		out = append(out, v)
-	}
-	return out
-}
-
-// stateOf is everything a step may change beside weights and optimizer.
-func stateOf(t testing.TB, l *rl.Loop) json.RawMessage {
-	t.Helper()
-	s, err := l.State()
-	if err != nil {
-		t.Fatal(err)
-	}
-	raw, err := json.Marshal(s)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return raw
 }
 
 // step makes a step.
@@ -380,7 +330,7 @@ func (m *relayMethod) Fit(context.Context, kernels.Backend, model.Config, model.
 }
 
 func (m *relayMethod) Load(_ context.Context, b kernels.Backend, p model.Precision) (*model.Weights, *chat.Dialog, error) {
-	w, err := load(b, p, m.text)
+	w, err := runnertest.Random(b, shape(m.text.Tok.VocabSize()), p)
 	return w, m.text, err
 }
 
@@ -401,3 +351,6 @@ func (m *relayMethod) Begin(_ context.Context, on runner.Model) (runner.Recipe, 
 func (m *relayMethod) run(dir string, b kernels.Backend, p model.Precision, resume bool) error {
 	return runnertest.Run(context.Background(), m, dir, resume, io.Discard, b, p)
 }
+
+// numbers are those of a loop's weights and optimizer.
+func numbers(l *rl.Loop) [][]float32 { return runnertest.Numbers(l.Model.Backend, l.Model.Weights) }

@@ -6,17 +6,19 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"os"
 	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
 
+	"encoding/json"
+	"spell/kernels/open/opentest"
 	"spell/model"
 	"spell/model/forest"
 	"spell/model/train"
 	"spell/rl"
 	"spell/rl/runner"
+	"spell/rl/runner/runnertest"
 )
 
 // TestRun: any game runs, six steps at once, or three, a fourth that is killed in the middle and
@@ -26,7 +28,7 @@ func TestRun(t *testing.T) {
 	for _, p := range []model.Precision{model.F32, model.BF16} {
 		var first map[string]string
 		for workers := 1; workers <= 2; workers++ {
-			b := backend(t, workers)
+			b := opentest.CPU(t, workers)
 			straight, cut := t.TempDir(), t.TempDir()
 			m := &relayMethod{config: relayConfig(), text: text, kill: -1}
 			if err := m.run(straight, b, p, false); err != nil {
@@ -35,7 +37,7 @@ func TestRun(t *testing.T) {
 			if n := m.loop.Trainer().Steps; n != 6 {
 				t.Errorf("%d of 6 steps trained", n)
 			}
-			want, verdict := files(t, straight), fmt.Sprint(m.loop.Verdict())
+			want, verdict := runnertest.Outcome(t, straight, 3, 6), fmt.Sprint(m.loop.Verdict())
 			m = &relayMethod{config: relayConfig(), text: text, kill: 4}
 			if err := m.run(cut, b, p, false); !errors.Is(err, errKilled) {
 				t.Fatalf("the run that is killed ends with %v", err)
@@ -47,40 +49,11 @@ func TestRun(t *testing.T) {
 			if got := fmt.Sprint(m.loop.Verdict()); got != verdict {
 				t.Errorf("the verdict is %s, and after a resume %s", verdict, got)
 			}
-			same(t, fmt.Sprintf("%s, %d workers, resumed", p.Name, workers), files(t, cut), want)
+			runnertest.Same(t, fmt.Sprintf("%s, %d workers, resumed", p.Name, workers), runnertest.Outcome(t, cut, 3, 6), want)
 			if first == nil {
 				first = want
 			}
-			same(t, fmt.Sprintf("%s, %d workers", p.Name, workers), want, first)
-		}
-	}
-}
-
-// files are those that a run leaves.
-func files(t *testing.T, dir string) map[string]string {
-	t.Helper()
-	all := map[string]string{}
-	for _, step := range []int{3, 6} {
-		for _, name := range []string{"model.safetensors", "optimizer.safetensors", "state.json", "config.json"} {
-			all[filepath.Join(train.Name(step), name)] = ""
-		}
-	}
-	all[runner.MetricsFile], all[runner.TranscriptFile] = "", ""
-	for name := range all {
-		raw, err := os.ReadFile(filepath.Join(dir, name))
-		if err != nil {
-			t.Fatal(err)
-		}
-		all[name] = string(raw)
-	}
-	return all
-}
-
-func same(t *testing.T, what string, got, want map[string]string) {
-	t.Helper()
-	for name := range want {
-		if got[name] != want[name] {
-			t.Errorf("%s: %s differs", what, name)
+			runnertest.Same(t, fmt.Sprintf("%s, %d workers", p.Name, workers), want, first)
 		}
 	}
 }
@@ -89,7 +62,7 @@ func same(t *testing.T, what string, got, want map[string]string) {
 // had sampled. Made again, in the same process or by another that goes on from a checkpoint with
 // what was written down, it has the same bytes and samples only what was missing.
 func TestCutShort(t *testing.T) {
-	b := backend(t, 1)
+	b := opentest.CPU(t, 1)
 	c := relayConfig()
 	straight, _ := newLoop(t, c, b, model.F32)
 	before, _ := take(t, straight)
@@ -105,9 +78,9 @@ func TestCutShort(t *testing.T) {
 			if got, _ := take(t, l); got != before {
 				t.Fatal("two runs differ in their first step")
 			}
-			state, weights := stateOf(t, l), values(l)
+			state, weights := runnertest.State(t, l), numbers(l)
 			dir := t.TempDir()
-			if err := l.Trainer().Save(dir, 1, 1, state, l.Model.Text.Save); err != nil {
+			if err := l.Trainer().Save(dir, 1, 1, json.RawMessage(state), l.Model.Text.Save); err != nil {
 				t.Fatal(err)
 			}
 			ctx, cancel := context.WithCancel(context.Background())
@@ -130,7 +103,7 @@ func TestCutShort(t *testing.T) {
 			if !errors.Is(err, context.Canceled) || rep != nil {
 				t.Fatalf("cancelled: %v, %v", rep, err)
 			}
-			if !bytes.Equal(stateOf(t, l), state) || !reflect.DeepEqual(values(l), weights) || l.Trainer().Steps != 1 {
+			if runnertest.State(t, l) != state || !reflect.DeepEqual(numbers(l), weights) || l.Trainer().Steps != 1 {
 				t.Error("the step that was cut short changed the run")
 			}
 			kept := l.Unfinished()
@@ -160,8 +133,8 @@ func TestCutShort(t *testing.T) {
 			}
 			for where, l := range map[string]*rl.Loop{"the same process": l, "another process": again} {
 				got, played := take(t, l)
-				if got != want || !reflect.DeepEqual(values(l), values(straight)) ||
-					!bytes.Equal(stateOf(t, l), stateOf(t, straight)) {
+				if got != want || !reflect.DeepEqual(numbers(l), numbers(straight)) ||
+					runnertest.State(t, l) != runnertest.State(t, straight) {
 					t.Errorf("made again in %s the step differs:\n%s\n%s", where, got, want)
 				}
 				if fewer := played < whole; fewer != tt.kept || tt.stage == "updating" && played != 0 {
@@ -183,7 +156,7 @@ func (r *raw) UnmarshalJSON(text []byte) error { *r = bytes.Clone(text); return 
 // TestShow: the share of a step that is done and the tokens of the step only grow, the share up to
 // 1.
 func TestShow(t *testing.T) {
-	l, _ := newLoop(t, relayConfig(), backend(t, 1), model.F32)
+	l, _ := newLoop(t, relayConfig(), opentest.CPU(t, 1), model.F32)
 	share, through, doing := 0.0, 0, map[string]bool{}
 	rep, err := l.Step(context.Background(), func(what string, s float64, tokens int) {
 		if !(s >= share && s <= 1 && tokens >= through) {
@@ -206,17 +179,17 @@ func TestShow(t *testing.T) {
 // again.
 func TestErrors(t *testing.T) {
 	c := relayConfig()
-	straight, _ := newLoop(t, c, backend(t, 1), model.F32)
+	straight, _ := newLoop(t, c, opentest.CPU(t, 1), model.F32)
 	want, _ := take(t, straight)
-	l, g := newLoop(t, c, backend(t, 1), model.F32)
-	state, weights := stateOf(t, l), values(l)
+	l, g := newLoop(t, c, opentest.CPU(t, 1), model.F32)
+	state, weights := runnertest.State(t, l), numbers(l)
 	fails := func(what, say string) {
 		t.Helper()
 		rep, err := l.Step(context.Background(), nil)
 		if rep != nil || err == nil || !strings.Contains(err.Error(), say) {
 			t.Errorf("%s: %v, %v", what, rep, err)
 		}
-		if !bytes.Equal(stateOf(t, l), state) || !reflect.DeepEqual(values(l), weights) {
+		if runnertest.State(t, l) != state || !reflect.DeepEqual(numbers(l), weights) {
 			t.Errorf("%s: the step that failed changed the run", what)
 		}
 	}
@@ -243,7 +216,7 @@ func TestErrors(t *testing.T) {
 	}
 	fails("a prompt that no pass holds", "updating")
 	g.chosen = nil
-	if got, _ := take(t, l); got != want || !reflect.DeepEqual(values(l), values(straight)) {
+	if got, _ := take(t, l); got != want || !reflect.DeepEqual(numbers(l), numbers(straight)) {
 		t.Errorf("the step made after the errors differs:\n%s\n%s", got, want)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"spell/kernels/open/opentest"
 	"spell/model"
 	"spell/model/rollout"
 	"spell/rl"
@@ -18,7 +19,7 @@ func TestOnPolicy(t *testing.T) {
 		for _, int8 := range []bool{false, true} {
 			c := relayConfig()
 			c.Int8, c.Entropy = int8, 0.01
-			l, _ := newLoop(t, c, backend(t, 1), p)
+			l, _ := newLoop(t, c, opentest.CPU(t, 1), p)
 			for range 3 {
 				rep := step(t, l)
 				u := rep.Metrics.(*report).Update
@@ -73,7 +74,7 @@ func TestSkipCut(t *testing.T) {
 	for _, mean := range []string{"tokens", "groups"} {
 		c := relayConfig()
 		c.LossMean, c.Entropy = mean, 0.01
-		all, g := newLoop(t, c, backend(t, 1), model.F32)
+		all, g := newLoop(t, c, opentest.CPU(t, 1), model.F32)
 		var cut, rest int
 		g.chosen = func(groups []rl.Group) []rl.Group {
 			for _, g := range groups {
@@ -92,12 +93,12 @@ func TestSkipCut(t *testing.T) {
 		if cut == 0 || rest == 0 {
 			t.Fatalf("%d outputs are cut and %d are not", cut, rest)
 		}
-		removed, g := newLoop(t, c, backend(t, 1), model.F32)
+		removed, g := newLoop(t, c, opentest.CPU(t, 1), model.F32)
 		g.chosen = without
 		rep = step(t, removed)
 		want := rep.Metrics.(*report).Update
 		c.SkipCut = true
-		skipped, g := newLoop(t, c, backend(t, 1), model.F32)
+		skipped, g := newLoop(t, c, opentest.CPU(t, 1), model.F32)
 		g.chosen = func(groups []rl.Group) []rl.Group {
 			for _, g := range groups {
 				for _, s := range g.Samples {
@@ -164,8 +165,8 @@ func TestNothingToTrainOn(t *testing.T) {
 	} {
 		c := relayConfig()
 		c.SkipCut = name == "all cut"
-		l, g := newLoop(t, c, backend(t, 1), model.F32)
-		before := values(l)
+		l, g := newLoop(t, c, opentest.CPU(t, 1), model.F32)
+		before := numbers(l)
 		if _, failed := l.Verdict(); failed {
 			t.Errorf("%s: a run without steps has failed", name)
 		}
@@ -173,7 +174,7 @@ func TestNothingToTrainOn(t *testing.T) {
 		rep := step(t, l)
 		u := rep.Metrics.(*report).Update
 		if u.Trained() || u.GradNorm != 0 || len(u.Parts) != 2 || l.Trainer().Steps != 0 ||
-			!reflect.DeepEqual(values(l), before) {
+			!reflect.DeepEqual(numbers(l), before) {
 			t.Errorf("%s: %+v after %d updates", name, u, l.Trainer().Steps)
 		}
 		for _, it := range g.items {
@@ -210,7 +211,7 @@ func TestVerdict(t *testing.T) {
 	}{
 		{false, true, false, score}, {true, true, true, score}, {false, false, true, nothing}, {true, false, true, nothing},
 	} {
-		l, g := newLoop(t, relayConfig(), backend(t, 1), model.F32)
+		l, g := newLoop(t, relayConfig(), opentest.CPU(t, 1), model.F32)
 		g.lost = c.lost
 		if !c.trained {
 			g.chosen = func([]rl.Group) []rl.Group { return nil }

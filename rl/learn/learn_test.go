@@ -10,7 +10,7 @@ import (
 	"testing"
 
 	"spell/kernels"
-	"spell/kernels/cpu"
+	"spell/kernels/open/opentest"
 	"spell/kernels/ref"
 	"spell/model"
 	"spell/model/forest"
@@ -49,16 +49,6 @@ func newTrainer(t testing.TB, b kernels.Backend, p model.Precision, limits fores
 	}
 	t.Cleanup(func() { tr.Free(); w.Free() })
 	return tr
-}
-
-func onCPU(t testing.TB, workers int) kernels.Backend {
-	t.Helper()
-	b, err := cpu.New(cpu.Options{Workers: workers})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { b.Close() })
-	return b
 }
 
 // numbers are those of one matrix of every parameter.
@@ -201,7 +191,7 @@ func TestBeforeSeesTheBits(t *testing.T) {
 	for _, p := range []model.Precision{model.F32, model.BF16} {
 		for _, share := range []bool{false, true} {
 			for _, limits := range []forest.Limits{wide, {Shared: 20, Batch: 16}} {
-				tr := newTrainer(t, onCPU(t, 2), p, limits)
+				tr := newTrainer(t, opentest.CPU(t, 2), p, limits)
 				var trees []Tree
 				var before, after [4]map[row]int
 				losses := 0
@@ -248,7 +238,7 @@ func TestBeforeSeesTheBits(t *testing.T) {
 func TestCutShort(t *testing.T) {
 	limits := forest.Limits{Shared: 16, Batch: 16}
 	forests := []forest.Forest{answers(6, 5, 7), answers(5, 9), answers(4, 2)}
-	b := onCPU(t, 1)
+	b := opentest.CPU(t, 1)
 	trees := func(at func(place string)) (out []Tree) {
 		for i, f := range forests {
 			loss := per(1)

@@ -7,13 +7,14 @@ import (
 	"slices"
 	"testing"
 
+	"spell/kernels/open/opentest"
 	"spell/model"
 	"spell/model/forest"
 )
 
 // TestShare: trees that begin alike compute it once if they are to.
 func TestShare(t *testing.T) {
-	b := onCPU(t, 1)
+	b := opentest.CPU(t, 1)
 	tr := newTrainer(t, b, model.F32, wide)
 	tokens := map[bool]int{}
 	for _, share := range []bool{false, true} {
@@ -41,7 +42,7 @@ func TestLimits(t *testing.T) {
 			var want [][]float64
 			for _, l := range []forest.Limits{wide, {Shared: 256, Batch: 16}, {Shared: 256, Batch: 40}} {
 				for workers := 1; workers <= 2; workers++ {
-					tr := newTrainer(t, onCPU(t, workers), p, l)
+					tr := newTrainer(t, opentest.CPU(t, workers), p, l)
 					u := Updater{Trainer: tr, Limits: l, Share: share}
 					var trees []Tree
 					for i, f := range forests {
@@ -69,7 +70,7 @@ func TestLimits(t *testing.T) {
 func TestScore(t *testing.T) {
 	forests := []forest.Forest{answers(6, 5, 7), text(12, 4), answers(6, 9), text(3, 1)}
 	for _, limits := range []forest.Limits{wide, {Shared: 15, Batch: 16}} {
-		tr := newTrainer(t, onCPU(t, 2), model.F32, limits)
+		tr := newTrainer(t, opentest.CPU(t, 2), model.F32, limits)
 		var want []model.Stat
 		for _, f := range forests {
 			_, stats := scores(t, tr, f)

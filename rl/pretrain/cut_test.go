@@ -6,6 +6,7 @@ import (
 	"testing"
 	"unicode/utf8"
 
+	"spell/kernels/open/opentest"
 	"spell/model"
 	"spell/tensor/rng"
 )
@@ -104,7 +105,7 @@ func TestCut(t *testing.T) {
 func TestText(t *testing.T) {
 	c := tiny()
 	c.Stages = c.Stages[2:]
-	b := backend(t, 1)
+	b := opentest.CPU(t, 1)
 	run := start(t, c, b, model.F32)
 	ends := 0
 	for n := range 40 {

@@ -10,6 +10,7 @@ import (
 
 	"spell/kernels"
 	"spell/kernels/cpu"
+	"spell/kernels/open/opentest"
 	"spell/model"
 	"spell/model/forest"
 	"spell/model/rollout"
@@ -92,7 +93,7 @@ func TestFit(t *testing.T) {
 
 // TestFitGates: a run that ends on the world has memory for its gates, which are no part of others.
 func TestFitGates(t *testing.T) {
-	b := backend(t, 1)
+	b := opentest.CPU(t, 1)
 	r := tiny()
 	r.Stages[1], r.Stages[2] = r.Stages[2], r.Stages[1]
 	run := start(t, r, b, model.F32)
@@ -119,7 +120,7 @@ func TestFitGates(t *testing.T) {
 // trained.
 func TestLeast(t *testing.T) {
 	tok, eos := tokens(t)
-	b := backend(t, 1)
+	b := opentest.CPU(t, 1)
 	r := World()
 	r.PassTokens = 1 << 20
 	prompts, err := role.Load("compact")

@@ -11,7 +11,7 @@ import (
 	"testing"
 
 	"spell/kernels"
-	"spell/kernels/cpu"
+	"spell/kernels/open/opentest"
 	"spell/model"
 	"spell/model/forest"
 	"spell/rl/corpus/folder"
@@ -74,16 +74,6 @@ func tiny() Config {
 
 var texts = []string{strings.Repeat("The first text says that every text is a text. ", 60),
 	strings.Repeat("Another one. ", 900), "short"}
-
-func backend(t testing.TB, workers int) kernels.Backend {
-	t.Helper()
-	b, err := cpu.New(cpu.Options{Workers: workers})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { b.Close() })
-	return b
-}
 
 // named returns texts as a folder has them.
 func named(texts []string) (all []folder.Text) {
@@ -346,7 +336,7 @@ func checkWeights(t *testing.T, tok *tokenizer.Tokenizer, b world.Branch, ids []
 // TestLoss: the loss of a step is the weighted mean over its trees, each scored alone; some trees
 // have several roots.
 func TestLoss(t *testing.T) {
-	b := backend(t, 1)
+	b := opentest.CPU(t, 1)
 	r := tiny()
 	r.Stages = r.Stages[1:2]
 	r.Stages[0].Tokens = 6000 // several passes
@@ -388,7 +378,7 @@ func TestLoss(t *testing.T) {
 
 // TestOverflow: an update that is left out is told of with advice that a user can follow.
 func TestOverflow(t *testing.T) {
-	b := backend(t, 1)
+	b := opentest.CPU(t, 1)
 	run := start(t, tiny(), b, model.F32)
 	last := run.Model.Weights.Params[len(run.Model.Weights.Params)-1]
 	nan := make([]float32, last.Rows*last.Cols)
@@ -405,7 +395,7 @@ func TestOverflow(t *testing.T) {
 
 // TestLearns: the loss of a short drill, of the world and of text falls.
 func TestLearns(t *testing.T) {
-	b := backend(t, 1)
+	b := opentest.CPU(t, 1)
 	for _, s := range []Stage{
 		{Name: "drill", Data: "drill", Steps: 40, LR: 1e-2, Flat: 1, Final: 1, Embed: 1, Batch: 8, Pairs: 4, Queries: 4},
 		{Name: "world", Data: "world", Steps: 25, LR: 1e-2, Flat: 1, Final: 1, Embed: 1, Tokens: 1500, Mixture: tiny().Stages[1].Mixture, DocWeight: 0.03, FreeWeight: 0.3},
@@ -436,7 +426,7 @@ func TestLearns(t *testing.T) {
 // TestVerdict: a run that learns too fast has failed, on any data, and its last sentence says in what;
 // the loss is that of the last stage alone.
 func TestVerdict(t *testing.T) {
-	b := backend(t, 1)
+	b := opentest.CPU(t, 1)
 	for _, data := range []string{"drill", "world", "text"} {
 		r := tiny()
 		r.Stages = slices.DeleteFunc(r.Stages, func(s Stage) bool { return s.Data != data })
@@ -539,7 +529,7 @@ func TestRecipeErrors(t *testing.T) {
 		}
 	}
 	tok, _ := tokens(t)
-	if _, err := New(tiny(), fresh(t, tiny(), backend(t, 1), model.F32, tok), nil); err == nil ||
+	if _, err := New(tiny(), fresh(t, tiny(), opentest.CPU(t, 1), model.F32, tok), nil); err == nil ||
 		!strings.Contains(err.Error(), "--docs") {
 		t.Errorf("a text stage without text gives %v", err)
 	}

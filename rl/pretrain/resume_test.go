@@ -14,9 +14,11 @@ import (
 	"spell/kernels"
 	"spell/kernels/cpu"
 	"spell/kernels/kerneltest"
+	"spell/kernels/open/opentest"
 	"spell/model"
 	"spell/model/train"
 	"spell/rl/runner"
+	"spell/rl/runner/runnertest"
 	"spell/tokenizer"
 	"spell/tokenizer/chat"
 )
@@ -62,37 +64,13 @@ func resume(t testing.TB, dir string, c Config, b kernels.Backend, p model.Preci
 	return r, optimizer(r.trainer)
 }
 
-// outcome is every byte of a checkpoint.
-func outcome(t testing.TB, dir string, n int) map[string]string {
-	t.Helper()
-	files := map[string]string{}
-	for _, name := range []string{"model.safetensors", "optimizer.safetensors", "state.json", "config.json",
-		"tokenizer.json"} {
-		raw, err := os.ReadFile(filepath.Join(dir, train.Name(n), name))
-		if err != nil {
-			t.Fatal(err)
-		}
-		files[name] = string(raw)
-	}
-	return files
-}
-
-func same(t testing.TB, what string, a, b map[string]string) {
-	t.Helper()
-	for name := range a {
-		if a[name] != b[name] {
-			t.Errorf("%s: %s differs", what, name)
-		}
-	}
-}
-
 // TestResume: a run that goes on from a checkpoint within a stage, at its end, or after a step
 // that was cancelled, ends with the bytes of one that never stopped, for any number of workers
 // and on a backend whose memory is unreadable outside operations.
 func TestResume(t *testing.T) {
 	for _, p := range []model.Precision{model.F32, model.BF16} {
 		dir := t.TempDir()
-		b := backend(t, 1)
+		b := opentest.CPU(t, 1)
 		run := start(t, tiny(), b, p)
 		for !done(run) {
 			step(t, run, 1)
@@ -101,7 +79,7 @@ func TestResume(t *testing.T) {
 			t.Fatalf("%d steps", steps(run))
 		}
 		save(t, run, dir)
-		want := outcome(t, dir, 8)
+		want := runnertest.Outcome(t, dir, 8)
 		inner, err := cpu.New(cpu.Options{Workers: 2})
 		if err != nil {
 			t.Fatal(err)
@@ -127,11 +105,11 @@ func TestResume(t *testing.T) {
 					step(t, run, 1)
 				}
 				save(t, run, dir)
-				same(t, "resumed", want, outcome(t, dir, 8))
+				runnertest.Same(t, "resumed", runnertest.Outcome(t, dir, 8), want)
 			})
 		}
 	}
-	if _, err := resume(t, t.TempDir(), tiny(), backend(t, 1), model.F32, nil); err == nil ||
+	if _, err := resume(t, t.TempDir(), tiny(), opentest.CPU(t, 1), model.F32, nil); err == nil ||
 		!strings.Contains(err.Error(), "no checkpoint") {
 		t.Errorf("an empty folder gives %v", err)
 	}
@@ -176,7 +154,7 @@ func TestSame(t *testing.T) {
 // so long from the beginning, if the rate does not depend on the length; one that becomes shorter than
 // what is done of it is complete.
 func TestResumeLength(t *testing.T) {
-	b := backend(t, 1)
+	b := opentest.CPU(t, 1)
 	of := func(steps int) Config {
 		r := tiny()
 		r.Stages = []Stage{r.Stages[0], r.Stages[2]}
@@ -192,7 +170,7 @@ func TestResumeLength(t *testing.T) {
 			t.Fatalf("%d steps, want %d", steps(run), n)
 		}
 		save(t, run, dir)
-		return outcome(t, dir, n)
+		return runnertest.Outcome(t, dir, n)
 	}
 	want := whole(start(t, of(4), b, model.F32), t.TempDir(), 7)
 	again := func(dir string, steps int) *Run {
@@ -208,7 +186,7 @@ func TestResumeLength(t *testing.T) {
 	if run := again(dir, 1); !done(run) {
 		t.Error("a stage of one step goes on after two")
 	}
-	same(t, "longer after its end", want, whole(again(dir, 4), dir, 7))
+	runnertest.Same(t, "longer after its end", whole(again(dir, 4), dir, 7), want)
 	dir = t.TempDir()
 	run := start(t, of(3), b, model.F32)
 	step(t, run, 5)
@@ -218,12 +196,12 @@ func TestResumeLength(t *testing.T) {
 			t.Errorf("a stage of %d steps goes on after two", n)
 		}
 	}
-	same(t, "longer before its end", want, whole(again(dir, 4), dir, 7))
+	runnertest.Same(t, "longer before its end", whole(again(dir, 4), dir, 7), want)
 }
 
 // TestResumeErrors: what is not of one run is refused in a sentence that says what to do.
 func TestResumeErrors(t *testing.T) {
-	b := backend(t, 1)
+	b := opentest.CPU(t, 1)
 	dir := t.TempDir()
 	run := start(t, tiny(), b, model.F32)
 	step(t, run, 4)
@@ -276,7 +254,7 @@ func TestResumeErrors(t *testing.T) {
 // TestResumeSmaller: with smaller passes a run learns from the windows that it began with, and passes
 // that do not hold them are refused with the number that would.
 func TestResumeSmaller(t *testing.T) {
-	b := backend(t, 1)
+	b := opentest.CPU(t, 1)
 	c := tiny()
 	c.Stages = c.Stages[2:] // windows of 600 tokens
 	c.PassTokens = 500

@@ -1,7 +1,6 @@
 package sft
 
 import (
-	"encoding/json"
 	"os"
 	"path/filepath"
 	"slices"
@@ -10,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"spell/rl/runner/runnertest"
 	"spell/tokenizer"
 	"spell/tokenizer/chat"
 )
@@ -40,24 +40,7 @@ func dialog(t testing.TB, template string) *chat.Dialog {
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir := t.TempDir()
-	if err := tok.WriteFile(filepath.Join(dir, "tokenizer.json")); err != nil {
-		t.Fatal(err)
-	}
-	if template != "" {
-		config, err := json.Marshal(map[string]string{"chat_template": template})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(filepath.Join(dir, "tokenizer_config.json"), config, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	d, err := chat.Open(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return d
+	return runnertest.Dialog(t, tok, template)
 }
 
 // id is the token of a name.

@@ -15,6 +15,7 @@ import (
 	"spell/kernels"
 	"spell/kernels/cpu"
 	"spell/kernels/kerneltest"
+	"spell/kernels/open/opentest"
 	"spell/model"
 	"spell/model/train"
 	"spell/rl/runner"
@@ -82,29 +83,6 @@ func goOn(t testing.TB, dir string, c Config, b kernels.Backend, p model.Precisi
 	return m, out.String(), err
 }
 
-// outcome is every byte of a checkpoint and of the metrics.
-func outcome(t testing.TB, dir string, n int) map[string]string {
-	t.Helper()
-	files := map[string]string{}
-	for _, name := range []string{"model.safetensors", "optimizer.safetensors", "state.json", "config.json",
-		"tokenizer.json", "tokenizer_config.json"} {
-		files[name] = ""
-	}
-	for name := range files {
-		raw, err := os.ReadFile(filepath.Join(dir, train.Name(n), name))
-		if err != nil {
-			t.Fatal(err)
-		}
-		files[name] = string(raw)
-	}
-	raw, err := os.ReadFile(filepath.Join(dir, runner.MetricsFile))
-	if err != nil {
-		t.Fatal(err)
-	}
-	files[runner.MetricsFile] = string(raw)
-	return files
-}
-
 // ended reports whether a run came to its end, be it with a larger held-out loss.
 func ended(err error) bool {
 	var failed *runner.Failed
@@ -124,14 +102,14 @@ func TestResume(t *testing.T) {
 	guarded := kerneltest.Guarded(inner)
 	for _, p := range []model.Precision{model.F32, model.BF16} {
 		dir := t.TempDir()
-		m, _, err := goOn(t, dir, c, backend(t, 1), p, f, 0)
+		m, _, err := goOn(t, dir, c, opentest.CPU(t, 1), p, f, 0)
 		if !ended(err) {
 			t.Fatal(err)
 		}
 		if total(m.run) != 6 {
 			t.Fatalf("%d updates", total(m.run))
 		}
-		want := outcome(t, dir, 6)
+		want := runnertest.Outcome(t, dir, 6)
 		for _, cut := range []int{1, 3, 4} {
 			t.Run(fmt.Sprintf("%s/%d", p.Name, cut), func(t *testing.T) {
 				dir := t.TempDir()
@@ -149,20 +127,14 @@ func TestResume(t *testing.T) {
 				if _, _, err := goOn(t, dir, c, guarded, p, f, 0); !ended(err) {
 					t.Fatal(err)
 				}
-				if got := outcome(t, dir, 6); !reflect.DeepEqual(got, want) {
-					for name := range want {
-						if got[name] != want[name] {
-							t.Errorf("%s differs", name)
-						}
-					}
-				}
+				runnertest.Same(t, "resumed", runnertest.Outcome(t, dir, 6), want)
 			})
 		}
 	}
 }
 
 func TestResumeErrors(t *testing.T) {
-	f, c, b, dir := lines(t), config(), backend(t, 1), t.TempDir()
+	f, c, b, dir := lines(t), config(), opentest.CPU(t, 1), t.TempDir()
 	resume := func(say string, c Config, f *File) {
 		t.Helper()
 		if _, _, err := goOn(t, dir, c, b, model.F32, f, 0); err == nil || !strings.Contains(err.Error(), say) {
@@ -196,11 +168,11 @@ func TestResumeErrors(t *testing.T) {
 // changes no file; with as many, or with more again, it goes on. A state after more updates than the
 // epochs have is refused.
 func TestFewerSteps(t *testing.T) {
-	f, c, b, dir := lines(t), config(), backend(t, 1), t.TempDir()
+	f, c, b, dir := lines(t), config(), opentest.CPU(t, 1), t.TempDir()
 	if _, _, err := goOn(t, dir, c, b, model.F32, f, 3); err == nil {
 		t.Fatal("not interrupted")
 	}
-	want := outcome(t, dir, 3)
+	want := runnertest.Outcome(t, dir, 3)
 	for _, n := range []int{1, 2} {
 		c.Steps = n
 		_, said, err := goOn(t, dir, c, b, model.F32, f, 0)
@@ -208,9 +180,7 @@ func TestFewerSteps(t *testing.T) {
 			"nothing to do", n)) {
 			t.Errorf("%d steps: %v, %q", n, err, said)
 		}
-		if got := outcome(t, dir, 3); !reflect.DeepEqual(got, want) {
-			t.Errorf("%d steps change the run", n)
-		}
+		runnertest.Same(t, fmt.Sprintf("%d steps", n), runnertest.Outcome(t, dir, 3), want)
 	}
 	for _, n := range []int{3, 4} {
 		c.Steps = n
@@ -236,7 +206,7 @@ func TestFewerSteps(t *testing.T) {
 // TestResumeSmaller: with smaller passes a run learns the batches that it began with, whatever is done
 // with lines that are too long; passes that do not hold them are refused with the number that would.
 func TestResumeSmaller(t *testing.T) {
-	b := backend(t, 1)
+	b := opentest.CPU(t, 1)
 	var many []string // of one prompt, so that a unit has as many as a pass holds
 	for i := range 9 {
 		many = append(many, pair("which one ?", fmt.Sprintf("that one %d", i)))
@@ -284,7 +254,7 @@ func TestResumeSmaller(t *testing.T) {
 func TestVerdict(t *testing.T) {
 	c := config()
 	c.HeldOut, c.Epochs, c.Optim.LR = 0.3, 8, 1 // far too fast
-	dir, f, b := t.TempDir(), lines(t), backend(t, 1)
+	dir, f, b := t.TempDir(), lines(t), opentest.CPU(t, 1)
 	m, out, err := goOn(t, dir, c, b, model.F32, f, 0)
 	var failed *runner.Failed
 	if !errors.As(err, &failed) || failed.ExitCode() != 3 || !strings.Contains(err.Error(), "the held-out loss rose") {
@@ -297,9 +267,9 @@ func TestVerdict(t *testing.T) {
 		train.Name(total(m.run)))) {
 		t.Errorf("measured %+v\n%s", measured, out)
 	}
-	before := outcome(t, dir, total(m.run))
+	before := runnertest.Outcome(t, dir, total(m.run))
 	_, again, err := goOn(t, dir, c, b, model.F32, f, 0)
-	if !errors.As(err, &failed) || again != out || !reflect.DeepEqual(outcome(t, dir, total(m.run)), before) {
+	if !errors.As(err, &failed) || again != out || !reflect.DeepEqual(runnertest.Outcome(t, dir, total(m.run)), before) {
 		t.Errorf("resumed: %v\n%s", err, again)
 	}
 	r := &Run{}
@@ -322,7 +292,7 @@ func TestVerdict(t *testing.T) {
 // TestVerdictOnLearned: if no lines are held out, a run fails if the loss on those it learned rose, in
 // one epoch and in several, and a resumed run says so again; one that learns does not fail.
 func TestVerdictOnLearned(t *testing.T) {
-	f, b := lines(t), backend(t, 1)
+	f, b := lines(t), opentest.CPU(t, 1)
 	for name, tt := range map[string]struct {
 		epochs, batch int
 		lr            float64

@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"spell/kernels"
-	"spell/kernels/cpu"
+	"spell/kernels/open/opentest"
 	"spell/model"
 	"spell/model/forest"
 	"spell/model/train"
@@ -16,16 +16,6 @@ import (
 	"spell/rl/settings"
 	"spell/tokenizer/chat"
 )
-
-func backend(t testing.TB, workers int) kernels.Backend {
-	t.Helper()
-	b, err := cpu.New(cpu.Options{Workers: workers})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { b.Close() })
-	return b
-}
 
 // weights are a random decoder of some ten thousand parameters.
 func weights(t testing.TB, b kernels.Backend, p model.Precision, d *chat.Dialog) *model.Weights {
@@ -99,7 +89,7 @@ func total(r *Run) int { _, n := r.Steps(); return n }
 // TestGradient: an update is that of next-token training on every line by itself, with the loss on the tokens of the
 // replies alone.
 func TestGradient(t *testing.T) {
-	b, c := backend(t, 1), config()
+	b, c := opentest.CPU(t, 1), config()
 	// With this Eps the update is smooth in the gradient.
 	c.Batch, c.Optim.LR, c.Optim.Eps, c.Optim.ClipNorm, c.Warmup, c.Floor = 100, 1, 1, 0, 0, 1
 	f := lines(t)
@@ -186,7 +176,7 @@ func TestGradient(t *testing.T) {
 
 // TestMeasure: the held-out loss is the mean over the tokens of the held-out lines, each scored alone.
 func TestMeasure(t *testing.T) {
-	b, c := backend(t, 1), config()
+	b, c := opentest.CPU(t, 1), config()
 	c.HeldOut, c.PassTokens = 0.5, 80
 	r := begin(t, c, b, model.F32, lines(t))
 	d, err := model.NewScorer(b, r.Model.Weights, forest.Limits{Shared: 256, Batch: 256})
@@ -224,7 +214,7 @@ func TestMeasure(t *testing.T) {
 
 // TestOverflow: weights that learned too fast are told of with advice that a user can follow.
 func TestOverflow(t *testing.T) {
-	b, c := backend(t, 1), config()
+	b, c := opentest.CPU(t, 1), config()
 	c.HeldOut = 0.3
 	r := begin(t, c, b, model.F32, lines(t))
 	norm := r.Model.Weights.Params[len(r.Model.Weights.Params)-1]
@@ -250,7 +240,7 @@ func TestOverflow(t *testing.T) {
 func TestMemorises(t *testing.T) {
 	c := config()
 	c.Epochs, c.Batch, c.Optim.LR, c.Optim.Beta2 = 60, 2, 1e-2, 0.99
-	run := begin(t, c, backend(t, 1), model.F32, lines(t))
+	run := begin(t, c, opentest.CPU(t, 1), model.F32, lines(t))
 	reports := do(t, run, total(run))
 	first, last := reports[0].Loss, 0.0
 	for _, r := range reports[len(reports)-4:] {

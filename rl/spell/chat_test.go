@@ -2,37 +2,16 @@ package spell
 
 import (
 	"context"
-	"encoding/json"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"spell/kernels/open/opentest"
 	"spell/model"
 	"spell/model/train"
+	"spell/rl/runner/runnertest"
 	"spell/tokenizer/chat"
 )
-
-// chatModel is a folder with the test tokenizer and a chat template.
-func chatModel(t *testing.T, template string) *chat.Dialog {
-	t.Helper()
-	dir := t.TempDir()
-	if err := testTokenizer(t).WriteFile(filepath.Join(dir, "tokenizer.json")); err != nil {
-		t.Fatal(err)
-	}
-	config, err := json.Marshal(map[string]string{"chat_template": template})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(dir, "tokenizer_config.json"), config, 0o644); err != nil {
-		t.Fatal(err)
-	}
-	d, err := chat.Open(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return d
-}
 
 // TestChatTemplate: every prompt of every role is a user's turn of the model's template, and a
 // checkpoint carries the template.
@@ -41,8 +20,8 @@ func TestChatTemplate(t *testing.T) {
 		"strftime_now('%Y') }} user : {{ messages[0].content }} assistant :\n{{ '\n' }}"
 	c := small()
 	c.Draw, c.VerifierGroups, c.Thinking, c.Date = len(fates), 2, false, "2031-02-03"
-	text := chatModel(t, template)
-	b := backend(t, 1)
+	text := runnertest.Dialog(t, testTokenizer(t), template)
+	b := opentest.CPU(t, 1)
 	dir := t.TempDir()
 	docs := documents(12, 4)
 	r, err := begin(context.Background(), c, testModel(t, b, model.F32, text), docs, nil)
@@ -91,10 +70,10 @@ func TestChatTemplate(t *testing.T) {
 
 // TestThinkingTemplate: where the template opens a thought, a reply that never ends it is none.
 func TestThinkingTemplate(t *testing.T) {
-	b := backend(t, 1)
+	b := opentest.CPU(t, 1)
 	for template, want := range map[string]bool{"{{ messages[0].content }}": false,
 		"{{ messages[0].content }}<think>\n": true} {
-		text := chatModel(t, template)
+		text := runnertest.Dialog(t, testTokenizer(t), template)
 		r, err := begin(context.Background(), small(), testModel(t, b, model.F32, text), documents(3, 3), nil)
 		if err != nil {
 			t.Fatal(err)
@@ -107,12 +86,12 @@ func TestThinkingTemplate(t *testing.T) {
 }
 
 func TestChatTemplateErrors(t *testing.T) {
-	b := backend(t, 1)
+	b := opentest.CPU(t, 1)
 	for template, want := range map[string]string{
 		"{{ messages[0].content | upper | length }}": "exactly once",
 		"{{ raise_exception('only tools') }}":        "only tools",
 	} {
-		text := chatModel(t, template)
+		text := runnertest.Dialog(t, testTokenizer(t), template)
 		_, err := begin(context.Background(), small(), testModel(t, b, model.F32, text), documents(3, 3), nil)
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: error %v, want %q", template, err, want)

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"spell/kernels/open/opentest"
 	"spell/model"
 	"spell/rl/corpus"
 	"spell/rl/settings"
@@ -90,7 +91,7 @@ func TestConfigErrors(t *testing.T) {
 	}
 	c := small()
 	c.Prompts = filepath.Join(t.TempDir(), "none")
-	on := testModel(t, backend(t, 1), model.F32, &chat.Dialog{Tok: testTokenizer(t)})
+	on := testModel(t, opentest.CPU(t, 1), model.F32, &chat.Dialog{Tok: testTokenizer(t)})
 	if _, err := begin(context.Background(), c, on, documents(3, 3), nil); err == nil ||
 		!strings.Contains(err.Error(), "none") {
 		t.Errorf("a prompt set that is not there gives %v", err)

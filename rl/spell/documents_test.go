@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"spell/kernels/open/opentest"
 	"spell/model"
 	"spell/rl/corpus"
 	"spell/tokenizer/chat"
@@ -26,7 +27,7 @@ func TestDocumentsFit(t *testing.T) {
 	long := corpus.Cluster{Name: "long", Docs: []corpus.Document{{Name: "long/0", Text: blue}}}
 	alone := corpus.Cluster{Name: "alone", Docs: []corpus.Document{{Name: "alone/0", Text: "r"}}}
 	docs.Clusters = append(docs.Clusters, large, long, alone)
-	on := testModel(t, backend(t, 1), model.F32, &chat.Dialog{Tok: testTokenizer(t)})
+	on := testModel(t, opentest.CPU(t, 1), model.F32, &chat.Dialog{Tok: testTokenizer(t)})
 	r, err := begin(context.Background(), c, on, docs, nil)
 	if err != nil {
 		t.Fatal(err)

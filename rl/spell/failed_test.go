@@ -7,8 +7,10 @@ import (
 	"strings"
 	"testing"
 
+	"spell/kernels/open/opentest"
 	"spell/model"
 	"spell/rl/corpus"
+	"spell/rl/runner/runnertest"
 )
 
 // pickyRun is a run by a script of a model whose template raises an error for prompts that hold all
@@ -20,8 +22,8 @@ func pickyRun(t *testing.T, c Config, docs *corpus.Corpus, plans func(step, roun
 		template = "{% if '" + strings.Join(not, "' in messages[0].content and '") + "' in messages[0].content %}" +
 			"{{ raise_exception('such prompts are not allowed') }}{% endif %}" + template
 	}
-	text := chatModel(t, template)
-	r, err := begin(context.Background(), c, testModel(t, backend(t, 1), model.F32, text), docs, truth{})
+	text := runnertest.Dialog(t, testTokenizer(t), template)
+	r, err := begin(context.Background(), c, testModel(t, opentest.CPU(t, 1), model.F32, text), docs, truth{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -139,12 +141,12 @@ func TestFailedQuestions(t *testing.T) {
 	}
 	// A cause that is no question's ends the step.
 	r := pickyRun(t, c, docs, fateOf, "document")
-	before, weights := r.state(t), values(r)
+	before, weights := r.state(t), numbers(r)
 	if rep, _, err := r.take(context.Background()); rep != nil || err == nil ||
 		!strings.Contains(err.Error(), "such prompts are not allowed") {
 		t.Errorf("where every question fails: %v, %v", rep, err)
 	}
-	if r.state(t) != before || !reflect.DeepEqual(values(r), weights) {
+	if r.state(t) != before || !reflect.DeepEqual(numbers(r), weights) {
 		t.Error("a step of failed questions changed the run")
 	}
 }

@@ -3,12 +3,15 @@ package spell
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
 
+	"spell/kernels/open/opentest"
 	"spell/model"
 	"spell/rl/runner"
+	"spell/rl/runner/runnertest"
 	"spell/rl/task"
 )
 
@@ -16,7 +19,7 @@ import (
 // goes on to the bytes of a run that was left alone without asking that again.
 func TestInterrupt(t *testing.T) {
 	const stopped = "unfinished.jsonl"
-	docs, b := documents(9, 6), backend(t, 1)
+	docs, b := documents(9, 6), opentest.CPU(t, 1)
 	c := small()
 	c.Tasks, c.Draw, c.Steps, c.MaxRounds = []task.Task{task.GeneralQA, task.MultipleChoice}, 6, 3, 2
 	straight := t.TempDir()
@@ -32,7 +35,7 @@ func TestInterrupt(t *testing.T) {
 	if err := m.run(context.Background(), straight, b, model.F32, false); err != nil {
 		t.Fatal(err)
 	}
-	want := outcome(t, straight, 3)
+	want := runnertest.Outcome(t, straight, 3)
 	for _, early := range []bool{false, true} { // before or after the first reply of the stage
 		for at := stageAsk; at <= stageVerify; at++ {
 			dir := t.TempDir()
@@ -72,7 +75,7 @@ func TestInterrupt(t *testing.T) {
 			if err := m.run(context.Background(), dir, b, model.F32, true); err != nil {
 				t.Fatal(err)
 			}
-			differ(t, want, outcome(t, dir, 3))
+			runnertest.Same(t, fmt.Sprintf("stage %d", at), runnertest.Outcome(t, dir, 3), want)
 			if _, err := os.Stat(filepath.Join(dir, stopped)); err == nil {
 				t.Errorf("stage %d: %s is left", at, stopped)
 			}

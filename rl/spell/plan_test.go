@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"spell/kernels"
+	"spell/kernels/open/opentest"
 	"spell/kernels/tally"
 	"spell/model"
 	"spell/model/forest"
@@ -50,7 +51,7 @@ func TestPlanIsTheRun(t *testing.T) {
 			if v.tokens > 1<<20 && runtime.GOOS == "windows" {
 				t.Skip("windows commits all that is mapped")
 			}
-			b := &counting{Backend: backend(t, 2)}
+			b := &counting{Backend: opentest.CPU(t, 2)}
 			c := small()
 			c.Int8, c.PassTokens = v.int8, v.tokens
 			on := testModel(t, b, v.p, &chat.Dialog{Tok: testTokenizer(t)})
@@ -121,7 +122,7 @@ func TestPlanIsTheRun(t *testing.T) {
 
 // TestPlanFit: the sizes that a refusal names are the largest that leave a little of the memory.
 func TestPlanFit(t *testing.T) {
-	b := backend(t, 1)
+	b := opentest.CPU(t, 1)
 	m := model.Config{Family: "llama", Vocab: 32000, Hidden: 512, FF: 1536, Layers: 8, Heads: 8, KVHeads: 4,
 		HeadDim: 64, Tied: true,
 		NormEps: 1e-6, Context: 1 << 16, Rope: model.Rope{Theta: 1e4, Type: "default"}, BOS: -1}
@@ -299,7 +300,7 @@ func TestPlanHolds(t *testing.T) {
 	}
 	for _, p := range []model.Precision{model.F32, model.BF16} {
 		before := resident()
-		b := backend(t, 2)
+		b := opentest.CPU(t, 2)
 		m := model.Config{Family: "llama", Vocab: 4096, Hidden: 384, FF: 1152, Layers: 4, Heads: 6, KVHeads: 3,
 			HeadDim: 64, Tied: true,
 			NormEps: 1e-6, Context: 4096, Rope: model.Rope{Theta: 1e4, Type: "default"}, BOS: -1}

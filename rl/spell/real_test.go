@@ -10,9 +10,11 @@ import (
 
 	"spell/kernels/cpu"
 	"spell/kernels/kerneltest"
+	"spell/kernels/open/opentest"
 	"spell/model"
 	"spell/model/train"
 	"spell/rl/corpus/folder"
+	"spell/rl/runner/runnertest"
 	"spell/rl/task"
 	"spell/tokenizer"
 	"spell/tokenizer/chat"
@@ -59,14 +61,14 @@ func TestRealDocuments(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := backend(t, 1)
+	b := opentest.CPU(t, 1)
 	r, err := begin(context.Background(), c, testModel(t, b, model.F32, &chat.Dialog{Tok: tok}), docs, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	followed(t, r, func(_, _, i int) plan { return plan{fate: "asked", passes: 1 + i%3, yes: [2]int{1, 3}} })
 	defer r.Free()
-	before := values(r)
+	before := numbers(r)
 	rep, records, err := r.take(context.Background())
 	if err != nil {
 		t.Fatal(err)
@@ -74,7 +76,7 @@ func TestRealDocuments(t *testing.T) {
 	if rep.Counts.Good != 6 || rep.Update.MaxLogpDiff != 0 || trained(&rep.Update) != [3]int{3, 12, 16} {
 		t.Errorf("%v", rep)
 	}
-	if slices.EqualFunc(before, values(r), func(a, b []float32) bool { return slices.Equal(a, b) }) {
+	if slices.EqualFunc(before, numbers(r), func(a, b []float32) bool { return slices.Equal(a, b) }) {
 		t.Error("the weights did not change")
 	}
 	stages := map[string]int{}
@@ -118,7 +120,7 @@ func TestGuarded(t *testing.T) {
 		if m.made.Trainer().Steps == 0 {
 			t.Error("nothing was trained")
 		}
-		want := outcome(t, dir, 3)
+		want := runnertest.Outcome(t, dir, 3)
 		for _, lost := range []int{2, 3} {
 			if err := os.RemoveAll(filepath.Join(dir, train.Name(lost))); err != nil {
 				t.Fatal(err)
@@ -128,6 +130,6 @@ func TestGuarded(t *testing.T) {
 		if err := m.run(context.Background(), dir, b, tt.p, true); err != nil {
 			t.Fatal(err)
 		}
-		differ(t, want, outcome(t, dir, 3))
+		runnertest.Same(t, "resumed", runnertest.Outcome(t, dir, 3), want)
 	}
 }

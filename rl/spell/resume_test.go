@@ -1,10 +1,10 @@
 package spell
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -12,11 +12,13 @@ import (
 	"testing"
 
 	"spell/kernels"
+	"spell/kernels/open/opentest"
 	"spell/model"
 	"spell/model/train"
 	"spell/rl/corpus"
 	"spell/rl/role"
 	"spell/rl/runner"
+	"spell/rl/runner/runnertest"
 	"spell/rl/task"
 	"spell/tensor"
 	"spell/tokenizer/chat"
@@ -66,7 +68,7 @@ func (m *scripted) Fit(context.Context, kernels.Backend, model.Config, model.Pre
 }
 
 func (m *scripted) Load(_ context.Context, b kernels.Backend, p model.Precision) (*model.Weights, *chat.Dialog, error) {
-	w, err := loadWeights(b, p, m.text.Tok.VocabSize())
+	w, err := runnertest.Random(b, testShape(m.text.Tok.VocabSize()), p)
 	return w, m.text, err
 }
 
@@ -98,11 +100,6 @@ func (w *watched) Step(ctx context.Context, show runner.Show) (*runner.Report, e
 	return w.run.Step(ctx, show)
 }
 
-// unclosed is a backend that outlives the run on it.
-type unclosed struct{ kernels.Backend }
-
-func (unclosed) Close() error { return nil }
-
 // run runs the method in a folder.
 func (m *scripted) run(ctx context.Context, dir string, b kernels.Backend, p model.Precision, resume bool) error {
 	f, err := runner.Open(dir, resume)
@@ -119,37 +116,10 @@ func (m *scripted) run(ctx context.Context, dir string, b kernels.Backend, p mod
 	}
 	defer os.Remove(null.Name())
 	defer null.Close()
-	err = runner.Run(ctx, m, f, runner.Options{
-		Open:      func() (kernels.Backend, model.Precision, error) { return unclosed{b}, p, nil },
-		Available: func() int64 { return 0 },
-		Console:   runner.NewConsole(&bytes.Buffer{}, null, true),
-	})
+	err = runnertest.In(ctx, m, f, io.Discard, null, b, p)
 	notes, _ := os.ReadFile(null.Name())
 	m.notes = string(notes)
 	return err
-}
-
-// outcome is every byte a run leaves.
-func outcome(t testing.TB, dir string, step int) map[string]string {
-	t.Helper()
-	files := map[string]string{}
-	for _, name := range []string{runner.TranscriptFile, runner.MetricsFile} {
-		files[name] = readFile(t, dir, name)
-	}
-	for _, name := range []string{"model.safetensors", "optimizer.safetensors", "state.json", "config.json",
-		"tokenizer.json"} {
-		files[name] = readFile(t, dir, train.Name(step), name)
-	}
-	return files
-}
-
-func differ(t testing.TB, a, b map[string]string) {
-	t.Helper()
-	for name := range a {
-		if a[name] != b[name] {
-			t.Errorf("%s differs", name)
-		}
-	}
 }
 
 var errKilled = errors.New("killed")
@@ -165,13 +135,13 @@ func TestResume(t *testing.T) {
 		for workers := 1; workers <= 2; workers++ {
 			t.Run(fmt.Sprintf("%s/%d", p.Name, workers), func(t *testing.T) {
 				straight, cut := t.TempDir(), t.TempDir()
-				b := backend(t, workers)
+				b := opentest.CPU(t, workers)
 				m := newScripted(t, c, docs)
 				m.judge = truth{}
 				if err := m.run(context.Background(), straight, b, p, false); err != nil {
 					t.Fatal(err)
 				}
-				want := outcome(t, straight, 6)
+				want := runnertest.Outcome(t, straight, 6)
 				if n := m.made.Trainer().Steps; n < 4 {
 					t.Errorf("only %d of 6 steps trained", n)
 				}
@@ -209,14 +179,14 @@ func TestResume(t *testing.T) {
 				if err := m.run(context.Background(), cut, b, p, true); err != nil {
 					t.Fatal(err)
 				}
-				differ(t, want, outcome(t, cut, 6))
+				runnertest.Same(t, "resumed", runnertest.Outcome(t, cut, 6), want)
 				if again, _ := m.made.Verdict(); fmt.Sprint(again) != fmt.Sprint(verdict) {
 					t.Errorf("the verdict is %q, and after a resume %q", verdict, again)
 				}
 				if first == nil {
 					first = want
 				}
-				differ(t, first, want)
+				runnertest.Same(t, "two workers", want, first)
 			})
 		}
 	}
@@ -238,7 +208,7 @@ func ownPrompts(t testing.TB) string {
 
 // TestResumeErrors: what does not belong to the run is refused with its name.
 func TestResumeErrors(t *testing.T) {
-	docs, c, b := documents(9, 6), small(), backend(t, 1)
+	docs, c, b := documents(9, 6), small(), opentest.CPU(t, 1)
 	dir, prompts := t.TempDir(), ownPrompts(t)
 	c.Steps, c.Prompts = 2, prompts
 	if err := newScripted(t, c, docs).run(context.Background(), dir, b, model.F32, false); err != nil {
@@ -367,7 +337,7 @@ func (s *scarce) mapped() (names []string) {
 
 // TestFailureFrees: a run that cannot be made, or cannot be resumed, leaves nothing mapped.
 func TestFailureFrees(t *testing.T) {
-	c, b, docs := small(), backend(t, 1), documents(4, 3)
+	c, b, docs := small(), opentest.CPU(t, 1), documents(4, 3)
 	c.Int8 = true
 	on := testModel(t, b, model.F32, &chat.Dialog{Tok: testTokenizer(t)})
 	for n := 1; ; n++ {

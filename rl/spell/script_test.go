@@ -2,7 +2,6 @@ package spell
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strconv"
@@ -10,13 +9,13 @@ import (
 	"testing"
 
 	"spell/kernels"
-	"spell/kernels/cpu"
 	"spell/model"
 	"spell/model/forest"
 	"spell/model/rollout"
 	"spell/rl"
 	"spell/rl/corpus"
 	"spell/rl/runner"
+	"spell/rl/runner/runnertest"
 	"spell/rl/task"
 	"spell/tokenizer"
 	"spell/tokenizer/chat"
@@ -304,38 +303,15 @@ func small() Config {
 	return c
 }
 
-func backend(t testing.TB, workers int) kernels.Backend {
-	t.Helper()
-	b, err := cpu.New(cpu.Options{Workers: workers})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { b.Close() })
-	return b
-}
-
 // testShape is a tiny decoder for a vocabulary.
 func testShape(vocab int) model.Config {
-	return model.Config{Family: "llama", Vocab: vocab, Hidden: 16, FF: 24, Layers: 1, Heads: 2, KVHeads: 1,
-		HeadDim: 8, Tied: true,
-		NormEps: 1e-6, Context: 1024, Rope: model.Rope{Theta: 1e4, Type: "default"}, BOS: -1,
-		EOS: []int32{int32(vocab) - 1}}
-}
-
-// loadWeights makes a random decoder for the vocabulary.
-func loadWeights(b kernels.Backend, p model.Precision, vocab int) (*model.Weights, error) {
-	w, err := model.NewWeights(b, testShape(vocab), p, model.Training)
-	if err != nil {
-		return nil, err
-	}
-	w.Initialize(b, 1, model.Init{Embedding: 0.5, Matrix: 1, Residual: 1})
-	return w, nil
+	return runnertest.Tiny(vocab, 1024, int32(vocab)-1)
 }
 
 // testModel is a random decoder for the vocabulary of a text side.
 func testModel(t testing.TB, b kernels.Backend, p model.Precision, text *chat.Dialog) runner.Model {
 	t.Helper()
-	w, err := loadWeights(b, p, text.Tok.VocabSize())
+	w, err := runnertest.Random(b, testShape(text.Tok.VocabSize()), p)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -366,31 +342,7 @@ func followed(t testing.TB, r *run, plans func(step, round, i int) plan) *script
 }
 
 // state is everything a step may change beside weights and optimizer.
-func (r *run) state(t testing.TB) string {
-	t.Helper()
-	s, err := r.State()
-	if err != nil {
-		t.Fatal(err)
-	}
-	raw, err := json.Marshal(s)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(raw)
-}
+func (r *run) state(t testing.TB) string { return runnertest.State(t, r) }
 
-// values are the numbers of weights and optimizer.
-func values(r *run) [][]float32 {
-	var out [][]float32
-	b := r.Model.Backend
-	for _, p := range r.Model.Weights.Params {
-		n := p.Rows * p.Cols
-		v := make([]float32, 4*n)
-		kernels.Download(b, v[:n], p.W)
-		kernels.Download(b, v[n:2*n], p.Master)
-		kernels.Download(b, v[2*n:3*n], p.M)
-		kernels.Download(b, v[3*n:], p.V)
-		out = append(out, v)
-	}
-	return out
-}
+// numbers are those of a run's weights and optimizer.
+func numbers(r *run) [][]float32 { return runnertest.Numbers(r.Model.Backend, r.Model.Weights) }

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"spell/kernels/open/opentest"
 	"spell/model"
 	"spell/rl"
 	"spell/rl/curriculum"
@@ -41,8 +42,8 @@ func fateOf(_, _, i int) plan { return fates[i] }
 func TestStepCounts(t *testing.T) {
 	c := small()
 	c.Draw, c.VerifierGroups = len(fates), 2
-	r, _ := newRun(t, c, backend(t, 1), model.F32, documents(12, 4), fateOf)
-	before := values(r)
+	r, _ := newRun(t, c, opentest.CPU(t, 1), model.F32, documents(12, 4), fateOf)
+	before := numbers(r)
 	rep, records, err := r.take(context.Background())
 	if err != nil {
 		t.Fatal(err)
@@ -87,7 +88,7 @@ func TestStepCounts(t *testing.T) {
 	if !(u.GradNorm > 0) || !(u.Entropy > 0) || u.Entropy > math.Log(float64(r.game.Chat.Tok.VocabSize())) {
 		t.Errorf("gradient norm %g, entropy %g", u.GradNorm, u.Entropy)
 	}
-	if reflect.DeepEqual(before, values(r)) {
+	if reflect.DeepEqual(before, numbers(r)) {
 		t.Error("the update changed nothing")
 	}
 	if line := rep.String(); !strings.Contains(line,
@@ -230,7 +231,7 @@ func TestTasks(t *testing.T) {
 	c := small()
 	c.Tasks, c.Draw, c.Questions, c.QuestionerBaseline, c.LossMean = []task.Task{task.GeneralQA, task.Numeric,
 		task.MultipleChoice}, 9, 9, "task", "groups"
-	r, _ := newRun(t, c, backend(t, 1), model.F32, documents(12, 4), func(_, _, i int) plan {
+	r, _ := newRun(t, c, opentest.CPU(t, 1), model.F32, documents(12, 4), func(_, _, i int) plan {
 		return plan{fate: "asked", passes: 1 + i%3, yes: [2]int{1, 3}}
 	})
 	rep, records, err := r.take(context.Background())
@@ -262,7 +263,7 @@ func TestTasks(t *testing.T) {
 func TestGrowth(t *testing.T) {
 	c := small()
 	c.Draw, c.Questions, c.VerifierGroups, c.MaxQuestion = 1, 1, 1, 40
-	r, s := newRun(t, c, backend(t, 1), model.F32, documents(1, 20), func(step, _, i int) plan {
+	r, s := newRun(t, c, opentest.CPU(t, 1), model.F32, documents(1, 20), func(step, _, i int) plan {
 		if step == 2 {
 			return plan{fate: "asked", passes: 4, yes: [2]int{0, 4}} // too easy to remember
 		}
@@ -292,7 +293,7 @@ func TestGrowth(t *testing.T) {
 func TestHistoryFits(t *testing.T) {
 	c := small()
 	c.Draw, c.Questions, c.VerifierGroups, c.MaxQuestion = 1, 1, 1, 40
-	r, s := newRun(t, c, backend(t, 1), model.F32, documents(1, 20), func(step, _, i int) plan {
+	r, s := newRun(t, c, opentest.CPU(t, 1), model.F32, documents(1, 20), func(step, _, i int) plan {
 		return plan{fate: "asked", passes: 2, yes: [2]int{1, 3}}
 	})
 	full := 0
@@ -321,7 +322,7 @@ func TestBatches(t *testing.T) {
 		c := small()
 		c.Draw, c.MaxPrompt, c.MaxAnswer, c.MaxVote, c.MaxQuestion, c.BatchTokens = 4, 120, 20, 20, 50, tokens
 		c.Answers = 32
-		r, _ := newRun(t, c, backend(t, 1), model.F32, documents(4, 2), plans)
+		r, _ := newRun(t, c, opentest.CPU(t, 1), model.F32, documents(4, 2), plans)
 		rep, _, err := r.take(context.Background())
 		if err != nil {
 			t.Fatal(err)
@@ -348,7 +349,7 @@ func (truth) Same(_ task.Task, a, b string) bool { return a == b }
 func TestTruth(t *testing.T) {
 	c := small()
 	c.Draw = len(fates)
-	r, _ := newRun(t, c, backend(t, 1), model.F32, documents(12, 4), fateOf)
+	r, _ := newRun(t, c, opentest.CPU(t, 1), model.F32, documents(12, 4), fateOf)
 	r.game.Judge = truth{}
 	rep, _, err := r.take(context.Background())
 	if err != nil {
@@ -380,13 +381,13 @@ func TestEarlyVotes(t *testing.T) {
 		return n
 	}
 	docs := documents(12, 4)
-	all, _ := newRun(t, c, backend(t, 1), model.F32, docs, fateOf)
+	all, _ := newRun(t, c, opentest.CPU(t, 1), model.F32, docs, fateOf)
 	full, records, err := all.take(context.Background())
 	if err != nil {
 		t.Fatal(err)
 	}
 	c.EarlyVotes = true
-	some, _ := newRun(t, c, backend(t, 1), model.F32, docs, fateOf)
+	some, _ := newRun(t, c, opentest.CPU(t, 1), model.F32, docs, fateOf)
 	early, fewer, err := some.take(context.Background())
 	if err != nil {
 		t.Fatal(err)
@@ -397,7 +398,7 @@ func TestEarlyVotes(t *testing.T) {
 		t.Errorf("%d votes were cast, want %d; all are %d, want 80", got, want, votes(records))
 	}
 	if early.PassRate != full.PassRate || early.Update.GradNorm != full.Update.GradNorm ||
-		full.Update.GradNorm == 0 || !reflect.DeepEqual(values(all), values(some)) {
+		full.Update.GradNorm == 0 || !reflect.DeepEqual(numbers(all), numbers(some)) {
 		t.Errorf("the step ends otherwise:\n%+v\n%+v", early, full)
 	}
 	counts := full.Counts

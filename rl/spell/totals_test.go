@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"spell/kernels/open/opentest"
 	"spell/model"
 	"spell/rl/eval"
 	"spell/rl/runner"
@@ -18,7 +19,7 @@ import (
 func TestTotals(t *testing.T) {
 	c := small()
 	c.Draw = len(fates)
-	r, s := newRun(t, c, backend(t, 1), model.F32, documents(12, 4), fateOf)
+	r, s := newRun(t, c, opentest.CPU(t, 1), model.F32, documents(12, 4), fateOf)
 	r.game.Judge = truth{}
 	var sum Truth
 	readable := 0
@@ -53,7 +54,7 @@ func TestTotals(t *testing.T) {
 		!strings.HasSuffix(verdict[1], "among 14 readable ones in the whole run") {
 		t.Errorf("the verdict is %q", verdict)
 	}
-	again, _ := newRun(t, c, backend(t, 1), model.F32, documents(12, 4), fateOf)
+	again, _ := newRun(t, c, opentest.CPU(t, 1), model.F32, documents(12, 4), fateOf)
 	if err := again.Restore([]byte(r.state(t))); err != nil {
 		t.Fatal(err)
 	}
@@ -68,7 +69,7 @@ func TestTotals(t *testing.T) {
 
 // TestRestoreErrors: a state that no run has is an error, and none is taken over.
 func TestRestoreErrors(t *testing.T) {
-	r, _ := newRun(t, small(), backend(t, 1), model.F32, documents(9, 6), turns)
+	r, _ := newRun(t, small(), opentest.CPU(t, 1), model.F32, documents(9, 6), turns)
 	if _, _, err := r.take(context.Background()); err != nil {
 		t.Fatal(err)
 	}
@@ -94,7 +95,7 @@ func TestRestoreErrors(t *testing.T) {
 		"an outcome of no test": {change(`"measured":null`, `"measured":[{"step":0,"held_out":[]},{"step":1}]`), "0 held-out tests after step 0"},
 		"too many outcomes":     {change(`"measured":null`, `"measured":[{},{},{}]`), "3 outcomes"},
 	} {
-		again, _ := newRun(t, small(), backend(t, 1), model.F32, documents(9, 6), turns)
+		again, _ := newRun(t, small(), opentest.CPU(t, 1), model.F32, documents(9, 6), turns)
 		if err := again.Restore([]byte(tt.state)); err == nil || !strings.Contains(err.Error(), tt.say) {
 			t.Errorf("%s: error %v, want %q in it", name, err, tt.say)
 		}
@@ -102,7 +103,7 @@ func TestRestoreErrors(t *testing.T) {
 			t.Errorf("%s: after an error %d steps are done", name, done)
 		}
 	}
-	again, _ := newRun(t, small(), backend(t, 1), model.F32, documents(9, 6), turns)
+	again, _ := newRun(t, small(), opentest.CPU(t, 1), model.F32, documents(9, 6), turns)
 	if err := again.Restore([]byte(good)); err != nil || again.state(t) != good {
 		t.Errorf("a good state: %v", err)
 	}
@@ -179,7 +180,7 @@ func TestHeldOut(t *testing.T) {
 	}
 	c := Small()
 	c.HeldOut, c.MaxAnswer, c.MaxPrompt, c.PassTokens = 2, 4, 700, 2048
-	b := backend(t, 1)
+	b := opentest.CPU(t, 1)
 	w, text, err := runner.Learner(t.Context(), b, "", model.F32)
 	if err != nil {
 		t.Fatal(err)

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"spell/kernels"
+	"spell/kernels/open/opentest"
 	"spell/model"
 	"spell/rl/learn"
 )
@@ -32,7 +33,7 @@ func TestNothingToTrainOn(t *testing.T) {
 			c := small()
 			tt.change(&c)
 			step := plan{fate: "asked", passes: 2, yes: [2]int{1, 3}}
-			r, _ := newRun(t, c, backend(t, 1), model.F32, documents(8, 4), func(n, _, i int) plan {
+			r, _ := newRun(t, c, opentest.CPU(t, 1), model.F32, documents(8, 4), func(n, _, i int) plan {
 				if n == 0 && i < 5 {
 					return plan{fate: "asked", passes: 1 + i%2, yes: step.yes} // so that the moments are not zero
 				}
@@ -41,12 +42,12 @@ func TestNothingToTrainOn(t *testing.T) {
 			if rep, _, err := r.take(context.Background()); err != nil || rep.Update.GradNorm == 0 {
 				t.Fatalf("first step: %v, %v", rep, err)
 			}
-			before, steps := values(r), r.Trainer().Steps
+			before, steps := numbers(r), r.Trainer().Steps
 			rep, records, err := r.take(context.Background())
 			if err != nil {
 				t.Fatal(err)
 			}
-			if !reflect.DeepEqual(before, values(r)) || r.Trainer().Steps != steps {
+			if !reflect.DeepEqual(before, numbers(r)) || r.Trainer().Steps != steps {
 				t.Error("weights or optimizer changed")
 			}
 			if !strings.Contains(rep.String(), "nothing to train on: weights unchanged") {
@@ -85,15 +86,15 @@ func TestCancel(t *testing.T) {
 		return string(raw)
 	}
 	docs := documents(12, 4)
-	straight, _ := newRun(t, c, backend(t, 1), model.F32, docs, fateOf)
+	straight, _ := newRun(t, c, opentest.CPU(t, 1), model.F32, docs, fateOf)
 	first, second := steps(straight), steps(straight)
 	for last := stageAsk; last <= stageVerify+1; last++ {
-		r, s := newRun(t, c, backend(t, 1), model.F32, docs, fateOf)
+		r, s := newRun(t, c, opentest.CPU(t, 1), model.F32, docs, fateOf)
 		if got := steps(r); got != first {
 			t.Fatal("two runs differ in their first step")
 		}
 		for visit := range 2 { // in the first and in the second round
-			before, weights := r.state(t), values(r)
+			before, weights := r.state(t), numbers(r)
 			ctx, cancel := context.WithCancel(context.Background())
 			n := 0
 			s.stop = func(at stage) {
@@ -115,7 +116,7 @@ func TestCancel(t *testing.T) {
 			if after := r.state(t); after != before {
 				t.Errorf("stage %d: the state went from %s to %s", last, before, after)
 			}
-			if !reflect.DeepEqual(weights, values(r)) {
+			if !reflect.DeepEqual(weights, numbers(r)) {
 				t.Errorf("stage %d: the weights changed", last)
 			}
 		}
@@ -123,12 +124,12 @@ func TestCancel(t *testing.T) {
 		if got := steps(r); got != second {
 			t.Errorf("stage %d: the step run again differs:\n%s\n%s", last, got, second)
 		}
-		if !reflect.DeepEqual(values(r), values(straight)) {
+		if !reflect.DeepEqual(numbers(r), numbers(straight)) {
 			t.Errorf("stage %d: the weights differ", last)
 		}
 	}
 	// An update whose last pass is done is finished.
-	r, _ := newRun(t, c, backend(t, 1), model.F32, docs, fateOf)
+	r, _ := newRun(t, c, opentest.CPU(t, 1), model.F32, docs, fateOf)
 	steps(r)
 	ctx, cancel := context.WithCancel(context.Background())
 	show := func(doing string, share float64, _ int) {
@@ -139,7 +140,7 @@ func TestCancel(t *testing.T) {
 	if _, err := r.Step(ctx, show); err != nil || ctx.Err() == nil {
 		t.Errorf("cancelled at the end of the update: %v", err)
 	}
-	if !reflect.DeepEqual(values(r), values(straight)) || r.state(t) != straight.state(t) {
+	if !reflect.DeepEqual(numbers(r), numbers(straight)) || r.state(t) != straight.state(t) {
 		t.Error("a step cancelled in its update ends otherwise")
 	}
 }
@@ -149,8 +150,8 @@ func TestCancel(t *testing.T) {
 func TestOverflow(t *testing.T) {
 	c := small()
 	c.Draw = len(fates)
-	r, _ := newRun(t, c, backend(t, 1), model.F32, documents(12, 4), fateOf)
-	before, state := values(r), r.state(t)
+	r, _ := newRun(t, c, opentest.CPU(t, 1), model.F32, documents(12, 4), fateOf)
+	before, state := numbers(r), r.state(t)
 	g := r.Model.Weights.Params[0].Grad
 	kernels.Upload(r.Model.Backend, g.Slice(0, 1), slices.Repeat([]float32{float32(math.Inf(1))}, g.Cols))
 	_, _, err := r.take(context.Background())
@@ -158,7 +159,7 @@ func TestOverflow(t *testing.T) {
 		!strings.Contains(err.Error(), learn.Slower) {
 		t.Fatalf("the step ends with %v", err)
 	}
-	if !reflect.DeepEqual(values(r), before) || r.state(t) != state {
+	if !reflect.DeepEqual(numbers(r), before) || r.state(t) != state {
 		t.Error("the step that failed changed the run")
 	}
 }

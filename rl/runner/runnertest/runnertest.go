@@ -1,4 +1,4 @@
-// Package runnertest tests that the runs of a method can be interrupted.
+// Package runnertest runs methods for tests, and tests that their runs can be interrupted.
 package runnertest
 
 import (
@@ -37,8 +37,12 @@ func Resumes(dir string, places int, b kernels.Backend, p model.Precision, metho
 		if stopped := (*runner.Stopped)(nil); errors.As(err, &stopped) {
 			err = Run(context.Background(), method(), out, begun(out), io.Discard, b, p)
 		}
+		var got map[string]string
 		if err == nil {
-			err = same(out, want)
+			got, err = files(out)
+		}
+		if err == nil {
+			err = difference(got, want)
 		}
 		if err != nil {
 			return fmt.Errorf("interrupted at place %d of %d: %w", at, whole.looks, err)
@@ -61,10 +65,16 @@ func Run(ctx context.Context, m runner.Method, dir string, resume bool, out io.W
 		return err
 	}
 	defer null.Close()
+	return In(ctx, m, f, out, null, b, p)
+}
+
+// In runs a method in a folder that is open, as Run does. Notes are written to a file.
+func In(ctx context.Context, m runner.Method, f *runner.Folder, out io.Writer, notes *os.File, b kernels.Backend,
+	p model.Precision) error {
 	return runner.Run(ctx, m, f, runner.Options{
 		Open:      func() (kernels.Backend, model.Precision, error) { return unclosed{b}, p, nil },
 		Available: func() int64 { return 0 },
-		Console:   runner.NewConsole(out, null, true),
+		Console:   runner.NewConsole(out, notes, true),
 	})
 }
 
@@ -108,12 +118,8 @@ func (c *countdown) Err() error {
 	return c.Context.Err()
 }
 
-// same returns an error unless a folder holds such files.
-func same(dir string, want map[string]string) error {
-	got, err := files(dir)
-	if err != nil {
-		return err
-	}
+// difference returns an error that names the files that are not those wanted.
+func difference(got, want map[string]string) error {
 	var errs []error
 	for name, text := range want {
 		if now, ok := got[name]; !ok {
