@@ -9,20 +9,8 @@ import (
 	"spell/kernels"
 	"spell/kernels/ref"
 	"spell/model/forest"
+	"spell/model/internal/countdown"
 )
-
-// A countdown is a context that is cancelled once it was asked n times.
-type countdown struct {
-	context.Context
-	n int
-}
-
-func (c *countdown) Err() error {
-	if c.n--; c.n < 0 {
-		return context.Canceled
-	}
-	return nil
-}
 
 // manyRoots has more scored tokens in one batch than the head takes at a time.
 func manyRoots() forest.Forest {
@@ -86,7 +74,7 @@ func TestCancel(t *testing.T) {
 			}
 			grads := gradientBits(b, d.W)
 			for n := 0; ; n++ {
-				got, err := run(&countdown{context.Background(), n})
+				got, err := run(countdown.New(context.Background(), n))
 				if err == nil {
 					if n < c.points {
 						t.Errorf("it can be cancelled at %d points, want at least %d", n, c.points)
@@ -139,7 +127,7 @@ func TestCancelExtend(t *testing.T) {
 		t.Fatal(err)
 	}
 	for n := range d.W.Layers {
-		if _, _, err := extend(&countdown{context.Background(), n}); !errors.Is(err, context.Canceled) {
+		if _, _, err := extend(countdown.New(context.Background(), n)); !errors.Is(err, context.Canceled) {
 			t.Fatalf("cancelled before block %d: %v", n, err)
 		}
 		again, logpAgain, err := extend(context.Background())

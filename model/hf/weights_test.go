@@ -19,6 +19,7 @@ import (
 	"spell/kernels"
 	"spell/kernels/open/opentest"
 	"spell/model"
+	"spell/model/internal/countdown"
 	"spell/tensor"
 	"spell/tensor/safetensors"
 )
@@ -241,19 +242,6 @@ func TestLoadIgnores(t *testing.T) {
 	}
 }
 
-// countdown is a context that ends when it is asked for the n-th time whether it has.
-type countdown struct {
-	context.Context
-	n int
-}
-
-func (c *countdown) Err() error {
-	if c.n--; c.n < 0 {
-		return context.Canceled
-	}
-	return nil
-}
-
 // TestLoadHeeds: a load ends before the next tensor once its context has.
 func TestLoadHeeds(t *testing.T) {
 	b, dir := opentest.CPU(t, 1), t.TempDir()
@@ -262,7 +250,7 @@ func TestLoadHeeds(t *testing.T) {
 		t.Fatal(err)
 	}
 	for n := range len(w.Params) + 1 {
-		got, err := LoadContext(&countdown{t.Context(), n}, b, dir, model.F32, model.Training)
+		got, err := LoadContext(countdown.New(t.Context(), n), b, dir, model.F32, model.Training)
 		if whole := n == len(w.Params); whole && err != nil || !whole && (got != nil || !errors.Is(err, context.Canceled)) {
 			t.Errorf("after %d of %d tensors: %v", n, len(w.Params), err)
 		}

@@ -15,6 +15,7 @@ import (
 	"spell/kernels/kerneltest"
 	"spell/model"
 	"spell/model/forest"
+	"spell/model/internal/countdown"
 )
 
 func cpuBackend(t testing.TB) kernels.Backend {
@@ -191,19 +192,6 @@ func TestProgress(t *testing.T) {
 	}
 }
 
-// A countdown is a context that is cancelled once it was asked n times.
-type countdown struct {
-	context.Context
-	n int
-}
-
-func (c *countdown) Err() error {
-	if c.n--; c.n < 0 {
-		return context.Canceled
-	}
-	return nil
-}
-
 // allFree fails the test unless each page of e is free, once.
 func allFree(t *testing.T, e *Engine, pages int, when string) {
 	t.Helper()
@@ -228,7 +216,7 @@ func TestCancelBetweenLayers(t *testing.T) {
 	want := generate(t, engine(t, b, w, o), reqs...)
 	all, points := len(e.pages.free), 0
 	for ; ; points++ {
-		res, err := e.Generate(&countdown{context.Background(), points}, reqs)
+		res, err := e.Generate(countdown.New(context.Background(), points), reqs)
 		if err == nil {
 			break
 		}

@@ -16,7 +16,7 @@ import (
 	"spell/tensor/rng"
 )
 
-// MemoryConfig sets what the history memory keeps. DefaultMemory gives the paper's rules.
+// MemoryConfig sets what the history memory keeps.
 type MemoryConfig struct {
 	Length int // questions kept per task and cluster, L: 3; 0 turns the memory off
 	// Cumulative entries hold all documents that the question was asked over (paper's code), others
@@ -26,9 +26,6 @@ type MemoryConfig struct {
 	// code); without it 0 < r̄ < 1 (paper).
 	AdmitSolved bool
 }
-
-// DefaultMemory returns the paper's rules.
-func DefaultMemory() MemoryConfig { return MemoryConfig{Length: 3} }
 
 // Entry is one remembered question.
 type Entry struct {

@@ -11,12 +11,15 @@ import (
 	"spell/tensor/rng"
 )
 
+// paperMemory is the paper's rules.
+var paperMemory = MemoryConfig{Length: 3}
+
 func visit(k uint64) *rng.Rand { return rng.At(1, rng.Documents, k, 0, 0) }
 
 // Paper semantics: contexts of 5, 10, 15, 20 documents and no more, since the oldest question is
 // forgotten.
 func TestDocumentsGrowToFourDraws(t *testing.T) {
-	m := NewMemory(DefaultMemory())
+	m := NewMemory(paperMemory)
 	var last [][]int
 	for k, want := range []int{5, 10, 15, 20, 20, 20} {
 		v := m.Draw(task.GeneralQA, 7, 40, 5, nil, visit(uint64(k)))
@@ -50,7 +53,7 @@ func TestDocumentsGrowToFourDraws(t *testing.T) {
 }
 
 func TestExhaustedClusterIsNotRefilled(t *testing.T) {
-	m := NewMemory(DefaultMemory())
+	m := NewMemory(paperMemory)
 	for k, want := range []struct{ docs, fresh int }{{5, 5}, {10, 5}, {12, 2}, {12, 0}} {
 		v := m.Draw(task.Numeric, 0, 12, 5, nil, visit(uint64(k)))
 		if len(v.Docs) != want.docs || len(v.New) != want.fresh {
@@ -84,7 +87,7 @@ func TestAdmission(t *testing.T) {
 			config MemoryConfig
 			want   bool
 		}{
-			{DefaultMemory(), tt.paper},
+			{paperMemory, tt.paper},
 			{MemoryConfig{Length: 3, AdmitSolved: true}, tt.solved},
 			{MemoryConfig{Length: 0}, false},
 		} {
@@ -98,7 +101,7 @@ func TestAdmission(t *testing.T) {
 }
 
 func TestEveryDocumentIsDrawnEquallyOften(t *testing.T) {
-	m := NewMemory(DefaultMemory())
+	m := NewMemory(paperMemory)
 	hits := make([]int, 20)
 	for k := range uint64(4000) {
 		for _, d := range m.Draw(task.GeneralQA, 0, 20, 5, nil, visit(k)).Docs {
@@ -113,7 +116,7 @@ func TestEveryDocumentIsDrawnEquallyOften(t *testing.T) {
 }
 
 func filled() *Memory {
-	m := NewMemory(DefaultMemory())
+	m := NewMemory(paperMemory)
 	for k := range 40 {
 		task, cluster := task.Task(k%3), (k*7)%5
 		v := m.Draw(task, cluster, 12, 2, nil, visit(uint64(k)))
@@ -129,7 +132,7 @@ func TestMemorySurvivesResume(t *testing.T) {
 		t.Fatal(err)
 	}
 	counts := []int{12, 12, 12, 12, 12}
-	back := NewMemory(DefaultMemory())
+	back := NewMemory(paperMemory)
 	if err := back.Restore(data, counts); err != nil {
 		t.Fatal(err)
 	}
@@ -161,7 +164,7 @@ func TestMemoryRefusesDamage(t *testing.T) {
 		`[{"task":"numeric","cluster":0,"entries":[{"docs":[1,1]}]}]`,
 		`[{"task":"numeric","cluster":0,"entries":[{"docs":[0]}]},{"task":"numeric","cluster":0,"entries":[{"docs":[1]}]}]`,
 	} {
-		m := NewMemory(DefaultMemory())
+		m := NewMemory(paperMemory)
 		m.Admit(task.GeneralQA, 0, View{New: []int{1}}, "q", "a", 1, 2)
 		if err := m.Restore([]byte(data), []int{4}); err == nil {
 			t.Errorf("restores %s", data)
@@ -170,7 +173,7 @@ func TestMemoryRefusesDamage(t *testing.T) {
 			t.Errorf("a refused restore of %s changed the memory", data)
 		}
 	}
-	if err := NewMemory(DefaultMemory()).Restore([]byte("[]"), nil); err != nil {
+	if err := NewMemory(paperMemory).Restore([]byte("[]"), nil); err != nil {
 		t.Errorf("an empty memory: %v", err)
 	}
 }
@@ -184,7 +187,7 @@ func TestDrawNear(t *testing.T) {
 		}
 		return 0
 	}
-	m := NewMemory(DefaultMemory())
+	m := NewMemory(paperMemory)
 	first := map[int]bool{}
 	for k := range uint64(200) {
 		v := m.Draw(task.GeneralQA, 0, 20, 4, near, visit(k))

@@ -121,19 +121,3 @@ func (c *Counts) Voted(f VoteFate) {
 		c.VoteTied++
 	}
 }
-
-// Add adds the counts of other, as of another round or task.
-func (c *Counts) Add(other Counts) {
-	c.Drawn += other.Drawn
-	c.BadFormat += other.BadFormat
-	c.Skipped += other.Skipped
-	c.TooLong += other.TooLong
-	c.Ungrounded += other.Ungrounded
-	c.AllWrong += other.AllWrong
-	c.AllRight += other.AllRight
-	c.Good += other.Good
-	c.VoteKept += other.VoteKept
-	c.VoteDisagrees += other.VoteDisagrees
-	c.VoteUnanimous += other.VoteUnanimous
-	c.VoteTied += other.VoteTied
-}

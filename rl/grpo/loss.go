@@ -161,20 +161,3 @@ func (p Policy) surrogate(r *Rows, row int, advantage float64, s *Stats) (loss, 
 	}
 	return loss, grad, clipped && advantage != 0
 }
-
-// NLL writes dLoss/dlogp of the next-token loss −Σ weight·logp / total to coefLogp and returns the
-// loss of these rows. weight is per row; total is the sum of weights over the whole update, so that
-// micro-batches add up. A total of 0 gives a loss of 0.
-func NLL(logp, weight []float32, total float64, coefLogp []float32) float64 {
-	if total == 0 {
-		clear(coefLogp)
-		return 0
-	}
-	var loss float64
-	for i, w := range weight {
-		c := -float64(w) / total
-		coefLogp[i] = float32(c)
-		loss += c * float64(logp[i])
-	}
-	return loss
-}

@@ -197,20 +197,3 @@ func TestMicroBatchesAddUp(t *testing.T) {
 		t.Errorf("%+v and %+v do not add up to %+v", a, b, total)
 	}
 }
-
-func TestNLL(t *testing.T) {
-	logp, weight := []float32{-1, -2, -4}, []float32{1, 0.5, 0}
-	coef := make([]float32, 3)
-	loss := NLL(logp, weight, 3, coef)
-	if want := 2.0 / 3; math.Abs(loss-want) > 1e-12 {
-		t.Errorf("loss %g, want %g", loss, want)
-	}
-	for i, want := range []float64{-1. / 3, -0.5 / 3, 0} {
-		if math.Abs(float64(coef[i])-want) > 1e-7 {
-			t.Errorf("coefficient %d: %g, want %g", i, coef[i], want)
-		}
-	}
-	if loss := NLL(logp, weight, 0, coef); loss != 0 || coef[0] != 0 {
-		t.Errorf("without weight: loss %g, coefficient %g", loss, coef[0])
-	}
-}
