@@ -81,11 +81,8 @@ func newPlanned(c selfplay.Config, p *budget.Plan, at budget.Machine, r tally.Ra
 		out.Refusal = refused.Error()
 	}
 	for _, it := range p.Items {
-		typ := it.Type.String()
-		if it.Owner == "program" {
-			typ = ""
-		}
-		out.Arenas = append(out.Arenas, plannedArena{it.Owner, it.Name, typ, it.GrowsWith, it.Bytes, it.Mapped})
+		out.Arenas = append(out.Arenas,
+			plannedArena{it.Owner, it.Name, it.TypeName(), it.GrowsWith, it.Bytes, it.Mapped})
 	}
 	for s := range budget.Stages {
 		out.Peaks[s.String()] = p.Bytes(s)

@@ -32,6 +32,20 @@ type Item struct {
 	Mapped bool   // an arena, known to the byte; else an upper bound or, of the program, an estimate
 }
 
+// program is the owner of memory outside of arenas.
+const program = "program"
+
+// Estimated reports whether the size is no more than an estimate: that of the program itself.
+func (it *Item) Estimated() bool { return it.Owner == program }
+
+// TypeName returns the type of the numbers in the memory; of the program, which holds others too, "".
+func (it *Item) TypeName() string {
+	if it.Estimated() {
+		return ""
+	}
+	return it.Type.String()
+}
+
 // A Stage of a run takes memory that later ones keep.
 type Stage int
 
@@ -62,6 +76,13 @@ func (p *Plan) AddModel(w *model.Weights) {
 		}
 		p.Add("model", since, true, part)
 	}
+}
+
+// AddProgram adds the estimate of Program, and that of so many bytes of the heap beside.
+func (p *Plan) AddProgram(vocab int, texts int64, heap int) {
+	it := Program(vocab, texts)
+	it.Bytes += heap
+	p.Add(program, Loading, false, it)
 }
 
 // Bytes returns what the run holds at most in the first step up to a stage.

@@ -67,14 +67,14 @@ func (t *Times) write(w *tabwriter.Writer) {
 func (p *Plan) write(w *tabwriter.Writer) {
 	fmt.Fprintln(w, "\nmemory for\t\ttype\tgrows with\t")
 	for _, it := range p.Items {
-		typ, most := it.Type.String(), ""
+		most := ""
 		switch {
-		case it.Owner == "program":
-			typ, most = "", "about "
+		case it.Estimated():
+			most = "about "
 		case !it.Mapped:
 			most = "at most "
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s%s\n", it.Owner, it.Name, typ, it.GrowsWith, most, Bytes(int64(it.Bytes)))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s%s\n", it.Owner, it.Name, it.TypeName(), it.GrowsWith, most, Bytes(int64(it.Bytes)))
 	}
 	w.Flush()
 	fmt.Fprintln(w, "\npeak of the first step")

@@ -61,7 +61,7 @@ func (t Training) Plan(b kernels.Backend) (*Plan, error) {
 		packs, scratch := w.HostMemory(host, dry.Weights())
 		p.Add("kernels", Generating, false, packs, scratch)
 	}
-	p.Add("program", Loading, false, Program(t.Model.Vocab, t.Texts))
+	p.AddProgram(t.Model.Vocab, t.Texts, 0)
 	return p, nil
 }
 
@@ -113,25 +113,29 @@ func ShapeOf(m *model.Config, p *model.Precision, passTokens int) tally.Shape {
 		Weight: p.Weight, Act: p.Act, Acc: p.Acc, Heads: m.Heads, KVHeads: m.KVHeads, Dim: m.HeadDim}
 }
 
-// TrainingKnobs are those of settings that have pass_tokens, from least to most, recompute and moments.
+// TrainingKnobs are those of settings that have pass_tokens, from least to most, recompute and moments,
+// which of points to.
 func TrainingKnobs[C any](least, most int, of func(*C) (pass *int, recompute *bool, m *model.Moments)) Knobs[C] {
+	return Knobs[C]{
+		Room: []Size[C]{{Least: least, Most: most - 1, Set: func(c *C, n int) {
+			at, _, _ := of(c)
+			*at = n
+		}}},
+		Switches: TrainingSwitches(of),
+	}
+}
+
+// TrainingSwitches are those among TrainingKnobs.
+func TrainingSwitches[C any](of func(*C) (pass *int, recompute *bool, m *model.Moments)) [][]func(*C) {
 	moments := func(m model.Moments) func(*C) {
 		return func(c *C) {
 			_, _, at := of(c)
 			*at = max(*at, m)
 		}
 	}
-	return Knobs[C]{
-		Room: []Size[C]{{Least: least, Most: most - 1, Set: func(c *C, n int) {
-			at, _, _ := of(c)
-			*at = n
-		}}},
-		Switches: [][]func(*C){
-			{func(c *C) {
-				_, at, _ := of(c)
-				*at = true
-			}},
-			{moments(model.BF16Moments), moments(model.Int8Moments)},
-		},
+	recompute := func(c *C) {
+		_, at, _ := of(c)
+		*at = true
 	}
+	return [][]func(*C){{recompute}, {moments(model.BF16Moments), moments(model.Int8Moments)}}
 }

@@ -90,8 +90,6 @@ func (r *Config) Fit(b kernels.Backend, p model.Precision, tok *tokenizer.Tokeni
 		}
 		return plan.Total, nil
 	}
-	knobs := budget.TrainingKnobs(least, r.PassTokens, func(c *Config) (*int, *bool, *model.Moments) {
-		return &c.PassTokens, &c.Recompute, &c.Moments
-	})
+	knobs := budget.TrainingKnobs(least, r.PassTokens, (*Config).Room)
 	return budget.Fit(*r, available, need, knobs, resuming)
 }

@@ -249,10 +249,7 @@ func (r *Run) Step(ctx context.Context, show runner.Show) (*runner.Report, error
 		}
 		trees[t] = learn.Tree{Forest: b.trees[t], Loss: loss}
 	}
-	u := learn.Updater{Trainer: r.trainer, Limits: r.Config.limits()}
-	if show != nil {
-		u.OnProgress = func(done, total int) { show("learning", float64(done)/float64(total), done) }
-	}
+	u := learn.Updater{Trainer: r.trainer, Limits: r.Config.limits(), OnProgress: show.Passes("learning")}
 	o := &r.trainer.Optim
 	o.LR, o.EmbedScale, o.WeightDecay = rep.LR, s.Embed, s.Decay
 	var err error

@@ -124,6 +124,15 @@ type Line interface{ String() string }
 // 1, and how many tokens went through the model in it.
 type Show func(doing string, share float64, tokens int)
 
+// Passes returns what shows how many of all tokens went through the model in a step that does one thing;
+// nil if nothing is shown.
+func (s Show) Passes(doing string) func(done, total int) {
+	if s == nil {
+		return nil
+	}
+	return func(done, total int) { s(doing, float64(done)/float64(total), done) }
+}
+
 // Base is the part of the settings that every run has. Fields with a resume tag of "free" bound memory
 // or disk and may change when a run goes on; no other may.
 type Base struct {
@@ -144,6 +153,11 @@ func (b *Base) Activations() model.Activations {
 		return model.RecomputeActivations
 	}
 	return model.KeepActivations
+}
+
+// Room returns the settings that bound the memory of training, for budget.TrainingKnobs.
+func (b *Base) Room() (passTokens *int, recompute *bool, m *model.Moments) {
+	return &b.PassTokens, &b.Recompute, &b.Moments
 }
 
 // A Describer is a method that can tell what it has read before a model is loaded.

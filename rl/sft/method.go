@@ -74,9 +74,7 @@ func (m *Method) Fit(ctx context.Context, b kernels.Backend, shape model.Config,
 		least = d.largest()
 	}
 	least = max(16, m.Config.MaxTokens, least)
-	knobs := budget.TrainingKnobs(least, m.Config.PassTokens, func(c *Config) (*int, *bool, *model.Moments) {
-		return &c.PassTokens, &c.Recompute, &c.Moments
-	})
+	knobs := budget.TrainingKnobs(least, m.Config.PassTokens, (*Config).Room)
 	return budget.Fit(m.Config, available, need, knobs, resuming)
 }
 
@@ -121,15 +119,8 @@ func (m *Method) Describe(ctx context.Context, w io.Writer, shape model.Config) 
 
 // Begin prepares the run on a model.
 func (m *Method) Begin(ctx context.Context, on runner.Model) (runner.Recipe, error) {
-	prepare := New
 	if m.checkpoint != "" { // the batches are those of its state
-		prepare = func(ctx context.Context, c Config, on runner.Model, f *File) (*Run, error) {
-			return open(ctx, c, on, f, nil)
-		}
+		return open(ctx, m.Config, on, m.file, nil)
 	}
-	r, err := prepare(ctx, m.Config, on, m.file)
-	if err != nil {
-		return nil, err
-	}
-	return r, nil
+	return New(ctx, m.Config, on, m.file)
 }

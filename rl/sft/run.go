@@ -184,11 +184,7 @@ func mean(n int, sum *float64) model.Loss {
 
 // updater returns what makes updates and measurements, shown as doing.
 func (r *Run) updater(doing string, show runner.Show) *learn.Updater {
-	u := &learn.Updater{Trainer: r.trainer, Limits: r.Config.limits()}
-	if show != nil {
-		u.OnProgress = func(done, total int) { show(doing, float64(done)/float64(total), done) }
-	}
-	return u
+	return &learn.Updater{Trainer: r.trainer, Limits: r.Config.limits(), OnProgress: show.Passes(doing)}
 }
 
 // Step makes one update. On error, cancellation included, nothing has changed.

@@ -74,9 +74,7 @@ func NewPlan(ctx context.Context, b kernels.Backend, m model.Config, p model.Pre
 		}
 		plan.addKernels(d, host)
 	}
-	program := budget.Program(m.Vocab, texts.bytes())
-	program.Bytes += plan.Usual.heap()
-	plan.Add("program", budget.Loading, false, program)
+	plan.AddProgram(m.Vocab, texts.bytes(), plan.Usual.heap())
 	return plan, nil
 }
 
@@ -148,13 +146,7 @@ func (c *Config) knobs() budget.Knobs[Config] {
 				*c = d.shorter(max(16, c.longest()*n/64))
 			}},
 		},
-		Switches: [][]func(*Config){
-			{func(c *Config) { c.Recompute = true }},
-			{
-				func(c *Config) { c.Moments = max(c.Moments, model.BF16Moments) },
-				func(c *Config) { c.Moments = model.Int8Moments },
-			},
-		},
+		Switches: budget.TrainingSwitches((*Config).Room),
 	}
 	if c.HeldOut > 0 {
 		k.Switches = append(k.Switches, []func(*Config){func(c *Config) { c.HeldOut = 0 }})

@@ -343,7 +343,7 @@ func TestPlanHolds(t *testing.T) {
 		}
 		held, planned := resident()-before, plan.Total
 		for _, it := range plan.Items {
-			if it.Owner == "program" {
+			if it.Estimated() {
 				planned -= it.Bytes
 			}
 		}
