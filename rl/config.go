@@ -101,8 +101,8 @@ func (c *Config) Validate() error {
 	case c.Optim.LR == 0:
 		return ErrNoRate
 	}
-	if _, err := time.Parse(time.DateOnly, c.Date); err != nil {
-		return fmt.Errorf("date is %q; write YYYY-MM-DD", c.Date)
+	if _, err := c.Dialog(&chat.Dialog{}); err != nil {
+		return err
 	}
 	return c.Optim.Validate()
 }

@@ -123,11 +123,7 @@ func (m *Method) Load(_ context.Context, b kernels.Backend, p model.Precision) (
 
 // Begin prepares the run on weights.
 func (m *Method) Begin(_ context.Context, on runner.Model) (runner.Recipe, error) {
-	r, err := New(m.Config, on, m.texts)
-	if err != nil {
-		return nil, err
-	}
-	return r, nil
+	return New(m.Config, on, m.texts)
 }
 
 // Same returns an error if a run that began with other settings cannot go on with these: only its last

@@ -34,6 +34,15 @@ func extractBase() (string, error) {
 	return dir, nil
 }
 
+// modelFolder returns path or, if it is empty, a folder that holds the embedded base until done is called.
+func modelFolder(path string) (at string, done func(), err error) {
+	if path != "" {
+		return path, func() {}, nil
+	}
+	dir, err := extractBase()
+	return dir, func() { os.RemoveAll(dir) }, err
+}
+
 // sweepBases removes the folders of the embedded base in root that were made before a time. What cannot be
 // removed, being another user's, stays.
 func sweepBases(root string, before time.Time) {

@@ -31,14 +31,11 @@ func (o OnModel) Load(ctx context.Context, b kernels.Backend, p model.Precision)
 // ShapeOf returns the configuration of the model in a folder, or of a config.json alone; of the embedded
 // base if path is empty.
 func ShapeOf(path string) (model.Config, error) {
-	if path == "" {
-		dir, err := extractBase()
-		if err != nil {
-			return model.Config{}, err
-		}
-		defer os.RemoveAll(dir)
-		return hf.ReadConfig(dir)
+	path, done, err := modelFolder(path)
+	if err != nil {
+		return model.Config{}, err
 	}
+	defer done()
 	info, err := os.Stat(path)
 	switch {
 	case err != nil:
@@ -64,19 +61,16 @@ func ShapeOf(path string) (model.Config, error) {
 func Learner(ctx context.Context, b kernels.Backend, path string, p model.Precision) (*model.Weights, *chat.Dialog,
 	error) {
 
-	if path == "" {
-		dir, err := extractBase()
-		if err != nil {
-			return nil, nil, err
-		}
-		defer os.RemoveAll(dir)
-		path = dir
+	path, done, err := modelFolder(path)
+	if err != nil {
+		return nil, nil, err
 	}
+	defer done()
 	w, err := hf.LoadContext(ctx, b, path, p, model.Training)
 	if err != nil {
 		return nil, nil, err
 	}
-	text, err := TextOf(path, w.Vocab)
+	text, err := textOf(path, w.Vocab)
 	if err != nil {
 		w.Free()
 		return nil, nil, err
@@ -104,14 +98,16 @@ func OpenText(dir string, vocab int) (*chat.Dialog, error) {
 // TextOf returns the text side of the model in a folder, or of the embedded base if path is empty,
 // without its weights.
 func TextOf(path string, vocab int) (*chat.Dialog, error) {
-	if path == "" {
-		dir, err := extractBase()
-		if err != nil {
-			return nil, err
-		}
-		defer os.RemoveAll(dir)
-		path = dir
+	path, done, err := modelFolder(path)
+	if err != nil {
+		return nil, err
 	}
+	defer done()
+	return textOf(path, vocab)
+}
+
+// textOf returns the text side of a model that is trained.
+func textOf(path string, vocab int) (*chat.Dialog, error) {
 	text, err := OpenText(path, vocab)
 	if err == nil && text == nil {
 		err = fmt.Errorf("%s has no tokenizer.json; training on text needs one", path)

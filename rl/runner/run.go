@@ -106,11 +106,11 @@ func (r *run) compare(given string) error {
 	if err := f.saved.Model.check(given, f.Checkpoint == ""); err != nil {
 		return err
 	}
-	err := settings.Same(f.saved.Config, r.method.Settings())
+	same := func(began json.RawMessage) error { return settings.Same(began, r.method.Settings()) }
 	if c, ok := r.method.(Comparer); ok {
-		err = c.Same(f.saved.Config)
+		same = c.Same
 	}
-	if err != nil {
+	if err := same(f.saved.Config); err != nil {
 		return fmt.Errorf("%s: %w", f.source(), err)
 	}
 	return nil
