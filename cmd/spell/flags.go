@@ -53,6 +53,11 @@ func checkFlags(cmd *cobra.Command, _ []string) (err error) {
 	return checkModel(cmd)
 }
 
+// modelFlag describes --model, with what it is if it is not given.
+func modelFlag(cmd *cobra.Command, to *string, otherwise string) {
+	cmd.Flags().StringVar(to, "model", "", "Hugging Face model folder"+otherwise)
+}
+
 // checkModel refuses a --model that is no folder, before anything is read.
 func checkModel(cmd *cobra.Command) error {
 	f := cmd.Flags().Lookup("model")

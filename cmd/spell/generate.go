@@ -56,7 +56,7 @@ func generateCommand(e *engine) *cobra.Command {
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&g.dir, "model", "", "Hugging Face model directory")
+	modelFlag(cmd, &g.dir, "")
 	f.StringVar(&g.prompt.text, "prompt", "", "the text to continue; -: read it from standard input")
 	f.StringVar(&g.prompt.file, "file", "", "file with the text to continue; -: standard input")
 	f.StringVar(&g.ids, "ids", "", "the token ids to continue, separated by commas")

@@ -47,7 +47,7 @@ func scoreCommand(e *engine) *cobra.Command {
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&s.dir, "model", "", "Hugging Face model directory")
+	modelFlag(cmd, &s.dir, "")
 	f.StringVar(&s.text.text, "text", "", "the text to score; -: read it from standard input")
 	f.StringVar(&s.text.file, "file", "", "file with the text to score; -: standard input")
 	f.StringVar(&s.ids, "ids", "", "JSON file with the token ids to score; -: standard input")

@@ -45,7 +45,7 @@ func sftCommand(e *engine) *cobra.Command {
 	}
 	t.add(cmd, "spell-sft", "checkpoints and metrics")
 	f := cmd.Flags()
-	f.StringVar(&t.model, "model", "", "Hugging Face model directory; empty: the embedded base")
+	modelFlag(cmd, &t.model, "; empty: the embedded base")
 	f.StringVar(&t.data, "data", "", "prompts and answers or conversations: JSON lines, a JSON list, CSV or Parquet")
 	f.IntVar(&t.epochs, "epochs", c.Epochs, "times that every line is learned from")
 	f.IntVar(&t.steps, "steps", c.Steps, "updates at most; 0: as many as the epochs have")

@@ -53,7 +53,7 @@ func trainCommand(e *engine) *cobra.Command {
 // describe describes the flags that train and plan have in common.
 func (t *trainFlags) describe(cmd *cobra.Command) {
 	f := cmd.Flags()
-	f.StringVar(&t.model, "model", "", "Hugging Face model folder; empty: the embedded base")
+	modelFlag(cmd, &t.model, "; empty: the embedded base")
 	f.StringVar(&t.docs, "docs", "", "folder of documents; empty: the generated world")
 	f.StringVar(&t.preset, "preset", "", selfplay.Presets+
 		" (default: laptop with --model, else embedded)")
