@@ -238,6 +238,21 @@ func TestCancelBetweenLayers(t *testing.T) {
 	}
 }
 
+// cancelAfter returns a context that ends after so many passes of an engine, and counts the passes.
+func cancelAfter(e *Engine, passes int) (ctx context.Context, cancel func(), n *int) {
+	n = new(int)
+	ctx, cancel = context.WithCancel(context.Background())
+	if passes == 0 {
+		cancel()
+	}
+	e.OnProgress = func(_, _, _, _ int) {
+		if *n++; *n == passes {
+			cancel()
+		}
+	}
+	return ctx, cancel, n
+}
+
 // TestCancel: after cancellation all pages are free and the engine gives what a fresh one gives.
 func TestCancel(t *testing.T) {
 	b := cpuBackend(t)
@@ -248,20 +263,11 @@ func TestCancel(t *testing.T) {
 	want := generate(t, engine(t, b, w, o), reqs...)
 	all := len(e.pages.free)
 	for passes := range 30 {
-		ctx, cancel := context.WithCancel(context.Background())
-		n := 0
-		if passes == 0 {
-			cancel()
-		}
-		e.OnProgress = func(_, _, _, _ int) {
-			if n++; n == passes {
-				cancel()
-			}
-		}
+		ctx, cancel, n := cancelAfter(e, passes)
 		res, err := e.Generate(ctx, reqs)
 		cancel()
-		if n > passes || !errors.Is(err, context.Canceled) || res != nil {
-			t.Fatalf("cancelled after %d passes: %v after %d", passes, err, n)
+		if *n > passes || !errors.Is(err, context.Canceled) || res != nil {
+			t.Fatalf("cancelled after %d passes: %v after %d", passes, err, *n)
 		}
 		allFree(t, e, all, fmt.Sprintf("cancelled after %d passes", passes))
 	}

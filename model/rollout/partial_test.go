@@ -21,16 +21,7 @@ func TestPartial(t *testing.T) {
 	e := engine(t, b, w, o)
 	begun := 0
 	for passes := range 30 {
-		ctx, cancel := context.WithCancel(context.Background())
-		n := 0
-		if passes == 0 {
-			cancel()
-		}
-		e.OnProgress = func(_, _, _, _ int) {
-			if n++; n == passes {
-				cancel()
-			}
-		}
+		ctx, cancel, _ := cancelAfter(e, passes)
 		handed := make([]bool, len(reqs))
 		err := e.Serve(ctx, func() error {
 			for i, r := range reqs {

@@ -86,18 +86,18 @@ func (m *Method) read(ctx context.Context, c *runner.Console) error {
 	return ctx.Err()
 }
 
-// Planned returns the configuration as a plan has it: over documents no held-out questions are asked.
-func (m *Method) Planned() Config {
-	c := m.Config
+// untested leaves the held-out questions out of settings to plan with if none are asked: over documents.
+func (m *Method) untested(c *Config) {
 	if m.Docs != "" {
 		c.HeldOut = 0
 	}
-	return c
 }
 
 // plan returns the plan of the run.
 func (m *Method) plan(ctx context.Context, b kernels.Backend, shape model.Config, p model.Precision) (*Plan, error) {
-	return NewPlan(ctx, b, shape, p, m.Planned(), m.texts)
+	c := m.Config
+	m.untested(&c)
+	return NewPlan(ctx, b, shape, p, c, m.texts)
 }
 
 // Plan returns what the run takes.
@@ -123,14 +123,12 @@ func (m *Method) Fit(ctx context.Context, b kernels.Backend, shape model.Config,
 // Size sets the configuration to the largest sizes below a preset's that fit; see Sizing.
 func (m *Method) Size(ctx context.Context, s Sizing, preset Config) (inTime bool, err error) {
 	s.Texts = m.texts
-	if m.Docs != "" {
-		lay := s.Lay
-		preset.HeldOut = 0
-		s.Lay = func(c *Config) error {
-			err := lay(c)
-			c.HeldOut = 0
-			return err
-		}
+	m.untested(&preset)
+	lay := s.Lay
+	s.Lay = func(c *Config) error {
+		err := lay(c)
+		m.untested(c)
+		return err
 	}
 	m.Config, inTime, err = s.Size(ctx, preset)
 	return inTime, err
