@@ -329,7 +329,9 @@ func (m *relayMethod) Fit(context.Context, kernels.Backend, model.Config, model.
 	return nil
 }
 
-func (m *relayMethod) Load(_ context.Context, b kernels.Backend, p model.Precision) (*model.Weights, *chat.Dialog, error) {
+func (m *relayMethod) Load(_ context.Context, b kernels.Backend, p model.Precision) (*model.Weights, *chat.Dialog,
+	error) {
+
 	w, err := runnertest.Random(b, shape(m.text.Tok.VocabSize()), p)
 	return w, m.text, err
 }

@@ -49,7 +49,8 @@ func TestRun(t *testing.T) {
 			if got := fmt.Sprint(m.loop.Verdict()); got != verdict {
 				t.Errorf("the verdict is %s, and after a resume %s", verdict, got)
 			}
-			runnertest.Same(t, fmt.Sprintf("%s, %d workers, resumed", p.Name, workers), runnertest.Outcome(t, cut, 3, 6), want)
+			runnertest.Same(t, fmt.Sprintf("%s, %d workers, resumed", p.Name, workers),
+				runnertest.Outcome(t, cut, 3, 6), want)
 			if first == nil {
 				first = want
 			}

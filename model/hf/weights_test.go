@@ -251,7 +251,8 @@ func TestLoadHeeds(t *testing.T) {
 	}
 	for n := range len(w.Params) + 1 {
 		got, err := LoadContext(countdown.New(t.Context(), n), b, dir, model.F32, model.Training)
-		if whole := n == len(w.Params); whole && err != nil || !whole && (got != nil || !errors.Is(err, context.Canceled)) {
+		if whole := n == len(w.Params); whole && err != nil ||
+			!whole && (got != nil || !errors.Is(err, context.Canceled)) {
 			t.Errorf("after %d of %d tensors: %v", n, len(w.Params), err)
 		}
 		if got != nil {

@@ -38,7 +38,8 @@ const program = "program"
 // Estimated reports whether the size is no more than an estimate: that of the program itself.
 func (it *Item) Estimated() bool { return it.Owner == program }
 
-// TypeName returns the type of the numbers in the memory; of the program, which holds others too, "".
+// TypeName returns the type of the numbers in the memory; of the program, which holds others too,
+// "".
 func (it *Item) TypeName() string {
 	if it.Estimated() {
 		return ""

@@ -74,7 +74,8 @@ func (p *Plan) write(w *tabwriter.Writer) {
 		case !it.Mapped:
 			most = "at most "
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s%s\n", it.Owner, it.Name, it.TypeName(), it.GrowsWith, most, Bytes(int64(it.Bytes)))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s%s\n", it.Owner, it.Name, it.TypeName(), it.GrowsWith, most,
+			Bytes(int64(it.Bytes)))
 	}
 	w.Flush()
 	fmt.Fprintln(w, "\npeak of the first step")

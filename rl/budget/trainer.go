@@ -113,8 +113,8 @@ func ShapeOf(m *model.Config, p *model.Precision, passTokens int) tally.Shape {
 		Weight: p.Weight, Act: p.Act, Acc: p.Acc, Heads: m.Heads, KVHeads: m.KVHeads, Dim: m.HeadDim}
 }
 
-// TrainingKnobs are those of settings that have pass_tokens, from least to most, recompute and moments,
-// which of points to.
+// TrainingKnobs are those of settings that have pass_tokens, from least to most, recompute and
+// moments, which of points to.
 func TrainingKnobs[C any](least, most int, of func(*C) (pass *int, recompute *bool, m *model.Moments)) Knobs[C] {
 	return Knobs[C]{
 		Room: []Size[C]{{Least: least, Most: most - 1, Set: func(c *C, n int) {

@@ -36,7 +36,8 @@ func TestProgress(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var told []int
-			u := Updater{Trainer: newTrainer(t, opentest.CPU(t, 1), model.F32, c.limits), Limits: c.limits, Share: c.share}
+			tr := newTrainer(t, opentest.CPU(t, 1), model.F32, c.limits)
+			u := Updater{Trainer: tr, Limits: c.limits, Share: c.share}
 			u.OnProgress = func(done, total int) {
 				if told = append(told, done); total != c.told[len(c.told)-1] {
 					t.Errorf("%d tokens in all, want %d", total, c.told[len(c.told)-1])

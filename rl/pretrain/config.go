@@ -168,7 +168,8 @@ func (r *Config) Validate() error {
 	return nil
 }
 
-// staged refuses settings of the optimizer that each stage has of its own, and that do nothing here.
+// staged refuses settings of the optimizer that each stage has of its own, and that do nothing
+// here.
 func (r *Config) staged() error {
 	recipe := World().Optim
 	for _, f := range []struct {

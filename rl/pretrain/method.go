@@ -68,7 +68,9 @@ func (m *Method) Shape() (model.Config, error) {
 }
 
 // Plan returns what the run takes.
-func (m *Method) Plan(_ context.Context, b kernels.Backend, shape model.Config, p model.Precision) (*budget.Plan, error) {
+func (m *Method) Plan(_ context.Context, b kernels.Backend, shape model.Config, p model.Precision) (*budget.Plan,
+	error) {
+
 	return m.Config.Plan(b, shape, p, m.bytes())
 }
 

@@ -124,8 +124,8 @@ type Line interface{ String() string }
 // 1, and how many tokens went through the model in it.
 type Show func(doing string, share float64, tokens int)
 
-// Passes returns what shows how many of all tokens went through the model in a step that does one thing;
-// nil if nothing is shown.
+// Passes returns what shows how many of all tokens went through the model in a step that does one
+// thing; nil if nothing is shown.
 func (s Show) Passes(doing string) func(done, total int) {
 	if s == nil {
 		return nil

@@ -22,8 +22,8 @@ type Unfinished interface {
 	Read(r io.Reader) error
 }
 
-// A stepHeader is the first line of unfinishedFile: which step it belongs to. Before the first one, of which
-// there is no checkpoint, it holds the logs and the state of a run that was measured.
+// A stepHeader is the first line of unfinishedFile: which step it belongs to. Before the first one,
+// of which there is no checkpoint, it holds the logs and the state of a run that was measured.
 type stepHeader struct {
 	Done  int             `json:"done"` // steps before it
 	Log   journal.Marks   `json:"log,omitempty"`
@@ -39,8 +39,8 @@ func readStepHeader(in *bufio.Reader) (h stepHeader, err error) {
 	return h, err
 }
 
-// keep writes what the step at work has kept, and the measurement before the first step. It returns how
-// many outputs are kept, and whether there was anything to write.
+// keep writes what the step at work has kept, and the measurement before the first step. It returns
+// how many outputs are kept, and whether there was anything to write.
 func (r *run) keep() (outputs int, written bool, err error) {
 	var h stepHeader
 	if h.Done, _ = r.recipe.Steps(); h.Done == 0 && r.fresh {
@@ -69,8 +69,8 @@ func (r *run) keep() (outputs int, written bool, err error) {
 	return outputs, true, err
 }
 
-// restore puts the recipe into the state of the run: that of its checkpoint or, if it has none yet, that
-// after its first measurement, so far as this is kept.
+// restore puts the recipe into the state of the run: that of its checkpoint or, if it has none yet,
+// that after its first measurement, so far as this is kept.
 func (r *run) restore() error {
 	f := r.folder
 	if f.Checkpoint == "" {
@@ -82,7 +82,8 @@ func (r *run) restore() error {
 	return r.recipe.Restore(f.saved.State)
 }
 
-// measured returns the header that holds a first measurement; nil if there is none that can be read.
+// measured returns the header that holds a first measurement; nil if there is none that can be
+// read.
 func (f *Folder) measured() *stepHeader {
 	file, err := os.Open(filepath.Join(f.Dir, unfinishedFile))
 	if err != nil {

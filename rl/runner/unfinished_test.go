@@ -52,9 +52,9 @@ func TestUnfinished(t *testing.T) {
 	}
 }
 
-// TestFirstMeasurement: a run that is stopped between its first measurement and the end of its first step
-// keeps the measurement, however often it is stopped there, unless it cannot be read. It ends with the
-// files of a run that was left alone, and so does one that was killed after that.
+// TestFirstMeasurement: a run that is stopped between its first measurement and the end of its
+// first step keeps the measurement, however often it is stopped there, unless it cannot be read. It
+// ends with the files of a run that was left alone, and so does one that was killed after that.
 func TestFirstMeasurement(t *testing.T) {
 	plain := t.TempDir()
 	newFake().mustRun(t, plain, false)
@@ -83,7 +83,7 @@ func TestFirstMeasurement(t *testing.T) {
 			dir := t.TempDir()
 			for i, stop := range stops {
 				say, tests := stop(t, dir, i > 0)
-				if want := i == 0; (tests == 1) != want || !strings.HasSuffix(say, "go on with the same command and --resume") {
+				if first := i == 0; (tests == 1) != first || !strings.HasSuffix(say, "the same command and --resume") {
 					t.Errorf("stop %d: %d measurements, %q", i, tests, say)
 				}
 			}

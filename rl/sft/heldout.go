@@ -36,8 +36,8 @@ func order(r *rng.Rand, n int) []int {
 
 // holdOut chooses groups of lines, whose numbers of lines are given, in a random order up to the
 // share of all lines. A group that would exceed the share is passed over; the smallest of those is
-// held out after all if that is nearer to the share. A share above 0 that comes to less than a group
-// holds one out as long as most lines are left. At least half of the lines always are.
+// held out after all if that is nearer to the share. A share above 0 that comes to less than a
+// group holds one out as long as most lines are left. At least half of the lines always are.
 func holdOut(seed uint64, share float64, lines []int) []bool {
 	held := make([]bool, len(lines))
 	if share == 0 {

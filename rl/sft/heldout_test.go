@@ -23,8 +23,8 @@ func TestOrder(t *testing.T) {
 }
 
 // TestHoldOutShares: the held-out lines are as near to their share as whole groups allow, groups of
-// one line are chosen as rng.Choose does, something is held out if there are lines enough, and at least
-// half of them are left.
+// one line are chosen as rng.Choose does, something is held out if there are lines enough, and at
+// least half of them are left.
 func TestHoldOutShares(t *testing.T) {
 	ones := slices.Repeat([]int{1}, 200)
 	for _, tt := range []struct {

@@ -46,7 +46,9 @@ func (c *Config) plan(b kernels.Backend, shape model.Config, p model.Precision, 
 }
 
 // Plan returns what the run takes. How many updates it has is known once the file is encoded.
-func (m *Method) Plan(_ context.Context, b kernels.Backend, shape model.Config, p model.Precision) (*budget.Plan, error) {
+func (m *Method) Plan(_ context.Context, b kernels.Backend, shape model.Config, p model.Precision) (*budget.Plan,
+	error) {
+
 	return m.Config.plan(b, shape, p, m.file)
 }
 

@@ -92,7 +92,8 @@ func TestPrepare(t *testing.T) {
 	}
 }
 
-// TestHeldOut: whole prompts are held out, the same for a seed, and none of very few, which is said.
+// TestHeldOut: whole prompts are held out, the same for a seed, and none of very few, which is
+// said.
 func TestHeldOut(t *testing.T) {
 	c := config()
 	var lines []string

@@ -164,9 +164,9 @@ func TestResumeErrors(t *testing.T) {
 	}
 }
 
-// TestFewerSteps: a run that has made more updates than --steps asks for has nothing to do, says so and
-// changes no file; with as many, or with more again, it goes on. A state after more updates than the
-// epochs have is refused.
+// TestFewerSteps: a run that has made more updates than --steps asks for has nothing to do, says so
+// and changes no file; with as many, or with more again, it goes on. A state after more updates
+// than the epochs have is refused.
 func TestFewerSteps(t *testing.T) {
 	f, c, b, dir := lines(t), config(), opentest.CPU(t, 1), t.TempDir()
 	if _, _, err := goOn(t, dir, c, b, model.F32, f, 3); err == nil {
@@ -269,7 +269,8 @@ func TestVerdict(t *testing.T) {
 	}
 	before := runnertest.Outcome(t, dir, total(m.run))
 	_, again, err := goOn(t, dir, c, b, model.F32, f, 0)
-	if !errors.As(err, &failed) || again != out || !reflect.DeepEqual(runnertest.Outcome(t, dir, total(m.run)), before) {
+	if !errors.As(err, &failed) || again != out ||
+		!reflect.DeepEqual(runnertest.Outcome(t, dir, total(m.run)), before) {
 		t.Errorf("resumed: %v\n%s", err, again)
 	}
 	r := &Run{}

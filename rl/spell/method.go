@@ -86,7 +86,8 @@ func (m *Method) read(ctx context.Context, c *runner.Console) error {
 	return ctx.Err()
 }
 
-// untested leaves the held-out questions out of settings to plan with if none are asked: over documents.
+// untested leaves the held-out questions out of settings to plan with if none are asked: over
+// documents.
 func (m *Method) untested(c *Config) {
 	if m.Docs != "" {
 		c.HeldOut = 0
@@ -101,7 +102,9 @@ func (m *Method) plan(ctx context.Context, b kernels.Backend, shape model.Config
 }
 
 // Plan returns what the run takes.
-func (m *Method) Plan(ctx context.Context, b kernels.Backend, shape model.Config, p model.Precision) (*budget.Plan, error) {
+func (m *Method) Plan(ctx context.Context, b kernels.Backend, shape model.Config, p model.Precision) (*budget.Plan,
+	error) {
+
 	plan, err := m.plan(ctx, b, shape, p)
 	if err != nil {
 		return nil, err

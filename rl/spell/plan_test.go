@@ -163,11 +163,13 @@ func TestPlanFit(t *testing.T) {
 			t.Errorf("a run that goes on is told %v", err)
 		}
 	}
-	if err := p.Fit(t.Context(), b, nil, 256<<20, false); err == nil || !strings.Contains(err.Error(), "use a smaller model") {
+	if err := p.Fit(t.Context(), b, nil, 256<<20, false); err == nil ||
+		!strings.Contains(err.Error(), "use a smaller model") {
 		t.Errorf("256 MiB: %v", err)
 	}
 	m.Context = c.MaxAnswer
-	if _, err := NewPlan(t.Context(), b, m, model.F32, c, nil); err == nil || !strings.Contains(err.Error(), "context of 4096") ||
+	if _, err := NewPlan(t.Context(), b, m, model.F32, c, nil); err == nil ||
+		!strings.Contains(err.Error(), "context of 4096") ||
 		!strings.Contains(err.Error(), "max_question 4096, max_answer 4096") {
 		t.Errorf("outputs as long as the context: %v", err)
 	}

@@ -16,8 +16,8 @@ import (
 	"spell/tokenizer/chat"
 )
 
-// Tiny returns the configuration of a decoder of a few thousand parameters, whose outputs end in one of
-// the tokens eos.
+// Tiny returns the configuration of a decoder of a few thousand parameters, whose outputs end in
+// one of the tokens eos.
 func Tiny(vocab, context int, eos ...int32) model.Config {
 	return model.Config{Family: "llama", Vocab: vocab, Hidden: 16, FF: 24, Layers: 1, Heads: 2, KVHeads: 1, HeadDim: 8,
 		Tied: true, NormEps: 1e-6, Context: context, Rope: model.Rope{Theta: 1e4, Type: "default"}, BOS: -1, EOS: eos}
@@ -33,8 +33,8 @@ func Random(b kernels.Backend, c model.Config, p model.Precision) (*model.Weight
 	return w, nil
 }
 
-// Dialog returns the text side of a model's folder with a tokenizer and a chat template; without one if
-// template is empty.
+// Dialog returns the text side of a model's folder with a tokenizer and a chat template; without
+// one if template is empty.
 func Dialog(t testing.TB, tok *tokenizer.Tokenizer, template string) *chat.Dialog {
 	t.Helper()
 	dir := t.TempDir()
@@ -85,7 +85,8 @@ func State(t testing.TB, r interface{ State() (any, error) }) string {
 	return string(raw)
 }
 
-// Outcome returns the files of the checkpoints after those steps of a run, and the logs that it has.
+// Outcome returns the files of the checkpoints after those steps of a run, and the logs that it
+// has.
 func Outcome(t testing.TB, dir string, steps ...int) map[string]string {
 	t.Helper()
 	all := map[string]string{}
