@@ -5,14 +5,12 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 
 	"github.com/spf13/cobra"
 
 	"spell/kernels"
 	"spell/kernels/tally"
 	"spell/model"
-	"spell/rl/budget"
 	"spell/rl/runner"
 	selfplay "spell/rl/spell"
 )
@@ -142,20 +140,18 @@ func (p *planFlags) show(cmd *cobra.Command, k *job, b kernels.Backend, prec mod
 	if err != nil {
 		return err
 	}
-	plan, err := runner.Plan(cmd.Context(), m, b, shape, prec)
-	if err != nil {
-		return err
-	}
 	total, available := machine()
-	at := budget.Machine{Memory: available, Disk: runner.DiskFree(filepath.Clean("."))}
-	rates, err := k.rates(b, plan.Shape)
+	var rates tally.Rates
+	plan, at, refused, err := runner.Estimate(cmd.Context(), m, b, shape, prec, ".", runner.Options{
+		Available: func() int64 { return available },
+		Rates: func(b kernels.Backend, s tally.Shape) (_ tally.Rates, err error) {
+			rates, err = k.rates(b, s)
+			return rates, err
+		},
+	})
 	if err != nil {
 		return err
 	}
-	if at.Times, err = plan.Clock(rates); err != nil {
-		return err
-	}
-	refused := m.Fit(cmd.Context(), b, shape, prec, available, false)
 	out := cmd.OutOrStdout()
 	if p.asJSON {
 		o := newPlanned(m.Config, plan, at, rates, refused)

@@ -29,9 +29,9 @@ func Plan(ctx context.Context, m Method, b kernels.Backend, shape model.Config, 
 	return plan, nil
 }
 
-// DiskFree returns the bytes that are free for a folder, which need not be there yet; 0 if the system
+// diskFreeFor returns the bytes that are free for a folder, which need not be there yet; 0 if the system
 // does not tell.
-func DiskFree(dir string) int64 {
+func diskFreeFor(dir string) int64 {
 	for {
 		if _, err := os.Stat(dir); err == nil {
 			return diskFree(dir)
@@ -67,24 +67,32 @@ func DryRun(ctx context.Context, m Method, dir string, o Options) error {
 		return err
 	}
 	defer b.Close()
-	plan, err := Plan(ctx, m, b, shape, p)
+	plan, machine, refused, err := Estimate(ctx, m, b, shape, p, dir, o)
 	if err != nil {
 		return stopped(ctx, err, whilePlanned)
 	}
-	machine := budget.Machine{Memory: o.Available(), Disk: DiskFree(dir)}
-	if machine.Times, err = times(plan, b, o); err != nil {
-		return err
-	}
 	var text bytes.Buffer
-	refused := m.Fit(ctx, b, shape, p, machine.Memory, false)
-	if err := ctx.Err(); err != nil {
-		return stopped(ctx, err, whilePlanned)
-	}
 	if err := plan.Write(&text, machine, refused); err != nil {
 		return err
 	}
 	o.Console.Printf("%s", text.String())
 	return refused
+}
+
+// Estimate returns what a run that begins in a folder would take, what the machine has for it, and why it
+// does not fit, or nil. The error is that of what cannot be planned.
+func Estimate(ctx context.Context, m Method, b kernels.Backend, shape model.Config, p model.Precision, dir string,
+	o Options) (plan *budget.Plan, has budget.Machine, refused, err error) {
+
+	if plan, err = Plan(ctx, m, b, shape, p); err != nil {
+		return nil, has, nil, err
+	}
+	has = budget.Machine{Memory: o.Available(), Disk: diskFreeFor(dir)}
+	if has.Times, err = times(plan, b, o); err != nil {
+		return nil, has, nil, err
+	}
+	refused = m.Fit(ctx, b, shape, p, has.Memory, false)
+	return plan, has, refused, ctx.Err()
 }
 
 // times measures the machine and returns what a plan takes there; nil if nobody asks.
