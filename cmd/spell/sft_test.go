@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"spell/model/train/traintest"
 	"spell/rl/journal"
 	"spell/rl/sft"
 )
@@ -149,22 +150,28 @@ func TestSFTLastMeasurement(t *testing.T) {
 	whole, metrics := read(t, path), read(t, filepath.Join(out, "metrics.jsonl"))
 	// As Ctrl-C leaves it: the last measurement is neither in the state nor counted among the
 	// metrics.
-	var err error
-	state := decode[map[string]any](t, string(whole))
-	run := state["run"].(map[string]any)
-	measured := run["state"].(map[string]any)
-	measured["measured"] = measured["measured"].([]any)[:1]
 	before := t.TempDir()
 	last := bytes.LastIndexByte(metrics[:len(metrics)-1], '\n') + 1
 	write(t, filepath.Join(before, "metrics.jsonl"), string(metrics[:last]))
-	if run["log"], err = journal.At(before, "metrics.jsonl"); err != nil {
-		t.Fatal(err)
-	}
-	stopped, err := json.Marshal(state)
+	marks, err := journal.At(before, "metrics.jsonl")
 	if err != nil {
 		t.Fatal(err)
 	}
-	write(t, path, string(stopped))
+	err = traintest.EditState(filepath.Dir(path), func(text string) string {
+		state := decode[map[string]any](t, text)
+		run := state["run"].(map[string]any)
+		measured := run["state"].(map[string]any)
+		measured["measured"] = measured["measured"].([]any)[:1]
+		run["log"] = marks
+		stopped, err := json.Marshal(state)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(stopped)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 	for range 2 {
 		said := succeed(t, "", append(args, "--resume")...)
 		if !strings.Contains(said, "held-out loss, before → after") {

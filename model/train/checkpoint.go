@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"spell/kernels"
 	"spell/model"
@@ -17,10 +18,11 @@ import (
 //	model.safetensors.index.json     for loaders that would take any *.safetensors for weights
 //	optimizer.safetensors            moments in the bits that they have in memory, and the master
 //	                                 copies if the weights are bf16
-//	state.json                       the counters, and the caller's own state
+//	state.json                       the counters, the caller's own state, and the digest of every file
 //
 // and what the caller adds: all that a run needs to go on as if it had not stopped. It is written
-// under another name and renamed when complete, so a directory of that name is whole.
+// under another name and renamed when complete, so a directory of that name is whole. Files that are
+// added to it later do not matter, unless a run would read them.
 const (
 	optimizerFile = "optimizer.safetensors"
 	stateFile     = "state.json"
@@ -32,8 +34,7 @@ const (
 // JSON. If it fails, earlier checkpoints are as they were. An error that is an Untidied tells that the
 // checkpoint is complete and an older one could not be removed.
 func (t *Trainer) Save(dir string, n, keep int, run any, extra func(dir string) error) error {
-	raw, err := t.encodeState(run)
-	if err != nil {
+	if _, err := t.encodeState(run, nil); err != nil { // before anything is written
 		return err
 	}
 	final, tmp := filepath.Join(dir, Name(n)), filepath.Join(dir, unfinished+Name(n))
@@ -58,7 +59,7 @@ func (t *Trainer) Save(dir string, n, keep int, run any, extra func(dir string) 
 			return fail(err)
 		}
 	}
-	if err := atomicfile.WriteBytes(filepath.Join(tmp, stateFile), raw); err != nil {
+	if err := t.writeState(tmp, run); err != nil {
 		return fail(err)
 	}
 	if err := moveInto(dir, Name(n)); err != nil {
@@ -68,7 +69,22 @@ func (t *Trainer) Save(dir string, n, keep int, run any, extra func(dir string) 
 		return fmt.Errorf("checkpoint %s is complete, but its folder could not be synced: %w; "+
 			"earlier checkpoints are untouched", final, err)
 	}
-	return tidy(dir, n, keep)
+	t.Broken = slices.DeleteFunc(t.Broken, func(name string) bool { return name == Name(n) })
+	return tidy(dir, n, keep, t.Broken)
+}
+
+// writeState writes stateFile into dir, where all other files of a checkpoint are. Their digests are those
+// of what was just written and is still in memory.
+func (t *Trainer) writeState(dir string, run any) error {
+	files, err := digests(dir)
+	if err != nil {
+		return err
+	}
+	raw, err := t.encodeState(run, files)
+	if err != nil {
+		return err
+	}
+	return atomicfile.WriteBytes(filepath.Join(dir, stateFile), raw)
 }
 
 // moveInto gives a finished checkpoint its name. One of the same name is kept until the new one is
@@ -94,7 +110,8 @@ func moveInto(dir, name string) error {
 }
 
 // Resume loads the weights of the checkpoint in dir for training. It returns them with a function
-// that, given the trainer made of them, restores the optimizer. run receives the caller's state.
+// that, given the trainer made of them, restores the optimizer. run receives the caller's state. It does
+// not check digests, which VerifyAll does.
 func Resume(b kernels.Backend, dir string, p model.Precision, run any) (*model.Weights, func(*Trainer) error, error) {
 	path := filepath.Join(dir, stateFile)
 	state, err := readState(dir)

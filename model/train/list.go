@@ -27,18 +27,27 @@ func step(name string) (n int, ok bool) {
 	return n, err == nil && name == Name(n)
 }
 
-// CheckName returns an error if dir holds something of a checkpoint's name that is no folder, which is
-// somebody else's.
+// CheckName returns an error if dir holds something of a checkpoint's name that is somebody else's: what is
+// no folder, and a folder with files of which none tells of a checkpoint, not even of a broken one.
 func CheckName(dir, name string) error {
 	if _, ok := step(name); !ok {
 		return nil
 	}
 	path := filepath.Join(dir, name)
-	if info, err := os.Stat(path); err == nil && !info.IsDir() {
-		return fmt.Errorf("%s is no folder, and checkpoints are folders of such names; move it away or choose "+
-			"another folder", path)
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil
 	}
-	return nil
+	if !info.IsDir() {
+		return fmt.Errorf("%s is no folder, and checkpoints are folders of such names; move it away or choose "+
+			"another --out", path)
+	}
+	held, err := os.ReadDir(path)
+	if err != nil || len(held) == 0 || exists(filepath.Join(path, optimizerFile)) || ownState(path) {
+		return nil
+	}
+	return fmt.Errorf("%s holds %s and is not a checkpoint, and checkpoints are folders of such names; move it away "+
+		"or choose another --out", path, held[0].Name())
 }
 
 // List names the complete checkpoints in dir, oldest first; a link to a directory is one, too. One
@@ -96,19 +105,25 @@ func (u *Untidied) Error() string { return u.err.Error() }
 // Unwrap returns what could not be removed and why.
 func (u *Untidied) Unwrap() error { return u.err }
 
+// Whole names the checkpoints in dir, of at most n steps, that Verify finds whole, oldest first.
+func Whole(dir string, n int) ([]string, error) {
+	all, err := List(dir)
+	return slices.DeleteFunc(all, func(name string) bool {
+		at, _ := step(name)
+		return at > n || Verify(filepath.Join(dir, name)) != nil
+	}), err
+}
+
 // tidy removes what killed saves left and, of the checkpoints up to step n, all but the newest
 // keep. Of a link it removes the link. Directories that no Save has completed it leaves alone, and
-// so it does checkpoints that are broken, which count for none, and those of later steps, which are
-// of another run. What cannot be removed keeps its name, and the error is an Untidied.
-func tidy(dir string, n, keep int) error {
-	all, err := List(dir)
+// so it does checkpoints that are broken or named as broken, which count for none, and those of later
+// steps, which are of another run. What cannot be removed keeps its name, and the error is an Untidied.
+func tidy(dir string, n, keep int, broken []string) error {
+	all, err := Whole(dir, n)
 	if err != nil {
 		return &Untidied{err}
 	}
-	all = slices.DeleteFunc(all, func(name string) bool {
-		at, _ := step(name)
-		return at > n || Verify(filepath.Join(dir, name)) != nil
-	})
+	all = slices.DeleteFunc(all, func(name string) bool { return slices.Contains(broken, name) })
 	old := all[:max(0, len(all)-keep)]
 	entries, err := os.ReadDir(dir)
 	if err != nil {

@@ -56,6 +56,9 @@ type Trainer struct {
 	Decoder *model.Decoder
 	Optim   Optim
 	Steps   int // updates so far
+	// Broken names checkpoints known to be broken that look whole; they count for none of those that Save
+	// keeps, and stay.
+	Broken []string
 }
 
 // keepBytes is the most scratch, in bytes, for which a trainer keeps activations.

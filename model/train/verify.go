@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"spell/model"
 	"spell/model/hf"
@@ -11,12 +12,26 @@ import (
 	"spell/tensor/safetensors"
 )
 
-// Verify checks that the checkpoint in dir is whole: state.json can be used, config.json is there,
-// and the files of weights and optimizer hold every tensor, in its shape and to its last byte. It
-// does not read the tensors. The error names the file and what is wrong with it.
+// VerifyAll checks what Verify does, and that the tensors are those that were written. That reads all
+// of the checkpoint. One that was written when there were no digests passes unread.
+func VerifyAll(dir string) error {
+	return verify(dir, func(string) bool { return true })
+}
+
+// Verify checks that the checkpoint in dir is whole, but for what its tensors hold: state.json can be
+// used, the files of weights and optimizer hold every tensor, in its shape and to its last byte, and
+// all other files are as they were written. The error names the file and what is wrong with it.
 func Verify(dir string) error {
+	return verify(dir, func(name string) bool { return !strings.HasSuffix(name, ".safetensors") })
+}
+
+// verify checks the checkpoint in dir, and the digests of the files that which accepts.
+func verify(dir string, which func(name string) bool) error {
 	state, err := readState(dir)
 	if err != nil {
+		return err
+	}
+	if err := state.checkFiles(dir, which); err != nil {
 		return err
 	}
 	p, err := model.ParsePrecision(state.Precision)

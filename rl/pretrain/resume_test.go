@@ -17,6 +17,7 @@ import (
 	"spell/kernels/open/opentest"
 	"spell/model"
 	"spell/model/train"
+	"spell/model/train/traintest"
 	"spell/rl/runner"
 	"spell/rl/runner/runnertest"
 	"spell/tokenizer"
@@ -233,9 +234,14 @@ func TestResumeErrors(t *testing.T) {
 	for _, c := range [][2]string{{`"stage": 1`, `"stage": -1`}, {`"stage": 1`, `"stage": 3`},
 		{`"step": 1`, `"step": -1`}, {`"step": 1`, `"step": 3`},
 		{`"total": 4`, `"total": 0`}, {`"window": 2048`, `"window": 0`}} {
-		mend := spoil("state.json", func(s string) string { return strings.Replace(s, c[0], c[1], 1) })
+		swap := func(from, to string) {
+			if err := traintest.EditState(at, func(s string) string { return strings.Replace(s, from, to, 1) }); err != nil {
+				t.Fatal(err)
+			}
+		}
+		swap(c[0], c[1])
 		refused(c[1], "its state is after step", tiny(), texts)
-		mend()
+		swap(c[1], c[0])
 	}
 	mend := spoil("tokenizer.json", func(s string) string { return strings.ReplaceAll(s, "|end|", "|other|") })
 	refused("another end", "no "+End, tiny(), texts)

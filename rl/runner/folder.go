@@ -33,12 +33,13 @@ type Folder struct {
 	Checkpoint string   // the newest that is whole; empty if there is none
 	Notes      []string // sentences about what was found
 
-	made  bool // by Open
-	begun bool // by a run: it holds startFile
-	noted bool // that there were checkpoints
-	lock  *lock
-	saved *savedRun     // of the checkpoint, or of a run that has none yet
-	left  journal.Marks // where the logs of a run began that had no checkpoint and is not gone on with
+	made   bool // by Open
+	begun  bool // by a run: it holds startFile
+	noted  bool // that there were checkpoints
+	lock   *lock
+	broken []string      // names of checkpoints that were passed over
+	saved  *savedRun     // of the checkpoint, or of a run that has none yet
+	left   journal.Marks // where the logs of a run began that had no checkpoint and is not gone on with
 }
 
 // A savedRun is the state of a run: in a checkpoint, or, before the first one, in startFile.
@@ -165,6 +166,7 @@ func (f *Folder) find() error {
 			return fmt.Errorf("%w, move %s away, or choose another --out", err, at)
 		}
 		broken = append(broken, err)
+		f.broken = append(f.broken, name)
 	}
 	switch {
 	case f.Checkpoint != "":
@@ -172,12 +174,11 @@ func (f *Folder) find() error {
 			f.Notes = append(f.Notes, fmt.Sprintf("%v: going on from %s", err, f.Checkpoint))
 		}
 	case len(broken) == 1:
-		return fmt.Errorf("%w; there is no other checkpoint to go on from: choose another --out to begin again",
-			broken[0])
+		return fmt.Errorf("%w; there is no other checkpoint to go on from: restore it, or choose another --out to "+
+			"begin again", broken[0])
 	case len(broken) > 1:
-		return fmt.Errorf("%w; none of the %d checkpoints in %s can be gone on from: choose another --out to begin "+
-			"again",
-			broken[0], len(all), f.Dir)
+		return fmt.Errorf("%w; none of the %d checkpoints in %s can be gone on from: restore one, or choose another "+
+			"--out to begin again", broken[0], len(all), f.Dir)
 	}
 	return f.findStart()
 }
@@ -188,7 +189,7 @@ func readWhole(at string) (*savedRun, error) {
 	if err := train.ReadState(at, s); err != nil {
 		return nil, err
 	}
-	if err := train.Verify(at); err != nil {
+	if err := train.VerifyAll(at); err != nil {
 		return nil, err
 	}
 	_, err := chat.Open(at)

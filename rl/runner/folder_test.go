@@ -260,11 +260,7 @@ var broken = map[string]func(t *testing.T, at string){
 	"a state of another program": func(t *testing.T, at string) {
 		must(t, os.WriteFile(filepath.Join(at, "state.json"), []byte(`{"epoch": 3}`), 0o666))
 	},
-	"no config": func(t *testing.T, at string) { must(t, os.Remove(filepath.Join(at, "config.json"))) },
-}
-
-// brokenText are the ways in which the text side of a checkpoint may be broken, which is the run's alone.
-var brokenText = map[string]func(t *testing.T, at string){
+	"no config":    func(t *testing.T, at string) { must(t, os.Remove(filepath.Join(at, "config.json"))) },
 	"no tokenizer": func(t *testing.T, at string) { must(t, os.Remove(filepath.Join(at, "tokenizer.json"))) },
 	"a tokenizer that is cut off": func(t *testing.T, at string) {
 		must(t, os.Truncate(filepath.Join(at, "tokenizer.json"), 100))
@@ -276,6 +272,12 @@ var brokenText = map[string]func(t *testing.T, at string){
 	"a broken template": func(t *testing.T, at string) {
 		must(t, os.WriteFile(filepath.Join(at, "chat_template.jinja"), []byte("{% for %}"), 0o666))
 	},
+}
+
+// brokenInside are the ways in which only one who reads a whole checkpoint finds it broken.
+var brokenInside = map[string]func(t *testing.T, at string){
+	"a weight that is another": func(t *testing.T, at string) { flip(t, filepath.Join(at, "model.safetensors"), 0.9) },
+	"moments that are lost":    func(t *testing.T, at string) { zeroEnd(t, filepath.Join(at, "optimizer.safetensors")) },
 }
 
 func must(t *testing.T, err error) {
@@ -292,7 +294,7 @@ func TestBroken(t *testing.T) {
 	plain := t.TempDir()
 	newFake().mustRun(t, plain, false)
 	all := maps.Clone(broken)
-	maps.Copy(all, brokenText)
+	maps.Copy(all, brokenInside)
 	for name, spoil := range all {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
@@ -342,7 +344,7 @@ func TestNotBroken(t *testing.T) {
 		say   string
 	}{
 		{"newer", func(t *testing.T, at string) {
-			must(t, os.WriteFile(filepath.Join(at, "state.json"), []byte(`{"version": 3, "what": []}`), 0o666))
+			must(t, os.WriteFile(filepath.Join(at, "state.json"), []byte(`{"version": 4, "what": []}`), 0o666))
 		}, "written by a newer program"},
 		{"folder", func(t *testing.T, at string) { must(t, os.Chmod(at, 0)) }, "permission denied"},
 		{"state.json", nil, "permission denied"},

@@ -144,9 +144,12 @@ func (r *run) fit(ctx context.Context, b kernels.Backend, p model.Precision, o O
 // room refuses a run whose checkpoints the disk cannot hold. One more than is kept is there while it is
 // written.
 func (r *run) room(plan *budget.Plan, free int64) error {
-	have, err := train.List(r.folder.Dir)
-	if err != nil {
-		return err
+	var have []string // those that make room for others
+	if f := r.folder; f.Checkpoint != "" {
+		var err error
+		if have, err = train.Whole(f.Dir, f.saved.Step); err != nil {
+			return err
+		}
 	}
 	size, keep := plan.Disk.Checkpoint, plan.Disk.Keep
 	need := size * int64(max(1, keep+1-len(have)))
@@ -201,6 +204,7 @@ func (r *run) load(ctx context.Context, b kernels.Backend, p model.Precision) (w
 	if at == "" {
 		return w, nil
 	}
+	recipe.Trainer().Broken = r.folder.broken
 	return w, optimizer(r.recipe.Trainer())
 }
 

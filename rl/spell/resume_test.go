@@ -15,6 +15,7 @@ import (
 	"spell/kernels/open/opentest"
 	"spell/model"
 	"spell/model/train"
+	"spell/model/train/traintest"
 	"spell/rl/corpus"
 	"spell/rl/role"
 	"spell/rl/runner"
@@ -228,9 +229,10 @@ func TestResumeErrors(t *testing.T) {
 	}
 	const changed = " are not those the run began with"
 	older := func(dir string) { // a state that does not tell documents from prompts
-		path := filepath.Join(dir, train.Name(2), "state.json")
-		text := regexp.MustCompile(`"prompts": "[0-9a-f]{32,}",`).ReplaceAllString(readFile(t, path), "")
-		if err := os.WriteFile(path, []byte(text), 0o666); err != nil {
+		err := traintest.EditState(filepath.Join(dir, train.Name(2)), func(text string) string {
+			return regexp.MustCompile(`"prompts": "[0-9a-f]{32,}",`).ReplaceAllString(text, "")
+		})
+		if err != nil {
 			t.Fatal(err)
 		}
 	}

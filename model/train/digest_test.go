@@ -1,0 +1,114 @@
+package train
+
+import (
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"spell/model"
+)
+
+// TestDigests: a state lists every file of its checkpoint, those of extra in sub-folders too, and one that
+// is written anew lists them still.
+func TestDigests(t *testing.T) {
+	tr := newTrainer(t, model.BF16, optim)
+	steps(t, tr, 0, 1)
+	dir := t.TempDir()
+	at := filepath.Join(dir, Name(1))
+	err := tr.Save(dir, 1, 2, progress{At: 1}, func(tmp string) error {
+		if err := os.MkdirAll(filepath.Join(tmp, "sub", "below"), 0o777); err != nil {
+			return err
+		}
+		return os.WriteFile(filepath.Join(tmp, "sub", "below", "text"), []byte("abc"), 0o666)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, note := range []string{"", "anew"} {
+		if note != "" {
+			if err := tr.SaveState(dir, 1, progress{1, note}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		s, err := readState(at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var want []string
+		for name := range content(t, at) {
+			if name != stateFile {
+				want = append(want, filepath.ToSlash(name))
+			}
+		}
+		slices.Sort(want)
+		if got := slices.Sorted(maps.Keys(s.Files)); !slices.Equal(got, want) {
+			t.Errorf("listed are %q, want %q", got, want)
+		}
+		if s.Files["sub/below/text"] != "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad" {
+			t.Errorf("the digest is %s", s.Files["sub/below/text"])
+		}
+		if err := VerifyAll(at); err != nil {
+			t.Error(err)
+		}
+		var run progress
+		if err := ReadState(at, &run); err != nil || run.Note != note {
+			t.Errorf("the state is %v, %v", run, err)
+		}
+	}
+	path := filepath.Join(at, "sub", "below", "text")
+	for _, spoil := range []func(string) error{os.Remove,
+		func(path string) error { return os.WriteFile(path, []byte("abd"), 0o666) }} {
+		if err := spoil(path); err != nil {
+			t.Fatal(err)
+		}
+		for _, verify := range []func(string) error{Verify, VerifyAll} {
+			if err := verify(at); err == nil || !strings.Contains(err.Error(), path) {
+				t.Errorf("error %v", err)
+			}
+		}
+	}
+}
+
+// TestStateBits: whichever bit of a state is another, the state is refused by name, and not as one that
+// another program has written.
+func TestStateBits(t *testing.T) {
+	_, at := saved(t, model.F32)
+	path := filepath.Join(at, stateFile)
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 8 * len(whole) {
+		raw := slices.Clone(whole)
+		raw[i/8] ^= 1 << (i % 8)
+		if err := os.WriteFile(path, raw, 0o666); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := readState(at); err == nil || !strings.Contains(err.Error(), path) ||
+			strings.Contains(err.Error(), "version") {
+			t.Errorf("bit %d of byte %d, in %q: error %v", i%8, i/8, whole[max(0, i/8-9):min(len(whole), i/8+9)], err)
+		}
+	}
+}
+
+// TestSaveStateUndigested: the state of a checkpoint without digests is written anew without.
+func TestSaveStateUndigested(t *testing.T) {
+	tr, at := saved(t, model.F32)
+	raw, err := tr.encodeState(progress{At: 1}, nil)
+	if err == nil {
+		err = os.WriteFile(filepath.Join(at, stateFile), raw, 0o666)
+	}
+	if err == nil {
+		err = tr.SaveState(filepath.Dir(at), 1, progress{At: 2})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := readState(at)
+	if err != nil || s.Version != undigested || s.Files != nil || VerifyAll(at) != nil {
+		t.Errorf("the state is %v, %v", s, err)
+	}
+}
