@@ -48,5 +48,6 @@ func TestSizedRun(t *testing.T) {
 	sameFiles(t, a, b, "settings.yaml", "transcript.jsonl", "metrics.jsonl", "step-000001/model.safetensors")
 	succeed(t, "", args(a, "--workers", "1", "--quiet", "--hours", "0.0001", "--steps", "2", "--resume")...)
 	succeed(t, "", args(b, "--workers", "1", "--quiet", "--steps", "2", "--resume")...)
-	sameFiles(t, a, b, "settings.yaml", "transcript.jsonl", "step-000002/model.safetensors", "step-000002/state.json")
+	sameFiles(t, a, b, "settings.yaml", "transcript.jsonl", "step-000002/model.safetensors",
+		"step-000002/training/state.json")
 }

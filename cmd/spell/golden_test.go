@@ -77,7 +77,8 @@ func hashed(t *testing.T, out string) []string {
 		t.Fatalf("%s holds no checkpoint: %v", out, err)
 	}
 	newest := filepath.Base(slices.Max(steps))
-	files := []string{filepath.Join(newest, "model.safetensors"), filepath.Join(newest, "optimizer.safetensors")}
+	files := []string{filepath.Join(newest, "model.safetensors"),
+		filepath.Join(newest, "training/optimizer.safetensors")}
 	if _, err := os.Stat(filepath.Join(out, "transcript.jsonl")); err == nil {
 		files = append(files, "transcript.jsonl")
 	}

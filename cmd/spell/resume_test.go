@@ -172,7 +172,7 @@ func sameFiles(t *testing.T, a, b string, names ...string) {
 func checkpoint(n int) []string {
 	var names []string
 	for _, f := range []string{
-		"model.safetensors", "optimizer.safetensors", "state.json", "config.json", "tokenizer.json",
+		"model.safetensors", "training/optimizer.safetensors", "training/state.json", "config.json", "tokenizer.json",
 	} {
 		names = append(names, filepath.Join(fmt.Sprintf("step-%06d", n), f))
 	}

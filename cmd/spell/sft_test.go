@@ -146,7 +146,7 @@ func TestSFTLastMeasurement(t *testing.T) {
 	file, out := write(t, filepath.Join(dir, "data.jsonl"), data.String()), filepath.Join(dir, "run")
 	args := []string{"sft", "--data", file, "--out", out, "--held-out", "0.3", "--epochs", "2", "--quiet"}
 	succeed(t, "", args...)
-	path := filepath.Join(out, "step-000002", "state.json")
+	path := filepath.Join(out, "step-000002", "training/state.json")
 	whole, metrics := read(t, path), read(t, filepath.Join(out, "metrics.jsonl"))
 	// As Ctrl-C leaves it: the last measurement is neither in the state nor counted among the
 	// metrics.
@@ -157,7 +157,7 @@ func TestSFTLastMeasurement(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = traintest.EditState(filepath.Dir(path), func(text string) string {
+	err = traintest.EditState(filepath.Join(out, "step-000002"), func(text string) string {
 		state := decode[map[string]any](t, text)
 		run := state["run"].(map[string]any)
 		measured := run["state"].(map[string]any)

@@ -2,7 +2,6 @@ package hf
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -140,28 +139,6 @@ func match(files safetensors.Source, dir string, c *model.Config) error {
 		}
 	}
 	return nil
-}
-
-// SaveIndex writes model.safetensors.index.json into dir, where Save has written w in type t.
-// Loaders that take any *.safetensors for weights then read model.safetensors alone, whatever else
-// is there.
-func SaveIndex(w *model.Weights, dir string, t tensor.DType) error {
-	var index struct {
-		Metadata struct {
-			TotalSize int `json:"total_size"` // bytes of all tensors
-		} `json:"metadata"`
-		WeightMap map[string]string `json:"weight_map"` // the file of each tensor
-	}
-	index.WeightMap = map[string]string{}
-	for _, p := range w.Params {
-		index.WeightMap[p.Name] = weightsFile
-		index.Metadata.TotalSize += p.Rows * p.Cols * t.Size()
-	}
-	raw, err := json.MarshalIndent(index, "", "  ")
-	if err != nil {
-		return err
-	}
-	return atomicfile.WriteBytes(filepath.Join(dir, weightsFile+".index.json"), append(raw, '\n'))
 }
 
 // Save writes the model to dir as a Hugging Face directory, weights in type t. Each file is

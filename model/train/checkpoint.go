@@ -15,18 +15,29 @@ import (
 // A checkpoint is a directory named step-N with
 //
 //	config.json, model.safetensors   a Hugging Face model, weights in the type training uses
-//	model.safetensors.index.json     for loaders that would take any *.safetensors for weights
-//	optimizer.safetensors            moments in the bits that they have in memory, and the master
+//	training/optimizer.safetensors   moments in the bits that they have in memory, and the master
 //	                                 copies if the weights are bf16
-//	state.json                       the counters, the caller's own state, and the digest of every file
+//	training/state.json              the counters, the caller's own state, and the digest of every file
 //
-// and what the caller adds: all that a run needs to go on as if it had not stopped. It is written
-// under another name and renamed when complete, so a directory of that name is whole. Files that are
-// added to it later do not matter, unless a run would read them.
+// and what the caller adds: all that a run needs to go on as if it had not stopped. What is no part of
+// the model lies in a folder of its own since loaders take any *.safetensors beside the weights for
+// weights. A checkpoint is written under another name and renamed when complete, so a directory of
+// that name is whole. Files that are added to it later do not matter, unless a run would read them.
 const (
+	trainingDir   = "training"
 	optimizerFile = "optimizer.safetensors"
 	stateFile     = "state.json"
 )
+
+// trainingAt returns the folder of the optimizer and the state in the checkpoint dir. In one of version 2
+// that is dir itself.
+func trainingAt(dir string) string {
+	at := filepath.Join(dir, trainingDir)
+	if !exists(filepath.Join(at, stateFile)) && exists(filepath.Join(dir, stateFile)) {
+		return dir
+	}
+	return at
+}
 
 // Save writes the checkpoint dir/step-N, and then removes what killed saves left and, of the
 // checkpoints up to this one, all but the newest keep. extra, if not nil, writes further files (a
@@ -48,10 +59,7 @@ func (t *Trainer) Save(dir string, n, keep int, run any, extra func(dir string) 
 	if err := hf.Save(t.Backend, t.Weights, tmp, t.Weights.Weight); err != nil {
 		return fail(err)
 	}
-	if err := hf.SaveIndex(t.Weights, tmp, t.Weights.Weight); err != nil {
-		return fail(err)
-	}
-	if err := t.writeOptimizer(filepath.Join(tmp, optimizerFile)); err != nil {
+	if err := t.writeOptimizer(filepath.Join(tmp, trainingDir)); err != nil {
 		return fail(err)
 	}
 	if extra != nil {
@@ -84,7 +92,10 @@ func (t *Trainer) writeState(dir string, run any) error {
 	if err != nil {
 		return err
 	}
-	return atomicfile.WriteBytes(filepath.Join(dir, stateFile), raw)
+	if err := atomicfile.SyncDir(dir); err != nil {
+		return err
+	}
+	return atomicfile.WriteBytes(filepath.Join(dir, trainingDir, stateFile), raw)
 }
 
 // moveInto gives a finished checkpoint its name. One of the same name is kept until the new one is
@@ -113,7 +124,8 @@ func moveInto(dir, name string) error {
 // that, given the trainer made of them, restores the optimizer. run receives the caller's state. It does
 // not check digests, which VerifyAll does.
 func Resume(b kernels.Backend, dir string, p model.Precision, run any) (*model.Weights, func(*Trainer) error, error) {
-	path := filepath.Join(dir, stateFile)
+	at := trainingAt(dir)
+	path := filepath.Join(at, stateFile)
 	state, err := readState(dir)
 	if err == nil {
 		err = state.decode(path, run)
@@ -135,7 +147,7 @@ func Resume(b kernels.Backend, dir string, p model.Precision, run any) (*model.W
 	}
 	restore := func(t *Trainer) error {
 		t.Steps = state.Steps
-		return t.readOptimizer(filepath.Join(dir, optimizerFile))
+		return t.readOptimizer(filepath.Join(at, optimizerFile))
 	}
 	return w, restore, nil
 }

@@ -152,7 +152,7 @@ func TestSaveIsWhole(t *testing.T) {
 		return errors.New("the disk is full")
 	}), "the disk is full")
 	check("state cannot be written", save(4, func(d string) error {
-		return os.Mkdir(filepath.Join(d, stateFile), 0o777)
+		return os.MkdirAll(filepath.Join(d, trainingDir, stateFile), 0o777)
 	}), stateFile)
 	check("run is no JSON", func() error {
 		if err := tr.Save(dir, 4, 2, func() {}, nil); err == nil || !strings.Contains(err.Error(), "checkpoint") {
@@ -167,7 +167,7 @@ func TestSaveIsWhole(t *testing.T) {
 		check("folder is read-only", err, "permission")
 	}
 	// A file in the way of the folder fails for anyone.
-	blocked := filepath.Join(dir, Name(2), stateFile)
+	blocked := filepath.Join(dir, Name(2), "config.json")
 	if err := tr.Save(blocked, 4, 2, progress{}, nil); err == nil {
 		t.Error("a checkpoint was written below a file")
 	}
@@ -275,7 +275,7 @@ func TestLinks(t *testing.T) {
 	}
 	target := content(t, elsewhere)
 	for link, to := range map[string]string{
-		Name(3): filepath.Join(elsewhere, "nowhere"), Name(4): filepath.Join(elsewhere, Name(2), stateFile),
+		Name(3): filepath.Join(elsewhere, "nowhere"), Name(4): filepath.Join(elsewhere, Name(2), "config.json"),
 		unfinished + Name(5): filepath.Join(elsewhere, Name(1)),
 		unfinished + "notes": filepath.Join(elsewhere, Name(1)),
 	} {
@@ -363,20 +363,20 @@ func TestResumeErrors(t *testing.T) {
 		p     model.Precision
 		say   string
 	}{
-		"no state":      {func(d string) { os.Remove(filepath.Join(d, stateFile)) }, model.F32, "is not a checkpoint"},
-		"state cut":     {write(stateFile, `{"version":2,`), model.F32, stateFile},
-		"other version": {write(stateFile, `{"version":9,"precision":"f32","run":{}}`), model.F32, "version 9"},
-		"other run":     {write(stateFile, `{"version":2,"precision":"f32","run":[1]}`), model.F32, stateFile},
+		"no state":      {func(d string) { os.Remove(filepath.Join(d, trainingDir, stateFile)) }, model.F32, "is not a checkpoint"},
+		"state cut":     {write(trainingDir+"/"+stateFile, `{"version":2,`), model.F32, stateFile},
+		"other version": {write(trainingDir+"/"+stateFile, `{"version":9,"precision":"f32","run":{}}`), model.F32, "version 9"},
+		"other run":     {write(trainingDir+"/"+stateFile, `{"version":2,"precision":"f32","run":[1]}`), model.F32, stateFile},
 		"precision":     {func(string) {}, model.BF16, "--precision f32"},
 		"moments":       {func(string) {}, with(model.F32, model.Int8Moments), `moments "f32" and now they are "int8"`},
 		"no weights":    {func(d string) { os.Remove(filepath.Join(d, "model.safetensors")) }, model.F32, "safetensors"},
 		"weights cut":   {func(d string) { os.Truncate(filepath.Join(d, "model.safetensors"), 100) }, model.F32, "model.safetensors"},
 		"no config":     {func(d string) { os.Remove(filepath.Join(d, "config.json")) }, model.F32, "config.json"},
-		"no optimizer":  {func(d string) { os.Remove(filepath.Join(d, optimizerFile)) }, model.F32, optimizerFile},
-		"optimizer cut": {func(d string) { os.Truncate(filepath.Join(d, optimizerFile), 5000) }, model.F32, optimizerFile},
+		"no optimizer":  {func(d string) { os.Remove(filepath.Join(d, trainingDir, optimizerFile)) }, model.F32, optimizerFile},
+		"optimizer cut": {func(d string) { os.Truncate(filepath.Join(d, trainingDir, optimizerFile), 5000) }, model.F32, optimizerFile},
 		"optimizer of another": {func(d string) {
 			raw, _ := os.ReadFile(filepath.Join(d, "model.safetensors"))
-			os.WriteFile(filepath.Join(d, optimizerFile), raw, 0o666)
+			os.WriteFile(filepath.Join(d, trainingDir, optimizerFile), raw, 0o666)
 		}, model.F32, optimizerFile},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -420,7 +420,7 @@ func TestResumeErrorsOfMoments(t *testing.T) {
 		!strings.Contains(err.Error(), `moments "int8" and now they are "f32"`) {
 		t.Errorf("with other moments: %v", err)
 	}
-	path := filepath.Join(at, optimizerFile)
+	path := filepath.Join(at, trainingDir, optimizerFile)
 	whole, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
@@ -433,7 +433,7 @@ func TestResumeErrorsOfMoments(t *testing.T) {
 	if err := other.Save(elsewhere, 1, 2, progress{At: 1}, nil); err != nil {
 		t.Fatal(err)
 	}
-	full, err := os.ReadFile(filepath.Join(elsewhere, Name(1), optimizerFile))
+	full, err := os.ReadFile(filepath.Join(elsewhere, Name(1), trainingDir, optimizerFile))
 	if err != nil {
 		t.Fatal(err)
 	}

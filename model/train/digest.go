@@ -23,7 +23,7 @@ import (
 // optional names the files that change what a run goes on with even if the run itself has written none.
 var optional = []string{"generation_config.json", "tokenizer_config.json", "chat_template.jinja"}
 
-// digests returns the digest of each regular file below dir but stateFile, by its path within, with
+// digests returns the digest of each regular file below dir but the state, by its path within, with
 // slashes.
 func digests(dir string) (map[string]string, error) {
 	var names []string
@@ -32,8 +32,8 @@ func digests(dir string) (map[string]string, error) {
 			return err
 		}
 		name, err := filepath.Rel(dir, path)
-		if name = filepath.ToSlash(name); name != stateFile {
-			names = append(names, name)
+		if name != filepath.Join(trainingDir, stateFile) {
+			names = append(names, filepath.ToSlash(name))
 		}
 		return err
 	})
@@ -98,6 +98,7 @@ func (s *savedState) checkFiles(dir string, which func(name string) bool) error 
 	names := slices.DeleteFunc(slices.Sorted(maps.Keys(s.Files)), func(name string) bool { return !which(name) })
 	sums, errs := digestAll(dir, names)
 	var changed []string
+	in := filepath.Join(trainingDir, stateFile)
 	for i, name := range names {
 		path := filepath.Join(dir, filepath.FromSlash(name))
 		switch {
@@ -114,10 +115,10 @@ func (s *savedState) checkFiles(dir string, which func(name string) bool) error 
 		return nil
 	case 1:
 		return fmt.Errorf("%s was damaged or edited since it was written: its SHA-256 is not the one in %s", changed[0],
-			stateFile)
+			in)
 	}
 	return fmt.Errorf("%s were damaged or edited since they were written, or %s is of another checkpoint: their "+
-		"SHA-256 are not those in it", strings.Join(changed, " and "), stateFile)
+		"SHA-256 are not those in it", strings.Join(changed, " and "), in)
 }
 
 // exists reports whether there is something at path.

@@ -1,14 +1,17 @@
 package train
 
 import (
+	"errors"
 	"maps"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
 
 	"spell/model"
+	"spell/model/forest"
 )
 
 // TestDigests: a state lists every file of its checkpoint, those of extra in sub-folders too, and one that
@@ -39,7 +42,7 @@ func TestDigests(t *testing.T) {
 		}
 		var want []string
 		for name := range content(t, at) {
-			if name != stateFile {
+			if name != inTraining(stateFile) {
 				want = append(want, filepath.ToSlash(name))
 			}
 		}
@@ -76,7 +79,7 @@ func TestDigests(t *testing.T) {
 // another program has written.
 func TestStateBits(t *testing.T) {
 	_, at := saved(t, model.F32)
-	path := filepath.Join(at, stateFile)
+	path := filepath.Join(at, inTraining(stateFile))
 	whole, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
@@ -94,21 +97,65 @@ func TestStateBits(t *testing.T) {
 	}
 }
 
-// TestSaveStateUndigested: the state of a checkpoint without digests is written anew without.
-func TestSaveStateUndigested(t *testing.T) {
+// TestUndigested: a checkpoint of version 2, with all files in one folder and no digests, is whole, is told
+// from a broken one, has its state written anew as it was, and is removed when it is too old.
+func TestUndigested(t *testing.T) {
 	tr, at := saved(t, model.F32)
-	raw, err := tr.encodeState(progress{At: 1}, nil)
-	if err == nil {
-		err = os.WriteFile(filepath.Join(at, stateFile), raw, 0o666)
+	dir := filepath.Dir(at)
+	for _, name := range []string{stateFile, optimizerFile} {
+		if err := os.Rename(filepath.Join(at, inTraining(name)), filepath.Join(at, name)); err != nil {
+			t.Fatal(err)
+		}
 	}
+	raw, err := tr.encodeState(progress{At: 1}, nil)
+	err = errors.Join(err, os.Remove(filepath.Join(at, trainingDir)),
+		os.WriteFile(filepath.Join(at, stateFile), raw, 0o666))
 	if err == nil {
-		err = tr.SaveState(filepath.Dir(at), 1, progress{At: 2})
+		err = tr.SaveState(dir, 1, progress{At: 2})
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
+	if exists(filepath.Join(at, trainingDir)) {
+		t.Error("the state was written elsewhere")
+	}
 	s, err := readState(at)
-	if err != nil || s.Version != undigested || s.Files != nil || VerifyAll(at) != nil {
+	if err != nil || s.Version != undigested || s.Files != nil {
 		t.Errorf("the state is %v, %v", s, err)
+	}
+	if err := errors.Join(VerifyAll(at), CheckName(dir, Name(1))); err != nil {
+		t.Error(err)
+	}
+	path := filepath.Join(at, optimizerFile)
+	whole, err := os.ReadFile(path)
+	if err == nil {
+		err = os.Truncate(path, int64(len(whole)-1))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := Verify(at); err == nil || !strings.Contains(err.Error(), path) {
+		t.Errorf("error %v", err)
+	}
+	if err := os.WriteFile(path, whole, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	var run progress
+	w, restore, err := Resume(tr.Backend, at, model.F32, &run)
+	if err != nil || run.At != 2 {
+		t.Fatalf("%v, %v", run, err)
+	}
+	again, err := New(tr.Backend, w, optim, forest.Limits{Shared: 64, Batch: 64}, model.KeepActivations)
+	if err == nil {
+		err = restore(again)
+	}
+	if err != nil || !reflect.DeepEqual(all(tr), all(again)) {
+		t.Errorf("it is resumed to something else: %v", err)
+	}
+	if err := again.Save(dir, 2, 1, progress{At: 2}, nil); err != nil {
+		t.Fatal(err)
+	}
+	if names, err := List(dir); err != nil || !slices.Equal(names, []string{Name(2)}) {
+		t.Errorf("kept %v, %v", names, err)
 	}
 }

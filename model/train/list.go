@@ -43,7 +43,7 @@ func CheckName(dir, name string) error {
 			"another --out", path)
 	}
 	held, err := os.ReadDir(path)
-	if err != nil || len(held) == 0 || exists(filepath.Join(path, optimizerFile)) || ownState(path) {
+	if err != nil || len(held) == 0 || ownOptimizer(path) || ownState(path) {
 		return nil
 	}
 	return fmt.Errorf("%s holds %s and is not a checkpoint, and checkpoints are folders of such names; move it away "+

@@ -72,7 +72,7 @@ func TestMoments(t *testing.T) {
 			if err := tr.Save(dir, 1, 2, progress{}, nil); err != nil {
 				t.Fatal(err)
 			}
-			info, err := os.Stat(filepath.Join(dir, Name(1), optimizerFile))
+			info, err := os.Stat(filepath.Join(dir, Name(1), trainingDir, optimizerFile))
 			if err != nil {
 				t.Fatal(err)
 			}

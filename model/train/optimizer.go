@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"os"
+	"path/filepath"
 	"slices"
 
 	"spell/kernels"
@@ -53,15 +55,18 @@ func (o *optimizerTensor) stored() (dtype string, shape []int) {
 	return safetensors.DTypeName(tensor.F32), []int{o.rows, o.cols}
 }
 
-// writeOptimizer writes the optimizer's matrices to path.
-func (t *Trainer) writeOptimizer(path string) error {
+// writeOptimizer makes the folder dir and writes the optimizer's matrices into it.
+func (t *Trainer) writeOptimizer(dir string) error {
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		return err
+	}
 	var list []safetensors.Tensor
 	for _, p := range t.Weights.Params {
 		for _, o := range optimizerTensors(p.Shape, t.Weights.Precision) {
 			list = append(list, o.tensor(t.Backend, o.mat(p)))
 		}
 	}
-	return safetensors.Write(path, nil, list)
+	return safetensors.Write(filepath.Join(dir, optimizerFile), nil, list)
 }
 
 // readOptimizer fills the optimizer's matrices from path.
@@ -146,4 +151,9 @@ func (o *optimizerTensor) readCodes(b kernels.Backend, f *safetensors.File, m te
 		b.Write(words, raw)
 		return nil
 	})
+}
+
+// ownOptimizer reports whether the folder at dir has the file of an optimizer where checkpoints have it.
+func ownOptimizer(dir string) bool {
+	return exists(filepath.Join(dir, trainingDir, optimizerFile)) || exists(filepath.Join(dir, optimizerFile))
 }

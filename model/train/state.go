@@ -25,7 +25,8 @@ type savedState struct {
 	Sum string `json:"sha256,omitempty"`
 }
 
-// stateVersion is 3 since a checkpoint has digests. One of undigested has none and is gone on from, unchecked.
+// stateVersion is 3 since a checkpoint has digests and trainingDir. One of undigested has neither and is
+// gone on from, unchecked.
 const (
 	stateVersion = 3
 	undigested   = 2
@@ -60,10 +61,10 @@ func (t *Trainer) encodeState(run any, files map[string]string) ([]byte, error) 
 
 // readState reads and checks the state of the checkpoint in dir.
 func readState(dir string) (*savedState, error) {
-	path := filepath.Join(dir, stateFile)
+	path := filepath.Join(trainingAt(dir), stateFile)
 	raw, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%s is not a checkpoint: it has no %s", dir, stateFile)
+		return nil, fmt.Errorf("%s is not a checkpoint: it has no %s", dir, filepath.Join(trainingDir, stateFile))
 	}
 	if errors.Is(err, fs.ErrPermission) { // it may well be one
 		return nil, fmt.Errorf("reading %s: %w", path, fs.ErrPermission)
@@ -98,7 +99,7 @@ func readState(dir string) (*savedState, error) {
 
 // ownState reports whether the folder at dir has a state that looks as if this program had written it.
 func ownState(dir string) bool {
-	raw, err := os.ReadFile(filepath.Join(dir, stateFile))
+	raw, err := os.ReadFile(filepath.Join(trainingAt(dir), stateFile))
 	var state savedState
 	return err == nil && json.Unmarshal(raw, &state) == nil && state.Version > 0 && state.Precision != ""
 }
@@ -117,7 +118,7 @@ func ReadState(dir string, run any) error {
 	if err != nil {
 		return err
 	}
-	return state.decode(filepath.Join(dir, stateFile), run)
+	return state.decode(filepath.Join(trainingAt(dir), stateFile), run)
 }
 
 // SaveState replaces the caller's state in the checkpoint dir/step-N, which holds the weights and
@@ -132,5 +133,5 @@ func (t *Trainer) SaveState(dir string, n int, run any) error {
 	if err != nil {
 		return err
 	}
-	return atomicfile.WriteBytes(filepath.Join(at, stateFile), raw)
+	return atomicfile.WriteBytes(filepath.Join(trainingAt(at), stateFile), raw)
 }

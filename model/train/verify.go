@@ -36,14 +36,14 @@ func verify(dir string, which func(name string) bool) error {
 	}
 	p, err := model.ParsePrecision(state.Precision)
 	if err != nil {
-		return fmt.Errorf("%s: %w", filepath.Join(dir, stateFile), err)
+		return fmt.Errorf("%s: %w", filepath.Join(trainingAt(dir), stateFile), err)
 	}
 	p.Moments = state.Moments
 	c, err := hf.Verify(dir)
 	if err != nil {
 		return err
 	}
-	path := filepath.Join(dir, optimizerFile)
+	path := filepath.Join(trainingAt(dir), optimizerFile)
 	f, err := safetensors.Open(path)
 	if err != nil {
 		return err
@@ -74,7 +74,7 @@ func CheckpointBytes(c *model.Config, p model.Precision) int64 {
 	)
 	bytes := int64(4 * perFile)
 	for _, s := range model.Shapes(c) {
-		bytes += int64(s.Rows*s.Cols)*int64(p.Weight.Size()) + 2*int64(len(s.Name)+perTensor) // in header and index
+		bytes += int64(s.Rows*s.Cols)*int64(p.Weight.Size()) + int64(len(s.Name)+perTensor)
 		for _, o := range optimizerTensors(s, p) {
 			dtype, shape := o.stored()
 			size := tensor.F32.Size()

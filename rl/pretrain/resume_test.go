@@ -235,7 +235,8 @@ func TestResumeErrors(t *testing.T) {
 		{`"step": 1`, `"step": -1`}, {`"step": 1`, `"step": 3`},
 		{`"total": 4`, `"total": 0`}, {`"window": 2048`, `"window": 0`}} {
 		swap := func(from, to string) {
-			if err := traintest.EditState(at, func(s string) string { return strings.Replace(s, from, to, 1) }); err != nil {
+			err := traintest.EditState(at, func(s string) string { return strings.Replace(s, from, to, 1) })
+			if err != nil {
 				t.Fatal(err)
 			}
 		}

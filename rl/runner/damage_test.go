@@ -30,6 +30,42 @@ func zeroEnd(t *testing.T, path string) {
 	must(t, os.WriteFile(path, raw, 0o666))
 }
 
+// broken are the ways in which a checkpoint may be.
+var broken = map[string]func(t *testing.T, at string){
+	"a file is missing": func(t *testing.T, at string) { must(t, os.Remove(filepath.Join(at, "training/optimizer.safetensors"))) },
+	"truncated":         func(t *testing.T, at string) { must(t, os.Truncate(filepath.Join(at, "model.safetensors"), 900)) },
+	"an empty folder": func(t *testing.T, at string) {
+		must(t, os.RemoveAll(at))
+		must(t, os.Mkdir(at, 0o777))
+	},
+	"no state":        func(t *testing.T, at string) { must(t, os.Remove(filepath.Join(at, "training/state.json"))) },
+	"a state of none": func(t *testing.T, at string) { must(t, os.Truncate(filepath.Join(at, "training/state.json"), 0)) },
+	"a state of waste": func(t *testing.T, at string) {
+		must(t, os.WriteFile(filepath.Join(at, "training/state.json"), []byte("\x00{]"), 0o666))
+	},
+	"a state of another program": func(t *testing.T, at string) {
+		must(t, os.WriteFile(filepath.Join(at, "training/state.json"), []byte(`{"epoch": 3}`), 0o666))
+	},
+	"no config":    func(t *testing.T, at string) { must(t, os.Remove(filepath.Join(at, "config.json"))) },
+	"no tokenizer": func(t *testing.T, at string) { must(t, os.Remove(filepath.Join(at, "tokenizer.json"))) },
+	"a tokenizer that is cut off": func(t *testing.T, at string) {
+		must(t, os.Truncate(filepath.Join(at, "tokenizer.json"), 100))
+	},
+	"an empty tokenizer": func(t *testing.T, at string) { must(t, os.Truncate(filepath.Join(at, "tokenizer.json"), 0)) },
+	"a broken tokenizer_config": func(t *testing.T, at string) {
+		must(t, os.WriteFile(filepath.Join(at, "tokenizer_config.json"), []byte("{"), 0o666))
+	},
+	"a broken template": func(t *testing.T, at string) {
+		must(t, os.WriteFile(filepath.Join(at, "chat_template.jinja"), []byte("{% for %}"), 0o666))
+	},
+}
+
+// brokenInside are the ways in which only one who reads a whole checkpoint finds it broken.
+var brokenInside = map[string]func(t *testing.T, at string){
+	"a weight that is another": func(t *testing.T, at string) { flip(t, filepath.Join(at, "model.safetensors"), 0.9) },
+	"moments that are lost":    func(t *testing.T, at string) { zeroEnd(t, filepath.Join(at, "training/optimizer.safetensors")) },
+}
+
 // withText makes the folder of a model that has all files of a text side, and returns a method that
 // trains it.
 func withText(t *testing.T) func() *fake {
@@ -84,7 +120,8 @@ func TestDamage(t *testing.T) {
 	}
 	copyOf := func(from string) func(*testing.T, string) {
 		return func(t *testing.T, path string) {
-			raw, err := os.ReadFile(filepath.Join(from, filepath.Base(path)))
+			_, name, _ := strings.Cut(path, train.Name(4))
+			raw, err := os.ReadFile(filepath.Join(from, name))
 			must(t, err)
 			must(t, os.WriteFile(path, raw, 0o666))
 		}
@@ -155,11 +192,11 @@ func TestAdded(t *testing.T) {
 	}
 }
 
-// undigested takes the digests out of the state of a checkpoint, as programs wrote it that had none.
+// undigested makes a checkpoint one that has no digests and all files in one folder, as programs wrote it
+// before.
 func undigested(t *testing.T, at string) {
 	t.Helper()
-	path := filepath.Join(at, "state.json")
-	raw, err := os.ReadFile(path)
+	raw, err := os.ReadFile(filepath.Join(at, "training/state.json"))
 	must(t, err)
 	var state map[string]json.RawMessage
 	must(t, json.Unmarshal(raw, &state))
@@ -168,22 +205,40 @@ func undigested(t *testing.T, at string) {
 	state["version"] = json.RawMessage("2")
 	raw, err = json.Marshal(state)
 	must(t, err)
-	must(t, os.WriteFile(path, raw, 0o666))
+	must(t, os.WriteFile(filepath.Join(at, "state.json"), raw, 0o666))
+	must(t, os.Rename(filepath.Join(at, "training/optimizer.safetensors"), filepath.Join(at, "optimizer.safetensors")))
+	must(t, os.RemoveAll(filepath.Join(at, "training")))
 }
 
-// TestUndigested: a checkpoint from before there were digests is gone on from, and those that follow have
-// the bytes of a run that was left alone.
+// TestUndigested: a run whose checkpoints are from before there were digests goes on from the newest that
+// has all of its bytes, and ends with those of a run that was left alone.
 func TestUndigested(t *testing.T) {
-	dir, plain := t.TempDir(), t.TempDir()
+	plain := t.TempDir()
 	newFake().mustRun(t, plain, false)
-	newFake().killAt(t, dir, 5, false)
-	for _, n := range []int{2, 4} {
-		undigested(t, filepath.Join(dir, train.Name(n)))
+	for name, spoil := range map[string]func(at string){
+		"":                      nil,
+		"optimizer.safetensors": func(at string) { must(t, os.Truncate(filepath.Join(at, "optimizer.safetensors"), 900)) },
+		"model.safetensors":     func(at string) { must(t, os.Remove(filepath.Join(at, "model.safetensors"))) },
+		"state.json":            func(at string) { must(t, os.Truncate(filepath.Join(at, "state.json"), 100)) },
+	} {
+		dir := t.TempDir()
+		newFake().killAt(t, dir, 5, false)
+		for _, n := range []int{2, 4} {
+			undigested(t, filepath.Join(dir, train.Name(n)))
+		}
+		if spoil != nil {
+			spoil(filepath.Join(dir, train.Name(4)))
+		}
+		s := newFake().mustRun(t, dir, true)
+		if !strings.Contains(s.err, name) || (s.err == "") != (spoil == nil) {
+			t.Errorf("%s: it says %q", name, s.err)
+		}
+		if spoil == nil { // the older of the two is as it was
+			must(t, os.RemoveAll(filepath.Join(dir, train.Name(4))))
+			must(t, os.CopyFS(filepath.Join(dir, train.Name(4)), os.DirFS(filepath.Join(plain, train.Name(4)))))
+		}
+		equal(t, files(t, dir), files(t, plain))
 	}
-	if s := newFake().mustRun(t, dir, true); s.err != "" {
-		t.Errorf("it says %q", s.err)
-	}
-	equal(t, files(t, dir), files(t, plain), filepath.Join(train.Name(4), "state.json"))
 }
 
 // TestBrokenInsideKept: a checkpoint that was passed over counts for none of those that are kept, also if

@@ -235,7 +235,8 @@ func (f *Folder) begin(s *savedRun) error {
 // sweep removes the temporary files of a run that was killed while it wrote.
 func sweep(dir string) error {
 	for _, pattern := range []string{".probe-*", "." + startFile + ".tmp*", "." + SettingsFile + ".tmp*",
-		"." + unfinishedFile + ".tmp*", ".writing-step-*", "step-*/.*.tmp*", ModelDir + "/.*.tmp*"} {
+		"." + unfinishedFile + ".tmp*", ".writing-step-*", "step-*/.*.tmp*", "step-*/training/.*.tmp*",
+		ModelDir + "/.*.tmp*"} {
 		left, err := filepath.Glob(filepath.Join(quoted(dir), pattern))
 		if err != nil {
 			return err

@@ -244,42 +244,6 @@ func TestLinkedFolder(t *testing.T) {
 	}
 }
 
-// broken are the ways in which a checkpoint may be.
-var broken = map[string]func(t *testing.T, at string){
-	"a file is missing": func(t *testing.T, at string) { must(t, os.Remove(filepath.Join(at, "optimizer.safetensors"))) },
-	"truncated":         func(t *testing.T, at string) { must(t, os.Truncate(filepath.Join(at, "model.safetensors"), 900)) },
-	"an empty folder": func(t *testing.T, at string) {
-		must(t, os.RemoveAll(at))
-		must(t, os.Mkdir(at, 0o777))
-	},
-	"no state":        func(t *testing.T, at string) { must(t, os.Remove(filepath.Join(at, "state.json"))) },
-	"a state of none": func(t *testing.T, at string) { must(t, os.Truncate(filepath.Join(at, "state.json"), 0)) },
-	"a state of waste": func(t *testing.T, at string) {
-		must(t, os.WriteFile(filepath.Join(at, "state.json"), []byte("\x00{]"), 0o666))
-	},
-	"a state of another program": func(t *testing.T, at string) {
-		must(t, os.WriteFile(filepath.Join(at, "state.json"), []byte(`{"epoch": 3}`), 0o666))
-	},
-	"no config":    func(t *testing.T, at string) { must(t, os.Remove(filepath.Join(at, "config.json"))) },
-	"no tokenizer": func(t *testing.T, at string) { must(t, os.Remove(filepath.Join(at, "tokenizer.json"))) },
-	"a tokenizer that is cut off": func(t *testing.T, at string) {
-		must(t, os.Truncate(filepath.Join(at, "tokenizer.json"), 100))
-	},
-	"an empty tokenizer": func(t *testing.T, at string) { must(t, os.Truncate(filepath.Join(at, "tokenizer.json"), 0)) },
-	"a broken tokenizer_config": func(t *testing.T, at string) {
-		must(t, os.WriteFile(filepath.Join(at, "tokenizer_config.json"), []byte("{"), 0o666))
-	},
-	"a broken template": func(t *testing.T, at string) {
-		must(t, os.WriteFile(filepath.Join(at, "chat_template.jinja"), []byte("{% for %}"), 0o666))
-	},
-}
-
-// brokenInside are the ways in which only one who reads a whole checkpoint finds it broken.
-var brokenInside = map[string]func(t *testing.T, at string){
-	"a weight that is another": func(t *testing.T, at string) { flip(t, filepath.Join(at, "model.safetensors"), 0.9) },
-	"moments that are lost":    func(t *testing.T, at string) { zeroEnd(t, filepath.Join(at, "optimizer.safetensors")) },
-}
-
 func must(t *testing.T, err error) {
 	t.Helper()
 	if err != nil {
@@ -344,13 +308,13 @@ func TestNotBroken(t *testing.T) {
 		say   string
 	}{
 		{"newer", func(t *testing.T, at string) {
-			must(t, os.WriteFile(filepath.Join(at, "state.json"), []byte(`{"version": 4, "what": []}`), 0o666))
+			must(t, os.WriteFile(filepath.Join(at, "training/state.json"), []byte(`{"version": 4, "what": []}`), 0o666))
 		}, "written by a newer program"},
 		{"folder", func(t *testing.T, at string) { must(t, os.Chmod(at, 0)) }, "permission denied"},
-		{"state.json", nil, "permission denied"},
+		{"training/state.json", nil, "permission denied"},
 		{"config.json", nil, "permission denied"},
 		{"model.safetensors", nil, "permission denied"},
-		{"optimizer.safetensors", nil, "permission denied"},
+		{"training/optimizer.safetensors", nil, "permission denied"},
 		{"tokenizer.json", nil, "permission denied"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -375,7 +339,7 @@ func TestNotBroken(t *testing.T) {
 			if c.say == "permission denied" && c.spoil == nil {
 				must(t, os.Chmod(filepath.Join(newest, c.name), 0o666))
 			}
-			equal(t, files(t, dir), before, filepath.Join(train.Name(4), "state.json"))
+			equal(t, files(t, dir), before, filepath.Join(train.Name(4), "training/state.json"))
 		})
 	}
 }

@@ -344,7 +344,7 @@ func TestSaveAgain(t *testing.T) {
 func TestUnchanged(t *testing.T) {
 	dir := t.TempDir()
 	newFake().stopAt(t, dir, 4, false)
-	at := filepath.Join(dir, train.Name(3), "state.json")
+	at := filepath.Join(dir, train.Name(3), "training/state.json")
 	before, err := os.Stat(at)
 	must(t, err)
 	ctx, cancel := context.WithCancel(t.Context())

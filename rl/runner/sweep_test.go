@@ -12,7 +12,8 @@ func TestSweep(t *testing.T) {
 	for _, name := range []string{"out", "o[u]t*?"} {
 		dir := filepath.Join(t.TempDir(), name)
 		ours := []string{".probe-1", ".run.json.tmp0", ".settings.yaml.tmp3", ".unfinished.jsonl.tmp0",
-			".writing-step-000006/model.safetensors", "step-000003/.state.json.tmp0", "model/.config.json.tmp1"}
+			".writing-step-000006/model.safetensors", "step-000003/.state.json.tmp0",
+			"step-000003/training/.state.json.tmp0", "model/.config.json.tmp1"}
 		others := []string{".run.json", "run.json.tmp0", "notes/.state.json.tmp0", ".writing-notes.txt",
 			"writing-step-000006/model.safetensors", "step-000003/state.json"}
 		for _, file := range append(ours, others...) {

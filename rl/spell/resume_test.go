@@ -374,7 +374,7 @@ func TestFailureFrees(t *testing.T) {
 	}{
 		{"no memory", "none", 6, docs},
 		{"the documents are not those", "none", 0, documents(5, 3)},
-		{"optimizer.safetensors", "optimizer.safetensors", 0, docs},
+		{"optimizer.safetensors", "training/optimizer.safetensors", 0, docs},
 		{"tokenizer.json", "tokenizer.json", 0, docs},
 	} {
 		copied := t.TempDir()

@@ -11,10 +11,10 @@ import (
 	"strings"
 )
 
-// EditState replaces the text of state.json in the checkpoint dir by what change makes of it, with a digest
+// EditState replaces the text of training/state.json in the checkpoint dir by what change makes of it, with a digest
 // that fits. It is an error if change changes nothing.
 func EditState(dir string, change func(text string) string) error {
-	path := filepath.Join(dir, "state.json")
+	path := filepath.Join(dir, "training", "state.json")
 	raw, err := os.ReadFile(path)
 	if err != nil {
 		return err
