@@ -12,6 +12,7 @@ import (
 	"spell/model/rollout"
 	"spell/model/train"
 	"spell/rl/play"
+	"spell/rl/plural"
 	"spell/rl/runner"
 )
 
@@ -260,8 +261,8 @@ func (s sampled) Read(r io.Reader) error { return s.Kept.Read(r, s.vocab) }
 func (l *Loop) Verdict() (lines []string, failed bool) {
 	lines, failed = l.Game.Verdict()
 	if l.machine.Trainer.Steps == 0 && l.step > 0 {
-		return append(lines, fmt.Sprintf("nothing was trained in %d steps: the weights are unchanged, because no "+
-			"sample was better or worse than the others of its group", l.step)), true
+		return append(lines, fmt.Sprintf("nothing was trained in %s: the weights are unchanged, because no "+
+			"sample was better or worse than the others of its group", plural.Of(l.step, "step"))), true
 	}
 	return lines, failed
 }

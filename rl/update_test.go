@@ -190,7 +190,7 @@ func TestNothingToTrainOn(t *testing.T) {
 			t.Errorf("%s: %d steps are done", name, done)
 		}
 		lines, failed := l.Verdict()
-		if !failed || !strings.Contains(lines[len(lines)-1], "nothing was trained in 1 steps") {
+		if !failed || !strings.Contains(lines[len(lines)-1], "nothing was trained in 1 step:") {
 			t.Errorf("%s: the verdict is %q, %v", name, lines, failed)
 		}
 		g.chosen = nil
@@ -203,7 +203,7 @@ func TestNothingToTrainOn(t *testing.T) {
 
 // TestVerdict: a run fails if its game says so or if nothing was trained, and the last sentence says why.
 func TestVerdict(t *testing.T) {
-	const score, nothing = "outputs score", "nothing was trained in 1 steps"
+	const score, nothing = "outputs score", "nothing was trained in 1 step:"
 	for _, c := range []struct {
 		lost, trained bool
 		failed        bool

@@ -34,6 +34,9 @@ func (o *output) Write(p []byte) (int, error) {
 	return n, o.err
 }
 
+// Fd returns the descriptor of the file below, by which a run knows a terminal and its width.
+func (o *output) Fd() uintptr { return descriptor(o.w) }
+
 // A closed output is standard output that the program was started without.
 type closed struct{}
 
@@ -59,6 +62,17 @@ type steady struct{ w io.Writer }
 func (s steady) Write(p []byte) (int, error) {
 	s.w.Write(p)
 	return len(p), nil
+}
+
+// Fd returns that of the output below.
+func (s steady) Fd() uintptr { return descriptor(s.w) }
+
+// descriptor returns that of a file, or none.
+func descriptor(w io.Writer) uintptr {
+	if f, ok := w.(interface{ Fd() uintptr }); ok {
+		return f.Fd()
+	}
+	return ^uintptr(0)
 }
 
 // terminal reports whether w is one.

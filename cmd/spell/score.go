@@ -14,6 +14,7 @@ import (
 	"spell/model"
 	"spell/model/forest"
 	"spell/model/hf"
+	"spell/rl/plural"
 	"spell/rl/runner"
 	"spell/tokenizer/chat"
 )
@@ -163,7 +164,8 @@ func (s *scoring) print(out io.Writer, ids []int32, text *chat.Dialog) error {
 		sum += float64(lp)
 	}
 	n := len(s.LogProb)
-	_, err := fmt.Fprintf(out, "%d tokens scored, log-probability %.4f, perplexity %.4f\n", n, sum, perplexity(sum, n))
+	_, err := fmt.Fprintf(out, "%s scored, log-probability %.4f, perplexity %.4f\n", plural.Of(n, "token"), sum,
+		perplexity(sum, n))
 	return err
 }
 

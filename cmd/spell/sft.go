@@ -61,11 +61,15 @@ func (e *engine) sft(cmd *cobra.Command, t sftFlags) error {
 		return errors.New("--data is missing: name a file of prompts and answers; see spell help sft")
 	}
 	c := &m.Config
-	return e.run(cmd, &t.runFlags, &job{method: m, model: t.model, given: map[string]func(){
+	k := &job{method: m, model: t.model, given: map[string]func(){
 		"epochs":   func() { c.Epochs = t.epochs },
 		"steps":    func() { c.Steps = t.steps },
 		"batch":    func() { c.Batch = t.batch },
 		"lr":       func() { c.Optim.LR = t.lr },
 		"held-out": func() { c.HeldOut = t.heldOut },
-	}})
+	}}
+	if !e.quiet && t.model != "" { // the embedded base takes seconds
+		k.rates = e.measure
+	}
+	return e.run(cmd, &t.runFlags, k)
 }

@@ -6,6 +6,7 @@ import (
 	"text/tabwriter"
 
 	"spell/kernels/tally"
+	"spell/rl/plural"
 )
 
 // Write writes the plan for a machine: whether it fits, the time of the run and of a step, memory and
@@ -19,16 +20,16 @@ func (p *Plan) Write(to io.Writer, m Machine, refused error) error {
 		fmt.Fprintln(w, "it fits")
 	}
 	if t := m.Times; t != nil {
-		fmt.Fprintf(w, "the run\tabout %s\t%s", Duration(t.Run()), plural(t.Steps, "step"))
+		fmt.Fprintf(w, "the run\tabout %s\t%s", Duration(t.Run()), plural.Of(t.Steps, "step"))
 		if t.Tests > 0 {
 			fmt.Fprintf(w, " and %s of tests", Duration(t.Tests))
 		}
 		fmt.Fprintf(w, "\na step\tabout %s\t\n", Duration(t.Step()))
 	} else if p.Steps > 0 {
-		fmt.Fprintf(w, "the run\t%s\t\n", plural(p.Steps, "step"))
+		fmt.Fprintf(w, "the run\t%s\t\n", plural.Of(p.Steps, "step"))
 	}
 	fmt.Fprintf(w, "memory\t%s\t%s\n", Bytes(int64(p.Total)), have(m.Memory, "available"))
-	fmt.Fprintf(w, "disk\t%s\t%s in a checkpoint, of which %d are kept; logs %s%s\n", Bytes(p.Disk.Total()),
+	fmt.Fprintf(w, "disk\t%s\t%s in a checkpoint, %d kept; logs %s%s\n", Bytes(p.Disk.Total()),
 		Bytes(p.Disk.Checkpoint), p.Disk.Keep, Bytes(p.Disk.Logs), comma(have(m.Disk, "free")))
 	w.Flush()
 	if m.Times != nil {

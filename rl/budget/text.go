@@ -3,6 +3,8 @@ package budget
 import (
 	"fmt"
 	"math"
+
+	"spell/rl/plural"
 )
 
 // Bytes writes a number of bytes.
@@ -43,9 +45,12 @@ type Machine struct {
 
 // Start returns the lines that a run begins with.
 func (p *Plan) Start(m Machine) string {
-	text := ""
-	if p.Steps > 0 {
-		text = plural(p.Steps, "step")
+	text, steps := "", p.Steps
+	if m.Times != nil {
+		steps = m.Times.Steps
+	}
+	if steps > 0 {
+		text = plural.Of(steps, "step")
 	}
 	if t := m.Times; t != nil {
 		text += fmt.Sprintf(" of about %s", Duration(t.Step()))
@@ -65,11 +70,4 @@ func of(need, have int64, what, is string) string {
 		return fmt.Sprintf("%s %s", Bytes(need), what)
 	}
 	return fmt.Sprintf("%s %s (%s %s)", Bytes(need), what, Bytes(have), is)
-}
-
-func plural(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
 }

@@ -123,7 +123,7 @@ func Questions(ctx context.Context, p Policy, items []world.Item, maxTokens int)
 func (r Result) String() string {
 	var s strings.Builder
 	readable := 100 * float64(r.Valid.N) / float64(max(r.All.N, 1))
-	fmt.Fprintf(&s, "%v of %d (%v of the readable %.0f%%)", r.All, r.All.N, r.Valid, readable)
+	fmt.Fprintf(&s, "%v of %d  readable %.0f%%, of these %v", r.All, r.All.N, readable, r.Valid)
 	for k, c := range r.ByKind {
 		if c.N > 0 {
 			fmt.Fprintf(&s, "  %v %.0f", world.Kind(k), 100*c.Rate())

@@ -13,6 +13,7 @@ import (
 	"spell/model"
 	"spell/rl/budget"
 	"spell/rl/corpus/folder"
+	"spell/rl/plural"
 	"spell/rl/runner"
 	"spell/rl/settings"
 	"spell/tokenizer"
@@ -105,7 +106,8 @@ func (m *Method) Describe(_ context.Context, w io.Writer, _ model.Config) error 
 	for _, ids := range m.tok.EncodeAll(texts) {
 		tokens += len(ids)
 	}
-	_, err := fmt.Fprintf(w, "%d texts of %d tokens; vocabulary %d\n", len(texts), tokens, m.tok.VocabSize())
+	_, err := fmt.Fprintf(w, "%s of %s; vocabulary %d\n", plural.Of(len(texts), "text"), plural.Of(tokens, "token"),
+		m.tok.VocabSize())
 	return err
 }
 

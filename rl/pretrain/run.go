@@ -17,6 +17,7 @@ import (
 	"spell/rl/corpus/folder"
 	"spell/rl/corpus/world"
 	"spell/rl/learn"
+	"spell/rl/plural"
 	"spell/rl/role"
 	"spell/rl/runner"
 	"spell/tokenizer"
@@ -193,13 +194,13 @@ func fingerprint(texts []string) string {
 // Summary describes the data.
 func (r *Run) Summary() string {
 	_, total := r.Steps()
-	s := fmt.Sprintf("vocabulary %d; up to %d steps", r.Model.Weights.Vocab, total)
+	s := fmt.Sprintf("vocabulary %d; up to %s", r.Model.Weights.Vocab, plural.Of(total, "step"))
 	if n := len(r.texts); n > 0 {
 		size := 0
 		for _, t := range r.texts {
 			size += len(t)
 		}
-		s += fmt.Sprintf(" on %d texts of %.1f MB", n, float64(size)/1e6)
+		s += fmt.Sprintf(" on %s of %.1f MB", plural.Of(n, "text"), float64(size)/1e6)
 	}
 	return s
 }

@@ -2,6 +2,7 @@ package runner
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -35,5 +36,23 @@ func TestBeginFails(t *testing.T) {
 			newFake().mustRun(t, dir, c.resume)
 			equal(t, files(t, dir), files(t, plain))
 		})
+	}
+}
+
+// TestComplete: a run that has made all its steps says so when it is asked for again, and one that has
+// not does not; both say where the model is.
+func TestComplete(t *testing.T) {
+	dir := t.TempDir()
+	for _, c := range []struct {
+		steps            int
+		resume, complete bool
+	}{{5, false, false}, {5, true, true}, {5, true, true}, {7, true, false}, {7, true, true}} {
+		f := newFake()
+		f.Steps = c.steps
+		out := f.mustRun(t, dir, c.resume).out
+		want := fmt.Sprintf("the run is complete, %d of %d steps", c.steps, c.steps)
+		if strings.Contains(out, want) != c.complete || !strings.Contains(out, "model: "+dir) {
+			t.Errorf("%+v: it says %q", c, out)
+		}
 	}
 }

@@ -17,7 +17,8 @@ type Console struct {
 	Quiet bool // results alone
 
 	out, err io.Writer
-	terminal bool
+	terminal bool       // err is one
+	width    func() int // of out, in characters; 0: no terminal
 	now      func() time.Time
 
 	mu     sync.Mutex
@@ -34,11 +35,15 @@ type Console struct {
 }
 
 // NewConsole returns a console that prints results to out and progress to err. A reader of out that
-// goes away ends nothing.
+// goes away ends nothing. If out has an Fd as files have and is a terminal, results keep to its width.
 func NewConsole(out io.Writer, err *os.File, quiet bool) *Console {
 	c := &Console{Quiet: quiet, out: out, err: err, now: time.Now}
 	if info, e := err.Stat(); e == nil {
 		c.terminal = info.Mode()&os.ModeCharDevice != 0
+	}
+	c.width = func() int { return 0 }
+	if f, ok := out.(interface{ Fd() uintptr }); ok {
+		c.width = func() int { return columns(f.Fd()) }
 	}
 	return c
 }
@@ -116,7 +121,9 @@ func (c *Console) show(doing string, share float64, tokens int) {
 	} else {
 		fmt.Fprintf(&s, "%2.0f%%", 100*c.share)
 	}
-	fmt.Fprintf(&s, "  %s", doing)
+	if doing != "" {
+		s.WriteString("  " + doing)
+	}
 	if took := c.now().Sub(c.start).Seconds(); took > 0.2 && tokens > 0 {
 		fmt.Fprintf(&s, "  %.0f tokens/s", float64(tokens)/took)
 	}
@@ -154,10 +161,11 @@ func (c *Console) report(rep *Report, done, total int) {
 			tokens += r.Tokens
 		}
 		took := now.Sub(c.listed).Seconds()
-		text = rep.Metrics.String()
+		rate := ""
 		if len(c.reps) > 0 && tokens > 0 && took > 0 {
-			text += fmt.Sprintf("  %.0f tokens/s", float64(tokens)/took)
+			rate = fmt.Sprintf("  %.0f tokens/s", float64(tokens)/took)
 		}
+		text = fitted(rep.Metrics, rate, c.width())
 		c.reps, c.listed = nil, now
 	}
 	c.mu.Unlock()

@@ -214,3 +214,14 @@ func TestAbout(t *testing.T) {
 		}
 	}
 }
+
+// TestUnnamed: before a step has said what it does, its line has no gap for it.
+func TestUnnamed(t *testing.T) {
+	c := newClocked(t, true, false)
+	c.begin(1, 2)
+	c.time = c.time.Add(time.Second)
+	c.show("", 0, 50)
+	if got := c.lines(); len(got) != 1 || got[0] != "\x1b[Kstep 1/2   0%  50 tokens/s" {
+		t.Errorf("%q", got)
+	}
+}

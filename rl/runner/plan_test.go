@@ -166,11 +166,11 @@ func TestDryRun(t *testing.T) {
 			want := [][]string{
 				{"19200 documents in 600 clusters fit a prompt", "tokens", "the run", "a step", "disk", "key-value cache"},
 				{"0.txt", "3.txt", "read, ", "fit a prompt", "weights", "packed weights"},
-				{"2 updates", "2 lines", "memory", "gradients"},
+				{"2 updates", "2 lines", "the run", "2 steps", "a step", "memory", "gradients"},
 				{"0.txt", "3.txt", "4 texts of", "vocabulary ", "2000 steps", "gradients"},
 			}[i]
 			if i == 2 {
-				want[0] = "updates"
+				want[0], want[3] = "updates", "steps"
 			}
 			for _, s := range append(want, "peak of the first step") {
 				if !strings.Contains(out.String(), s) {

@@ -13,6 +13,7 @@ import (
 	"spell/model/train"
 	"spell/rl/budget"
 	"spell/rl/journal"
+	"spell/rl/plural"
 	"spell/rl/settings"
 	"spell/tokenizer/chat"
 )
@@ -59,15 +60,17 @@ func Run(ctx context.Context, m Method, f *Folder, o Options) error {
 	defer w.Free()
 	defer r.recipe.Free()
 	if done, total := r.recipe.Steps(); done > total {
-		r.console.Printf("the run has made %d steps already, and --steps is for %d in all: nothing to do; a higher "+
-			"--steps makes it longer\n", done, total)
+		r.console.Printf("the run has made %s already, and --steps is for %d in all: nothing to do; a higher "+
+			"--steps makes it longer\n", plural.Of(done, "step"), total)
 		return nil
 	}
 	if err := r.start(o.Model); err != nil {
 		return err
 	}
 	r.console.Printf("%d parameters, %s, %s; %s\n", w.Config.Params(), b.Name(), p.Name, r.recipe.Summary())
-	if !r.console.Quiet {
+	if done, total := r.recipe.Steps(); done == total && total > 0 {
+		r.console.Printf("the run is complete, %d of %d steps: this is what it came to\n", done, total)
+	} else if !r.console.Quiet {
 		r.console.Printf("%s\n", takes)
 	}
 	if err := r.loop(ctx); err != nil {
@@ -393,8 +396,8 @@ func (r *run) stop(ctx context.Context, err error) error {
 	}
 	switch {
 	case outputs > 0:
-		return &Stopped{fmt.Sprintf("in step %d of %d, of which %d outputs are kept; go on with the same command "+
-			"and --resume", done+1, total, outputs)}
+		return &Stopped{fmt.Sprintf("in step %d of %d, of which %s kept; go on with the same command and "+
+			"--resume", done+1, total, plural.Are(outputs, "output"))}
 	case kept:
 		return &Stopped{"before the first step was done, and its first measurement is kept; go on with the same " +
 			"command and --resume"}

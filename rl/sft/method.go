@@ -9,6 +9,7 @@ import (
 	"spell/model"
 	"spell/model/train"
 	"spell/rl/budget"
+	"spell/rl/plural"
 	"spell/rl/runner"
 )
 
@@ -38,27 +39,13 @@ func (m *Method) Read(ctx context.Context, checkpoint string, _ *runner.Console)
 	return err
 }
 
-// plan returns the memory that a run with these settings takes.
-func (c *Config) plan(b kernels.Backend, shape model.Config, p model.Precision, f *File) (*budget.Plan, error) {
-	p.Moments = c.Moments
-	return budget.Training{Model: shape, Precision: p, Optim: c.Optim, Limits: c.limits(), Activation: c.Activations(),
-		Texts: f.bytes()}.Plan(b)
-}
-
-// Plan returns what the run takes. How many updates it has is known once the file is encoded.
-func (m *Method) Plan(_ context.Context, b kernels.Backend, shape model.Config, p model.Precision) (*budget.Plan,
-	error) {
-
-	return m.Config.plan(b, shape, p, m.file)
-}
-
 // Fit refuses a run that takes more memory than there is. Passes are not made smaller than the file's
 // lines, or, in a run that goes on, than what goes through the model together.
 func (m *Method) Fit(ctx context.Context, b kernels.Backend, shape model.Config, p model.Precision, available int64,
 	resuming bool) error {
 
 	need := func(c Config) (int, error) {
-		plan, err := c.plan(b, shape, p, m.file)
+		plan, err := c.training(shape, p, m.file).Plan(b)
 		if err != nil {
 			return 0, err
 		}
@@ -115,7 +102,7 @@ func (m *Method) Describe(ctx context.Context, w io.Writer, shape model.Config) 
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(w, "%d updates\n%s\n", len(updates), d.summary(m.file, m.Config.HeldOut))
+	_, err = fmt.Fprintf(w, "%s\n%s\n", plural.Of(len(updates), "update"), d.summary(m.file, m.Config.HeldOut))
 	return err
 }
 

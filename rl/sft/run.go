@@ -10,6 +10,7 @@ import (
 	"spell/model/forest"
 	"spell/model/train"
 	"spell/rl/learn"
+	"spell/rl/plural"
 	"spell/rl/runner"
 )
 
@@ -65,7 +66,8 @@ type Measurement struct {
 }
 
 func (m *Measurement) String() string {
-	return fmt.Sprintf("%d/%d  held-out loss %.4f over %d tokens", m.Step, m.total, m.Loss, m.Tokens)
+	return fmt.Sprintf("%d/%d  held-out loss %.4f over %s", m.Step, m.total, m.Loss,
+		plural.Of(m.Tokens, "token"))
 }
 
 // New prepares a run over a file on a model. On error nothing stays mapped.
@@ -148,22 +150,28 @@ func (r *Run) Restore(raw json.RawMessage) error {
 
 // Summary describes what the file has to teach.
 func (r *Run) Summary() string {
-	return fmt.Sprintf("%d updates\n%s", len(r.plan), r.data.summary(r.file, r.Config.HeldOut))
+	return fmt.Sprintf("%s\n%s", plural.Of(len(r.plan), "update"), r.data.summary(r.file, r.Config.HeldOut))
 }
 
 // summary describes what a file has to teach, of whose lines a share was to be held out.
 func (d *data) summary(f *File, share float64) string {
 	lines, tokens, learned := count(d.train)
 	held, _, measured := count(d.heldOut)
-	s := fmt.Sprintf("%s: %d lines, %d prompts; %d lines to learn, %d tokens of which %d are scored (answers and "+
-		"their ends)", f.Path, lines+held, d.prompts, lines, tokens, learned)
+	are := "are"
+	if learned == 1 {
+		are = "is"
+	}
+	s := fmt.Sprintf("%s: %s, %s; %s to learn, %s of which %d %s scored (answers and "+
+		"their ends)", f.Path,
+		plural.Of(lines+held, "line"), plural.Of(d.prompts, "prompt"), plural.Of(lines, "line"),
+		plural.Of(tokens, "token"), learned, are)
 	if held > 0 {
-		s += fmt.Sprintf("; %d lines held out, %d scored tokens", held, measured)
+		s += fmt.Sprintf("; %s held out, %s", plural.Of(held, "line"), plural.Of(measured, "scored token"))
 	} else if share > 0 {
 		s += "; too few to hold any out"
 	}
 	if n := len(d.skipped); n > 0 {
-		s += fmt.Sprintf("; %d lines too long and left out, the first is %s %d", n, f.Unit, d.skipped[0])
+		s += fmt.Sprintf("; %s too long and left out, the first is %s %d", plural.Of(n, "line"), f.Unit, d.skipped[0])
 	}
 	if d.cut > 0 {
 		s += fmt.Sprintf("; %d too long and cut", d.cut)
@@ -237,8 +245,8 @@ func (r *Run) Measure(ctx context.Context, show runner.Show) (*runner.Report, er
 		m.Loss -= float64(s.LogProb) / float64(m.Tokens)
 	}
 	if math.IsNaN(m.Loss) || math.IsInf(m.Loss, 0) {
-		return nil, fmt.Errorf("the held-out loss is %g after %d updates: the weights overflow; %s", m.Loss, m.Step,
-			learn.Slower)
+		return nil, fmt.Errorf("the held-out loss is %g after %s: the weights overflow; %s", m.Loss,
+			plural.Of(m.Step, "update"), learn.Slower)
 	}
 	r.state.Measured = append(r.state.Measured[:min(1, len(r.state.Measured))], *m)
 	return &runner.Report{Metrics: m, Tokens: tokens, Always: true}, nil

@@ -11,6 +11,7 @@ import (
 	"unicode"
 
 	"spell/rl/corpus"
+	"spell/rl/plural"
 	"spell/rl/task"
 )
 
@@ -133,7 +134,12 @@ func (g *Game) Documents() (clusters, documents, unread int) {
 // Summary describes the documents.
 func (g *Game) Summary() string {
 	clusters, documents, unread := g.Documents()
-	return fmt.Sprintf("%d documents in %d clusters fit a prompt, %d do not", documents, clusters, unread)
+	do := "do"
+	if unread == 1 {
+		do = "does"
+	}
+	return fmt.Sprintf("%s in %s fit a prompt, %d %s not", plural.Of(documents, "document"),
+		plural.Of(clusters, "cluster"), unread, do)
 }
 
 // fingerprint tells the documents and prompts of a run from any others.

@@ -61,7 +61,7 @@ func TestDocumentsFit(t *testing.T) {
 	if clusters != len(r.game.clusters) || clusters < 3+4+2 || unread != 1 || documents < 3*4+20+2 {
 		t.Errorf("%d clusters, %d documents, %d unread", clusters, documents, unread)
 	}
-	want := fmt.Sprintf("%d documents in %d clusters fit a prompt, 1 do not", documents, clusters)
+	want := fmt.Sprintf("%d documents in %d clusters fit a prompt, 1 does not", documents, clusters)
 	if r.Summary() != want {
 		t.Errorf("the summary is %q, want %q", r.Summary(), want)
 	}

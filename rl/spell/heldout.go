@@ -10,6 +10,7 @@ import (
 	"spell/model/rollout"
 	"spell/rl/corpus/world"
 	"spell/rl/eval"
+	"spell/rl/plural"
 	"spell/rl/role"
 	"spell/rl/runner"
 )
@@ -100,8 +101,8 @@ var testDocs = [...]int{shortDocs, longDocs}
 func (a *accuracy) String() string {
 	var lines []string
 	for i, docs := range testDocs {
-		lines = append(lines, fmt.Sprintf("after %d steps: held-out accuracy over %d documents (%d tokens) %v",
-			a.Step, docs, a.Tests[i].Tokens, a.Tests[i]))
+		lines = append(lines, fmt.Sprintf("after %s: held-out accuracy over %d documents (%d tokens) %v",
+			plural.Of(a.Step, "step"), docs, a.Tests[i].Tokens, a.Tests[i]))
 	}
 	return strings.Join(lines, "\n")
 }
@@ -179,8 +180,8 @@ func (t *totals) worse() string {
 	case len(fell) > 0:
 		return "the model became worse: its held-out accuracy fell by more than chance, " + strings.Join(fell, " and ")
 	case t.Last.N > 0 && t.Last.Right == 0 && t.Last.Below(t.First):
-		return fmt.Sprintf("the model became worse: none of its %d questions in the last step could be read, and in "+
-			"the first step %d of %d could", t.Last.N, t.First.Right, t.First.N)
+		return fmt.Sprintf("the model became worse: of %s in the last step none could be read, and in "+
+			"the first step %d of %d could", plural.Of(t.Last.N, "question"), t.First.Right, t.First.N)
 	}
 	return ""
 }

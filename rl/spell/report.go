@@ -2,11 +2,13 @@ package spell
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 
 	"spell/model/rollout"
 	"spell/rl"
 	"spell/rl/curriculum"
+	"spell/rl/plural"
 	"spell/rl/reward"
 	"spell/rl/role"
 	"spell/rl/task"
@@ -161,64 +163,77 @@ func (g *Game) reportAnswer(rep *Report, it *item, a *answer, m *means) {
 	}
 }
 
-// String returns the step as one line for a terminal: what became of the questions, the mean rewards of
-// questioner, responder and verifier, the verifier's precision and recall if the truth is known, and
-// what was trained. A stage that loses no question is left out.
+// String returns the step as one line, what matters most first: how many questions were asked, could be
+// read and have answers to learn from, the mean pass rate, the share of true questions if the truth is
+// known, and remarks. Then come the fates of the other questions, the mean rewards of questioner,
+// responder and verifier, the verifier's precision and recall, and what was trained.
 func (rep *Report) String() string {
 	c := &rep.Counts
-	var s strings.Builder
-	fmt.Fprintf(&s, "step %-3d  %d asked", rep.Step, c.Drawn)
-	last, read := c.Drawn, rep.readable()
-	for _, stage := range []struct {
-		n    int
-		what string
-	}{{read, "readable"}, {read - c.TooLong - c.Ungrounded, "answered"}} {
-		if stage.n != last {
-			fmt.Fprintf(&s, " → %d %s", stage.n, stage.what)
-		}
-		last = stage.n
+	width := len(strconv.Itoa(c.Drawn))
+	parts := []string{fmt.Sprintf("step %-3d", rep.Step),
+		fmt.Sprintf("%d asked, %*d readable, %*d good", c.Drawn, width, rep.readable(), width, c.Good),
+		fmt.Sprintf("pass %3.0f%%", 100*rep.PassRate)}
+	if t := rep.Truth; t != nil {
+		parts = append(parts, fmt.Sprintf("true %3.0f%%", 100*ratio(float64(t.Right), float64(t.Parsed))))
 	}
-	fmt.Fprintf(&s, " → %d good", c.Good)
+	parts = append(parts, rep.Remarks()...)
+	if others := rep.others(); others != "" {
+		parts = append(parts, others)
+	}
+	parts = append(parts, fmt.Sprintf("reward %.2f %.2f %.2f", rep.Roles[role.Questioner].Reward,
+		rep.Roles[role.Responder].Reward, rep.Roles[role.Verifier].Reward))
+	if t := rep.Truth; t != nil {
+		parts = append(parts, fmt.Sprintf("verifier %.0f/%.0f%%", 100*t.Precision(), 100*t.Recall()))
+	}
+	return strings.Join(append(parts, rep.trained()...), "  ")
+}
+
+// others says what became of questions that are not good.
+func (rep *Report) others() string {
+	c := &rep.Counts
+	var parts []string
 	for _, d := range []struct {
 		n    int
 		what string
 	}{{c.BadFormat, "bad format"}, {c.Skipped, "skipped"}, {c.TooLong, "too long"}, {c.Ungrounded, "ungrounded"},
 		{c.AllWrong, "all wrong"}, {c.AllRight, "all right"}, {rep.Failed, "failed"}} {
 		if d.n > 0 {
-			fmt.Fprintf(&s, ", %d %s", d.n, d.what)
+			parts = append(parts, fmt.Sprintf("%d %s", d.n, d.what))
 		}
 	}
-	fmt.Fprintf(&s, "  pass %.0f%%  reward %.2f %.2f %.2f", 100*rep.PassRate,
-		rep.Roles[role.Questioner].Reward, rep.Roles[role.Responder].Reward, rep.Roles[role.Verifier].Reward)
-	if rep.Truth != nil {
-		t := rep.Truth
-		fmt.Fprintf(&s, "  true %.0f%%  verifier %.0f/%.0f%%",
-			100*ratio(float64(t.Right), float64(t.Parsed)), 100*t.Precision(), 100*t.Recall())
-	}
-	rep.cut(&s)
-	u := &rep.Update
-	if !u.Trained() {
-		s.WriteString("  nothing to train on: weights unchanged")
-		return s.String()
-	}
-	var trained []string
-	for _, p := range u.Parts {
-		trained = append(trained, fmt.Sprint(p.Sequences))
-	}
-	fmt.Fprintf(&s, "  trained %s samples  grad %.3f  entropy %.2f  |Δlogp| %.3g", strings.Join(trained, "+"),
-		u.GradNorm, u.Entropy, u.MaxLogpDiff)
-	if u.MeanLogpDiff > 0 {
-		fmt.Fprintf(&s, " mean %.2g", u.MeanLogpDiff)
-	}
-	return s.String()
+	return strings.Join(parts, ", ")
 }
 
-// cut says which outputs met their limits, if more than a few did.
-func (rep *Report) cut(s *strings.Builder) {
+// trained says what the update was made of, if there was one.
+func (rep *Report) trained() []string {
+	u := &rep.Update
+	if !u.Trained() {
+		return nil
+	}
+	var sequences []string
+	for _, p := range u.Parts {
+		sequences = append(sequences, fmt.Sprint(p.Sequences))
+	}
+	diff := fmt.Sprintf("|Δlogp| %.3g", u.MaxLogpDiff)
+	if u.MeanLogpDiff > 0 {
+		diff += fmt.Sprintf(" mean %.2g", u.MeanLogpDiff)
+	}
+	return []string{fmt.Sprintf("entropy %.2f", u.Entropy), fmt.Sprintf("grad %.3f", u.GradNorm),
+		fmt.Sprintf("trained %s samples", strings.Join(sequences, "+")), diff}
+}
+
+// Remarks returns what should be noticed: that nothing trained, and which outputs met their limits, if
+// more than a few did.
+func (rep *Report) Remarks() (all []string) {
+	if !rep.Update.Trained() {
+		all = append(all, "nothing to train on: weights unchanged")
+	}
 	for _, r := range rep.Roles {
 		if 20*r.Cut > r.Samples {
 			field := [...]string{"max_question", "max_answer", "max_vote"}[r.Role]
-			fmt.Fprintf(s, "  %d of %d outputs of the %v cut at %s", r.Cut, r.Samples, r.Role, field)
+			all = append(all, fmt.Sprintf("%d of %s of the %v cut at %s", r.Cut, plural.Of(r.Samples, "output"), r.Role,
+				field))
 		}
 	}
+	return all
 }

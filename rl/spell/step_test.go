@@ -92,8 +92,8 @@ func TestStepCounts(t *testing.T) {
 		t.Error("the update changed nothing")
 	}
 	if line := rep.String(); !strings.Contains(line,
-		"9 asked → 7 readable → 5 answered → 2 good, 1 bad format, 1 skipped, 1 too long, 1 ungrounded, 1 all "+
-			"wrong, 2 all right") || strings.Contains(line, "unchanged") {
+		"9 asked, 7 readable, 2 good  pass  55%  1 bad format, 1 skipped, 1 too long, 1 ungrounded, 1 all wrong, "+
+			"2 all right  reward ") || strings.Contains(line, "unchanged") {
 		t.Errorf("the step is described as %q", line)
 	}
 	checkRecords(t, records, 0)
@@ -362,7 +362,7 @@ func TestTruth(t *testing.T) {
 		AcceptedRight: 7}); *rep.Truth != want {
 		t.Errorf("truth %+v, want %+v", *rep.Truth, want)
 	}
-	if !strings.Contains(rep.String(), "true 14%  verifier 70/88%") {
+	if line := rep.String(); !strings.Contains(line, "true  14%") || !strings.Contains(line, "verifier 70/88%") {
 		t.Errorf("the step is described as %q", rep)
 	}
 }

@@ -12,6 +12,7 @@ import (
 
 	"spell/rl/eval"
 	"spell/rl/learn"
+	"spell/rl/plural"
 	"spell/rl/task"
 )
 
@@ -70,8 +71,8 @@ func (t *totals) lines() (lines []string) {
 	if t.Truth != nil && t.Truth.Drawn > 0 {
 		lines = append(lines, t.Truth.String())
 	}
-	return append(lines, fmt.Sprintf("%d different questions among %d readable ones in the whole run", len(t.Seen),
-		t.Readable))
+	return append(lines, fmt.Sprintf("%s among %d readable in the whole run",
+		plural.Of(len(t.Seen), "different question"), t.Readable))
 }
 
 // Verdict returns what the run counted, and what training changed. It fails a run that made the model

@@ -51,7 +51,7 @@ func TestTotals(t *testing.T) {
 	}
 	verdict, _ := r.game.Verdict()
 	if len(verdict) != 2 || !strings.Contains(verdict[0], "18 questions: ") ||
-		!strings.HasSuffix(verdict[1], "among 14 readable ones in the whole run") {
+		!strings.HasSuffix(verdict[1], "among 14 readable in the whole run") {
 		t.Errorf("the verdict is %q", verdict)
 	}
 	again, _ := newRun(t, c, opentest.CPU(t, 1), model.F32, documents(12, 4), fateOf)
@@ -264,7 +264,7 @@ func TestVerdictWorse(t *testing.T) {
 			"from 100.0% to 0.0% of 64 questions over 3 documents and from 89.1% to 0.0% of 64 questions over 32"},
 		"the shorter fell":   {totals{Measured: tests(64, 57, 40, 57)}, "from 100.0% to 62.5% of 64 questions over 3"},
 		"the longer fell":    {totals{Measured: tests(64, 57, 64, 30)}, "from 89.1% to 46.9% of 64 questions over 32"},
-		"unreadable at last": {totals{First: count(9), Last: count(0)}, "none of its 12 questions"},
+		"unreadable at last": {totals{First: count(9), Last: count(0)}, "of 12 questions in the last step none"},
 		"fewer readable":     {totals{First: count(9), Last: count(1)}, ""},
 		"never readable":     {totals{First: count(0), Last: count(0)}, ""},
 		"few at first":       {totals{First: count(2), Last: count(0)}, ""},

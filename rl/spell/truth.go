@@ -1,6 +1,10 @@
 package spell
 
-import "fmt"
+import (
+	"fmt"
+
+	"spell/rl/plural"
+)
 
 // Truth compares questions and votes with what is true, where a Judge knows. It holds counts, so
 // that those of several steps add up.
@@ -34,9 +38,9 @@ func (t *Truth) Recall() float64 { return ratio(float64(t.AcceptedRight), float6
 // String gives the shares as one line of prose.
 func (t *Truth) String() string {
 	parsed := float64(t.Parsed)
-	return fmt.Sprintf("%d questions: %.0f%% readable, of these %.0f%% about facts of the documents, %.0f%% with a "+
+	return fmt.Sprintf("%s: %.0f%% readable, of these %.0f%% about facts of the documents, %.0f%% with a "+
 		"true answer; verifier precision %.0f%%, recall %.0f%%",
-		t.Drawn, 100*ratio(parsed, float64(t.Drawn)), 100*ratio(float64(t.Known), parsed),
+		plural.Of(t.Drawn, "question"), 100*ratio(parsed, float64(t.Drawn)), 100*ratio(float64(t.Known), parsed),
 		100*ratio(float64(t.Right), parsed),
 		100*t.Precision(), 100*t.Recall())
 }

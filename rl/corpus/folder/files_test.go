@@ -76,7 +76,7 @@ func TestReadErrors(t *testing.T) {
 		{"no text", files("a.pdf", "%PDF", "b/c.PDF", "1,2", "d", "words", "e.txt", " \n", "f.txt", "wo\x00rds"), Options{},
 			"document folder DIR has no text, 5 ignored: 2 .pdf, 1 without extension, 1 empty, 1 binary: put " +
 				kinds + " files into it"},
-		{"one document", files("a.txt", "words"), Options{}, "document folder DIR gives only 1 document(s) of up to " +
+		{"one document", files("a.txt", "words"), Options{}, "document folder DIR gives only 1 document of up to " +
 			"4000 characters, and a cluster takes at least 2: add text"},
 		{"one too large", large("x.txt"), Options{},
 			"document folder DIR has a file that cannot be read, x.txt (" + tooLarge + "): mend or remove it"},

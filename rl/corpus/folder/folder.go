@@ -20,6 +20,7 @@ import (
 	"fmt"
 
 	"spell/rl/corpus"
+	"spell/rl/plural"
 )
 
 // Options sets the sizes of documents and clusters. A zero field takes its default.
@@ -84,8 +85,8 @@ func Read(ctx context.Context, path string, o Options) (*corpus.Corpus, *Report,
 		return nil, r.report, err
 	}
 	if len(clusters) == 0 {
-		return nil, r.report, fmt.Errorf("document folder %s gives only %d document(s) of up to %d characters, "+
-			"and a cluster takes at least %d: add text", path, len(docs), o.DocChars, o.MinDocs)
+		return nil, r.report, fmt.Errorf("document folder %s gives only %s of up to %d characters, "+
+			"and a cluster takes at least %d: add text", path, plural.Of(len(docs), "document"), o.DocChars, o.MinDocs)
 	}
 	r.meter.end()
 	stats := corpus.Stats{Documents: r.report.Documents, Clusters: r.report.Clusters}

@@ -7,6 +7,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"spell/rl/plural"
 )
 
 // Fate is what became of a file.
@@ -75,23 +77,23 @@ func (r *Report) String() string {
 	how.add(r.count(func(f *File) bool { return strings.HasPrefix(f.Encoding, "UTF-16") }), "in UTF-16")
 	how.add(r.count(func(f *File) bool { return f.Repaired }), "with invalid bytes replaced")
 	read := r.count(func(f *File) bool { return f.Fate <= NearDuplicate })
-	parts := []string{plural(read, "file") + " read" + how.within()}
+	parts := []string{plural.Of(read, "file") + " read" + how.within()}
 
 	var same []string
 	if n := r.Count(Duplicate) + r.Duplicates; n > 0 {
-		same = append(same, plural(n, "duplicate"))
+		same = append(same, plural.Of(n, "duplicate"))
 	}
 	if n := r.Count(NearDuplicate) + r.NearDuplicates; n > 0 {
-		same = append(same, plural(n, "near-duplicate"))
+		same = append(same, plural.Of(n, "near-duplicate"))
 	}
 	if len(same) > 0 {
 		parts = append(parts, strings.Join(same, " and ")+" left out")
 	}
 	if r.Clusters > 0 {
-		parts = append(parts, plural(r.Documents, "document")+" in "+plural(r.Clusters, "cluster"))
+		parts = append(parts, plural.Of(r.Documents, "document")+" in "+plural.Of(r.Clusters, "cluster"))
 	}
 	if r.Dropped > 0 {
-		parts = append(parts, plural(r.Dropped, "document")+" without others to make a cluster with")
+		parts = append(parts, plural.Of(r.Dropped, "document")+" without others to make a cluster with")
 	}
 	lines := strings.Join(parts, "; ")
 	if ignored := r.ignored(); ignored != "" {
@@ -124,14 +126,6 @@ func (r *Report) ignored() string {
 		}
 	}
 	return fmt.Sprintf("%d ignored: %s", total, strings.Join(kinds, ", "))
-}
-
-// plural returns n and what is counted, with an s unless it is one.
-func plural(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
 }
 
 // list is counts of things, without those that are nought.
@@ -175,7 +169,7 @@ func (f *File) what() string {
 	case f.Fate != Kept:
 		return f.Fate.String()
 	}
-	what := fmt.Sprintf("read, %d characters", f.Chars)
+	what := "read, " + plural.Of(f.Chars, "character")
 	if f.Documents > 1 {
 		what += fmt.Sprintf(" in %d documents", f.Documents)
 	}
