@@ -37,11 +37,15 @@ type Backend interface {
 	Zero(dst tensor.Mat)
 	// Copy sets dst[i][j] = src[i][j], rounded to dst.Type, which is not I8, M8 or V8.
 	Copy(dst, src tensor.Mat)
+	// Scale sets y[i][j] = factor*x[i][j], rounded to y.Type. y may be x.
+	Scale(y, x tensor.Mat, factor float64)
 	// Quantize fills q, of type I8, from w in runs of tensor.Int8Run columns. The scale s of a run
 	// is the largest |w[i][j]| divided by 127 in f32, and q[i][j] is w[i][j]/s rounded to the
 	// nearest integer, ties to even. A run with s < Int8Least has scale and integers 0. A run with
 	// an element that is not finite reads as NaN. No other operation writes such a matrix, and only
-	// Gather (table), Copy (src), MatMul and LogProb (w) read it: everything else refuses it.
+	// Gather (table), Copy (src), and as w MatMul, LogProb, GroupMatMul, MatMulGradX, LogProbGrad
+	// and GroupMatMulGradX read it: everything else refuses it. They compute the same bits as with
+	// the elements in a matrix of F32.
 	Quantize(q, w tensor.Mat)
 
 	// Gather sets y[i] = table[rows[i]]: the embedding, and the choice of the rows that reach the
@@ -56,7 +60,7 @@ type Backend interface {
 	// RMSNorm sets y[i] = x[i] * w / sqrt(mean(x[i]²) + eps); w is [1, cols].
 	RMSNorm(y, x, w tensor.Mat, eps float64)
 	// RMSNormGrad adds, with r = 1/sqrt(mean(x[i]²)+eps) and g = dy[i]*w,
-	// dx[i] += r*g - x[i]*r³*mean(g*x[i]) and dw += Σᵢ dy[i]*x[i]*r.
+	// dx[i] += r*g - x[i]*r³*mean(g*x[i]) and, unless dw is zero, dw += Σᵢ dy[i]*x[i]*r.
 	RMSNormGrad(dx, dw, dy, x, w tensor.Mat, eps float64)
 
 	// MatMul sets y[i][o] (+)= Σₖ x[i][k]*w[o][k] + bias[o], with w as Hugging Face stores it,
@@ -76,6 +80,20 @@ type Backend interface {
 	GroupMatMulGradX(dx, dy, w tensor.Mat, ends []int32, acc bool)
 	// GroupMatMulGradW adds dw[e*n+o][k] += Σᵢ dy[i][o]*x[i][k] over the rows i of group e.
 	GroupMatMulGradW(dw, dy, x tensor.Mat, ends []int32)
+
+	// Route chooses experts for each row from logits [rows, experts]. With p = softmax(logits[i])
+	// it sets ids[i*k+r], r < k = weights.Cols, to the expert with the r-th largest logit, the
+	// lowest of equals, and weights[i][r] = p[ids[i*k+r]], divided by the sum of the row's weights
+	// if normalize. NaN ranks last.
+	Route(ids []int32, weights, logits tensor.Mat, normalize bool)
+	// RouteGrad sets dlogits from the gradient of the weights; ids and weights are what Route left.
+	// With c = Σᵣ dweights[i][r]*weights[i][r] and the same p, dlogits[i][j] = q*(d-c), where q is
+	// p[j], or weights[i][r] if normalize, and d is dweights[i][r] if expert j is of rank r. For an
+	// expert that was not chosen d is 0, and so is q if normalize.
+	RouteGrad(dlogits, dweights, weights, logits tensor.Mat, ids []int32, normalize bool)
+	// GatherAdd adds y[i] += Σᵣ x[rows[i*k+r]], the sum over r < k = len(rows)/y.Rows formed first,
+	// in order: how the outputs of a token's experts come together. Its gradient is Gather.
+	GatherAdd(y, x tensor.Mat, rows []int32)
 
 	// RopeTable fills cs [len(pos), r.Dim]: cs[i][j] = cos(pos[i]*r.InvFreq[j])*r.Scale for j <
 	// r.Dim/2, and the sine of the same angle at j + r.Dim/2.
@@ -100,14 +118,20 @@ type Backend interface {
 	// SwiGLUGrad sets, with s = 1/(1+exp(-gate)), dgate = dy*up*s*(1+gate*(1-s)); dup = dy*gate*s.
 	SwiGLUGrad(dgate, dup, dy, gate, up tensor.Mat)
 
+	// ScaledSwiGLU sets y[i][j] = scale[i] * gate/(1+exp(-gate)) * up; scale is [rows, 1].
+	ScaledSwiGLU(y, gate, up, scale tensor.Mat)
+	// ScaledSwiGLUGrad sets dgate and dup as SwiGLUGrad does for scale[i]*dy, and dscale[i] =
+	// Σⱼ dy[i][j] * gate/(1+exp(-gate)) * up.
+	ScaledSwiGLUGrad(dgate, dup, dscale, dy, gate, up, scale tensor.Mat)
+
 	// LogProb scores one target per row without forming the logits z[j] = x[i]·w[j]: with p =
 	// softmax(z*invTemp[i]), stats[i] = (log p[targets[i]], -Σ p log p, log Σ exp(z*invTemp[i])).
 	// stats is [rows, 3]. The sum over the vocabulary runs in tiles of VocabTile.
 	LogProb(stats, x, w tensor.Mat, targets []int32, invTemp []float32)
 	// LogProbGrad computes the gradient of Σᵢ coefLogp[i]*logp[i] + coefEntropy[i]*entropy[i]. With
 	// dz[j] = invTemp[i]*(coefLogp[i]*(1[j=target]-p[j]) - coefEntropy[i]*p[j]*(log
-	// p[j]+entropy[i])) it sets dx[i] = Σⱼ dz[j]*w[j] and adds dw[j] += Σᵢ dz[j]*x[i]. stats is
-	// what LogProb left.
+	// p[j]+entropy[i])) it sets dx[i] = Σⱼ dz[j]*w[j] and, unless dw is zero, adds dw[j] += Σᵢ
+	// dz[j]*x[i]. stats is what LogProb left.
 	LogProbGrad(dx, dw, stats, x, w tensor.Mat, targets []int32, invTemp, coefLogp, coefEntropy []float32)
 	// Sample draws one id per row from softmax(logits/Temperature) cut to TopK and TopP. It sets
 	// logp to the log-probability of the id over the whole vocabulary before the cuts, equal bit
@@ -140,18 +164,19 @@ type Rotary struct {
 }
 
 // Attention describes one call of Attend: q is [rows, Heads*Dim], k and v are
-// [keys, KVHeads*Dim].
+// [keys, KVHeads*Dim]. Dim is any number; multiples of 16 are fastest.
 type Attention struct {
 	Heads, KVHeads, Dim int
 	Scale               float64 // positive
+	Window              int32   // a row sees only the last Window keys of those its mask shows it; 0: all
 	Queries             []Query
 }
 
 // A Query is a run of query rows [Row, Row+Len) with the key spans they attend to, laid end to
 // end. The mask is causal, aligned at the end: the last row sees every key, row i of the run
-// sees all but the last Len-1-i. Keys are summed in runs of KeyBlock counted from each span's
-// start, so spans that are pages of a multiple of KeyBlock keys give the same bits as one long
-// span.
+// sees all but the last Len-1-i, and of those, under a window, the last Window. Keys are summed in
+// runs of KeyBlock counted from each span's start, so spans that are pages of a multiple of KeyBlock
+// keys give the same bits as one long span, and a window that hides nothing the same as none.
 type Query struct {
 	Row, Len int32
 	Spans    []Span
@@ -163,6 +188,14 @@ const KeyBlock = 64
 
 // A Span is a run of rows of k and v.
 type Span struct{ Row, Len int32 }
+
+// Hidden returns how many keys a window hides from a row whose mask shows it seen keys.
+func (a *Attention) Hidden(seen int) int {
+	if a.Window == 0 {
+		return 0
+	}
+	return max(0, seen-int(a.Window))
+}
 
 // Keys returns the number of keys in all spans.
 func (q Query) Keys() int {

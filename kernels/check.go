@@ -43,6 +43,33 @@ func CheckGroups(op string, ends []int32, rows int, w tensor.Mat, n int) {
 	}
 }
 
+// CheckRoute panics unless ids and weights hold as many experts for every row of logits, at least 1
+// and at most as many as there are.
+func CheckRoute(op string, ids []int32, weights, logits tensor.Mat) {
+	k := weights.Cols
+	if weights.Rows != logits.Rows || len(ids) != weights.Len() || k < 1 || k > logits.Cols {
+		Check(op, false, "%d ids and weights %v for logits %v", len(ids), weights, logits)
+	}
+}
+
+// CheckGatherAdd panics unless rows holds as many rows of x for every row of y.
+func CheckGatherAdd(y, x tensor.Mat, rows []int32) {
+	const op = "GatherAdd"
+	if x.Cols != y.Cols || y.Rows == 0 && len(rows) > 0 || y.Rows > 0 && len(rows)%y.Rows != 0 {
+		Check(op, false, "%d rows of %v for %v", len(rows), x, y)
+	}
+	CheckRows(op, rows, x.Rows)
+}
+
+// CheckScaledSwiGLU panics unless the operands have the shape of gate, and scale has a number for
+// each of its rows.
+func CheckScaledSwiGLU(op string, gate, scale tensor.Mat, others ...tensor.Mat) {
+	for _, m := range others {
+		CheckShape(op, "an operand", m, gate.Rows, gate.Cols)
+	}
+	CheckShape(op, "scale", scale, gate.Rows, 1)
+}
+
 // CheckAttention panics unless the matrices and spans of an attention call agree. The caller checks
 // dq and the other gradients against the shapes of their originals.
 func CheckAttention(op string, q, k, v tensor.Mat, a *Attention) {
@@ -52,6 +79,9 @@ func CheckAttention(op string, q, k, v tensor.Mat, a *Attention) {
 	CheckShape(op, "v", v, k.Rows, k.Cols)
 	if !(a.Scale > 0) { // tested here, since the arguments of Check are allocated, as below
 		Check(op, false, "scale %v, which is not positive", a.Scale)
+	}
+	if a.Window < 0 {
+		Check(op, false, "a window of %d keys", a.Window)
 	}
 	for _, s := range a.Queries {
 		if s.Row < 0 || s.Len < 0 || int(s.Row+s.Len) > q.Rows {

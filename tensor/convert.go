@@ -86,3 +86,20 @@ func Decode[T Float](dst []T, t DType, src []byte) {
 		panic(fmt.Sprintf("tensor: no conversion from %s", t))
 	}
 }
+
+// Finite reports whether all elements of raw, little-endian F32 or BF16, are finite: that no exponent is all ones.
+// To such an exponent a one in its last place carries into the sign's place.
+func Finite(raw []byte, t DType) bool {
+	exponents, one, carried := uint64(0x7f800000_7f800000), uint64(0x00800000_00800000), uint64(0x80000000_80000000)
+	if t == BF16 {
+		exponents, one, carried = 0x7f80_7f80_7f80_7f80, 0x0080_0080_0080_0080, 0x8000_8000_8000_8000
+	}
+	seen := uint64(0)
+	for ; len(raw) >= 8; raw = raw[8:] {
+		seen |= binary.LittleEndian.Uint64(raw)&exponents + one
+	}
+	var rest [8]byte
+	copy(rest[:], raw)
+	seen |= binary.LittleEndian.Uint64(rest[:])&exponents + one
+	return seen&carried == 0
+}

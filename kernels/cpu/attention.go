@@ -16,9 +16,10 @@ import (
 //	z = s*Scale    block maximum → running maximum → rescale → exp → sum in 16 lanes
 //	o += p·v       the chain goes on over the keys, through the tile's o
 //
-// Keys that a vector does not see have p = 0. Queries that follow each other and begin with the
-// same spans, the answers to one prompt, share tiles: each block of the prompt's keys is read once
-// for all of them.
+// Keys that a vector does not see have p = 0; blocks of which no vector of a tile sees any are left
+// out. Queries that follow each other and begin with the same spans, the answers to one prompt, share
+// tiles: each block of the prompt's keys is read once for all of them, unless a window hides some of
+// it from some of them.
 
 // A tile has about this many query vectors, as far as whole rows give them: many share the cost of
 // a block of keys, few leave work for all workers.
@@ -35,12 +36,13 @@ type attention struct {
 	order     []int32 // indices of Queries
 	headGroup int     // query heads per key-value head
 	vectors   int     // query vectors of a tile
+	window    int     // keys that a row sees at most
 	scale     float32
 	tiles     []attendTile
 }
 
 // An attendTile is queries order[first:last] or, if that is a single one, its rows [row, row+rows).
-// All see the keys of their first shared spans entirely.
+// The mask shows all of them the keys of their first shared spans entirely.
 type attendTile struct{ first, last, row, rows, shared int }
 
 // cut appends the tiles of order[from:to].
@@ -84,50 +86,99 @@ func sharedSpans(p, q *kernels.Query) int {
 }
 
 // A keyBlock is rows [row, row+n) of k and v, at most KeyBlock, and the query vectors [q0, q1) of a
-// tile that see some of them. Vector i sees the first seen + (i-q0)/headGroup, or all n.
-type keyBlock struct{ row, n, q0, q1, seen int }
+// tile that see some of them. A vector of row r of those sees keys [hidden+r, seen+r) of the block,
+// as far as there are such.
+type keyBlock struct{ row, n, q0, q1, hidden, seen int }
 
-// visible returns how many keys of b query vector i sees, and how many vectors from i on see as
-// many.
-func (a *attention) visible(b *keyBlock, i int) (keys, alike int) {
+// visible returns the keys [from, to) of b that query vector i sees, and how many vectors from i on
+// see the same.
+func (a *attention) visible(b *keyBlock, i int) (from, to, alike int) {
 	row, head := (i-b.q0)/a.headGroup, (i-b.q0)%a.headGroup
-	if keys = b.seen + row; keys >= b.n {
-		return b.n, b.q1 - i
+	from, to, alike = max(0, b.hidden+row), min(b.seen+row, b.n), a.headGroup-head
+	if from == 0 && to == b.n {
+		alike = b.q1 - i
+		if last := -b.hidden; last < (b.q1-b.q0)/a.headGroup { // row that sees all of the block
+			alike = (last+1-row)*a.headGroup - head
+		}
 	}
-	return keys, a.headGroup - head
+	return from, to, alike
+}
+
+// seenBy returns the keys [from, to) of b that some of the query vectors [first, end) see.
+func (a *attention) seenBy(b *keyBlock, first, end int) (from, to int) {
+	from, _, _ = a.visible(b, first)
+	_, to, _ = a.visible(b, end-1)
+	return from, to
 }
 
 // walk calls do for the key blocks of a tile: those of the shared spans, then the rest of each
 // query in turn.
 func (a *attention) walk(t attendTile, do func(keyBlock)) {
-	pos, vectors := 0, t.rows*a.headGroup
-	spans := a.Queries[a.order[t.first]].Spans
-	for _, s := range spans[:t.shared] {
-		for off := 0; off < int(s.Len); off += kernels.KeyBlock {
-			n := min(kernels.KeyBlock, int(s.Len)-off)
-			do(keyBlock{row: int(s.Row) + off, n: n, q1: vectors, seen: n})
-		}
+	pos := 0
+	for _, s := range a.Queries[a.order[t.first]].Spans[:t.shared] {
+		a.walkShared(t, s, pos, do)
 		pos += int(s.Len)
 	}
-	at, common := 0, pos
+	at := 0
 	for _, i := range a.order[t.first:t.last] {
 		q, rows := &a.Queries[i], t.rows
 		if t.last > t.first+1 {
 			rows = int(q.Len)
 		}
-		first := q.Keys() - int(q.Len) + t.row + 1 // keys that the first row sees
-		pos := common
+		first, pos := q.Keys()-int(q.Len)+t.row+1, pos // keys that the mask shows the first row
 		for _, s := range q.Spans[t.shared:] {
-			for off := 0; off < int(s.Len) && pos < first+rows-1; off += kernels.KeyBlock {
-				n := min(kernels.KeyBlock, int(s.Len)-off)
-				blind := max(0, pos-first+1) // rows that see none of the block
-				do(keyBlock{row: int(s.Row) + off, n: min(n, first+rows-1-pos),
-					q0: at + blind*a.headGroup, q1: at + rows*a.headGroup, seen: first + blind - pos})
-				pos += n
+			end := min(int(s.Len), first+rows-1-pos)
+			for off := a.hiddenBlocks(first - pos); off < end; off += kernels.KeyBlock {
+				a.visit(s, off, pos+off, first, rows, at, do)
 			}
+			pos += int(s.Len)
 		}
 		at += rows * a.headGroup
 	}
+}
+
+// hiddenBlocks returns the keys of whole blocks that the window hides from rows that the mask shows
+// seen keys or more of a span.
+func (a *attention) hiddenBlocks(seen int) int {
+	return max(0, seen-a.window) / kernels.KeyBlock * kernels.KeyBlock
+}
+
+// walkShared calls do for the blocks of a shared span, the first key of which is key pos of each
+// query: once for all queries of the tile, if all their rows see all of the block, else for each.
+func (a *attention) walkShared(t attendTile, s kernels.Span, pos int, do func(keyBlock)) {
+	least, most := math.MaxInt, 0 // keys that the mask shows some row
+	for _, i := range a.order[t.first:t.last] {
+		q := &a.Queries[i]
+		keys := q.Keys()
+		least, most = min(least, keys-int(q.Len)+1), max(most, keys)
+	}
+	for off := a.hiddenBlocks(least - pos); off < int(s.Len); off += kernels.KeyBlock {
+		if most-a.window <= pos+off {
+			vectors, n := t.rows*a.headGroup, min(kernels.KeyBlock, int(s.Len)-off)
+			do(keyBlock{row: int(s.Row) + off, n: n, q1: vectors, hidden: -vectors, seen: n})
+			continue
+		}
+		at := 0
+		for _, i := range a.order[t.first:t.last] {
+			q := &a.Queries[i]
+			a.visit(s, off, pos+off, q.Keys()-int(q.Len)+1, int(q.Len), at, do)
+			at += int(q.Len) * a.headGroup
+		}
+	}
+}
+
+// visit calls do for the block at key off of span s, key pos of its query, and those of rows rows
+// that see some of it. They are vectors at… of the tile; the mask shows the first of them first keys
+// and each other one more.
+func (a *attention) visit(s kernels.Span, off, pos, first, rows, at int, do func(keyBlock)) {
+	n := min(kernels.KeyBlock, int(s.Len)-off)
+	blind := max(0, pos-first+1)             // rows that see none of the block yet
+	rows = min(rows, pos+n+(a.window-first)) // less those that see none any more
+	if blind >= rows {
+		return
+	}
+	do(keyBlock{row: int(s.Row) + off, n: min(n, first+rows-1-pos), q0: at + blind*a.headGroup,
+		q1: at + rows*a.headGroup, hidden: first + blind - pos - a.window, seen: first + blind - pos})
 }
 
 // gather copies the query vectors of a tile to dst, width columns each, from the columns of m that
@@ -165,12 +216,16 @@ func (a *attention) runs(t attendTile, do func(i, row, rows int)) {
 // of its products. The order is that of the queries.
 func (a *attention) start(att *kernels.Attention) (work int) {
 	a.Attention, a.headGroup, a.vectors, a.scale = att, att.Heads/att.KVHeads, maxVectors, float32(att.Scale)
+	if a.window = int(att.Window); a.window == 0 {
+		a.window = 1 << 30
+	}
 	a.order, a.tiles = a.order[:0], a.tiles[:0]
 	for i := range att.Queries {
-		if att.Queries[i].Len > 0 {
+		q := &att.Queries[i]
+		if q.Len > 0 {
 			a.order = append(a.order, int32(i))
 		}
-		work += int(att.Queries[i].Len) * att.Queries[i].Keys()
+		work += int(q.Len) * min(q.Keys(), a.window)
 	}
 	return work * att.Heads * att.Dim
 }
@@ -218,15 +273,18 @@ func (c *attendCall) task(w *worker, i int) {
 		v, ld := values(w, &c.v, b, kv*d, d)
 		for first := b.q0; first < b.q1; first += softmaxRows {
 			end := min(first+softmaxRows, b.q1)
-			n, _ := c.visible(&b, end-1) // keys that some of the vectors see
-			scores(w, z, qs[first*d:], kt, end-first, n, d)
+			k0, k1 := c.seenBy(&b, first, end)
+			scores(w, z, qs[first*d:], kt, end-first, k0, k1, d)
 			for i := first; i < end; {
-				seen, alike := c.visible(&b, i)
+				from, to, alike := c.visible(&b, i)
 				alike = min(alike, end-i)
-				w.s.softmax(z[(i-first)*B:], o[i*d:], d, state[3*i:], alike, seen, n, c.scale, c.v.half)
+				row := z[(i-first)*B:]
+				w.s.softmax(row[from:], o[i*d:], d, state[3*i:], alike, to-from, c.scale, c.v.half)
+				blank(row, alike, k0, from)
+				blank(row, alike, to, k1)
 				i += alike
 			}
-			weigh(w, o[first*d:], z, v, ld, end-first, n, d)
+			weigh(w, o[first*d:], z[k0:], v[k0*ld:], ld, end-first, k1-k0, d)
 		}
 	})
 	for i := range vectors {
@@ -239,34 +297,32 @@ func (c *attendCall) task(w *worker, i int) {
 	}
 }
 
-// softmax does one step of the online softmax (Milakov & Gimelshein 2018) for some rows of a block.
-// Of the n scores z of a row, the first seen become p and the others 0. The running maximum and sum
-// in state, and the output o, whose d columns are still to be divided by the sum, are rescaled to
-// the new maximum. half rounds p to bf16.
-func (s isa) softmax(z, o []float32, d int, state []float32, rows, seen, n int, scale float32, half bool) {
+// softmax does one step of the online softmax (Milakov & Gimelshein 2018) for some rows of a block:
+// n scores z of a row become p. The running maximum and sum in state, and the output o, whose d
+// columns are still to be divided by the sum, are rescaled to the new maximum. half rounds p to bf16.
+func (s isa) softmax(z, o []float32, d int, state []float32, rows, n int, scale float32, half bool) {
 	const B = kernels.KeyBlock
 	_, _, _ = z[:(rows-1)*B+n], o[:rows*d], state[:3*rows] // what assembly touches: out of range panics here
 	if half {
-		s.softmaxStepHalf(z, B, o, d, state, rows, seen, scale)
+		s.softmaxStepHalf(z, B, o, d, state, rows, n, scale)
 	} else {
-		s.softmaxStep(z, B, o, d, state, rows, seen, scale)
-	}
-	blank(z, rows, seen, n)
-}
-
-// blank clears columns [seen, n) of rows rows of a block.
-func blank(z []float32, rows, seen, n int) {
-	for r := 0; seen < n && r < rows; r++ {
-		clear(z[r*kernels.KeyBlock+seen : r*kernels.KeyBlock+n])
+		s.softmaxStep(z, B, o, d, state, rows, n, scale)
 	}
 }
 
-// scores computes z = q·kt for vectors query vectors of d columns: z is [vectors, n] in rows of
-// KeyBlock, kt [d, n] in rows of KeyBlock.
-func scores(w *worker, z, q, kt []float32, vectors, n, d int) {
+// blank clears columns [from, to) of rows rows of a block.
+func blank(z []float32, rows, from, to int) {
+	for r := 0; from < to && r < rows; r++ {
+		clear(z[r*kernels.KeyBlock+from : r*kernels.KeyBlock+to])
+	}
+}
+
+// scores computes columns [from, to) of z = q·kt, and some before them, for vectors query vectors of
+// d columns: z is [vectors, to] in rows of KeyBlock, kt [d, to] in rows of KeyBlock.
+func scores(w *worker, z, q, kt []float32, vectors, from, to, d int) {
 	t := tile{k: d, ldc: kernels.KeyBlock, rs: d, ks: 1, ldb: kernels.KeyBlock}
-	for j := 0; j < n; j += panelCols {
-		t.n = min(panelCols, n-j)
+	for j := from / panelCols * panelCols; j < to; j += panelCols {
+		t.n = min(panelCols, to-j)
 		w.s.product(&t, z[j:], q, kt[j:], nil, vectors)
 	}
 }

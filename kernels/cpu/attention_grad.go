@@ -176,16 +176,21 @@ func (c *attendGradCall) tile(w *worker, t attendTile, kv int) {
 		k, ld := values(w, &c.k, b, kv*d, d)
 		for first := b.q0; first < b.q1; first += softmaxRows {
 			end := min(first+softmaxRows, b.q1)
-			n, _ := c.visible(&b, end-1) // keys that some of the vectors see
-			scores(w, p[first*B:], q[first*d:], kt, end-first, n, d)
-			scores(w, ds[first*B:], do[first*d:], vt, end-first, n, d)
+			k0, k1 := c.seenBy(&b, first, end)
+			scores(w, p[first*B:], q[first*d:], kt, end-first, k0, k1, d)
+			scores(w, ds[first*B:], do[first*d:], vt, end-first, k0, k1, d)
 			for r := first; r < end; {
-				seen, alike := c.visible(&b, r)
+				from, to, alike := c.visible(&b, r)
 				alike = min(alike, end-r)
-				w.s.softmaxGrad(p[r*B:], ds[r*B:], lse[r:], delta[r:], alike, seen, b.n, c.scale, c.do.half, c.k.half)
+				for _, m := range [...][]float32{p[r*B:], ds[r*B:]} {
+					blank(m, alike, 0, from)
+					blank(m, alike, to, b.n)
+				}
+				w.s.softmaxGrad(p[r*B+from:], ds[r*B+from:], lse[r:], delta[r:], alike, to-from, c.scale,
+					c.do.half, c.k.half)
 				r += alike
 			}
-			weigh(w, dq[first*d:], ds[first*B:], k, ld, end-first, n, d)
+			weigh(w, dq[first*d:], ds[first*B+k0:], k[k0*ld:], ld, end-first, k1-k0, d)
 		}
 		c.spread(w, &c.dv, b, kv*d, d, p, do)
 		c.spread(w, &c.dk, b, kv*d, d, ds, q)
@@ -193,40 +198,43 @@ func (c *attendGradCall) tile(w *worker, t attendTile, kv int) {
 	c.scatter(w, &c.dq, dq, t, kv, d)
 }
 
-// softmaxGrad does the step of softmax backwards for some rows of a block: of n scores p the first
-// seen become exp(p*scale-lse), and of ds p*(ds-delta)*scale; the others become 0. halfP and halfDs
-// round them to bf16.
-func (s isa) softmaxGrad(p, ds, lse, delta []float32, rows, seen, n int, scale float32, halfP, halfDs bool) {
+// softmaxGrad does the step of softmax backwards for some rows of a block: n scores p of a row become
+// exp(p*scale-lse), and as many ds p*(ds-delta)*scale. halfP and halfDs round them to bf16.
+func (s isa) softmaxGrad(p, ds, lse, delta []float32, rows, n int, scale float32, halfP, halfDs bool) {
 	const B = kernels.KeyBlock
-	_, _, _, _ = p[:rows*B], ds[:rows*B], lse[:rows], delta[:rows] // what assembly touches: out of range panics here
+	last := (rows-1)*B + n
+	_, _, _, _ = p[:last], ds[:last], lse[:rows], delta[:rows] // what assembly touches: out of range panics here
 	if halfP && halfDs {
-		s.scoreGradHalf(p, ds, B, lse, delta, rows, seen, scale)
-	} else {
-		s.scoreGrad(p, ds, B, lse, delta, rows, seen, scale)
-		if halfP {
-			s.round(p[:rows*B])
-		}
-		if halfDs {
-			s.round(ds[:rows*B])
-		}
+		s.scoreGradHalf(p, ds, B, lse, delta, rows, n, scale)
+		return
 	}
-	blank(p, rows, seen, n)
-	blank(ds, rows, seen, n)
+	s.scoreGrad(p, ds, B, lse, delta, rows, n, scale)
+	if halfP {
+		s.round(p[:last])
+	}
+	if halfDs {
+		s.round(ds[:last])
+	}
 }
 
 // spread adds pᵀ·x to the rows of key block b of dst, d columns from col: p is [vectors, KeyBlock],
 // x [vectors, d]. It takes some keys at a time, so as to leave out the first vectors, which see
-// none of them.
+// none of them yet, and the last, which see none of them any more.
 func (a *attention) spread(w *worker, dst *mat, b keyBlock, col, d int, p, x []float32) {
 	const keys = 2 * tileRows
 	t := tile{ldc: dst.stride, rs: 1, ks: kernels.KeyBlock, ldb: d, resume: true}
-	for r := 0; r < b.n; r += keys {
-		first := b.q0 + max(0, r+1-b.seen)*a.headGroup
-		t.k = b.q1 - first
+	for r := max(0, b.hidden); r < b.n; r += keys {
+		n := min(keys, b.n-r)
+		first, end := b.q0+max(0, r+1-b.seen)*a.headGroup, b.q1
+		if rows := r + n - b.hidden; rows < (b.q1-b.q0)/a.headGroup {
+			end = b.q0 + rows*a.headGroup
+		}
+		if t.k = end - first; t.k <= 0 {
+			continue
+		}
 		for j := 0; j < d; j += panelCols {
 			t.n = min(panelCols, d-j)
-			w.s.product(&t, dst.f[(b.row+r)*dst.stride+col+j:], p[first*kernels.KeyBlock+r:], x[first*d+j:], nil,
-				min(keys, b.n-r))
+			w.s.product(&t, dst.f[(b.row+r)*dst.stride+col+j:], p[first*kernels.KeyBlock+r:], x[first*d+j:], nil, n)
 		}
 	}
 }

@@ -16,7 +16,7 @@ func TestConformance(t *testing.T) {
 			continue // an emulator has enough to do; builds with purego test it
 		}
 		suite := kerneltest.Options{Workers: []int{3}, Quick: true}
-		if o.ISA == bestISA().String() && o.Dots == "off" {
+		if o.ISA == bestISA().String() && o.Dots == "off" && !testing.Short() {
 			suite = kerneltest.Options{Workers: []int{1, 3}}
 		}
 		t.Run(fmt.Sprintf("%s,dots=%s", o.ISA, o.Dots), func(t *testing.T) {

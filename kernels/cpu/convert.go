@@ -29,8 +29,16 @@ func (s isa) load(dst []float32, ldd int, m *mat, i, rows, j, cols int) {
 		return
 	}
 	if m.q != nil {
-		for r := range rows {
-			m.dequantize(dst[r*ldd:][:cols], i+r, j)
+		// Panels of whole columns, none of which has part of a run besides another's, and the rest row by row.
+		at, from := 0, i*m.stride+j
+		for ; at+panelCols <= cols && j%panelCols == 0; at += panelCols {
+			if !s.widenInt8Rows(dst[at:], ldd, m.q[from+at:], m.stride, m.scale[i*m.stride/4+(j+at)/tensor.Int8Run:],
+				m.stride/4, rows) {
+				break
+			}
+		}
+		for r := 0; at < cols && r < rows; r++ {
+			m.dequantize(s, dst[r*ldd+at:][:cols-at], i+r, j+at)
 		}
 		return
 	}

@@ -72,7 +72,11 @@ type calls struct {
 	norm         normCall
 	normGrad     normGradCall
 	rope         ropeCall
+	scale        scaleCall
 	swiglu       swigluCall
+	scaledSwiglu scaledSwigluCall
+	route        routeCall
+	gatherAdd    gatherAddCall
 	adamw        adamwCall
 	refreshes    []refresh
 	squares      squaresCall

@@ -24,6 +24,9 @@ const (
 	copyCols  = 128 // columns of B that are copied at once, to rows copyDist apart
 	copyDist  = copyCols + 16
 
+	// Columns of B that are packed at once are whole runs of int8, and with them whole panels.
+	partCols = tensor.Int8Run
+
 	// Reduction steps between which a tile of C rests in memory:
 	packedK = 1024 // if B is packed
 	otherK  = 512  // if a task reads B in place or has its own copy of a part
@@ -73,7 +76,7 @@ func (b *Backend) MatMulGradX(dx, dy, w tensor.Mat, acc bool) {
 	kernels.CheckShape("MatMulGradX", "dx", dx, dy.Rows, w.Cols)
 	kernels.CheckShape("MatMulGradX", "w", w, dy.Cols, w.Cols)
 	g := &b.calls.gemm
-	*g = b.gradX(view("MatMulGradX", dx), view("MatMulGradX", dy), view("MatMulGradX", w), acc)
+	*g = b.gradX(view("MatMulGradX", dx), view("MatMulGradX", dy), weights("MatMulGradX", w), acc)
 	b.product(g)
 	b.wrote(dx)
 }
@@ -138,7 +141,7 @@ func (b *Backend) product(g *gemmCall) {
 		}
 		return
 	}
-	step := max(b.packPart/max(g.k, 1)/panelCols*panelCols, panelCols)
+	step := max(b.packPart/max(g.k, 1)/partCols*partCols, partCols)
 	for j0 := 0; j0 < whole.n; j0 += step {
 		n := min(step, whole.n-j0)
 		*g = whole
@@ -197,6 +200,9 @@ func (b *Backend) plan(g *gemmCall, workers int) (tasks int, parallel bool) {
 		}
 		g.cut(workers, least)
 	}
+	if g.source == inBlocks {
+		g.kb = max(g.blockSize()/g.nb&^63, 64)
+	}
 	g.mTasks = ceil(g.m, g.mb)
 	return g.mTasks * ceil(g.n, g.nb), parallel
 }
@@ -217,8 +223,11 @@ func (g *gemmCall) cut(workers, least int) {
 	if g.source == inPlace || g.source == packed && g.layout == g.panels.layout && g.panels.q == nil {
 		rows = min(120, g.m)
 	}
-	if g.stripsA {
+	switch {
+	case g.stripsA:
 		cols = all // one copy of the rows for all columns
+	case g.source == inBlocks:
+		cols = min(2*cols, all)
 	}
 	for workers > 1 && ceil(g.m, rows)*ceil(g.n, cols) < least {
 		if rows > 2*tileRows && (rows >= cols || cols == panelCols) {
@@ -293,7 +302,14 @@ func (g *gemmCall) multiplySpan(w *worker, s span, c []float32, ldc int) {
 	a, rs, ks := g.spanA(w, &s)
 	t.rs, t.ks = rs, ks
 	mark := w.used
-	var wide []float32 // copyCols columns of B
+	var wide []float32  // copyCols columns of B
+	var block []float32 // all columns of B, panels apart words apart
+	var apart, ldb int
+	if g.source == inBlocks {
+		block, apart, ldb = g.block(w, &s)
+		t.fetch = g.nextBlock(s)
+		mark = w.used
+	}
 	for j := s.j0; j < s.j1; j += panelCols {
 		t.n = min(panelCols, s.j1-j)
 		c := c[j-s.j0:]
@@ -311,7 +327,12 @@ func (g *gemmCall) multiplySpan(w *worker, s span, c []float32, ldc int) {
 			continue
 		}
 		var b []float32
+		if g.source == packed {
+			t.fetch = g.ahead(s, j)
+		}
 		switch {
+		case g.source == inBlocks:
+			b, t.ldb = block[(j-s.j0)*apart:], ldb
 		case kept != nil && g.layout != floats:
 			b, t.ldb = kept, panelCols
 		case g.source != copied:

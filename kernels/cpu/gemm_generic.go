@@ -1,5 +1,7 @@
 package cpu
 
+import "unsafe"
+
 // tileRows is the most rows of C that the primitive keeps in registers.
 const tileRows = 12
 
@@ -10,6 +12,40 @@ type tile struct {
 	rs, ks, ldb int  // distance of rows and steps of A, one of which is 1, and of rows of B
 	resume      bool // the chains start from C, else from 0
 	add         bool // the old C is added at the end
+	fetch       fetch
+}
+
+// A fetch is memory that tiles prefetch while they compute, without effect on what they compute. Each
+// tile of fetchRows rows or more takes a line for every step of a whole round.
+type fetch struct {
+	at    uintptr // first line of the next tile, 0 if there is none
+	step  int     // bytes between lines
+	next  int     // bytes from the first line of a tile to that of the next
+	tiles int     // that have something to prefetch
+}
+
+const (
+	fetchRows = 4
+	lineBytes = 64
+)
+
+// fetchLines returns the fetch of memory without gaps by tiles of k steps.
+func fetchLines[E float32 | uint16 | int8](m []E, k int) fetch {
+	if k &^= 3; len(m) == 0 || k == 0 {
+		return fetch{}
+	}
+	size := int(unsafe.Sizeof(m[0]))
+	return fetch{at: uintptr(unsafe.Pointer(unsafe.SliceData(m))), step: lineBytes, next: k * lineBytes,
+		tiles: ceil(size*len(m), k*lineBytes)}
+}
+
+// taken moves on to what the next tile prefetches.
+func (f *fetch) taken() {
+	if f.tiles--; f.tiles <= 0 {
+		*f = fetch{}
+		return
+	}
+	f.at += uintptr(f.next)
 }
 
 // productGeneric computes, for r < m and j < t.n,

@@ -91,7 +91,7 @@ func (b *Backend) GroupMatMulGradX(dx, dy, w tensor.Mat, ends []int32, acc bool)
 	n := dy.Cols
 	kernels.CheckShape(op, "dx", dx, dy.Rows, w.Cols)
 	kernels.CheckGroups(op, ends, dy.Rows, w, n)
-	dxs, dys, ws := view(op, dx), view(op, dy), view(op, w)
+	dxs, dys, ws := view(op, dx), view(op, dy), weights(op, w)
 	b.grouped(ends, func(e, from, rows int) gemmCall {
 		return b.gradX(dxs.slice(from, rows), dys.slice(from, rows), ws.slice(e*n, n), acc)
 	})

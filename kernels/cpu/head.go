@@ -129,19 +129,21 @@ type logitGradCall struct {
 const headRows = 4096
 
 // LogProbGrad walks the vocabulary tile by tile: the logit gradients of the tile, then what they
-// give to dx, whose chain goes on from tile to tile, and to the tile's rows of dw.
+// give to dx, whose chain goes on from tile to tile, and to the tile's rows of dw, if there is one.
 func (b *Backend) LogProbGrad(dx, dw, stats, x, w tensor.Mat, targets []int32,
 	invTemp, coefLogp, coefEntropy []float32) {
 	const op = "LogProbGrad"
 	checkHead(op, stats, x, w, targets, invTemp)
 	kernels.CheckShape(op, "dx", dx, x.Rows, x.Cols)
-	kernels.CheckShape(op, "dw", dw, w.Rows, w.Cols)
+	if !dw.IsZero() {
+		kernels.CheckShape(op, "dw", dw, w.Rows, w.Cols)
+	}
 	kernels.Check(op, len(coefLogp) == x.Rows && len(coefEntropy) == x.Rows, "%d and %d coefficients for %d rows",
 		len(coefLogp), len(coefEntropy), x.Rows)
 	c := &b.calls.logitGrad
 	forward := logProbCall{g: b.logits(op, x, w), stats: view(op, stats), targets: targets, invTemp: invTemp}
 	*c = logitGradCall{logProbCall: forward, coefLogp: coefLogp, coefEntropy: coefEntropy}
-	xs, ws, dxs, dws := view(op, x), view(op, w), view(op, dx), view(op, dw)
+	xs, ws, dxs, dws := view(op, x), weights(op, w), view(op, dx), view(op, dw)
 	sum := dxs
 	if dxs.half {
 		sum = widened(b.isa, &dxs, &b.calls.inputScratch)
@@ -163,6 +165,9 @@ func (b *Backend) LogProbGrad(dx, dw, stats, x, w tensor.Mat, targets []int32,
 			*g = gemmCall{c: sum.slice(c.row0, c.rows), a: dz, b: ws.slice(c.j0, n), m: c.rows, n: x.Cols, k: n,
 				accumulate: c.j0 > 0, source: rowsOf(&ws, c.rows)}
 			b.product(g)
+			if dw.IsZero() {
+				continue
+			}
 			*g = gemmCall{c: dws.slice(c.j0, n), a: dz, b: xs.slice(c.row0, c.rows), m: n, n: x.Cols, k: c.rows,
 				swapA: true, accumulate: true, source: rowsOf(&xs, n)}
 			b.product(g)

@@ -9,7 +9,8 @@ import (
 
 // Products with I8 weights are those with the f32 weights that they stand for, integer times scale
 // rounded to f32, to the bit. Few rows widen a packed panel on its way into registers, so that
-// memory gives a quarter of the bytes of f32; many rows, into scratch, once for all of them.
+// memory gives a quarter of the bytes of f32; many rows, into scratch, once for all of them. For
+// gradients rows of the weights are widened where rows of f32 would be copied.
 
 // An int8Panel is columns of a packed matrix: integers [k][32] and a row of 32 scales for each
 // tensor.Int8Run steps.
@@ -72,11 +73,21 @@ func widenInt8Generic(dst []float32, p int8Panel) {
 	}
 }
 
+// widenInt8RunGeneric sets dst = q*scale.
+func widenInt8RunGeneric(dst []float32, q []int8, scale float32) {
+	dst = dst[:len(q)]
+	for j, v := range q {
+		dst[j] = float32(v) * scale
+	}
+}
+
 // dequantize writes columns [c0, c0+len(dst)) of row i in f32.
-func (m *mat) dequantize(dst []float32, i, c0 int) {
-	scale := m.scale[i*m.stride/4:]
-	for j, v := range m.q[i*m.stride+c0:][:len(dst)] {
-		dst[j] = float32(v) * scale[(c0+j)/tensor.Int8Run]
+func (m *mat) dequantize(s isa, dst []float32, i, c0 int) {
+	q, scale := m.q[i*m.stride+c0:][:len(dst)], m.scale[i*m.stride/4:]
+	for run := c0 / tensor.Int8Run; len(q) > 0; run++ {
+		n := min((run+1)*tensor.Int8Run-c0, len(q))
+		s.widenInt8Run(dst[:n], q[:n], scale[run])
+		dst, q, c0 = dst[n:], q[n:], c0+n
 	}
 }
 

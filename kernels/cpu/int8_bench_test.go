@@ -79,3 +79,34 @@ func readAll(memory []byte, threads int) {
 	}
 	group.Wait()
 }
+
+// BenchmarkInt8GradX runs dx = dy·w, [rows, in, out] as in BenchmarkMatMul, with weights in f32 and
+// int8 by turns. It reports the rate of int8 and its share of that of f32.
+func BenchmarkInt8GradX(b *testing.B) {
+	for _, threads := range slices.Compact([]int{1, runtime.GOMAXPROCS(0)}) {
+		for _, s := range [][3]int{{16, 3584, 3584}, {256, 896, 4864}, {256, 3584, 3584}, {1024, 896, 4864}} {
+			m, n, k := s[0], s[1], s[2]
+			b.Run(fmt.Sprintf("%dx%dx%d/threads=%d", m, n, k, threads), func(b *testing.B) {
+				r := newBench(b, threads)
+				dy, dx := r.random(r.rest, tensor.F32, m, k), r.rest.New(tensor.F32, m, n)
+				w, q := r.weights(tensor.F32, k, n), r.weights(tensor.I8, k, n)
+				one := func(w tensor.Mat) float64 {
+					start := time.Now()
+					r.MatMulGradX(dx, dy, w, false)
+					return float64(2*m*n*k) / time.Since(start).Seconds() / 1e9
+				}
+				one(w)
+				one(q)
+				var rates, shares []float64
+				for b.Loop() {
+					f, i := one(w), one(q)
+					rates, shares = append(rates, i), append(shares, 100*i/f)
+				}
+				slices.Sort(rates)
+				slices.Sort(shares)
+				b.ReportMetric(rates[len(rates)/2], "GFLOP/s")
+				b.ReportMetric(shares[len(shares)/2], "%f32")
+			})
+		}
+	}
+}

@@ -59,6 +59,62 @@ func TestInt8Products(t *testing.T) {
 	})
 }
 
+// TestGradXWeights checks that gradients through weights of int8 and of bf16 have the bits of those
+// through the f32 weights they stand for, however the weights are read, and on every instruction set.
+func TestGradXWeights(t *testing.T) {
+	var first [][]float64 // of assembly
+	eachISA(t, func(t *testing.T, opts Options) {
+		r := newRig(t, opts)
+		var all [][]float64
+		for _, s := range []struct{ m, k, n, packPart int }{
+			{1, 1, 1, 0}, {3, 70, 63, 0}, {24, 130, 600, 0}, {30, 600, 700, 0}, {37, 401, 1024, 0}, {260, 100, 333, 0},
+			{260, 90, 333, 1 << 12}, {700, 90, 200, 1 << 12},
+		} {
+			if testing.Short() && s.m*s.k*s.n > 1<<23 {
+				continue
+			}
+			for _, typ := range types {
+				gm, wm, part := r.got.Mark(), r.want.Mark(), r.b.packPart
+				if s.packPart > 0 {
+					r.b.packPart = s.packPart // so that there are several parts
+				}
+				dy, dx := r.mat(typ, s.m, s.k, 3, 1), r.mat(typ, s.m, s.n, 3, 1)
+				w, q := r.want.New(tensor.F32, s.k, s.n), r.want.New(tensor.I8, s.k, s.n)
+				h := r.want.New(tensor.BF16, s.k, s.n)
+				r.b.Copy(h, r.mat(typ, s.k, s.n, 1, 1).got)
+				r.b.Quantize(q, h)
+				for i, other := range []tensor.Mat{q, h} {
+					acc := i == 1
+					r.b.Copy(w, other)
+					before := elems(dx.got)
+					r.b.MatMulGradX(dx.got, dy.got, w, acc)
+					want := elems(dx.got)
+					put(dx.got, before)
+					r.b.MatMulGradX(dx.got, dy.got, other, acc)
+					if !slices.Equal(elems(dx.got), want) {
+						t.Errorf("%v %v, weights of %v: not the bits of f32 weights", s, typ, other.Type)
+					}
+					all = append(all, elems(dx.got))
+				}
+				r.b.packPart = part
+				r.got.Release(gm)
+				r.want.Release(wm)
+			}
+		}
+		if opts.ISA == generic.String() {
+			return
+		}
+		if first == nil {
+			first = all
+		}
+		for i := range all {
+			if !slices.Equal(all[i], first[i]) {
+				t.Errorf("result %d has other bits than on another instruction set", i)
+			}
+		}
+	})
+}
+
 // put writes values that m holds exactly.
 func put(m tensor.Mat, values []float64) {
 	for i, v := range values {

@@ -61,7 +61,7 @@ func (m *mat) row(s isa, i, c0, c1 int, buf []float32) []float32 {
 		return buf
 	}
 	if m.q != nil {
-		m.dequantize(buf[:c1-c0], i, c0)
+		m.dequantize(s, buf[:c1-c0], i, c0)
 		return buf[:c1-c0]
 	}
 	return m.f[o+c0 : o+c1 : o+c1]
@@ -179,15 +179,18 @@ func (m mat) slice(from, n int) mat {
 	return m
 }
 
-// columns returns columns [from, from+n).
+// columns returns columns [from, from+n). In an I8 matrix a run starts at from.
 func (m mat) columns(from, n int) mat {
 	m.cols = n
 	if m.rows == 0 || m.none() {
 		return m
 	}
-	if m.half {
+	switch {
+	case m.half:
 		m.h = m.h[from:]
-	} else {
+	case m.q != nil:
+		m.q, m.scale = m.q[from:], m.scale[from/tensor.Int8Run:]
+	default:
 		m.f = m.f[from:]
 	}
 	return m

@@ -60,7 +60,7 @@ func rstd(squares float32, n int, eps float64) float32 {
 
 type normGradCall struct {
 	dx, dy, x, w mat
-	dw           []float32
+	dw           []float32 // nil: not wanted
 	eps          float64
 	rows         int          // of a task
 	turn         atomic.Int64 // the task that may add to dw
@@ -75,7 +75,9 @@ func (b *Backend) RMSNormGrad(dx, dw, dy, x, w tensor.Mat, eps float64) {
 	kernels.CheckShape("RMSNormGrad", "dx", dx, x.Rows, x.Cols)
 	kernels.CheckShape("RMSNormGrad", "dy", dy, x.Rows, x.Cols)
 	kernels.CheckShape("RMSNormGrad", "w", w, 1, x.Cols)
-	kernels.CheckShape("RMSNormGrad", "dw", dw, 1, x.Cols)
+	if !dw.IsZero() {
+		kernels.CheckShape("RMSNormGrad", "dw", dw, 1, x.Cols)
+	}
 	b.calls.rowScratch = grow(b.calls.rowScratch, x.Cols)
 	c, sum := &b.calls.normGrad, view("RMSNormGrad", dw)
 	c.dx, c.dy, c.x, c.w = view("RMSNormGrad", dx), view("RMSNormGrad", dy), view("RMSNormGrad", x),
@@ -84,9 +86,13 @@ func (b *Backend) RMSNormGrad(dx, dw, dy, x, w tensor.Mat, eps float64) {
 	c.rows = max(1, min(normBlock/max(x.Cols, 1), ceil(x.Rows, 2*len(b.pool.workers))))
 	c.turn.Store(0)
 	if x.Rows > 0 && x.Cols > 0 {
-		c.dw = sum.row(b.isa, 0, 0, x.Cols, b.calls.rowScratch)
+		if c.dw = nil; !sum.none() {
+			c.dw = sum.row(b.isa, 0, 0, x.Cols, b.calls.rowScratch)
+		}
 		b.pool.do(c, ceil(x.Rows, c.rows), x.Len() > 2*parallelWork)
-		sum.store(b.isa, 0, 0, c.dw)
+		if c.dw != nil {
+			sum.store(b.isa, 0, 0, c.dw)
+		}
 	}
 	b.wrote(dx)
 	b.wrote(dw)
@@ -105,6 +111,9 @@ func (c *normGradCall) task(w *worker, i int) {
 		scale[r-r0] = s
 		w.s.normGrad(dx, dy, weight, x, s, s*s*s*(inner/float32(n)))
 		c.dx.store(w.s, r, 0, dx)
+	}
+	if c.dw == nil {
+		return
 	}
 	for k := 0; c.turn.Load() != int64(i); k++ { // tasks begin in order, so the one before is at work
 		if k%1024 == 1023 {

@@ -6,25 +6,40 @@ package cpu
 type bSource uint8
 
 const (
-	// panels [K][32]: kept (see pack), or made by product for this call
 	packed    bSource = iota // panels [K][32] made before: kept (see pack), or made by product for this call
 	inPlace                  // rows of an f32 matrix [K][N]
 	copied                   // rows of a matrix [K][N], copied to scratch block by block
+	inBlocks                 // likewise, in blocks of few rows and many columns, and the next block is prefetched
 	transpose                // columns of a matrix [N][K], transposed to scratch block by block
 )
 
 // rowsOf chooses how to read a B that is stored [k][n] for m rows of A. An f32 matrix is read in
 // place if it is small or narrow; else its rows, far apart, crowd into few cache sets and many
 // pages. A copy is then worth its time if enough rows share it: part by part in the task that needs
-// it, or, for many rows, as panels of the whole.
+// it, or, for many rows, as panels of the whole. Rows of bf16 and int8 are always copied.
 func rowsOf(b *mat, m int) bSource {
 	switch {
-	case !b.half && (b.stride < 512 || b.rows*b.stride <= 1<<16 || m <= 2*tileRows):
+	case !b.half && b.q == nil && (b.stride < 512 || b.rows*b.stride <= 1<<16 || m <= 2*tileRows):
 		return inPlace
+	case m <= fewRows:
+		return inBlocks
 	case m < packRows, m < manyRows && b.rows*b.cols > cachePanels:
 		return copied
 	}
 	return packed
+}
+
+// fewRows is how many rows of A are too few to pay for copies: what counts is then that B is read
+// from memory in its order, and while tiles compute.
+const fewRows = 64
+
+// blockSize returns the elements of B in a block, which stays in a second-level cache with C and what
+// is prefetched of the next.
+func (g *gemmCall) blockSize() int {
+	if g.b.q != nil {
+		return 1 << 18
+	}
+	return 1 << 17
 }
 
 // Panels of all of B pay from packRows rows of A on; if they have more elements than cachePanels,
@@ -153,3 +168,62 @@ func (g *gemmCall) panel(w *worker, j, n, k0, k1 int, kept []float32) ([]float32
 	}
 	return p, panelCols
 }
+
+// ahead returns what the tiles of the packed panel at column j prefetch: the panel after it, so that
+// memory is read while they compute and not while the first of them waits for it. With few rows that
+// wait is all there is, and the order of reading matters more.
+func (g *gemmCall) ahead(s span, j int) fetch {
+	if s.rows() <= tileRows || s.steps() == 0 {
+		return fetch{}
+	}
+	steps := g.steps(s.steps())
+	if j += panelCols; j >= s.j1 { // beyond the block of steps, or the task
+		if s.k1 < g.k {
+			j = s.j0
+			s.k0, s.k1 = s.k1, min(s.k1+s.steps(), g.k)
+		} else {
+			s.k0, s.k1 = 0, min(g.kb, g.k)
+		}
+	}
+	panel := g.firstPanel + j/panelCols
+	if g.panels.q != nil {
+		return fetchLines(part(g.panels.q, (panel*g.k+s.k0)*panelCols, s.steps()*panelCols), steps)
+	}
+	l := g.panels.layout
+	from := (panel*l.steps(g.k) + l.steps(s.k0)) * panelCols
+	return fetchLines(part(g.panels.f, from, l.steps(s.steps())*panelCols), steps)
+}
+
+// block returns B at the columns and steps of s, the distance of its panels divided by 32 and that of
+// their rows: f32 as it lies, since the block before has brought all of it near, else copied to panels.
+// Rows a multiple of a page apart are copied, too: few sets of the nearest cache would hold them all.
+func (g *gemmCall) block(w *worker, s *span) (b []float32, apart, ldb int) {
+	if g.b.f != nil && g.b.stride%1024 != 0 {
+		return g.b.f[s.k0*g.b.stride+s.j0:], 1, g.b.stride
+	}
+	words, n := g.steps(s.steps()), s.j1-s.j0
+	b = w.take(ceil(n, panelCols) * panelCols * words)
+	for j := 0; j < n; j += panelCols {
+		g.loadSteps(w, b[j*words:], panelCols, &g.b, s.k0, s.steps(), s.j0+j, min(panelCols, n-j))
+	}
+	return b, words, panelCols
+}
+
+// nextBlock returns what the tiles of a block prefetch: the rows of B that are copied after it, if a
+// task takes them whole.
+func (g *gemmCall) nextBlock(s span) fetch {
+	if s.k1 == g.k || s.steps() == 0 || s.j1-s.j0 < g.n {
+		return fetch{}
+	}
+	from, n, steps := s.k1*g.b.stride, min(s.steps(), g.k-s.k1)*g.b.stride, g.steps(s.steps())
+	switch {
+	case g.b.half:
+		return fetchLines(part(g.b.h, from, n), steps)
+	case g.b.q != nil:
+		return fetchLines(part(g.b.q, from, n), steps)
+	}
+	return fetchLines(part(g.b.f, from, n), steps)
+}
+
+// part returns n elements of s from from on, or those that there are.
+func part[E any](s []E, from, n int) []E { return s[min(from, len(s)):min(from+n, len(s))] }

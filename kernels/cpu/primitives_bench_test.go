@@ -40,7 +40,7 @@ func BenchmarkPrimitives(b *testing.B) {
 			{"expMoments", func(s isa) { s.expMoments(x, 2) }},
 			{"softmax", func(s isa) { // of 64 scores, n the length of the output
 				copy(z[:64], x)
-				s.softmax(z[:64], o.x[3], len(o.x[3]), state, 1, 64, 64, .1, false)
+				s.softmax(z[:64], o.x[3], len(o.x[3]), state, 1, 64, .1, false)
 			}},
 			{"widen", func(s isa) { s.widen(z, o.half) }},
 			{"narrow", func(s isa) { s.narrow(o.bits, x) }},

@@ -116,7 +116,7 @@ func (o *operands) softmax(s isa, half bool) {
 		}
 	}
 	state := []float32{o.c, 2, 0}
-	s.softmax(z, o.x[1], len(o.x[1]), state, 1, seen, 64, .25, half)
+	s.softmax(z, o.x[1], len(o.x[1]), state, 1, seen, .25, half)
 	o.out = append(z, state[:2]...)
 }
 

@@ -15,9 +15,10 @@
 // in its lower, and k is even; with mode dots, one of A is, too, and k counts words.
 //
 // AX tile, DI C, SI, R8…R10 rows 0, 3, 6, 9 of A and DX the bytes between rows; or SI columns of A
-// and R11, R8 the bytes of one and three steps. BX B, R12, R15 the bytes of one and three of its
-// rows, R14 bytes ahead that B is prefetched. R13 bytes between rows of C, CX steps left. With mode
-// paired, the last register but three masks the upper half of a word.
+// and R11, R8 the bytes of one and three steps. BX B, R14 where it is prefetched, R12, R15 the bytes
+// of one and three of its rows. R13 bytes between rows of C, CX steps left. With mode
+// paired, the last register but three masks the upper half of a word. Over rows of A, modes whole and
+// dots prefetch a line at R11 for each step, too: see fetch.
 
 // func tile6AVX2(t *tile, c, a, b, bias *float32, mode int)
 TEXT ·tile6AVX2(SB), NOSPLIT, $0-48
@@ -100,6 +101,11 @@ resume:
 chosen:
 	MOVQ R12, R14
 	SHLQ $6, R14                         // 64 rows of B ahead
+	MOVQ R12, R11
+	SHLQ $2, R11                         // 4, if they lie far apart, in few sets of the cache
+	CMPQ R12, $1024
+	CMOVQGT R11, R14
+	ADDQ BX, R14
 	MOVQ mode+40(FP), DX
 	TESTQ CX, CX                         // no steps?
 	JZ   bias
@@ -111,6 +117,9 @@ chosen:
 	SHLQ $2, DX                          // bytes between rows of A
 	LEAQ (DX)(DX*2), R11                 // three rows
 	LEAQ (SI)(R11*1), R8
+	MOVQ (tile_fetch+fetch_at)(AX), R11
+	TESTQ R11, R11                       // nothing to prefetch?
+	CMOVQEQ BX, R11
 	SUBQ $4, CX
 	JLT  wholeTail
 	PCALIGN $32
@@ -118,7 +127,9 @@ chosen:
 wholeLoop:
 	VMOVUPS (BX), Y13                    // step 0: a row of B
 	VMOVUPS 32(BX), Y14
-	PREFETCHT0 (BX)(R14*1)
+	PREFETCHT0 (R14)
+	PREFETCHT1 (R11)
+	ADDQ (tile_fetch+fetch_step)(AX), R11
 	VBROADCASTSS (SI), Y15               // row 0
 	VFMADD231PS Y13, Y15, Y0
 	VFMADD231PS Y14, Y15, Y1
@@ -139,7 +150,9 @@ wholeLoop:
 	VFMADD231PS Y14, Y15, Y11
 	VMOVUPS (BX)(R12*1), Y13             // step 1: a row of B
 	VMOVUPS 32(BX)(R12*1), Y14
-	PREFETCHT0 128(BX)(R14*1)
+	PREFETCHT0 (R14)(R12*1)
+	PREFETCHT1 (R11)
+	ADDQ (tile_fetch+fetch_step)(AX), R11
 	VBROADCASTSS 4(SI), Y15              // row 0
 	VFMADD231PS Y13, Y15, Y0
 	VFMADD231PS Y14, Y15, Y1
@@ -160,7 +173,9 @@ wholeLoop:
 	VFMADD231PS Y14, Y15, Y11
 	VMOVUPS (BX)(R12*2), Y13             // step 2: a row of B
 	VMOVUPS 32(BX)(R12*2), Y14
-	PREFETCHT0 256(BX)(R14*1)
+	PREFETCHT0 (R14)(R12*2)
+	PREFETCHT1 (R11)
+	ADDQ (tile_fetch+fetch_step)(AX), R11
 	VBROADCASTSS 8(SI), Y15              // row 0
 	VFMADD231PS Y13, Y15, Y0
 	VFMADD231PS Y14, Y15, Y1
@@ -181,7 +196,9 @@ wholeLoop:
 	VFMADD231PS Y14, Y15, Y11
 	VMOVUPS (BX)(R15*1), Y13             // step 3: a row of B
 	VMOVUPS 32(BX)(R15*1), Y14
-	PREFETCHT0 384(BX)(R14*1)
+	PREFETCHT0 (R14)(R15*1)
+	PREFETCHT1 (R11)
+	ADDQ (tile_fetch+fetch_step)(AX), R11
 	VBROADCASTSS 12(SI), Y15             // row 0
 	VFMADD231PS Y13, Y15, Y0
 	VFMADD231PS Y14, Y15, Y1
@@ -203,6 +220,7 @@ wholeLoop:
 	ADDQ $16, SI
 	ADDQ $16, R8
 	LEAQ (BX)(R12*4), BX
+	LEAQ (R14)(R12*4), R14
 	SUBQ $4, CX
 	JGE  wholeLoop
 
@@ -213,7 +231,9 @@ wholeTail:
 wholeOne:
 	VMOVUPS (BX), Y13                    // step 0: a row of B
 	VMOVUPS 32(BX), Y14
-	PREFETCHT0 (BX)(R14*1)
+	PREFETCHT0 (R14)
+	PREFETCHT1 (R11)
+	ADDQ (tile_fetch+fetch_step)(AX), R11
 	VBROADCASTSS (SI), Y15               // row 0
 	VFMADD231PS Y13, Y15, Y0
 	VFMADD231PS Y14, Y15, Y1
@@ -235,6 +255,7 @@ wholeOne:
 	ADDQ $4, SI
 	ADDQ $4, R8
 	LEAQ (BX)(R12*1), BX
+	LEAQ (R14)(R12*1), R14
 	SUBQ $1, CX
 	JNZ  wholeOne
 	JMP  bias
@@ -250,7 +271,7 @@ wholeCols:
 wholeColsLoop:
 	VMOVUPS (BX), Y13                    // step 0: a row of B
 	VMOVUPS 32(BX), Y14
-	PREFETCHT0 (BX)(R14*1)
+	PREFETCHT0 (R14)
 	VBROADCASTSS (SI), Y15               // row 0
 	VFMADD231PS Y13, Y15, Y0
 	VFMADD231PS Y14, Y15, Y1
@@ -271,7 +292,7 @@ wholeColsLoop:
 	VFMADD231PS Y14, Y15, Y11
 	VMOVUPS (BX)(R12*1), Y13             // step 1: a row of B
 	VMOVUPS 32(BX)(R12*1), Y14
-	PREFETCHT0 128(BX)(R14*1)
+	PREFETCHT0 (R14)(R12*1)
 	VBROADCASTSS (SI)(R11*1), Y15        // row 0
 	VFMADD231PS Y13, Y15, Y0
 	VFMADD231PS Y14, Y15, Y1
@@ -292,7 +313,7 @@ wholeColsLoop:
 	VFMADD231PS Y14, Y15, Y11
 	VMOVUPS (BX)(R12*2), Y13             // step 2: a row of B
 	VMOVUPS 32(BX)(R12*2), Y14
-	PREFETCHT0 256(BX)(R14*1)
+	PREFETCHT0 (R14)(R12*2)
 	VBROADCASTSS (SI)(R11*2), Y15        // row 0
 	VFMADD231PS Y13, Y15, Y0
 	VFMADD231PS Y14, Y15, Y1
@@ -313,7 +334,7 @@ wholeColsLoop:
 	VFMADD231PS Y14, Y15, Y11
 	VMOVUPS (BX)(R15*1), Y13             // step 3: a row of B
 	VMOVUPS 32(BX)(R15*1), Y14
-	PREFETCHT0 384(BX)(R14*1)
+	PREFETCHT0 (R14)(R15*1)
 	VBROADCASTSS (SI)(R8*1), Y15         // row 0
 	VFMADD231PS Y13, Y15, Y0
 	VFMADD231PS Y14, Y15, Y1
@@ -334,6 +355,7 @@ wholeColsLoop:
 	VFMADD231PS Y14, Y15, Y11
 	LEAQ (SI)(R11*4), SI
 	LEAQ (BX)(R12*4), BX
+	LEAQ (R14)(R12*4), R14
 	SUBQ $4, CX
 	JGE  wholeColsLoop
 
@@ -344,7 +366,7 @@ wholeColsTail:
 wholeColsOne:
 	VMOVUPS (BX), Y13                    // step 0: a row of B
 	VMOVUPS 32(BX), Y14
-	PREFETCHT0 (BX)(R14*1)
+	PREFETCHT0 (R14)
 	VBROADCASTSS (SI), Y15               // row 0
 	VFMADD231PS Y13, Y15, Y0
 	VFMADD231PS Y14, Y15, Y1
@@ -365,6 +387,7 @@ wholeColsOne:
 	VFMADD231PS Y14, Y15, Y11
 	LEAQ (SI)(R11*1), SI
 	LEAQ (BX)(R12*1), BX
+	LEAQ (R14)(R12*1), R14
 	SUBQ $1, CX
 	JNZ  wholeColsOne
 	JMP  bias
@@ -385,7 +408,7 @@ pairs:
 pairsLoop:
 	VPAND (BX), Y12, Y13                 // step 0: a row of B
 	VPAND 32(BX), Y12, Y14
-	PREFETCHT0 (BX)(R14*1)
+	PREFETCHT0 (R14)
 	VBROADCASTSS (SI), Y15               // row 0
 	VFMADD231PS Y13, Y15, Y0
 	VFMADD231PS Y14, Y15, Y1
@@ -428,7 +451,7 @@ pairsLoop:
 	VFMADD231PS Y14, Y15, Y11
 	VPAND (BX)(R12*1), Y12, Y13          // step 2: a row of B
 	VPAND 32(BX)(R12*1), Y12, Y14
-	PREFETCHT0 128(BX)(R14*1)
+	PREFETCHT0 (R14)(R12*1)
 	VBROADCASTSS 8(SI), Y15              // row 0
 	VFMADD231PS Y13, Y15, Y0
 	VFMADD231PS Y14, Y15, Y1
@@ -472,6 +495,7 @@ pairsLoop:
 	ADDQ $16, SI
 	ADDQ $16, R8
 	LEAQ (BX)(R12*2), BX
+	LEAQ (R14)(R12*2), R14
 	SUBQ $4, CX
 	JGE  pairsLoop
 
@@ -482,7 +506,7 @@ pairsTail:
 pairsOne:
 	VPAND (BX), Y12, Y13                 // step 0: a row of B
 	VPAND 32(BX), Y12, Y14
-	PREFETCHT0 (BX)(R14*1)
+	PREFETCHT0 (R14)
 	VBROADCASTSS (SI), Y15               // row 0
 	VFMADD231PS Y13, Y15, Y0
 	VFMADD231PS Y14, Y15, Y1
@@ -526,6 +550,7 @@ pairsOne:
 	ADDQ $8, SI
 	ADDQ $8, R8
 	LEAQ (BX)(R12*1), BX
+	LEAQ (R14)(R12*1), R14
 	SUBQ $2, CX
 	JNZ  pairsOne
 	JMP  bias
@@ -543,7 +568,7 @@ pairsCols:
 pairsColsLoop:
 	VPAND (BX), Y12, Y13                 // step 0: a row of B
 	VPAND 32(BX), Y12, Y14
-	PREFETCHT0 (BX)(R14*1)
+	PREFETCHT0 (R14)
 	VBROADCASTSS (SI), Y15               // row 0
 	VFMADD231PS Y13, Y15, Y0
 	VFMADD231PS Y14, Y15, Y1
@@ -586,7 +611,7 @@ pairsColsLoop:
 	VFMADD231PS Y14, Y15, Y11
 	VPAND (BX)(R12*1), Y12, Y13          // step 2: a row of B
 	VPAND 32(BX)(R12*1), Y12, Y14
-	PREFETCHT0 128(BX)(R14*1)
+	PREFETCHT0 (R14)(R12*1)
 	VBROADCASTSS (SI)(R11*2), Y15        // row 0
 	VFMADD231PS Y13, Y15, Y0
 	VFMADD231PS Y14, Y15, Y1
@@ -629,6 +654,7 @@ pairsColsLoop:
 	VFMADD231PS Y14, Y15, Y11
 	LEAQ (SI)(R11*4), SI
 	LEAQ (BX)(R12*2), BX
+	LEAQ (R14)(R12*2), R14
 	SUBQ $4, CX
 	JGE  pairsColsLoop
 
@@ -639,7 +665,7 @@ pairsColsTail:
 pairsColsOne:
 	VPAND (BX), Y12, Y13                 // step 0: a row of B
 	VPAND 32(BX), Y12, Y14
-	PREFETCHT0 (BX)(R14*1)
+	PREFETCHT0 (R14)
 	VBROADCASTSS (SI), Y15               // row 0
 	VFMADD231PS Y13, Y15, Y0
 	VFMADD231PS Y14, Y15, Y1
@@ -682,6 +708,7 @@ pairsColsOne:
 	VFMADD231PS Y14, Y15, Y11
 	LEAQ (SI)(R11*2), SI
 	LEAQ (BX)(R12*1), BX
+	LEAQ (R14)(R12*1), R14
 	SUBQ $2, CX
 	JNZ  pairsColsOne
 	JMP  bias
@@ -804,6 +831,11 @@ resume:
 chosen:
 	MOVQ R12, R14
 	SHLQ $6, R14                         // 64 rows of B ahead
+	MOVQ R12, R11
+	SHLQ $2, R11                         // 4, if they lie far apart, in few sets of the cache
+	CMPQ R12, $1024
+	CMOVQGT R11, R14
+	ADDQ BX, R14
 	MOVQ mode+40(FP), DX
 	TESTQ CX, CX                         // no steps?
 	JZ   bias
@@ -815,6 +847,9 @@ chosen:
 	SHLQ $2, DX                          // bytes between rows of A
 	LEAQ (DX)(DX*2), R11                 // three rows
 	LEAQ (SI)(R11*1), R8
+	MOVQ (tile_fetch+fetch_at)(AX), R11
+	TESTQ R11, R11                       // nothing to prefetch?
+	CMOVQEQ BX, R11
 	SUBQ $4, CX
 	JLT  wholeTail
 	PCALIGN $32
@@ -822,7 +857,9 @@ chosen:
 wholeLoop:
 	VMOVUPS (BX), Y13                    // step 0: a row of B
 	VMOVUPS 32(BX), Y14
-	PREFETCHT0 (BX)(R14*1)
+	PREFETCHT0 (R14)
+	PREFETCHT1 (R11)
+	ADDQ (tile_fetch+fetch_step)(AX), R11
 	VBROADCASTSS (SI), Y15               // row 0
 	VFMADD231PS Y13, Y15, Y0
 	VFMADD231PS Y14, Y15, Y1
@@ -837,7 +874,9 @@ wholeLoop:
 	VFMADD231PS Y14, Y15, Y7
 	VMOVUPS (BX)(R12*1), Y13             // step 1: a row of B
 	VMOVUPS 32(BX)(R12*1), Y14
-	PREFETCHT0 128(BX)(R14*1)
+	PREFETCHT0 (R14)(R12*1)
+	PREFETCHT1 (R11)
+	ADDQ (tile_fetch+fetch_step)(AX), R11
 	VBROADCASTSS 4(SI), Y15              // row 0
 	VFMADD231PS Y13, Y15, Y0
 	VFMADD231PS Y14, Y15, Y1
@@ -852,7 +891,9 @@ wholeLoop:
 	VFMADD231PS Y14, Y15, Y7
 	VMOVUPS (BX)(R12*2), Y13             // step 2: a row of B
 	VMOVUPS 32(BX)(R12*2), Y14
-	PREFETCHT0 256(BX)(R14*1)
+	PREFETCHT0 (R14)(R12*2)
+	PREFETCHT1 (R11)
+	ADDQ (tile_fetch+fetch_step)(AX), R11
 	VBROADCASTSS 8(SI), Y15              // row 0
 	VFMADD231PS Y13, Y15, Y0
 	VFMADD231PS Y14, Y15, Y1
@@ -867,7 +908,9 @@ wholeLoop:
 	VFMADD231PS Y14, Y15, Y7
 	VMOVUPS (BX)(R15*1), Y13             // step 3: a row of B
 	VMOVUPS 32(BX)(R15*1), Y14
-	PREFETCHT0 384(BX)(R14*1)
+	PREFETCHT0 (R14)(R15*1)
+	PREFETCHT1 (R11)
+	ADDQ (tile_fetch+fetch_step)(AX), R11
 	VBROADCASTSS 12(SI), Y15             // row 0
 	VFMADD231PS Y13, Y15, Y0
 	VFMADD231PS Y14, Y15, Y1
@@ -883,6 +926,7 @@ wholeLoop:
 	ADDQ $16, SI
 	ADDQ $16, R8
 	LEAQ (BX)(R12*4), BX
+	LEAQ (R14)(R12*4), R14
 	SUBQ $4, CX
 	JGE  wholeLoop
 
@@ -893,7 +937,9 @@ wholeTail:
 wholeOne:
 	VMOVUPS (BX), Y13                    // step 0: a row of B
 	VMOVUPS 32(BX), Y14
-	PREFETCHT0 (BX)(R14*1)
+	PREFETCHT0 (R14)
+	PREFETCHT1 (R11)
+	ADDQ (tile_fetch+fetch_step)(AX), R11
 	VBROADCASTSS (SI), Y15               // row 0
 	VFMADD231PS Y13, Y15, Y0
 	VFMADD231PS Y14, Y15, Y1
@@ -909,6 +955,7 @@ wholeOne:
 	ADDQ $4, SI
 	ADDQ $4, R8
 	LEAQ (BX)(R12*1), BX
+	LEAQ (R14)(R12*1), R14
 	SUBQ $1, CX
 	JNZ  wholeOne
 	JMP  bias
@@ -924,7 +971,7 @@ wholeCols:
 wholeColsLoop:
 	VMOVUPS (BX), Y13                    // step 0: a row of B
 	VMOVUPS 32(BX), Y14
-	PREFETCHT0 (BX)(R14*1)
+	PREFETCHT0 (R14)
 	VBROADCASTSS (SI), Y15               // row 0
 	VFMADD231PS Y13, Y15, Y0
 	VFMADD231PS Y14, Y15, Y1
@@ -939,7 +986,7 @@ wholeColsLoop:
 	VFMADD231PS Y14, Y15, Y7
 	VMOVUPS (BX)(R12*1), Y13             // step 1: a row of B
 	VMOVUPS 32(BX)(R12*1), Y14
-	PREFETCHT0 128(BX)(R14*1)
+	PREFETCHT0 (R14)(R12*1)
 	VBROADCASTSS (SI)(R11*1), Y15        // row 0
 	VFMADD231PS Y13, Y15, Y0
 	VFMADD231PS Y14, Y15, Y1
@@ -954,7 +1001,7 @@ wholeColsLoop:
 	VFMADD231PS Y14, Y15, Y7
 	VMOVUPS (BX)(R12*2), Y13             // step 2: a row of B
 	VMOVUPS 32(BX)(R12*2), Y14
-	PREFETCHT0 256(BX)(R14*1)
+	PREFETCHT0 (R14)(R12*2)
 	VBROADCASTSS (SI)(R11*2), Y15        // row 0
 	VFMADD231PS Y13, Y15, Y0
 	VFMADD231PS Y14, Y15, Y1
@@ -969,7 +1016,7 @@ wholeColsLoop:
 	VFMADD231PS Y14, Y15, Y7
 	VMOVUPS (BX)(R15*1), Y13             // step 3: a row of B
 	VMOVUPS 32(BX)(R15*1), Y14
-	PREFETCHT0 384(BX)(R14*1)
+	PREFETCHT0 (R14)(R15*1)
 	VBROADCASTSS (SI)(R8*1), Y15         // row 0
 	VFMADD231PS Y13, Y15, Y0
 	VFMADD231PS Y14, Y15, Y1
@@ -984,6 +1031,7 @@ wholeColsLoop:
 	VFMADD231PS Y14, Y15, Y7
 	LEAQ (SI)(R11*4), SI
 	LEAQ (BX)(R12*4), BX
+	LEAQ (R14)(R12*4), R14
 	SUBQ $4, CX
 	JGE  wholeColsLoop
 
@@ -994,7 +1042,7 @@ wholeColsTail:
 wholeColsOne:
 	VMOVUPS (BX), Y13                    // step 0: a row of B
 	VMOVUPS 32(BX), Y14
-	PREFETCHT0 (BX)(R14*1)
+	PREFETCHT0 (R14)
 	VBROADCASTSS (SI), Y15               // row 0
 	VFMADD231PS Y13, Y15, Y0
 	VFMADD231PS Y14, Y15, Y1
@@ -1009,6 +1057,7 @@ wholeColsOne:
 	VFMADD231PS Y14, Y15, Y7
 	LEAQ (SI)(R11*1), SI
 	LEAQ (BX)(R12*1), BX
+	LEAQ (R14)(R12*1), R14
 	SUBQ $1, CX
 	JNZ  wholeColsOne
 	JMP  bias
@@ -1029,7 +1078,7 @@ pairs:
 pairsLoop:
 	VPAND (BX), Y12, Y13                 // step 0: a row of B
 	VPAND 32(BX), Y12, Y14
-	PREFETCHT0 (BX)(R14*1)
+	PREFETCHT0 (R14)
 	VBROADCASTSS (SI), Y15               // row 0
 	VFMADD231PS Y13, Y15, Y0
 	VFMADD231PS Y14, Y15, Y1
@@ -1060,7 +1109,7 @@ pairsLoop:
 	VFMADD231PS Y14, Y15, Y7
 	VPAND (BX)(R12*1), Y12, Y13          // step 2: a row of B
 	VPAND 32(BX)(R12*1), Y12, Y14
-	PREFETCHT0 128(BX)(R14*1)
+	PREFETCHT0 (R14)(R12*1)
 	VBROADCASTSS 8(SI), Y15              // row 0
 	VFMADD231PS Y13, Y15, Y0
 	VFMADD231PS Y14, Y15, Y1
@@ -1092,6 +1141,7 @@ pairsLoop:
 	ADDQ $16, SI
 	ADDQ $16, R8
 	LEAQ (BX)(R12*2), BX
+	LEAQ (R14)(R12*2), R14
 	SUBQ $4, CX
 	JGE  pairsLoop
 
@@ -1102,7 +1152,7 @@ pairsTail:
 pairsOne:
 	VPAND (BX), Y12, Y13                 // step 0: a row of B
 	VPAND 32(BX), Y12, Y14
-	PREFETCHT0 (BX)(R14*1)
+	PREFETCHT0 (R14)
 	VBROADCASTSS (SI), Y15               // row 0
 	VFMADD231PS Y13, Y15, Y0
 	VFMADD231PS Y14, Y15, Y1
@@ -1134,6 +1184,7 @@ pairsOne:
 	ADDQ $8, SI
 	ADDQ $8, R8
 	LEAQ (BX)(R12*1), BX
+	LEAQ (R14)(R12*1), R14
 	SUBQ $2, CX
 	JNZ  pairsOne
 	JMP  bias
@@ -1151,7 +1202,7 @@ pairsCols:
 pairsColsLoop:
 	VPAND (BX), Y12, Y13                 // step 0: a row of B
 	VPAND 32(BX), Y12, Y14
-	PREFETCHT0 (BX)(R14*1)
+	PREFETCHT0 (R14)
 	VBROADCASTSS (SI), Y15               // row 0
 	VFMADD231PS Y13, Y15, Y0
 	VFMADD231PS Y14, Y15, Y1
@@ -1182,7 +1233,7 @@ pairsColsLoop:
 	VFMADD231PS Y14, Y15, Y7
 	VPAND (BX)(R12*1), Y12, Y13          // step 2: a row of B
 	VPAND 32(BX)(R12*1), Y12, Y14
-	PREFETCHT0 128(BX)(R14*1)
+	PREFETCHT0 (R14)(R12*1)
 	VBROADCASTSS (SI)(R11*2), Y15        // row 0
 	VFMADD231PS Y13, Y15, Y0
 	VFMADD231PS Y14, Y15, Y1
@@ -1213,6 +1264,7 @@ pairsColsLoop:
 	VFMADD231PS Y14, Y15, Y7
 	LEAQ (SI)(R11*4), SI
 	LEAQ (BX)(R12*2), BX
+	LEAQ (R14)(R12*2), R14
 	SUBQ $4, CX
 	JGE  pairsColsLoop
 
@@ -1223,7 +1275,7 @@ pairsColsTail:
 pairsColsOne:
 	VPAND (BX), Y12, Y13                 // step 0: a row of B
 	VPAND 32(BX), Y12, Y14
-	PREFETCHT0 (BX)(R14*1)
+	PREFETCHT0 (R14)
 	VBROADCASTSS (SI), Y15               // row 0
 	VFMADD231PS Y13, Y15, Y0
 	VFMADD231PS Y14, Y15, Y1
@@ -1254,6 +1306,7 @@ pairsColsOne:
 	VFMADD231PS Y14, Y15, Y7
 	LEAQ (SI)(R11*2), SI
 	LEAQ (BX)(R12*1), BX
+	LEAQ (R14)(R12*1), R14
 	SUBQ $2, CX
 	JNZ  pairsColsOne
 	JMP  bias
@@ -1346,6 +1399,11 @@ resume:
 chosen:
 	MOVQ R12, R14
 	SHLQ $6, R14                         // 64 rows of B ahead
+	MOVQ R12, R11
+	SHLQ $2, R11                         // 4, if they lie far apart, in few sets of the cache
+	CMPQ R12, $1024
+	CMOVQGT R11, R14
+	ADDQ BX, R14
 	MOVQ mode+40(FP), DX
 	TESTQ CX, CX                         // no steps?
 	JZ   bias
@@ -1362,7 +1420,7 @@ chosen:
 wholeLoop:
 	VMOVUPS (BX), Y13                    // step 0: a row of B
 	VMOVUPS 32(BX), Y14
-	PREFETCHT0 (BX)(R14*1)
+	PREFETCHT0 (R14)
 	VBROADCASTSS (SI), Y15               // row 0
 	VFMADD231PS Y13, Y15, Y0
 	VFMADD231PS Y14, Y15, Y1
@@ -1371,7 +1429,7 @@ wholeLoop:
 	VFMADD231PS Y14, Y15, Y3
 	VMOVUPS (BX)(R12*1), Y13             // step 1: a row of B
 	VMOVUPS 32(BX)(R12*1), Y14
-	PREFETCHT0 128(BX)(R14*1)
+	PREFETCHT0 (R14)(R12*1)
 	VBROADCASTSS 4(SI), Y15              // row 0
 	VFMADD231PS Y13, Y15, Y0
 	VFMADD231PS Y14, Y15, Y1
@@ -1380,7 +1438,7 @@ wholeLoop:
 	VFMADD231PS Y14, Y15, Y3
 	VMOVUPS (BX)(R12*2), Y13             // step 2: a row of B
 	VMOVUPS 32(BX)(R12*2), Y14
-	PREFETCHT0 256(BX)(R14*1)
+	PREFETCHT0 (R14)(R12*2)
 	VBROADCASTSS 8(SI), Y15              // row 0
 	VFMADD231PS Y13, Y15, Y0
 	VFMADD231PS Y14, Y15, Y1
@@ -1389,7 +1447,7 @@ wholeLoop:
 	VFMADD231PS Y14, Y15, Y3
 	VMOVUPS (BX)(R15*1), Y13             // step 3: a row of B
 	VMOVUPS 32(BX)(R15*1), Y14
-	PREFETCHT0 384(BX)(R14*1)
+	PREFETCHT0 (R14)(R15*1)
 	VBROADCASTSS 12(SI), Y15             // row 0
 	VFMADD231PS Y13, Y15, Y0
 	VFMADD231PS Y14, Y15, Y1
@@ -1398,6 +1456,7 @@ wholeLoop:
 	VFMADD231PS Y14, Y15, Y3
 	ADDQ $16, SI
 	LEAQ (BX)(R12*4), BX
+	LEAQ (R14)(R12*4), R14
 	SUBQ $4, CX
 	JGE  wholeLoop
 
@@ -1408,7 +1467,7 @@ wholeTail:
 wholeOne:
 	VMOVUPS (BX), Y13                    // step 0: a row of B
 	VMOVUPS 32(BX), Y14
-	PREFETCHT0 (BX)(R14*1)
+	PREFETCHT0 (R14)
 	VBROADCASTSS (SI), Y15               // row 0
 	VFMADD231PS Y13, Y15, Y0
 	VFMADD231PS Y14, Y15, Y1
@@ -1417,6 +1476,7 @@ wholeOne:
 	VFMADD231PS Y14, Y15, Y3
 	ADDQ $4, SI
 	LEAQ (BX)(R12*1), BX
+	LEAQ (R14)(R12*1), R14
 	SUBQ $1, CX
 	JNZ  wholeOne
 	JMP  bias
@@ -1432,7 +1492,7 @@ wholeCols:
 wholeColsLoop:
 	VMOVUPS (BX), Y13                    // step 0: a row of B
 	VMOVUPS 32(BX), Y14
-	PREFETCHT0 (BX)(R14*1)
+	PREFETCHT0 (R14)
 	VBROADCASTSS (SI), Y15               // row 0
 	VFMADD231PS Y13, Y15, Y0
 	VFMADD231PS Y14, Y15, Y1
@@ -1441,7 +1501,7 @@ wholeColsLoop:
 	VFMADD231PS Y14, Y15, Y3
 	VMOVUPS (BX)(R12*1), Y13             // step 1: a row of B
 	VMOVUPS 32(BX)(R12*1), Y14
-	PREFETCHT0 128(BX)(R14*1)
+	PREFETCHT0 (R14)(R12*1)
 	VBROADCASTSS (SI)(R11*1), Y15        // row 0
 	VFMADD231PS Y13, Y15, Y0
 	VFMADD231PS Y14, Y15, Y1
@@ -1450,7 +1510,7 @@ wholeColsLoop:
 	VFMADD231PS Y14, Y15, Y3
 	VMOVUPS (BX)(R12*2), Y13             // step 2: a row of B
 	VMOVUPS 32(BX)(R12*2), Y14
-	PREFETCHT0 256(BX)(R14*1)
+	PREFETCHT0 (R14)(R12*2)
 	VBROADCASTSS (SI)(R11*2), Y15        // row 0
 	VFMADD231PS Y13, Y15, Y0
 	VFMADD231PS Y14, Y15, Y1
@@ -1459,7 +1519,7 @@ wholeColsLoop:
 	VFMADD231PS Y14, Y15, Y3
 	VMOVUPS (BX)(R15*1), Y13             // step 3: a row of B
 	VMOVUPS 32(BX)(R15*1), Y14
-	PREFETCHT0 384(BX)(R14*1)
+	PREFETCHT0 (R14)(R15*1)
 	VBROADCASTSS (SI)(R8*1), Y15         // row 0
 	VFMADD231PS Y13, Y15, Y0
 	VFMADD231PS Y14, Y15, Y1
@@ -1468,6 +1528,7 @@ wholeColsLoop:
 	VFMADD231PS Y14, Y15, Y3
 	LEAQ (SI)(R11*4), SI
 	LEAQ (BX)(R12*4), BX
+	LEAQ (R14)(R12*4), R14
 	SUBQ $4, CX
 	JGE  wholeColsLoop
 
@@ -1478,7 +1539,7 @@ wholeColsTail:
 wholeColsOne:
 	VMOVUPS (BX), Y13                    // step 0: a row of B
 	VMOVUPS 32(BX), Y14
-	PREFETCHT0 (BX)(R14*1)
+	PREFETCHT0 (R14)
 	VBROADCASTSS (SI), Y15               // row 0
 	VFMADD231PS Y13, Y15, Y0
 	VFMADD231PS Y14, Y15, Y1
@@ -1487,6 +1548,7 @@ wholeColsOne:
 	VFMADD231PS Y14, Y15, Y3
 	LEAQ (SI)(R11*1), SI
 	LEAQ (BX)(R12*1), BX
+	LEAQ (R14)(R12*1), R14
 	SUBQ $1, CX
 	JNZ  wholeColsOne
 	JMP  bias
@@ -1505,7 +1567,7 @@ pairs:
 pairsLoop:
 	VPAND (BX), Y12, Y13                 // step 0: a row of B
 	VPAND 32(BX), Y12, Y14
-	PREFETCHT0 (BX)(R14*1)
+	PREFETCHT0 (R14)
 	VBROADCASTSS (SI), Y15               // row 0
 	VFMADD231PS Y13, Y15, Y0
 	VFMADD231PS Y14, Y15, Y1
@@ -1524,7 +1586,7 @@ pairsLoop:
 	VFMADD231PS Y14, Y15, Y3
 	VPAND (BX)(R12*1), Y12, Y13          // step 2: a row of B
 	VPAND 32(BX)(R12*1), Y12, Y14
-	PREFETCHT0 128(BX)(R14*1)
+	PREFETCHT0 (R14)(R12*1)
 	VBROADCASTSS 8(SI), Y15              // row 0
 	VFMADD231PS Y13, Y15, Y0
 	VFMADD231PS Y14, Y15, Y1
@@ -1543,6 +1605,7 @@ pairsLoop:
 	VFMADD231PS Y14, Y15, Y3
 	ADDQ $16, SI
 	LEAQ (BX)(R12*2), BX
+	LEAQ (R14)(R12*2), R14
 	SUBQ $4, CX
 	JGE  pairsLoop
 
@@ -1553,7 +1616,7 @@ pairsTail:
 pairsOne:
 	VPAND (BX), Y12, Y13                 // step 0: a row of B
 	VPAND 32(BX), Y12, Y14
-	PREFETCHT0 (BX)(R14*1)
+	PREFETCHT0 (R14)
 	VBROADCASTSS (SI), Y15               // row 0
 	VFMADD231PS Y13, Y15, Y0
 	VFMADD231PS Y14, Y15, Y1
@@ -1572,6 +1635,7 @@ pairsOne:
 	VFMADD231PS Y14, Y15, Y3
 	ADDQ $8, SI
 	LEAQ (BX)(R12*1), BX
+	LEAQ (R14)(R12*1), R14
 	SUBQ $2, CX
 	JNZ  pairsOne
 	JMP  bias
@@ -1589,7 +1653,7 @@ pairsCols:
 pairsColsLoop:
 	VPAND (BX), Y12, Y13                 // step 0: a row of B
 	VPAND 32(BX), Y12, Y14
-	PREFETCHT0 (BX)(R14*1)
+	PREFETCHT0 (R14)
 	VBROADCASTSS (SI), Y15               // row 0
 	VFMADD231PS Y13, Y15, Y0
 	VFMADD231PS Y14, Y15, Y1
@@ -1608,7 +1672,7 @@ pairsColsLoop:
 	VFMADD231PS Y14, Y15, Y3
 	VPAND (BX)(R12*1), Y12, Y13          // step 2: a row of B
 	VPAND 32(BX)(R12*1), Y12, Y14
-	PREFETCHT0 128(BX)(R14*1)
+	PREFETCHT0 (R14)(R12*1)
 	VBROADCASTSS (SI)(R11*2), Y15        // row 0
 	VFMADD231PS Y13, Y15, Y0
 	VFMADD231PS Y14, Y15, Y1
@@ -1627,6 +1691,7 @@ pairsColsLoop:
 	VFMADD231PS Y14, Y15, Y3
 	LEAQ (SI)(R11*4), SI
 	LEAQ (BX)(R12*2), BX
+	LEAQ (R14)(R12*2), R14
 	SUBQ $4, CX
 	JGE  pairsColsLoop
 
@@ -1637,7 +1702,7 @@ pairsColsTail:
 pairsColsOne:
 	VPAND (BX), Y12, Y13                 // step 0: a row of B
 	VPAND 32(BX), Y12, Y14
-	PREFETCHT0 (BX)(R14*1)
+	PREFETCHT0 (R14)
 	VBROADCASTSS (SI), Y15               // row 0
 	VFMADD231PS Y13, Y15, Y0
 	VFMADD231PS Y14, Y15, Y1
@@ -1656,6 +1721,7 @@ pairsColsOne:
 	VFMADD231PS Y14, Y15, Y3
 	LEAQ (SI)(R11*2), SI
 	LEAQ (BX)(R12*1), BX
+	LEAQ (R14)(R12*1), R14
 	SUBQ $2, CX
 	JNZ  pairsColsOne
 	JMP  bias
@@ -1723,6 +1789,11 @@ resume:
 chosen:
 	MOVQ R12, R14
 	SHLQ $6, R14                         // 64 rows of B ahead
+	MOVQ R12, R11
+	SHLQ $2, R11                         // 4, if they lie far apart, in few sets of the cache
+	CMPQ R12, $1024
+	CMOVQGT R11, R14
+	ADDQ BX, R14
 	MOVQ mode+40(FP), DX
 	TESTQ CX, CX                         // no steps?
 	JZ   bias
@@ -1739,30 +1810,31 @@ chosen:
 wholeLoop:
 	VMOVUPS (BX), Y13                    // step 0: a row of B
 	VMOVUPS 32(BX), Y14
-	PREFETCHT0 (BX)(R14*1)
+	PREFETCHT0 (R14)
 	VBROADCASTSS (SI), Y15               // row 0
 	VFMADD231PS Y13, Y15, Y0
 	VFMADD231PS Y14, Y15, Y1
 	VMOVUPS (BX)(R12*1), Y13             // step 1: a row of B
 	VMOVUPS 32(BX)(R12*1), Y14
-	PREFETCHT0 128(BX)(R14*1)
+	PREFETCHT0 (R14)(R12*1)
 	VBROADCASTSS 4(SI), Y15              // row 0
 	VFMADD231PS Y13, Y15, Y0
 	VFMADD231PS Y14, Y15, Y1
 	VMOVUPS (BX)(R12*2), Y13             // step 2: a row of B
 	VMOVUPS 32(BX)(R12*2), Y14
-	PREFETCHT0 256(BX)(R14*1)
+	PREFETCHT0 (R14)(R12*2)
 	VBROADCASTSS 8(SI), Y15              // row 0
 	VFMADD231PS Y13, Y15, Y0
 	VFMADD231PS Y14, Y15, Y1
 	VMOVUPS (BX)(R15*1), Y13             // step 3: a row of B
 	VMOVUPS 32(BX)(R15*1), Y14
-	PREFETCHT0 384(BX)(R14*1)
+	PREFETCHT0 (R14)(R15*1)
 	VBROADCASTSS 12(SI), Y15             // row 0
 	VFMADD231PS Y13, Y15, Y0
 	VFMADD231PS Y14, Y15, Y1
 	ADDQ $16, SI
 	LEAQ (BX)(R12*4), BX
+	LEAQ (R14)(R12*4), R14
 	SUBQ $4, CX
 	JGE  wholeLoop
 
@@ -1773,12 +1845,13 @@ wholeTail:
 wholeOne:
 	VMOVUPS (BX), Y13                    // step 0: a row of B
 	VMOVUPS 32(BX), Y14
-	PREFETCHT0 (BX)(R14*1)
+	PREFETCHT0 (R14)
 	VBROADCASTSS (SI), Y15               // row 0
 	VFMADD231PS Y13, Y15, Y0
 	VFMADD231PS Y14, Y15, Y1
 	ADDQ $4, SI
 	LEAQ (BX)(R12*1), BX
+	LEAQ (R14)(R12*1), R14
 	SUBQ $1, CX
 	JNZ  wholeOne
 	JMP  bias
@@ -1794,30 +1867,31 @@ wholeCols:
 wholeColsLoop:
 	VMOVUPS (BX), Y13                    // step 0: a row of B
 	VMOVUPS 32(BX), Y14
-	PREFETCHT0 (BX)(R14*1)
+	PREFETCHT0 (R14)
 	VBROADCASTSS (SI), Y15               // row 0
 	VFMADD231PS Y13, Y15, Y0
 	VFMADD231PS Y14, Y15, Y1
 	VMOVUPS (BX)(R12*1), Y13             // step 1: a row of B
 	VMOVUPS 32(BX)(R12*1), Y14
-	PREFETCHT0 128(BX)(R14*1)
+	PREFETCHT0 (R14)(R12*1)
 	VBROADCASTSS (SI)(R11*1), Y15        // row 0
 	VFMADD231PS Y13, Y15, Y0
 	VFMADD231PS Y14, Y15, Y1
 	VMOVUPS (BX)(R12*2), Y13             // step 2: a row of B
 	VMOVUPS 32(BX)(R12*2), Y14
-	PREFETCHT0 256(BX)(R14*1)
+	PREFETCHT0 (R14)(R12*2)
 	VBROADCASTSS (SI)(R11*2), Y15        // row 0
 	VFMADD231PS Y13, Y15, Y0
 	VFMADD231PS Y14, Y15, Y1
 	VMOVUPS (BX)(R15*1), Y13             // step 3: a row of B
 	VMOVUPS 32(BX)(R15*1), Y14
-	PREFETCHT0 384(BX)(R14*1)
+	PREFETCHT0 (R14)(R15*1)
 	VBROADCASTSS (SI)(R8*1), Y15         // row 0
 	VFMADD231PS Y13, Y15, Y0
 	VFMADD231PS Y14, Y15, Y1
 	LEAQ (SI)(R11*4), SI
 	LEAQ (BX)(R12*4), BX
+	LEAQ (R14)(R12*4), R14
 	SUBQ $4, CX
 	JGE  wholeColsLoop
 
@@ -1828,12 +1902,13 @@ wholeColsTail:
 wholeColsOne:
 	VMOVUPS (BX), Y13                    // step 0: a row of B
 	VMOVUPS 32(BX), Y14
-	PREFETCHT0 (BX)(R14*1)
+	PREFETCHT0 (R14)
 	VBROADCASTSS (SI), Y15               // row 0
 	VFMADD231PS Y13, Y15, Y0
 	VFMADD231PS Y14, Y15, Y1
 	LEAQ (SI)(R11*1), SI
 	LEAQ (BX)(R12*1), BX
+	LEAQ (R14)(R12*1), R14
 	SUBQ $1, CX
 	JNZ  wholeColsOne
 	JMP  bias
@@ -1852,7 +1927,7 @@ pairs:
 pairsLoop:
 	VPAND (BX), Y12, Y13                 // step 0: a row of B
 	VPAND 32(BX), Y12, Y14
-	PREFETCHT0 (BX)(R14*1)
+	PREFETCHT0 (R14)
 	VBROADCASTSS (SI), Y15               // row 0
 	VFMADD231PS Y13, Y15, Y0
 	VFMADD231PS Y14, Y15, Y1
@@ -1865,7 +1940,7 @@ pairsLoop:
 	VFMADD231PS Y14, Y15, Y1
 	VPAND (BX)(R12*1), Y12, Y13          // step 2: a row of B
 	VPAND 32(BX)(R12*1), Y12, Y14
-	PREFETCHT0 128(BX)(R14*1)
+	PREFETCHT0 (R14)(R12*1)
 	VBROADCASTSS 8(SI), Y15              // row 0
 	VFMADD231PS Y13, Y15, Y0
 	VFMADD231PS Y14, Y15, Y1
@@ -1878,6 +1953,7 @@ pairsLoop:
 	VFMADD231PS Y14, Y15, Y1
 	ADDQ $16, SI
 	LEAQ (BX)(R12*2), BX
+	LEAQ (R14)(R12*2), R14
 	SUBQ $4, CX
 	JGE  pairsLoop
 
@@ -1888,7 +1964,7 @@ pairsTail:
 pairsOne:
 	VPAND (BX), Y12, Y13                 // step 0: a row of B
 	VPAND 32(BX), Y12, Y14
-	PREFETCHT0 (BX)(R14*1)
+	PREFETCHT0 (R14)
 	VBROADCASTSS (SI), Y15               // row 0
 	VFMADD231PS Y13, Y15, Y0
 	VFMADD231PS Y14, Y15, Y1
@@ -1901,6 +1977,7 @@ pairsOne:
 	VFMADD231PS Y14, Y15, Y1
 	ADDQ $8, SI
 	LEAQ (BX)(R12*1), BX
+	LEAQ (R14)(R12*1), R14
 	SUBQ $2, CX
 	JNZ  pairsOne
 	JMP  bias
@@ -1918,7 +1995,7 @@ pairsCols:
 pairsColsLoop:
 	VPAND (BX), Y12, Y13                 // step 0: a row of B
 	VPAND 32(BX), Y12, Y14
-	PREFETCHT0 (BX)(R14*1)
+	PREFETCHT0 (R14)
 	VBROADCASTSS (SI), Y15               // row 0
 	VFMADD231PS Y13, Y15, Y0
 	VFMADD231PS Y14, Y15, Y1
@@ -1931,7 +2008,7 @@ pairsColsLoop:
 	VFMADD231PS Y14, Y15, Y1
 	VPAND (BX)(R12*1), Y12, Y13          // step 2: a row of B
 	VPAND 32(BX)(R12*1), Y12, Y14
-	PREFETCHT0 128(BX)(R14*1)
+	PREFETCHT0 (R14)(R12*1)
 	VBROADCASTSS (SI)(R11*2), Y15        // row 0
 	VFMADD231PS Y13, Y15, Y0
 	VFMADD231PS Y14, Y15, Y1
@@ -1944,6 +2021,7 @@ pairsColsLoop:
 	VFMADD231PS Y14, Y15, Y1
 	LEAQ (SI)(R11*4), SI
 	LEAQ (BX)(R12*2), BX
+	LEAQ (R14)(R12*2), R14
 	SUBQ $4, CX
 	JGE  pairsColsLoop
 
@@ -1954,7 +2032,7 @@ pairsColsTail:
 pairsColsOne:
 	VPAND (BX), Y12, Y13                 // step 0: a row of B
 	VPAND 32(BX), Y12, Y14
-	PREFETCHT0 (BX)(R14*1)
+	PREFETCHT0 (R14)
 	VBROADCASTSS (SI), Y15               // row 0
 	VFMADD231PS Y13, Y15, Y0
 	VFMADD231PS Y14, Y15, Y1
@@ -1967,6 +2045,7 @@ pairsColsOne:
 	VFMADD231PS Y14, Y15, Y1
 	LEAQ (SI)(R11*2), SI
 	LEAQ (BX)(R12*1), BX
+	LEAQ (R14)(R12*1), R14
 	SUBQ $2, CX
 	JNZ  pairsColsOne
 	JMP  bias

@@ -15,9 +15,10 @@
 // in its lower, and k is even; with mode dots, one of A is, too, and k counts words.
 //
 // AX tile, DI C, SI, R8…R10 rows 0, 3, 6, 9 of A and DX the bytes between rows; or SI columns of A
-// and R11, R8 the bytes of one and three steps. BX B, R12, R15 the bytes of one and three of its
-// rows, R14 bytes ahead that B is prefetched. R13 bytes between rows of C, CX steps left. With mode
-// paired, the last register but three masks the upper half of a word.
+// and R11, R8 the bytes of one and three steps. BX B, R14 where it is prefetched, R12, R15 the bytes
+// of one and three of its rows. R13 bytes between rows of C, CX steps left. With mode
+// paired, the last register but three masks the upper half of a word. Over rows of A, modes whole and
+// dots prefetch a line at R11 for each step, too: see fetch.
 // K1 and K2 mask the columns from t.n on: in C and bias always, in B with mode ragged.
 
 // func tile12AVX512(t *tile, c, a, b, bias *float32, mode int)
@@ -186,6 +187,11 @@ resume:
 chosen:
 	MOVQ R12, R14
 	SHLQ $5, R14                         // 32 rows of B ahead
+	MOVQ R12, R11
+	SHLQ $2, R11                         // 4, if they lie far apart, in few sets of the cache
+	CMPQ R12, $1024
+	CMOVQGT R11, R14
+	ADDQ BX, R14
 	MOVQ mode+40(FP), DX
 	TESTQ CX, CX                         // no steps?
 	JZ   bias
@@ -201,6 +207,9 @@ chosen:
 	LEAQ (SI)(R11*1), R8
 	LEAQ (R8)(R11*1), R9
 	LEAQ (R9)(R11*1), R10
+	MOVQ (tile_fetch+fetch_at)(AX), R11
+	TESTQ R11, R11                       // nothing to prefetch?
+	CMOVQEQ BX, R11
 	SUBQ $4, CX
 	JLT  wholeTail
 	PCALIGN $32
@@ -208,8 +217,10 @@ chosen:
 wholeLoop:
 	VMOVUPS (BX), Z30                    // step 0: a row of B
 	VMOVUPS 64(BX), Z31
-	PREFETCHT0 (BX)(R14*1)
-	PREFETCHT0 64(BX)(R14*1)
+	PREFETCHT0 (R14)
+	PREFETCHT0 64(R14)
+	PREFETCHT1 (R11)
+	ADDQ (tile_fetch+fetch_step)(AX), R11
 	VBROADCASTSS (SI), Z29               // row 0
 	VFMADD231PS Z30, Z29, Z0
 	VFMADD231PS Z31, Z29, Z1
@@ -248,8 +259,10 @@ wholeLoop:
 	VFMADD231PS Z31, Z29, Z23
 	VMOVUPS (BX)(R12*1), Z30             // step 1: a row of B
 	VMOVUPS 64(BX)(R12*1), Z31
-	PREFETCHT0 128(BX)(R14*1)
-	PREFETCHT0 192(BX)(R14*1)
+	PREFETCHT0 (R14)(R12*1)
+	PREFETCHT0 64(R14)(R12*1)
+	PREFETCHT1 (R11)
+	ADDQ (tile_fetch+fetch_step)(AX), R11
 	VBROADCASTSS 4(SI), Z29              // row 0
 	VFMADD231PS Z30, Z29, Z0
 	VFMADD231PS Z31, Z29, Z1
@@ -288,8 +301,10 @@ wholeLoop:
 	VFMADD231PS Z31, Z29, Z23
 	VMOVUPS (BX)(R12*2), Z30             // step 2: a row of B
 	VMOVUPS 64(BX)(R12*2), Z31
-	PREFETCHT0 256(BX)(R14*1)
-	PREFETCHT0 320(BX)(R14*1)
+	PREFETCHT0 (R14)(R12*2)
+	PREFETCHT0 64(R14)(R12*2)
+	PREFETCHT1 (R11)
+	ADDQ (tile_fetch+fetch_step)(AX), R11
 	VBROADCASTSS 8(SI), Z29              // row 0
 	VFMADD231PS Z30, Z29, Z0
 	VFMADD231PS Z31, Z29, Z1
@@ -328,8 +343,10 @@ wholeLoop:
 	VFMADD231PS Z31, Z29, Z23
 	VMOVUPS (BX)(R15*1), Z30             // step 3: a row of B
 	VMOVUPS 64(BX)(R15*1), Z31
-	PREFETCHT0 384(BX)(R14*1)
-	PREFETCHT0 448(BX)(R14*1)
+	PREFETCHT0 (R14)(R15*1)
+	PREFETCHT0 64(R14)(R15*1)
+	PREFETCHT1 (R11)
+	ADDQ (tile_fetch+fetch_step)(AX), R11
 	VBROADCASTSS 12(SI), Z29             // row 0
 	VFMADD231PS Z30, Z29, Z0
 	VFMADD231PS Z31, Z29, Z1
@@ -371,6 +388,7 @@ wholeLoop:
 	ADDQ $16, R9
 	ADDQ $16, R10
 	LEAQ (BX)(R12*4), BX
+	LEAQ (R14)(R12*4), R14
 	SUBQ $4, CX
 	JGE  wholeLoop
 
@@ -381,8 +399,10 @@ wholeTail:
 wholeOne:
 	VMOVUPS (BX), Z30                    // step 0: a row of B
 	VMOVUPS 64(BX), Z31
-	PREFETCHT0 (BX)(R14*1)
-	PREFETCHT0 64(BX)(R14*1)
+	PREFETCHT0 (R14)
+	PREFETCHT0 64(R14)
+	PREFETCHT1 (R11)
+	ADDQ (tile_fetch+fetch_step)(AX), R11
 	VBROADCASTSS (SI), Z29               // row 0
 	VFMADD231PS Z30, Z29, Z0
 	VFMADD231PS Z31, Z29, Z1
@@ -424,6 +444,7 @@ wholeOne:
 	ADDQ $4, R9
 	ADDQ $4, R10
 	LEAQ (BX)(R12*1), BX
+	LEAQ (R14)(R12*1), R14
 	SUBQ $1, CX
 	JNZ  wholeOne
 	JMP  bias
@@ -439,8 +460,8 @@ wholeCols:
 wholeColsLoop:
 	VMOVUPS (BX), Z30                    // step 0: a row of B
 	VMOVUPS 64(BX), Z31
-	PREFETCHT0 (BX)(R14*1)
-	PREFETCHT0 64(BX)(R14*1)
+	PREFETCHT0 (R14)
+	PREFETCHT0 64(R14)
 	VBROADCASTSS (SI), Z29               // row 0
 	VFMADD231PS Z30, Z29, Z0
 	VFMADD231PS Z31, Z29, Z1
@@ -479,8 +500,8 @@ wholeColsLoop:
 	VFMADD231PS Z31, Z29, Z23
 	VMOVUPS (BX)(R12*1), Z30             // step 1: a row of B
 	VMOVUPS 64(BX)(R12*1), Z31
-	PREFETCHT0 128(BX)(R14*1)
-	PREFETCHT0 192(BX)(R14*1)
+	PREFETCHT0 (R14)(R12*1)
+	PREFETCHT0 64(R14)(R12*1)
 	VBROADCASTSS (SI)(R11*1), Z29        // row 0
 	VFMADD231PS Z30, Z29, Z0
 	VFMADD231PS Z31, Z29, Z1
@@ -519,8 +540,8 @@ wholeColsLoop:
 	VFMADD231PS Z31, Z29, Z23
 	VMOVUPS (BX)(R12*2), Z30             // step 2: a row of B
 	VMOVUPS 64(BX)(R12*2), Z31
-	PREFETCHT0 256(BX)(R14*1)
-	PREFETCHT0 320(BX)(R14*1)
+	PREFETCHT0 (R14)(R12*2)
+	PREFETCHT0 64(R14)(R12*2)
 	VBROADCASTSS (SI)(R11*2), Z29        // row 0
 	VFMADD231PS Z30, Z29, Z0
 	VFMADD231PS Z31, Z29, Z1
@@ -559,8 +580,8 @@ wholeColsLoop:
 	VFMADD231PS Z31, Z29, Z23
 	VMOVUPS (BX)(R15*1), Z30             // step 3: a row of B
 	VMOVUPS 64(BX)(R15*1), Z31
-	PREFETCHT0 384(BX)(R14*1)
-	PREFETCHT0 448(BX)(R14*1)
+	PREFETCHT0 (R14)(R15*1)
+	PREFETCHT0 64(R14)(R15*1)
 	VBROADCASTSS (SI)(R8*1), Z29         // row 0
 	VFMADD231PS Z30, Z29, Z0
 	VFMADD231PS Z31, Z29, Z1
@@ -599,6 +620,7 @@ wholeColsLoop:
 	VFMADD231PS Z31, Z29, Z23
 	LEAQ (SI)(R11*4), SI
 	LEAQ (BX)(R12*4), BX
+	LEAQ (R14)(R12*4), R14
 	SUBQ $4, CX
 	JGE  wholeColsLoop
 
@@ -609,8 +631,8 @@ wholeColsTail:
 wholeColsOne:
 	VMOVUPS (BX), Z30                    // step 0: a row of B
 	VMOVUPS 64(BX), Z31
-	PREFETCHT0 (BX)(R14*1)
-	PREFETCHT0 64(BX)(R14*1)
+	PREFETCHT0 (R14)
+	PREFETCHT0 64(R14)
 	VBROADCASTSS (SI), Z29               // row 0
 	VFMADD231PS Z30, Z29, Z0
 	VFMADD231PS Z31, Z29, Z1
@@ -649,6 +671,7 @@ wholeColsOne:
 	VFMADD231PS Z31, Z29, Z23
 	LEAQ (SI)(R11*1), SI
 	LEAQ (BX)(R12*1), BX
+	LEAQ (R14)(R12*1), R14
 	SUBQ $1, CX
 	JNZ  wholeColsOne
 	JMP  bias
@@ -824,6 +847,7 @@ raggedLoop:
 	ADDQ $16, R9
 	ADDQ $16, R10
 	LEAQ (BX)(R12*4), BX
+	LEAQ (R14)(R12*4), R14
 	SUBQ $4, CX
 	JGE  raggedLoop
 
@@ -875,6 +899,7 @@ raggedOne:
 	ADDQ $4, R9
 	ADDQ $4, R10
 	LEAQ (BX)(R12*1), BX
+	LEAQ (R14)(R12*1), R14
 	SUBQ $1, CX
 	JNZ  raggedOne
 	JMP  bias
@@ -1042,6 +1067,7 @@ raggedColsLoop:
 	VFMADD231PS Z31, Z29, Z23
 	LEAQ (SI)(R11*4), SI
 	LEAQ (BX)(R12*4), BX
+	LEAQ (R14)(R12*4), R14
 	SUBQ $4, CX
 	JGE  raggedColsLoop
 
@@ -1090,6 +1116,7 @@ raggedColsOne:
 	VFMADD231PS Z31, Z29, Z23
 	LEAQ (SI)(R11*1), SI
 	LEAQ (BX)(R12*1), BX
+	LEAQ (R14)(R12*1), R14
 	SUBQ $1, CX
 	JNZ  raggedColsOne
 	JMP  bias
@@ -1103,6 +1130,9 @@ dots:
 	LEAQ (SI)(R11*1), R8
 	LEAQ (R8)(R11*1), R9
 	LEAQ (R9)(R11*1), R10
+	MOVQ (tile_fetch+fetch_at)(AX), R11
+	TESTQ R11, R11                       // nothing to prefetch?
+	CMOVQEQ BX, R11
 	SUBQ $4, CX
 	JLT  dotsTail
 	PCALIGN $32
@@ -1110,8 +1140,10 @@ dots:
 dotsLoop:
 	VMOVUPS (BX), Z30                    // step 0: a row of B
 	VMOVUPS 64(BX), Z31
-	PREFETCHT0 (BX)(R14*1)
-	PREFETCHT0 64(BX)(R14*1)
+	PREFETCHT0 (R14)
+	PREFETCHT0 64(R14)
+	PREFETCHT1 (R11)
+	ADDQ (tile_fetch+fetch_step)(AX), R11
 	VBROADCASTSS (SI), Z29               // row 0
 	BYTE $0x62; BYTE $0x92; BYTE $0x16; BYTE $0x40; BYTE $0x52; BYTE $0xc6 // VDPBF16PS Z30, Z29, Z0
 	BYTE $0x62; BYTE $0x92; BYTE $0x16; BYTE $0x40; BYTE $0x52; BYTE $0xcf // VDPBF16PS Z31, Z29, Z1
@@ -1150,8 +1182,10 @@ dotsLoop:
 	BYTE $0x62; BYTE $0x82; BYTE $0x16; BYTE $0x40; BYTE $0x52; BYTE $0xff // VDPBF16PS Z31, Z29, Z23
 	VMOVUPS (BX)(R12*1), Z30             // step 1: a row of B
 	VMOVUPS 64(BX)(R12*1), Z31
-	PREFETCHT0 128(BX)(R14*1)
-	PREFETCHT0 192(BX)(R14*1)
+	PREFETCHT0 (R14)(R12*1)
+	PREFETCHT0 64(R14)(R12*1)
+	PREFETCHT1 (R11)
+	ADDQ (tile_fetch+fetch_step)(AX), R11
 	VBROADCASTSS 4(SI), Z29              // row 0
 	BYTE $0x62; BYTE $0x92; BYTE $0x16; BYTE $0x40; BYTE $0x52; BYTE $0xc6 // VDPBF16PS Z30, Z29, Z0
 	BYTE $0x62; BYTE $0x92; BYTE $0x16; BYTE $0x40; BYTE $0x52; BYTE $0xcf // VDPBF16PS Z31, Z29, Z1
@@ -1190,8 +1224,10 @@ dotsLoop:
 	BYTE $0x62; BYTE $0x82; BYTE $0x16; BYTE $0x40; BYTE $0x52; BYTE $0xff // VDPBF16PS Z31, Z29, Z23
 	VMOVUPS (BX)(R12*2), Z30             // step 2: a row of B
 	VMOVUPS 64(BX)(R12*2), Z31
-	PREFETCHT0 256(BX)(R14*1)
-	PREFETCHT0 320(BX)(R14*1)
+	PREFETCHT0 (R14)(R12*2)
+	PREFETCHT0 64(R14)(R12*2)
+	PREFETCHT1 (R11)
+	ADDQ (tile_fetch+fetch_step)(AX), R11
 	VBROADCASTSS 8(SI), Z29              // row 0
 	BYTE $0x62; BYTE $0x92; BYTE $0x16; BYTE $0x40; BYTE $0x52; BYTE $0xc6 // VDPBF16PS Z30, Z29, Z0
 	BYTE $0x62; BYTE $0x92; BYTE $0x16; BYTE $0x40; BYTE $0x52; BYTE $0xcf // VDPBF16PS Z31, Z29, Z1
@@ -1230,8 +1266,10 @@ dotsLoop:
 	BYTE $0x62; BYTE $0x82; BYTE $0x16; BYTE $0x40; BYTE $0x52; BYTE $0xff // VDPBF16PS Z31, Z29, Z23
 	VMOVUPS (BX)(R15*1), Z30             // step 3: a row of B
 	VMOVUPS 64(BX)(R15*1), Z31
-	PREFETCHT0 384(BX)(R14*1)
-	PREFETCHT0 448(BX)(R14*1)
+	PREFETCHT0 (R14)(R15*1)
+	PREFETCHT0 64(R14)(R15*1)
+	PREFETCHT1 (R11)
+	ADDQ (tile_fetch+fetch_step)(AX), R11
 	VBROADCASTSS 12(SI), Z29             // row 0
 	BYTE $0x62; BYTE $0x92; BYTE $0x16; BYTE $0x40; BYTE $0x52; BYTE $0xc6 // VDPBF16PS Z30, Z29, Z0
 	BYTE $0x62; BYTE $0x92; BYTE $0x16; BYTE $0x40; BYTE $0x52; BYTE $0xcf // VDPBF16PS Z31, Z29, Z1
@@ -1273,6 +1311,7 @@ dotsLoop:
 	ADDQ $16, R9
 	ADDQ $16, R10
 	LEAQ (BX)(R12*4), BX
+	LEAQ (R14)(R12*4), R14
 	SUBQ $4, CX
 	JGE  dotsLoop
 
@@ -1283,8 +1322,10 @@ dotsTail:
 dotsOne:
 	VMOVUPS (BX), Z30                    // step 0: a row of B
 	VMOVUPS 64(BX), Z31
-	PREFETCHT0 (BX)(R14*1)
-	PREFETCHT0 64(BX)(R14*1)
+	PREFETCHT0 (R14)
+	PREFETCHT0 64(R14)
+	PREFETCHT1 (R11)
+	ADDQ (tile_fetch+fetch_step)(AX), R11
 	VBROADCASTSS (SI), Z29               // row 0
 	BYTE $0x62; BYTE $0x92; BYTE $0x16; BYTE $0x40; BYTE $0x52; BYTE $0xc6 // VDPBF16PS Z30, Z29, Z0
 	BYTE $0x62; BYTE $0x92; BYTE $0x16; BYTE $0x40; BYTE $0x52; BYTE $0xcf // VDPBF16PS Z31, Z29, Z1
@@ -1326,6 +1367,7 @@ dotsOne:
 	ADDQ $4, R9
 	ADDQ $4, R10
 	LEAQ (BX)(R12*1), BX
+	LEAQ (R14)(R12*1), R14
 	SUBQ $1, CX
 	JNZ  dotsOne
 	JMP  bias
@@ -1341,8 +1383,8 @@ dotsCols:
 dotsColsLoop:
 	VMOVUPS (BX), Z30                    // step 0: a row of B
 	VMOVUPS 64(BX), Z31
-	PREFETCHT0 (BX)(R14*1)
-	PREFETCHT0 64(BX)(R14*1)
+	PREFETCHT0 (R14)
+	PREFETCHT0 64(R14)
 	VBROADCASTSS (SI), Z29               // row 0
 	BYTE $0x62; BYTE $0x92; BYTE $0x16; BYTE $0x40; BYTE $0x52; BYTE $0xc6 // VDPBF16PS Z30, Z29, Z0
 	BYTE $0x62; BYTE $0x92; BYTE $0x16; BYTE $0x40; BYTE $0x52; BYTE $0xcf // VDPBF16PS Z31, Z29, Z1
@@ -1381,8 +1423,8 @@ dotsColsLoop:
 	BYTE $0x62; BYTE $0x82; BYTE $0x16; BYTE $0x40; BYTE $0x52; BYTE $0xff // VDPBF16PS Z31, Z29, Z23
 	VMOVUPS (BX)(R12*1), Z30             // step 1: a row of B
 	VMOVUPS 64(BX)(R12*1), Z31
-	PREFETCHT0 128(BX)(R14*1)
-	PREFETCHT0 192(BX)(R14*1)
+	PREFETCHT0 (R14)(R12*1)
+	PREFETCHT0 64(R14)(R12*1)
 	VBROADCASTSS (SI)(R11*1), Z29        // row 0
 	BYTE $0x62; BYTE $0x92; BYTE $0x16; BYTE $0x40; BYTE $0x52; BYTE $0xc6 // VDPBF16PS Z30, Z29, Z0
 	BYTE $0x62; BYTE $0x92; BYTE $0x16; BYTE $0x40; BYTE $0x52; BYTE $0xcf // VDPBF16PS Z31, Z29, Z1
@@ -1421,8 +1463,8 @@ dotsColsLoop:
 	BYTE $0x62; BYTE $0x82; BYTE $0x16; BYTE $0x40; BYTE $0x52; BYTE $0xff // VDPBF16PS Z31, Z29, Z23
 	VMOVUPS (BX)(R12*2), Z30             // step 2: a row of B
 	VMOVUPS 64(BX)(R12*2), Z31
-	PREFETCHT0 256(BX)(R14*1)
-	PREFETCHT0 320(BX)(R14*1)
+	PREFETCHT0 (R14)(R12*2)
+	PREFETCHT0 64(R14)(R12*2)
 	VBROADCASTSS (SI)(R11*2), Z29        // row 0
 	BYTE $0x62; BYTE $0x92; BYTE $0x16; BYTE $0x40; BYTE $0x52; BYTE $0xc6 // VDPBF16PS Z30, Z29, Z0
 	BYTE $0x62; BYTE $0x92; BYTE $0x16; BYTE $0x40; BYTE $0x52; BYTE $0xcf // VDPBF16PS Z31, Z29, Z1
@@ -1461,8 +1503,8 @@ dotsColsLoop:
 	BYTE $0x62; BYTE $0x82; BYTE $0x16; BYTE $0x40; BYTE $0x52; BYTE $0xff // VDPBF16PS Z31, Z29, Z23
 	VMOVUPS (BX)(R15*1), Z30             // step 3: a row of B
 	VMOVUPS 64(BX)(R15*1), Z31
-	PREFETCHT0 384(BX)(R14*1)
-	PREFETCHT0 448(BX)(R14*1)
+	PREFETCHT0 (R14)(R15*1)
+	PREFETCHT0 64(R14)(R15*1)
 	VBROADCASTSS (SI)(R8*1), Z29         // row 0
 	BYTE $0x62; BYTE $0x92; BYTE $0x16; BYTE $0x40; BYTE $0x52; BYTE $0xc6 // VDPBF16PS Z30, Z29, Z0
 	BYTE $0x62; BYTE $0x92; BYTE $0x16; BYTE $0x40; BYTE $0x52; BYTE $0xcf // VDPBF16PS Z31, Z29, Z1
@@ -1501,6 +1543,7 @@ dotsColsLoop:
 	BYTE $0x62; BYTE $0x82; BYTE $0x16; BYTE $0x40; BYTE $0x52; BYTE $0xff // VDPBF16PS Z31, Z29, Z23
 	LEAQ (SI)(R11*4), SI
 	LEAQ (BX)(R12*4), BX
+	LEAQ (R14)(R12*4), R14
 	SUBQ $4, CX
 	JGE  dotsColsLoop
 
@@ -1511,8 +1554,8 @@ dotsColsTail:
 dotsColsOne:
 	VMOVUPS (BX), Z30                    // step 0: a row of B
 	VMOVUPS 64(BX), Z31
-	PREFETCHT0 (BX)(R14*1)
-	PREFETCHT0 64(BX)(R14*1)
+	PREFETCHT0 (R14)
+	PREFETCHT0 64(R14)
 	VBROADCASTSS (SI), Z29               // row 0
 	BYTE $0x62; BYTE $0x92; BYTE $0x16; BYTE $0x40; BYTE $0x52; BYTE $0xc6 // VDPBF16PS Z30, Z29, Z0
 	BYTE $0x62; BYTE $0x92; BYTE $0x16; BYTE $0x40; BYTE $0x52; BYTE $0xcf // VDPBF16PS Z31, Z29, Z1
@@ -1551,6 +1594,7 @@ dotsColsOne:
 	BYTE $0x62; BYTE $0x82; BYTE $0x16; BYTE $0x40; BYTE $0x52; BYTE $0xff // VDPBF16PS Z31, Z29, Z23
 	LEAQ (SI)(R11*1), SI
 	LEAQ (BX)(R12*1), BX
+	LEAQ (R14)(R12*1), R14
 	SUBQ $1, CX
 	JNZ  dotsColsOne
 	JMP  bias
@@ -1813,6 +1857,11 @@ resume:
 chosen:
 	MOVQ R12, R14
 	SHLQ $6, R14                         // 64 rows of B ahead
+	MOVQ R12, R11
+	SHLQ $2, R11                         // 4, if they lie far apart, in few sets of the cache
+	CMPQ R12, $1024
+	CMOVQGT R11, R14
+	ADDQ BX, R14
 	MOVQ mode+40(FP), DX
 	TESTQ CX, CX                         // no steps?
 	JZ   bias
@@ -1829,6 +1878,9 @@ chosen:
 	LEAQ (DX)(DX*2), R11                 // three rows
 	LEAQ (SI)(R11*1), R8
 	LEAQ (R8)(R11*1), R9
+	MOVQ (tile_fetch+fetch_at)(AX), R11
+	TESTQ R11, R11                       // nothing to prefetch?
+	CMOVQEQ BX, R11
 	SUBQ $4, CX
 	JLT  wholeTail
 	PCALIGN $32
@@ -1836,8 +1888,10 @@ chosen:
 wholeLoop:
 	VMOVUPS (BX), Z30                    // step 0: a row of B
 	VMOVUPS 64(BX), Z31
-	PREFETCHT0 (BX)(R14*1)
-	PREFETCHT0 64(BX)(R14*1)
+	PREFETCHT0 (R14)
+	PREFETCHT0 64(R14)
+	PREFETCHT1 (R11)
+	ADDQ (tile_fetch+fetch_step)(AX), R11
 	VBROADCASTSS (SI), Z29               // row 0
 	VFMADD231PS Z30, Z29, Z0
 	VFMADD231PS Z31, Z29, Z1
@@ -1864,8 +1918,10 @@ wholeLoop:
 	VFMADD231PS Z31, Z29, Z15
 	VMOVUPS (BX)(R12*1), Z30             // step 1: a row of B
 	VMOVUPS 64(BX)(R12*1), Z31
-	PREFETCHT0 128(BX)(R14*1)
-	PREFETCHT0 192(BX)(R14*1)
+	PREFETCHT0 (R14)(R12*1)
+	PREFETCHT0 64(R14)(R12*1)
+	PREFETCHT1 (R11)
+	ADDQ (tile_fetch+fetch_step)(AX), R11
 	VBROADCASTSS 4(SI), Z29              // row 0
 	VFMADD231PS Z30, Z29, Z0
 	VFMADD231PS Z31, Z29, Z1
@@ -1892,8 +1948,10 @@ wholeLoop:
 	VFMADD231PS Z31, Z29, Z15
 	VMOVUPS (BX)(R12*2), Z30             // step 2: a row of B
 	VMOVUPS 64(BX)(R12*2), Z31
-	PREFETCHT0 256(BX)(R14*1)
-	PREFETCHT0 320(BX)(R14*1)
+	PREFETCHT0 (R14)(R12*2)
+	PREFETCHT0 64(R14)(R12*2)
+	PREFETCHT1 (R11)
+	ADDQ (tile_fetch+fetch_step)(AX), R11
 	VBROADCASTSS 8(SI), Z29              // row 0
 	VFMADD231PS Z30, Z29, Z0
 	VFMADD231PS Z31, Z29, Z1
@@ -1920,8 +1978,10 @@ wholeLoop:
 	VFMADD231PS Z31, Z29, Z15
 	VMOVUPS (BX)(R15*1), Z30             // step 3: a row of B
 	VMOVUPS 64(BX)(R15*1), Z31
-	PREFETCHT0 384(BX)(R14*1)
-	PREFETCHT0 448(BX)(R14*1)
+	PREFETCHT0 (R14)(R15*1)
+	PREFETCHT0 64(R14)(R15*1)
+	PREFETCHT1 (R11)
+	ADDQ (tile_fetch+fetch_step)(AX), R11
 	VBROADCASTSS 12(SI), Z29             // row 0
 	VFMADD231PS Z30, Z29, Z0
 	VFMADD231PS Z31, Z29, Z1
@@ -1950,6 +2010,7 @@ wholeLoop:
 	ADDQ $16, R8
 	ADDQ $16, R9
 	LEAQ (BX)(R12*4), BX
+	LEAQ (R14)(R12*4), R14
 	SUBQ $4, CX
 	JGE  wholeLoop
 
@@ -1960,8 +2021,10 @@ wholeTail:
 wholeOne:
 	VMOVUPS (BX), Z30                    // step 0: a row of B
 	VMOVUPS 64(BX), Z31
-	PREFETCHT0 (BX)(R14*1)
-	PREFETCHT0 64(BX)(R14*1)
+	PREFETCHT0 (R14)
+	PREFETCHT0 64(R14)
+	PREFETCHT1 (R11)
+	ADDQ (tile_fetch+fetch_step)(AX), R11
 	VBROADCASTSS (SI), Z29               // row 0
 	VFMADD231PS Z30, Z29, Z0
 	VFMADD231PS Z31, Z29, Z1
@@ -1990,6 +2053,7 @@ wholeOne:
 	ADDQ $4, R8
 	ADDQ $4, R9
 	LEAQ (BX)(R12*1), BX
+	LEAQ (R14)(R12*1), R14
 	SUBQ $1, CX
 	JNZ  wholeOne
 	JMP  bias
@@ -2005,8 +2069,8 @@ wholeCols:
 wholeColsLoop:
 	VMOVUPS (BX), Z30                    // step 0: a row of B
 	VMOVUPS 64(BX), Z31
-	PREFETCHT0 (BX)(R14*1)
-	PREFETCHT0 64(BX)(R14*1)
+	PREFETCHT0 (R14)
+	PREFETCHT0 64(R14)
 	VBROADCASTSS (SI), Z29               // row 0
 	VFMADD231PS Z30, Z29, Z0
 	VFMADD231PS Z31, Z29, Z1
@@ -2033,8 +2097,8 @@ wholeColsLoop:
 	VFMADD231PS Z31, Z29, Z15
 	VMOVUPS (BX)(R12*1), Z30             // step 1: a row of B
 	VMOVUPS 64(BX)(R12*1), Z31
-	PREFETCHT0 128(BX)(R14*1)
-	PREFETCHT0 192(BX)(R14*1)
+	PREFETCHT0 (R14)(R12*1)
+	PREFETCHT0 64(R14)(R12*1)
 	VBROADCASTSS (SI)(R11*1), Z29        // row 0
 	VFMADD231PS Z30, Z29, Z0
 	VFMADD231PS Z31, Z29, Z1
@@ -2061,8 +2125,8 @@ wholeColsLoop:
 	VFMADD231PS Z31, Z29, Z15
 	VMOVUPS (BX)(R12*2), Z30             // step 2: a row of B
 	VMOVUPS 64(BX)(R12*2), Z31
-	PREFETCHT0 256(BX)(R14*1)
-	PREFETCHT0 320(BX)(R14*1)
+	PREFETCHT0 (R14)(R12*2)
+	PREFETCHT0 64(R14)(R12*2)
 	VBROADCASTSS (SI)(R11*2), Z29        // row 0
 	VFMADD231PS Z30, Z29, Z0
 	VFMADD231PS Z31, Z29, Z1
@@ -2089,8 +2153,8 @@ wholeColsLoop:
 	VFMADD231PS Z31, Z29, Z15
 	VMOVUPS (BX)(R15*1), Z30             // step 3: a row of B
 	VMOVUPS 64(BX)(R15*1), Z31
-	PREFETCHT0 384(BX)(R14*1)
-	PREFETCHT0 448(BX)(R14*1)
+	PREFETCHT0 (R14)(R15*1)
+	PREFETCHT0 64(R14)(R15*1)
 	VBROADCASTSS (SI)(R8*1), Z29         // row 0
 	VFMADD231PS Z30, Z29, Z0
 	VFMADD231PS Z31, Z29, Z1
@@ -2117,6 +2181,7 @@ wholeColsLoop:
 	VFMADD231PS Z31, Z29, Z15
 	LEAQ (SI)(R11*4), SI
 	LEAQ (BX)(R12*4), BX
+	LEAQ (R14)(R12*4), R14
 	SUBQ $4, CX
 	JGE  wholeColsLoop
 
@@ -2127,8 +2192,8 @@ wholeColsTail:
 wholeColsOne:
 	VMOVUPS (BX), Z30                    // step 0: a row of B
 	VMOVUPS 64(BX), Z31
-	PREFETCHT0 (BX)(R14*1)
-	PREFETCHT0 64(BX)(R14*1)
+	PREFETCHT0 (R14)
+	PREFETCHT0 64(R14)
 	VBROADCASTSS (SI), Z29               // row 0
 	VFMADD231PS Z30, Z29, Z0
 	VFMADD231PS Z31, Z29, Z1
@@ -2155,6 +2220,7 @@ wholeColsOne:
 	VFMADD231PS Z31, Z29, Z15
 	LEAQ (SI)(R11*1), SI
 	LEAQ (BX)(R12*1), BX
+	LEAQ (R14)(R12*1), R14
 	SUBQ $1, CX
 	JNZ  wholeColsOne
 	JMP  bias
@@ -2280,6 +2346,7 @@ raggedLoop:
 	ADDQ $16, R8
 	ADDQ $16, R9
 	LEAQ (BX)(R12*4), BX
+	LEAQ (R14)(R12*4), R14
 	SUBQ $4, CX
 	JGE  raggedLoop
 
@@ -2318,6 +2385,7 @@ raggedOne:
 	ADDQ $4, R8
 	ADDQ $4, R9
 	LEAQ (BX)(R12*1), BX
+	LEAQ (R14)(R12*1), R14
 	SUBQ $1, CX
 	JNZ  raggedOne
 	JMP  bias
@@ -2437,6 +2505,7 @@ raggedColsLoop:
 	VFMADD231PS Z31, Z29, Z15
 	LEAQ (SI)(R11*4), SI
 	LEAQ (BX)(R12*4), BX
+	LEAQ (R14)(R12*4), R14
 	SUBQ $4, CX
 	JGE  raggedColsLoop
 
@@ -2473,6 +2542,7 @@ raggedColsOne:
 	VFMADD231PS Z31, Z29, Z15
 	LEAQ (SI)(R11*1), SI
 	LEAQ (BX)(R12*1), BX
+	LEAQ (R14)(R12*1), R14
 	SUBQ $1, CX
 	JNZ  raggedColsOne
 	JMP  bias
@@ -2494,8 +2564,8 @@ pairs:
 pairsLoop:
 	VPANDD (BX), Z28, Z30                // step 0: a row of B
 	VPANDD 64(BX), Z28, Z31
-	PREFETCHT0 (BX)(R14*1)
-	PREFETCHT0 64(BX)(R14*1)
+	PREFETCHT0 (R14)
+	PREFETCHT0 64(R14)
 	VBROADCASTSS (SI), Z29               // row 0
 	VFMADD231PS Z30, Z29, Z0
 	VFMADD231PS Z31, Z29, Z1
@@ -2548,8 +2618,8 @@ pairsLoop:
 	VFMADD231PS Z31, Z29, Z15
 	VPANDD (BX)(R12*1), Z28, Z30         // step 2: a row of B
 	VPANDD 64(BX)(R12*1), Z28, Z31
-	PREFETCHT0 128(BX)(R14*1)
-	PREFETCHT0 192(BX)(R14*1)
+	PREFETCHT0 (R14)(R12*1)
+	PREFETCHT0 64(R14)(R12*1)
 	VBROADCASTSS 8(SI), Z29              // row 0
 	VFMADD231PS Z30, Z29, Z0
 	VFMADD231PS Z31, Z29, Z1
@@ -2604,6 +2674,7 @@ pairsLoop:
 	ADDQ $16, R8
 	ADDQ $16, R9
 	LEAQ (BX)(R12*2), BX
+	LEAQ (R14)(R12*2), R14
 	SUBQ $4, CX
 	JGE  pairsLoop
 
@@ -2614,8 +2685,8 @@ pairsTail:
 pairsOne:
 	VPANDD (BX), Z28, Z30                // step 0: a row of B
 	VPANDD 64(BX), Z28, Z31
-	PREFETCHT0 (BX)(R14*1)
-	PREFETCHT0 64(BX)(R14*1)
+	PREFETCHT0 (R14)
+	PREFETCHT0 64(R14)
 	VBROADCASTSS (SI), Z29               // row 0
 	VFMADD231PS Z30, Z29, Z0
 	VFMADD231PS Z31, Z29, Z1
@@ -2670,6 +2741,7 @@ pairsOne:
 	ADDQ $8, R8
 	ADDQ $8, R9
 	LEAQ (BX)(R12*1), BX
+	LEAQ (R14)(R12*1), R14
 	SUBQ $2, CX
 	JNZ  pairsOne
 	JMP  bias
@@ -2687,8 +2759,8 @@ pairsCols:
 pairsColsLoop:
 	VPANDD (BX), Z28, Z30                // step 0: a row of B
 	VPANDD 64(BX), Z28, Z31
-	PREFETCHT0 (BX)(R14*1)
-	PREFETCHT0 64(BX)(R14*1)
+	PREFETCHT0 (R14)
+	PREFETCHT0 64(R14)
 	VBROADCASTSS (SI), Z29               // row 0
 	VFMADD231PS Z30, Z29, Z0
 	VFMADD231PS Z31, Z29, Z1
@@ -2741,8 +2813,8 @@ pairsColsLoop:
 	VFMADD231PS Z31, Z29, Z15
 	VPANDD (BX)(R12*1), Z28, Z30         // step 2: a row of B
 	VPANDD 64(BX)(R12*1), Z28, Z31
-	PREFETCHT0 128(BX)(R14*1)
-	PREFETCHT0 192(BX)(R14*1)
+	PREFETCHT0 (R14)(R12*1)
+	PREFETCHT0 64(R14)(R12*1)
 	VBROADCASTSS (SI)(R11*2), Z29        // row 0
 	VFMADD231PS Z30, Z29, Z0
 	VFMADD231PS Z31, Z29, Z1
@@ -2795,6 +2867,7 @@ pairsColsLoop:
 	VFMADD231PS Z31, Z29, Z15
 	LEAQ (SI)(R11*4), SI
 	LEAQ (BX)(R12*2), BX
+	LEAQ (R14)(R12*2), R14
 	SUBQ $4, CX
 	JGE  pairsColsLoop
 
@@ -2805,8 +2878,8 @@ pairsColsTail:
 pairsColsOne:
 	VPANDD (BX), Z28, Z30                // step 0: a row of B
 	VPANDD 64(BX), Z28, Z31
-	PREFETCHT0 (BX)(R14*1)
-	PREFETCHT0 64(BX)(R14*1)
+	PREFETCHT0 (R14)
+	PREFETCHT0 64(R14)
 	VBROADCASTSS (SI), Z29               // row 0
 	VFMADD231PS Z30, Z29, Z0
 	VFMADD231PS Z31, Z29, Z1
@@ -2859,6 +2932,7 @@ pairsColsOne:
 	VFMADD231PS Z31, Z29, Z15
 	LEAQ (SI)(R11*2), SI
 	LEAQ (BX)(R12*1), BX
+	LEAQ (R14)(R12*1), R14
 	SUBQ $2, CX
 	JNZ  pairsColsOne
 	JMP  bias
@@ -2871,6 +2945,9 @@ dots:
 	LEAQ (DX)(DX*2), R11                 // three rows
 	LEAQ (SI)(R11*1), R8
 	LEAQ (R8)(R11*1), R9
+	MOVQ (tile_fetch+fetch_at)(AX), R11
+	TESTQ R11, R11                       // nothing to prefetch?
+	CMOVQEQ BX, R11
 	SUBQ $4, CX
 	JLT  dotsTail
 	PCALIGN $32
@@ -2878,8 +2955,10 @@ dots:
 dotsLoop:
 	VMOVUPS (BX), Z30                    // step 0: a row of B
 	VMOVUPS 64(BX), Z31
-	PREFETCHT0 (BX)(R14*1)
-	PREFETCHT0 64(BX)(R14*1)
+	PREFETCHT0 (R14)
+	PREFETCHT0 64(R14)
+	PREFETCHT1 (R11)
+	ADDQ (tile_fetch+fetch_step)(AX), R11
 	VBROADCASTSS (SI), Z29               // row 0
 	BYTE $0x62; BYTE $0x92; BYTE $0x16; BYTE $0x40; BYTE $0x52; BYTE $0xc6 // VDPBF16PS Z30, Z29, Z0
 	BYTE $0x62; BYTE $0x92; BYTE $0x16; BYTE $0x40; BYTE $0x52; BYTE $0xcf // VDPBF16PS Z31, Z29, Z1
@@ -2906,8 +2985,10 @@ dotsLoop:
 	BYTE $0x62; BYTE $0x12; BYTE $0x16; BYTE $0x40; BYTE $0x52; BYTE $0xff // VDPBF16PS Z31, Z29, Z15
 	VMOVUPS (BX)(R12*1), Z30             // step 1: a row of B
 	VMOVUPS 64(BX)(R12*1), Z31
-	PREFETCHT0 128(BX)(R14*1)
-	PREFETCHT0 192(BX)(R14*1)
+	PREFETCHT0 (R14)(R12*1)
+	PREFETCHT0 64(R14)(R12*1)
+	PREFETCHT1 (R11)
+	ADDQ (tile_fetch+fetch_step)(AX), R11
 	VBROADCASTSS 4(SI), Z29              // row 0
 	BYTE $0x62; BYTE $0x92; BYTE $0x16; BYTE $0x40; BYTE $0x52; BYTE $0xc6 // VDPBF16PS Z30, Z29, Z0
 	BYTE $0x62; BYTE $0x92; BYTE $0x16; BYTE $0x40; BYTE $0x52; BYTE $0xcf // VDPBF16PS Z31, Z29, Z1
@@ -2934,8 +3015,10 @@ dotsLoop:
 	BYTE $0x62; BYTE $0x12; BYTE $0x16; BYTE $0x40; BYTE $0x52; BYTE $0xff // VDPBF16PS Z31, Z29, Z15
 	VMOVUPS (BX)(R12*2), Z30             // step 2: a row of B
 	VMOVUPS 64(BX)(R12*2), Z31
-	PREFETCHT0 256(BX)(R14*1)
-	PREFETCHT0 320(BX)(R14*1)
+	PREFETCHT0 (R14)(R12*2)
+	PREFETCHT0 64(R14)(R12*2)
+	PREFETCHT1 (R11)
+	ADDQ (tile_fetch+fetch_step)(AX), R11
 	VBROADCASTSS 8(SI), Z29              // row 0
 	BYTE $0x62; BYTE $0x92; BYTE $0x16; BYTE $0x40; BYTE $0x52; BYTE $0xc6 // VDPBF16PS Z30, Z29, Z0
 	BYTE $0x62; BYTE $0x92; BYTE $0x16; BYTE $0x40; BYTE $0x52; BYTE $0xcf // VDPBF16PS Z31, Z29, Z1
@@ -2962,8 +3045,10 @@ dotsLoop:
 	BYTE $0x62; BYTE $0x12; BYTE $0x16; BYTE $0x40; BYTE $0x52; BYTE $0xff // VDPBF16PS Z31, Z29, Z15
 	VMOVUPS (BX)(R15*1), Z30             // step 3: a row of B
 	VMOVUPS 64(BX)(R15*1), Z31
-	PREFETCHT0 384(BX)(R14*1)
-	PREFETCHT0 448(BX)(R14*1)
+	PREFETCHT0 (R14)(R15*1)
+	PREFETCHT0 64(R14)(R15*1)
+	PREFETCHT1 (R11)
+	ADDQ (tile_fetch+fetch_step)(AX), R11
 	VBROADCASTSS 12(SI), Z29             // row 0
 	BYTE $0x62; BYTE $0x92; BYTE $0x16; BYTE $0x40; BYTE $0x52; BYTE $0xc6 // VDPBF16PS Z30, Z29, Z0
 	BYTE $0x62; BYTE $0x92; BYTE $0x16; BYTE $0x40; BYTE $0x52; BYTE $0xcf // VDPBF16PS Z31, Z29, Z1
@@ -2992,6 +3077,7 @@ dotsLoop:
 	ADDQ $16, R8
 	ADDQ $16, R9
 	LEAQ (BX)(R12*4), BX
+	LEAQ (R14)(R12*4), R14
 	SUBQ $4, CX
 	JGE  dotsLoop
 
@@ -3002,8 +3088,10 @@ dotsTail:
 dotsOne:
 	VMOVUPS (BX), Z30                    // step 0: a row of B
 	VMOVUPS 64(BX), Z31
-	PREFETCHT0 (BX)(R14*1)
-	PREFETCHT0 64(BX)(R14*1)
+	PREFETCHT0 (R14)
+	PREFETCHT0 64(R14)
+	PREFETCHT1 (R11)
+	ADDQ (tile_fetch+fetch_step)(AX), R11
 	VBROADCASTSS (SI), Z29               // row 0
 	BYTE $0x62; BYTE $0x92; BYTE $0x16; BYTE $0x40; BYTE $0x52; BYTE $0xc6 // VDPBF16PS Z30, Z29, Z0
 	BYTE $0x62; BYTE $0x92; BYTE $0x16; BYTE $0x40; BYTE $0x52; BYTE $0xcf // VDPBF16PS Z31, Z29, Z1
@@ -3032,6 +3120,7 @@ dotsOne:
 	ADDQ $4, R8
 	ADDQ $4, R9
 	LEAQ (BX)(R12*1), BX
+	LEAQ (R14)(R12*1), R14
 	SUBQ $1, CX
 	JNZ  dotsOne
 	JMP  bias
@@ -3047,8 +3136,8 @@ dotsCols:
 dotsColsLoop:
 	VMOVUPS (BX), Z30                    // step 0: a row of B
 	VMOVUPS 64(BX), Z31
-	PREFETCHT0 (BX)(R14*1)
-	PREFETCHT0 64(BX)(R14*1)
+	PREFETCHT0 (R14)
+	PREFETCHT0 64(R14)
 	VBROADCASTSS (SI), Z29               // row 0
 	BYTE $0x62; BYTE $0x92; BYTE $0x16; BYTE $0x40; BYTE $0x52; BYTE $0xc6 // VDPBF16PS Z30, Z29, Z0
 	BYTE $0x62; BYTE $0x92; BYTE $0x16; BYTE $0x40; BYTE $0x52; BYTE $0xcf // VDPBF16PS Z31, Z29, Z1
@@ -3075,8 +3164,8 @@ dotsColsLoop:
 	BYTE $0x62; BYTE $0x12; BYTE $0x16; BYTE $0x40; BYTE $0x52; BYTE $0xff // VDPBF16PS Z31, Z29, Z15
 	VMOVUPS (BX)(R12*1), Z30             // step 1: a row of B
 	VMOVUPS 64(BX)(R12*1), Z31
-	PREFETCHT0 128(BX)(R14*1)
-	PREFETCHT0 192(BX)(R14*1)
+	PREFETCHT0 (R14)(R12*1)
+	PREFETCHT0 64(R14)(R12*1)
 	VBROADCASTSS (SI)(R11*1), Z29        // row 0
 	BYTE $0x62; BYTE $0x92; BYTE $0x16; BYTE $0x40; BYTE $0x52; BYTE $0xc6 // VDPBF16PS Z30, Z29, Z0
 	BYTE $0x62; BYTE $0x92; BYTE $0x16; BYTE $0x40; BYTE $0x52; BYTE $0xcf // VDPBF16PS Z31, Z29, Z1
@@ -3103,8 +3192,8 @@ dotsColsLoop:
 	BYTE $0x62; BYTE $0x12; BYTE $0x16; BYTE $0x40; BYTE $0x52; BYTE $0xff // VDPBF16PS Z31, Z29, Z15
 	VMOVUPS (BX)(R12*2), Z30             // step 2: a row of B
 	VMOVUPS 64(BX)(R12*2), Z31
-	PREFETCHT0 256(BX)(R14*1)
-	PREFETCHT0 320(BX)(R14*1)
+	PREFETCHT0 (R14)(R12*2)
+	PREFETCHT0 64(R14)(R12*2)
 	VBROADCASTSS (SI)(R11*2), Z29        // row 0
 	BYTE $0x62; BYTE $0x92; BYTE $0x16; BYTE $0x40; BYTE $0x52; BYTE $0xc6 // VDPBF16PS Z30, Z29, Z0
 	BYTE $0x62; BYTE $0x92; BYTE $0x16; BYTE $0x40; BYTE $0x52; BYTE $0xcf // VDPBF16PS Z31, Z29, Z1
@@ -3131,8 +3220,8 @@ dotsColsLoop:
 	BYTE $0x62; BYTE $0x12; BYTE $0x16; BYTE $0x40; BYTE $0x52; BYTE $0xff // VDPBF16PS Z31, Z29, Z15
 	VMOVUPS (BX)(R15*1), Z30             // step 3: a row of B
 	VMOVUPS 64(BX)(R15*1), Z31
-	PREFETCHT0 384(BX)(R14*1)
-	PREFETCHT0 448(BX)(R14*1)
+	PREFETCHT0 (R14)(R15*1)
+	PREFETCHT0 64(R14)(R15*1)
 	VBROADCASTSS (SI)(R8*1), Z29         // row 0
 	BYTE $0x62; BYTE $0x92; BYTE $0x16; BYTE $0x40; BYTE $0x52; BYTE $0xc6 // VDPBF16PS Z30, Z29, Z0
 	BYTE $0x62; BYTE $0x92; BYTE $0x16; BYTE $0x40; BYTE $0x52; BYTE $0xcf // VDPBF16PS Z31, Z29, Z1
@@ -3159,6 +3248,7 @@ dotsColsLoop:
 	BYTE $0x62; BYTE $0x12; BYTE $0x16; BYTE $0x40; BYTE $0x52; BYTE $0xff // VDPBF16PS Z31, Z29, Z15
 	LEAQ (SI)(R11*4), SI
 	LEAQ (BX)(R12*4), BX
+	LEAQ (R14)(R12*4), R14
 	SUBQ $4, CX
 	JGE  dotsColsLoop
 
@@ -3169,8 +3259,8 @@ dotsColsTail:
 dotsColsOne:
 	VMOVUPS (BX), Z30                    // step 0: a row of B
 	VMOVUPS 64(BX), Z31
-	PREFETCHT0 (BX)(R14*1)
-	PREFETCHT0 64(BX)(R14*1)
+	PREFETCHT0 (R14)
+	PREFETCHT0 64(R14)
 	VBROADCASTSS (SI), Z29               // row 0
 	BYTE $0x62; BYTE $0x92; BYTE $0x16; BYTE $0x40; BYTE $0x52; BYTE $0xc6 // VDPBF16PS Z30, Z29, Z0
 	BYTE $0x62; BYTE $0x92; BYTE $0x16; BYTE $0x40; BYTE $0x52; BYTE $0xcf // VDPBF16PS Z31, Z29, Z1
@@ -3197,6 +3287,7 @@ dotsColsOne:
 	BYTE $0x62; BYTE $0x12; BYTE $0x16; BYTE $0x40; BYTE $0x52; BYTE $0xff // VDPBF16PS Z31, Z29, Z15
 	LEAQ (SI)(R11*1), SI
 	LEAQ (BX)(R12*1), BX
+	LEAQ (R14)(R12*1), R14
 	SUBQ $1, CX
 	JNZ  dotsColsOne
 	JMP  bias
@@ -3346,6 +3437,11 @@ resume:
 chosen:
 	MOVQ R12, R14
 	SHLQ $6, R14                         // 64 rows of B ahead
+	MOVQ R12, R11
+	SHLQ $2, R11                         // 4, if they lie far apart, in few sets of the cache
+	CMPQ R12, $1024
+	CMOVQGT R11, R14
+	ADDQ BX, R14
 	MOVQ mode+40(FP), DX
 	TESTQ CX, CX                         // no steps?
 	JZ   bias
@@ -3361,6 +3457,9 @@ chosen:
 	SHLQ $2, DX                          // bytes between rows of A
 	LEAQ (DX)(DX*2), R11                 // three rows
 	LEAQ (SI)(R11*1), R8
+	MOVQ (tile_fetch+fetch_at)(AX), R11
+	TESTQ R11, R11                       // nothing to prefetch?
+	CMOVQEQ BX, R11
 	SUBQ $4, CX
 	JLT  wholeTail
 	PCALIGN $32
@@ -3368,8 +3467,10 @@ chosen:
 wholeLoop:
 	VMOVUPS (BX), Z30                    // step 0: a row of B
 	VMOVUPS 64(BX), Z31
-	PREFETCHT0 (BX)(R14*1)
-	PREFETCHT0 64(BX)(R14*1)
+	PREFETCHT0 (R14)
+	PREFETCHT0 64(R14)
+	PREFETCHT1 (R11)
+	ADDQ (tile_fetch+fetch_step)(AX), R11
 	VBROADCASTSS (SI), Z29               // row 0
 	VFMADD231PS Z30, Z29, Z0
 	VFMADD231PS Z31, Z29, Z1
@@ -3384,8 +3485,10 @@ wholeLoop:
 	VFMADD231PS Z31, Z29, Z7
 	VMOVUPS (BX)(R12*1), Z30             // step 1: a row of B
 	VMOVUPS 64(BX)(R12*1), Z31
-	PREFETCHT0 128(BX)(R14*1)
-	PREFETCHT0 192(BX)(R14*1)
+	PREFETCHT0 (R14)(R12*1)
+	PREFETCHT0 64(R14)(R12*1)
+	PREFETCHT1 (R11)
+	ADDQ (tile_fetch+fetch_step)(AX), R11
 	VBROADCASTSS 4(SI), Z29              // row 0
 	VFMADD231PS Z30, Z29, Z0
 	VFMADD231PS Z31, Z29, Z1
@@ -3400,8 +3503,10 @@ wholeLoop:
 	VFMADD231PS Z31, Z29, Z7
 	VMOVUPS (BX)(R12*2), Z30             // step 2: a row of B
 	VMOVUPS 64(BX)(R12*2), Z31
-	PREFETCHT0 256(BX)(R14*1)
-	PREFETCHT0 320(BX)(R14*1)
+	PREFETCHT0 (R14)(R12*2)
+	PREFETCHT0 64(R14)(R12*2)
+	PREFETCHT1 (R11)
+	ADDQ (tile_fetch+fetch_step)(AX), R11
 	VBROADCASTSS 8(SI), Z29              // row 0
 	VFMADD231PS Z30, Z29, Z0
 	VFMADD231PS Z31, Z29, Z1
@@ -3416,8 +3521,10 @@ wholeLoop:
 	VFMADD231PS Z31, Z29, Z7
 	VMOVUPS (BX)(R15*1), Z30             // step 3: a row of B
 	VMOVUPS 64(BX)(R15*1), Z31
-	PREFETCHT0 384(BX)(R14*1)
-	PREFETCHT0 448(BX)(R14*1)
+	PREFETCHT0 (R14)(R15*1)
+	PREFETCHT0 64(R14)(R15*1)
+	PREFETCHT1 (R11)
+	ADDQ (tile_fetch+fetch_step)(AX), R11
 	VBROADCASTSS 12(SI), Z29             // row 0
 	VFMADD231PS Z30, Z29, Z0
 	VFMADD231PS Z31, Z29, Z1
@@ -3433,6 +3540,7 @@ wholeLoop:
 	ADDQ $16, SI
 	ADDQ $16, R8
 	LEAQ (BX)(R12*4), BX
+	LEAQ (R14)(R12*4), R14
 	SUBQ $4, CX
 	JGE  wholeLoop
 
@@ -3443,8 +3551,10 @@ wholeTail:
 wholeOne:
 	VMOVUPS (BX), Z30                    // step 0: a row of B
 	VMOVUPS 64(BX), Z31
-	PREFETCHT0 (BX)(R14*1)
-	PREFETCHT0 64(BX)(R14*1)
+	PREFETCHT0 (R14)
+	PREFETCHT0 64(R14)
+	PREFETCHT1 (R11)
+	ADDQ (tile_fetch+fetch_step)(AX), R11
 	VBROADCASTSS (SI), Z29               // row 0
 	VFMADD231PS Z30, Z29, Z0
 	VFMADD231PS Z31, Z29, Z1
@@ -3460,6 +3570,7 @@ wholeOne:
 	ADDQ $4, SI
 	ADDQ $4, R8
 	LEAQ (BX)(R12*1), BX
+	LEAQ (R14)(R12*1), R14
 	SUBQ $1, CX
 	JNZ  wholeOne
 	JMP  bias
@@ -3475,8 +3586,8 @@ wholeCols:
 wholeColsLoop:
 	VMOVUPS (BX), Z30                    // step 0: a row of B
 	VMOVUPS 64(BX), Z31
-	PREFETCHT0 (BX)(R14*1)
-	PREFETCHT0 64(BX)(R14*1)
+	PREFETCHT0 (R14)
+	PREFETCHT0 64(R14)
 	VBROADCASTSS (SI), Z29               // row 0
 	VFMADD231PS Z30, Z29, Z0
 	VFMADD231PS Z31, Z29, Z1
@@ -3491,8 +3602,8 @@ wholeColsLoop:
 	VFMADD231PS Z31, Z29, Z7
 	VMOVUPS (BX)(R12*1), Z30             // step 1: a row of B
 	VMOVUPS 64(BX)(R12*1), Z31
-	PREFETCHT0 128(BX)(R14*1)
-	PREFETCHT0 192(BX)(R14*1)
+	PREFETCHT0 (R14)(R12*1)
+	PREFETCHT0 64(R14)(R12*1)
 	VBROADCASTSS (SI)(R11*1), Z29        // row 0
 	VFMADD231PS Z30, Z29, Z0
 	VFMADD231PS Z31, Z29, Z1
@@ -3507,8 +3618,8 @@ wholeColsLoop:
 	VFMADD231PS Z31, Z29, Z7
 	VMOVUPS (BX)(R12*2), Z30             // step 2: a row of B
 	VMOVUPS 64(BX)(R12*2), Z31
-	PREFETCHT0 256(BX)(R14*1)
-	PREFETCHT0 320(BX)(R14*1)
+	PREFETCHT0 (R14)(R12*2)
+	PREFETCHT0 64(R14)(R12*2)
 	VBROADCASTSS (SI)(R11*2), Z29        // row 0
 	VFMADD231PS Z30, Z29, Z0
 	VFMADD231PS Z31, Z29, Z1
@@ -3523,8 +3634,8 @@ wholeColsLoop:
 	VFMADD231PS Z31, Z29, Z7
 	VMOVUPS (BX)(R15*1), Z30             // step 3: a row of B
 	VMOVUPS 64(BX)(R15*1), Z31
-	PREFETCHT0 384(BX)(R14*1)
-	PREFETCHT0 448(BX)(R14*1)
+	PREFETCHT0 (R14)(R15*1)
+	PREFETCHT0 64(R14)(R15*1)
 	VBROADCASTSS (SI)(R8*1), Z29         // row 0
 	VFMADD231PS Z30, Z29, Z0
 	VFMADD231PS Z31, Z29, Z1
@@ -3539,6 +3650,7 @@ wholeColsLoop:
 	VFMADD231PS Z31, Z29, Z7
 	LEAQ (SI)(R11*4), SI
 	LEAQ (BX)(R12*4), BX
+	LEAQ (R14)(R12*4), R14
 	SUBQ $4, CX
 	JGE  wholeColsLoop
 
@@ -3549,8 +3661,8 @@ wholeColsTail:
 wholeColsOne:
 	VMOVUPS (BX), Z30                    // step 0: a row of B
 	VMOVUPS 64(BX), Z31
-	PREFETCHT0 (BX)(R14*1)
-	PREFETCHT0 64(BX)(R14*1)
+	PREFETCHT0 (R14)
+	PREFETCHT0 64(R14)
 	VBROADCASTSS (SI), Z29               // row 0
 	VFMADD231PS Z30, Z29, Z0
 	VFMADD231PS Z31, Z29, Z1
@@ -3565,6 +3677,7 @@ wholeColsOne:
 	VFMADD231PS Z31, Z29, Z7
 	LEAQ (SI)(R11*1), SI
 	LEAQ (BX)(R12*1), BX
+	LEAQ (R14)(R12*1), R14
 	SUBQ $1, CX
 	JNZ  wholeColsOne
 	JMP  bias
@@ -3640,6 +3753,7 @@ raggedLoop:
 	ADDQ $16, SI
 	ADDQ $16, R8
 	LEAQ (BX)(R12*4), BX
+	LEAQ (R14)(R12*4), R14
 	SUBQ $4, CX
 	JGE  raggedLoop
 
@@ -3665,6 +3779,7 @@ raggedOne:
 	ADDQ $4, SI
 	ADDQ $4, R8
 	LEAQ (BX)(R12*1), BX
+	LEAQ (R14)(R12*1), R14
 	SUBQ $1, CX
 	JNZ  raggedOne
 	JMP  bias
@@ -3736,6 +3851,7 @@ raggedColsLoop:
 	VFMADD231PS Z31, Z29, Z7
 	LEAQ (SI)(R11*4), SI
 	LEAQ (BX)(R12*4), BX
+	LEAQ (R14)(R12*4), R14
 	SUBQ $4, CX
 	JGE  raggedColsLoop
 
@@ -3760,6 +3876,7 @@ raggedColsOne:
 	VFMADD231PS Z31, Z29, Z7
 	LEAQ (SI)(R11*1), SI
 	LEAQ (BX)(R12*1), BX
+	LEAQ (R14)(R12*1), R14
 	SUBQ $1, CX
 	JNZ  raggedColsOne
 	JMP  bias
@@ -3780,8 +3897,8 @@ pairs:
 pairsLoop:
 	VPANDD (BX), Z28, Z30                // step 0: a row of B
 	VPANDD 64(BX), Z28, Z31
-	PREFETCHT0 (BX)(R14*1)
-	PREFETCHT0 64(BX)(R14*1)
+	PREFETCHT0 (R14)
+	PREFETCHT0 64(R14)
 	VBROADCASTSS (SI), Z29               // row 0
 	VFMADD231PS Z30, Z29, Z0
 	VFMADD231PS Z31, Z29, Z1
@@ -3810,8 +3927,8 @@ pairsLoop:
 	VFMADD231PS Z31, Z29, Z7
 	VPANDD (BX)(R12*1), Z28, Z30         // step 2: a row of B
 	VPANDD 64(BX)(R12*1), Z28, Z31
-	PREFETCHT0 128(BX)(R14*1)
-	PREFETCHT0 192(BX)(R14*1)
+	PREFETCHT0 (R14)(R12*1)
+	PREFETCHT0 64(R14)(R12*1)
 	VBROADCASTSS 8(SI), Z29              // row 0
 	VFMADD231PS Z30, Z29, Z0
 	VFMADD231PS Z31, Z29, Z1
@@ -3841,6 +3958,7 @@ pairsLoop:
 	ADDQ $16, SI
 	ADDQ $16, R8
 	LEAQ (BX)(R12*2), BX
+	LEAQ (R14)(R12*2), R14
 	SUBQ $4, CX
 	JGE  pairsLoop
 
@@ -3851,8 +3969,8 @@ pairsTail:
 pairsOne:
 	VPANDD (BX), Z28, Z30                // step 0: a row of B
 	VPANDD 64(BX), Z28, Z31
-	PREFETCHT0 (BX)(R14*1)
-	PREFETCHT0 64(BX)(R14*1)
+	PREFETCHT0 (R14)
+	PREFETCHT0 64(R14)
 	VBROADCASTSS (SI), Z29               // row 0
 	VFMADD231PS Z30, Z29, Z0
 	VFMADD231PS Z31, Z29, Z1
@@ -3882,6 +4000,7 @@ pairsOne:
 	ADDQ $8, SI
 	ADDQ $8, R8
 	LEAQ (BX)(R12*1), BX
+	LEAQ (R14)(R12*1), R14
 	SUBQ $2, CX
 	JNZ  pairsOne
 	JMP  bias
@@ -3899,8 +4018,8 @@ pairsCols:
 pairsColsLoop:
 	VPANDD (BX), Z28, Z30                // step 0: a row of B
 	VPANDD 64(BX), Z28, Z31
-	PREFETCHT0 (BX)(R14*1)
-	PREFETCHT0 64(BX)(R14*1)
+	PREFETCHT0 (R14)
+	PREFETCHT0 64(R14)
 	VBROADCASTSS (SI), Z29               // row 0
 	VFMADD231PS Z30, Z29, Z0
 	VFMADD231PS Z31, Z29, Z1
@@ -3929,8 +4048,8 @@ pairsColsLoop:
 	VFMADD231PS Z31, Z29, Z7
 	VPANDD (BX)(R12*1), Z28, Z30         // step 2: a row of B
 	VPANDD 64(BX)(R12*1), Z28, Z31
-	PREFETCHT0 128(BX)(R14*1)
-	PREFETCHT0 192(BX)(R14*1)
+	PREFETCHT0 (R14)(R12*1)
+	PREFETCHT0 64(R14)(R12*1)
 	VBROADCASTSS (SI)(R11*2), Z29        // row 0
 	VFMADD231PS Z30, Z29, Z0
 	VFMADD231PS Z31, Z29, Z1
@@ -3959,6 +4078,7 @@ pairsColsLoop:
 	VFMADD231PS Z31, Z29, Z7
 	LEAQ (SI)(R11*4), SI
 	LEAQ (BX)(R12*2), BX
+	LEAQ (R14)(R12*2), R14
 	SUBQ $4, CX
 	JGE  pairsColsLoop
 
@@ -3969,8 +4089,8 @@ pairsColsTail:
 pairsColsOne:
 	VPANDD (BX), Z28, Z30                // step 0: a row of B
 	VPANDD 64(BX), Z28, Z31
-	PREFETCHT0 (BX)(R14*1)
-	PREFETCHT0 64(BX)(R14*1)
+	PREFETCHT0 (R14)
+	PREFETCHT0 64(R14)
 	VBROADCASTSS (SI), Z29               // row 0
 	VFMADD231PS Z30, Z29, Z0
 	VFMADD231PS Z31, Z29, Z1
@@ -3999,6 +4119,7 @@ pairsColsOne:
 	VFMADD231PS Z31, Z29, Z7
 	LEAQ (SI)(R11*2), SI
 	LEAQ (BX)(R12*1), BX
+	LEAQ (R14)(R12*1), R14
 	SUBQ $2, CX
 	JNZ  pairsColsOne
 	JMP  bias
@@ -4010,6 +4131,9 @@ dots:
 	SHLQ $2, DX                          // bytes between rows of A
 	LEAQ (DX)(DX*2), R11                 // three rows
 	LEAQ (SI)(R11*1), R8
+	MOVQ (tile_fetch+fetch_at)(AX), R11
+	TESTQ R11, R11                       // nothing to prefetch?
+	CMOVQEQ BX, R11
 	SUBQ $4, CX
 	JLT  dotsTail
 	PCALIGN $32
@@ -4017,8 +4141,10 @@ dots:
 dotsLoop:
 	VMOVUPS (BX), Z30                    // step 0: a row of B
 	VMOVUPS 64(BX), Z31
-	PREFETCHT0 (BX)(R14*1)
-	PREFETCHT0 64(BX)(R14*1)
+	PREFETCHT0 (R14)
+	PREFETCHT0 64(R14)
+	PREFETCHT1 (R11)
+	ADDQ (tile_fetch+fetch_step)(AX), R11
 	VBROADCASTSS (SI), Z29               // row 0
 	BYTE $0x62; BYTE $0x92; BYTE $0x16; BYTE $0x40; BYTE $0x52; BYTE $0xc6 // VDPBF16PS Z30, Z29, Z0
 	BYTE $0x62; BYTE $0x92; BYTE $0x16; BYTE $0x40; BYTE $0x52; BYTE $0xcf // VDPBF16PS Z31, Z29, Z1
@@ -4033,8 +4159,10 @@ dotsLoop:
 	BYTE $0x62; BYTE $0x92; BYTE $0x16; BYTE $0x40; BYTE $0x52; BYTE $0xff // VDPBF16PS Z31, Z29, Z7
 	VMOVUPS (BX)(R12*1), Z30             // step 1: a row of B
 	VMOVUPS 64(BX)(R12*1), Z31
-	PREFETCHT0 128(BX)(R14*1)
-	PREFETCHT0 192(BX)(R14*1)
+	PREFETCHT0 (R14)(R12*1)
+	PREFETCHT0 64(R14)(R12*1)
+	PREFETCHT1 (R11)
+	ADDQ (tile_fetch+fetch_step)(AX), R11
 	VBROADCASTSS 4(SI), Z29              // row 0
 	BYTE $0x62; BYTE $0x92; BYTE $0x16; BYTE $0x40; BYTE $0x52; BYTE $0xc6 // VDPBF16PS Z30, Z29, Z0
 	BYTE $0x62; BYTE $0x92; BYTE $0x16; BYTE $0x40; BYTE $0x52; BYTE $0xcf // VDPBF16PS Z31, Z29, Z1
@@ -4049,8 +4177,10 @@ dotsLoop:
 	BYTE $0x62; BYTE $0x92; BYTE $0x16; BYTE $0x40; BYTE $0x52; BYTE $0xff // VDPBF16PS Z31, Z29, Z7
 	VMOVUPS (BX)(R12*2), Z30             // step 2: a row of B
 	VMOVUPS 64(BX)(R12*2), Z31
-	PREFETCHT0 256(BX)(R14*1)
-	PREFETCHT0 320(BX)(R14*1)
+	PREFETCHT0 (R14)(R12*2)
+	PREFETCHT0 64(R14)(R12*2)
+	PREFETCHT1 (R11)
+	ADDQ (tile_fetch+fetch_step)(AX), R11
 	VBROADCASTSS 8(SI), Z29              // row 0
 	BYTE $0x62; BYTE $0x92; BYTE $0x16; BYTE $0x40; BYTE $0x52; BYTE $0xc6 // VDPBF16PS Z30, Z29, Z0
 	BYTE $0x62; BYTE $0x92; BYTE $0x16; BYTE $0x40; BYTE $0x52; BYTE $0xcf // VDPBF16PS Z31, Z29, Z1
@@ -4065,8 +4195,10 @@ dotsLoop:
 	BYTE $0x62; BYTE $0x92; BYTE $0x16; BYTE $0x40; BYTE $0x52; BYTE $0xff // VDPBF16PS Z31, Z29, Z7
 	VMOVUPS (BX)(R15*1), Z30             // step 3: a row of B
 	VMOVUPS 64(BX)(R15*1), Z31
-	PREFETCHT0 384(BX)(R14*1)
-	PREFETCHT0 448(BX)(R14*1)
+	PREFETCHT0 (R14)(R15*1)
+	PREFETCHT0 64(R14)(R15*1)
+	PREFETCHT1 (R11)
+	ADDQ (tile_fetch+fetch_step)(AX), R11
 	VBROADCASTSS 12(SI), Z29             // row 0
 	BYTE $0x62; BYTE $0x92; BYTE $0x16; BYTE $0x40; BYTE $0x52; BYTE $0xc6 // VDPBF16PS Z30, Z29, Z0
 	BYTE $0x62; BYTE $0x92; BYTE $0x16; BYTE $0x40; BYTE $0x52; BYTE $0xcf // VDPBF16PS Z31, Z29, Z1
@@ -4082,6 +4214,7 @@ dotsLoop:
 	ADDQ $16, SI
 	ADDQ $16, R8
 	LEAQ (BX)(R12*4), BX
+	LEAQ (R14)(R12*4), R14
 	SUBQ $4, CX
 	JGE  dotsLoop
 
@@ -4092,8 +4225,10 @@ dotsTail:
 dotsOne:
 	VMOVUPS (BX), Z30                    // step 0: a row of B
 	VMOVUPS 64(BX), Z31
-	PREFETCHT0 (BX)(R14*1)
-	PREFETCHT0 64(BX)(R14*1)
+	PREFETCHT0 (R14)
+	PREFETCHT0 64(R14)
+	PREFETCHT1 (R11)
+	ADDQ (tile_fetch+fetch_step)(AX), R11
 	VBROADCASTSS (SI), Z29               // row 0
 	BYTE $0x62; BYTE $0x92; BYTE $0x16; BYTE $0x40; BYTE $0x52; BYTE $0xc6 // VDPBF16PS Z30, Z29, Z0
 	BYTE $0x62; BYTE $0x92; BYTE $0x16; BYTE $0x40; BYTE $0x52; BYTE $0xcf // VDPBF16PS Z31, Z29, Z1
@@ -4109,6 +4244,7 @@ dotsOne:
 	ADDQ $4, SI
 	ADDQ $4, R8
 	LEAQ (BX)(R12*1), BX
+	LEAQ (R14)(R12*1), R14
 	SUBQ $1, CX
 	JNZ  dotsOne
 	JMP  bias
@@ -4124,8 +4260,8 @@ dotsCols:
 dotsColsLoop:
 	VMOVUPS (BX), Z30                    // step 0: a row of B
 	VMOVUPS 64(BX), Z31
-	PREFETCHT0 (BX)(R14*1)
-	PREFETCHT0 64(BX)(R14*1)
+	PREFETCHT0 (R14)
+	PREFETCHT0 64(R14)
 	VBROADCASTSS (SI), Z29               // row 0
 	BYTE $0x62; BYTE $0x92; BYTE $0x16; BYTE $0x40; BYTE $0x52; BYTE $0xc6 // VDPBF16PS Z30, Z29, Z0
 	BYTE $0x62; BYTE $0x92; BYTE $0x16; BYTE $0x40; BYTE $0x52; BYTE $0xcf // VDPBF16PS Z31, Z29, Z1
@@ -4140,8 +4276,8 @@ dotsColsLoop:
 	BYTE $0x62; BYTE $0x92; BYTE $0x16; BYTE $0x40; BYTE $0x52; BYTE $0xff // VDPBF16PS Z31, Z29, Z7
 	VMOVUPS (BX)(R12*1), Z30             // step 1: a row of B
 	VMOVUPS 64(BX)(R12*1), Z31
-	PREFETCHT0 128(BX)(R14*1)
-	PREFETCHT0 192(BX)(R14*1)
+	PREFETCHT0 (R14)(R12*1)
+	PREFETCHT0 64(R14)(R12*1)
 	VBROADCASTSS (SI)(R11*1), Z29        // row 0
 	BYTE $0x62; BYTE $0x92; BYTE $0x16; BYTE $0x40; BYTE $0x52; BYTE $0xc6 // VDPBF16PS Z30, Z29, Z0
 	BYTE $0x62; BYTE $0x92; BYTE $0x16; BYTE $0x40; BYTE $0x52; BYTE $0xcf // VDPBF16PS Z31, Z29, Z1
@@ -4156,8 +4292,8 @@ dotsColsLoop:
 	BYTE $0x62; BYTE $0x92; BYTE $0x16; BYTE $0x40; BYTE $0x52; BYTE $0xff // VDPBF16PS Z31, Z29, Z7
 	VMOVUPS (BX)(R12*2), Z30             // step 2: a row of B
 	VMOVUPS 64(BX)(R12*2), Z31
-	PREFETCHT0 256(BX)(R14*1)
-	PREFETCHT0 320(BX)(R14*1)
+	PREFETCHT0 (R14)(R12*2)
+	PREFETCHT0 64(R14)(R12*2)
 	VBROADCASTSS (SI)(R11*2), Z29        // row 0
 	BYTE $0x62; BYTE $0x92; BYTE $0x16; BYTE $0x40; BYTE $0x52; BYTE $0xc6 // VDPBF16PS Z30, Z29, Z0
 	BYTE $0x62; BYTE $0x92; BYTE $0x16; BYTE $0x40; BYTE $0x52; BYTE $0xcf // VDPBF16PS Z31, Z29, Z1
@@ -4172,8 +4308,8 @@ dotsColsLoop:
 	BYTE $0x62; BYTE $0x92; BYTE $0x16; BYTE $0x40; BYTE $0x52; BYTE $0xff // VDPBF16PS Z31, Z29, Z7
 	VMOVUPS (BX)(R15*1), Z30             // step 3: a row of B
 	VMOVUPS 64(BX)(R15*1), Z31
-	PREFETCHT0 384(BX)(R14*1)
-	PREFETCHT0 448(BX)(R14*1)
+	PREFETCHT0 (R14)(R15*1)
+	PREFETCHT0 64(R14)(R15*1)
 	VBROADCASTSS (SI)(R8*1), Z29         // row 0
 	BYTE $0x62; BYTE $0x92; BYTE $0x16; BYTE $0x40; BYTE $0x52; BYTE $0xc6 // VDPBF16PS Z30, Z29, Z0
 	BYTE $0x62; BYTE $0x92; BYTE $0x16; BYTE $0x40; BYTE $0x52; BYTE $0xcf // VDPBF16PS Z31, Z29, Z1
@@ -4188,6 +4324,7 @@ dotsColsLoop:
 	BYTE $0x62; BYTE $0x92; BYTE $0x16; BYTE $0x40; BYTE $0x52; BYTE $0xff // VDPBF16PS Z31, Z29, Z7
 	LEAQ (SI)(R11*4), SI
 	LEAQ (BX)(R12*4), BX
+	LEAQ (R14)(R12*4), R14
 	SUBQ $4, CX
 	JGE  dotsColsLoop
 
@@ -4198,8 +4335,8 @@ dotsColsTail:
 dotsColsOne:
 	VMOVUPS (BX), Z30                    // step 0: a row of B
 	VMOVUPS 64(BX), Z31
-	PREFETCHT0 (BX)(R14*1)
-	PREFETCHT0 64(BX)(R14*1)
+	PREFETCHT0 (R14)
+	PREFETCHT0 64(R14)
 	VBROADCASTSS (SI), Z29               // row 0
 	BYTE $0x62; BYTE $0x92; BYTE $0x16; BYTE $0x40; BYTE $0x52; BYTE $0xc6 // VDPBF16PS Z30, Z29, Z0
 	BYTE $0x62; BYTE $0x92; BYTE $0x16; BYTE $0x40; BYTE $0x52; BYTE $0xcf // VDPBF16PS Z31, Z29, Z1
@@ -4214,6 +4351,7 @@ dotsColsOne:
 	BYTE $0x62; BYTE $0x92; BYTE $0x16; BYTE $0x40; BYTE $0x52; BYTE $0xff // VDPBF16PS Z31, Z29, Z7
 	LEAQ (SI)(R11*1), SI
 	LEAQ (BX)(R12*1), BX
+	LEAQ (R14)(R12*1), R14
 	SUBQ $1, CX
 	JNZ  dotsColsOne
 	JMP  bias
@@ -4313,6 +4451,11 @@ resume:
 chosen:
 	MOVQ R12, R14
 	SHLQ $6, R14                         // 64 rows of B ahead
+	MOVQ R12, R11
+	SHLQ $2, R11                         // 4, if they lie far apart, in few sets of the cache
+	CMPQ R12, $1024
+	CMOVQGT R11, R14
+	ADDQ BX, R14
 	MOVQ mode+40(FP), DX
 	TESTQ CX, CX                         // no steps?
 	JZ   bias
@@ -4333,8 +4476,8 @@ chosen:
 wholeLoop:
 	VMOVUPS (BX), Z30                    // step 0: a row of B
 	VMOVUPS 64(BX), Z31
-	PREFETCHT0 (BX)(R14*1)
-	PREFETCHT0 64(BX)(R14*1)
+	PREFETCHT0 (R14)
+	PREFETCHT0 64(R14)
 	VBROADCASTSS (SI), Z29               // row 0
 	VFMADD231PS Z30, Z29, Z0
 	VFMADD231PS Z31, Z29, Z1
@@ -4343,8 +4486,8 @@ wholeLoop:
 	VFMADD231PS Z31, Z29, Z3
 	VMOVUPS (BX)(R12*1), Z30             // step 1: a row of B
 	VMOVUPS 64(BX)(R12*1), Z31
-	PREFETCHT0 128(BX)(R14*1)
-	PREFETCHT0 192(BX)(R14*1)
+	PREFETCHT0 (R14)(R12*1)
+	PREFETCHT0 64(R14)(R12*1)
 	VBROADCASTSS 4(SI), Z29              // row 0
 	VFMADD231PS Z30, Z29, Z0
 	VFMADD231PS Z31, Z29, Z1
@@ -4353,8 +4496,8 @@ wholeLoop:
 	VFMADD231PS Z31, Z29, Z3
 	VMOVUPS (BX)(R12*2), Z30             // step 2: a row of B
 	VMOVUPS 64(BX)(R12*2), Z31
-	PREFETCHT0 256(BX)(R14*1)
-	PREFETCHT0 320(BX)(R14*1)
+	PREFETCHT0 (R14)(R12*2)
+	PREFETCHT0 64(R14)(R12*2)
 	VBROADCASTSS 8(SI), Z29              // row 0
 	VFMADD231PS Z30, Z29, Z0
 	VFMADD231PS Z31, Z29, Z1
@@ -4363,8 +4506,8 @@ wholeLoop:
 	VFMADD231PS Z31, Z29, Z3
 	VMOVUPS (BX)(R15*1), Z30             // step 3: a row of B
 	VMOVUPS 64(BX)(R15*1), Z31
-	PREFETCHT0 384(BX)(R14*1)
-	PREFETCHT0 448(BX)(R14*1)
+	PREFETCHT0 (R14)(R15*1)
+	PREFETCHT0 64(R14)(R15*1)
 	VBROADCASTSS 12(SI), Z29             // row 0
 	VFMADD231PS Z30, Z29, Z0
 	VFMADD231PS Z31, Z29, Z1
@@ -4373,6 +4516,7 @@ wholeLoop:
 	VFMADD231PS Z31, Z29, Z3
 	ADDQ $16, SI
 	LEAQ (BX)(R12*4), BX
+	LEAQ (R14)(R12*4), R14
 	SUBQ $4, CX
 	JGE  wholeLoop
 
@@ -4383,8 +4527,8 @@ wholeTail:
 wholeOne:
 	VMOVUPS (BX), Z30                    // step 0: a row of B
 	VMOVUPS 64(BX), Z31
-	PREFETCHT0 (BX)(R14*1)
-	PREFETCHT0 64(BX)(R14*1)
+	PREFETCHT0 (R14)
+	PREFETCHT0 64(R14)
 	VBROADCASTSS (SI), Z29               // row 0
 	VFMADD231PS Z30, Z29, Z0
 	VFMADD231PS Z31, Z29, Z1
@@ -4393,6 +4537,7 @@ wholeOne:
 	VFMADD231PS Z31, Z29, Z3
 	ADDQ $4, SI
 	LEAQ (BX)(R12*1), BX
+	LEAQ (R14)(R12*1), R14
 	SUBQ $1, CX
 	JNZ  wholeOne
 	JMP  bias
@@ -4408,8 +4553,8 @@ wholeCols:
 wholeColsLoop:
 	VMOVUPS (BX), Z30                    // step 0: a row of B
 	VMOVUPS 64(BX), Z31
-	PREFETCHT0 (BX)(R14*1)
-	PREFETCHT0 64(BX)(R14*1)
+	PREFETCHT0 (R14)
+	PREFETCHT0 64(R14)
 	VBROADCASTSS (SI), Z29               // row 0
 	VFMADD231PS Z30, Z29, Z0
 	VFMADD231PS Z31, Z29, Z1
@@ -4418,8 +4563,8 @@ wholeColsLoop:
 	VFMADD231PS Z31, Z29, Z3
 	VMOVUPS (BX)(R12*1), Z30             // step 1: a row of B
 	VMOVUPS 64(BX)(R12*1), Z31
-	PREFETCHT0 128(BX)(R14*1)
-	PREFETCHT0 192(BX)(R14*1)
+	PREFETCHT0 (R14)(R12*1)
+	PREFETCHT0 64(R14)(R12*1)
 	VBROADCASTSS (SI)(R11*1), Z29        // row 0
 	VFMADD231PS Z30, Z29, Z0
 	VFMADD231PS Z31, Z29, Z1
@@ -4428,8 +4573,8 @@ wholeColsLoop:
 	VFMADD231PS Z31, Z29, Z3
 	VMOVUPS (BX)(R12*2), Z30             // step 2: a row of B
 	VMOVUPS 64(BX)(R12*2), Z31
-	PREFETCHT0 256(BX)(R14*1)
-	PREFETCHT0 320(BX)(R14*1)
+	PREFETCHT0 (R14)(R12*2)
+	PREFETCHT0 64(R14)(R12*2)
 	VBROADCASTSS (SI)(R11*2), Z29        // row 0
 	VFMADD231PS Z30, Z29, Z0
 	VFMADD231PS Z31, Z29, Z1
@@ -4438,8 +4583,8 @@ wholeColsLoop:
 	VFMADD231PS Z31, Z29, Z3
 	VMOVUPS (BX)(R15*1), Z30             // step 3: a row of B
 	VMOVUPS 64(BX)(R15*1), Z31
-	PREFETCHT0 384(BX)(R14*1)
-	PREFETCHT0 448(BX)(R14*1)
+	PREFETCHT0 (R14)(R15*1)
+	PREFETCHT0 64(R14)(R15*1)
 	VBROADCASTSS (SI)(R8*1), Z29         // row 0
 	VFMADD231PS Z30, Z29, Z0
 	VFMADD231PS Z31, Z29, Z1
@@ -4448,6 +4593,7 @@ wholeColsLoop:
 	VFMADD231PS Z31, Z29, Z3
 	LEAQ (SI)(R11*4), SI
 	LEAQ (BX)(R12*4), BX
+	LEAQ (R14)(R12*4), R14
 	SUBQ $4, CX
 	JGE  wholeColsLoop
 
@@ -4458,8 +4604,8 @@ wholeColsTail:
 wholeColsOne:
 	VMOVUPS (BX), Z30                    // step 0: a row of B
 	VMOVUPS 64(BX), Z31
-	PREFETCHT0 (BX)(R14*1)
-	PREFETCHT0 64(BX)(R14*1)
+	PREFETCHT0 (R14)
+	PREFETCHT0 64(R14)
 	VBROADCASTSS (SI), Z29               // row 0
 	VFMADD231PS Z30, Z29, Z0
 	VFMADD231PS Z31, Z29, Z1
@@ -4468,6 +4614,7 @@ wholeColsOne:
 	VFMADD231PS Z31, Z29, Z3
 	LEAQ (SI)(R11*1), SI
 	LEAQ (BX)(R12*1), BX
+	LEAQ (R14)(R12*1), R14
 	SUBQ $1, CX
 	JNZ  wholeColsOne
 	JMP  bias
@@ -4516,6 +4663,7 @@ raggedLoop:
 	VFMADD231PS Z31, Z29, Z3
 	ADDQ $16, SI
 	LEAQ (BX)(R12*4), BX
+	LEAQ (R14)(R12*4), R14
 	SUBQ $4, CX
 	JGE  raggedLoop
 
@@ -4534,6 +4682,7 @@ raggedOne:
 	VFMADD231PS Z31, Z29, Z3
 	ADDQ $4, SI
 	LEAQ (BX)(R12*1), BX
+	LEAQ (R14)(R12*1), R14
 	SUBQ $1, CX
 	JNZ  raggedOne
 	JMP  bias
@@ -4581,6 +4730,7 @@ raggedColsLoop:
 	VFMADD231PS Z31, Z29, Z3
 	LEAQ (SI)(R11*4), SI
 	LEAQ (BX)(R12*4), BX
+	LEAQ (R14)(R12*4), R14
 	SUBQ $4, CX
 	JGE  raggedColsLoop
 
@@ -4599,6 +4749,7 @@ raggedColsOne:
 	VFMADD231PS Z31, Z29, Z3
 	LEAQ (SI)(R11*1), SI
 	LEAQ (BX)(R12*1), BX
+	LEAQ (R14)(R12*1), R14
 	SUBQ $1, CX
 	JNZ  raggedColsOne
 	JMP  bias
@@ -4617,8 +4768,8 @@ pairs:
 pairsLoop:
 	VPANDD (BX), Z28, Z30                // step 0: a row of B
 	VPANDD 64(BX), Z28, Z31
-	PREFETCHT0 (BX)(R14*1)
-	PREFETCHT0 64(BX)(R14*1)
+	PREFETCHT0 (R14)
+	PREFETCHT0 64(R14)
 	VBROADCASTSS (SI), Z29               // row 0
 	VFMADD231PS Z30, Z29, Z0
 	VFMADD231PS Z31, Z29, Z1
@@ -4635,8 +4786,8 @@ pairsLoop:
 	VFMADD231PS Z31, Z29, Z3
 	VPANDD (BX)(R12*1), Z28, Z30         // step 2: a row of B
 	VPANDD 64(BX)(R12*1), Z28, Z31
-	PREFETCHT0 128(BX)(R14*1)
-	PREFETCHT0 192(BX)(R14*1)
+	PREFETCHT0 (R14)(R12*1)
+	PREFETCHT0 64(R14)(R12*1)
 	VBROADCASTSS 8(SI), Z29              // row 0
 	VFMADD231PS Z30, Z29, Z0
 	VFMADD231PS Z31, Z29, Z1
@@ -4653,6 +4804,7 @@ pairsLoop:
 	VFMADD231PS Z31, Z29, Z3
 	ADDQ $16, SI
 	LEAQ (BX)(R12*2), BX
+	LEAQ (R14)(R12*2), R14
 	SUBQ $4, CX
 	JGE  pairsLoop
 
@@ -4663,8 +4815,8 @@ pairsTail:
 pairsOne:
 	VPANDD (BX), Z28, Z30                // step 0: a row of B
 	VPANDD 64(BX), Z28, Z31
-	PREFETCHT0 (BX)(R14*1)
-	PREFETCHT0 64(BX)(R14*1)
+	PREFETCHT0 (R14)
+	PREFETCHT0 64(R14)
 	VBROADCASTSS (SI), Z29               // row 0
 	VFMADD231PS Z30, Z29, Z0
 	VFMADD231PS Z31, Z29, Z1
@@ -4681,6 +4833,7 @@ pairsOne:
 	VFMADD231PS Z31, Z29, Z3
 	ADDQ $8, SI
 	LEAQ (BX)(R12*1), BX
+	LEAQ (R14)(R12*1), R14
 	SUBQ $2, CX
 	JNZ  pairsOne
 	JMP  bias
@@ -4698,8 +4851,8 @@ pairsCols:
 pairsColsLoop:
 	VPANDD (BX), Z28, Z30                // step 0: a row of B
 	VPANDD 64(BX), Z28, Z31
-	PREFETCHT0 (BX)(R14*1)
-	PREFETCHT0 64(BX)(R14*1)
+	PREFETCHT0 (R14)
+	PREFETCHT0 64(R14)
 	VBROADCASTSS (SI), Z29               // row 0
 	VFMADD231PS Z30, Z29, Z0
 	VFMADD231PS Z31, Z29, Z1
@@ -4716,8 +4869,8 @@ pairsColsLoop:
 	VFMADD231PS Z31, Z29, Z3
 	VPANDD (BX)(R12*1), Z28, Z30         // step 2: a row of B
 	VPANDD 64(BX)(R12*1), Z28, Z31
-	PREFETCHT0 128(BX)(R14*1)
-	PREFETCHT0 192(BX)(R14*1)
+	PREFETCHT0 (R14)(R12*1)
+	PREFETCHT0 64(R14)(R12*1)
 	VBROADCASTSS (SI)(R11*2), Z29        // row 0
 	VFMADD231PS Z30, Z29, Z0
 	VFMADD231PS Z31, Z29, Z1
@@ -4734,6 +4887,7 @@ pairsColsLoop:
 	VFMADD231PS Z31, Z29, Z3
 	LEAQ (SI)(R11*4), SI
 	LEAQ (BX)(R12*2), BX
+	LEAQ (R14)(R12*2), R14
 	SUBQ $4, CX
 	JGE  pairsColsLoop
 
@@ -4744,8 +4898,8 @@ pairsColsTail:
 pairsColsOne:
 	VPANDD (BX), Z28, Z30                // step 0: a row of B
 	VPANDD 64(BX), Z28, Z31
-	PREFETCHT0 (BX)(R14*1)
-	PREFETCHT0 64(BX)(R14*1)
+	PREFETCHT0 (R14)
+	PREFETCHT0 64(R14)
 	VBROADCASTSS (SI), Z29               // row 0
 	VFMADD231PS Z30, Z29, Z0
 	VFMADD231PS Z31, Z29, Z1
@@ -4762,6 +4916,7 @@ pairsColsOne:
 	VFMADD231PS Z31, Z29, Z3
 	LEAQ (SI)(R11*2), SI
 	LEAQ (BX)(R12*1), BX
+	LEAQ (R14)(R12*1), R14
 	SUBQ $2, CX
 	JNZ  pairsColsOne
 	JMP  bias
@@ -4778,8 +4933,8 @@ dots:
 dotsLoop:
 	VMOVUPS (BX), Z30                    // step 0: a row of B
 	VMOVUPS 64(BX), Z31
-	PREFETCHT0 (BX)(R14*1)
-	PREFETCHT0 64(BX)(R14*1)
+	PREFETCHT0 (R14)
+	PREFETCHT0 64(R14)
 	VBROADCASTSS (SI), Z29               // row 0
 	BYTE $0x62; BYTE $0x92; BYTE $0x16; BYTE $0x40; BYTE $0x52; BYTE $0xc6 // VDPBF16PS Z30, Z29, Z0
 	BYTE $0x62; BYTE $0x92; BYTE $0x16; BYTE $0x40; BYTE $0x52; BYTE $0xcf // VDPBF16PS Z31, Z29, Z1
@@ -4788,8 +4943,8 @@ dotsLoop:
 	BYTE $0x62; BYTE $0x92; BYTE $0x16; BYTE $0x40; BYTE $0x52; BYTE $0xdf // VDPBF16PS Z31, Z29, Z3
 	VMOVUPS (BX)(R12*1), Z30             // step 1: a row of B
 	VMOVUPS 64(BX)(R12*1), Z31
-	PREFETCHT0 128(BX)(R14*1)
-	PREFETCHT0 192(BX)(R14*1)
+	PREFETCHT0 (R14)(R12*1)
+	PREFETCHT0 64(R14)(R12*1)
 	VBROADCASTSS 4(SI), Z29              // row 0
 	BYTE $0x62; BYTE $0x92; BYTE $0x16; BYTE $0x40; BYTE $0x52; BYTE $0xc6 // VDPBF16PS Z30, Z29, Z0
 	BYTE $0x62; BYTE $0x92; BYTE $0x16; BYTE $0x40; BYTE $0x52; BYTE $0xcf // VDPBF16PS Z31, Z29, Z1
@@ -4798,8 +4953,8 @@ dotsLoop:
 	BYTE $0x62; BYTE $0x92; BYTE $0x16; BYTE $0x40; BYTE $0x52; BYTE $0xdf // VDPBF16PS Z31, Z29, Z3
 	VMOVUPS (BX)(R12*2), Z30             // step 2: a row of B
 	VMOVUPS 64(BX)(R12*2), Z31
-	PREFETCHT0 256(BX)(R14*1)
-	PREFETCHT0 320(BX)(R14*1)
+	PREFETCHT0 (R14)(R12*2)
+	PREFETCHT0 64(R14)(R12*2)
 	VBROADCASTSS 8(SI), Z29              // row 0
 	BYTE $0x62; BYTE $0x92; BYTE $0x16; BYTE $0x40; BYTE $0x52; BYTE $0xc6 // VDPBF16PS Z30, Z29, Z0
 	BYTE $0x62; BYTE $0x92; BYTE $0x16; BYTE $0x40; BYTE $0x52; BYTE $0xcf // VDPBF16PS Z31, Z29, Z1
@@ -4808,8 +4963,8 @@ dotsLoop:
 	BYTE $0x62; BYTE $0x92; BYTE $0x16; BYTE $0x40; BYTE $0x52; BYTE $0xdf // VDPBF16PS Z31, Z29, Z3
 	VMOVUPS (BX)(R15*1), Z30             // step 3: a row of B
 	VMOVUPS 64(BX)(R15*1), Z31
-	PREFETCHT0 384(BX)(R14*1)
-	PREFETCHT0 448(BX)(R14*1)
+	PREFETCHT0 (R14)(R15*1)
+	PREFETCHT0 64(R14)(R15*1)
 	VBROADCASTSS 12(SI), Z29             // row 0
 	BYTE $0x62; BYTE $0x92; BYTE $0x16; BYTE $0x40; BYTE $0x52; BYTE $0xc6 // VDPBF16PS Z30, Z29, Z0
 	BYTE $0x62; BYTE $0x92; BYTE $0x16; BYTE $0x40; BYTE $0x52; BYTE $0xcf // VDPBF16PS Z31, Z29, Z1
@@ -4818,6 +4973,7 @@ dotsLoop:
 	BYTE $0x62; BYTE $0x92; BYTE $0x16; BYTE $0x40; BYTE $0x52; BYTE $0xdf // VDPBF16PS Z31, Z29, Z3
 	ADDQ $16, SI
 	LEAQ (BX)(R12*4), BX
+	LEAQ (R14)(R12*4), R14
 	SUBQ $4, CX
 	JGE  dotsLoop
 
@@ -4828,8 +4984,8 @@ dotsTail:
 dotsOne:
 	VMOVUPS (BX), Z30                    // step 0: a row of B
 	VMOVUPS 64(BX), Z31
-	PREFETCHT0 (BX)(R14*1)
-	PREFETCHT0 64(BX)(R14*1)
+	PREFETCHT0 (R14)
+	PREFETCHT0 64(R14)
 	VBROADCASTSS (SI), Z29               // row 0
 	BYTE $0x62; BYTE $0x92; BYTE $0x16; BYTE $0x40; BYTE $0x52; BYTE $0xc6 // VDPBF16PS Z30, Z29, Z0
 	BYTE $0x62; BYTE $0x92; BYTE $0x16; BYTE $0x40; BYTE $0x52; BYTE $0xcf // VDPBF16PS Z31, Z29, Z1
@@ -4838,6 +4994,7 @@ dotsOne:
 	BYTE $0x62; BYTE $0x92; BYTE $0x16; BYTE $0x40; BYTE $0x52; BYTE $0xdf // VDPBF16PS Z31, Z29, Z3
 	ADDQ $4, SI
 	LEAQ (BX)(R12*1), BX
+	LEAQ (R14)(R12*1), R14
 	SUBQ $1, CX
 	JNZ  dotsOne
 	JMP  bias
@@ -4853,8 +5010,8 @@ dotsCols:
 dotsColsLoop:
 	VMOVUPS (BX), Z30                    // step 0: a row of B
 	VMOVUPS 64(BX), Z31
-	PREFETCHT0 (BX)(R14*1)
-	PREFETCHT0 64(BX)(R14*1)
+	PREFETCHT0 (R14)
+	PREFETCHT0 64(R14)
 	VBROADCASTSS (SI), Z29               // row 0
 	BYTE $0x62; BYTE $0x92; BYTE $0x16; BYTE $0x40; BYTE $0x52; BYTE $0xc6 // VDPBF16PS Z30, Z29, Z0
 	BYTE $0x62; BYTE $0x92; BYTE $0x16; BYTE $0x40; BYTE $0x52; BYTE $0xcf // VDPBF16PS Z31, Z29, Z1
@@ -4863,8 +5020,8 @@ dotsColsLoop:
 	BYTE $0x62; BYTE $0x92; BYTE $0x16; BYTE $0x40; BYTE $0x52; BYTE $0xdf // VDPBF16PS Z31, Z29, Z3
 	VMOVUPS (BX)(R12*1), Z30             // step 1: a row of B
 	VMOVUPS 64(BX)(R12*1), Z31
-	PREFETCHT0 128(BX)(R14*1)
-	PREFETCHT0 192(BX)(R14*1)
+	PREFETCHT0 (R14)(R12*1)
+	PREFETCHT0 64(R14)(R12*1)
 	VBROADCASTSS (SI)(R11*1), Z29        // row 0
 	BYTE $0x62; BYTE $0x92; BYTE $0x16; BYTE $0x40; BYTE $0x52; BYTE $0xc6 // VDPBF16PS Z30, Z29, Z0
 	BYTE $0x62; BYTE $0x92; BYTE $0x16; BYTE $0x40; BYTE $0x52; BYTE $0xcf // VDPBF16PS Z31, Z29, Z1
@@ -4873,8 +5030,8 @@ dotsColsLoop:
 	BYTE $0x62; BYTE $0x92; BYTE $0x16; BYTE $0x40; BYTE $0x52; BYTE $0xdf // VDPBF16PS Z31, Z29, Z3
 	VMOVUPS (BX)(R12*2), Z30             // step 2: a row of B
 	VMOVUPS 64(BX)(R12*2), Z31
-	PREFETCHT0 256(BX)(R14*1)
-	PREFETCHT0 320(BX)(R14*1)
+	PREFETCHT0 (R14)(R12*2)
+	PREFETCHT0 64(R14)(R12*2)
 	VBROADCASTSS (SI)(R11*2), Z29        // row 0
 	BYTE $0x62; BYTE $0x92; BYTE $0x16; BYTE $0x40; BYTE $0x52; BYTE $0xc6 // VDPBF16PS Z30, Z29, Z0
 	BYTE $0x62; BYTE $0x92; BYTE $0x16; BYTE $0x40; BYTE $0x52; BYTE $0xcf // VDPBF16PS Z31, Z29, Z1
@@ -4883,8 +5040,8 @@ dotsColsLoop:
 	BYTE $0x62; BYTE $0x92; BYTE $0x16; BYTE $0x40; BYTE $0x52; BYTE $0xdf // VDPBF16PS Z31, Z29, Z3
 	VMOVUPS (BX)(R15*1), Z30             // step 3: a row of B
 	VMOVUPS 64(BX)(R15*1), Z31
-	PREFETCHT0 384(BX)(R14*1)
-	PREFETCHT0 448(BX)(R14*1)
+	PREFETCHT0 (R14)(R15*1)
+	PREFETCHT0 64(R14)(R15*1)
 	VBROADCASTSS (SI)(R8*1), Z29         // row 0
 	BYTE $0x62; BYTE $0x92; BYTE $0x16; BYTE $0x40; BYTE $0x52; BYTE $0xc6 // VDPBF16PS Z30, Z29, Z0
 	BYTE $0x62; BYTE $0x92; BYTE $0x16; BYTE $0x40; BYTE $0x52; BYTE $0xcf // VDPBF16PS Z31, Z29, Z1
@@ -4893,6 +5050,7 @@ dotsColsLoop:
 	BYTE $0x62; BYTE $0x92; BYTE $0x16; BYTE $0x40; BYTE $0x52; BYTE $0xdf // VDPBF16PS Z31, Z29, Z3
 	LEAQ (SI)(R11*4), SI
 	LEAQ (BX)(R12*4), BX
+	LEAQ (R14)(R12*4), R14
 	SUBQ $4, CX
 	JGE  dotsColsLoop
 
@@ -4903,8 +5061,8 @@ dotsColsTail:
 dotsColsOne:
 	VMOVUPS (BX), Z30                    // step 0: a row of B
 	VMOVUPS 64(BX), Z31
-	PREFETCHT0 (BX)(R14*1)
-	PREFETCHT0 64(BX)(R14*1)
+	PREFETCHT0 (R14)
+	PREFETCHT0 64(R14)
 	VBROADCASTSS (SI), Z29               // row 0
 	BYTE $0x62; BYTE $0x92; BYTE $0x16; BYTE $0x40; BYTE $0x52; BYTE $0xc6 // VDPBF16PS Z30, Z29, Z0
 	BYTE $0x62; BYTE $0x92; BYTE $0x16; BYTE $0x40; BYTE $0x52; BYTE $0xcf // VDPBF16PS Z31, Z29, Z1
@@ -4913,6 +5071,7 @@ dotsColsOne:
 	BYTE $0x62; BYTE $0x92; BYTE $0x16; BYTE $0x40; BYTE $0x52; BYTE $0xdf // VDPBF16PS Z31, Z29, Z3
 	LEAQ (SI)(R11*1), SI
 	LEAQ (BX)(R12*1), BX
+	LEAQ (R14)(R12*1), R14
 	SUBQ $1, CX
 	JNZ  dotsColsOne
 	JMP  bias
@@ -4987,6 +5146,11 @@ resume:
 chosen:
 	MOVQ R12, R14
 	SHLQ $6, R14                         // 64 rows of B ahead
+	MOVQ R12, R11
+	SHLQ $2, R11                         // 4, if they lie far apart, in few sets of the cache
+	CMPQ R12, $1024
+	CMOVQGT R11, R14
+	ADDQ BX, R14
 	MOVQ mode+40(FP), DX
 	TESTQ CX, CX                         // no steps?
 	JZ   bias
@@ -5007,34 +5171,35 @@ chosen:
 wholeLoop:
 	VMOVUPS (BX), Z30                    // step 0: a row of B
 	VMOVUPS 64(BX), Z31
-	PREFETCHT0 (BX)(R14*1)
-	PREFETCHT0 64(BX)(R14*1)
+	PREFETCHT0 (R14)
+	PREFETCHT0 64(R14)
 	VBROADCASTSS (SI), Z29               // row 0
 	VFMADD231PS Z30, Z29, Z0
 	VFMADD231PS Z31, Z29, Z1
 	VMOVUPS (BX)(R12*1), Z30             // step 1: a row of B
 	VMOVUPS 64(BX)(R12*1), Z31
-	PREFETCHT0 128(BX)(R14*1)
-	PREFETCHT0 192(BX)(R14*1)
+	PREFETCHT0 (R14)(R12*1)
+	PREFETCHT0 64(R14)(R12*1)
 	VBROADCASTSS 4(SI), Z29              // row 0
 	VFMADD231PS Z30, Z29, Z0
 	VFMADD231PS Z31, Z29, Z1
 	VMOVUPS (BX)(R12*2), Z30             // step 2: a row of B
 	VMOVUPS 64(BX)(R12*2), Z31
-	PREFETCHT0 256(BX)(R14*1)
-	PREFETCHT0 320(BX)(R14*1)
+	PREFETCHT0 (R14)(R12*2)
+	PREFETCHT0 64(R14)(R12*2)
 	VBROADCASTSS 8(SI), Z29              // row 0
 	VFMADD231PS Z30, Z29, Z0
 	VFMADD231PS Z31, Z29, Z1
 	VMOVUPS (BX)(R15*1), Z30             // step 3: a row of B
 	VMOVUPS 64(BX)(R15*1), Z31
-	PREFETCHT0 384(BX)(R14*1)
-	PREFETCHT0 448(BX)(R14*1)
+	PREFETCHT0 (R14)(R15*1)
+	PREFETCHT0 64(R14)(R15*1)
 	VBROADCASTSS 12(SI), Z29             // row 0
 	VFMADD231PS Z30, Z29, Z0
 	VFMADD231PS Z31, Z29, Z1
 	ADDQ $16, SI
 	LEAQ (BX)(R12*4), BX
+	LEAQ (R14)(R12*4), R14
 	SUBQ $4, CX
 	JGE  wholeLoop
 
@@ -5045,13 +5210,14 @@ wholeTail:
 wholeOne:
 	VMOVUPS (BX), Z30                    // step 0: a row of B
 	VMOVUPS 64(BX), Z31
-	PREFETCHT0 (BX)(R14*1)
-	PREFETCHT0 64(BX)(R14*1)
+	PREFETCHT0 (R14)
+	PREFETCHT0 64(R14)
 	VBROADCASTSS (SI), Z29               // row 0
 	VFMADD231PS Z30, Z29, Z0
 	VFMADD231PS Z31, Z29, Z1
 	ADDQ $4, SI
 	LEAQ (BX)(R12*1), BX
+	LEAQ (R14)(R12*1), R14
 	SUBQ $1, CX
 	JNZ  wholeOne
 	JMP  bias
@@ -5067,34 +5233,35 @@ wholeCols:
 wholeColsLoop:
 	VMOVUPS (BX), Z30                    // step 0: a row of B
 	VMOVUPS 64(BX), Z31
-	PREFETCHT0 (BX)(R14*1)
-	PREFETCHT0 64(BX)(R14*1)
+	PREFETCHT0 (R14)
+	PREFETCHT0 64(R14)
 	VBROADCASTSS (SI), Z29               // row 0
 	VFMADD231PS Z30, Z29, Z0
 	VFMADD231PS Z31, Z29, Z1
 	VMOVUPS (BX)(R12*1), Z30             // step 1: a row of B
 	VMOVUPS 64(BX)(R12*1), Z31
-	PREFETCHT0 128(BX)(R14*1)
-	PREFETCHT0 192(BX)(R14*1)
+	PREFETCHT0 (R14)(R12*1)
+	PREFETCHT0 64(R14)(R12*1)
 	VBROADCASTSS (SI)(R11*1), Z29        // row 0
 	VFMADD231PS Z30, Z29, Z0
 	VFMADD231PS Z31, Z29, Z1
 	VMOVUPS (BX)(R12*2), Z30             // step 2: a row of B
 	VMOVUPS 64(BX)(R12*2), Z31
-	PREFETCHT0 256(BX)(R14*1)
-	PREFETCHT0 320(BX)(R14*1)
+	PREFETCHT0 (R14)(R12*2)
+	PREFETCHT0 64(R14)(R12*2)
 	VBROADCASTSS (SI)(R11*2), Z29        // row 0
 	VFMADD231PS Z30, Z29, Z0
 	VFMADD231PS Z31, Z29, Z1
 	VMOVUPS (BX)(R15*1), Z30             // step 3: a row of B
 	VMOVUPS 64(BX)(R15*1), Z31
-	PREFETCHT0 384(BX)(R14*1)
-	PREFETCHT0 448(BX)(R14*1)
+	PREFETCHT0 (R14)(R15*1)
+	PREFETCHT0 64(R14)(R15*1)
 	VBROADCASTSS (SI)(R8*1), Z29         // row 0
 	VFMADD231PS Z30, Z29, Z0
 	VFMADD231PS Z31, Z29, Z1
 	LEAQ (SI)(R11*4), SI
 	LEAQ (BX)(R12*4), BX
+	LEAQ (R14)(R12*4), R14
 	SUBQ $4, CX
 	JGE  wholeColsLoop
 
@@ -5105,13 +5272,14 @@ wholeColsTail:
 wholeColsOne:
 	VMOVUPS (BX), Z30                    // step 0: a row of B
 	VMOVUPS 64(BX), Z31
-	PREFETCHT0 (BX)(R14*1)
-	PREFETCHT0 64(BX)(R14*1)
+	PREFETCHT0 (R14)
+	PREFETCHT0 64(R14)
 	VBROADCASTSS (SI), Z29               // row 0
 	VFMADD231PS Z30, Z29, Z0
 	VFMADD231PS Z31, Z29, Z1
 	LEAQ (SI)(R11*1), SI
 	LEAQ (BX)(R12*1), BX
+	LEAQ (R14)(R12*1), R14
 	SUBQ $1, CX
 	JNZ  wholeColsOne
 	JMP  bias
@@ -5148,6 +5316,7 @@ raggedLoop:
 	VFMADD231PS Z31, Z29, Z1
 	ADDQ $16, SI
 	LEAQ (BX)(R12*4), BX
+	LEAQ (R14)(R12*4), R14
 	SUBQ $4, CX
 	JGE  raggedLoop
 
@@ -5163,6 +5332,7 @@ raggedOne:
 	VFMADD231PS Z31, Z29, Z1
 	ADDQ $4, SI
 	LEAQ (BX)(R12*1), BX
+	LEAQ (R14)(R12*1), R14
 	SUBQ $1, CX
 	JNZ  raggedOne
 	JMP  bias
@@ -5198,6 +5368,7 @@ raggedColsLoop:
 	VFMADD231PS Z31, Z29, Z1
 	LEAQ (SI)(R11*4), SI
 	LEAQ (BX)(R12*4), BX
+	LEAQ (R14)(R12*4), R14
 	SUBQ $4, CX
 	JGE  raggedColsLoop
 
@@ -5213,6 +5384,7 @@ raggedColsOne:
 	VFMADD231PS Z31, Z29, Z1
 	LEAQ (SI)(R11*1), SI
 	LEAQ (BX)(R12*1), BX
+	LEAQ (R14)(R12*1), R14
 	SUBQ $1, CX
 	JNZ  raggedColsOne
 	JMP  bias
@@ -5231,8 +5403,8 @@ pairs:
 pairsLoop:
 	VPANDD (BX), Z28, Z30                // step 0: a row of B
 	VPANDD 64(BX), Z28, Z31
-	PREFETCHT0 (BX)(R14*1)
-	PREFETCHT0 64(BX)(R14*1)
+	PREFETCHT0 (R14)
+	PREFETCHT0 64(R14)
 	VBROADCASTSS (SI), Z29               // row 0
 	VFMADD231PS Z30, Z29, Z0
 	VFMADD231PS Z31, Z29, Z1
@@ -5243,8 +5415,8 @@ pairsLoop:
 	VFMADD231PS Z31, Z29, Z1
 	VPANDD (BX)(R12*1), Z28, Z30         // step 2: a row of B
 	VPANDD 64(BX)(R12*1), Z28, Z31
-	PREFETCHT0 128(BX)(R14*1)
-	PREFETCHT0 192(BX)(R14*1)
+	PREFETCHT0 (R14)(R12*1)
+	PREFETCHT0 64(R14)(R12*1)
 	VBROADCASTSS 8(SI), Z29              // row 0
 	VFMADD231PS Z30, Z29, Z0
 	VFMADD231PS Z31, Z29, Z1
@@ -5255,6 +5427,7 @@ pairsLoop:
 	VFMADD231PS Z31, Z29, Z1
 	ADDQ $16, SI
 	LEAQ (BX)(R12*2), BX
+	LEAQ (R14)(R12*2), R14
 	SUBQ $4, CX
 	JGE  pairsLoop
 
@@ -5265,8 +5438,8 @@ pairsTail:
 pairsOne:
 	VPANDD (BX), Z28, Z30                // step 0: a row of B
 	VPANDD 64(BX), Z28, Z31
-	PREFETCHT0 (BX)(R14*1)
-	PREFETCHT0 64(BX)(R14*1)
+	PREFETCHT0 (R14)
+	PREFETCHT0 64(R14)
 	VBROADCASTSS (SI), Z29               // row 0
 	VFMADD231PS Z30, Z29, Z0
 	VFMADD231PS Z31, Z29, Z1
@@ -5277,6 +5450,7 @@ pairsOne:
 	VFMADD231PS Z31, Z29, Z1
 	ADDQ $8, SI
 	LEAQ (BX)(R12*1), BX
+	LEAQ (R14)(R12*1), R14
 	SUBQ $2, CX
 	JNZ  pairsOne
 	JMP  bias
@@ -5294,8 +5468,8 @@ pairsCols:
 pairsColsLoop:
 	VPANDD (BX), Z28, Z30                // step 0: a row of B
 	VPANDD 64(BX), Z28, Z31
-	PREFETCHT0 (BX)(R14*1)
-	PREFETCHT0 64(BX)(R14*1)
+	PREFETCHT0 (R14)
+	PREFETCHT0 64(R14)
 	VBROADCASTSS (SI), Z29               // row 0
 	VFMADD231PS Z30, Z29, Z0
 	VFMADD231PS Z31, Z29, Z1
@@ -5306,8 +5480,8 @@ pairsColsLoop:
 	VFMADD231PS Z31, Z29, Z1
 	VPANDD (BX)(R12*1), Z28, Z30         // step 2: a row of B
 	VPANDD 64(BX)(R12*1), Z28, Z31
-	PREFETCHT0 128(BX)(R14*1)
-	PREFETCHT0 192(BX)(R14*1)
+	PREFETCHT0 (R14)(R12*1)
+	PREFETCHT0 64(R14)(R12*1)
 	VBROADCASTSS (SI)(R11*2), Z29        // row 0
 	VFMADD231PS Z30, Z29, Z0
 	VFMADD231PS Z31, Z29, Z1
@@ -5318,6 +5492,7 @@ pairsColsLoop:
 	VFMADD231PS Z31, Z29, Z1
 	LEAQ (SI)(R11*4), SI
 	LEAQ (BX)(R12*2), BX
+	LEAQ (R14)(R12*2), R14
 	SUBQ $4, CX
 	JGE  pairsColsLoop
 
@@ -5328,8 +5503,8 @@ pairsColsTail:
 pairsColsOne:
 	VPANDD (BX), Z28, Z30                // step 0: a row of B
 	VPANDD 64(BX), Z28, Z31
-	PREFETCHT0 (BX)(R14*1)
-	PREFETCHT0 64(BX)(R14*1)
+	PREFETCHT0 (R14)
+	PREFETCHT0 64(R14)
 	VBROADCASTSS (SI), Z29               // row 0
 	VFMADD231PS Z30, Z29, Z0
 	VFMADD231PS Z31, Z29, Z1
@@ -5340,6 +5515,7 @@ pairsColsOne:
 	VFMADD231PS Z31, Z29, Z1
 	LEAQ (SI)(R11*2), SI
 	LEAQ (BX)(R12*1), BX
+	LEAQ (R14)(R12*1), R14
 	SUBQ $2, CX
 	JNZ  pairsColsOne
 	JMP  bias
@@ -5356,34 +5532,35 @@ dots:
 dotsLoop:
 	VMOVUPS (BX), Z30                    // step 0: a row of B
 	VMOVUPS 64(BX), Z31
-	PREFETCHT0 (BX)(R14*1)
-	PREFETCHT0 64(BX)(R14*1)
+	PREFETCHT0 (R14)
+	PREFETCHT0 64(R14)
 	VBROADCASTSS (SI), Z29               // row 0
 	BYTE $0x62; BYTE $0x92; BYTE $0x16; BYTE $0x40; BYTE $0x52; BYTE $0xc6 // VDPBF16PS Z30, Z29, Z0
 	BYTE $0x62; BYTE $0x92; BYTE $0x16; BYTE $0x40; BYTE $0x52; BYTE $0xcf // VDPBF16PS Z31, Z29, Z1
 	VMOVUPS (BX)(R12*1), Z30             // step 1: a row of B
 	VMOVUPS 64(BX)(R12*1), Z31
-	PREFETCHT0 128(BX)(R14*1)
-	PREFETCHT0 192(BX)(R14*1)
+	PREFETCHT0 (R14)(R12*1)
+	PREFETCHT0 64(R14)(R12*1)
 	VBROADCASTSS 4(SI), Z29              // row 0
 	BYTE $0x62; BYTE $0x92; BYTE $0x16; BYTE $0x40; BYTE $0x52; BYTE $0xc6 // VDPBF16PS Z30, Z29, Z0
 	BYTE $0x62; BYTE $0x92; BYTE $0x16; BYTE $0x40; BYTE $0x52; BYTE $0xcf // VDPBF16PS Z31, Z29, Z1
 	VMOVUPS (BX)(R12*2), Z30             // step 2: a row of B
 	VMOVUPS 64(BX)(R12*2), Z31
-	PREFETCHT0 256(BX)(R14*1)
-	PREFETCHT0 320(BX)(R14*1)
+	PREFETCHT0 (R14)(R12*2)
+	PREFETCHT0 64(R14)(R12*2)
 	VBROADCASTSS 8(SI), Z29              // row 0
 	BYTE $0x62; BYTE $0x92; BYTE $0x16; BYTE $0x40; BYTE $0x52; BYTE $0xc6 // VDPBF16PS Z30, Z29, Z0
 	BYTE $0x62; BYTE $0x92; BYTE $0x16; BYTE $0x40; BYTE $0x52; BYTE $0xcf // VDPBF16PS Z31, Z29, Z1
 	VMOVUPS (BX)(R15*1), Z30             // step 3: a row of B
 	VMOVUPS 64(BX)(R15*1), Z31
-	PREFETCHT0 384(BX)(R14*1)
-	PREFETCHT0 448(BX)(R14*1)
+	PREFETCHT0 (R14)(R15*1)
+	PREFETCHT0 64(R14)(R15*1)
 	VBROADCASTSS 12(SI), Z29             // row 0
 	BYTE $0x62; BYTE $0x92; BYTE $0x16; BYTE $0x40; BYTE $0x52; BYTE $0xc6 // VDPBF16PS Z30, Z29, Z0
 	BYTE $0x62; BYTE $0x92; BYTE $0x16; BYTE $0x40; BYTE $0x52; BYTE $0xcf // VDPBF16PS Z31, Z29, Z1
 	ADDQ $16, SI
 	LEAQ (BX)(R12*4), BX
+	LEAQ (R14)(R12*4), R14
 	SUBQ $4, CX
 	JGE  dotsLoop
 
@@ -5394,13 +5571,14 @@ dotsTail:
 dotsOne:
 	VMOVUPS (BX), Z30                    // step 0: a row of B
 	VMOVUPS 64(BX), Z31
-	PREFETCHT0 (BX)(R14*1)
-	PREFETCHT0 64(BX)(R14*1)
+	PREFETCHT0 (R14)
+	PREFETCHT0 64(R14)
 	VBROADCASTSS (SI), Z29               // row 0
 	BYTE $0x62; BYTE $0x92; BYTE $0x16; BYTE $0x40; BYTE $0x52; BYTE $0xc6 // VDPBF16PS Z30, Z29, Z0
 	BYTE $0x62; BYTE $0x92; BYTE $0x16; BYTE $0x40; BYTE $0x52; BYTE $0xcf // VDPBF16PS Z31, Z29, Z1
 	ADDQ $4, SI
 	LEAQ (BX)(R12*1), BX
+	LEAQ (R14)(R12*1), R14
 	SUBQ $1, CX
 	JNZ  dotsOne
 	JMP  bias
@@ -5416,34 +5594,35 @@ dotsCols:
 dotsColsLoop:
 	VMOVUPS (BX), Z30                    // step 0: a row of B
 	VMOVUPS 64(BX), Z31
-	PREFETCHT0 (BX)(R14*1)
-	PREFETCHT0 64(BX)(R14*1)
+	PREFETCHT0 (R14)
+	PREFETCHT0 64(R14)
 	VBROADCASTSS (SI), Z29               // row 0
 	BYTE $0x62; BYTE $0x92; BYTE $0x16; BYTE $0x40; BYTE $0x52; BYTE $0xc6 // VDPBF16PS Z30, Z29, Z0
 	BYTE $0x62; BYTE $0x92; BYTE $0x16; BYTE $0x40; BYTE $0x52; BYTE $0xcf // VDPBF16PS Z31, Z29, Z1
 	VMOVUPS (BX)(R12*1), Z30             // step 1: a row of B
 	VMOVUPS 64(BX)(R12*1), Z31
-	PREFETCHT0 128(BX)(R14*1)
-	PREFETCHT0 192(BX)(R14*1)
+	PREFETCHT0 (R14)(R12*1)
+	PREFETCHT0 64(R14)(R12*1)
 	VBROADCASTSS (SI)(R11*1), Z29        // row 0
 	BYTE $0x62; BYTE $0x92; BYTE $0x16; BYTE $0x40; BYTE $0x52; BYTE $0xc6 // VDPBF16PS Z30, Z29, Z0
 	BYTE $0x62; BYTE $0x92; BYTE $0x16; BYTE $0x40; BYTE $0x52; BYTE $0xcf // VDPBF16PS Z31, Z29, Z1
 	VMOVUPS (BX)(R12*2), Z30             // step 2: a row of B
 	VMOVUPS 64(BX)(R12*2), Z31
-	PREFETCHT0 256(BX)(R14*1)
-	PREFETCHT0 320(BX)(R14*1)
+	PREFETCHT0 (R14)(R12*2)
+	PREFETCHT0 64(R14)(R12*2)
 	VBROADCASTSS (SI)(R11*2), Z29        // row 0
 	BYTE $0x62; BYTE $0x92; BYTE $0x16; BYTE $0x40; BYTE $0x52; BYTE $0xc6 // VDPBF16PS Z30, Z29, Z0
 	BYTE $0x62; BYTE $0x92; BYTE $0x16; BYTE $0x40; BYTE $0x52; BYTE $0xcf // VDPBF16PS Z31, Z29, Z1
 	VMOVUPS (BX)(R15*1), Z30             // step 3: a row of B
 	VMOVUPS 64(BX)(R15*1), Z31
-	PREFETCHT0 384(BX)(R14*1)
-	PREFETCHT0 448(BX)(R14*1)
+	PREFETCHT0 (R14)(R15*1)
+	PREFETCHT0 64(R14)(R15*1)
 	VBROADCASTSS (SI)(R8*1), Z29         // row 0
 	BYTE $0x62; BYTE $0x92; BYTE $0x16; BYTE $0x40; BYTE $0x52; BYTE $0xc6 // VDPBF16PS Z30, Z29, Z0
 	BYTE $0x62; BYTE $0x92; BYTE $0x16; BYTE $0x40; BYTE $0x52; BYTE $0xcf // VDPBF16PS Z31, Z29, Z1
 	LEAQ (SI)(R11*4), SI
 	LEAQ (BX)(R12*4), BX
+	LEAQ (R14)(R12*4), R14
 	SUBQ $4, CX
 	JGE  dotsColsLoop
 
@@ -5454,13 +5633,14 @@ dotsColsTail:
 dotsColsOne:
 	VMOVUPS (BX), Z30                    // step 0: a row of B
 	VMOVUPS 64(BX), Z31
-	PREFETCHT0 (BX)(R14*1)
-	PREFETCHT0 64(BX)(R14*1)
+	PREFETCHT0 (R14)
+	PREFETCHT0 64(R14)
 	VBROADCASTSS (SI), Z29               // row 0
 	BYTE $0x62; BYTE $0x92; BYTE $0x16; BYTE $0x40; BYTE $0x52; BYTE $0xc6 // VDPBF16PS Z30, Z29, Z0
 	BYTE $0x62; BYTE $0x92; BYTE $0x16; BYTE $0x40; BYTE $0x52; BYTE $0xcf // VDPBF16PS Z31, Z29, Z1
 	LEAQ (SI)(R11*1), SI
 	LEAQ (BX)(R12*1), BX
+	LEAQ (R14)(R12*1), R14
 	SUBQ $1, CX
 	JNZ  dotsColsOne
 	JMP  bias

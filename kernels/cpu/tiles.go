@@ -41,6 +41,7 @@ func (s isa) product(t *tile, c, a, b, bias []float32, m int) {
 		if u.n = t.n - j; u.n >= edgeCols {
 			u.n = edgeCols
 			s.productTiles(&u, c[j:], a, &b[j], from(bias, j), m, whole)
+			t.fetch = u.fetch
 		} else {
 			u.productEdge(s, c[j:], a, b[j:], from(bias, j), m)
 		}
@@ -115,6 +116,9 @@ func (s isa) productTiles(t *tile, c, a []float32, b *float32, bias []float32, m
 	for r := 0; r < m; {
 		rows := s.tileOf(m-r, mode)
 		s.tile(rows, t, &c[r*t.ldc], &a[r*t.rs], b, bp, mode)
+		if rows >= fetchRows {
+			t.fetch.taken()
+		}
 		r += rows
 	}
 }

@@ -12,8 +12,8 @@ import (
 	"spell/tensor"
 )
 
-// heads are the head counts and dimensions to try: every dimension in use, ratios of query to
-// key-value heads from 1 to 16.
+// heads are the head counts and dimensions to try: every dimension in use and even ones that are no
+// multiple of a vector, ratios of query to key-value heads from 1 to 16.
 var heads = []kernels.Attention{
 	{Heads: 1, KVHeads: 1, Dim: 8},
 	{Heads: 16, KVHeads: 1, Dim: 16},
@@ -25,6 +25,12 @@ var heads = []kernels.Attention{
 	{Heads: 2, KVHeads: 2, Dim: 128},
 	{Heads: 3, KVHeads: 1, Dim: 192},
 	{Heads: 2, KVHeads: 1, Dim: 256},
+	{Heads: 3, KVHeads: 1, Dim: 2},
+	{Heads: 2, KVHeads: 2, Dim: 6},
+	{Heads: 4, KVHeads: 2, Dim: 18},
+	{Heads: 3, KVHeads: 1, Dim: 44},
+	{Heads: 2, KVHeads: 1, Dim: 110},
+	{Heads: 2, KVHeads: 1, Dim: 254},
 }
 
 // A forest is query runs and their key spans.
@@ -83,7 +89,7 @@ type attentionCase struct {
 	rows, keys, qdim, kdim int
 }
 
-// newAttention draws operands, with poison where the forest does not reach.
+// newAttention draws operands, with poison where the forest, or the window, does not reach.
 func newAttention(r *rand.Rand, h kernels.Attention, f forest) *attentionCase {
 	h.Queries = f.queries
 	h.Scale = 1 / math.Sqrt(float64(h.Dim))
@@ -92,12 +98,17 @@ func newAttention(r *rand.Rand, h kernels.Attention, f forest) *attentionCase {
 	c.k, c.v = normal(r, c.keys*c.kdim, 1), normal(r, c.keys*c.kdim, 1)
 	queried, keyed := make([]bool, f.rows), make([]bool, f.keys)
 	for _, q := range f.queries {
-		for i := range q.Len {
-			queried[q.Row+i] = true
-		}
+		var keys []int32
 		for _, s := range q.Spans {
 			for i := range s.Len {
-				keyed[s.Row+i] = true
+				keys = append(keys, s.Row+i)
+			}
+		}
+		for i := range q.Len {
+			queried[q.Row+i] = true
+			shown := len(keys) - int(q.Len-1-i)
+			for _, k := range keys[h.Hidden(shown):shown] {
+				keyed[k] = true
 			}
 		}
 	}
@@ -164,7 +175,10 @@ func (s *suite) attend(t *testing.T, ty types) {
 			if !take {
 				continue
 			}
-			name := fmt.Sprintf("%d/%d heads of %d, %s", h.Heads, h.KVHeads, h.Dim, f.name)
+			if n/2%2 == 1 {
+				h.Window = windows[(i+j)%len(windows)]
+			}
+			name := fmt.Sprintf("%d/%d heads of %d, window %d, %s", h.Heads, h.KVHeads, h.Dim, h.Window, f.name)
 			c := newAttention(random(13, i, j), h, f)
 			forward := c.forward(ty, name, f.queries)
 			s.check(t, forward)
@@ -213,9 +227,12 @@ func (s *suite) attendBits(t *testing.T, ty types) {
 		if s.quick && n%len(heads) != 0 || n%3 != 0 && (ty.in == tensor.BF16 || h.Dim*h.Heads > 200) {
 			continue
 		}
-		s.pages(t, ty, h)
-		s.chunks(t, ty, h)
-		s.alone(t, ty, h)
+		for _, h.Window = range []int32{0, windows[n%len(windows)]} {
+			s.pages(t, ty, h)
+			s.chunks(t, ty, h)
+			s.alone(t, ty, h)
+		}
+		s.wideWindow(t, ty, h)
 	}
 }
 
@@ -251,7 +268,7 @@ func (s *suite) pages(t *testing.T, ty types, h kernels.Attention) {
 			}
 		}
 		queries := []kernels.Query{query(0, rows, layout...)}
-		name := fmt.Sprintf("dim %d in pages %v", h.Dim, layout)
+		name := fmt.Sprintf("dim %d, window %d, in pages %v", h.Dim, h.Window, layout)
 		e := s.envs[len(layout)%len(s.envs)]
 		got := e.exec(t, d.forward(ty, name, queries), packed, nil)
 		if !bytes.Equal(got[0], want[0]) || !bytes.Equal(got[1], want[1]) {
@@ -278,7 +295,7 @@ func (s *suite) pages(t *testing.T, ty types, h kernels.Attention) {
 }
 
 // chunks prefills a sequence whole, in chunks, and token by token at its end; keys that a chunk
-// does not see yet are poison.
+// does not see yet, or no more, are poison.
 func (s *suite) chunks(t *testing.T, ty types, h kernels.Attention) {
 	const n, prefix = 140, 10
 	whole := forest{"whole", n, prefix + n, []kernels.Query{query(0, n, span(0, prefix), span(prefix, n))}}
@@ -289,14 +306,18 @@ func (s *suite) chunks(t *testing.T, ty types, h kernels.Attention) {
 		for _, to := range cuts {
 			d := *c
 			d.k, d.v = slices.Clone(c.k), slices.Clone(c.v)
-			for j := int(prefix+to) * d.kdim; j < len(d.k); j++ {
-				d.k[j], d.v[j] = math.NaN(), math.NaN()
+			seen := h.Hidden(prefix + int(from) + 1)
+			for j := range d.k {
+				if key := j / d.kdim; key < seen || key >= int(prefix+to) {
+					d.k[j], d.v[j] = math.NaN(), math.NaN()
+				}
 			}
 			q := []kernels.Query{query(from, to-from, span(0, prefix), span(prefix, to))}
 			got := s.envs[i%len(s.envs)].exec(t, d.forward(ty, fmt.Sprintf("chunk [%d, %d)", from, to), q), packed, nil)
 			for k, width := range []int{d.qdim * ty.out.Size(), h.Heads * ty.acc.Size()} {
 				if !bytes.Equal(got[k][int(from)*width:int(to)*width], want[k][int(from)*width:int(to)*width]) {
-					t.Errorf("Attend dim %d, chunk [%d, %d): other bits than as part of the whole", h.Dim, from, to)
+					t.Errorf("Attend dim %d, window %d, chunk [%d, %d): other bits than as part of the whole", h.Dim,
+						h.Window, from, to)
 				}
 			}
 			from = to
@@ -322,7 +343,7 @@ func (s *suite) alone(t *testing.T, ty types, h kernels.Attention) {
 		}
 		for n, queries := range sets {
 			e := s.envs[n%len(s.envs)]
-			name := fmt.Sprintf("dim %d, %s, queries %v", h.Dim, f.name, queries)
+			name := fmt.Sprintf("dim %d, window %d, %s, queries %v", h.Dim, h.Window, f.name, queries)
 			got := e.exec(t, c.forward(ty, name, queries), packed, nil)
 			sameRows(t, "Attend "+name+": o", queries, got[0], forward[0], c.qdim*ty.out.Size())
 			sameRows(t, "Attend "+name+": lse", queries, got[1], forward[1], h.Heads*ty.acc.Size())

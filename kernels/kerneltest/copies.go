@@ -29,8 +29,26 @@ func (s *suite) copies(t *testing.T, ty types) {
 					in("src", pair[0], rows, cols, normal(r, rows*cols, 1)).perRow()},
 				run: func(b kernels.Backend, m []tensor.Mat, _ []int) { b.Copy(m[0], m[1]) }})
 		}
+		s.scale(t, ty, rows, cols)
 		s.rows(t, ty, rows, cols)
 	}
+}
+
+// scale tests Scale, to another matrix and in place.
+func (s *suite) scale(t *testing.T, ty types, rows, cols int) {
+	const factor = 1.0 / 3
+	r := random(5, rows, cols)
+	id := fmt.Sprintf("[%d, %d]", rows, cols)
+	for _, pair := range [][2]tensor.DType{{ty.acc, ty.in}, {ty.out, ty.out}} {
+		s.check(t, call{name: fmt.Sprintf("Scale %v to %v %s", pair[0], pair[1], id), rows: rows, unit: ty.unit(),
+			operands: []operand{
+				out("y", pair[1], rows, cols, 2, each).perRow(),
+				in("x", pair[0], rows, cols, normal(r, rows*cols, 1)).perRow()},
+			run: func(b kernels.Backend, m []tensor.Mat, _ []int) { b.Scale(m[0], m[1], factor) }})
+	}
+	s.check(t, call{name: "Scale in place " + id, rows: rows, unit: ty.unit(),
+		operands: []operand{out("y", ty.out, rows, cols, 2, each).from(normal(r, rows*cols, 1)).perRow()},
+		run:      func(b kernels.Backend, m []tensor.Mat, _ []int) { b.Scale(m[0], m[0], factor) }})
 }
 
 // rows tests the operations that take a list of rows, on a table of 50.

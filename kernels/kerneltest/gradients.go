@@ -1,6 +1,7 @@
 package kerneltest
 
 import (
+	"fmt"
 	"math"
 	"testing"
 
@@ -179,7 +180,9 @@ func (e *env) gradCases() []gradCase {
 		loss:   func(p [][]float64) float64 { return dot(rope(p[0], false), dr) },
 		grads:  func([][]float64) [][]float64 { return [][]float64{rope(dr, true)} },
 	})
-	return append(cases, e.headGradients(), e.attentionGradients())
+	cases = append(cases, e.routeGradients(false), e.routeGradients(true))
+	cases = append(cases, e.expertGradients()...)
+	return append(cases, e.headGradients(), e.attentionGradients(0), e.attentionGradients(3))
 }
 
 // headGradients weighs log-probability and entropy, at several temperatures.
@@ -212,8 +215,8 @@ func (e *env) headGradients() gradCase {
 }
 
 // attentionGradients has a prompt shared by two answers, and grouped heads.
-func (e *env) attentionGradients() gradCase {
-	a := kernels.Attention{Heads: 4, KVHeads: 2, Dim: 6, Scale: 0.4, Queries: []kernels.Query{
+func (e *env) attentionGradients(window int32) gradCase {
+	a := kernels.Attention{Heads: 4, KVHeads: 2, Dim: 6, Scale: 0.4, Window: window, Queries: []kernels.Query{
 		query(0, 4, span(0, 4)), query(4, 3, span(0, 4), span(4, 3)), query(7, 1, span(0, 4), span(4, 2), span(7, 1))}}
 	const rows = 8
 	r := random(22)
@@ -225,7 +228,7 @@ func (e *env) attentionGradients() gradCase {
 		})
 	}
 	return gradCase{
-		name:   "Attend",
+		name:   fmt.Sprintf("Attend, window %d", window),
 		params: [][]float64{normal(r, rows*24, 1), normal(r, rows*12, 1), normal(r, rows*12, 1)},
 		loss:   func(p [][]float64) float64 { return dot(attend(p)[0], do) },
 		grads: func(p [][]float64) [][]float64 {

@@ -75,6 +75,11 @@ func (g *guard) Copy(dst, src tensor.Mat) {
 	g.b.Copy(dst, src)
 }
 
+func (g *guard) Scale(y, x tensor.Mat, factor float64) {
+	defer g.open(y, x)()
+	g.b.Scale(y, x, factor)
+}
+
 func (g *guard) Quantize(q, w tensor.Mat) {
 	defer g.open(q, w)()
 	g.b.Quantize(q, w)
@@ -135,6 +140,21 @@ func (g *guard) GroupMatMulGradW(dw, dy, x tensor.Mat, ends []int32) {
 	g.b.GroupMatMulGradW(dw, dy, x, ends)
 }
 
+func (g *guard) Route(ids []int32, weights, logits tensor.Mat, normalize bool) {
+	defer g.open(weights, logits)()
+	g.b.Route(ids, weights, logits, normalize)
+}
+
+func (g *guard) RouteGrad(dlogits, dweights, weights, logits tensor.Mat, ids []int32, normalize bool) {
+	defer g.open(dlogits, dweights, weights, logits)()
+	g.b.RouteGrad(dlogits, dweights, weights, logits, ids, normalize)
+}
+
+func (g *guard) GatherAdd(y, x tensor.Mat, rows []int32) {
+	defer g.open(y, x)()
+	g.b.GatherAdd(y, x, rows)
+}
+
 func (g *guard) RopeTable(cs tensor.Mat, pos []int32, r kernels.Rotary) {
 	defer g.open(cs)()
 	g.b.RopeTable(cs, pos, r)
@@ -163,6 +183,16 @@ func (g *guard) SwiGLU(y, gate, up tensor.Mat) {
 func (g *guard) SwiGLUGrad(dgate, dup, dy, gate, up tensor.Mat) {
 	defer g.open(dgate, dup, dy, gate, up)()
 	g.b.SwiGLUGrad(dgate, dup, dy, gate, up)
+}
+
+func (g *guard) ScaledSwiGLU(y, gate, up, scale tensor.Mat) {
+	defer g.open(y, gate, up, scale)()
+	g.b.ScaledSwiGLU(y, gate, up, scale)
+}
+
+func (g *guard) ScaledSwiGLUGrad(dgate, dup, dscale, dy, gate, up, scale tensor.Mat) {
+	defer g.open(dgate, dup, dscale, dy, gate, up, scale)()
+	g.b.ScaledSwiGLUGrad(dgate, dup, dscale, dy, gate, up, scale)
 }
 
 func (g *guard) LogProb(stats, x, w tensor.Mat, targets []int32, invTemp []float32) {

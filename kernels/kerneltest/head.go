@@ -65,15 +65,19 @@ func (s *suite) logProb(t *testing.T, ty types) {
 		s.check(t, forward)
 
 		left := values(tensor.F64, s.oracle.exec(t, forward.inF64(false), packed, upTo(rows))[0])
-		s.check(t, call{name: fmt.Sprintf("LogProbGrad %v", shape), rows: rows, unit: ty.unit(),
-			operands: []operand{
-				out("dx", ty.out, rows, dim, ty.product(64), largest).atLeast(1).perRow(),
+		dx := out("dx", ty.out, rows, dim, ty.product(64), largest).atLeast(1).perRow()
+		backward := call{name: fmt.Sprintf("LogProbGrad %v", shape), rows: rows, unit: ty.unit(),
+			operands: []operand{dx, dx,
 				out("dw", ty.acc, vocab, dim, 4*ty.product(16), largest).from(normal(random(11), vocab*dim, 0.1)),
 				in("stats", ty.acc, rows, 3, left).perRow(), x, w},
 			run: func(b kernels.Backend, m []tensor.Mat, rows []int) {
-				b.LogProbGrad(m[0], m[1], m[2], m[3], m[4], pick(h.targets, rows), pick(h.invTemp, rows),
-					pick(h.coefLogp, rows), pick(h.coefEntropy, rows))
-			}})
+				for i, dw := range []tensor.Mat{{}, m[2]} {
+					b.LogProbGrad(m[i], dw, m[3], m[4], m[5], pick(h.targets, rows), pick(h.invTemp, rows),
+						pick(h.coefLogp, rows), pick(h.coefEntropy, rows))
+				}
+			}}
+		s.check(t, backward)
+		s.alike(t, backward, 0, 1)
 	}
 	s.extremeLogits(t, ty)
 }

@@ -31,6 +31,12 @@ func (s *suite) nan(t *testing.T, ty types) {
 		{name: "SwiGLU", operands: []operand{out("y", ty.out, rows, cols, 0, exact), {},
 			in("up", ty.in, rows, cols, x)},
 			run: func(b kernels.Backend, m []tensor.Mat, _ []int) { b.SwiGLU(m[0], m[1], m[2]) }},
+		{name: "Route", operands: []operand{out("weights", ty.acc, rows, 3, 0, exact), {}},
+			run: func(b kernels.Backend, m []tensor.Mat, _ []int) {
+				ids := make([]int32, 3*rows)
+				b.Route(ids, m[0], m[1], true)
+				kernels.CheckRows("Route", ids, cols)
+			}},
 		{name: "LogProb", operands: []operand{out("stats", ty.acc, rows, 3, 0, exact), {},
 			in("w", ty.in, outs, cols, w)},
 			run: func(b kernels.Backend, m []tensor.Mat, _ []int) { b.LogProb(m[0], m[1], m[2], targets, ones) }},
@@ -92,6 +98,7 @@ func (s *suite) refusals(t *testing.T) {
 		run    func(b kernels.Backend, m []tensor.Mat)
 	}{
 		{"Copy", [][2]int{{2, 3}, {3, 2}}, func(b kernels.Backend, m []tensor.Mat) { b.Copy(m[0], m[1]) }},
+		{"Scale", [][2]int{{2, 3}, {3, 2}}, func(b kernels.Backend, m []tensor.Mat) { b.Scale(m[0], m[1], 2) }},
 		{"Gather beyond the table", [][2]int{{1, 4}, {3, 4}},
 			func(b kernels.Backend, m []tensor.Mat) { b.Gather(m[0], m[1], []int32{3}) }},
 		{"Gather before the table", [][2]int{{1, 4}, {3, 4}},
@@ -125,6 +132,26 @@ func (s *suite) refusals(t *testing.T) {
 		}},
 		{"GroupMatMulGradW", [][2]int{{10, 8}, {3, 5}, {2, 8}},
 			func(b kernels.Backend, m []tensor.Mat) { b.GroupMatMulGradW(m[0], m[1], m[2], []int32{1, 3}) }},
+		{"Route, ids", [][2]int{{2, 2}, {2, 8}},
+			func(b kernels.Backend, m []tensor.Mat) { b.Route(make([]int32, 3), m[0], m[1], false) }},
+		{"Route, more than there are", [][2]int{{1, 3}, {1, 2}},
+			func(b kernels.Backend, m []tensor.Mat) { b.Route(make([]int32, 3), m[0], m[1], false) }},
+		{"RouteGrad", [][2]int{{2, 8}, {2, 3}, {2, 2}, {2, 8}}, func(b kernels.Backend, m []tensor.Mat) {
+			b.RouteGrad(m[0], m[1], m[2], m[3], make([]int32, 4), false)
+		}},
+		{"RouteGrad, ids", [][2]int{{1, 8}, {1, 2}, {1, 2}, {1, 8}}, func(b kernels.Backend, m []tensor.Mat) {
+			b.RouteGrad(m[0], m[1], m[2], m[3], []int32{0, 8}, false)
+		}},
+		{"GatherAdd, rows", [][2]int{{2, 8}, {4, 8}},
+			func(b kernels.Backend, m []tensor.Mat) { b.GatherAdd(m[0], m[1], []int32{0, 1, 2}) }},
+		{"GatherAdd beyond the table", [][2]int{{2, 8}, {4, 8}},
+			func(b kernels.Backend, m []tensor.Mat) { b.GatherAdd(m[0], m[1], []int32{0, 4}) }},
+		{"ScaledSwiGLU", [][2]int{{2, 8}, {2, 8}, {2, 8}, {1, 1}},
+			func(b kernels.Backend, m []tensor.Mat) { b.ScaledSwiGLU(m[0], m[1], m[2], m[3]) }},
+		{"ScaledSwiGLUGrad", [][2]int{{2, 8}, {2, 8}, {2, 2}, {2, 8}, {2, 8}, {2, 8}, {2, 1}},
+			func(b kernels.Backend, m []tensor.Mat) {
+				b.ScaledSwiGLUGrad(m[0], m[1], m[2], m[3], m[4], m[5], m[6])
+			}},
 		{"MatMulGradW, bias", [][2]int{{5, 8}, {2, 5}, {2, 8}, {1, 4}},
 			func(b kernels.Backend, m []tensor.Mat) { b.MatMulGradW(m[0], m[3], m[1], m[2]) }},
 		{"RopeTable", [][2]int{{2, 8}}, func(b kernels.Backend, m []tensor.Mat) {
@@ -150,6 +177,11 @@ func (s *suite) refusals(t *testing.T) {
 		}},
 		{"Attend, lse", [][2]int{{2, 8}, {2, 8}, {4, 8}, {4, 8}, {1, 1}}, func(b kernels.Backend, m []tensor.Mat) {
 			b.Attend(m[0], m[4], m[1], m[2], m[3], attention(query(0, 2, span(0, 4))))
+		}},
+		{"Attend, window", [][2]int{{2, 8}, {2, 8}, {4, 8}, {4, 8}}, func(b kernels.Backend, m []tensor.Mat) {
+			a := attention(query(0, 2, span(0, 4)))
+			a.Window = -1
+			b.Attend(m[0], tensor.Mat{}, m[1], m[2], m[3], a)
 		}},
 		{"LogProb, target", [][2]int{{1, 3}, {1, 8}, {5, 8}}, func(b kernels.Backend, m []tensor.Mat) {
 			b.LogProb(m[0], m[1], m[2], []int32{5}, []float32{1})
@@ -184,15 +216,21 @@ func (s *suite) refusals(t *testing.T) {
 		{"MatMul of int8 rows", [][2]int{{2, 5}, {2, 8}, {5, 8}}, func(b kernels.Backend, m []tensor.Mat) {
 			b.MatMul(m[0], int8Of(b, m[1]), m[2], tensor.Mat{}, false)
 		}},
-		{"MatMulGradX by int8", [][2]int{{2, 8}, {2, 5}, {5, 8}},
-			func(b kernels.Backend, m []tensor.Mat) { b.MatMulGradX(m[0], m[1], int8Of(b, m[2]), false) }},
+		{"MatMulGradX of int8 rows", [][2]int{{2, 8}, {2, 5}, {5, 8}},
+			func(b kernels.Backend, m []tensor.Mat) { b.MatMulGradX(m[0], int8Of(b, m[1]), m[2], false) }},
+		{"MatMulGradX to int8", [][2]int{{2, 8}, {2, 5}, {5, 8}},
+			func(b kernels.Backend, m []tensor.Mat) { b.MatMulGradX(int8Of(b, m[0]), m[1], m[2], false) }},
 		{"MatMulGradW to int8", [][2]int{{5, 8}, {2, 5}, {2, 8}}, func(b kernels.Backend, m []tensor.Mat) {
 			b.MatMulGradW(int8Of(b, m[0]), tensor.Mat{}, m[1], m[2])
 		}},
-		{"LogProbGrad by int8", [][2]int{{1, 8}, {5, 8}, {1, 3}, {1, 8}, {5, 8}},
+		{"LogProbGrad to int8", [][2]int{{1, 8}, {5, 8}, {1, 3}, {1, 8}, {5, 8}},
 			func(b kernels.Backend, m []tensor.Mat) {
-				b.LogProbGrad(m[0], m[1], m[2], m[3], int8Of(b, m[4]), []int32{0}, []float32{1}, []float32{1},
+				b.LogProbGrad(m[0], int8Of(b, m[1]), m[2], m[3], m[4], []int32{0}, []float32{1}, []float32{1},
 					[]float32{0})
+			}},
+		{"LogProbGrad, dw", [][2]int{{1, 8}, {4, 8}, {1, 3}, {1, 8}, {5, 8}},
+			func(b kernels.Backend, m []tensor.Mat) {
+				b.LogProbGrad(m[0], m[1], m[2], m[3], m[4], []int32{0}, []float32{1}, []float32{1}, []float32{0})
 			}},
 		{"AdamW of int8", [][2]int{{2, 8}, {2, 8}, {2, 8}, {2, 8}, {2, 8}}, func(b kernels.Backend, m []tensor.Mat) {
 			b.AdamW(int8Of(b, m[0]), m[1], m[2], m[3], m[4], kernels.AdamStep{Step: 1})

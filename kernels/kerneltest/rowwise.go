@@ -11,8 +11,8 @@ import (
 
 // rmsNorm tests RMSNorm and RMSNormGrad.
 func (s *suite) rmsNorm(t *testing.T, ty types) {
-	for _, shape := range [][2]int{{0, 16}, {1, 1}, {1, 8}, {2, 15}, {5, 64}, {17, 130}, {33, 257}, {4, 2304},
-		{310, 257}} {
+	for _, shape := range [][2]int{{0, 16}, {1, 1}, {1, 8}, {9, 2}, {40, 6}, {7, 34}, {2, 15}, {5, 64},
+		{17, 130}, {33, 257}, {4, 2304}, {310, 257}} {
 		rows, cols := shape[0], shape[1]
 		if s.quick && rows*cols > manyElements {
 			continue
@@ -31,23 +31,26 @@ func (s *suite) rmsNorm(t *testing.T, ty types) {
 					in("x", ty.out, rows, cols, x).perRow(),
 					in("w", ty.in, 1, cols, w)},
 				run: func(b kernels.Backend, m []tensor.Mat, _ []int) { b.RMSNorm(m[0], m[1], m[2], eps) }})
-			s.check(t, call{name: "RMSNormGrad" + id, rows: rows, unit: ty.unit(),
-				operands: []operand{
-					out("dx", ty.out, rows, cols, 32+float64(cols)/32, largest).from(normal(r, rows*cols, 1)).perRow(),
+			dx := out("dx", ty.out, rows, cols, 32+float64(cols)/32, largest).from(normal(r, rows*cols, 1)).perRow()
+			backward := call{name: "RMSNormGrad" + id, rows: rows, unit: ty.unit(),
+				operands: []operand{dx, dx,
 					out("dw", ty.acc, 1, cols, 32+float64(cols)/32, largest).from(normal(r, cols, 1)),
 					in("dy", ty.out, rows, cols, normal(r, rows*cols, 1)).perRow(),
 					in("x", ty.out, rows, cols, x).perRow(),
 					in("w", ty.in, 1, cols, w)},
 				run: func(b kernels.Backend, m []tensor.Mat, _ []int) {
-					b.RMSNormGrad(m[0], m[1], m[2], m[3], m[4], eps)
-				}})
+					b.RMSNormGrad(m[0], tensor.Mat{}, m[3], m[4], m[5], eps)
+					b.RMSNormGrad(m[1], m[2], m[3], m[4], m[5], eps)
+				}}
+			s.check(t, backward)
+			s.alike(t, backward, 0, 1)
 		}
 	}
 }
 
 // rope tests RopeTable and Rope.
 func (s *suite) rope(t *testing.T, ty types) {
-	for i, dim := range []int{2, 8, 16, 32, 40, 64, 128, 256} {
+	for i, dim := range []int{2, 8, 16, 32, 40, 64, 128, 256, 4, 6, 10, 34, 44, 94, 110, 254} {
 		for _, rows := range []int{0, 1, 5, 35, 600} {
 			if rows == 600 && (dim != 40 || s.quick) {
 				continue // once is enough work for every worker

@@ -19,7 +19,7 @@ func (*Backend[T]) Attend(o, lse, q, k, v tensor.Mat, a *kernels.Attention) {
 	for _, run := range a.Queries {
 		keys := keyRows(run)
 		for i := range int(run.Len) {
-			row, seen := int(run.Row)+i, keys[:len(keys)-int(run.Len)+i+1]
+			row, seen := int(run.Row)+i, seenBy(a, run, keys, i)
 			for h := range a.Heads {
 				z, top, sum := s.scores(row, h, seen)
 				if !lse.IsZero() {
@@ -55,7 +55,7 @@ func (*Backend[T]) AttendGrad(dq, dk, dv, do, o, lse, q, k, v tensor.Mat, a *ker
 	for _, run := range a.Queries {
 		keys := keyRows(run)
 		for i := range int(run.Len) {
-			row, seen := int(run.Row)+i, keys[:len(keys)-int(run.Len)+i+1]
+			row, seen := int(run.Row)+i, seenBy(a, run, keys, i)
 			for h := range a.Heads {
 				z, _, _ := s.scores(row, h, seen)
 				c, hc := h/(a.Heads/a.KVHeads)*a.Dim, h*a.Dim
@@ -95,6 +95,12 @@ func keyRows(q kernels.Query) []int {
 		}
 	}
 	return rows
+}
+
+// seenBy returns those of the keys that row i of the run sees.
+func seenBy(a *kernels.Attention, run kernels.Query, keys []int, i int) []int {
+	shown := len(keys) - int(run.Len) + i + 1
+	return keys[a.Hidden(shown):shown]
 }
 
 // A scorer computes the scores of one query row and head after the other.

@@ -32,10 +32,12 @@ func (*Backend[T]) LogProbGrad(dx, dw, stats, x, w tensor.Mat, targets []int32,
 	invTemp, coefLogp, coefEntropy []float32) {
 	checkHead("LogProbGrad", stats, x, w, targets, invTemp)
 	kernels.CheckShape("LogProbGrad", "dx", dx, x.Rows, x.Cols)
-	kernels.CheckShape("LogProbGrad", "dw", dw, w.Rows, w.Cols)
+	if !dw.IsZero() {
+		kernels.CheckShape("LogProbGrad", "dw", dw, w.Rows, w.Cols)
+	}
 	kernels.Check("LogProbGrad", len(coefLogp) == x.Rows && len(coefEntropy) == x.Rows,
 		"%d and %d coefficients for %d rows", len(coefLogp), len(coefEntropy), x.Rows)
-	DX, DW, S, X, W := open[T](dx), open[T](dw), open[T](stats), open[T](x), open[T](w)
+	DX, DW, S, X, W := open[T](dx), open[T](dw), open[T](stats), open[T](x), weights[T](w)
 	sum := make([]T, x.Cols)
 	for i := range X.Rows {
 		z := logits(&X, &W, i, T(invTemp[i]))
@@ -53,7 +55,9 @@ func (*Backend[T]) LogProbGrad(dx, dw, stats, x, w tensor.Mat, targets []int32,
 			dz = tensor.Round(x.Type, dz*T(invTemp[i]))
 			for k := range X.Cols {
 				sum[k] += dz * W.at(j, k)
-				DW.add(j, k, dz*X.at(i, k))
+				if !dw.IsZero() {
+					DW.add(j, k, dz*X.at(i, k))
+				}
 			}
 		}
 		for k := range X.Cols {

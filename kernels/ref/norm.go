@@ -23,7 +23,9 @@ func (*Backend[T]) RMSNormGrad(dx, dw, dy, x, w tensor.Mat, eps float64) {
 	kernels.CheckShape("RMSNormGrad", "dx", dx, x.Rows, x.Cols)
 	kernels.CheckShape("RMSNormGrad", "dy", dy, x.Rows, x.Cols)
 	kernels.CheckShape("RMSNormGrad", "w", w, 1, x.Cols)
-	kernels.CheckShape("RMSNormGrad", "dw", dw, 1, x.Cols)
+	if !dw.IsZero() {
+		kernels.CheckShape("RMSNormGrad", "dw", dw, 1, x.Cols)
+	}
 	DX, DW, DY, X, W := open[T](dx), open[T](dw), open[T](dy), open[T](x), open[T](w)
 	for i := range X.Rows {
 		r := rstd(&X, i, eps)
@@ -35,7 +37,9 @@ func (*Backend[T]) RMSNormGrad(dx, dw, dy, x, w tensor.Mat, eps float64) {
 		for j := range X.Cols {
 			g := DY.at(i, j) * W.at(0, j)
 			DX.add(i, j, r*g-X.at(i, j)*r*r*r*mean)
-			DW.add(0, j, DY.at(i, j)*X.at(i, j)*r)
+			if !dw.IsZero() {
+				DW.add(0, j, DY.at(i, j)*X.at(i, j)*r)
+			}
 		}
 	}
 }

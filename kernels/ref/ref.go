@@ -242,7 +242,7 @@ func (*Backend[T]) MatMul(y, x, w, bias tensor.Mat, acc bool) {
 func (*Backend[T]) MatMulGradX(dx, dy, w tensor.Mat, acc bool) {
 	kernels.CheckShape("MatMulGradX", "dx", dx, dy.Rows, w.Cols)
 	kernels.Check("MatMulGradX", dy.Cols == w.Rows, "dy is %v, w is %v", dy, w)
-	DX, DY, W := open[T](dx), open[T](dy), open[T](w)
+	DX, DY, W := open[T](dx), open[T](dy), weights[T](w)
 	for i := range DX.Rows {
 		for k := range DX.Cols {
 			var s T

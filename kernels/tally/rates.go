@@ -61,7 +61,11 @@ func Measure(b kernels.Backend, s Shape, workers int) (Rates, error) {
 	}
 	defer weights.Free()
 	w := weights.New(s.Weight, s.Out, s.In)
-	b.Write(w, make([]byte, w.Len()*w.Type.Size()))
+	if w.Type == tensor.I8 {
+		kernels.UploadInt8(b, w, make([]float32, w.Len()))
+	} else {
+		b.Write(w, make([]byte, w.Len()*w.Type.Size()))
+	}
 
 	kv, keys := s.KVHeads*s.Dim, s.Rows
 	var x, dx, y, dy, dw, q, k, v, o, lse, dq, dk, dv, do tensor.Mat

@@ -63,9 +63,11 @@ type Backend struct {
 
 	read  []tensor.Mat        // weights that products read, each once, in the order of first use
 	known map[tensor.Mat]bool // the matrices in read
-	last  *kernels.Attention  // the call that pairs and keys belong to
+	last  *kernels.Attention  // the call that pairs and keys belong to, with this window
 	pairs float64             // of a query row and a key that it sees
 	keys  float64             // key rows that are read
+
+	window int32
 }
 
 var _ kernels.Backend = (*Backend)(nil)
@@ -140,6 +142,9 @@ func (b *Backend) Zero(dst tensor.Mat) { b.countMove(dst) }
 // Copy counts.
 func (b *Backend) Copy(dst, src tensor.Mat) { b.countMove(dst, src) }
 
+// Scale counts.
+func (b *Backend) Scale(y, x tensor.Mat, _ float64) { b.countMove(y, x) }
+
 // Quantize counts.
 func (b *Backend) Quantize(q, w tensor.Mat) { b.countMove(q, w) }
 
@@ -174,20 +179,51 @@ func (b *Backend) MatMulGradW(dw, _, dy, x tensor.Mat) {
 	b.count(ProductGradW, flops(dy.Rows, dw.Rows, dw.Cols), bytes(dw, dw, dy, x))
 }
 
-// GroupMatMul counts.
-func (b *Backend) GroupMatMul(y, x, w tensor.Mat, _ []int32) {
+// groupBytes returns the bytes of those rows of w, the stacked weights of groups or their gradient,
+// whose group has rows.
+func groupBytes(w tensor.Mat, ends []int32) float64 {
+	busy, last := 0, int32(0)
+	for _, end := range ends {
+		if end > last {
+			busy++
+		}
+		last = end
+	}
+	return bytes(w) * float64(busy) / float64(max(len(ends), 1))
+}
+
+// GroupMatMul counts; weights are read of groups that have rows.
+func (b *Backend) GroupMatMul(y, x, w tensor.Mat, ends []int32) {
 	b.recordWeights(w)
-	b.count(Product, flops(x.Rows, y.Cols, x.Cols), bytes(y, x, w))
+	b.count(Product, flops(x.Rows, y.Cols, x.Cols), bytes(y, x)+groupBytes(w, ends))
 }
 
 // GroupMatMulGradX counts.
-func (b *Backend) GroupMatMulGradX(dx, dy, w tensor.Mat, _ []int32, _ bool) {
-	b.count(ProductGradX, flops(dy.Rows, dy.Cols, dx.Cols), bytes(dx, dy, w))
+func (b *Backend) GroupMatMulGradX(dx, dy, w tensor.Mat, ends []int32, _ bool) {
+	b.count(ProductGradX, flops(dy.Rows, dy.Cols, dx.Cols), bytes(dx, dy)+groupBytes(w, ends))
 }
 
 // GroupMatMulGradW counts.
-func (b *Backend) GroupMatMulGradW(dw, dy, x tensor.Mat, _ []int32) {
-	b.count(ProductGradW, flops(dy.Rows, dy.Cols, x.Cols), bytes(dw, dw, dy, x))
+func (b *Backend) GroupMatMulGradW(dw, dy, x tensor.Mat, ends []int32) {
+	b.count(ProductGradW, flops(dy.Rows, dy.Cols, x.Cols), bytes(dy, x)+2*groupBytes(dw, ends))
+}
+
+// Route counts. It deals the experts out in turn, so that all have as many rows.
+func (b *Backend) Route(ids []int32, weights, logits tensor.Mat, _ bool) {
+	b.countMove(weights, logits)
+	for i := range ids {
+		ids[i] = int32(i % logits.Cols)
+	}
+}
+
+// RouteGrad counts.
+func (b *Backend) RouteGrad(dlogits, dweights, weights, logits tensor.Mat, _ []int32, _ bool) {
+	b.countMove(dlogits, dweights, weights, logits)
+}
+
+// GatherAdd counts.
+func (b *Backend) GatherAdd(y, _ tensor.Mat, rows []int32) {
+	b.count(MemoryBound, 0, 2*bytes(y)+float64(len(rows)*y.Cols*y.Type.Size()))
 }
 
 // RopeTable counts.
@@ -199,22 +235,44 @@ func (b *Backend) Rope(y, x, cs tensor.Mat, _ bool) { b.countMove(y, x, cs) }
 // countAttention sets b.pairs (query row × visible key) and b.keys (key rows read; a span that
 // equals the previous query's is counted once).
 func (b *Backend) countAttention(a *kernels.Attention) {
-	if a == b.last {
+	if a == b.last && a.Window == b.window {
 		return // of another layer of a cache, or of the gradient
 	}
-	b.last, b.pairs, b.keys = a, 0, 0
+	b.last, b.window, b.pairs, b.keys = a, a.Window, 0, 0
 	var before []kernels.Span
+	hiddenBefore := 0
 	for i := range a.Queries {
-		q, all := &a.Queries[i], 0
+		q := &a.Queries[i]
+		all := q.Keys()
+		hidden, at := a.Hidden(all-int(q.Len)+1), 0 // from all rows
 		for k, s := range q.Spans {
-			all += int(s.Len)
-			if k >= len(before) || before[k] != s {
-				b.keys += float64(s.Len)
+			read := shown(s, at, hidden)
+			if k < len(before) && before[k] == s {
+				read = max(0, read-shown(s, at, hiddenBefore))
 			}
+			b.keys += float64(read)
+			at += int(s.Len)
 		}
-		before = q.Spans
-		b.pairs += float64(q.Len)*float64(all) - float64(q.Len)*float64(q.Len-1)/2
+		before, hiddenBefore = q.Spans, hidden
+		b.pairs += visiblePairs(all, int(q.Len), int(a.Window))
 	}
+}
+
+// shown returns how many keys of span s, the first of which is key at of its query, are not among
+// the first hidden of it.
+func shown(s kernels.Span, at, hidden int) int {
+	return int(s.Len) - min(max(0, hidden-at), int(s.Len))
+}
+
+// visiblePairs returns Σ min(keys, window) over n rows, the last of which sees all keys and each
+// before it one less; window 0 is none.
+func visiblePairs(all, n, window int) float64 {
+	whole := n // rows that see less than a window
+	if window > 0 {
+		whole = min(max(0, n-(all-window)), n)
+	}
+	most := float64(all - (n - whole)) // keys that the last of them sees
+	return float64(whole)*most - float64(whole)*float64(whole-1)/2 + float64(n-whole)*float64(window)
 }
 
 // Attend counts two products per pair of a query row and a visible key.
@@ -238,19 +296,29 @@ func (b *Backend) SwiGLUGrad(dgate, dup, dy, gate, up tensor.Mat) {
 	b.countMove(dgate, dup, dy, gate, up)
 }
 
+// ScaledSwiGLU counts.
+func (b *Backend) ScaledSwiGLU(y, gate, up, _ tensor.Mat) { b.countMove(y, gate, up) }
+
+// ScaledSwiGLUGrad counts.
+func (b *Backend) ScaledSwiGLUGrad(dgate, dup, _, dy, gate, up, _ tensor.Mat) {
+	b.countMove(dgate, dup, dy, gate, up)
+}
+
 // LogProb counts the product that gives the logits.
 func (b *Backend) LogProb(_, x, w tensor.Mat, _ []int32, _ []float32) {
 	b.recordWeights(w)
 	b.count(Product, flops(x.Rows, w.Rows, w.Cols), bytes(x, w))
 }
 
-// LogProbGrad counts the logits, which it computes again, and two products with their gradients.
+// LogProbGrad counts the logits, which it computes again, and the products with their gradients.
 func (b *Backend) LogProbGrad(dx, dw, _, x, w tensor.Mat, _ []int32, _, _, _ []float32) {
 	b.recordWeights(w)
 	n := flops(x.Rows, w.Rows, w.Cols)
 	b.count(Product, n, bytes(x, w))
 	b.count(ProductGradX, n, bytes(dx, w))
-	b.count(ProductGradW, n, bytes(dw, dw, x))
+	if !dw.IsZero() {
+		b.count(ProductGradW, n, bytes(dw, dw, x))
+	}
 }
 
 // Sample draws -1, which is no id and ends no answer, with log-probability 0.

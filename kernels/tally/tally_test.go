@@ -33,6 +33,35 @@ func TestAttendPairs(t *testing.T) {
 	}
 }
 
+// TestAttendWindow checks that a window bounds pairs and keys, by the same attention under several.
+func TestAttendWindow(t *testing.T) {
+	b := New(Rates{Read: 1})
+	a, _ := b.Alloc("all", 1<<20)
+	q, k, v, o := a.New(tensor.F32, 3, 8), a.New(tensor.F32, 16, 4), a.New(tensor.F32, 16, 4), a.New(tensor.F32, 3, 8)
+	shared, own := kernels.Span{Row: 0, Len: 10}, kernels.Span{Row: 10, Len: 2}
+	att := &kernels.Attention{Heads: 2, KVHeads: 1, Dim: 4, Scale: 1, Queries: []kernels.Query{
+		{Row: 0, Len: 1, Spans: []kernels.Span{shared}},
+		{Row: 1, Len: 2, Spans: []kernels.Span{shared, own}}, // sees 11 and 12 keys
+	}}
+	for _, c := range []struct {
+		window      int32
+		pairs, keys float64
+	}{
+		{0, 10 + 11 + 12, 12}, {12, 10 + 11 + 12, 12}, {11, 10 + 11 + 11, 12}, {10, 30, 12},
+		{4, 12, 4 + 2}, {2, 6, 2 + 2}, {1, 3, 1 + 2},
+	} {
+		att.Window, b.Work = c.window, Work{}
+		b.Attend(o, tensor.Mat{}, q, k, v, att)
+		if f := b.Work.Flops[Attend]; f != 4*8*c.pairs {
+			t.Errorf("window %d: %g operations, want %g", c.window, f, 4*8*c.pairs)
+		}
+		moved := float64(2*tensor.Bytes(tensor.F32, 3, 8)) + c.keys*2*float64(tensor.Bytes(tensor.F32, 1, 4))
+		if s := b.Work.Seconds * 1e9; s < moved-0.5 || s > moved+0.5 {
+			t.Errorf("window %d: %g bytes moved, want %g", c.window, s, moved)
+		}
+	}
+}
+
 // TestSeconds checks that an operation takes the time to compute and the time to move.
 func TestSeconds(t *testing.T) {
 	var r Rates
@@ -63,18 +92,31 @@ func TestMeasure(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer b.Close()
-	typ := tensor.BF16
-	r, err := Measure(b, Shape{Rows: 64, In: 64, Out: 128, Weight: typ, Act: typ, Acc: tensor.F32, Heads: 4, KVHeads: 2,
-		Dim: 16}, 1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for k, f := range r.Flops[:MemoryBound] {
-		if !(f > 0.001 && f < 1e5) {
-			t.Errorf("kind %d reaches %g GFLOP/s, want between 0.001 and 100,000", k, f)
+	for _, weight := range []tensor.DType{tensor.BF16, tensor.I8} {
+		r, err := Measure(b, Shape{Rows: 64, In: 64, Out: 128, Weight: weight, Act: tensor.BF16, Acc: tensor.F32,
+			Heads: 4, KVHeads: 2, Dim: 16}, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for k, f := range r.Flops[:MemoryBound] {
+			if !(f > 0.001 && f < 1e5) {
+				t.Errorf("%v: kind %d reaches %g GFLOP/s, want between 0.001 and 100,000", weight, k, f)
+			}
+		}
+		if !(r.Read > 0 && r.Update > 0) {
+			t.Errorf("memory is read at %g and changed at %g GB/s, want more than 0", r.Read, r.Update)
 		}
 	}
-	if !(r.Read > 0 && r.Update > 0) {
-		t.Errorf("memory is read at %g and changed at %g GB/s, want more than 0", r.Read, r.Update)
+}
+
+// TestGradientsWithoutWeights checks that a weight gradient that is not computed is not counted.
+func TestGradientsWithoutWeights(t *testing.T) {
+	b := New(Rates{})
+	a, _ := b.Alloc("all", 1<<20)
+	x, w := a.New(tensor.F32, 4, 8), a.New(tensor.I8, 16, 8)
+	b.LogProbGrad(x, tensor.Mat{}, a.New(tensor.F32, 4, 3), x, w, nil, nil, nil, nil)
+	const one = 2 * 4 * 8 * 16
+	if f := b.Work.Flops; f[Product] != one || f[ProductGradX] != one || f[ProductGradW] != 0 {
+		t.Errorf("without dw the operations are %v, want %d of the first two kinds and none of the third", f, one)
 	}
 }

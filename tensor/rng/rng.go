@@ -36,6 +36,7 @@ const (
 	HeldOut                     // examples that are only measured on
 	Rounding                    // roundings of moments: (update, parameter)
 	Noise                       // the words that roundings take from
+	Adapters                    // fresh adapters: (parameter)
 )
 
 const (

@@ -18,10 +18,31 @@ var elementBits = map[string]int{
 	"F6_E2M3": 6, "F6_E3M2": 6, "F4": 4,
 }
 
-// floats are the dtypes that Read converts.
+// floats are the dtypes that Read converts beside F8_E4M3.
 var floats = map[string]tensor.DType{
 	"F32": tensor.F32, "BF16": tensor.BF16, "F16": tensor.F16, "F64": tensor.F64,
 }
+
+// e4m3 holds the values of the 256 codes of F8_E4M3: a sign, four bits of exponent with bias 7, three
+// of mantissa, no infinities, and NaN where all but the sign are ones (Micikevicius et al. 2022,
+// table 1).
+var e4m3 = func() (values [256]float32) {
+	for code := range values {
+		exponent, mantissa := code>>3&15, float64(code&7)
+		v := math.Ldexp(1+mantissa/8, exponent-7)
+		switch {
+		case exponent == 0:
+			v = math.Ldexp(mantissa/8, -6)
+		case code&127 == 127:
+			v = math.NaN()
+		}
+		if code > 127 {
+			v = -v
+		}
+		values[code] = float32(v)
+	}
+	return values
+}()
 
 // DTypeName returns the format's name of a tensor.DType: F32, BF16, F16, I8, F64.
 func DTypeName(t tensor.DType) string {

@@ -8,9 +8,11 @@ package safetensors
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
-	"os"
 	"slices"
+
+	"spell/tensor/mapped"
 )
 
 // Info is what a header says of a tensor.
@@ -46,51 +48,33 @@ type File struct {
 
 // Open maps the file at path and checks its header completely.
 func Open(path string) (*File, error) {
-	f, err := open(path)
+	data, release, err := mapped.Open(path)
 	if err != nil {
-		var pe *os.PathError
-		if errors.As(err, &pe) {
-			err = pe.Err
-		}
 		return nil, fmt.Errorf("reading %s: %w", path, err)
 	}
+	f := &File{path: path, release: release}
+	err = mapped.Guard(func() error {
+		entries, metadata, start, err := parse(data)
+		if err == nil {
+			f.data, f.entries, f.metadata = data[start:], entries, metadata
+		}
+		return err
+	})
+	if err != nil {
+		release()
+		return nil, fmt.Errorf("reading %s: %w", path, err)
+	}
+	f.names = slices.Sorted(maps.Keys(f.entries))
 	return f, nil
 }
 
-func open(path string) (*File, error) {
-	// Before os.Open, which would wait for the writer of a named pipe.
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, err
+// unwrapPath drops the path from an error whose sentence names it already.
+func unwrapPath(err error) error {
+	var pe *fs.PathError
+	if errors.As(err, &pe) {
+		return pe.Err
 	}
-	if !info.Mode().IsRegular() {
-		return nil, errors.New("not a regular file")
-	}
-	file, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer file.Close()
-	if info, err = file.Stat(); err != nil {
-		return nil, err
-	}
-	if int64(int(info.Size())) != info.Size() {
-		return nil, fmt.Errorf("%d bytes are more than this machine's address space holds", info.Size())
-	}
-	entries, metadata, start, err := parse(info.Size(), func(n int) ([]byte, error) {
-		head := make([]byte, n)
-		_, err := file.ReadAt(head, 0)
-		return head, err
-	})
-	if err != nil {
-		return nil, err
-	}
-	data, release, err := mapFile(file, int(info.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return &File{path: path, data: data[start:], entries: entries, metadata: metadata,
-		names: slices.Sorted(maps.Keys(entries)), release: release}, nil
+	return err
 }
 
 // Names lists the tensors, sorted.

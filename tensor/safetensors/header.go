@@ -19,23 +19,26 @@ const (
 	metaKey   = "__metadata__"
 )
 
+// pointerText is how the file begins that Git has in place of one that lies in Large File Storage.
+var pointerText = []byte("version https://git-lfs.github.com/spec/")
+
 // An entry is one tensor of a header: what it says, and where its bytes lie in the data.
 type entry struct {
 	Info
 	begin, end uint64
 }
 
-// parse checks the head of a file of size bytes and returns its tensors, its metadata and
-// the offset of the data. read returns the first n bytes of the file.
-func parse(size int64, read func(n int) ([]byte, error)) (map[string]entry, map[string]string, int, error) {
+// parse checks the head of a file and returns its tensors, its metadata and the offset of the data.
+func parse(file []byte) (map[string]entry, map[string]string, int, error) {
+	size := len(file)
 	if size < prefixLen {
 		return nil, nil, 0, fmt.Errorf("not a safetensors file: only %d bytes", size)
 	}
-	head, err := read(prefixLen)
-	if err != nil {
-		return nil, nil, 0, err
+	if bytes.HasPrefix(file, pointerText) {
+		return nil, nil, 0, errors.New("it is a Git LFS pointer, not the file that it stands for; run git lfs pull " +
+			"in its folder, or download the file")
 	}
-	n := binary.LittleEndian.Uint64(head)
+	n := binary.LittleEndian.Uint64(file)
 	if n > headerCap {
 		return nil, nil, 0, fmt.Errorf("not a safetensors file: a header of %d bytes, more than %d", n, headerCap)
 	}
@@ -43,11 +46,7 @@ func parse(size int64, read func(n int) ([]byte, error)) (map[string]entry, map[
 		return nil, nil, 0, fmt.Errorf(
 			"the header says %d bytes, the file has %d after it: it is truncated or not safetensors", n, size-prefixLen)
 	}
-	head, err = read(prefixLen + int(n))
-	if err != nil {
-		return nil, nil, 0, err
-	}
-	head = head[prefixLen:]
+	head := file[prefixLen : prefixLen+int(n)]
 	if !bytes.HasPrefix(head, []byte("{")) || !utf8.Valid(head) || !json.Valid(head) {
 		return nil, nil, 0, errors.New("the header is not a JSON object in UTF-8")
 	}
@@ -55,7 +54,7 @@ func parse(size int64, read func(n int) ([]byte, error)) (map[string]entry, map[
 	d.UseNumber()
 	entries := map[string]entry{}
 	metadata := map[string]string{}
-	err = d.object("the header", func(key string) error {
+	err := d.object("the header", func(key string) error {
 		if key == metaKey {
 			return d.strings(metaKey, metadata)
 		}

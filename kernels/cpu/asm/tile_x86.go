@@ -33,9 +33,10 @@ var (
 
 const tileX86Notes = `//
 // AX tile, DI C, SI, R8…R10 rows 0, 3, 6, 9 of A and DX the bytes between rows; or SI columns of A
-// and R11, R8 the bytes of one and three steps. BX B, R12, R15 the bytes of one and three of its
-// rows, R14 bytes ahead that B is prefetched. R13 bytes between rows of C, CX steps left. With mode
-// paired, the last register but three masks the upper half of a word.
+// and R11, R8 the bytes of one and three steps. BX B, R14 where it is prefetched, R12, R15 the bytes
+// of one and three of its rows. R13 bytes between rows of C, CX steps left. With mode
+// paired, the last register but three masks the upper half of a word. Over rows of A, modes whole and
+// dots prefetch a line at R11 for each step, too: see fetch.
 `
 
 // tilesAVX512 returns the assembly file of the tiles for AVX-512.
@@ -133,6 +134,11 @@ func (t *tileX86) body() {
 	t.begin()
 	t.line("MOVQ R12, R14")
 	t.noted(fmt.Sprintf("%d rows of B ahead", t.ahead()), "SHLQ $%d, R14", bits.TrailingZeros(uint(t.ahead())))
+	t.line("MOVQ R12, R11")
+	t.noted("4, if they lie far apart, in few sets of the cache", "SHLQ $2, R11")
+	t.line("CMPQ R12, $1024")
+	t.line("CMOVQGT R11, R14")
+	t.line("ADDQ BX, R14")
 	t.line("MOVQ mode+40(FP), DX")
 	t.noted("no steps?", "TESTQ CX, CX")
 	t.line("JZ   bias")
@@ -228,6 +234,12 @@ func (t *tileX86) loop(name string, cols bool) {
 			}
 		}
 		t.line("LEAQ (BX)(R12*%d), BX", n/least)
+		t.line("LEAQ (R14)(R12*%d), R14", n/least)
+	}
+	if t.fetches(kind, cols) {
+		t.line("MOVQ (tile_fetch+fetch_at)(AX), R11")
+		t.noted("nothing to prefetch?", "TESTQ R11, R11")
+		t.line("CMOVQEQ BX, R11")
 	}
 	t.line("SUBQ $%d, CX", unroll)
 	t.line("JLT  %sTail", name)
@@ -250,6 +262,12 @@ func (t *tileX86) loop(name string, cols bool) {
 	t.line("SUBQ $%d, CX", least)
 	t.line("JNZ  %sOne", name)
 	t.line("JMP  bias")
+}
+
+// fetches reports whether a loop prefetches what the tile names, which tiles of few rows have no time
+// for.
+func (t *tileX86) fetches(kind string, cols bool) bool {
+	return t.rows >= 4 && !cols && (kind == "whole" || kind == "dots")
 }
 
 // ones sets all bits of a register.
@@ -303,7 +321,11 @@ func (t *tileX86) step(kind string, cols bool, u int) {
 		t.line("VPSLLD $16, %s, %s", hi, hi)
 	}
 	for off := 0; kind != "ragged" && (kind != "pairs" || u%2 == 0) && off < 2*t.bytes; off += 64 {
-		t.line("PREFETCHT0 %s(R14*1)", indexed(128*row+off, "BX", 0, "", "")) // rows of a panel are 128 bytes apart
+		t.line("PREFETCHT0 %s", indexed(off, "R14", row, "R12", "R15"))
+	}
+	if t.fetches(kind, cols) {
+		t.line("PREFETCHT1 (R11)")
+		t.line("ADDQ (tile_fetch+fetch_step)(AX), R11")
 	}
 	t.multiply(cols, u, kind == "dots")
 }
