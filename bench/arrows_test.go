@@ -23,9 +23,9 @@ var allowed = map[string][]string{
 	"tensor":    {"tensor/..."},
 	"kernels":   {"kernels/...", "tensor/..."},
 	"model":     {"model/...", "kernels", "tensor/..."},
-	"tokenizer": {"tokenizer/..."},
+	"tokenizer": {"tokenizer/...", "tensor/jsonfile"},
 	"rl": {"rl/...", "model/...", "kernels", "kernels/tally", "tokenizer/...", "tensor/rng",
-		"tensor/atomicfile"},
+		"tensor/atomicfile", "tensor/jsonfile"},
 	"cmd":   {"rl/...", "model/...", "kernels/...", "tokenizer/...", "tensor/..."},
 	"bench": {"bench/...", "rl/...", "model/...", "kernels/...", "tokenizer/...", "tensor/..."},
 }

@@ -94,9 +94,9 @@ func (d *Decoder) projectForward(blk *Block, t *activations) {
 		b.Gather(t.xnLive, t.xn, t.liveRows)
 		b.Gather(t.csLive, t.cs, t.liveRows)
 	}
-	b.MatMul(t.qProj, t.xnLive, blk.Q.W, weight(blk.QBias), false)
-	b.MatMul(t.kProj, t.xn, blk.K.W, weight(blk.KBias), false)
-	b.MatMul(t.v, t.xn, blk.V.W, weight(blk.VBias), false)
+	d.product(t.qProj, t.xnLive, blk.Q, blk.QBias, false)
+	d.productInto(t.v, t.kProj, t.xn, blk.V, blk.VBias) // kProj is not in use yet
+	d.product(t.kProj, t.xn, blk.K, blk.KBias, false)
 	if c.QKNorm {
 		d.headNormForward(t.qNorm, t.qProj, blk.QNorm)
 		d.headNormForward(t.kNorm, t.kProj, blk.KNorm)
@@ -124,21 +124,18 @@ func (d *Decoder) projectBackward(blk *Block, t *activations, all, g *gradients,
 	d.round(g.dqOp, g.dqProj)
 	d.round(dkOp, dkProj)
 	d.round(dvOp, kv.dvBatch)
-	b.MatMulGradW(blk.Q.Grad, gradient(blk.QBias), g.dqOp, t.xnLive)
-	b.MatMulGradW(blk.K.Grad, gradient(blk.KBias), dkOp, t.xn)
-	b.MatMulGradW(blk.V.Grad, gradient(blk.VBias), dvOp, t.xn)
 	if t.liveRows == nil {
-		b.MatMulGradX(all.dn, g.dqOp, blk.Q.W, false)
+		d.productBackward(all.dn, g.dqOp, t.xnLive, blk.Q, blk.QBias, false)
 	} else { // the other rows get a gradient from their keys and values alone
-		b.MatMulGradX(g.dnLive, g.dqOp, blk.Q.W, false)
+		d.productBackward(g.dnLive, g.dqOp, t.xnLive, blk.Q, blk.QBias, false)
 		b.Zero(all.dn)
 		b.ScatterAdd(all.dn, g.dnLive, t.liveRows)
 		b.Copy(g.dnLive, g.dh)
 		b.Zero(all.dh)
 		b.ScatterAdd(all.dh, g.dnLive, t.liveRows)
 	}
-	b.MatMulGradX(all.dn, dkOp, blk.K.W, true)
-	b.MatMulGradX(all.dn, dvOp, blk.V.W, true)
+	d.productBackward(all.dn, dkOp, t.xn, blk.K, blk.KBias, true)
+	d.productBackward(all.dn, dvOp, t.xn, blk.V, blk.VBias, true)
 	b.RMSNormGrad(all.dh, blk.AttnNorm.Grad, all.dn, t.x, blk.AttnNorm.W, c.NormEps)
 }
 
@@ -147,7 +144,7 @@ func (d *Decoder) projectBackward(blk *Block, t *activations, all, g *gradients,
 func (d *Decoder) attendForward(blk *Block, t *activations, k, v tensor.Mat, a *kernels.Attention) {
 	d.B.Attend(t.attnOut, t.lse, t.q, k, v, a)
 	d.B.Copy(t.h, t.xLive)
-	d.B.MatMul(t.h, t.attnOut, blk.O.W, tensor.Mat{}, true)
+	d.product(t.h, t.attnOut, blk.O, blk.OBias, true)
 }
 
 // attendBackward sets g.dq and adds to the gradients of keys and values from g.dh, the gradient of
@@ -155,13 +152,20 @@ func (d *Decoder) attendForward(blk *Block, t *activations, k, v tensor.Mat, a *
 func (d *Decoder) attendBackward(blk *Block, t *activations, g *gradients, k, v tensor.Mat, kv kvGradients,
 	a *kernels.Attention) {
 	d.round(g.dhOp, g.dh)
-	d.B.MatMulGradX(g.dAttnOut, g.dhOp, blk.O.W, false)
-	d.B.MatMulGradW(blk.O.Grad, tensor.Mat{}, g.dhOp, t.attnOut)
+	d.productBackwardInto(g.dAttnOut, g.dq, g.dhOp, t.attnOut, blk.O, blk.OBias) // dq is not in use yet
 	d.B.AttendGrad(g.dq, kv.dk, kv.dv, g.dAttnOut, t.attnOut, t.lse, t.q, k, v, a)
 }
 
-// attention describes attention of this shape over the queries.
-func (c *Config) attention(q []kernels.Query) *kernels.Attention {
+// attention describes attention of this shape over the queries in layer l.
+func (c *Config) attention(l int, q []kernels.Query) *kernels.Attention {
 	return &kernels.Attention{Heads: c.Heads, KVHeads: c.KVHeads, Dim: c.HeadDim,
-		Scale: 1 / math.Sqrt(float64(c.HeadDim)), Queries: q}
+		Scale: 1 / math.Sqrt(float64(c.HeadDim)), Window: c.window(l), Queries: q}
+}
+
+// window returns the window of layer l as attention has it: 0 for none.
+func (c *Config) window(l int) int32 {
+	if c.WindowLayer(l) {
+		return int32(c.Window)
+	}
+	return 0
 }

@@ -23,13 +23,13 @@ type activations struct {
 	sum tensor.Mat // Acc [m, hidden], the block's output before it is rounded
 }
 
-// newActivations carves the activations of n rows, of which m are live, off a: all but x and cs.
-// Keys and values are written to k and v, Act [n, kv dim].
-func newActivations(a *tensor.Arena, c *Config, p Precision, n, m int, k, v tensor.Mat) activations {
+// newActivations carves the activations of block l for n rows, of which m are live, off a: all but x
+// and cs. Keys and values are written to k and v, Act [n, kv dim]. Of the MLP there are part rows.
+func newActivations(a *tensor.Arena, c *Config, p Precision, l, n, m, part int, k, v tensor.Mat) activations {
 	t := activations{
 		attentionActivations: newAttentionActivations(a, c, p, n, m, k, v),
 		h:                    a.New(p.Acc, m, c.Hidden),
-		mlpActivations:       newMLPActivations(a, c, p, m),
+		mlpActivations:       newMLPActivations(a, c, p, l, m, part),
 		sum:                  a.New(p.Acc, m, c.Hidden),
 	}
 	if m < n {
@@ -78,11 +78,11 @@ type gradients struct {
 	mlpGradients
 }
 
-func newGradients(a *tensor.Arena, c *Config, p Precision, n int) gradients {
+func newGradients(a *tensor.Arena, c *Config, p Precision, n, part int) gradients {
 	g := gradients{
 		dh: a.New(p.Acc, n, c.Hidden), dn: a.New(p.Acc, n, c.Hidden), dnLive: a.New(p.Acc, n, c.Hidden),
 		attentionGradients: newAttentionGradients(a, c, p, n),
-		mlpGradients:       newMLPGradients(a, c, p, n),
+		mlpGradients:       newMLPGradients(a, c, p, n, part),
 	}
 	g.dhOp = g.dh
 	if p.Act != p.Acc {
@@ -94,10 +94,10 @@ func newGradients(a *tensor.Arena, c *Config, p Precision, n int) gradients {
 // live returns g with its first m rows of every gradient that belongs to live rows. dn, dkProj and
 // the operands of K and V keep all rows.
 func (g gradients) live(m int) gradients {
-	for _, p := range []*tensor.Mat{&g.dh, &g.dhOp, &g.dnLive, &g.dMLPAct, &g.dGate, &g.dUp,
-		&g.dAttnOut, &g.dq, &g.dqProj, &g.dqOp} {
+	for _, p := range []*tensor.Mat{&g.dh, &g.dhOp, &g.dnLive, &g.dAttnOut, &g.dq, &g.dqProj, &g.dqOp} {
 		*p = p.Slice(0, m)
 	}
+	g.mlpGradients = g.mlpGradients.live(m)
 	return g
 }
 

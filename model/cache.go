@@ -10,7 +10,8 @@ import (
 )
 
 // A Cache holds the keys and values of tokens already read, one row per token, and runs passes that
-// extend it. The decode pass of one row is the training pass of ten thousand: the same block
+// extend it. It keeps those that a window hides, too: another answer to the same prompt may see
+// them. The decode pass of one row is the training pass of ten thousand: the same block
 // functions, which give a row the same bits whatever rows are beside it.
 type Cache struct {
 	d    *Decoder      // no limits: its arena is sized for the passes of this cache
@@ -31,9 +32,13 @@ func NewCache(b kernels.Backend, w *Weights, slots, rows, logitRows int) (*Cache
 	plan := tensor.PlanArena()
 	cs := c.carve(plan, rows)
 	mark := plan.Mark()
-	c.block(plan, cs, rows, rows)
-	plan.Release(mark)
-	c.block(plan, cs, rows, max(rows-1, 0)) // the last one, with live rows apart
+	for l := range w.Layers {
+		c.block(plan, cs, l, rows, rows)
+		w.carveTransient(plan, l, rows, rows)
+		plan.Release(mark)
+	}
+	c.block(plan, cs, w.Layers-1, rows, max(rows-1, 0)) // with live rows apart
+	w.carveTransient(plan, w.Layers-1, rows, max(rows-1, 0))
 	c.gather(plan, logitRows)
 	var err error
 	if c.d.arena, err = b.Alloc("activations", plan.Peak()); err != nil {
@@ -72,11 +77,11 @@ func (c *Cache) carve(a *tensor.Arena, n int) (cs tensor.Mat) {
 	return a.New(w.Acc, n, w.HeadDim)
 }
 
-// block carves the activations of a block of n rows, of which m are live.
-func (c *Cache) block(a *tensor.Arena, cs tensor.Mat, n, m int) activations {
+// block carves the activations of block l for n rows, of which m are live.
+func (c *Cache) block(a *tensor.Arena, cs tensor.Mat, l, n, m int) activations {
 	w := c.d.W
 	k, v := a.New(w.Act, n, w.KVDim()), a.New(w.Act, n, w.KVDim())
-	t := newActivations(a, &w.Config, w.Precision, n, m, k, v)
+	t := newActivations(a, &w.Config, w.Precision, l, n, m, m, k, v)
 	t.lse, t.cs = tensor.Mat{}, cs
 	return t
 }
@@ -91,7 +96,7 @@ func (c *Cache) Extend(ctx context.Context, ids, pos, slots []int32, queries []k
 	d := c.d
 	kernels.Check("Extend", len(ids) <= c.rows, "%d rows; the pass holds %d", len(ids), c.rows)
 	cs := c.carve(d.arena, len(ids))
-	a := d.W.attention(queries)
+	a := d.W.attention(0, queries)
 	d.B.RopeTable(cs, pos, d.W.Rotary)
 	d.embedForward(c.x[0], ids)
 	mark := d.arena.Mark()
@@ -104,9 +109,10 @@ func (c *Cache) Extend(ctx context.Context, ids, pos, slots []int32, queries []k
 		d.arena.Release(mark)
 		if d.last(l) && len(live) < rows {
 			rows = len(live)
-			a = d.W.attention(forest.SelectRows(queries, live))
+			a = d.W.attention(l, forest.SelectRows(queries, live))
 		}
-		t := c.block(d.arena, cs, len(ids), rows)
+		a.Window = d.W.window(l)
+		t := c.block(d.arena, cs, l, len(ids), rows)
 		if rows < len(ids) {
 			t.liveRows = live[:rows:rows]
 		}

@@ -8,10 +8,11 @@
 // # Files
 //
 // A part of the decoder is a file, with its activations, its forward, and its backward below:
-// embedding.go, attention.go, mlp.go, norm.go, head.go. block.go joins them to a block, pass.go
-// takes a batch through all blocks, step.go a forest; cache.go is what generation has instead of
-// step.go. params.go lists the parameters, weights.go maps them, family.go says how families
-// differ.
+// embedding.go, attention.go, mlp.go and moe.go, norm.go, head.go. block.go joins them to a block,
+// pass.go takes a batch through all blocks, step.go a forest; cache.go is what generation has instead
+// of step.go. Products of blocks go through product.go, where adapters add their part: adapter.go, and
+// merge.go folds them in. params.go lists the parameters, weights.go maps them, family.go says how
+// families differ.
 //
 // # Comments on matrices
 //
@@ -23,15 +24,16 @@ package model
 
 import (
 	"fmt"
+	"math"
 
 	"spell/tensor"
 )
 
 // A Config describes a decoder of the Llama family: RMSNorm before each half of a block, rotary
-// positions, grouped-query attention, SwiGLU. Qwen2 adds a bias to q, k and v, Qwen3 a norm on
-// each head of q and k.
+// positions, grouped-query attention, SwiGLU. Mistral adds windows, Qwen2 a bias to q, k and v,
+// Qwen3 a norm on each head of q and k, Qwen3-MoE mixtures of experts.
 type Config struct {
-	Family    string // model_type of Hugging Face: llama, qwen2, qwen3
+	Family    string // model_type of Hugging Face, as FamilyNamed knows it
 	Vocab     int    // rows of the embedding
 	Hidden    int    // width of the residual stream
 	FF        int    // width of the MLP
@@ -40,6 +42,8 @@ type Config struct {
 	KVHeads   int // key-value heads, a divisor of Heads
 	HeadDim   int // need not be Hidden/Heads
 	QKVBias   bool
+	OBias     bool // attention's last product has a bias
+	MLPBias   bool // gate, up and down have biases
 	QKNorm    bool
 	Tied      bool // the head is the embedding
 	NormEps   float64
@@ -48,6 +52,20 @@ type Config struct {
 	BOS       int32 // -1: none
 	EOS       []int32
 	InitRange float64 // standard deviation of fresh weights, kept for config.json
+
+	// Window is how many keys a token sees in a layer with a window, its own included; 0 if no
+	// layer has one. The others are masked, not forgotten: caches keep every key, since answers
+	// that share a prompt see different parts of it.
+	Window       int
+	WindowLayers []bool // per layer whether it has the window; nil: all have it
+
+	Mixture
+}
+
+// WindowLayer reports whether layer l has a window that can hide a key. One as long as the context
+// cannot.
+func (c *Config) WindowLayer(l int) bool {
+	return c.Window > 0 && c.Window < c.Context && (c.WindowLayers == nil || c.WindowLayers[l])
 }
 
 // QDim returns the width of the concatenated query heads.
@@ -65,11 +83,12 @@ func (c *Config) Params() int {
 	return n
 }
 
-// Largest sizes a configuration may name; beyond them the file is hostile or broken.
+// The largest sizes a configuration may name; beyond them the file is hostile or broken.
 const (
-	maxWidth  = 1 << 17
-	maxVocab  = 1 << 22
-	maxLayers = 1 << 10
+	maxWidth   = 1 << 17
+	maxVocab   = 1 << 22
+	MaxLayers  = 1 << 10
+	MaxContext = 1 << 27
 
 	maxHeadDim = 256 // what the attention kernels are made for
 )
@@ -81,9 +100,9 @@ func (c *Config) Validate() error {
 		v, max int
 	}{
 		{"vocab_size", c.Vocab, maxVocab}, {"hidden_size", c.Hidden, maxWidth}, {"intermediate_size", c.FF, maxWidth},
-		{"num_hidden_layers", c.Layers, maxLayers}, {"num_attention_heads", c.Heads, maxWidth},
+		{"num_hidden_layers", c.Layers, MaxLayers}, {"num_attention_heads", c.Heads, maxWidth},
 		{"num_key_value_heads", c.KVHeads, maxWidth}, {"head_dim", c.HeadDim, maxHeadDim},
-		{"max_position_embeddings", c.Context, 1 << 27},
+		{"max_position_embeddings", c.Context, MaxContext},
 	} {
 		if f.v < 1 || f.v > f.max {
 			return fmt.Errorf("%s is %d; it must lie between 1 and %d", f.name, f.v, f.max)
@@ -92,8 +111,17 @@ func (c *Config) Validate() error {
 	if c.Heads%c.KVHeads != 0 {
 		return fmt.Errorf("num_attention_heads %d is no multiple of num_key_value_heads %d", c.Heads, c.KVHeads)
 	}
-	if c.HeadDim%8 != 0 {
-		return fmt.Errorf("head_dim is %d; it must be a multiple of 8", c.HeadDim)
+	if c.HeadDim%2 != 0 {
+		return fmt.Errorf("head_dim is %d; it must be even, since positions rotate pairs", c.HeadDim)
+	}
+	if c.Window < 0 || c.Window > math.MaxInt32 {
+		return fmt.Errorf("sliding_window is %d; it must lie between 1 and %d", c.Window, math.MaxInt32)
+	}
+	if n := len(c.WindowLayers); c.WindowLayers != nil && n != c.Layers {
+		return fmt.Errorf("layer_types has %d entries for num_hidden_layers %d", n, c.Layers)
+	}
+	if err := c.Mixture.validate(); err != nil {
+		return err
 	}
 	if !(c.NormEps >= 1e-30 && c.NormEps < 1) {
 		return fmt.Errorf("rms_norm_eps is %g; it must lie between 1e-30 and 1", c.NormEps)
@@ -112,7 +140,7 @@ func (c *Config) Validate() error {
 
 // A Precision fixes the rounding points: Weight is the type of the parameters that products read,
 // Act of every operand of a product, of K and V and of block inputs, Acc of everything between. If
-// Weight is I8, norms and biases are Acc all the same. Moments are the optimizer's, of weights that
+// Weight is I8, norms, biases and routers are Acc all the same. Moments are the optimizer's, of weights that
 // are trained.
 type Precision struct {
 	Name             string
@@ -130,7 +158,7 @@ var (
 
 // weight returns the type of parameters of a kind.
 func (p Precision) weight(k Kind) tensor.DType {
-	if p.Weight == tensor.I8 && (k == Norm || k == Bias) {
+	if p.Weight == tensor.I8 && (k == Norm || k == Bias || k == Router) {
 		return p.Acc
 	}
 	return p.Weight

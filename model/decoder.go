@@ -23,6 +23,9 @@ type Decoder struct {
 	train  bool
 	keep   bool // every block keeps its activations; else only its input
 	arena  *tensor.Arena
+
+	count   bool         // whether passes are those of Step
+	experts expertCounts // of steps since TakeExpertLoad
 }
 
 // A Stat is what the head says of one scored token: its log-probability and the entropy of its
@@ -60,6 +63,13 @@ func (d *Decoder) alloc() (*Decoder, error) {
 // ActivationBytes returns the scratch of a training decoder that keeps every activation.
 func ActivationBytes(w *Weights, limits forest.Limits) int {
 	return Total((&Decoder{W: w, limits: limits, train: true, keep: true}).Memory())
+}
+
+// With returns a decoder of other weights of the same shape and types, in the scratch of d.
+func (d *Decoder) With(w *Weights) *Decoder {
+	other := *d
+	other.W = w
+	return &other
 }
 
 // Free unmaps the scratch; the weights stay.

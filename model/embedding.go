@@ -11,8 +11,11 @@ import (
 func (d *Decoder) embedForward(x tensor.Mat, ids []int32) { d.B.Gather(x, d.W.Embed.W, ids) }
 
 // embedBackward adds dx, Acc [rows, hidden], the gradient of a batch's first input, to the
-// embedding's gradient, or to e if the head adds to the same matrix.
+// embedding's gradient, or to e if the head adds to the same matrix. A frozen embedding gets none.
 func (d *Decoder) embedBackward(dx tensor.Mat, ids []int32, e embedGradient) {
+	if d.W.Embed.Grad.IsZero() {
+		return
+	}
 	if e.rows.IsZero() {
 		d.B.ScatterAdd(d.W.Embed.Grad, dx, ids)
 		return
@@ -30,11 +33,11 @@ func (d *Decoder) embedBackward(dx tensor.Mat, ids []int32, e embedGradient) {
 // on the size of the batches.
 type embedGradient struct {
 	ids  []int32    // of the bundle, ascending, each once
-	rows tensor.Mat // Acc [len(ids), hidden]; zero if the embedding is not tied
+	rows tensor.Mat // Acc [len(ids), hidden]; zero if the embedding is not tied or not trained
 }
 
 func (d *Decoder) newEmbedGradient(a *tensor.Arena, bundle *forest.Bundle) (e embedGradient) {
-	if d.W.Head != d.W.Embed {
+	if d.W.Head != d.W.Embed || d.W.Embed.Grad.IsZero() {
 		return e
 	}
 	e.ids = slices.Clone(bundle.Shared.Ids)

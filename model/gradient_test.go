@@ -18,7 +18,19 @@ func families() map[string]Config {
 	qwen2, qwen3 := base, base
 	qwen2.Family, qwen2.QKVBias, qwen2.Tied = "qwen2", true, true
 	qwen3.Family, qwen3.QKNorm, qwen3.HeadDim, qwen3.Heads, qwen3.KVHeads = "qwen3", true, 16, 4, 2
-	return map[string]Config{"llama": base, "qwen2": qwen2, "qwen3": qwen3}
+	biased := base // every bias that a family may have, and heads of an odd number of pairs
+	biased.QKVBias, biased.OBias, biased.MLPBias, biased.HeadDim, biased.KVHeads = true, true, true, 6, 2
+	mistral, windows := base, qwen2
+	mistral.Family, mistral.Window = "mistral", 3
+	windows.Window, windows.WindowLayers = 4, []bool{true, false}
+	windows.Rope = Rope{Theta: 1e4, Type: "yarn", Factor: 4, Original: 64, BetaFast: 8, BetaSlow: 1,
+		AttentionFactor: 1.4}
+	moe, mixed := qwen3, qwen3
+	moe.Family, moe.Mixture = "qwen3_moe", Mixture{Experts: 5, TopK: 2, ExpertFF: 7, NormTopK: true, SparseStep: 1}
+	mixed.Family, mixed.Layers = "qwen3_moe", 3 // of which the second is a mixture
+	mixed.Mixture = Mixture{Experts: 4, TopK: 3, ExpertFF: 6, SparseStep: 2}
+	return map[string]Config{"llama": base, "qwen2": qwen2, "qwen3": qwen3, "llama with biases": biased,
+		"mistral": mistral, "qwen2 with windows": windows, "qwen3_moe": moe, "mixed": mixed}
 }
 
 // grove has what a batch can have: two trees, a gap, an empty child, a child of an empty
@@ -60,7 +72,18 @@ func open64(t *testing.T, c Config, limits forest.Limits, a Activations) (*ref.B
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i, p := range w.Params { // random, norms and biases too
+	fill(b, w.Params)
+	d, err := NewTrainingDecoder(b, w, limits, a)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { d.Free(); w.Free() })
+	return b, d
+}
+
+// fill gives parameters random values.
+func fill(b kernels.Backend, list []*Param) {
+	for i, p := range list {
 		v := make([]float64, p.Rows*p.Cols)
 		r := rng.At(7, rng.Init, uint64(i), 0, 0)
 		for j := range v {
@@ -71,12 +94,13 @@ func open64(t *testing.T, c Config, limits forest.Limits, a Activations) (*ref.B
 		}
 		Set(b, p, v)
 	}
-	d, err := NewTrainingDecoder(b, w, limits, a)
-	if err != nil {
-		t.Fatal(err)
+}
+
+// linear is the objective of coefficients as a loss.
+func linear(scored []forest.ScoredToken, _ []Stat, dl, de []float32) {
+	for i, s := range scored {
+		dl[i], de[i] = coefficients(s)
 	}
-	t.Cleanup(func() { d.Free(); w.Free() })
-	return b, d
 }
 
 // objective is the exact value of the linear objective, in float64.
@@ -93,6 +117,53 @@ func objective(d *Decoder, l *forest.Layout) float64 {
 	return sum
 }
 
+// checkGradients runs a step of the linear objective and compares gradients of parameters with
+// central differences.
+func checkGradients(t *testing.T, b kernels.Backend, d *Decoder, f forest.Forest, limits forest.Limits,
+	list []*Param) {
+	t.Helper()
+	l, err := forest.NewLayout(f, limits)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var ids []int32
+	for _, s := range f {
+		ids = append(ids, s.Tokens...)
+	}
+	for _, p := range list {
+		b.Zero(p.Grad)
+	}
+	if _, err := d.Step(context.Background(), f, linear); err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range list {
+		n := p.Rows * p.Cols
+		w, grad := make([]float64, n), make([]float64, n)
+		kernels.Download(b, w, p.W)
+		kernels.Download(b, grad, p.Grad)
+		r := rng.At(3, rng.Init, uint64(n), 0, 0)
+		at := func(i int, v float64) float64 {
+			was := w[i]
+			w[i] = v
+			kernels.Upload(b, p.W, w)
+			w[i] = was
+			return objective(d, l)
+		}
+		for range 5 {
+			const eps = 1e-5
+			i := r.Intn(n)
+			if p.Kind == Embedding { // a row in use
+				i = int(ids[r.Intn(len(ids))])*p.Cols + r.Intn(p.Cols)
+			}
+			want := (at(i, w[i]+eps) - at(i, w[i]-eps)) / (2 * eps)
+			at(i, w[i])
+			if math.Abs(grad[i]-want) > 1e-7*(1+math.Abs(want)) {
+				t.Errorf("%s[%d]: gradient %.10g, central difference %.10g", p.Name, i, grad[i], want)
+			}
+		}
+	}
+}
+
 // TestGradients compares the gradient of every class of parameter with central differences.
 func TestGradients(t *testing.T) {
 	type shape struct {
@@ -107,50 +178,8 @@ func TestGradients(t *testing.T) {
 					t.Fatal(err)
 				}
 				limits := forest.Limits{Shared: 12, Batch: 4}
-				l, err := forest.NewLayout(f, limits)
-				if err != nil {
-					t.Fatal(err)
-				}
-				var ids []int32
-				for _, s := range f {
-					ids = append(ids, s.Tokens...)
-				}
 				b, d := open64(t, c, limits, RecomputeActivations)
-				linear := func(scored []forest.ScoredToken, _ []Stat, dl, de []float32) {
-					for i, s := range scored {
-						dl[i], de[i] = coefficients(s)
-					}
-				}
-				if _, err := d.Step(context.Background(), f, linear); err != nil {
-					t.Fatal(err)
-				}
-				for _, p := range d.W.Params {
-					n := p.Rows * p.Cols
-					w, grad := make([]float64, n), make([]float64, n)
-					kernels.Download(b, w, p.W)
-					kernels.Download(b, grad, p.Grad)
-					r := rng.At(3, rng.Init, uint64(n), 0, 0)
-					for range 5 {
-						i := r.Intn(n)
-						if p.Kind == Embedding { // a row in use
-							i = int(ids[r.Intn(len(ids))])*c.Hidden + r.Intn(c.Hidden)
-						}
-						const eps = 1e-5
-						was := w[i]
-						w[i] = was + eps
-						kernels.Upload(b, p.W, w)
-						up := objective(d, l)
-						w[i] = was - eps
-						kernels.Upload(b, p.W, w)
-						down := objective(d, l)
-						w[i] = was
-						kernels.Upload(b, p.W, w)
-						want := (up - down) / (2 * eps)
-						if math.Abs(grad[i]-want) > 1e-7*(1+math.Abs(want)) {
-							t.Errorf("%s[%d]: gradient %.10g, central difference %.10g", p.Name, i, grad[i], want)
-						}
-					}
-				}
+				checkGradients(t, b, d, f, limits, d.W.Params)
 			})
 		}
 	}

@@ -28,7 +28,7 @@ func (w *Weights) Initialize(b kernels.Backend, seed uint64, in Init) {
 		switch p.Kind {
 		case Embedding:
 			std = in.Embedding
-		case Matrix:
+		case Matrix, Router:
 			std = in.Matrix / math.Sqrt(float64(p.Cols))
 		case Residual:
 			std = in.Residual / math.Sqrt(float64(p.Cols))

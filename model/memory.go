@@ -30,29 +30,34 @@ func Total(items []MemoryItem) int {
 	return n
 }
 
-// Memory lists the memory of the parameters and, if they are trained, of what trains them.
+// Memory lists the memory of the parameters, of their adapters and of what trains either.
 func (w *Weights) Memory() []MemoryItem {
-	item := func(name string, t tensor.DType, of func(*Param) tensor.Mat) MemoryItem {
+	item := func(name string, t tensor.DType, list []*Param, of func(*Param) tensor.Mat) MemoryItem {
 		n := 0
-		for _, p := range w.Params {
+		for _, p := range list {
 			if m := of(p); !m.IsZero() {
 				n += tensor.Bytes(m.Type, m.Rows, m.Cols)
 			}
 		}
 		return MemoryItem{name, t, n, "parameters"}
 	}
-	items := []MemoryItem{item("weights", w.Weight, func(p *Param) tensor.Mat { return p.W })}
-	if !w.Trained() {
+	values := func(p *Param) tensor.Mat { return p.W }
+	items := []MemoryItem{item("weights", w.Weight, w.Params, values)}
+	if len(w.adapters) > 0 {
+		items = append(items, item("adapters", w.Act, w.adapters, values))
+	}
+	list := w.Trainable()
+	if list == nil {
 		return items
 	}
-	if w.Weight != w.Acc {
-		items = append(items, item("master weights", w.Acc, func(p *Param) tensor.Mat { return p.Master }))
+	if list[0].Master != list[0].W {
+		items = append(items, item("master weights", w.Acc, list, func(p *Param) tensor.Mat { return p.Master }))
 	}
 	m, v := w.MomentTypes()
 	return append(items,
-		item(firstMoments, m, func(p *Param) tensor.Mat { return p.M }),
-		item(secondMoments, v, func(p *Param) tensor.Mat { return p.V }),
-		item("gradients", w.Acc, func(p *Param) tensor.Mat { return p.Grad }))
+		item(firstMoments, m, list, func(p *Param) tensor.Mat { return p.M }),
+		item(secondMoments, v, list, func(p *Param) tensor.Mat { return p.V }),
+		item("gradients", w.Acc, list, func(p *Param) tensor.Mat { return p.Grad }))
 }
 
 // Memory lists the scratch of the decoder. It runs the decoder's allocations on an arena without
@@ -70,7 +75,7 @@ func (d *Decoder) Memory() []MemoryItem {
 	add("keys and values", d.W.Act, distinctBytes(kv.k)+distinctBytes(kv.v), "tokens of pass and batch × layers")
 	if d.train {
 		add("their gradients", d.W.Acc, distinctBytes(kv.dk)+distinctBytes(kv.dv), "tokens of pass and batch × layers")
-		if d.W.Head == d.W.Embed {
+		if d.W.Head == d.W.Embed && !d.W.Embed.Grad.IsZero() {
 			a.New(d.W.Acc, d.W.Vocab, d.W.Hidden) // of newEmbedGradient, at most
 			add("embedding gradient of a pass", d.W.Acc, a.Used()-at, "vocabulary")
 		}
@@ -81,7 +86,7 @@ func (d *Decoder) Memory() []MemoryItem {
 	size := func(p *pass) {
 		at := a.Mark()
 		if d.train {
-			newGradients(a, &d.W.Config, d.W.Precision, p.rows)
+			newGradients(a, &d.W.Config, d.W.Precision, p.rows, d.mlpRows(p.rows))
 		}
 		d.planActivations(a, p)
 		inner := a.Mark()
@@ -107,14 +112,20 @@ func (d *Decoder) Memory() []MemoryItem {
 // planActivations carves what the blocks of a pass need at once, keys and values aside.
 func (d *Decoder) planActivations(a *tensor.Arena, p *pass) {
 	c, prec := &d.W.Config, d.W.Precision
-	mark := a.Mark()
-	for range c.Layers {
-		newActivations(a, c, prec, p.rows, p.rows, tensor.Mat{}, tensor.Mat{})
-		if !d.keep {
+	block := func(l, live int) {
+		newActivations(a, c, prec, l, p.rows, live, d.mlpRows(live), tensor.Mat{}, tensor.Mat{})
+		inner := a.Mark()
+		d.W.carveTransient(a, l, p.rows, live)
+		a.Release(inner)
+	}
+	for l := range c.Layers {
+		mark := a.Mark()
+		block(l, p.rows)
+		if !d.keep || d.last(l) {
 			a.Release(mark)
 		}
 	}
-	newActivations(a, c, prec, p.rows, max(p.live-1, 0), tensor.Mat{}, tensor.Mat{}) // with live rows apart
+	block(c.Layers-1, max(p.live-1, 0)) // the last one, with live rows apart
 }
 
 // distinctBytes returns the bytes of a list of matrices, of which some may be one.
@@ -143,11 +154,22 @@ func (c *Cache) Memory() []MemoryItem {
 func (w *Weights) HostMemory(host kernels.HostMemory, read []tensor.Mat) (packs, scratch MemoryItem) {
 	packs = MemoryItem{Name: "packed weights", Type: w.Weight, GrowsWith: "parameters"}
 	for _, m := range read {
-		if m.Arena == w.arenas[0] {
-			packs.Bytes += host.PackBytes(m)
+		if slices.Contains(w.arenas, m.Arena) {
+			packs.Bytes += w.packBytes(host, m)
 		}
 	}
 	scratch = MemoryItem{Name: "scratch of kernels", Type: w.Acc, GrowsWith: "workers",
-		Bytes: host.ScratchBytes(max(w.Hidden, w.FF, w.QDim()), w.Vocab)}
+		Bytes: host.ScratchBytes(max(w.Hidden, w.FF, w.ExpertFF, w.QDim()), w.Vocab)}
 	return packs, scratch
+}
+
+// packBytes returns the bytes of the packed copy of a matrix of w. Experts are packed one by one if
+// their rows fill no whole panels.
+func (w *Weights) packBytes(host kernels.HostMemory, m tensor.Mat) int {
+	i := slices.IndexFunc(w.Params, func(p *Param) bool { return p.W == m })
+	if i < 0 || w.Params[i].Experts == 0 {
+		return host.PackBytes(m)
+	}
+	n := w.Params[i].Experts
+	return n * host.PackBytes(m.Slice(0, m.Rows/n))
 }

@@ -16,8 +16,11 @@ func TestParams(t *testing.T) {
 		"input_layernorm.weight": "AttnNorm", "post_attention_layernorm.weight": "MLPNorm",
 		"self_attn.q_proj.weight": "Q", "self_attn.k_proj.weight": "K", "self_attn.v_proj.weight": "V", "self_attn.o_proj.weight": "O",
 		"self_attn.q_proj.bias": "QBias", "self_attn.k_proj.bias": "KBias", "self_attn.v_proj.bias": "VBias",
+		"self_attn.o_proj.bias": "OBias", "mlp.gate_proj.bias": "GateBias", "mlp.up_proj.bias": "UpBias", "mlp.down_proj.bias": "DownBias",
 		"self_attn.q_norm.weight": "QNorm", "self_attn.k_norm.weight": "KNorm",
 		"mlp.gate_proj.weight": "Gate", "mlp.up_proj.weight": "Up", "mlp.down_proj.weight": "Down",
+		"mlp.gate.weight": "Router", "mlp.experts.gate_proj.weight": "ExpertGate",
+		"mlp.experts.up_proj.weight": "ExpertUp", "mlp.experts.down_proj.weight": "ExpertDown",
 	}
 	for name, c := range families() {
 		for _, tied := range []bool{true, false} {
@@ -37,8 +40,19 @@ func TestParams(t *testing.T) {
 					block := reflect.ValueOf(w.Blocks[l])
 					for suffix, field := range fields {
 						p := block.FieldByName(field).Interface().(*Param)
-						missing := strings.HasSuffix(suffix, ".bias") && !c.QKVBias ||
-							strings.HasSuffix(suffix, "_norm.weight") && !c.QKNorm
+						expert := strings.Contains(suffix, "experts") || suffix == "mlp.gate.weight"
+						missing := strings.HasSuffix(suffix, "_norm.weight") && !c.QKNorm ||
+							strings.HasPrefix(suffix, "mlp.") && expert != c.MoELayer(l)
+						if strings.HasSuffix(suffix, ".bias") {
+							switch {
+							case strings.HasPrefix(suffix, "mlp."):
+								missing = !c.MLPBias || c.MoELayer(l)
+							case suffix == "self_attn.o_proj.bias":
+								missing = !c.OBias
+							default:
+								missing = !c.QKVBias
+							}
+						}
 						if p == nil || missing {
 							if p != nil || !missing {
 								t.Errorf("layer %d: %s is %v, missing: %v", l, field, p, missing)
@@ -65,17 +79,54 @@ func TestParams(t *testing.T) {
 // TestFamilyNamed: a family sets all that it fixes, whatever was set before.
 func TestFamilyNamed(t *testing.T) {
 	for name, want := range map[string]Config{
-		"llama": {Family: "llama"}, "qwen2": {Family: "qwen2", QKVBias: true}, "qwen3": {Family: "qwen3", QKNorm: true},
+		"llama": {Family: "llama"}, "mistral": {Family: "mistral"}, "qwen2": {Family: "qwen2", QKVBias: true},
+		"qwen3": {Family: "qwen3", QKNorm: true}, "qwen3_moe": {Family: "qwen3_moe", QKNorm: true},
 	} {
 		f, err := FamilyNamed(name)
-		got := Config{Family: "other", QKVBias: true, QKNorm: true}
+		got := Config{Family: "other", QKVBias: true, QKNorm: true, OBias: true, MLPBias: true}
 		f.Apply(&got)
 		if err != nil || !reflect.DeepEqual(got, want) {
 			t.Errorf("%s: %+v, %v; want %+v", name, got, err, want)
 		}
 	}
 	if _, err := FamilyNamed("gpt2"); err == nil ||
-		err.Error() != `model_type "gpt2" is not supported; llama, qwen2 and qwen3 are` {
+		err.Error() != `model_type "gpt2" is not supported; llama, mistral, qwen2, qwen3 and qwen3_moe are` {
 		t.Errorf("gpt2: %v", err)
+	}
+}
+
+// TestTensors: every row of every parameter is in one tensor of a file, and no two have one name.
+func TestTensors(t *testing.T) {
+	for name, c := range families() {
+		names, experts := map[string]bool{}, 0
+		for _, s := range Shapes(&c) {
+			row := 0
+			for _, part := range s.Tensors() {
+				if part.Row != row || part.Rows < 1 || names[part.Name] {
+					t.Errorf("%s: %s has rows [%d, +%d) of %s, after row %d", name, part.Name, part.Row, part.Rows,
+						s.Name, row)
+				}
+				row += part.Rows
+				names[part.Name] = true
+			}
+			if row != s.Rows {
+				t.Errorf("%s: %d of %d rows of %s are in a tensor", name, row, s.Rows, s.Name)
+			}
+			experts += s.Experts
+		}
+		mixtures := 0
+		for l := range c.Layers {
+			if c.MoELayer(l) {
+				mixtures++
+				for e := range c.Experts {
+					if want := fmt.Sprintf("model.layers.%d.mlp.experts.%d.down_proj.weight", l, e); !names[want] {
+						t.Errorf("%s: there is no tensor %s", name, want)
+					}
+				}
+			}
+		}
+		if experts != 3*mixtures*c.Experts {
+			t.Errorf("%s: %d matrices of experts in %d mixtures", name, experts, mixtures)
+		}
 	}
 }

@@ -93,7 +93,7 @@ func (d *Decoder) activations(p *pass, kv bundleKV, l int) activations {
 	if d.last(l) {
 		m = p.live
 	}
-	t := newActivations(d.arena, &d.W.Config, d.W.Precision, p.rows, m,
+	t := newActivations(d.arena, &d.W.Config, d.W.Precision, l, p.rows, m, d.mlpRows(m),
 		layerRows(kv.k, l, p.base, p.rows), layerRows(kv.v, l, p.base, p.rows))
 	t.x, t.cs = p.x[l], p.cs
 	if d.last(l) {
@@ -105,9 +105,9 @@ func (d *Decoder) activations(p *pass, kv bundleKV, l int) activations {
 // queries describes the attention of block l.
 func (d *Decoder) queries(p *pass, l int) *kernels.Attention {
 	if d.last(l) {
-		return d.W.attention(p.batch.LastQueries)
+		return d.W.attention(l, p.batch.LastQueries)
 	}
-	return d.W.attention(p.batch.Queries)
+	return d.W.attention(l, p.batch.Queries)
 }
 
 // forwardBatch runs a batch through the blocks, from its tokens to p.out. The activations of the
@@ -129,6 +129,9 @@ func (d *Decoder) forwardBatch(ctx context.Context, p *pass, kv bundleKV) error 
 		t := d.activations(p, kv, l)
 		d.forwardBlock(blk, &t, kv.k[l], kv.v[l], d.queries(p, l))
 		d.finishBlock(blk, &t, out)
+		if d.count {
+			d.experts.add(l, d.W.Layers, t.groups.ends)
+		}
 		if d.last(l) || d.keep {
 			p.acts = append(p.acts, t)
 		} else {

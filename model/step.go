@@ -35,6 +35,8 @@ func (d *Decoder) Step(ctx context.Context, f forest.Forest, loss Loss) ([]Stat,
 	if err != nil || len(l.Scored) == 0 {
 		return nil, err
 	}
+	d.count = true
+	defer func() { d.count = false }()
 	return d.runLayout(ctx, l, loss)
 }
 
@@ -126,7 +128,7 @@ func (s *stepState) sharedBackward(ctx context.Context, p *pass, kv bundleKV, e 
 		return nil
 	}
 	s.callLoss(loss, p.batch)
-	g := newGradients(s.arena, &s.W.Config, s.W.Precision, p.rows)
+	g := newGradients(s.arena, &s.W.Config, s.W.Precision, p.rows, s.mlpRows(p.rows))
 	p.mark = s.arena.Mark()
 	if err := s.headBackward(ctx, p, g.dh); err != nil {
 		return err
@@ -146,7 +148,7 @@ func (s *stepState) branches(ctx context.Context, batch *forest.Batch, kv bundle
 	p := s.newBatchPass(s.arena, batch, base)
 	var g gradients
 	if loss != nil {
-		g = newGradients(s.arena, &s.W.Config, s.W.Precision, p.rows)
+		g = newGradients(s.arena, &s.W.Config, s.W.Precision, p.rows, s.mlpRows(p.rows))
 	}
 	if err := s.forwardBatch(ctx, p, kv); err != nil {
 		return err

@@ -22,6 +22,7 @@ type Config struct {
 	Steps int `json:"steps" group:"the run" resume:"free" min:"0" max:"16777216" doc:"updates; SPELL's plots run to about 70. On a resume another number only makes the run longer or shorter"`
 
 	runner.Base
+	runner.Adapters
 
 	BatchTokens int `json:"batch_tokens" resume:"free" min:"64" max:"1073741824" doc:"tokens of outputs that train together, behind their prompts; bounds memory"`
 	CacheTokens int `json:"cache_tokens" resume:"free" min:"64" max:"1073741824" doc:"tokens of the key-value cache; bounds memory"`
@@ -30,12 +31,14 @@ type Config struct {
 	TopP        float64 `json:"top_p" above:"0" max:"1" doc:"of all outputs; SPELL 0.95"`
 	TopK        int     `json:"top_k" min:"0" max:"1073741824" doc:"of all outputs; 0: off, as in SPELL"`
 	Thinking    bool    `json:"thinking" doc:"let the chat template ask for thoughts before the reply; false sets enable_thinking to false, as Qwen3 knows it"`
+	Template    string  `json:"template" doc:"which of several chat templates of the model renders; empty: the one named default"`
 	Date        string  `json:"date" doc:"what a chat template takes for today, YYYY-MM-DD: the same in every step and on every resume"`
 	MaxPrompt   int     `json:"max_prompt" min:"16" max:"1073741824" doc:"tokens of a prompt at most; SPELL 16,384"`
 	Int8        bool    `json:"int8" doc:"generate with an int8 copy of the weights, and correct the loss for the difference; --precision int8 sets it. SPELL: no"`
 
 	LossMean string  `json:"loss_mean" group:"loss" oneof:"tokens groups" doc:"over the tokens of the batch (tokens) or of each group (groups, SPELL's equation 12)"`
 	Entropy  float64 `json:"entropy" doc:"weight of the entropy bonus; SPELL 0"`
+	KL       float64 `json:"kl" min:"0" max:"1e6" aka:"kl_coef beta kl_beta kl_loss_coef" doc:"weight of the divergence from the model that the run began with (the k3 estimate), or, with adapters, from the one without them; without adapters it takes a copy of the weights. SPELL 0"`
 	SkipCut  bool    `json:"skip_cut" doc:"leave outputs that were cut off at their limit out of the loss; SPELL: no"`
 
 	MaxRounds int `json:"max_rounds" group:"a step" min:"1" max:"1073741824" doc:"rounds of play in a step at most; then it trains on what it has; SPELL 10"`
@@ -50,7 +53,8 @@ func DefaultConfig() Config {
 			Optim: train.Optim{LR: 2e-6, EmbedScale: 1, Beta1: 0.9, Beta2: 0.999, Eps: 1e-8, WeightDecay: 0.01,
 				ClipNorm: 1},
 		},
-		Steps: 70, Thinking: true, Date: "2024-07-26", Temperature: 0.7, TopP: 0.95,
+		Adapters: runner.DefaultAdapters(),
+		Steps:    70, Thinking: true, Date: "2024-07-26", Temperature: 0.7, TopP: 0.95,
 		MaxPrompt: 16384, MaxRounds: 10, LossMean: "tokens", BatchTokens: 8192, CacheTokens: 131072,
 	}
 }
@@ -100,6 +104,12 @@ func (c *Config) Validate() error {
 		return fmt.Errorf("top_p is %g; it must be above 0 also as float32", c.TopP)
 	case c.Optim.LR == 0:
 		return ErrNoRate
+	case c.Int8 && c.LoRA.Rank > 0:
+		return errors.New("int8 (--precision int8) generates with a copy of weights that are trained, and with " +
+			"lora.rank they are not: set lora.base to int8 (--base int8), which serves both")
+	}
+	if err := c.LoRA.Validate(); err != nil {
+		return err
 	}
 	if _, err := c.Dialog(&chat.Dialog{}); err != nil {
 		return err
@@ -109,21 +119,23 @@ func (c *Config) Validate() error {
 
 // Dialog returns the model's text side with what the configuration says to its chat template.
 func (c *Config) Dialog(text *chat.Dialog) (*chat.Dialog, error) {
-	return Dialog(text, c.Date, c.Thinking)
+	return Dialog(text, c.Date, c.Template, c.Thinking)
 }
 
-// Dialog returns a model's text side whose chat template takes date, YYYY-MM-DD, for today and is
-// told whether to ask for thoughts.
-func Dialog(text *chat.Dialog, date string, thinking bool) (*chat.Dialog, error) {
-	d := *text
-	var err error
+// Dialog returns a model's text side whose chat template, the one of a name or the default if the
+// name is empty, takes date, YYYY-MM-DD, for today and is told whether to ask for thoughts.
+func Dialog(text *chat.Dialog, date, template string, thinking bool) (*chat.Dialog, error) {
+	d, err := text.Choose(template)
+	if err != nil {
+		return nil, err
+	}
 	if d.Now, err = time.Parse(time.DateOnly, date); err != nil {
 		return nil, fmt.Errorf("date is %q; write YYYY-MM-DD", date)
 	}
 	if !thinking {
 		d.Vars = map[string]json.RawMessage{"enable_thinking": json.RawMessage("false")}
 	}
-	return &d, nil
+	return d, nil
 }
 
 // norm returns over what token losses are averaged.

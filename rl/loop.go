@@ -21,6 +21,10 @@ type Machine struct {
 	Trainer *train.Trainer
 	Engine  *rollout.Engine
 	Copied  *model.Weights // in int8, what Engine generates with; nil if that is the weights themselves
+
+	// Reference is what the policy is kept near to if the loss has a KL term: the weights without their
+	// adapters or, of weights that are all trained, others that whoever has the machine fills.
+	Reference *model.Weights
 }
 
 // NewMachine maps it, all or nothing. A plan does it on a backend without memory.
@@ -42,6 +46,11 @@ func NewMachine(c *Config, b kernels.Backend, w *model.Weights) (m *Machine, err
 		}
 		generating = m.Copied
 	}
+	if c.KL > 0 {
+		if m.Reference, err = w.Reference(b); err != nil {
+			return m, err
+		}
+	}
 	m.Engine, err = rollout.New(b, generating, rollout.Options{Slots: c.CacheTokens, Rows: c.Rows(), Stop: w.EOS,
 		Seed: c.Seed})
 	return m, err
@@ -57,6 +66,9 @@ func (m *Machine) Free() {
 	}
 	if m.Copied != nil {
 		m.Copied.Free()
+	}
+	if m.Reference != nil {
+		m.Reference.Free()
 	}
 }
 
@@ -84,6 +96,12 @@ func NewLoop(c *Config, m runner.Model, g Game) (*Loop, error) {
 	machine, err := NewMachine(c, m.Backend, m.Weights)
 	if err != nil {
 		return nil, err
+	}
+	if c.KL > 0 && len(m.Weights.Adapters()) == 0 {
+		if err := m.Began(machine.Reference); err != nil {
+			machine.Free()
+			return nil, err
+		}
 	}
 	l := &Loop{Config: c, Model: m, Game: g, machine: machine}
 	machine.Engine.OnProgress = func(_, _, read, sampled int) { l.progress(read + sampled) }

@@ -10,6 +10,8 @@ import (
 	"spell/model"
 	"spell/model/rollout"
 	"spell/rl"
+	"spell/rl/runner"
+	"spell/rl/runner/runnertest"
 )
 
 // TestOnPolicy: tokens are trained at the log-probabilities that they were sampled with, bit for
@@ -27,6 +29,33 @@ func TestOnPolicy(t *testing.T) {
 					!(u.Entropy > 0) {
 					t.Errorf("%s, int8 %v: %+v", p.Name, int8, u)
 				}
+			}
+		}
+	}
+}
+
+// TestOnPolicyOfMixture: a mixture of experts is trained at the log-probabilities that it sampled
+// with, bit for bit, and says how even its routers are.
+func TestOnPolicyOfMixture(t *testing.T) {
+	b, text := opentest.CPU(t, 2), dialog(t)
+	c := shape(text.Tok.VocabSize())
+	c.Family, c.QKNorm, c.Layers = "qwen3_moe", true, 2
+	c.Mixture = model.Mixture{Experts: 6, TopK: 2, ExpertFF: 16, NormTopK: true, SparseStep: 1}
+	for _, p := range []model.Precision{model.F32, model.BF16} {
+		w, err := runnertest.Random(b, c, p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(w.Free)
+		l, _ := on(t, relayConfig(), runner.Model{Backend: b, Weights: w, Text: text})
+		for range 3 {
+			rep := step(t, l)
+			u := rep.Metrics.(*report).Update
+			if u.MaxLogpDiff != 0 || !(u.GradNorm > 0) {
+				t.Errorf("%s: %+v", p.Name, u)
+			}
+			if e := u.Experts; e == nil || e.Of != 12 || !(e.Busiest >= 1.0/6 && e.Busiest <= 0.5) || e.Unused > 8 {
+				t.Errorf("%s: experts %+v", p.Name, e)
 			}
 		}
 	}
@@ -201,7 +230,8 @@ func TestNothingToTrainOn(t *testing.T) {
 	}
 }
 
-// TestVerdict: a run fails if its game says so or if nothing was trained, and the last sentence says why.
+// TestVerdict: a run fails if its game says so or if nothing was trained, and the last sentence
+// says why.
 func TestVerdict(t *testing.T) {
 	const score, nothing = "outputs score", "nothing was trained in 1 step:"
 	for _, c := range []struct {

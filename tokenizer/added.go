@@ -3,6 +3,7 @@ package tokenizer
 import (
 	"cmp"
 	"slices"
+	"sort"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -10,71 +11,86 @@ import (
 
 // matcher finds added tokens in text: leftmost, then longest.
 type matcher struct {
-	byFirst [256][]AddedToken // by first byte, longest first
-	any     bool
+	tokens  []AddedToken // by content once sorted; of equal ones the first added is first
+	starts  [257]int     // starts[b]: the first of tokens that does not begin with a lower byte
+	words   bool         // there is a token that is not special
+	special bool         // there is one that is
 }
 
+// add takes a token, which is found after sort. One that normalization left nothing of never is.
 func (m *matcher) add(a AddedToken) {
-	first := a.Content[0]
-	m.byFirst[first] = append(m.byFirst[first], a)
-	m.any = true
+	if a.Content == "" {
+		return
+	}
+	m.tokens = append(m.tokens, a)
+	m.words = m.words || !a.Special
+	m.special = m.special || a.Special
 }
 
 func (m *matcher) sort() {
-	for _, list := range m.byFirst {
-		slices.SortFunc(list, func(a, b AddedToken) int {
-			return cmp.Or(cmp.Compare(len(b.Content), len(a.Content)), cmp.Compare(a.ID, b.ID))
-		})
+	slices.SortStableFunc(m.tokens, func(a, b AddedToken) int { return cmp.Compare(a.Content, b.Content) })
+	for b := range m.starts {
+		m.starts[b] = sort.Search(len(m.tokens), func(i int) bool { return int(m.tokens[i].Content[0]) >= b })
 	}
 }
 
-// at returns the longest token that text[i:] begins with.
-func (m *matcher) at(text string, i int) (AddedToken, bool) {
-	for _, a := range m.byFirst[text[i]] {
-		if strings.HasPrefix(text[i:], a.Content) {
-			return a, true
+// wanted reports whether there is a token to look for; special says whether special ones are.
+func (m *matcher) wanted(special bool) bool { return m.words || special && m.special }
+
+// at returns the longest token that text[i:] begins with, nil if there is none.
+func (m *matcher) at(text string, i int) (longest *AddedToken) {
+	first := text[i]
+	low, high := m.starts[first], m.starts[int(first)+1]
+	for n := 1; low < high; n++ { // tokens[low:high] begin with text[i:i+n], shorter ones first
+		if len(m.tokens[low].Content) == n {
+			longest = &m.tokens[low]
 		}
+		for low < high && len(m.tokens[low].Content) == n {
+			low++
+		}
+		if i+n == len(text) {
+			break
+		}
+		among, next := m.tokens[low:high], text[i+n]
+		high = low + sort.Search(len(among), func(k int) bool { return among[k].Content[n] > next })
+		low += sort.Search(len(among), func(k int) bool { return among[k].Content[n] >= next })
 	}
-	return AddedToken{}, false
+	return longest
 }
 
-// begins reports whether a token begins at text[i:].
-func (m *matcher) begins(text string, i int) bool {
-	_, ok := m.at(text, i)
-	return ok
+// A match is an added token in a text, with the white space that it swallows.
+type match struct {
+	start, end int
+	token      *AddedToken
 }
 
-// split calls emit for each part of text in order: with id -1 for text between tokens
-// (never empty), with the token's id for a token.
-func (m *matcher) split(text string, emit func(segment string, id int32)) {
-	done := 0
-	for i := 0; m.any && i < len(text); {
-		a, ok := m.at(text, i)
-		if !ok {
+// find returns the first match in text[from:] that r allows, nil token if there is none. A token
+// that it does not allow, or that stands inside a word against its will, is passed over as a whole.
+func (m *matcher) find(text string, from int, r *reading) match {
+	if !m.wanted(r.special) {
+		return match{}
+	}
+	for i := from; i < len(text); {
+		a := m.at(text, i)
+		if a == nil {
 			i++
 			continue
 		}
 		start, end := i, i+len(a.Content)
 		i = end
-		if a.SingleWord && (endsInWord(text[:start]) || beginsWithWord(text[end:])) {
+		if a.Special && !r.allows(start, end) ||
+			a.SingleWord && (endsInWord(text[:start]) || beginsWithWord(text[end:])) {
 			continue
 		}
 		if a.LStrip {
-			start = done + len(strings.TrimRightFunc(text[done:start], unicode.IsSpace))
+			start = from + len(strings.TrimRightFunc(text[from:start], unicode.IsSpace))
 		}
 		if a.RStrip {
 			end = len(text) - len(strings.TrimLeftFunc(text[end:], unicode.IsSpace))
-			i = end
 		}
-		if done < start {
-			emit(text[done:start], -1)
-		}
-		emit(text[start:end], a.ID)
-		done = end
+		return match{start, end, a}
 	}
-	if done < len(text) {
-		emit(text[done:], -1)
-	}
+	return match{}
 }
 
 func endsInWord(s string) bool {
@@ -87,8 +103,5 @@ func beginsWithWord(s string) bool {
 	return s != "" && isWord(r)
 }
 
-// isWord is \w of Unicode Technical Standard 18, annex C.
-func isWord(r rune) bool {
-	return unicode.In(r, unicode.L, unicode.M, unicode.Nd, unicode.Nl, unicode.Pc,
-		unicode.Other_Alphabetic, unicode.Join_Control)
-}
+// isWord reports whether single_word has r for a part of a word.
+func isWord(r rune) bool { return unicode.Is(words, r) }

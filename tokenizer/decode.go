@@ -1,33 +1,26 @@
 package tokenizer
 
-import "unicode/utf8"
+import (
+	"strings"
+	"unicode/utf8"
+)
 
 // Decode returns the text of ids, added tokens included. Bytes that are not UTF-8 become
-// U+FFFD, one for each maximal part of a broken sequence (Unicode 15, section 3.9, as
-// Hugging Face tokenizers do). Ids outside the vocabulary stand for nothing.
+// U+FFFD, one for each maximal part of a broken sequence (Unicode, section 3.9), or one per
+// byte of a run of tokens that stand for bytes, as Hugging Face tokenizers do. Ids outside the
+// vocabulary stand for nothing.
 func (t *Tokenizer) Decode(ids []int32) string { return t.decode(ids, false) }
 
 // DecodeSkipSpecial is Decode without the added tokens marked special.
 func (t *Tokenizer) DecodeSkipSpecial(ids []int32) string { return t.decode(ids, true) }
 
 func (t *Tokenizer) decode(ids []int32, skipSpecial bool) string {
-	var raw []byte
+	d := t.NewDecoder(skipSpecial)
+	var text []byte
 	for _, id := range ids {
-		raw = append(raw, t.text(id, skipSpecial)...)
+		text = d.hold(text, id)
 	}
-	if utf8.Valid(raw) {
-		return string(raw)
-	}
-	valid, _ := appendValid(make([]byte, 0, len(raw)+len(raw)/4), raw, true)
-	return string(valid)
-}
-
-// text returns what id contributes to decoded text.
-func (t *Tokenizer) text(id int32, skipSpecial bool) string {
-	if id < 0 || int(id) >= len(t.tokens) || skipSpecial && t.special[id] {
-		return ""
-	}
-	return t.tokens[id]
+	return string(d.take(text, true))
 }
 
 // Decoder decodes a stream of ids. The strings it returns, joined, are what Decode makes
@@ -37,6 +30,8 @@ type Decoder struct {
 	t           *Tokenizer
 	skipSpecial bool
 	held        []byte
+	begun       bool // a token was decoded
+	stripped    int  // characters taken off the start of the text, all of them if it has begun
 }
 
 // NewDecoder returns a decoder; skipSpecial leaves out the added tokens marked special.
@@ -46,18 +41,89 @@ func (t *Tokenizer) NewDecoder(skipSpecial bool) *Decoder {
 
 // Next takes one id and returns the text it completes, often all its own, sometimes "".
 func (d *Decoder) Next(id int32) string {
-	d.held = append(d.held, d.t.text(id, d.skipSpecial)...)
-	return d.take(false)
+	return string(d.take(d.hold(nil, id), false))
 }
 
 // Flush returns what is held back, with U+FFFD for the unfinished character, and leaves
 // the decoder ready for another stream.
-func (d *Decoder) Flush() string { return d.take(true) }
+func (d *Decoder) Flush() string {
+	text := string(d.take(nil, true))
+	*d = Decoder{t: d.t, skipSpecial: d.skipSpecial, held: d.held[:0]}
+	return text
+}
 
-func (d *Decoder) take(final bool) string {
-	valid, rest := appendValid(nil, d.held, final)
-	d.held = append(d.held[:0], rest...)
-	return string(valid)
+// hold takes one id. It appends to dst what need not be held, and returns it.
+func (d *Decoder) hold(dst []byte, id int32) []byte {
+	t := d.t
+	if id < 0 || int(id) >= len(t.tokens) || d.skipSpecial && t.special[id] {
+		return dst
+	}
+	if t.chars == nil {
+		d.held = append(d.held, t.tokens[id]...)
+		return dst
+	}
+	first := !d.begun
+	d.begun = true
+	if b, ok := t.chars.bytes[id]; ok && t.decoding.bytes {
+		d.held = append(d.held, b)
+		return dst
+	}
+	dst = d.take(dst, true)
+	text := t.tokens[id]
+	if first && t.decoding.firstBare {
+		text = strings.ReplaceAll(t.spelled[id], metaspace, "")
+	}
+	return d.append(dst, text)
+}
+
+// take appends to dst what is held and complete, or all of it if final.
+func (d *Decoder) take(dst []byte, final bool) []byte {
+	if d.t.chars == nil {
+		valid, rest := appendValid(dst, d.held, final)
+		d.held = append(d.held[:0], rest...)
+		return valid
+	}
+	if !final || len(d.held) == 0 {
+		return dst
+	}
+	text := string(d.held)
+	if !utf8.Valid(d.held) {
+		text = strings.Repeat("\ufffd", len(d.held))
+	}
+	d.held = d.held[:0]
+	return d.append(dst, text)
+}
+
+// append appends text to dst without what the decoder strips off the start of the whole.
+func (d *Decoder) append(dst []byte, text string) []byte {
+	s := &d.t.decoding
+	for d.stripped < s.strip && text != "" {
+		rest, ok := strings.CutPrefix(text, s.stripped)
+		if !ok {
+			d.stripped = s.strip
+			break
+		}
+		text = rest
+		d.stripped++
+	}
+	return append(dst, text...)
+}
+
+// decoding is what the decoder of a file does to tokens over characters.
+type decoding struct {
+	replace   [][2]string // in tokens, in order: old and new
+	bytes     bool        // tokens of bytes become the bytes
+	firstBare bool        // the first token loses its metaspaces
+	strip     int         // so many of stripped are taken off the start of the text
+	stripped  string
+}
+
+// text returns what a token becomes by itself.
+func (c *decoding) text(token string) string {
+	for _, r := range c.replace {
+		token = strings.ReplaceAll(token, r[0], r[1])
+	}
+	return token
 }
 
 // appendValid appends src to dst with U+FFFD for what is not UTF-8. Unless final, an

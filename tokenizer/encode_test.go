@@ -137,7 +137,7 @@ func TestAddedTokenInVocab(t *testing.T) {
 // Runs of more marks than package norm composes; the expected text follows from the
 // combining classes by hand.
 func TestNormalizeLongRuns(t *testing.T) {
-	tok := &Tokenizer{nfc: true}
+	tok := &Tokenizer{normalizers: []normalStep{{nfc: true}}}
 	grave, below := "\u0300", "\u0323" // classes 230 and 220
 	for _, c := range []struct{ text, want string }{
 		{"abc", "abc"},
@@ -149,7 +149,7 @@ func TestNormalizeLongRuns(t *testing.T) {
 		{"\xff" + strings.Repeat(grave, 35) + "\xe1\x80e\u0301", "\xff" + strings.Repeat(grave, 35) + "\xe1\x80é"},
 		{"\u034f" + strings.Repeat(below+grave, 20), "\u034f" + strings.Repeat(below, 20) + strings.Repeat(grave, 20)},
 	} {
-		if got := tok.normalize(c.text); got != c.want {
+		if got := tok.normalize(c.text, true); got != c.want {
 			t.Errorf("%+q:\n got %+q\nwant %+q", c.text, got, c.want)
 		}
 	}

@@ -1,32 +1,41 @@
 package tokenizer
 
-// smallPiece is the longest piece, in bytes, merged by repeated search for the lowest
+// smallPiece is the longest piece, in symbols, merged by repeated search for the lowest
 // rank. Up to here that beats the heap, whose cost grows as n log n.
 const smallPiece = 64
 
-// appendMerged appends the ids of piece: its bytes, of which neighbours are joined, lowest
+// appendMerged appends the ids of piece: its symbols, of which neighbours are joined, lowest
 // rank first and leftmost among equals, until no pair merges.
 func (t *Tokenizer) appendMerged(dst []int32, piece string) []int32 {
-	if len(piece) <= smallPiece {
-		return t.mergeSmall(dst, piece)
+	base := len(dst)
+	dst = t.appendSymbols(dst, piece)
+	if len(dst)-base <= smallPiece {
+		return t.mergeSmall(dst, base)
 	}
 	list, _ := t.scratch.Get().(*mergeList)
 	if list == nil {
 		list = new(mergeList)
 	}
-	list.fill(t, piece)
+	list.fill(&t.merges, dst[base:])
 	list.run(&t.merges)
-	dst = list.appendIDs(dst)
+	dst = list.appendIDs(dst[:base])
 	t.scratch.Put(list)
 	return dst
 }
 
-// mergeSmall works in place on the tail of dst.
-func (t *Tokenizer) mergeSmall(dst []int32, piece string) []int32 {
-	base := len(dst)
+// appendSymbols appends what a piece is before any merge: its bytes, or its characters.
+func (t *Tokenizer) appendSymbols(dst []int32, piece string) []int32 {
+	if t.chars != nil {
+		return t.appendChars(dst, piece)
+	}
 	for i := range len(piece) {
 		dst = append(dst, t.byteIDs[piece[i]])
 	}
+	return dst
+}
+
+// mergeSmall works in place on dst[base:].
+func (t *Tokenizer) mergeSmall(dst []int32, base int) []int32 {
 	ids := dst[base:]
 	var joins [smallPiece]merge // joins[i] is the merge of ids[i] and ids[i+1]
 	for i := 0; i+1 < len(ids); i++ {
@@ -75,14 +84,14 @@ type candidate uint64
 
 func (c candidate) Before(d candidate) bool { return c < d }
 
-func (l *mergeList) fill(t *Tokenizer, piece string) {
+func (l *mergeList) fill(table *pairTable, ids []int32) {
 	l.nodes, l.queue = l.nodes[:0], l.queue[:0]
-	for i := range len(piece) {
-		l.nodes = append(l.nodes, mergeNode{id: t.byteIDs[piece[i]], prev: int32(i - 1), next: int32(i + 1)})
+	for i, id := range ids {
+		l.nodes = append(l.nodes, mergeNode{id: id, prev: int32(i - 1), next: int32(i + 1)})
 	}
-	l.nodes[len(piece)-1].next = -1
+	l.nodes[len(ids)-1].next = -1
 	for i := range l.nodes {
-		if c, ok := l.offer(&t.merges, int32(i)); ok {
+		if c, ok := l.offer(table, int32(i)); ok {
 			l.queue = append(l.queue, c)
 		}
 	}

@@ -33,7 +33,7 @@ func naiveMerge(t *Tokenizer, piece string) []int32 {
 // mergeLong is the way of pieces beyond smallPiece, here for any.
 func mergeLong(t *Tokenizer, piece string) []int32 {
 	var list mergeList
-	list.fill(t, piece)
+	list.fill(&t.merges, t.appendSymbols(nil, piece))
 	list.run(&t.merges)
 	return list.appendIDs(nil)
 }
@@ -47,7 +47,7 @@ func TestMergesAreByRankThenLeft(t *testing.T) {
 			piece[i] = "abcd"[rng.IntN(4)]
 		}
 		want := naiveMerge(tok, string(piece))
-		if got := tok.mergeSmall(nil, string(piece)); !slices.Equal(got, want) {
+		if got := tok.mergeSmall(tok.appendSymbols(nil, string(piece)), 0); !slices.Equal(got, want) {
 			t.Fatalf("%q: mergeSmall %v, want %v", piece, got, want)
 		}
 		if got := mergeLong(tok, string(piece)); !slices.Equal(got, want) {
@@ -62,7 +62,8 @@ func TestMergeLongEqualsSmall(t *testing.T) {
 		for _, text := range goldenTexts(t) {
 			for i := 0; i < len(text); i += smallPiece {
 				piece := text[i:min(i+smallPiece, len(text))]
-				if small, long := tok.mergeSmall(nil, piece), mergeLong(tok, piece); !slices.Equal(small, long) {
+				small, long := tok.mergeSmall(tok.appendSymbols(nil, piece), 0), mergeLong(tok, piece)
+				if !slices.Equal(small, long) {
 					t.Fatalf("%q: mergeSmall %v, mergeList %v", piece, small, long)
 				}
 			}

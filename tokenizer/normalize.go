@@ -1,119 +1,117 @@
 package tokenizer
 
 import (
-	"slices"
+	"sort"
 	"strings"
-	"unicode/utf8"
-
-	"golang.org/x/text/unicode/norm"
 )
 
-// normalize returns text as the model is to see it, without copying where nothing changes.
-func (t *Tokenizer) normalize(text string) string {
-	if !t.nfc || isASCII(text) {
-		return text
-	}
-	// Package norm takes a lead byte and what follows for one character, valid or not.
-	if !utf8.ValidString(text) {
-		return composeLong(text)
-	}
-	// The first settles most texts, and allocates nothing.
-	if norm.NFC.QuickSpanString(text) == len(text) || norm.NFC.IsNormalString(text) {
-		return text
-	}
-	composed := norm.NFC.String(text)
-	// Package norm breaks runs of more than 30 combining characters with a grapheme
-	// joiner (the Stream-Safe format of UAX #15), which normal form C does not. The joiner
-	// itself takes no part in composition, so that more of them than before give it away.
-	const joiner = "\u034f"
-	if strings.Count(composed, joiner) != strings.Count(text, joiner) {
-		return composeLong(text)
-	}
-	return composed
+// A normalStep is one step of a file's normalizer. One that has neither form C nor text to replace
+// puts its text in front.
+type normalStep struct {
+	nfc      bool
+	old, new string
 }
 
-func isASCII(text string) bool {
-	for i := range len(text) {
-		if text[i] >= utf8.RuneSelf {
-			return false
-		}
+func (s normalStep) prepends() bool { return !s.nfc && s.old == "" }
+
+// apply returns text after the step. opens says whether text may get something in front.
+func (s normalStep) apply(text string, opens bool) string {
+	switch {
+	case s.nfc:
+		return composed(text)
+	case !s.prepends():
+		return strings.ReplaceAll(text, s.old, s.new)
+	case opens && text != "":
+		return s.new + text
 	}
-	return true
+	return text
 }
 
-// composeLong returns normal form C by the letter of the Unicode Standard, version 15,
-// section 3.11: decompose, order by combining class, compose.
-func composeLong(text string) string {
-	chars := decompose(text)
-	for from := 0; from < len(chars); {
-		to := from + 1
-		for to < len(chars) && chars[to].class != 0 {
-			to++
-		}
-		slices.SortStableFunc(chars[from:to], func(a, b combining) int { return int(a.class) - int(b.class) })
-		from = to
+// normalize returns text as the model is to see it, without copying where nothing changes. opens
+// is false for text that goes on from another.
+func (t *Tokenizer) normalize(text string, opens bool) string {
+	for _, s := range t.normalizers {
+		text = s.apply(text, opens)
 	}
-
-	out := chars[:0]
-	starter, class := -1, uint8(0) // last starter kept, class of the last character kept
-	for _, c := range chars {
-		if starter >= 0 && c.joins && (starter == len(out)-1 || class < c.class) {
-			if r, ok := compose(out[starter].r, c.r); ok {
-				out[starter].r = r
-				continue
-			}
-		}
-		if c.class == 0 {
-			starter = len(out)
-		}
-		class = c.class
-		out = append(out, c)
-	}
-
-	var b strings.Builder
-	for _, c := range out {
-		if c.r < 0 {
-			b.WriteByte(byte(-c.r))
-		} else {
-			b.WriteRune(c.r)
-		}
-	}
-	return b.String()
+	return text
 }
 
-// combining is a character of decomposed text. A byte that is not UTF-8 is kept as its
-// negative, a starter that joins nothing.
-type combining struct {
-	r     rune
-	class uint8
-	joins bool // may compose with a character before it
-}
+// A layer tells how one step of preparation changed a text: its edits, in order.
+type layer []edit
 
-func decompose(text string) []combining {
-	chars := make([]combining, 0, len(text))
-	var buf []byte
-	for len(text) > 0 {
-		r, n := utf8.DecodeRuneInString(text)
-		if r == utf8.RuneError && n == 1 {
-			chars = append(chars, combining{r: -rune(text[0])})
-		} else {
-			buf = norm.NFD.AppendString(buf[:0], text[:n])
-			for _, r := range string(buf) {
-				p := norm.NFC.PropertiesString(string(r))
-				chars = append(chars, combining{r, p.CCC(), !p.BoundaryBefore()})
-			}
+// An edit says that new[at:at+n] stands for old[from:from+m].
+type edit struct{ at, n, from, m int }
+
+// layers returns what each step of normalize changes.
+func (t *Tokenizer) layers(text string, opens bool) (all []layer) {
+	for _, s := range t.normalizers {
+		after := s.apply(text, opens)
+		if after == text {
+			continue
 		}
-		text = text[n:]
+		switch {
+		case s.nfc:
+			all = append(all, align(text))
+		case s.prepends():
+			all = append(all, layer{{n: len(s.new)}})
+		default:
+			all = append(all, replaced(text, s.old, s.new))
+		}
+		text = after
 	}
-	return chars
+	return all
 }
 
-// compose returns the primary composite of two characters, if they have one.
-func compose(a, b rune) (rune, bool) {
-	if a < 0 {
-		return 0, false
+// replaced returns the edits of strings.ReplaceAll.
+func replaced(text, old, new string) (edits layer) {
+	for at, from := 0, 0; ; {
+		i := strings.Index(text[from:], old)
+		if i < 0 {
+			return edits
+		}
+		at, from = at+i, from+i
+		edits = append(edits, edit{at, len(new), from, len(old)})
+		at, from = at+len(new), from+len(old)
 	}
-	joined := norm.NFC.String(string([]rune{a, b}))
-	r, n := utf8.DecodeRuneInString(joined)
-	return r, n == len(joined)
+}
+
+// carry returns the ranges of the normalized text that come from ranges of text, which begins at
+// base of the text that they count from.
+func (t *Tokenizer) carry(ranges []Span, text string, base int, opens bool) (carried []Span) {
+	var layers []layer
+	for _, s := range ranges {
+		s = Span{s.Start - base, s.End - base}
+		if s.Start < 0 || s.End > len(text) {
+			continue
+		}
+		if carried == nil {
+			layers = t.layers(text, opens)
+		}
+		for _, l := range layers {
+			s = l.forward(s)
+		}
+		carried = append(carried, s)
+	}
+	return carried
+}
+
+// forward returns the range of the new text that a range of the old one, not empty, takes part in.
+func (l layer) forward(s Span) Span {
+	start, _ := l.image(s.Start)
+	_, end := l.image(s.End - 1)
+	return Span{start, end}
+}
+
+// image returns the range of the new text that a byte of the old one takes part in.
+func (l layer) image(p int) (from, to int) {
+	after := sort.Search(len(l), func(i int) bool { return l[i].from > p })
+	if after == 0 {
+		return p, p + 1
+	}
+	e := l[after-1]
+	if p < e.from+e.m {
+		return e.at, e.at + e.n
+	}
+	shift := e.at + e.n - e.from - e.m
+	return p + shift, p + 1 + shift
 }

@@ -19,7 +19,7 @@ func checkSpans(t *testing.T, tok *Tokenizer, text string, ids []int32, spans []
 		if s.Start == last.End { // nothing is shared over this place
 			normal.WriteString(run.String())
 			run.Reset()
-			if got, want := normal.String(), tok.normalize(text[:s.Start]); got != want {
+			if got, want := normal.String(), tok.normalize(text[:s.Start], true); got != want {
 				t.Fatalf("%q: tokens before %d are %q, the text there is %q", text, i, got, want)
 			}
 		}

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+
+	"spell/tensor/jsonfile"
 )
 
 // Load reads a tokenizer.json. The error of a file it cannot use is one sentence that
@@ -23,10 +25,12 @@ func Load(path string) (*Tokenizer, error) {
 // The sections truncation and padding are legal and without effect: Encode neither cuts text
 // nor adds tokens. Those that post_processor adds are told by Begin and End.
 func Parse(data []byte, name string) (*Tokenizer, error) {
+	data = jsonfile.Standard(data)
 	t, err := parse(data)
 	if err != nil {
 		return nil, fmt.Errorf("reading %s: %w", name, err)
 	}
+	t.source = data
 	return t, nil
 }
 
@@ -38,16 +42,21 @@ type document struct {
 	PreTokenizer  json.RawMessage `json:"pre_tokenizer"`
 	PostProcessor json.RawMessage `json:"post_processor"`
 	Decoder       json.RawMessage `json:"decoder"`
-	Model         *struct {
-		Type                    string          `json:"type"`
-		Dropout                 float64         `json:"dropout"`
-		ContinuingSubwordPrefix string          `json:"continuing_subword_prefix"`
-		EndOfWordSuffix         string          `json:"end_of_word_suffix"`
-		ByteFallback            bool            `json:"byte_fallback"`
-		IgnoreMerges            bool            `json:"ignore_merges"`
-		Vocab                   json.RawMessage `json:"vocab"`
-		Merges                  json.RawMessage `json:"merges"`
-	} `json:"model"`
+	Model         *bpeModel       `json:"model"`
+}
+
+// bpeModel is the section model.
+type bpeModel struct {
+	Type                    string          `json:"type"`
+	Dropout                 float64         `json:"dropout"`
+	UnkToken                *string         `json:"unk_token"`
+	ContinuingSubwordPrefix string          `json:"continuing_subword_prefix"`
+	EndOfWordSuffix         string          `json:"end_of_word_suffix"`
+	FuseUnk                 bool            `json:"fuse_unk"`
+	ByteFallback            bool            `json:"byte_fallback"`
+	IgnoreMerges            bool            `json:"ignore_merges"`
+	Vocab                   json.RawMessage `json:"vocab"`
+	Merges                  json.RawMessage `json:"merges"`
 }
 
 func parse(data []byte) (*Tokenizer, error) {
@@ -62,10 +71,10 @@ func parse(data []byte) (*Tokenizer, error) {
 		ignoreMerges: doc.Model.IgnoreMerges,
 		parts:        components{doc.Normalizer, doc.PreTokenizer, doc.PostProcessor, doc.Decoder},
 	}
-	if err := t.readComponents(); err != nil {
+	if err := t.readComponents(doc.Model); err != nil {
 		return nil, err
 	}
-	if err := t.readVocab(doc.Model.Vocab, doc.AddedTokens); err != nil {
+	if err := t.readVocab(doc.Model, doc.AddedTokens); err != nil {
 		return nil, err
 	}
 	if err := t.readPostProcessor(); err != nil {
@@ -109,10 +118,8 @@ func (doc *document) checkModel() error {
 		return fmt.Errorf("model.dropout is %v, which makes encoding random: set it to null", m.Dropout)
 	case m.ContinuingSubwordPrefix != "" || m.EndOfWordSuffix != "":
 		return errors.New(
-			"model.continuing_subword_prefix or end_of_word_suffix is set, which byte-level BPE does not use: " +
-				"give a byte-level tokenizer")
-	case m.ByteFallback:
-		return errors.New("model.byte_fallback is set, which byte-level BPE does not use: give a byte-level tokenizer")
+			"model.continuing_subword_prefix or end_of_word_suffix is set, which is not supported: " +
+				"give a tokenizer of byte-level BPE or of SentencePiece's kind")
 	}
 	return nil
 }

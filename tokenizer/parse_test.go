@@ -58,7 +58,6 @@ func TestParseErrors(t *testing.T) {
 		{"vocab list", "model.vocab is not an object", func(o object) { model(o)["vocab"] = []any{"a"} }},
 		{"merges object", "model.merges is not an array", func(o object) { model(o)["merges"] = object{} }},
 		{"dropout", "model.dropout is 0.1", func(o object) { model(o)["dropout"] = 0.1 }},
-		{"byte fallback", "model.byte_fallback", func(o object) { model(o)["byte_fallback"] = true }},
 		{"prefix", "model.continuing_subword_prefix", func(o object) { model(o)["continuing_subword_prefix"] = "##" }},
 		{"suffix", "end_of_word_suffix", func(o object) { model(o)["end_of_word_suffix"] = "</w>" }},
 		{"field kind", `field "model.ignore_merges" holds a string`, func(o object) { model(o)["ignore_merges"] = "yes" }},
@@ -67,7 +66,7 @@ func TestParseErrors(t *testing.T) {
 		{"no decoder", `decoder "null"`, func(o object) { o["decoder"] = nil }},
 		{"decoder", `decoder "Metaspace"`, func(o object) { o["decoder"] = object{"type": "Metaspace"} }},
 		{"no pre-tokenizer", `pre_tokenizer "null"`, func(o object) { delete(o, "pre_tokenizer") }},
-		{"pre-tokenizer", `pre_tokenizer "Whitespace"`, func(o object) { o["pre_tokenizer"] = object{"type": "Whitespace"} }},
+		{"pre-tokenizer", `pre_tokenizer step "Whitespace"`, func(o object) { o["pre_tokenizer"] = object{"type": "Whitespace"} }},
 		{"pre-tokenizer kind", "pre_tokenizer is not a component", func(o object) { o["pre_tokenizer"] = "ByteLevel" }},
 		{"step", `step "Punctuation"`, func(o object) { split(o)["type"] = "Punctuation" }},
 		{"digits", "individual_digits false", func(o object) { split(o)["type"] = "Digits" }},
@@ -76,12 +75,15 @@ func TestParseErrors(t *testing.T) {
 			steps := []any{object{"type": "NFC"}, object{"type": "Strip"}}
 			o["normalizer"] = object{"type": "Sequence", "normalizers": steps}
 		}},
-		{"steps", "a Sequence of 1 steps", func(o object) {
+		{"steps", "no Split before it", func(o object) {
 			p := o["pre_tokenizer"].(object)
 			p["pretokenizers"] = p["pretokenizers"].([]any)[1:]
 		}},
 		{"pattern", `the pattern "\\w+"`, func(o object) { split(o)["pattern"] = object{"Regex": `\w+`} }},
 		{"behavior", `behavior "Removed"`, func(o object) { split(o)["behavior"] = "Removed" }},
+		{"one piece", `behavior "Contiguous" and invert true`, func(o object) {
+			split(o)["behavior"], split(o)["invert"] = "Contiguous", true
+		}},
 		{"split twice", "would split twice", func(o object) { delete(byteLevel(o), "use_regex") }},
 		{"prefix spaces", "a space before every piece", func(o object) { byteLevel(o)["add_prefix_space"] = true }},
 		{"no split", "text would be one piece", func(o object) { o["pre_tokenizer"] = byteLevel(o) }},
@@ -90,8 +92,8 @@ func TestParseErrors(t *testing.T) {
 		{"fraction", `token "a" has the id 1.5`, func(o object) { vocab(o)["a"] = 1.5 }},
 		{"text for id", `token "a" has the id "5"`, func(o object) { vocab(o)["a"] = "5" }},
 		{"vast id", `token "a" has the id 1e+30`, func(o object) { vocab(o)["a"] = 1e30 }},
-		{"huge id", `token "a" has id 4000000000, but the file has only 300 tokens`, func(o object) { vocab(o)["a"] = 4000000000 }},
-		{"gap", "has only 299 tokens", func(o object) { o["added_tokens"] = o["added_tokens"].([]any)[1:] }},
+		{"huge id", "an id is 4000000000, but the file has only 300 tokens", func(o object) { vocab(o)["a"] = 4000000000 }},
+		{"gap", "an id is 300000, but the file has only 300 tokens", func(o object) { added(o)["id"] = 300000 }},
 		{"same id", "both have id 5", func(o object) { vocab(o)["a"] = 5 }},
 		{"no byte", `no token "a", which stands for byte 0x61`, func(o object) {
 			v := vocab(o)
@@ -150,6 +152,9 @@ func TestParseNotJSON(t *testing.T) {
 		if _, err := Parse(data, "x.json"); err == nil || !strings.HasPrefix(err.Error(), "reading x.json: ") {
 			t.Errorf("%s: error %v, want one that begins with reading x.json", name, err)
 		}
+	}
+	if _, err := Parse(append([]byte("\ufeff"), valid...), "x.json"); err != nil {
+		t.Errorf("with a byte order mark: %v", err)
 	}
 	_, err := Load(filepath.Join(t.TempDir(), "absent.json"))
 	if err == nil || !strings.Contains(err.Error(), "absent.json") {

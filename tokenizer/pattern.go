@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // Pattern names a pre-tokenization rule: how text is cut into the pieces that BPE never
@@ -19,9 +20,20 @@ const (
 	Llama3 Pattern = "llama3"
 	// Digits is GPT2 between digits, of which every one is a piece of its own: SmolLM.
 	Digits Pattern = "digits"
+	// Default is what llama.cpp takes if a file names none: runs of punctuation are pieces, GPT2
+	// cuts what is between them, and digits go in groups of three without a space before them.
+	Default Pattern = "default"
 )
 
-var patterns = []Pattern{GPT2, Qwen2, Llama3, Digits}
+var patterns = []Pattern{GPT2, Qwen2, Llama3, Digits, Default}
+
+// defaultSteps are the expressions of Default; each cuts the pieces of the one before.
+var defaultSteps = []string{
+	`[\p{P}\$\+<=>\^~\|]+`,
+	`'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)`,
+	`\p{N}+`,
+	`[0-9][0-9][0-9]`,
+}
 
 // expressions lists the regular expressions that files use for each pattern. The scanners
 // are written by hand for exactly these, so an expression is compared letter by letter.
@@ -46,15 +58,26 @@ func patternOf(regex string) (Pattern, bool) {
 	return "", false
 }
 
-// components returns the two pre-tokenizers of a file that stand for p, as JSON.
+// components returns the pre-tokenizers of a file that stand for p, as JSON: one or several that
+// cut text, and ByteLevel.
 func (p Pattern) components() (split, byteLevel string) {
 	const level = `{"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": false, "use_regex": %t}`
+	isolate := func(expression string) string {
+		regex, _ := json.Marshal(expression) // a string is always JSON
+		const split = `{"type": "Split", "pattern": {"Regex": %s}, "behavior": "Isolated", "invert": false}`
+		return fmt.Sprintf(split, regex)
+	}
 	for _, e := range expressions {
 		if e.pattern == p {
-			regex, _ := json.Marshal(e.regex) // a string is always JSON
-			split := `{"type": "Split", "pattern": {"Regex": %s}, "behavior": "Isolated", "invert": false}`
-			return fmt.Sprintf(split, regex), fmt.Sprintf(level, false)
+			return isolate(e.regex), fmt.Sprintf(level, false)
 		}
+	}
+	if p == Default {
+		var steps []string
+		for _, e := range defaultSteps {
+			steps = append(steps, isolate(e))
+		}
+		return strings.Join(steps, ", "), fmt.Sprintf(level, false)
 	}
 	return `{"type": "Digits", "individual_digits": true}`, fmt.Sprintf(level, true)
 }
@@ -76,6 +99,8 @@ func (p Pattern) next(s string) int {
 		return scanGPT2(s, true)
 	case Llama3:
 		return scanModern(s, 3)
+	case Default:
+		return scanDefault(s)
 	default:
 		return scanModern(s, 1)
 	}

@@ -31,9 +31,9 @@ func classOf(r rune) class {
 	switch {
 	case r == '\r' || r == '\n':
 		return newline
-	case unicode.IsLetter(r):
+	case unicode.Is(letters, r):
 		return letter
-	case unicode.IsNumber(r):
+	case unicode.Is(numbers, r):
 		return number
 	case unicode.IsSpace(r):
 		return space
@@ -42,8 +42,8 @@ func classOf(r rune) class {
 }
 
 // classAt returns the class and width of the character at s[i:]; the end of the text is
-// (other, 0).
-func classAt(s string, i int) (class, int) {
+// (other, 0). With digits a number is what the pre-tokenizer Digits takes for one.
+func classAt(s string, i int, digits bool) (class, int) {
 	if i >= len(s) {
 		return other, 0
 	}
@@ -51,13 +51,16 @@ func classAt(s string, i int) (class, int) {
 		return asciiClass[c], 1
 	}
 	r, width := utf8.DecodeRuneInString(s[i:])
+	if digits && unicode.Is(laterNumbers, r) {
+		return number, width
+	}
 	return classOf(r), width
 }
 
 // run returns the end of the longest run of characters of class want from s[i:].
-func run(s string, i int, want class) int {
+func run(s string, i int, want class, digits bool) int {
 	for {
-		c, width := classAt(s, i)
+		c, width := classAt(s, i, digits)
 		if c != want || width == 0 {
 			return i
 		}
@@ -78,11 +81,11 @@ func scanGPT2(s string, digits bool) int {
 	if s[0] == ' ' {
 		body = 1
 	}
-	c, width := classAt(s, body)
+	c, width := classAt(s, body, digits)
 	switch {
 	case width == 0 || c == space || c == newline:
 	case c != number || !digits:
-		return run(s, body+width, c)
+		return run(s, body+width, c, digits)
 	case body == 0:
 		return width
 	}
@@ -97,14 +100,14 @@ func scanModern(s string, digits int) int {
 	if n := contraction(s, true); n > 0 {
 		return n
 	}
-	first, width := classAt(s, 0)
+	first, width := classAt(s, 0, false)
 	switch first {
 	case letter:
-		return run(s, width, letter)
+		return run(s, width, letter, false)
 	case number:
 		end := width
 		for range digits - 1 {
-			c, w := classAt(s, end)
+			c, w := classAt(s, end, false)
 			if c != number {
 				break
 			}
@@ -114,20 +117,20 @@ func scanModern(s string, digits int) int {
 	case newline:
 		return whiteSpace(s, true, false)
 	}
-	second, secondWidth := classAt(s, width)
+	second, secondWidth := classAt(s, width, false)
 	if second == letter {
-		return run(s, width+secondWidth, letter)
+		return run(s, width+secondWidth, letter, false)
 	}
 	end := 0
 	switch {
 	case first == other:
-		end = run(s, width, other)
+		end = run(s, width, other, false)
 	case s[0] == ' ' && second == other && secondWidth > 0:
-		end = run(s, width+secondWidth, other)
+		end = run(s, width+secondWidth, other, false)
 	default:
 		return whiteSpace(s, true, false)
 	}
-	return run(s, end, newline)
+	return run(s, end, newline, false)
 }
 
 // contraction matches 's|'t|'re|'ve|'m|'ll|'d, ignoring case where fold is set: Unicode
@@ -166,7 +169,7 @@ func contraction(s string, fold bool) int {
 func whiteSpace(s string, lines, digits bool) int {
 	end, last, lineEnd := 0, 0, 0 // last: where the last character of the run begins
 	for {
-		c, width := classAt(s, end)
+		c, width := classAt(s, end, digits)
 		if width == 0 || c == number && digits {
 			s = s[:end]
 		}

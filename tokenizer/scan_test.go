@@ -37,18 +37,42 @@ func expression(p Pattern) *regexp.Regexp {
 	return regexp.MustCompile(strings.Replace(modern, "NUMBER", `\p{N}`, 1))
 }
 
-var numbers = regexp.MustCompile(`\p{N}`)
+var anyNumber = regexp.MustCompile(`\p{N}`)
 
 var regexps = map[Pattern]*regexp.Regexp{GPT2: expression(GPT2), Qwen2: expression(Qwen2), Llama3: expression(Llama3)}
+
+var (
+	breakers   = regexp.MustCompile(`[\p{P}\$\+<=>\^~\|]+`)
+	anyNumbers = regexp.MustCompile(`\p{N}+`)
+	threes     = regexp.MustCompile(`[0-9][0-9][0-9]`)
+)
+
+// isolated cuts every piece before and after what re finds in it.
+func isolated(re *regexp.Regexp, pieces []string) (out []string) {
+	for _, text := range pieces {
+		done := 0
+		for _, at := range re.FindAllStringIndex(text, -1) {
+			if done < at[0] {
+				out = append(out, text[done:at[0]])
+			}
+			out = append(out, text[at[0]:at[1]])
+			done = at[1]
+		}
+		if done < len(text) {
+			out = append(out, text[done:])
+		}
+	}
+	return out
+}
 
 // oracle cuts text with package regexp: of white space before other text, the last
 // character is given back, as \s+(?!\S)|\s+ does.
 func oracle(p Pattern, text string) []string {
 	var pieces []string
 	if p == Digits {
-		for i, part := range numbers.Split(text, -1) {
+		for i, part := range anyNumber.Split(text, -1) {
 			if i > 0 {
-				n := numbers.FindString(text)
+				n := anyNumber.FindString(text)
 				pieces = append(pieces, n)
 				text = text[len(n):]
 			}
@@ -56,6 +80,12 @@ func oracle(p Pattern, text string) []string {
 			text = text[len(part):]
 		}
 		return pieces
+	}
+	if p == Default {
+		for _, part := range isolated(breakers, []string{text}) {
+			pieces = append(pieces, oracle(GPT2, part)...)
+		}
+		return isolated(threes, isolated(anyNumbers, pieces))
 	}
 	for text != "" {
 		at := regexps[p].FindStringSubmatchIndex(text)
@@ -98,9 +128,11 @@ func TestScannersMatchRegexp(t *testing.T) {
 
 func TestDigits(t *testing.T) {
 	for p, want := range map[Pattern][]string{
-		GPT2:   {"in", " 12345６７"},
-		Qwen2:  {"in", " ", "1", "2", "3", "4", "5", "６", "７"},
-		Llama3: {"in", " ", "123", "45６", "７"},
+		GPT2:    {"in", " 12345６７"},
+		Qwen2:   {"in", " ", "1", "2", "3", "4", "5", "６", "７"},
+		Llama3:  {"in", " ", "123", "45６", "７"},
+		Digits:  {"in", " ", "1", "2", "3", "4", "5", "６", "７"},
+		Default: {"in", " ", "123", "45６７"},
 	} {
 		if got := pieces(p, "in 12345６７"); !slices.Equal(got, want) {
 			t.Errorf("%s: %q, want %q", p, got, want)

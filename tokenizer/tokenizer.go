@@ -1,13 +1,11 @@
-// Package tokenizer turns text into token ids and back: byte-level byte-pair encoding
-// (BPE; Sennrich et al. 2016, made byte-level by Radford et al. 2019) as stored in a
-// Hugging Face tokenizer.json.
+// Package tokenizer turns text into token ids and back: byte-pair encoding (BPE; Sennrich et al.
+// 2016) as stored in a Hugging Face tokenizer.json, over bytes (Radford et al. 2019) or over
+// characters with bytes to fall back on (SentencePiece; Kudo and Richardson 2018).
 //
-// It reads the files of the GPT-2, Llama 3, Qwen 2/2.5/3, DeepSeek-R1-Distill and SmolLM
-// families, trains new vocabularies, and writes them in the same layout. What it reads it
-// follows exactly; a file that asks for a component outside that set is refused by name,
-// never approximated.
-//
-// Classes of characters and normal forms are those of Unicode 15.
+// It reads the files of the GPT-2, Llama 2, Llama 3, Mistral, Qwen 2/2.5/3, DeepSeek-R1-Distill
+// and SmolLM families, trains new vocabularies, and writes them in the same layout. What it reads
+// it follows exactly; a file that asks for a component outside that set is refused by name, never
+// approximated.
 //
 // A Tokenizer is immutable after Load, Parse or Train and safe for concurrent use.
 package tokenizer
@@ -15,22 +13,28 @@ package tokenizer
 import (
 	"encoding/json"
 	"slices"
+	"strings"
 	"sync"
 )
 
-// Tokenizer is one byte-level BPE vocabulary with its merges, pre-tokenization pattern and
-// added tokens. Ids run from 0 to VocabSize()-1 without a gap.
+// Tokenizer is one BPE vocabulary with its merges, the rules that prepare text for them, and added
+// tokens. Ids run from 0 to VocabSize()-1; some files leave a few of them unused.
 type Tokenizer struct {
-	tokens  []string         // bytes of each id, raw rather than in the file's spelling
-	vocab   map[string]int32 // bytes → id, for the tokens of the BPE model
-	whole   []bool           // whole[id]: a piece equal to tokens[id] encodes to id alone
-	byteIDs [256]int32       // id of each one-byte token
+	tokens  []string         // what each id decodes to: bytes, which need not be valid UTF-8
+	spelled []string         // what each id is in prepared text; tokens itself if byte-level
+	vocab   map[string]int32 // spelled → id, for the tokens of the BPE model
+	whole   []bool           // whole[id]: a piece equal to spelled[id] encodes to id alone
+	byteIDs [256]int32       // id of each one-byte token, if byte-level
+	chars   *charModel       // nil if byte-level
 	merges  pairTable
 
-	pattern      Pattern
-	nfc          bool // text is brought to Unicode normal form C first
-	prefixSpace  bool // a segment that does not begin with a space gets one
-	ignoreMerges bool // a piece found whole in the vocabulary is not merged from bytes
+	normalizers  []normalStep
+	pattern      Pattern // how byte-level BPE cuts text
+	prefix       string  // where a segment that does not begin with a space gets one
+	spaces       bool    // spaces become metaspaces
+	splits       bool    // text is cut before every metaspace
+	ignoreMerges bool    // a piece found whole in the vocabulary is not merged
+	decoding     decoding
 
 	added    []AddedToken // in id order
 	addedIDs map[string]int32
@@ -39,8 +43,10 @@ type Tokenizer struct {
 	special  []bool  // special[id]: dropped by DecodeSkipSpecial
 	raw      matcher // added tokens looked for in the text as given
 	normal   matcher // added tokens looked for in the normalized text
+	guard    matcher // these as they look within a text, without what is put before it
 
 	parts   components // the file's own words, for MarshalJSON
+	source  []byte     // the file, nil if there is none
 	scratch sync.Pool  // *mergeList
 }
 
@@ -65,14 +71,17 @@ type components struct {
 // have more rows than that, never fewer.
 func (t *Tokenizer) VocabSize() int { return len(t.tokens) }
 
-// Pattern returns the pre-tokenization pattern.
+// Pattern returns the pattern by which byte-level BPE cuts text; of others it is "".
 func (t *Tokenizer) Pattern() Pattern { return t.pattern }
 
-// TokenID returns the id whose text is token: " the", not the file's spelling "Ġthe". An
+// TokenID returns the id whose text is token: " the", not the file's spelling "Ġthe" or "▁the". An
 // added token goes before a BPE token of the same text.
 func (t *Tokenizer) TokenID(token string) (int32, bool) {
 	if id, ok := t.addedIDs[token]; ok {
 		return id, true
+	}
+	if t.chars != nil {
+		token = strings.ReplaceAll(token, " ", metaspace)
 	}
 	id, ok := t.vocab[token]
 	return id, ok
@@ -99,6 +108,11 @@ func (t *Tokenizer) AddedTokens() []AddedToken { return slices.Clone(t.added) }
 // index derives the lookup tables of encoding and decoding once vocab, tokens, merges and
 // added are complete and checked.
 func (t *Tokenizer) index() {
+	t.spelled = t.tokens
+	if t.chars != nil {
+		t.spelled = slices.Clone(t.tokens)
+		t.chars.findWords(t)
+	}
 	t.special = make([]bool, len(t.tokens))
 	t.addedIDs = make(map[string]int32, len(t.added))
 	isAdded := make([]bool, len(t.tokens))
@@ -107,20 +121,24 @@ func (t *Tokenizer) index() {
 		t.special[a.ID] = a.Special
 		isAdded[a.ID] = true
 		if a.Normalized {
-			a.Content = t.normalize(a.Content)
+			bare := a
+			bare.Content = t.normalize(a.Content, false)
+			a.Content = t.normalize(a.Content, true)
 			t.normal.add(a)
+			t.guard.add(bare)
 		} else {
 			t.raw.add(a)
 		}
 	}
 	t.raw.sort()
 	t.normal.sort()
+	t.guard.sort()
 
 	// Most pieces of ordinary text are tokens. Knowing which tokens the merges lead back
 	// to turns those pieces into one map lookup; tokens no merge reaches stay out.
 	t.whole = make([]bool, len(t.tokens))
 	var ids []int32
-	for id, token := range t.tokens {
+	for id, token := range t.spelled {
 		if own, ok := t.vocab[token]; !ok || own != int32(id) || isAdded[id] {
 			continue
 		}
@@ -128,6 +146,25 @@ func (t *Tokenizer) index() {
 		if !t.ignoreMerges {
 			ids = t.appendMerged(ids[:0], token)
 			t.whole[id] = len(ids) == 1 && ids[0] == int32(id)
+		}
+	}
+	if t.chars != nil {
+		t.readTexts()
+	}
+}
+
+// readTexts sets what the tokens of a vocabulary of characters decode to.
+func (t *Tokenizer) readTexts() {
+	for _, a := range t.added {
+		if a.Normalized {
+			t.tokens[a.ID] = t.normalize(a.Content, true)
+		}
+	}
+	for id, token := range t.tokens {
+		if b, ok := t.chars.bytes[int32(id)]; ok && t.decoding.bytes {
+			t.tokens[id] = string([]byte{b})
+		} else {
+			t.tokens[id] = t.decoding.text(token)
 		}
 	}
 }

@@ -79,9 +79,7 @@ func (l *learner) tokenizer(opts TrainOptions) (*Tokenizer, error) {
 	if err := t.findBytes(); err != nil {
 		return nil, err
 	}
-	split, byteLevel := opts.Pattern.components()
-	t.parts.preTokenizer = fmt.Appendf(nil, `{"type": "Sequence", "pretokenizers": [%s, %s]}`, split, byteLevel)
-	t.parts.decoder = []byte(byteLevel)
+	t.setByteLevelParts()
 	t.index()
 	return t, nil
 }

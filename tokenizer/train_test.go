@@ -183,7 +183,7 @@ func TestTrainErrors(t *testing.T) {
 		{TrainOptions{VocabSize: 300, Special: []string{""}}, "is empty"},
 		{TrainOptions{VocabSize: 300, Special: []string{"\xff"}}, "not UTF-8"},
 		{TrainOptions{VocabSize: 300, Special: []string{"the"}}, `"the" is also a token`},
-		{TrainOptions{VocabSize: 300, Pattern: "gpt4"}, `"gpt4" is unknown: use one of [gpt2 qwen2 llama3 digits]`},
+		{TrainOptions{VocabSize: 300, Pattern: "gpt4"}, `"gpt4" is unknown: use one of [gpt2 qwen2 llama3 digits default]`},
 	} {
 		_, err := Train(slices.Values([]string{"the the the"}), c.opts)
 		if err == nil || !strings.Contains(err.Error(), c.want) {

@@ -15,9 +15,8 @@ type vocabEntry struct {
 	id         int64
 }
 
-// readVocab sets tokens, vocab, byteIDs and added. Ids are unique and below the number of
-// tokens, which leaves no gap.
-func (t *Tokenizer) readVocab(raw json.RawMessage, added []AddedToken) error {
+// readVocab sets tokens, spelled, vocab, the ids of bytes and added. Ids are unique.
+func (t *Tokenizer) readVocab(model *bpeModel, added []AddedToken) error {
 	ids := make(map[string]int32, len(added))
 	for _, a := range added {
 		if a.Content == "" {
@@ -30,11 +29,22 @@ func (t *Tokenizer) readVocab(raw json.RawMessage, added []AddedToken) error {
 	}
 
 	// What scanVocab leaves in ids are the added tokens that model.vocab does not list.
-	entries, blob, err := scanVocab(raw, ids)
+	entries, blob, err := t.scanVocab(model.Vocab, ids)
 	if err != nil {
 		return err
 	}
-	t.tokens = make([]string, len(entries)+len(ids))
+	most := int64(-1)
+	for _, e := range entries {
+		most = max(most, e.id)
+	}
+	for _, id := range ids {
+		most = max(most, int64(id))
+	}
+	if count := int64(len(entries) + len(ids)); most >= count+maxUnused {
+		return fmt.Errorf("an id is %d, but the file has only %d tokens, added ones included: "+
+			"number the tokens again, or restore those that are missing", most, count)
+	}
+	t.tokens = make([]string, most+1)
 	t.vocab = make(map[string]int32, len(entries))
 	text := string(blob)
 	for _, e := range entries {
@@ -45,7 +55,7 @@ func (t *Tokenizer) readVocab(raw json.RawMessage, added []AddedToken) error {
 		before := len(t.vocab)
 		t.vocab[token] = int32(e.id)
 		if len(t.vocab) == before {
-			return fmt.Errorf("token %.80q is in model.vocab twice: remove one", appendSpelled(nil, token))
+			return fmt.Errorf("token %.80q is in model.vocab twice: remove one", t.spelling(token))
 		}
 	}
 	for _, a := range added {
@@ -58,12 +68,50 @@ func (t *Tokenizer) readVocab(raw json.RawMessage, added []AddedToken) error {
 	}
 	t.added = slices.Clone(added)
 	slices.SortFunc(t.added, func(a, b AddedToken) int { return cmp.Compare(a.ID, b.ID) })
+	if t.chars != nil {
+		return t.readChars(model)
+	}
 	return t.findBytes()
+}
+
+// maxUnused is how many ids between 0 and the last may have no token. Files that leave room for
+// tokens have a few thousand.
+const maxUnused = 1 << 18
+
+// readChars sets what a vocabulary of characters has besides.
+func (t *Tokenizer) readChars(model *bpeModel) error {
+	if model.UnkToken != nil {
+		id, ok := t.vocab[*model.UnkToken]
+		if !ok {
+			return fmt.Errorf("model.unk_token is %.80q, which model.vocab lacks: add the token or name another",
+				*model.UnkToken)
+		}
+		t.chars.unk = id
+	}
+	return t.chars.readBytes(t)
+}
+
+// spelling returns how a file spells the bytes of a token.
+func (t *Tokenizer) spelling(token string) string {
+	if t.chars != nil {
+		return token
+	}
+	return string(appendSpelled(nil, token))
+}
+
+// appendToken appends the bytes that a file spells; false if it cannot be a token.
+func (t *Tokenizer) appendToken(dst, spelled []byte) ([]byte, bool) {
+	if t.chars != nil {
+		return append(dst, spelled...), true
+	}
+	return appendUnspelled(dst, spelled)
 }
 
 // scanVocab reads model.vocab and removes from added the tokens it lists. The bytes of the
 // entries follow one another in blob.
-func scanVocab(raw json.RawMessage, added map[string]int32) (entries []vocabEntry, blob []byte, err error) {
+func (t *Tokenizer) scanVocab(raw json.RawMessage, added map[string]int32) (
+	entries []vocabEntry, blob []byte, err error,
+) {
 	c := cursor{data: raw}
 	if !c.open('{') {
 		return nil, nil, errors.New("model.vocab is not an object of tokens and ids: a BPE vocabulary is")
@@ -79,7 +127,7 @@ func scanVocab(raw json.RawMessage, added map[string]int32) (entries []vocabEntr
 			return nil, nil, fmt.Errorf("the token with id %d is empty: remove it", id)
 		}
 		start := len(blob)
-		blob, ok = appendUnspelled(blob, spelled)
+		blob, ok = t.appendToken(blob, spelled)
 		own, isAdded := added[string(spelled)]
 		switch {
 		case isAdded && int64(own) != id:
@@ -93,8 +141,8 @@ func scanVocab(raw json.RawMessage, added map[string]int32) (entries []vocabEntr
 			delete(added, string(spelled))
 		case !ok:
 			return nil, nil, fmt.Errorf(
-				"token %.80q has characters outside the byte-level alphabet: "+
-					"give a byte-level tokenizer, not a SentencePiece one",
+				"token %.80q has characters outside the byte-level alphabet, which decoder and pre_tokenizer "+
+					"ask for: correct the token or these",
 				spelled)
 		}
 		entries = append(entries, vocabEntry{start, len(blob), id})
@@ -109,9 +157,6 @@ func (t *Tokenizer) place(id int64, token string) error {
 		return fmt.Errorf(
 			"token %.80q has the id %d: ids are whole numbers from 0 up, number the tokens again",
 			token, id)
-	case id >= int64(len(t.tokens)):
-		return fmt.Errorf("token %.80q has id %d, but the file has only %d tokens, added ones included: "+
-			"ids must run from 0 without a gap, restore the tokens that are missing", token, id, len(t.tokens))
 	case t.tokens[id] != "":
 		return fmt.Errorf("tokens %.80q and %.80q both have id %d: number one of them again", t.tokens[id], token, id)
 	}
@@ -139,45 +184,67 @@ func (t *Tokenizer) readMerges(raw json.RawMessage) error {
 	if !c.open('[') {
 		return errors.New("model.merges is not an array: a list of \"left right\" or [left, right] is needed")
 	}
-	type pair struct{ left, right, joined int32 }
-	var pairs []pair
-	var buf []byte
+	var pairs []pairSlot
 	for !c.closed() {
+		if c.version() {
+			continue
+		}
 		left, right, ok := c.mergePair()
 		if !ok {
 			return fmt.Errorf("merge %d is neither \"left right\" nor [left, right]: correct it", len(pairs))
 		}
-		var l, r int32
-		var okLeft, okRight bool
-		if buf, okLeft = appendUnspelled(buf[:0], left); okLeft {
-			l, okLeft = t.vocab[string(buf)]
+		p, err := t.resolve(left, right, len(pairs))
+		if err != nil {
+			return err
 		}
-		cut := len(buf)
-		if buf, okRight = appendUnspelled(buf, right); okRight {
-			r, okRight = t.vocab[string(buf[cut:])]
-		}
-		joined, okJoined := t.vocab[string(buf)]
-		if !okLeft || !okRight || !okJoined {
-			absent := append(bytes.Clone(left), right...)
-			if !okLeft {
-				absent = left
-			} else if !okRight {
-				absent = right
-			}
-			return fmt.Errorf("merge %d (%.80q and %.80q) names the token %.80q, "+
-				"which model.vocab lacks: add the token or remove the merge",
-				len(pairs), left, right, absent)
-		}
-		pairs = append(pairs, pair{l, r, joined})
+		pairs = append(pairs, p)
 	}
+	return t.setMerges(pairs)
+}
+
+// resolve returns merge n of two spelled tokens.
+func (t *Tokenizer) resolve(left, right []byte, n int) (pairSlot, error) {
+	var buf [64]byte
+	both, okLeft := t.appendToken(buf[:0], left)
+	cut := len(both)
+	both, okRight := t.appendToken(both, right)
+	l, inLeft := t.vocab[string(both[:cut])]
+	r, inRight := t.vocab[string(both[cut:])]
+	joined, inJoined := t.vocab[string(both)]
+	absent := append(bytes.Clone(left), right...)
+	switch {
+	case !okLeft || !inLeft:
+		absent = left
+	case !okRight || !inRight:
+		absent = right
+	case inJoined:
+		return pairSlot{l, r, merge{uint32(n), joined}}, nil
+	}
+	return pairSlot{}, fmt.Errorf("merge %d (%.80q and %.80q) names the token %.80q, "+
+		"which model.vocab lacks: add the token or remove the merge", n, left, right, absent)
+}
+
+// setMerges sets the merges, each of which may be there once.
+func (t *Tokenizer) setMerges(pairs []pairSlot) error {
 	t.merges = newPairTable(len(pairs))
 	for i, p := range pairs {
-		if !t.merges.put(p.left, p.right, merge{uint32(i), p.joined}) {
+		if !t.merges.put(p.left, p.right, p.merge) {
 			first := t.merges.find(p.left, p.right).rank
 			return fmt.Errorf("merge %d repeats merge %d: remove it", i, first)
 		}
 	}
 	return nil
+}
+
+// version passes over a line "#version: …", with which merges.txt begins; false if the next token is
+// none.
+func (c *cursor) version() bool {
+	at := c.at
+	if line, ok := c.text(); ok && bytes.HasPrefix(line, []byte("#version")) {
+		return true
+	}
+	c.at = at
+	return false
 }
 
 // mergePair reads one merge in either form.

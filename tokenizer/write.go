@@ -9,14 +9,19 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
-// WriteFile writes the tokenizer as a tokenizer.json that Hugging Face tokenizers loads.
+// WriteFile writes the tokenizer as a tokenizer.json that Hugging Face tokenizers loads: as it was
+// read, to the byte, or else as MarshalJSON has it.
 // The file is complete or not there at all: it is written beside path and renamed.
 func (t *Tokenizer) WriteFile(path string) error {
-	data, err := t.MarshalJSON()
-	if err != nil {
-		return fmt.Errorf("writing %s: %w", path, err)
+	data := t.source
+	if data == nil {
+		var err error
+		if data, err = t.MarshalJSON(); err != nil {
+			return fmt.Errorf("writing %s: %w", path, err)
+		}
 	}
 	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*.tmp")
 	if err != nil {
@@ -54,49 +59,107 @@ func (t *Tokenizer) MarshalJSON() ([]byte, error) {
 	section("pre_tokenizer", t.parts.preTokenizer)
 	section("post_processor", t.parts.postProcessor)
 	section("decoder", t.parts.decoder)
+	unk, chars := "null", charModel{}
+	if t.chars != nil {
+		chars = *t.chars
+		if chars.unk >= 0 {
+			unk = quoted(t.spelled[chars.unk])
+		}
+	}
 	fmt.Fprintf(&b, `"model": {
 "type": "BPE",
 "dropout": null,
-"unk_token": null,
+"unk_token": %s,
 "continuing_subword_prefix": null,
 "end_of_word_suffix": null,
-"fuse_unk": false,
-"byte_fallback": false,
+"fuse_unk": %t,
+"byte_fallback": %t,
 "ignore_merges": %t,
-"vocab": {`, t.ignoreMerges)
+"vocab": {`, unk, chars.fuse, chars.fallback, t.ignoreMerges)
 
-	spelled := t.spellings()
+	spelled := t.quotedTokens()
 	separator := "\n"
 	for id, token := range spelled {
 		if token != "" {
-			fmt.Fprintf(&b, "%s\"%s\":%d", separator, token, id)
+			fmt.Fprintf(&b, "%s%s:%d", separator, token, id)
 			separator = ",\n"
 		}
 	}
 	b.WriteString("\n},\n\"merges\": [")
-	separator = "\n"
-	for _, s := range t.merges.byRank() {
-		fmt.Fprintf(&b, "%s\"%s %s\"", separator, spelled[s.left], spelled[s.right])
-		separator = ",\n"
-	}
+	t.writeMerges(&b, spelled)
 	b.WriteString("\n]\n}\n}\n")
 	return b.Bytes(), nil
 }
 
-// spellings returns the byte-level spelling of every id of the BPE vocabulary, "" for the
-// others, as it stands inside a JSON string.
-func (t *Tokenizer) spellings() []string {
-	escape := strings.NewReplacer(`"`, `\"`, `\`, `\\`) // all that JSON escapes of the alphabet
+// quotedTokens returns how every id of model.vocab is spelled, as a JSON string; "" for the others.
+func (t *Tokenizer) quotedTokens() []string {
 	spelled := make([]string, len(t.tokens))
 	for token, id := range t.vocab {
-		spelled[id] = escape.Replace(string(appendSpelled(nil, token)))
+		spelled[id] = quoted(t.spelling(token))
+	}
+	if t.numbersAdded() {
+		return spelled
+	}
+	for _, a := range t.added {
+		if spelled[a.ID] == "" {
+			spelled[a.ID] = quoted(a.Content)
+		}
 	}
 	return spelled
 }
 
-// byRank returns the pairs in the order of the file.
+// numbersAdded reports whether Hugging Face tokenizers, which numbers added tokens that model.vocab
+// lacks from the end of it on, gives them the ids that they have here.
+func (t *Tokenizer) numbersAdded() bool {
+	next := int32(len(t.vocab))
+	for _, a := range t.added {
+		if _, ok := t.inVocab(a.Content); ok {
+			continue
+		}
+		if a.ID != next {
+			return false
+		}
+		next++
+	}
+	return true
+}
+
+// writeMerges writes the merges as "left right", or as [left, right] if such a line could be read in
+// another way.
+func (t *Tokenizer) writeMerges(b *bytes.Buffer, spelled []string) {
+	ranked := t.merges.byRank()
+	lines := !slices.ContainsFunc(ranked, func(s pairSlot) bool {
+		left, right := spelled[s.left], spelled[s.right]
+		return strings.Contains(left+right, " ") || strings.HasPrefix(left, "\"#version")
+	})
+	separator := "\n"
+	for _, s := range ranked {
+		left, right := spelled[s.left], spelled[s.right]
+		if lines {
+			fmt.Fprintf(b, "%s%s %s", separator, left[:len(left)-1], right[1:])
+		} else {
+			fmt.Fprintf(b, "%s[%s, %s]", separator, left, right)
+		}
+		separator = ",\n"
+	}
+}
+
+// quoted returns s as a JSON string.
+func quoted(s string) string {
+	special := func(r rune) bool { return r < ' ' || r == '"' || r == '\\' || r == utf8.RuneError }
+	if !strings.ContainsFunc(s, special) {
+		return `"` + s + `"`
+	}
+	data, _ := json.Marshal(s) // a string is always JSON
+	return string(data)
+}
+
+// byRank returns the pairs in the order of the file, those of one rank by their ids.
 func (t *pairTable) byRank() []pairSlot {
 	used := slices.DeleteFunc(slices.Clone(t.slots), func(s pairSlot) bool { return s.left < 0 })
-	slices.SortFunc(used, func(a, b pairSlot) int { return cmp.Compare(a.merge.rank, b.merge.rank) })
+	slices.SortFunc(used, func(a, b pairSlot) int {
+		return cmp.Or(cmp.Compare(a.merge.rank, b.merge.rank), cmp.Compare(a.left, b.left),
+			cmp.Compare(a.right, b.right))
+	})
 	return used
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"os"
 	"runtime"
 
 	"github.com/spf13/cobra"
@@ -61,6 +62,16 @@ func (e *engine) openTraining() (kernels.Backend, model.Precision, error) {
 			"f32 or bf16")
 	}
 	return b, p, err
+}
+
+// note prints sentences about a model that is loaded.
+func (e *engine) note(notes []string) {
+	if e.quiet {
+		return
+	}
+	for _, n := range notes {
+		fmt.Fprintln(os.Stderr, "note:", n)
+	}
 }
 
 // measure measures the machine's rates in a second or two, in a quarter of the memory there is.

@@ -82,7 +82,7 @@ func TestBrokenTokenizer(t *testing.T) {
 		{"merge of an absent token", `names the token "zq"`, func(o object) { model(o)["merges"].([]any)[0] = "zq a" }},
 		{"merge into an absent token", `names the token "zq"`, func(o object) { model(o)["merges"].([]any)[0] = "z q" }},
 		{"duplicate ids", "both have id 5", func(o object) { ids(o)["a"] = 5 }},
-		{"gap", "without a gap", func(o object) { ids(o)["a"] = 4000 }},
+		{"far id", "an id is 4000000, but the file has only", func(o object) { ids(o)["a"] = 4000000 }},
 		{"missing byte", "byte 0x61", func(o object) {
 			ids(o)["zqzq"] = ids(o)["a"]
 			delete(ids(o), "a")
@@ -341,8 +341,33 @@ func TestGenerateChat(t *testing.T) {
 	same("in the template", ask("--prompt", "<|end|> ferry", "--chat"), ask("--ids", plain))
 	fast := ids(`"fast The ferry"`) + "," + end
 	same("without thoughts", ask("--prompt", "ferry", "--chat", "--no-thinking"), ask("--ids", fast))
+	for _, c := range [][2]string{{plain, "<|end|> ferry"}, {fast, "ferry"}} {
+		flags := []string{"tokenize", "--model", f.dir, "--chat"}
+		if c[0] == fast {
+			flags = append(flags, "--no-thinking")
+		}
+		shown := decode[struct {
+			Prompt string
+			IDs    []int
+		}](t, succeed(t, fmt.Sprintf("%q", c[1]), flags...))
+		if got := strings.Join(strings.Fields(fmt.Sprint(shown.IDs)), ","); got != "["+c[0]+"]" ||
+			!strings.HasSuffix(shown.Prompt, c[1]+"<|end|>") {
+			t.Errorf("tokenize --chat of %q: %+v, want the ids %s", c[1], shown, c[0])
+		}
+	}
 	same("as it stands", ask("--prompt", "The<|end|>"), ask("--ids", ids(`"The"`)+","+end))
+	const two = `{"chat_template": [{"name": "a", "template": "fast {{ messages[0].content }}<|end|>"},
+		{"name": "b", "template": "slow {{ messages[0].content }}"}]}`
+	write(t, config, two)
+	same("by name", ask("--prompt", "The ferry", "--chat", "--template", "a"), ask("--ids", fast))
+	spell(t, "", "generate", "--model", f.dir, "--prompt", "The", "--chat").fails(t, f.dir, "a or b", "--template")
+	spell(t, "", "generate", "--model", f.dir, "--prompt", "The", "--template", "a").fails(t, "--chat")
+	spell(t, `"x"`, "tokenize", "--model", f.dir, "--chat").fails(t, f.dir, "a or b", "--template")
+	spell(t, `"x"`, "tokenize", "--model", f.dir, "--chat", "--template", "c").fails(t, f.dir, `"c"`, "a or b")
+	spell(t, `"x"`, "tokenize", "--model", f.dir, "--template", "a").fails(t, "--chat")
+	ids(`"The"`) // needs no choice
 	write(t, config, `{"chat_template": "{% bogus %}"}`)
+	ids(`"The"`)
 	spell(t, "", "generate", "--model", f.dir, "--prompt", "The", "--chat").fails(t, config, "bogus", "line 1")
 	write(t, config, `{"chat_templ`)
 	spell(t, "", "generate", "--model", f.dir, "--prompt", "The").fails(t, config)

@@ -68,7 +68,7 @@ func TestNeedsAreTheRun(t *testing.T) {
 			t.Fatal(err)
 		}
 		e.Free()
-		n, err := generatingBytes(bare, midsize, p, asking(3, 50))
+		n, err := generatingBytes(bare, &source{Config: midsize}, p, asking(3, 50))
 		if err != nil || n != real.bytes+budget.Program(midsize.Vocab, 0).Bytes {
 			t.Errorf("%s: generating takes %d bytes, it is said to take %d, %v", p.Name, real.bytes, n, err)
 		}
@@ -78,12 +78,12 @@ func TestNeedsAreTheRun(t *testing.T) {
 			t.Fatal(err)
 		}
 		d.Free()
-		n, err = scoringBytes(bare, midsize, p, forest.Limits{Batch: 300})
+		n, err = scoringBytes(bare, &source{Config: midsize}, p, forest.Limits{Batch: 300})
 		if err != nil || n != real.bytes+budget.Program(midsize.Vocab, 0).Bytes {
 			t.Errorf("%s: scoring takes %d bytes, it is said to take %d, %v", p.Name, real.bytes, n, err)
 		}
 		w.Free()
-		with, err := generatingBytes(host, midsize, p, asking(3, 50))
+		with, err := generatingBytes(host, &source{Config: midsize}, p, asking(3, 50))
 		if err != nil || with <= weights+budget.Program(midsize.Vocab, 0).Bytes {
 			t.Errorf("%s: %d bytes with what the kernels take, %v", p.Name, with, err)
 		}
@@ -99,7 +99,7 @@ func TestFitsGenerating(t *testing.T) {
 	defer b.Close()
 	need := func(p model.Precision, n, tokens int) int64 {
 		t.Helper()
-		bytes, err := generatingBytes(b, midsize, p, asking(n, tokens))
+		bytes, err := generatingBytes(b, &source{Config: midsize}, p, asking(n, tokens))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -120,7 +120,7 @@ func TestFitsGenerating(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			pretend(t, c.available)
-			err := fitsGenerating(b, midsize, model.F32, asking(8, 4096))
+			err := fitsGenerating(b, &source{Config: midsize}, model.F32, asking(8, 4096))
 			if c.want == nil {
 				if err != nil {
 					t.Error(err)

@@ -12,6 +12,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"spell/model/open"
 )
 
 // noArguments refuses what stands on a command line outside of flags.
@@ -55,10 +57,10 @@ func checkFlags(cmd *cobra.Command, _ []string) (err error) {
 
 // modelFlag describes --model, with what it is if it is not given.
 func modelFlag(cmd *cobra.Command, to *string, otherwise string) {
-	cmd.Flags().StringVar(to, "model", "", "Hugging Face model folder"+otherwise)
+	cmd.Flags().StringVar(to, "model", "", "Hugging Face model folder or GGUF file"+otherwise)
 }
 
-// checkModel refuses a --model that is no folder, before anything is read.
+// checkModel refuses a --model that is neither a folder nor a GGUF file, before anything is read.
 func checkModel(cmd *cobra.Command) error {
 	f := cmd.Flags().Lookup("model")
 	if f == nil || f.Value.String() == "" || given(cmd, "resume") > 0 { // a run that goes on has its own
@@ -69,13 +71,16 @@ func checkModel(cmd *cobra.Command) error {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return fmt.Errorf("--model %s is not there, and nothing is downloaded: name a folder on this machine with "+
-			"config.json and the weights", path)
+			"config.json and the weights, or a GGUF file", path)
 	case errors.Is(err, syscall.ENOTDIR) || err == nil && !info.IsDir():
 		if cmd.Name() == "plan" && filepath.Ext(path) == ".json" { // it needs no more
 			return nil
 		}
-		return fmt.Errorf("--model %s is not a folder: name the folder that holds the model's files, such as %s",
-			path, filepath.Dir(path))
+		if format, err := open.FormatOf(path); err == nil && format == open.GGUF {
+			return nil
+		}
+		return fmt.Errorf("--model %s is not a folder: name the folder that holds the model's files, such as %s, or a "+
+			"GGUF file", path, filepath.Dir(path))
 	}
 	return err
 }

@@ -52,7 +52,7 @@ func TestModelFolder(t *testing.T) {
 	f := newFixture(t)
 	config := filepath.Join(f.dir, "config.json")
 	for _, c := range []string{"generate --prompt a", "score --text a", "tokenize --text a", "train", "plan",
-		"sft --data " + f.ids} {
+		"sft --data " + f.ids, "export --to gguf --out x"} {
 		name := strings.Fields(c)[0]
 		for model, want := range map[string]string{
 			"Qwen/Qwen2.5-0.5B": "nothing is downloaded",

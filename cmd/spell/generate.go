@@ -6,14 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"spell/kernels"
 	"spell/model"
 	"spell/model/forest"
-	"spell/model/hf"
 	"spell/model/rollout"
 	"spell/rl/runner"
 	"spell/tokenizer/chat"
@@ -21,9 +19,11 @@ import (
 
 // generateFlags are what the user said.
 type generateFlags struct {
-	dir, ids        string
+	modelFlags
+	ids             string
 	prompt          textFlags
 	asChat, noThink bool
+	template        string
 	n, maxTokens    int
 	temperature     float64
 	topP            float64
@@ -55,12 +55,13 @@ func generateCommand(e *engine) *cobra.Command {
 			return e.generate(cmd, &g)
 		},
 	}
+	g.flags(cmd)
 	f := cmd.Flags()
-	modelFlag(cmd, &g.dir, "")
 	f.StringVar(&g.prompt.text, "prompt", "", "the text to continue; -: read it from standard input")
 	f.StringVar(&g.prompt.file, "file", "", "file with the text to continue; -: standard input")
 	f.StringVar(&g.ids, "ids", "", "the token ids to continue, separated by commas")
 	f.BoolVar(&g.asChat, "chat", false, "put the text into the model's chat template as a user's turn")
+	f.StringVar(&g.template, "template", "", "with --chat: which of several chat templates of the model renders")
 	f.BoolVar(&g.noThink, "no-thinking", false, "with --chat: set enable_thinking of the template to false")
 	f.IntVar(&g.n, "n", 1, "number of answers; the prompt is computed once")
 	f.IntVar(&g.maxTokens, "max-tokens", 256, "longest answer, tokens")
@@ -69,7 +70,6 @@ func generateCommand(e *engine) *cobra.Command {
 	f.IntVar(&g.topK, "top-k", 0, "sample from this many most likely tokens; 0: all")
 	f.Uint64Var(&g.seed, "seed", 1, "random seed")
 	f.BoolVar(&g.asJSON, "json", false, "print [{\"ids\": […], \"text\": …, \"logprobs\": […], \"finish\": …}]")
-	cmd.MarkFlagRequired("model")
 	cmd.MarkFlagsMutuallyExclusive("chat", "ids")
 	return cmd
 }
@@ -79,7 +79,12 @@ func (g *generateFlags) check(cmd *cobra.Command) error {
 	if given(cmd, "prompt", "file", "ids") != 1 {
 		return errors.New("name one of --prompt TEXT, --file PATH and --ids 1,2,3")
 	}
+	if err := g.modelFlags.check(cmd); err != nil {
+		return err
+	}
 	switch {
+	case g.template != "" && !g.asChat:
+		return errors.New("--template is about chats; give --chat, too")
 	case g.noThink && !g.asChat:
 		return errors.New("--no-thinking is about the chat template; give --chat, too")
 	case g.n < 1 || g.n > 1<<16:
@@ -105,11 +110,11 @@ func (e *engine) generate(cmd *cobra.Command, g *generateFlags) error {
 		return err
 	}
 	defer b.Close()
-	m, err := hf.ReadConfig(g.dir)
+	m, err := g.config()
 	if err != nil {
 		return err
 	}
-	text, err := runner.OpenText(g.dir, m.Vocab)
+	text, err := runner.OpenText(g.text, m.Vocab)
 	if err != nil {
 		return err
 	}
@@ -124,12 +129,13 @@ func (e *engine) generate(cmd *cobra.Command, g *generateFlags) error {
 	if err := fitsGenerating(b, m, p, r); err != nil {
 		return err
 	}
-	w, err := hf.Load(b, g.dir, p, model.Inference)
+	w, err := g.load(cmd.Context(), b, p)
 	if err != nil {
 		return err
 	}
 	defer w.Free()
-	results, interrupted, err := g.sample(cmd, b, w, r)
+	e.note(w.Notes)
+	results, interrupted, err := g.sample(cmd, b, w, text, r)
 	if err != nil {
 		return err
 	}
@@ -139,7 +145,7 @@ func (e *engine) generate(cmd *cobra.Command, g *generateFlags) error {
 	if interrupted != nil {
 		return interrupted
 	}
-	return e.mismatch(b, w, g.dir, comparison{
+	return e.mismatch(cmd.Context(), b, w, &g.modelFlags, comparison{
 		needs: func(p model.Precision) (int, error) { return comparingBytes(b, m, p, results) },
 		measure: func(stored *model.Weights) (fmt.Stringer, error) {
 			return rollout.Compare(cmd.Context(), b, stored, results, compareTokens)
@@ -148,11 +154,11 @@ func (e *engine) generate(cmd *cobra.Command, g *generateFlags) error {
 }
 
 // sample answers a request; interrupted is the error of a signal that cut the answers short.
-func (g *generateFlags) sample(cmd *cobra.Command, b kernels.Backend, w *model.Weights, r rollout.Request) (
-	results []rollout.Result, interrupted, err error) {
+func (g *generateFlags) sample(cmd *cobra.Command, b kernels.Backend, w *model.Weights, text *chat.Dialog,
+	r rollout.Request) (results []rollout.Result, interrupted, err error) {
 
 	o := options(r)
-	o.Stop, o.Seed = w.EOS, g.seed
+	o.Stop, o.Seed = runner.EndTokens(w.EOS, text), g.seed
 	eng, err := rollout.New(b, w, o)
 	if err != nil {
 		return nil, nil, err
@@ -172,11 +178,13 @@ func (g *generateFlags) tokens(cmd *cobra.Command, text *chat.Dialog) ([]int32, 
 		return parseIDs(g.ids)
 	}
 	if text == nil {
-		return nil, fmt.Errorf("%s has no tokenizer.json, so it works by token ids only; use --ids", g.dir)
+		return nil, fmt.Errorf("%s has no tokenizer (tokenizer.json), so it works by token ids only; use --ids", g.dir)
 	}
-	if g.asChat && text.Template == nil {
-		return nil, fmt.Errorf("%s has no chat template, neither in chat_template.jinja nor in "+
-			"tokenizer_config.json; leave out --chat", g.dir)
+	if g.asChat {
+		var err error
+		if text, err = chatOf(text, g.dir, g.template, g.noThink); err != nil {
+			return nil, err
+		}
 	}
 	prompt, err := g.prompt.read(cmd)
 	if err != nil {
@@ -184,10 +192,6 @@ func (g *generateFlags) tokens(cmd *cobra.Command, text *chat.Dialog) ([]int32, 
 	}
 	if !g.asChat {
 		return append(text.Tok.Begin(), text.Tok.EncodeSpecial(prompt)...), nil
-	}
-	text.Now = time.Now()
-	if g.noThink {
-		text.Vars = map[string]json.RawMessage{"enable_thinking": json.RawMessage("false")}
 	}
 	turn, err := text.User(prompt)
 	if err != nil {
@@ -197,7 +201,7 @@ func (g *generateFlags) tokens(cmd *cobra.Command, text *chat.Dialog) ([]int32, 
 }
 
 // request asks for the answers to a prompt, no longer than the model's context allows.
-func (g *generateFlags) request(m model.Config, ids []int32) (r rollout.Request, err error) {
+func (g *generateFlags) request(m *source, ids []int32) (r rollout.Request, err error) {
 	most := min(g.maxTokens, m.Context-len(ids))
 	if most < 1 {
 		return r, fmt.Errorf("the prompt has %d tokens and the model's context is %d: nothing can follow it",

@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"spell/tensor/jsonfile"
 )
 
 // parseIDs reads token ids that are separated by commas.
@@ -35,7 +37,7 @@ func readIDs(cmd *cobra.Command, file string) (ids []int32, name string, err err
 	if err != nil {
 		return nil, name, err
 	}
-	raw = bytes.TrimSpace(bytes.TrimPrefix(raw, []byte(byteOrderMark)))
+	raw = bytes.TrimSpace(jsonfile.Standard(raw))
 	list := json.RawMessage(raw)
 	if bytes.HasPrefix(raw, []byte("{")) {
 		var object map[string]json.RawMessage

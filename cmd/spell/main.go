@@ -89,7 +89,8 @@ func newRoot(out *output) *cobra.Command {
 		}
 		root.AddCommand(c)
 	}
-	for _, c := range []*cobra.Command{generateCommand(&e), scoreCommand(&e), tokenizeCommand(), promptsCommand()} {
+	for _, c := range []*cobra.Command{generateCommand(&e), scoreCommand(&e), tokenizeCommand(), exportCommand(&e),
+		promptsCommand()} {
 		c.GroupID = usingGroup
 		root.AddCommand(c)
 	}

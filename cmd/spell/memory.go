@@ -26,9 +26,9 @@ type dryModel struct {
 	weights *model.Weights
 }
 
-func newDryModel(m model.Config, p model.Precision) (*dryModel, error) {
+func newDryModel(m *source, p model.Precision) (*dryModel, error) {
 	t := tally.New(tally.Rates{})
-	w, err := model.NewWeights(t, m, p, model.Inference)
+	w, err := m.plan(t, p)
 	return &dryModel{t, w}, err
 }
 
@@ -44,7 +44,7 @@ func (d *dryModel) bytes(b kernels.Backend) int {
 }
 
 // generatingBytes returns what a request takes on b with weights of precision p.
-func generatingBytes(b kernels.Backend, m model.Config, p model.Precision, r rollout.Request) (int, error) {
+func generatingBytes(b kernels.Backend, m *source, p model.Precision, r rollout.Request) (int, error) {
 	d, err := newDryModel(m, p)
 	if err != nil {
 		return 0, err
@@ -63,7 +63,7 @@ func generatingBytes(b kernels.Backend, m model.Config, p model.Precision, r rol
 }
 
 // scoringBytes returns what scoring forests takes on b, if the limits hold them.
-func scoringBytes(b kernels.Backend, m model.Config, p model.Precision, limits forest.Limits) (int, error) {
+func scoringBytes(b kernels.Backend, m *source, p model.Precision, limits forest.Limits) (int, error) {
 	d, err := newDryModel(m, p)
 	if err != nil {
 		return 0, err
@@ -80,7 +80,7 @@ func scoringBytes(b kernels.Backend, m model.Config, p model.Precision, limits f
 }
 
 // comparingBytes returns what it takes to score answers again with weights of precision p.
-func comparingBytes(b kernels.Backend, m model.Config, p model.Precision, results []rollout.Result) (int, error) {
+func comparingBytes(b kernels.Backend, m *source, p model.Precision, results []rollout.Result) (int, error) {
 	limits := forest.Limits{Batch: compareTokens}
 	for _, r := range results {
 		limits.Shared = max(limits.Shared, r.Forest.SharedTokens())
@@ -92,7 +92,7 @@ func comparingBytes(b kernels.Backend, m model.Config, p model.Precision, result
 }
 
 // fitsGenerating refuses a request that takes more memory than there is, with what would fit.
-func fitsGenerating(b kernels.Backend, m model.Config, p model.Precision, r rollout.Request) error {
+func fitsGenerating(b kernels.Backend, m *source, p model.Precision, r rollout.Request) error {
 	like := func(p model.Precision, n, tokens int) (int, error) {
 		other := rollout.Request{Prompt: r.Prompt, Branches: []rollout.Branch{r.Branches[0]}}
 		other.Branches[0].N, other.Branches[0].MaxTokens = n, tokens
@@ -116,7 +116,7 @@ func fitsGenerating(b kernels.Backend, m model.Config, p model.Precision, r roll
 }
 
 // fitsScoring refuses to score more tokens than there is memory for, with what would fit.
-func fitsScoring(b kernels.Backend, m model.Config, p model.Precision, tokens int) error {
+func fitsScoring(b kernels.Backend, m *source, p model.Precision, tokens int) error {
 	like := func(p model.Precision, tokens int) (int, error) {
 		return scoringBytes(b, m, p, forest.Limits{Batch: tokens})
 	}

@@ -1,12 +1,13 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
 
 	"spell/kernels"
 	"spell/model"
-	"spell/model/hf"
+	"spell/model/open"
 	"spell/model/rollout"
 	"spell/rl/budget"
 )
@@ -19,20 +20,22 @@ type comparison struct {
 }
 
 // mismatch says on standard error how far the log-probabilities of int8 weights are from those of
-// the weights in dir. It frees w, loads the others and has c measure with them: as much time again
+// the weights as stored. It frees w, loads the others and has c measure with them: as much time again
 // as scoring the same tokens takes, and the memory of the weights as they are stored. --quiet
 // leaves it out, and so does a machine without that memory, with a note; other precisions have
 // nothing to say.
-func (e *engine) mismatch(b kernels.Backend, w *model.Weights, dir string, c comparison) error {
+func (e *engine) mismatch(ctx context.Context, b kernels.Backend, w *model.Weights, f *modelFlags, c comparison) error {
 	if e.quiet || w.Precision != model.Int8 {
 		return nil
 	}
 	w.Free()
-	m, err := func() (fmt.Stringer, error) {
-		p, err := hf.Stored(dir)
+	said, err := func() (fmt.Stringer, error) {
+		files, err := open.Model(f.dir)
 		if err != nil {
 			return nil, err
 		}
+		defer files.Close()
+		p := files.Stored()
 		n, err := c.needs(p)
 		if err != nil {
 			return nil, err
@@ -40,7 +43,7 @@ func (e *engine) mismatch(b kernels.Backend, w *model.Weights, dir string, c com
 		if _, available := machine(); available > 0 && int64(n) > available {
 			return leftOut{n, available}, nil
 		}
-		stored, err := hf.Load(b, dir, p, model.Inference)
+		stored, err := f.load(ctx, b, p)
 		if err != nil {
 			return nil, err
 		}
@@ -50,7 +53,7 @@ func (e *engine) mismatch(b kernels.Backend, w *model.Weights, dir string, c com
 	if err != nil {
 		return fmt.Errorf("measuring the mismatch of int8 weights, which --quiet leaves out: %w", err)
 	}
-	fmt.Fprintf(os.Stderr, "int8 beside the weights as stored: %v\n", m)
+	fmt.Fprintf(os.Stderr, "int8 beside the weights as stored: %v\n", said)
 	return nil
 }
 

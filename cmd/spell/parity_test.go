@@ -22,7 +22,7 @@ type golden struct {
 // TestScoreParity scores every family from the command line: log-probabilities to 2e-4, every
 // most likely token exactly.
 func TestScoreParity(t *testing.T) {
-	for _, name := range []string{"stories260K", "tiny/llama31", "tiny/qwen2", "tiny/qwen2-yarn", "tiny/qwen3"} {
+	for _, name := range fixture.Checkpoints(t) {
 		t.Run(name, func(t *testing.T) {
 			dir := fixture.Path(t, name)
 			want := decode[golden](t, string(read(t, filepath.Join(dir, "golden.json"))))
@@ -68,8 +68,8 @@ func TestGreedyParity(t *testing.T) {
 	}
 }
 
-// TestUnsupportedFamily refuses a mixture of experts by name.
+// TestUnsupportedFamily refuses another architecture by name.
 func TestUnsupportedFamily(t *testing.T) {
-	dir := fixture.Path(t, "tiny/qwen3-moe")
-	spell(t, "", "generate", "--model", dir, "--ids", "1").fails(t, filepath.Join(dir, "config.json"), "qwen3_moe")
+	path := write(t, filepath.Join(t.TempDir(), "config.json"), `{"model_type": "qwen2_moe"}`)
+	spell(t, "", "generate", "--model", filepath.Dir(path), "--ids", "1").fails(t, path, "qwen2_moe")
 }

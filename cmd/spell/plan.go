@@ -140,6 +140,9 @@ func (p *planFlags) show(cmd *cobra.Command, k *job, b kernels.Backend, prec mod
 	if err != nil {
 		return err
 	}
+	if prec, err = m.Config.LoRA.Precision(prec); err != nil {
+		return err
+	}
 	total, available := machine()
 	var rates tally.Rates
 	plan, at, refused, err := runner.Estimate(cmd.Context(), m, b, shape, prec, ".", runner.Options{
@@ -164,6 +167,9 @@ func (p *planFlags) show(cmd *cobra.Command, k *job, b kernels.Backend, prec mod
 	how := prec.Name
 	if m.Config.Int8 {
 		how += ", generating in int8"
+	}
+	if m.Config.LoRA.Rank > 0 {
+		how += fmt.Sprintf(" with adapters of rank %d", m.Config.LoRA.Rank)
 	}
 	fmt.Fprintf(out, "\n%d parameters, %s, %s\n", shape.Params(), b.Name(), how)
 	return errors.Join(refused, assumptions(out, &m.Config, rates))

@@ -104,11 +104,12 @@ func elsewhere(cmd *cobra.Command, m runner.Method) settings.Elsewhere {
 
 // A job is a run as its command describes it.
 type job struct {
-	method runner.Method
-	model  string            // --model, as it was given
-	given  map[string]func() // what the flags do that were given
-	read   func() error      // reads the data before size; nil: the method does
-	size   func() error      // settles the settings of a run that begins; nil: as the user lays them
+	method  runner.Method
+	model   string            // --model, as it was given
+	adapter string            // --adapter, likewise
+	given   map[string]func() // what the flags do that were given
+	read    func() error      // reads the data before size; nil: the method does
+	size    func() error      // settles the settings of a run that begins; nil: as the user lays them
 
 	// rates measures the machine, for the time of the run; nil: it is not said.
 	rates func(kernels.Backend, tally.Shape) (tally.Rates, error)
@@ -145,6 +146,7 @@ func (e *engine) run(cmd *cobra.Command, t *runFlags, k *job) error {
 	}
 	options := runner.Options{
 		Model:     k.model,
+		Adapter:   k.adapter,
 		Open:      e.openTraining,
 		Available: func() int64 { _, available := machine(); return available },
 		Rates:     k.rates,

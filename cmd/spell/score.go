@@ -13,7 +13,6 @@ import (
 	"spell/kernels"
 	"spell/model"
 	"spell/model/forest"
-	"spell/model/hf"
 	"spell/rl/plural"
 	"spell/rl/runner"
 	"spell/tokenizer/chat"
@@ -21,9 +20,10 @@ import (
 
 // scoreFlags are what the user said.
 type scoreFlags struct {
-	dir, ids string
-	text     textFlags
-	asJSON   bool
+	modelFlags
+	ids    string
+	text   textFlags
+	asJSON bool
 }
 
 func scoreCommand(e *engine) *cobra.Command {
@@ -35,7 +35,8 @@ func scoreCommand(e *engine) *cobra.Command {
 			"before it, and their perplexity. A text is taken as generate takes a prompt without --chat:\n" +
 			"after the begin-of-text token if the model has one, with special tokens recognised. FILE holds\n" +
 			"token ids as JSON, [1, 2, 3] as tokenize prints them or {\"ids\": [1, 2, 3]}. --json prints the\n" +
-			"most likely next token after each, too, and null for a log-probability of minus infinity.",
+			"most likely next token after each, too, and null for a log-probability of minus infinity.\n" +
+			"--yarn is for texts beyond the context of a model whose config.json has no rope_scaling.",
 		Example: "  spell score --model path/to/model --text \"The ferry leaves at nine.\"\n" +
 			"  spell score --model path/to/model --file chapter.txt --json\n" +
 			"  spell tokenize --model path/to/model --text Hello | spell score --model path/to/model --ids -",
@@ -44,16 +45,18 @@ func scoreCommand(e *engine) *cobra.Command {
 			if given(cmd, "text", "file", "ids") != 1 {
 				return errors.New("name one of --text TEXT, --file PATH and --ids FILE")
 			}
+			if err := s.check(cmd); err != nil {
+				return err
+			}
 			return e.score(cmd, &s)
 		},
 	}
+	s.flags(cmd)
 	f := cmd.Flags()
-	modelFlag(cmd, &s.dir, "")
 	f.StringVar(&s.text.text, "text", "", "the text to score; -: read it from standard input")
 	f.StringVar(&s.text.file, "file", "", "file with the text to score; -: standard input")
 	f.StringVar(&s.ids, "ids", "", "JSON file with the token ids to score; -: standard input")
 	f.BoolVar(&s.asJSON, "json", false, "print {\"logprob_of_next\": […], \"argmax\": […]}")
-	cmd.MarkFlagRequired("model")
 	return cmd
 }
 
@@ -71,13 +74,13 @@ func (e *engine) score(cmd *cobra.Command, s *scoreFlags) error {
 		return err
 	}
 	defer b.Close()
-	m, err := hf.ReadConfig(s.dir)
+	m, err := s.config()
 	if err != nil {
 		return err
 	}
 	var text *chat.Dialog
 	if ids == nil {
-		if text, err = runner.OpenText(s.dir, m.Vocab); err != nil {
+		if text, err = runner.OpenText(s.modelFlags.text, m.Vocab); err != nil {
 			return err
 		}
 		if ids, err = s.encode(cmd, text); err != nil {
@@ -94,11 +97,12 @@ func (e *engine) score(cmd *cobra.Command, s *scoreFlags) error {
 	if err := fitsScoring(b, m, p, len(ids)); err != nil {
 		return err
 	}
-	w, err := hf.Load(b, s.dir, p, model.Inference)
+	w, err := s.load(cmd.Context(), b, p)
 	if err != nil {
 		return err
 	}
 	defer w.Free()
+	e.note(w.Notes)
 	out, err := scoreIDs(cmd.Context(), b, w, f)
 	if err != nil {
 		return fmt.Errorf("%s: %w", s.dir, err)
@@ -111,7 +115,7 @@ func (e *engine) score(cmd *cobra.Command, s *scoreFlags) error {
 	if err != nil {
 		return err
 	}
-	return e.mismatch(b, w, s.dir, comparison{
+	return e.mismatch(cmd.Context(), b, w, &s.modelFlags, comparison{
 		needs:   func(p model.Precision) (int, error) { return scoringBytes(b, m, p, forest.Limits{Batch: len(ids)}) },
 		measure: func(stored *model.Weights) (fmt.Stringer, error) { return out.compare(cmd.Context(), b, stored, f) },
 	})
@@ -120,7 +124,7 @@ func (e *engine) score(cmd *cobra.Command, s *scoreFlags) error {
 // encode returns the ids of the text to score.
 func (s *scoreFlags) encode(cmd *cobra.Command, text *chat.Dialog) ([]int32, error) {
 	if text == nil {
-		return nil, fmt.Errorf("%s has no tokenizer.json, so it works by token ids only; use --ids", s.dir)
+		return nil, fmt.Errorf("%s has no tokenizer (tokenizer.json), so it works by token ids only; use --ids", s.dir)
 	}
 	t, err := s.text.read(cmd)
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 // sftFlags are what the user said.
 type sftFlags struct {
 	runFlags
+	adapterFlags
 	model, data          string
 	epochs, steps, batch int
 	lr, heldOut          float64
@@ -47,6 +48,7 @@ func sftCommand(e *engine) *cobra.Command {
 	f := cmd.Flags()
 	modelFlag(cmd, &t.model, "; empty: the embedded base")
 	f.StringVar(&t.data, "data", "", "prompts and answers or conversations: JSON lines, a JSON list, CSV or Parquet")
+	t.adapterFlags.describe(cmd)
 	f.IntVar(&t.epochs, "epochs", c.Epochs, "times that every line is learned from")
 	f.IntVar(&t.steps, "steps", c.Steps, "updates at most; 0: as many as the epochs have")
 	f.IntVar(&t.batch, "batch", c.Batch, "lines of an update")
@@ -56,18 +58,24 @@ func sftCommand(e *engine) *cobra.Command {
 }
 
 func (e *engine) sft(cmd *cobra.Command, t sftFlags) error {
-	m := &sft.Method{OnModel: runner.OnModel{Path: t.model}, Config: sft.Default(), Data: t.data}
+	m := &sft.Method{OnModel: runner.OnModel{Path: t.model, Adapter: t.adapter}, Config: sft.Default(), Data: t.data}
 	if t.data == "" && !t.print {
 		return errors.New("--data is missing: name a file of prompts and answers; see spell help sft")
 	}
+	if !t.resume {
+		if err := t.read(m.OnModel); err != nil {
+			return err
+		}
+	}
+	t.say(e)
 	c := &m.Config
-	k := &job{method: m, model: t.model, given: map[string]func(){
-		"epochs":   func() { c.Epochs = t.epochs },
-		"steps":    func() { c.Steps = t.steps },
-		"batch":    func() { c.Batch = t.batch },
-		"lr":       func() { c.Optim.LR = t.lr },
-		"held-out": func() { c.HeldOut = t.heldOut },
-	}}
+	given := t.adapterFlags.given(&c.LoRA)
+	given["epochs"] = func() { c.Epochs = t.epochs }
+	given["steps"] = func() { c.Steps = t.steps }
+	given["batch"] = func() { c.Batch = t.batch }
+	given["lr"] = func() { c.Optim.LR = t.lr }
+	given["held-out"] = func() { c.HeldOut = t.heldOut }
+	k := &job{method: m, model: t.model, adapter: t.adapter, given: given}
 	if !e.quiet && t.model != "" { // the embedded base takes seconds
 		k.rates = e.measure
 	}

@@ -7,17 +7,21 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"path/filepath"
+	"time"
 
 	"github.com/spf13/cobra"
 
+	"spell/rl/runner"
 	"spell/tokenizer"
+	"spell/tokenizer/chat"
 )
 
 // tokenizeFlags are what the user said.
 type tokenizeFlags struct {
 	dir, file, text    string
 	raw, decode, spans bool
+	asChat, noThink    bool
+	template           string
 }
 
 func tokenizeCommand() *cobra.Command {
@@ -29,21 +33,29 @@ func tokenizeCommand() *cobra.Command {
 			"per line, without adding special tokens. With --raw each line is a text as it stands, without\n" +
 			"its newline. --text takes one text from the command line. --spans prints [id, start, end] with\n" +
 			"the bytes of the text that each id stands for.\n\n" +
+			"--chat puts each text into the model's chat template as a user's turn, and prints an object with\n" +
+			"the prompt and its ids, special tokens included: what the model sees when it is to reply.\n\n" +
 			"--decode goes the other way, from arrays to strings, or with --raw to plain text.\n\n" +
 			"Bytes that are no UTF-8 are tokenized as bytes. Half a surrogate pair in a JSON string is an error.",
 		Example: "  echo '\"The ferry leaves\"' | spell tokenize --model path/to/model\n" +
 			"  spell tokenize --model path/to/model --raw < lines.txt\n" +
+			"  spell tokenize --model path/to/model --chat --text 'Where is the ferry?'\n" +
 			"  echo '[464, 35095]' | spell tokenize --model path/to/model --decode",
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error { return t.run(cmd) },
 	}
 	f := cmd.Flags()
-	f.StringVar(&t.dir, "model", "", "model directory that holds tokenizer.json")
+	f.StringVar(&t.dir, "model", "", "model folder that holds tokenizer.json, or GGUF file")
 	f.StringVar(&t.file, "tokenizer", "", "tokenizer.json")
 	f.StringVar(&t.text, "text", "", "the text to tokenize, instead of standard input")
 	f.BoolVar(&t.raw, "raw", false, "read lines of plain text, not JSON strings; with --decode: print them")
 	f.BoolVar(&t.spans, "spans", false, "print where in the text each id comes from, too")
 	f.BoolVar(&t.decode, "decode", false, "read ids, print text")
+	f.BoolVar(&t.asChat, "chat", false, "print the prompt that the text makes as a user's turn, and its ids")
+	f.StringVar(&t.template, "template", "", "with --chat: which of several chat templates of the model renders")
+	f.BoolVar(&t.noThink, "no-thinking", false, "with --chat: set enable_thinking of the template to false")
+	cmd.MarkFlagsMutuallyExclusive("chat", "decode", "spans")
+	cmd.MarkFlagsMutuallyExclusive("chat", "tokenizer")
 	cmd.MarkFlagsMutuallyExclusive("decode", "spans")
 	cmd.MarkFlagsMutuallyExclusive("decode", "text")
 	cmd.MarkFlagsMutuallyExclusive("raw", "text")
@@ -54,11 +66,10 @@ func (t *tokenizeFlags) run(cmd *cobra.Command) error {
 	if (t.dir == "") == (t.file == "") {
 		return errors.New("name either --model DIR or --tokenizer FILE")
 	}
-	file := t.file
-	if t.dir != "" {
-		file = filepath.Join(t.dir, "tokenizer.json")
+	if !t.asChat && (t.noThink || t.template != "") {
+		return errors.New("--no-thinking and --template are about the chat template; give --chat, too")
 	}
-	tok, err := tokenizer.Load(file)
+	text, err := t.load()
 	if err != nil {
 		return err
 	}
@@ -70,7 +81,7 @@ func (t *tokenizeFlags) run(cmd *cobra.Command) error {
 			return buf.Flush()
 		}
 		if err == nil {
-			err = t.write(buf, tok, value)
+			err = t.write(buf, text, value)
 		}
 		if err != nil {
 			buf.Flush() // of the values before this one
@@ -80,6 +91,43 @@ func (t *tokenizeFlags) run(cmd *cobra.Command) error {
 			return fmt.Errorf("standard input, value %d: %w", n, err)
 		}
 	}
+}
+
+// load reads the tokenizer and, for chats, the template.
+func (t *tokenizeFlags) load() (*chat.Dialog, error) {
+	if t.dir == "" {
+		tok, err := tokenizer.Load(t.file)
+		return &chat.Dialog{Tok: tok}, err
+	}
+	if !t.asChat {
+		tok, err := runner.OpenTokenizer(t.dir)
+		return &chat.Dialog{Tok: tok}, err
+	}
+	text, err := runner.OpenText(t.dir, 0)
+	if err == nil && text == nil {
+		err = runner.NoTokenizer(t.dir)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return chatOf(text, t.dir, t.template, t.noThink)
+}
+
+// chatOf returns the text side of the model in a folder for chats, with the template of a name.
+func chatOf(text *chat.Dialog, dir, template string, noThink bool) (*chat.Dialog, error) {
+	text, err := text.Choose(template)
+	if err != nil {
+		return nil, err
+	}
+	if text.Template == nil {
+		return nil, fmt.Errorf("%s has no chat template, neither in chat_template.jinja nor in "+
+			"tokenizer_config.json; leave out --chat", dir)
+	}
+	text.Now = time.Now()
+	if noThink {
+		text.Vars = map[string]json.RawMessage{"enable_thinking": json.RawMessage("false")}
+	}
+	return text, nil
 }
 
 // source returns what gives the values to work on, one after the other: texts, or, to be decoded,
@@ -127,10 +175,20 @@ func (t *tokenizeFlags) kind() string {
 }
 
 // write writes what becomes of one value.
-func (t *tokenizeFlags) write(w io.Writer, tok *tokenizer.Tokenizer, value []byte) error {
+func (t *tokenizeFlags) write(w io.Writer, text *chat.Dialog, value []byte) error {
+	tok := text.Tok
 	out := json.NewEncoder(w)
 	out.SetEscapeHTML(false)
 	switch {
+	case t.asChat:
+		prompt, ids, err := text.Prompt(string(value))
+		if err != nil {
+			return err
+		}
+		return out.Encode(struct {
+			Prompt string  `json:"prompt"`
+			IDs    []int32 `json:"ids"`
+		}{prompt, ids})
 	case t.decode:
 		ids, err := decodeIDs(value)
 		if err != nil {

@@ -18,6 +18,7 @@ import (
 // trainFlags are what the user said.
 type trainFlags struct {
 	runFlags
+	adapterFlags
 	model, docs, preset string
 	hours               float64
 	steps, questions    int
@@ -35,7 +36,9 @@ func trainCommand(e *engine) *cobra.Command {
 			"--preset names the settings to begin from. With --model, quick and laptop are sized once, when a\n" +
 			"run begins, to the time and memory there is; a run that goes on (--resume) keeps the settings it\n" +
 			"began with, whatever --preset and --hours say.\n" +
-			"--precision int8 generates with an int8 copy of weights that are trained in f32.",
+			"--precision int8 generates with an int8 copy of weights that are trained in f32. --lora 16 trains\n" +
+			"adapters of that rank beside weights that stay as they are, and --base int8 keeps those in eight\n" +
+			"bits; a checkpoint is then a folder as PEFT saves it, and needs the model of --model beside it.",
 		Example: "  spell train\n" +
 			"  spell train --docs my-documents --model path/to/model --out mine --hours 4\n" +
 			"  spell train --docs my-documents --model path/to/model --out mine --resume",
@@ -59,24 +62,27 @@ func (t *trainFlags) describe(cmd *cobra.Command) {
 		" (default: laptop with --model, else embedded)")
 	f.Float64Var(&t.hours, "hours", 0, "size steps, questions and lengths to take about so long; "+
 		"0: as the preset says")
+	t.adapterFlags.describe(cmd)
 	f.IntVar(&t.questions, "eval", 0, "held-out questions before and after; 0: none (default: as in the settings)")
 }
 
 // method returns self-play with the preset that suits the model, or the one that was named.
 func (t *trainFlags) method() (*selfplay.Method, selfplay.Preset, error) {
 	p, err := selfplay.PresetNamed(t.preset, t.model != "", t.hours)
-	m := &selfplay.Method{OnModel: runner.OnModel{Path: t.model}, Config: p.Config, Docs: t.docs}
+	m := &selfplay.Method{OnModel: runner.OnModel{Path: t.model, Adapter: t.adapter}, Config: p.Config, Docs: t.docs}
+	if err == nil && !t.resume {
+		err = t.read(m.OnModel)
+	}
 	return m, p, err
 }
 
 // given returns what the flags do that were given.
 func (t *trainFlags) given(m *selfplay.Method, e *engine) map[string]func() {
-	return map[string]func(){
-		"precision": func() { m.Config.Int8 = e.precision == model.Int8.Name },
-
-		"steps": func() { m.Config.Steps = t.steps },
-		"eval":  func() { m.Config.HeldOut = t.questions },
-	}
+	given := t.adapterFlags.given(&m.Config.LoRA)
+	given["precision"] = func() { m.Config.Int8 = e.precision == model.Int8.Name }
+	given["steps"] = func() { m.Config.Steps = t.steps }
+	given["eval"] = func() { m.Config.HeldOut = t.questions }
+	return given
 }
 
 func (e *engine) train(cmd *cobra.Command, t *trainFlags) error {
@@ -89,9 +95,10 @@ func (e *engine) train(cmd *cobra.Command, t *trainFlags) error {
 		console.Note("--preset and --hours choose sizes when a run begins; with --resume it keeps its own, " +
 			"and they do nothing")
 	}
+	t.say(e)
 	m.AskedTests = cmd.Flags().Changed("eval") && t.questions > 0
 	trained := e.training()
-	k := &job{method: m, model: t.model, given: t.given(m, e)}
+	k := &job{method: m, model: t.model, adapter: t.adapter, given: t.given(m, e)}
 	if !e.quiet && (t.model != "" || t.hours > 0) { // the embedded base takes minutes
 		k.rates = e.measure
 	}
@@ -129,6 +136,9 @@ func (e *engine) size(cmd *cobra.Command, t *trainFlags, k *job, p selfplay.Pres
 		return err
 	}
 	defer b.Close()
+	if prec, err = m.Config.LoRA.Precision(prec); err != nil {
+		return err
+	}
 	rates, err := e.measure(b, budget.ShapeOf(&shape, &prec, p.Config.PassTokens))
 	if err != nil {
 		return err

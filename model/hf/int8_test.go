@@ -11,18 +11,24 @@ import (
 )
 
 // TestInt8 loads a saved model with int8 weights: matrices within half a step of the largest number
-// of a run, norms and biases as they are.
+// of a run, norms, biases and routers as they are.
 func TestInt8(t *testing.T) {
 	b := opentest.CPU(t, 1)
 	for _, typ := range []tensor.DType{tensor.F32, tensor.BF16} {
 		dir := t.TempDir()
-		w := random(t, b, small("qwen2", true), model.F32, model.Inference)
+		family := map[tensor.DType]string{tensor.F32: "qwen2", tensor.BF16: "qwen3_moe"}[typ]
+		w := random(t, b, small(family, true), model.F32, model.Inference)
 		if err := Save(b, w, dir, typ); err != nil {
 			t.Fatal(err)
 		}
-		p, err := Stored(dir)
-		if err != nil || p.Weight != typ || p.Act != tensor.F32 || p.Acc != tensor.F32 {
-			t.Errorf("weights stored in %v are loaded as %+v (%v)", typ, p, err)
+		files, err := Open(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer files.Close()
+		p := files.Stored()
+		if p.Weight != typ || p.Act != tensor.F32 || p.Acc != tensor.F32 {
+			t.Errorf("weights stored in %v are loaded as %+v", typ, p)
 		}
 		stored, err := Load(b, dir, p, model.Inference)
 		if err != nil {
@@ -45,7 +51,7 @@ func TestInt8(t *testing.T) {
 			b.Copy(m, s.W)
 			got, want := values(b, m), values(b, stored.Params[i].W)
 			switch {
-			case s.Kind == model.Norm || s.Kind == model.Bias:
+			case s.Kind == model.Norm || s.Kind == model.Bias || s.Kind == model.Router:
 				if !slices.Equal(got, want) {
 					t.Errorf("%s has changed", s.Name)
 				}

@@ -6,10 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"spell/tensor/jsonfile"
 )
 
 // readJSON reads a file's text into v. The error names the line or the field in plain words.
 func readJSON(raw []byte, v any) error {
+	raw = jsonfile.Standard(raw)
 	err := json.Unmarshal(raw, v)
 	var syntax *json.SyntaxError
 	var kind *json.UnmarshalTypeError
@@ -23,7 +26,7 @@ func readJSON(raw []byte, v any) error {
 	case errors.As(err, &kind):
 		what := "a " + kind.Value
 		if number, ok := strings.CutPrefix(kind.Value, "number "); ok {
-			what = number
+			what = jsonfile.Number(number)
 		}
 		return fmt.Errorf("%s is %s, which it cannot be; mend the field", kind.Field, what)
 	}

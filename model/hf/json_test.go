@@ -19,9 +19,9 @@ func TestDamagedConfig(t *testing.T) {
 		{"{\n\"hidden_size\": 8,\n}", "{}", "config.json: not valid JSON at line 3"},
 		{"{\n\"hidden_size\": x}", "{}", "config.json: not valid JSON at line 2"},
 		{"[]", "{}", "config.json: a JSON array"},
-		{`{"hidden_size": "8"}`, "{}", "config.json: hidden_size is a string"},
-		{`{"hidden_size": 1.5}`, "{}", "config.json: hidden_size is 1.5"},
-		{`{"eos_token_id": "a"}`, "{}", "config.json: eos_token_id is neither"},
+		{`{"model_type": "llama", "hidden_size": "8"}`, "{}", "config.json: hidden_size is a string"},
+		{`{"model_type": "llama", "hidden_size": 1.5}`, "{}", "config.json: hidden_size is 1.5"},
+		{`{"model_type": "llama", "eos_token_id": "a"}`, "{}", "config.json: eos_token_id is neither"},
 		{good, "{\n\n", "generation_config.json: not valid JSON at line"},
 		{good, "7", "generation_config.json: a JSON number"},
 	} {

@@ -24,13 +24,22 @@ import (
 	"spell/tensor/safetensors"
 )
 
-// small is a decoder of the given family.
+// small is a decoder of the given family; "biased" is a llama with every bias.
 func small(family string, tied bool) model.Config {
-	return model.Config{
+	c := model.Config{
 		Family: family, Vocab: 40, Hidden: 24, FF: 32, Layers: 2, Heads: 4, KVHeads: 2, HeadDim: 8,
-		QKVBias: family == "qwen2", QKNorm: family == "qwen3", Tied: tied, NormEps: 1e-6, Context: 64,
+		QKVBias: family == "qwen2", QKNorm: strings.HasPrefix(family, "qwen3"), Tied: tied, NormEps: 1e-6, Context: 64,
 		Rope: model.Rope{Theta: 1e4, Type: "default"}, BOS: -1, EOS: []int32{3},
 	}
+	switch family {
+	case "mistral":
+		c.Window = 16
+	case "biased":
+		c.Family, c.QKVBias, c.OBias, c.MLPBias = "llama", true, true, true
+	case "qwen3_moe":
+		c.Mixture = model.Mixture{Experts: 3, TopK: 2, ExpertFF: 10, SparseStep: 1, DenseLayers: []int{0}, AuxLoss: 0.5}
+	}
+	return c
 }
 
 // random is a model of c whose every parameter, biases and norms too, differs from every other.
@@ -71,7 +80,7 @@ func TestSaveLoad(t *testing.T) {
 		precision model.Precision
 		dtype     tensor.DType
 	}{{model.F32, tensor.F32}, {model.BF16, tensor.BF16}, {model.BF16, tensor.F32}} {
-		for _, family := range []string{"llama", "qwen2", "qwen3"} {
+		for _, family := range []string{"llama", "biased", "mistral", "qwen2", "qwen3", "qwen3_moe"} {
 			for _, tied := range []bool{true, false} {
 				for _, purpose := range []model.Purpose{model.Training, model.Inference} {
 					t.Run(fmt.Sprintf("%s as %v/%s/tied=%v/trained=%v", c.precision.Name, c.dtype, family, tied,
@@ -167,11 +176,13 @@ func saved(t *testing.T, b kernels.Backend, family string, tied bool) (string, c
 	}
 	c := checkpoint{}
 	for _, p := range w.Params {
-		shape := []int{p.Rows, p.Cols}
-		if p.Kind == model.Norm || p.Kind == model.Bias {
-			shape = []int{p.Cols}
+		for _, q := range p.Tensors() {
+			shape := []int{q.Rows, p.Cols}
+			if p.Kind == model.Norm || p.Kind == model.Bias {
+				shape = []int{p.Cols}
+			}
+			c[q.Name] = &part{shape, values(b, p.W.Slice(q.Row, q.Row+q.Rows))}
 		}
-		c[p.Name] = &part{shape, values(b, p.W)}
 	}
 	return dir, c
 }
@@ -239,6 +250,71 @@ func TestLoadIgnores(t *testing.T) {
 	defer w.Free()
 	if w.Head != w.Embed {
 		t.Error("the head is not the embedding")
+	}
+}
+
+// TestSpellings loads models whose tensors other classes and trainers have named and added to.
+func TestSpellings(t *testing.T) {
+	b := opentest.CPU(t, 1)
+	one := func() *part { return &part{[]int{1}, []float32{1}} }
+	rename := func(c checkpoint, to func(name string) string) {
+		for _, name := range slices.Collect(maps.Keys(c)) {
+			p := c[name]
+			delete(c, name)
+			c[to(name)] = p
+		}
+	}
+	for _, c := range []struct {
+		name string
+		edit func(c checkpoint)
+		note string
+		err  string
+	}{
+		{"without model.", func(c checkpoint) {
+			rename(c, func(name string) string { return strings.TrimPrefix(name, "model.") })
+		}, "", ""},
+		{"wrapped", func(c checkpoint) {
+			rename(c, func(name string) string { return "module." + name })
+		}, "", ""},
+		{"value head", func(c checkpoint) {
+			c["v_head.summary.weight"], c["v_head.summary.bias"] = one(), one()
+		}, "passed over, because the decoder has no such parameters: v_head.summary.bias, v_head.summary.weight", ""},
+		{"many", func(c checkpoint) {
+			for i := range 7 {
+				c[fmt.Sprintf("value_head.%d", i)] = one()
+			}
+		}, "value_head.3 and 3 more", ""},
+		{"bias in a block", func(c checkpoint) { c["model.layers.0.self_attn.o_proj.bias"] = one() }, "", "o_proj.bias"},
+		{"both spellings", func(c checkpoint) { c["layers.0.self_attn.q_proj.weight"] = one() },
+			"passed over, because the decoder has no such parameters: layers.0.self_attn.q_proj.weight", ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			dir, parts := saved(t, b, "qwen2", false)
+			plain, err := Load(b, dir, model.F32, model.Inference)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer plain.Free()
+			c.edit(parts)
+			parts.write(t, dir)
+			if c.err != "" {
+				refused(t, b, dir, c.err, "no place")
+				return
+			}
+			w, err := Load(b, dir, model.F32, model.Inference)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer w.Free()
+			for i, p := range plain.Params {
+				if !slices.Equal(values(b, w.Params[i].W), values(b, p.W)) {
+					t.Errorf("%s differs", p.Name)
+				}
+			}
+			if said := strings.Join(w.Notes, "\n"); (said != "") != (c.note != "") || !strings.Contains(said, c.note) {
+				t.Errorf("notes are %q; want %q", said, c.note)
+			}
+		})
 	}
 }
 
@@ -401,6 +477,46 @@ func TestShards(t *testing.T) {
 		t.Fatal(err)
 	}
 	refused(t, b, dir, shards[1], "missing")
+}
+
+// TestSaveShards saves a model in files of a few kilobytes, over one of a single file, and loads it.
+func TestSaveShards(t *testing.T) {
+	b := opentest.CPU(t, 1)
+	dir, parts := saved(t, b, "qwen3", false)
+	w, err := Load(b, dir, model.F32, model.Inference)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Free()
+	const most = 10 << 10
+	if err := write(dir, &w.Config, w.Carried, Tensors(b, w, tensor.F32), tensor.F32, most); err != nil {
+		t.Fatal(err)
+	}
+	files, err := filepath.Glob(filepath.Join(dir, "*.safetensors"))
+	if err != nil || len(files) < 3 {
+		t.Fatalf("the model lies in %q (%v)", files, err)
+	}
+	for i, path := range files {
+		if want := fmt.Sprintf("model-%05d-of-%05d.safetensors", i+1, len(files)); filepath.Base(path) != want {
+			t.Errorf("%s should be %s", path, want)
+		}
+		if info, err := os.Stat(path); err != nil || info.Size() > most+4096 {
+			t.Errorf("%s has %d bytes (%v)", path, info.Size(), err)
+		}
+	}
+	again, err := Load(b, dir, model.F32, model.Inference)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer again.Free()
+	if len(again.Notes) > 0 {
+		t.Errorf("notes are %q", again.Notes)
+	}
+	for _, p := range again.Params {
+		if !slices.Equal(values(b, p.W), parts[p.Name].v) {
+			t.Errorf("%s differs", p.Name)
+		}
+	}
 }
 
 // TestSaveKeepsOldFile fails in the middle of a tensor and wants the old model untouched.

@@ -1,6 +1,7 @@
 package train
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -9,6 +10,7 @@ import (
 	"spell/kernels"
 	"spell/model"
 	"spell/model/hf"
+	"spell/model/peft"
 	"spell/tensor/atomicfile"
 )
 
@@ -17,6 +19,9 @@ import (
 //	config.json, model.safetensors   a Hugging Face model, weights in the type training uses
 //	training/optimizer.safetensors   moments in the bits that they have in memory, and the master
 //	                                 copies if the weights are bf16
+//	adapter_config.json, adapter_model.safetensors
+//	                                 of a run that trains adapters, instead of a model: these as PEFT
+//	                                 keeps them, and not the model that they belong to
 //	training/state.json              the counters, the caller's own state, and the digest of every file
 //
 // and what the caller adds: all that a run needs to go on as if it had not stopped. What is no part of
@@ -56,7 +61,7 @@ func (t *Trainer) Save(dir string, n, keep int, run any, extra func(dir string) 
 		os.RemoveAll(tmp)
 		return fmt.Errorf("writing checkpoint %s: %w; earlier checkpoints are untouched", final, err)
 	}
-	if err := hf.Save(t.Backend, t.Weights, tmp, t.Weights.Weight); err != nil {
+	if err := t.writeWeights(tmp); err != nil {
 		return fail(err)
 	}
 	if err := t.writeOptimizer(filepath.Join(tmp, trainingDir)); err != nil {
@@ -98,6 +103,15 @@ func (t *Trainer) writeState(dir string, run any) error {
 	return atomicfile.WriteBytes(filepath.Join(dir, trainingDir, stateFile), raw)
 }
 
+// writeWeights writes what is trained into dir: the model, or its adapters alone.
+func (t *Trainer) writeWeights(dir string) error {
+	w := t.Weights
+	if len(w.Adapters()) > 0 {
+		return peft.Save(t.Backend, w, dir, t.Base)
+	}
+	return hf.Save(t.Backend, w, dir, w.Weight)
+}
+
 // moveInto gives a finished checkpoint its name. One of the same name is kept until the new one is
 // in place; what is no checkpoint stays, and is an error.
 func moveInto(dir, name string) error {
@@ -122,8 +136,17 @@ func moveInto(dir, name string) error {
 
 // Resume loads the weights of the checkpoint in dir for training. It returns them with a function
 // that, given the trainer made of them, restores the optimizer. run receives the caller's state. It does
-// not check digests, which VerifyAll does.
+// not check digests, which VerifyAll does. Of adapters it is ResumeOn.
 func Resume(b kernels.Backend, dir string, p model.Precision, run any) (*model.Weights, func(*Trainer) error, error) {
+	return ResumeOn(context.Background(), b, dir, p, run, func() (*model.Weights, error) {
+		return nil, fmt.Errorf("%s holds adapters alone, and not the model that they belong to", dir)
+	})
+}
+
+// ResumeOn is Resume for a checkpoint that may be one of adapters: base loads the model that they belong
+// to, for inference. Loading ends with the context.
+func ResumeOn(ctx context.Context, b kernels.Backend, dir string, p model.Precision, run any,
+	base func() (*model.Weights, error)) (*model.Weights, func(*Trainer) error, error) {
 	at := trainingAt(dir)
 	path := filepath.Join(at, stateFile)
 	state, err := readState(dir)
@@ -141,7 +164,7 @@ func Resume(b kernels.Backend, dir string, p model.Precision, run any) (*model.W
 			"%s was written with moments %q and now they are %q; resume with the same",
 			path, state.Moments, p.Moments)
 	}
-	w, err := hf.Load(b, dir, p, model.Training)
+	w, err := loadTrained(ctx, b, dir, p, base)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -150,4 +173,21 @@ func Resume(b kernels.Backend, dir string, p model.Precision, run any) (*model.W
 		return t.readOptimizer(filepath.Join(at, optimizerFile))
 	}
 	return w, restore, nil
+}
+
+// loadTrained loads the weights of a checkpoint for training.
+func loadTrained(ctx context.Context, b kernels.Backend, dir string, p model.Precision,
+	base func() (*model.Weights, error)) (*model.Weights, error) {
+	if !peft.Is(dir) {
+		return hf.LoadContext(ctx, b, dir, p, model.Training)
+	}
+	w, err := base()
+	if err != nil {
+		return nil, err
+	}
+	if _, err := peft.Load(b, w, dir, model.Training); err != nil {
+		w.Free()
+		return nil, err
+	}
+	return w, nil
 }

@@ -58,7 +58,12 @@ func content(t testing.TB, dir string) map[string]string {
 
 // TestResume: training that goes on from a checkpoint is training that never stopped, also on a
 // backend whose memory is unreadable outside its operations.
-func TestResume(t *testing.T) {
+func TestResume(t *testing.T) { testResume(t, dense) }
+
+// TestResumeOfMixture is TestResume of a mixture of experts.
+func TestResumeOfMixture(t *testing.T) { testResume(t, mixture) }
+
+func testResume(t *testing.T, c model.Config) {
 	for _, p := range precisions() {
 		for _, guarded := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s/%v/guarded=%v", p.Name, p.Moments, guarded), func(t *testing.T) {
@@ -71,7 +76,7 @@ func TestResume(t *testing.T) {
 					b = inner
 				}
 				dir := t.TempDir()
-				tr := trainerOn(t, b, p, optim)
+				tr := trainerOf(t, b, c, p, optim)
 				steps(t, tr, 0, 3)
 				if err := tr.Save(dir, 3, 2, progress{3, "half"}, nil); err != nil {
 					t.Fatal(err)

@@ -24,14 +24,15 @@ type optimizerTensor struct {
 	mat        func(p *model.Param) tensor.Mat // the matrix of its parameter
 }
 
-// optimizerTensors lists the matrices that the optimizer keeps for one parameter.
+// optimizerTensors lists the matrices that the optimizer keeps for one parameter. Master copies of adapters
+// are not among them: their own file has them.
 func optimizerTensors(s model.Shape, p model.Precision) []optimizerTensor {
 	first, second := p.MomentTypes()
 	list := []optimizerTensor{
 		{s.Name + ".exp_avg", s.Rows, s.Cols, first, func(p *model.Param) tensor.Mat { return p.M }},
 		{s.Name + ".exp_avg_sq", s.Rows, s.Cols, second, func(p *model.Param) tensor.Mat { return p.V }},
 	}
-	if p.Weight != p.Acc {
+	if p.Weight != p.Acc && s.Kind != model.AdapterA && s.Kind != model.AdapterB {
 		list = append(list, optimizerTensor{s.Name + ".master", s.Rows, s.Cols, p.Acc,
 			func(p *model.Param) tensor.Mat { return p.Master }})
 	}
@@ -61,7 +62,7 @@ func (t *Trainer) writeOptimizer(dir string) error {
 		return err
 	}
 	var list []safetensors.Tensor
-	for _, p := range t.Weights.Params {
+	for _, p := range t.Weights.Trainable() {
 		for _, o := range optimizerTensors(p.Shape, t.Weights.Precision) {
 			list = append(list, o.tensor(t.Backend, o.mat(p)))
 		}
@@ -76,7 +77,7 @@ func (t *Trainer) readOptimizer(path string) error {
 		return err
 	}
 	defer f.Close()
-	for _, p := range t.Weights.Params {
+	for _, p := range t.Weights.Trainable() {
 		for _, o := range optimizerTensors(p.Shape, t.Weights.Precision) {
 			if err := o.read(t.Backend, f, o.mat(p)); err != nil {
 				return err

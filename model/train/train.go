@@ -55,10 +55,15 @@ type Trainer struct {
 	Weights *model.Weights
 	Decoder *model.Decoder
 	Optim   Optim
-	Steps   int // updates so far
+	Steps   int    // updates so far
+	Base    string // where the model is that adapters belong to, for those who read a checkpoint of them
 	// Broken names checkpoints known to be broken that look whole; they count for none of those that Save
 	// keeps, and stay.
 	Broken []string
+
+	// Experts is the load of the experts in the forests of the latest update; nil unless the model
+	// has mixtures.
+	Experts *model.ExpertLoad
 }
 
 // keepBytes is the most scratch, in bytes, for which a trainer keeps activations.
@@ -95,9 +100,10 @@ func (t *Trainer) Accumulate(ctx context.Context, f forest.Forest, loss model.Lo
 // them, and returns their global norm before clipping. If the norm is not finite the weights
 // stay as they are and the error says so.
 func (t *Trainer) Update(schedule float64) (norm float64, err error) {
+	t.Experts = t.Decoder.TakeExpertLoad()
 	defer t.ZeroGrad()
 	var sum float64
-	for _, p := range t.Weights.Params {
+	for _, p := range t.Weights.Trainable() {
 		sum += t.Backend.SumSquares(p.Grad)
 	}
 	norm = math.Sqrt(sum)
@@ -110,7 +116,7 @@ func (t *Trainer) Update(schedule float64) (norm float64, err error) {
 	if c := t.Optim.ClipNorm; c > 0 && norm > c {
 		s.GradScale = c / norm
 	}
-	for i, p := range t.Weights.Params {
+	for i, p := range t.Weights.Trainable() {
 		s.Seed = rng.Uint64(0, rng.Rounding, uint64(t.Steps), uint64(i), 0)
 		s.LR, s.WeightDecay = t.Optim.LR*schedule, 0
 		switch p.Kind {
@@ -119,7 +125,7 @@ func (t *Trainer) Update(schedule float64) (norm float64, err error) {
 				s.LR *= t.Optim.EmbedScale
 			}
 			s.WeightDecay = t.Optim.WeightDecay
-		case model.Matrix, model.Residual:
+		case model.Matrix, model.Residual, model.Router, model.AdapterA, model.AdapterB:
 			s.WeightDecay = t.Optim.WeightDecay
 		}
 		t.Backend.AdamW(p.W, p.Master, p.M, p.V, p.Grad, s)
@@ -129,7 +135,8 @@ func (t *Trainer) Update(schedule float64) (norm float64, err error) {
 
 // ZeroGrad clears the accumulated gradients, as of a batch that was cut short.
 func (t *Trainer) ZeroGrad() {
-	for _, p := range t.Weights.Params {
+	for _, p := range t.Weights.Trainable() {
 		t.Backend.Zero(p.Grad)
 	}
+	t.Decoder.TakeExpertLoad()
 }

@@ -10,6 +10,7 @@ import (
 
 	"spell/kernels"
 	"spell/kernels/cpu"
+	"spell/kernels/open/opentest"
 	"spell/model"
 	"spell/model/forest"
 	"spell/tensor"
@@ -30,9 +31,25 @@ func newTrainer(t testing.TB, p model.Precision, o Optim) *Trainer {
 
 func trainerOn(t testing.TB, b kernels.Backend, p model.Precision, o Optim) *Trainer {
 	t.Helper()
-	c := model.Config{Family: "qwen2", Vocab: 40, Hidden: 16, FF: 24, Layers: 1, Heads: 2, KVHeads: 1, HeadDim: 8,
+	return trainerOf(t, b, dense, p, o)
+}
+
+// dense and mixture are the models of these tests.
+var (
+	dense = model.Config{Family: "qwen2", Vocab: 40, Hidden: 16, FF: 24, Layers: 1, Heads: 2, KVHeads: 1, HeadDim: 8,
 		QKVBias: true,
 		NormEps: 1e-6, Context: 128, Rope: model.Rope{Theta: 1e4, Type: "default"}, BOS: -1, EOS: []int32{1}}
+	mixture = func() model.Config {
+		c := dense
+		c.Family, c.QKVBias, c.QKNorm, c.Layers = "qwen3_moe", false, true, 3
+		c.Mixture = model.Mixture{Experts: 5, TopK: 2, ExpertFF: 12, NormTopK: true, SparseStep: 1,
+			DenseLayers: []int{1}, AuxLoss: 0.001}
+		return c
+	}()
+)
+
+func trainerOf(t testing.TB, b kernels.Backend, c model.Config, p model.Precision, o Optim) *Trainer {
+	t.Helper()
 	w, err := model.NewWeights(b, c, p, model.Training)
 	if err != nil {
 		t.Fatal(err)
@@ -78,7 +95,13 @@ func nll(scale float32) model.Loss {
 func read(tr *Trainer, p *model.Param) (w, master, m, v []float32) {
 	get := func(m tensor.Mat) []float32 {
 		if m.Type == tensor.M8 || m.Type == tensor.V8 {
-			m = m.Words() // which no two codes share
+			raw := make([]byte, 4*m.Words().Len()) // some words would be NaN
+			tr.Backend.Read(raw, m.Words())
+			codes := make([]float32, len(raw))
+			for i, c := range raw {
+				codes[i] = float32(c)
+			}
+			return codes
 		}
 		f := make([]float32, m.Len())
 		kernels.Download(tr.Backend, f, m)
@@ -249,7 +272,12 @@ func TestOptimValidate(t *testing.T) {
 }
 
 // TestRoom: neither the size of a batch nor what is kept changes a bit of the gradients.
-func TestRoom(t *testing.T) {
+func TestRoom(t *testing.T) { testRoom(t, dense) }
+
+// TestRoomOfMixture is TestRoom of a mixture of experts, whose routing is repeated.
+func TestRoomOfMixture(t *testing.T) { testRoom(t, mixture) }
+
+func testRoom(t *testing.T, c model.Config) {
 	per := func(scored []forest.ScoredToken, _ []model.Stat, dl, de []float32) {
 		for i, s := range scored {
 			dl[i], de[i] = -1/float32(1+s.Segment), float32(s.Index)/8
@@ -270,7 +298,8 @@ func TestRoom(t *testing.T) {
 		var want [][]float32
 		for _, a := range []model.Activations{model.RecomputeActivations, model.KeepActivations} {
 			for _, batch := range []int{4, 5, 9, 64} {
-				tr := newTrainer(t, p, Optim{LR: 0.01, Beta1: 0.9, Beta2: 0.99, Eps: 1e-8})
+				b := opentest.CPU(t, 1)
+				tr := trainerOf(t, b, c, p, Optim{LR: 0.01, Beta1: 0.9, Beta2: 0.99, Eps: 1e-8})
 				d, err := model.NewTrainingDecoder(tr.Backend, tr.Weights, forest.Limits{Shared: 64, Batch: batch}, a)
 				if err != nil {
 					t.Fatal(err)
@@ -279,6 +308,7 @@ func TestRoom(t *testing.T) {
 					t.Fatal(err)
 				}
 				d.Free()
+				t.Cleanup(func() { tr.Free(); tr.Weights.Free() })
 				var got [][]float32
 				for _, p := range tr.Weights.Params {
 					g := make([]float32, p.Rows*p.Cols)
@@ -295,6 +325,59 @@ func TestRoom(t *testing.T) {
 					}
 				}
 			}
+		}
+	}
+}
+
+// TestMixtureLearns: the loss of a mixture falls, in both precisions, by way of the router and
+// every expert that is used; the trainer tells how even the router is, of forests that were learned
+// from and no others.
+func TestMixtureLearns(t *testing.T) {
+	for _, p := range []model.Precision{model.F32, model.BF16} {
+		b := opentest.CPU(t, 2)
+		tr := trainerOf(t, b, mixture, p, Optim{LR: 0.01, Beta1: 0.9, Beta2: 0.99, Eps: 1e-8, ClipNorm: 1})
+		t.Cleanup(func() { tr.Free(); tr.Weights.Free() })
+		router := func() []float32 {
+			w, _, _, _ := read(tr, tr.Weights.Blocks[2].Router)
+			return w
+		}
+		before := router()
+		var first, last float64
+		const updates = 60
+		for i := range updates {
+			sum, n := 0.0, 0
+			for k := range 2 {
+				stats, err := tr.Accumulate(context.Background(), text(40, k), nll(0.5))
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, s := range stats {
+					sum, n = sum-float64(s.LogProb), n+1
+				}
+			}
+			if last = sum / float64(n); i == 0 {
+				first = last
+			}
+			if _, err := tr.Decoder.Score(context.Background(), text(30, 5)); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := tr.Update(1); err != nil {
+				t.Fatal(err)
+			}
+			e := tr.Experts
+			if e == nil || e.Of != 10 || e.Unused > 6 || !(e.Busiest >= 0.2 && e.Busiest <= 0.5) {
+				t.Fatalf("%s: experts %+v", p.Name, e)
+			}
+		}
+		if guess := math.Log(40); !(math.Abs(first-guess) < 1.5) || !(last < first/4) {
+			t.Errorf("%s: the loss goes from %.3f to %.3f in %d updates", p.Name, first, last, updates)
+		}
+		if reflect.DeepEqual(before, router()) {
+			t.Errorf("%s: the router has not learned", p.Name)
+		}
+		tr.Decoder.Score(context.Background(), text(30, 5))
+		if _, err := tr.Update(1); err != nil || tr.Experts != nil {
+			t.Errorf("%s: scoring counts as learning: %+v (%v)", p.Name, tr.Experts, err)
 		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 
 	"spell/model"
 	"spell/model/hf"
+	"spell/model/peft"
 	"spell/tensor"
 	"spell/tensor/safetensors"
 )
@@ -39,7 +40,7 @@ func verify(dir string, which func(name string) bool) error {
 		return fmt.Errorf("%s: %w", filepath.Join(trainingAt(dir), stateFile), err)
 	}
 	p.Moments = state.Moments
-	c, err := hf.Verify(dir)
+	shapes, err := trained(dir)
 	if err != nil {
 		return err
 	}
@@ -49,7 +50,7 @@ func verify(dir string, which func(name string) bool) error {
 		return err
 	}
 	defer f.Close()
-	for _, s := range model.Shapes(&c) {
+	for _, s := range shapes {
 		for _, o := range optimizerTensors(s, p) {
 			info, ok := f.Info(o.name)
 			if !ok {
@@ -64,17 +65,34 @@ func verify(dir string, which func(name string) bool) error {
 	return nil
 }
 
-// CheckpointBytes returns the disk space that a checkpoint of a model takes, without the caller's
-// state and what else it adds. It is exact for the tensors and an upper bound for what describes
-// them.
-func CheckpointBytes(c *model.Config, p model.Precision) int64 {
+// trained checks that the files of what a checkpoint trains are whole, and lists their parameters: those
+// of the model, or of its adapters.
+func trained(dir string) ([]model.Shape, error) {
+	if peft.Is(dir) {
+		return peft.Verify(dir)
+	}
+	c, err := hf.Verify(dir)
+	return model.Shapes(&c), err
+}
+
+// CheckpointBytes returns the disk space that a checkpoint of a model takes, or of its adapters if lora is
+// not nil, without the caller's state and what else it adds. It is exact for the tensors and an upper
+// bound for what describes them.
+func CheckpointBytes(c *model.Config, p model.Precision, lora *model.LoRA) int64 {
 	const (
 		perFile   = 1 << 12 // config.json, state.json, and the ends of headers
 		perTensor = 160     // type, shape and offsets in a header, and punctuation, without the name
 	)
 	bytes := int64(4 * perFile)
-	for _, s := range model.Shapes(c) {
-		bytes += int64(s.Rows*s.Cols)*int64(p.Weight.Size()) + int64(len(s.Name)+perTensor)
+	shapes, weight := model.Shapes(c), p.Weight
+	if lora != nil {
+		shapes, weight = model.AdapterShapes(c, lora), tensor.F32
+	}
+	for _, s := range shapes {
+		bytes += int64(s.Rows*s.Cols) * int64(weight.Size())
+		for _, t := range s.Tensors() {
+			bytes += int64(len(t.Name) + perTensor)
+		}
 		for _, o := range optimizerTensors(s, p) {
 			dtype, shape := o.stored()
 			size := tensor.F32.Size()

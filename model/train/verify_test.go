@@ -148,7 +148,7 @@ func TestCheckpointBytes(t *testing.T) {
 			size += int64(len(text))
 		}
 		n := int64(len(tr.Weights.Params))
-		if got := CheckpointBytes(&tr.Weights.Config, p); got < size || got > size+1<<14+800*n {
+		if got := CheckpointBytes(&tr.Weights.Config, p, nil); got < size || got > size+1<<14+800*n {
 			t.Errorf("%s/%v: %d bytes are estimated for %d on disk", p.Name, p.Moments, got, size)
 		}
 	}

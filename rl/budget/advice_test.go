@@ -139,6 +139,7 @@ type toy struct {
 	A     int  `json:"a" resume:"free"`
 	B     int  `json:"b"`
 	Small bool `json:"small" resume:"free"`
+	Other bool `json:"other"`
 }
 
 // TestFit: which ways are proposed, and with which numbers.
@@ -147,6 +148,9 @@ func TestFit(t *testing.T) {
 		n := 64*c.A + 64*c.B
 		if c.Small {
 			n /= 2
+		}
+		if c.Other {
+			n /= 8
 		}
 		return n, nil
 	}
@@ -179,6 +183,20 @@ func TestFit(t *testing.T) {
 		case x.want != "" && (err == nil || !strings.HasSuffix(err.Error(), x.want)):
 			t.Errorf("%s: %v, want %q", x.name, err, x.want)
 		}
+	}
+	// What is proposed otherwise is if nothing else would do, and not to a run that goes on.
+	knobs.Otherwise = []func(*toy){func(c *toy) {}, func(c *toy) { c.Other = true }}
+	for available, want := range map[int64]string{
+		650: "it would fit with small true",
+		100: "it would fit with a 2 and other true, or with small true and other true, or with b 2 and other true",
+	} {
+		if err := budget.Fit(c, available, need, knobs, false); err == nil || !strings.HasSuffix(err.Error(), want) {
+			t.Errorf("%d bytes: %v, want %q", available, err, want)
+		}
+	}
+	const none = "where more is free"
+	if err := budget.Fit(c, 300, need, knobs, true); err == nil || !strings.HasSuffix(err.Error(), none) {
+		t.Errorf("on resume: %v", err)
 	}
 }
 

@@ -16,6 +16,8 @@ type Knobs[C any] struct {
 	// Switches are changes without a number. Of the alternatives in one list at most one is made, the
 	// mildest first.
 	Switches [][]func(*C)
+	// Otherwise are other ways to train, proposed if nothing else would do, the first that would alone.
+	Otherwise []func(*C)
 }
 
 // A Size is a number that settings follow from. Memory grows with it, by and large.
@@ -71,6 +73,14 @@ func Fit[C any](c C, available int64, need func(C) (int, error), k Knobs[C], res
 		s.most = 1
 	}
 	s.all(k)
+	for _, other := range k.Otherwise {
+		if len(s.ways) > 0 {
+			break
+		}
+		with := k
+		with.Switches = append([][]func(*C){{other}}, k.Switches...)
+		s.all(with)
+	}
 	sentence := Sentence(n, available)
 	if len(s.ways) == 0 {
 		mend := "use a smaller model"

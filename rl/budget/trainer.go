@@ -30,6 +30,7 @@ func Program(vocab int, texts int64) model.MemoryItem {
 type Training struct {
 	Model      model.Config
 	Precision  model.Precision
+	LoRA       *model.LoRA // adapters that are trained; nil: all weights are
 	Optim      train.Optim
 	Limits     forest.Limits
 	Activation model.Activations
@@ -68,7 +69,7 @@ func (t Training) Plan(b kernels.Backend) (*Plan, error) {
 // dry maps the recipe on a backend without memory.
 func (t Training) dry(r tally.Rates) (*tally.Backend, *model.Weights, *train.Trainer, error) {
 	b := tally.New(r)
-	w, err := model.NewWeights(b, t.Model, t.Precision, model.Training)
+	w, err := model.NewLearner(b, t.Model, t.Precision, t.LoRA)
 	if err != nil {
 		return nil, nil, nil, err
 	}

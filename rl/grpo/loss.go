@@ -97,12 +97,10 @@ func (p Policy) Coefficients(r *Rows, coefLogp, coefEntropy []float32) Stats {
 			logp := float64(r.Logp[row])
 			loss, grad, clipped := p.surrogate(r, row, r.Advantage[i], &s)
 			if p.KL != 0 {
-				// k3: e^d − d − 1 with d = log π_ref − log π.
-				d := min(float64(r.Ref[row])-logp, maxLogRatio)
-				e := math.Exp(d)
-				loss += p.KL * (e - d - 1)
+				k, d := k3(logp, float64(r.Ref[row]))
+				loss += p.KL * k
 				if d < maxLogRatio {
-					grad += p.KL * (1 - e)
+					grad += p.KL * (1 - math.Exp(d))
 				}
 			}
 			if p.Entropy != 0 {
@@ -120,6 +118,18 @@ func (p Policy) Coefficients(r *Rows, coefLogp, coefEntropy []float32) Stats {
 		}
 	}
 	return s
+}
+
+// K3 estimates KL(π‖π_ref) from one token that π has drawn: e^d − d − 1 with d = log π_ref − log π.
+func K3(logp, ref float64) float64 {
+	k, _ := k3(logp, ref)
+	return k
+}
+
+// k3 returns the estimate and d, which is bounded.
+func k3(logp, ref float64) (k, d float64) {
+	d = min(ref-logp, maxLogRatio)
+	return math.Exp(d) - d - 1, d
 }
 
 // surrogate is the policy part of one row: its loss and d loss/d

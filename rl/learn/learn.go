@@ -122,6 +122,36 @@ func (u *Updater) Score(ctx context.Context, forests []forest.Forest) ([]model.S
 	return all, nil
 }
 
+// ScoreWith scores forests with other weights than the trainer's, such as those that a run began with. It
+// shows the scored tokens of each, in as many calls as a Loss gets, with their statistics.
+func (u *Updater) ScoreWith(ctx context.Context, w *model.Weights, forests []forest.Forest,
+	show func(i int, scored []forest.ScoredToken, stats []model.Stat)) error {
+
+	trees := make([]Tree, len(forests))
+	for i, f := range forests {
+		trees[i] = Tree{Forest: f, Loss: func(scored []forest.ScoredToken, stats []model.Stat, _, _ []float32) {
+			show(i, scored, stats)
+		}}
+	}
+	d := u.Trainer.Decoder.With(w)
+	passes := u.pack(trees)
+	through := u.progress(passes, trees)
+	for _, p := range passes {
+		layout, err := forest.NewLayout(p.forest, u.Limits)
+		if err != nil {
+			return err
+		}
+		stats, err := d.Score(ctx, p.forest)
+		if err != nil {
+			return fmt.Errorf("scoring: %w", err)
+		}
+		unused := make([]float32, len(stats))
+		p.loss(trees)(layout.Scored, stats, unused, unused)
+		through(p.forest.Tokens())
+	}
+	return nil
+}
+
 // before scores the trees that want to see themselves whole, and tells through of their tokens.
 func (u *Updater) before(ctx context.Context, trees []Tree, through func(tokens int)) error {
 	for i := range trees {

@@ -305,3 +305,49 @@ func TestCutShort(t *testing.T) {
 		t.Error("the update that is made then differs")
 	}
 }
+
+// TestScoreWith: statistics under other weights are those that each forest has by itself, whether or not
+// forests share what they begin with.
+func TestScoreWith(t *testing.T) {
+	b := opentest.CPU(t, 2)
+	tr := newTrainer(t, b, model.F32, wide)
+	other := newTrainer(t, b, model.F32, wide).Weights
+	other.Initialize(b, 5, model.Init{Embedding: 1, Matrix: 1, Residual: 1})
+	var forests []forest.Forest
+	for i := range 4 {
+		var f forest.Forest
+		at := f.Chain(-1, ids(9, 1), ids(3, i/2))
+		f.Add(at, ids(4, i), true)
+		f.Add(at, ids(2+i, 2*i), true)
+		forests = append(forests, f)
+	}
+	d, err := model.NewScorer(b, other, wide)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Free()
+	for _, share := range []bool{false, true} {
+		for _, limits := range []forest.Limits{wide, {Shared: 16, Batch: 8}} {
+			u := Updater{Trainer: tr, Limits: limits, Share: share}
+			seen := make([][]model.Stat, len(forests))
+			show := func(i int, s []forest.ScoredToken, stats []model.Stat) {
+				for _, token := range s {
+					if forests[i][token.Segment].Tokens[token.Index] != token.Target {
+						t.Errorf("forest %d: %+v is not one of its tokens", i, token)
+					}
+				}
+				seen[i] = append(seen[i], stats...)
+			}
+			if err := u.ScoreWith(context.Background(), other, forests, show); err != nil {
+				t.Fatal(err)
+			}
+			for i, f := range forests {
+				want, err := d.Score(context.Background(), f)
+				if err != nil || !slices.Equal(seen[i], want) {
+					t.Errorf("share %v, limits %+v: forest %d has %v, by itself %v (%v)", share, limits, i, seen[i],
+						want, err)
+				}
+			}
+		}
+	}
+}

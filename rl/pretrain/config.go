@@ -29,7 +29,7 @@ type Config struct {
 	Dim     int        `json:"head_dim" doc:"width of a head"`
 	Context int        `json:"context" doc:"most tokens that the model is said to read"`
 	Theta   float64    `json:"rope_theta" doc:"base of the rotary positions"`
-	Family  string     `json:"family" doc:"llama, qwen2 or qwen3"`
+	Family  string     `json:"family" doc:"llama, mistral, qwen2 or qwen3"`
 	Init    model.Init `json:"init"`
 
 	Measure int     `json:"measure" group:"learning" min:"1" max:"1073741824" doc:"steps between tests of what self-play needs of its base, on the generated world"`

@@ -2,5 +2,5 @@
 
 package runner
 
-// diskFree is unknown.
-func diskFree(string) int64 { return 0 }
+// DiskFree is unknown.
+func DiskFree(string) int64 { return 0 }

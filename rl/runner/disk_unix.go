@@ -4,9 +4,9 @@ package runner
 
 import "golang.org/x/sys/unix"
 
-// diskFree returns the bytes that this user may still write to the file system of dir; 0 if it does
+// DiskFree returns the bytes that this user may still write to the file system of dir; 0 if it does
 // not tell.
-func diskFree(dir string) int64 {
+func DiskFree(dir string) int64 {
 	var s unix.Statfs_t
 	if unix.Statfs(dir, &s) != nil {
 		return 0

@@ -2,9 +2,9 @@ package runner
 
 import "golang.org/x/sys/windows"
 
-// diskFree returns the bytes that this user may still write to the volume of dir; 0 if it does not
+// DiskFree returns the bytes that this user may still write to the volume of dir; 0 if it does not
 // tell.
-func diskFree(dir string) int64 {
+func DiskFree(dir string) int64 {
 	path, err := windows.UTF16PtrFromString(dir)
 	if err != nil {
 		return 0

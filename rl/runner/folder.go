@@ -44,12 +44,14 @@ type Folder struct {
 
 // A savedRun is the state of a run: in a checkpoint, or, before the first one, in startFile.
 type savedRun struct {
-	Method string          `json:"method"`
-	Step   int             `json:"step"`
-	Model  origin          `json:"model"`
-	Config json.RawMessage `json:"config"`
-	Log    journal.Marks   `json:"log"`             // how far the logs reach; null in startFile after a checkpoint
-	State  json.RawMessage `json:"state,omitempty"` // the recipe's
+	Method string `json:"method"`
+	Step   int    `json:"step"`
+	Model  origin `json:"model"`
+	// Adapter is the folder of the adapters that the run began with; empty if it began without any.
+	Adapter string          `json:"adapter,omitempty"`
+	Config  json.RawMessage `json:"config"`
+	Log     journal.Marks   `json:"log"`             // how far the logs reach; null in startFile after a checkpoint
+	State   json.RawMessage `json:"state,omitempty"` // the recipe's
 }
 
 // Open creates the folder if there is none, locks it and finds the run in it. Whether a run is there

@@ -11,38 +11,32 @@ import (
 	"spell/kernels"
 	"spell/model"
 	"spell/model/hf"
+	"spell/model/open"
 	"spell/tokenizer/chat"
 )
 
-// OnModel is the part of a method that trains a model there is, as Hugging Face folders hold them. A
-// Method embeds it.
+// OnModel is the part of a method that trains a model there is, in any format of package open. A Method
+// embeds it.
 type OnModel struct {
-	Path string // of the folder; empty: the embedded base
+	Path    string // of the folder or file; empty: the embedded base
+	Adapter string // folder of adapters that the run begins with; empty: fresh ones, if it trains adapters
 }
 
 // Shape returns the configuration of the model.
 func (o OnModel) Shape() (model.Config, error) { return ShapeOf(o.Path) }
 
-// Load returns the model, loaded for training, and its text side.
-func (o OnModel) Load(ctx context.Context, b kernels.Backend, p model.Precision) (*model.Weights, *chat.Dialog, error) {
-	return Learner(ctx, b, o.Path, p)
-}
-
-// ShapeOf returns the configuration of the model in a folder, or of a config.json alone; of the embedded
-// base if path is empty.
+// ShapeOf returns the configuration of the model at path, or of a config.json alone; of the embedded base
+// if path is empty.
 func ShapeOf(path string) (model.Config, error) {
 	path, done, err := modelFolder(path)
 	if err != nil {
 		return model.Config{}, err
 	}
 	defer done()
-	info, err := os.Stat(path)
-	switch {
-	case err != nil:
-		return model.Config{}, err
-	case info.IsDir():
-		return hf.ReadConfig(path)
-	case filepath.Base(path) == "config.json":
+	if filepath.Ext(path) != ".json" {
+		return open.Config(path)
+	}
+	if filepath.Base(path) == "config.json" {
 		return hf.ReadConfig(filepath.Dir(path))
 	}
 	raw, err := os.ReadFile(path)
@@ -56,8 +50,8 @@ func ShapeOf(path string) (model.Config, error) {
 	return c, nil
 }
 
-// Learner loads the model in a folder, or the embedded base if path is empty, for training, with its
-// text side.
+// Learner loads the model at path, or the embedded base if path is empty, for training, with its text
+// side. Its end tokens are those of EndTokens, and so are a checkpoint's that is made of it.
 func Learner(ctx context.Context, b kernels.Backend, path string, p model.Precision) (*model.Weights, *chat.Dialog,
 	error) {
 
@@ -66,7 +60,7 @@ func Learner(ctx context.Context, b kernels.Backend, path string, p model.Precis
 		return nil, nil, err
 	}
 	defer done()
-	w, err := hf.LoadContext(ctx, b, path, p, model.Training)
+	w, err := open.Load(ctx, b, path, p, model.Training)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -75,22 +69,31 @@ func Learner(ctx context.Context, b kernels.Backend, path string, p model.Precis
 		w.Free()
 		return nil, nil, err
 	}
+	w.EOS = EndTokens(w.EOS, text)
 	return w, text, nil
 }
 
-// OpenText reads the tokenizer and chat template in a folder and checks that they fit a vocabulary; a
-// folder without tokenizer.json gives nil.
-func OpenText(dir string, vocab int) (*chat.Dialog, error) {
-	text, err := chat.Open(dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
+// OpenText reads the tokenizer and chat template of the model at path and checks that they fit a
+// vocabulary; a folder without tokenizer.json gives nil, and so does a GGUF file without a tokenizer.
+func OpenText(path string, vocab int) (*chat.Dialog, error) {
+	format, err := open.FormatOf(path)
 	if err != nil {
 		return nil, err
 	}
+	var text *chat.Dialog
+	if format == open.GGUF {
+		text, err = fileText(path)
+	} else if text, err = chat.Open(path); errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	} else {
+		path = filepath.Join(path, "tokenizer.json")
+	}
+	if text == nil || err != nil {
+		return nil, err
+	}
 	if n := text.Tok.VocabSize(); vocab > 0 && n > vocab {
-		return nil, fmt.Errorf("%s has %d tokens and the model's vocabulary %d; they do not belong together",
-			filepath.Join(dir, "tokenizer.json"), n, vocab)
+		return nil, fmt.Errorf("%s has %d tokens and the model's vocabulary %d; they do not belong together", path, n,
+			vocab)
 	}
 	return text, nil
 }
@@ -110,7 +113,7 @@ func TextOf(path string, vocab int) (*chat.Dialog, error) {
 func textOf(path string, vocab int) (*chat.Dialog, error) {
 	text, err := OpenText(path, vocab)
 	if err == nil && text == nil {
-		err = fmt.Errorf("%s has no tokenizer.json; training on text needs one", path)
+		err = fmt.Errorf("%s has no tokenizer; training on text needs one", path)
 	}
 	return text, err
 }

@@ -8,36 +8,25 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"spell/model/open"
 )
 
-// An origin is the model that a run began with: the folder that was named, and a hash by which it is
+// An origin is the model that a run began with: the folder or file that was named, and a hash by which it is
 // known under another name.
 type origin struct {
 	Path string `json:"path,omitempty"` // as it was given; empty for a model that the run makes or has embedded
 	Hash string `json:"hash,omitempty"`
 }
 
-// originOf returns the origin of a model's folder; of none if path is empty.
+// originOf returns the origin of a model's folder or file; of none if path is empty.
 func originOf(path string) (origin, error) {
 	if path == "" {
 		return origin{}, nil
 	}
 	h := sha256.New()
-	raw, err := os.ReadFile(filepath.Join(path, "config.json"))
-	if err != nil {
+	if err := identify(h, path); err != nil {
 		return origin{}, fmt.Errorf("--model %s: %w", path, cause(err))
-	}
-	h.Write(raw)
-	entries, err := os.ReadDir(path)
-	if err != nil {
-		return origin{}, fmt.Errorf("--model %s: %w", path, cause(err))
-	}
-	for _, e := range entries {
-		if strings.HasSuffix(e.Name(), ".safetensors") {
-			if err := sample(h, filepath.Join(path, e.Name())); err != nil {
-				return origin{}, fmt.Errorf("--model %s: %w", path, cause(err))
-			}
-		}
 	}
 	abs, err := filepath.Abs(path)
 	if err != nil {
@@ -46,9 +35,35 @@ func originOf(path string) (origin, error) {
 	return origin{abs, hex.EncodeToString(h.Sum(nil)[:8])}, nil
 }
 
-// sample hashes the size of a file and pieces from its beginning, middle and end: weights have
+// identify hashes what tells the model at path from others.
+func identify(h io.Writer, path string) error {
+	if format, err := open.FormatOf(path); err != nil {
+		return err
+	} else if format == open.GGUF {
+		return sample(h, path, "")
+	}
+	raw, err := os.ReadFile(filepath.Join(path, "config.json"))
+	if err != nil {
+		return err
+	}
+	h.Write(raw)
+	entries, err := os.ReadDir(path)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if strings.HasSuffix(e.Name(), ".safetensors") {
+			if err := sample(h, filepath.Join(path, e.Name()), e.Name()); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// sample hashes a name, the size of a file and pieces from its beginning, middle and end: weights have
 // gigabytes, and any two models differ in each of them.
-func sample(h io.Writer, path string) error {
+func sample(h io.Writer, path, name string) error {
 	f, err := os.Open(path)
 	if err != nil {
 		return err
@@ -58,7 +73,7 @@ func sample(h io.Writer, path string) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintln(h, filepath.Base(path), info.Size())
+	fmt.Fprintln(h, name, info.Size())
 	const piece = 1 << 16
 	for _, at := range []int64{0, info.Size() / 2, max(0, info.Size()-piece)} {
 		if _, err := io.Copy(h, io.NewSectionReader(f, at, piece)); err != nil {

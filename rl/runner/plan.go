@@ -25,7 +25,7 @@ func Plan(ctx context.Context, m Method, b kernels.Backend, shape model.Config, 
 	if err != nil {
 		return nil, err
 	}
-	plan.Disk.Checkpoint, plan.Disk.Keep = train.CheckpointBytes(&shape, p), m.Base().Keep
+	plan.Disk.Checkpoint, plan.Disk.Keep = train.CheckpointBytes(&shape, p, adaptersOf(m)), m.Base().Keep
 	return plan, nil
 }
 
@@ -34,7 +34,7 @@ func Plan(ctx context.Context, m Method, b kernels.Backend, shape model.Config, 
 func diskFreeFor(dir string) int64 {
 	for {
 		if _, err := os.Stat(dir); err == nil {
-			return diskFree(dir)
+			return DiskFree(dir)
 		}
 		up := filepath.Dir(dir)
 		if up == dir {

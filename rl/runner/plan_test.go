@@ -23,14 +23,17 @@ import (
 	"spell/tensor"
 )
 
-// counting is a backend that notes what is mapped.
+// counting is a backend that notes what is mapped, but for the memory that weights pass through while
+// they are loaded: it is gone before anything else is mapped.
 type counting struct {
 	*cpu.Backend
 	mapped int
 }
 
 func (c *counting) Alloc(name string, bytes int) (*tensor.Arena, error) {
-	c.mapped += bytes
+	if name != "staging" {
+		c.mapped += bytes
+	}
 	return c.Backend.Alloc(name, bytes)
 }
 

@@ -273,7 +273,7 @@ func TestModel(t *testing.T) {
 // TestRoom: a disk that does not hold the checkpoints is told before anything is read or written, with the
 // number that it would hold.
 func TestRoom(t *testing.T) {
-	free := diskFree(t.TempDir())
+	free := DiskFree(t.TempDir())
 	if free == 0 {
 		t.Skip("the system does not tell")
 	}

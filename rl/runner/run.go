@@ -9,7 +9,6 @@ import (
 	"spell/kernels"
 	"spell/kernels/tally"
 	"spell/model"
-	"spell/model/hf"
 	"spell/model/train"
 	"spell/rl/budget"
 	"spell/rl/journal"
@@ -21,6 +20,7 @@ import (
 // Options are what the command line says about a run beside its settings.
 type Options struct {
 	Model     string // --model, as it was given
+	Adapter   string // --adapter, likewise
 	Open      func() (kernels.Backend, model.Precision, error)
 	Available func() int64 // bytes of memory there are; 0 if the machine does not tell
 	// Rates measures the machine, for the time that the run will take. nil: no time is said.
@@ -36,6 +36,12 @@ func Run(ctx context.Context, m Method, f *Folder, o Options) error {
 		r.console.Note(note)
 	}
 	if err := r.compare(o.Model); err != nil {
+		return err
+	}
+	if err := r.findAdapter(o.Adapter); err != nil {
+		return err
+	}
+	if err := r.findBase(o.Model); err != nil {
 		return err
 	}
 	stop := r.console.Watch(ctx)
@@ -59,15 +65,18 @@ func Run(ctx context.Context, m Method, f *Folder, o Options) error {
 	}
 	defer w.Free()
 	defer r.recipe.Free()
+	for _, note := range w.Notes {
+		r.console.Note(note)
+	}
 	if done, total := r.recipe.Steps(); done > total {
 		r.console.Printf("the run has made %s already, and --steps is for %d in all: nothing to do; a higher "+
 			"--steps makes it longer\n", plural.Of(done, "step"), total)
 		return nil
 	}
-	if err := r.start(o.Model); err != nil {
+	if err := r.start(); err != nil {
 		return err
 	}
-	r.console.Printf("%d parameters, %s, %s; %s\n", w.Config.Params(), b.Name(), p.Name, r.recipe.Summary())
+	r.console.Printf("%s, %s, %s; %s\n", parameters(w), b.Name(), w.Precision.Name, r.recipe.Summary())
 	if done, total := r.recipe.Steps(); done == total && total > 0 {
 		r.console.Printf("the run is complete, %d of %d steps: this is what it came to\n", done, total)
 	} else if !r.console.Quiet {
@@ -89,6 +98,8 @@ type run struct {
 	journal *journal.Journal // of the logs that equal runs write equally
 	ticks   *journal.Journal // of ClockFile
 
+	base       origin // the model that the run began with, wherever it is now; see findBase
+	adapter    string // folder of the adapters that it began with
 	origin     origin
 	saved      int    // step of the newest checkpoint; -1 if there is none
 	fresh      bool   // the recipe was measured since its state was saved
@@ -122,10 +133,7 @@ func (r *run) compare(given string) error {
 // fit refuses a run for which there is not enough memory, or not enough room on the disk, and returns
 // the lines that say what it takes.
 func (r *run) fit(ctx context.Context, b kernels.Backend, p model.Precision, o Options) (takes string, err error) {
-	shape, err := r.method.Shape()
-	if at := r.folder.Checkpoint; at != "" {
-		shape, err = hf.ReadConfig(at)
-	}
+	shape, err := r.shape()
 	if err != nil {
 		return "", err
 	}
@@ -133,7 +141,7 @@ func (r *run) fit(ctx context.Context, b kernels.Backend, p model.Precision, o O
 	if err != nil {
 		return "", err
 	}
-	m := budget.Machine{Memory: o.Available(), Disk: diskFree(r.folder.Dir)}
+	m := budget.Machine{Memory: o.Available(), Disk: DiskFree(r.folder.Dir)}
 	if err := r.method.Fit(ctx, b, shape, p, m.Memory, r.folder.Checkpoint != ""); err != nil {
 		return "", err
 	}
@@ -175,10 +183,7 @@ func (r *run) load(ctx context.Context, b kernels.Backend, p model.Precision) (w
 	if at == "" {
 		w, r.text, err = r.method.Load(ctx, b, p)
 	} else {
-		var s savedRun
-		if w, optimizer, err = train.Resume(b, at, p, &s); err == nil {
-			r.text, err = chat.Open(at)
-		}
+		w, optimizer, err = r.resume(ctx, b, p)
 	}
 	defer func() {
 		if err == nil {
@@ -194,7 +199,7 @@ func (r *run) load(ctx context.Context, b kernels.Backend, p model.Precision) (w
 	if err != nil {
 		return w, err
 	}
-	recipe, err := r.method.Begin(ctx, Model{b, w, r.text})
+	recipe, err := r.method.Begin(ctx, Model{Backend: b, Weights: w, Text: r.text, Began: r.fill(ctx, b)})
 	if err != nil { // and recipe may be a nil of some type
 		return w, r.within(err)
 	}
@@ -220,7 +225,7 @@ func (r *run) within(err error) error {
 }
 
 // start takes the logs to where the run goes on, or begins it.
-func (r *run) start(given string) error {
+func (r *run) start() error {
 	f := r.folder
 	if _, ok := r.recipe.(Exporter); ok {
 		if err := modelInTheWay(f.Dir, f.Resumes() || f.begun); err != nil {
@@ -229,7 +234,7 @@ func (r *run) start(given string) error {
 	}
 	r.saved = -1
 	if f.saved == nil {
-		return r.begin(given)
+		return r.begin()
 	}
 	r.origin = f.saved.Model
 	if err := r.relog(f.saved.Log, f.saved.Step); err != nil {
@@ -250,13 +255,13 @@ func (r *run) start(given string) error {
 
 // begin writes down what the run is started with. Lines of one that was begun here before and came to
 // nothing go.
-func (r *run) begin(given string) error {
+func (r *run) begin() error {
 	f := r.folder
 	if err := r.relog(f.left, 0); err != nil {
 		return err
 	}
 	var err error
-	if r.origin, err = originOf(given); err != nil {
+	if r.origin, err = r.originOf(r.base.Path); err != nil {
 		return err
 	}
 	s, err := r.state()
@@ -300,7 +305,8 @@ func (r *run) state() (*savedRun, error) {
 		return nil, err
 	}
 	done, _ := r.recipe.Steps()
-	return &savedRun{Method: r.method.Name(), Step: done, Model: r.origin, Config: config, Log: marks, State: raw}, nil
+	return &savedRun{Method: r.method.Name(), Step: done, Model: r.origin, Adapter: r.adapter, Config: config,
+		Log: marks, State: raw}, nil
 }
 
 // save writes a checkpoint. If one of this step is there already, only the run's state in it is written
@@ -311,6 +317,7 @@ func (r *run) save() error {
 		return err
 	}
 	t := r.recipe.Trainer()
+	t.Base = r.basePath()
 	if r.saved == s.Step {
 		err = t.SaveState(r.folder.Dir, s.Step, s)
 	} else {

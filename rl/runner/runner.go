@@ -65,6 +65,10 @@ type Model struct {
 	Backend kernels.Backend
 	Weights *model.Weights // allocated for training
 	Text    *chat.Dialog
+
+	// Began fills weights of the same types, mapped for inference, with those that the run began with,
+	// which the checkpoint of a run that goes on has no more.
+	Began func(w *model.Weights) error
 }
 
 // A Recipe is training at work: it makes steps and knows its state.

@@ -10,10 +10,11 @@ import (
 )
 
 // training is what a run over a file trains.
-func (c *Config) training(shape model.Config, p model.Precision, f *File) budget.Training {
+func (c *Config) training(shape model.Config, p model.Precision, f *File) (budget.Training, error) {
 	p.Moments = c.Moments
-	return budget.Training{Model: shape, Precision: p, Optim: c.Optim, Limits: c.limits(), Activation: c.Activations(),
-		Texts: f.bytes()}
+	p, err := c.LoRA.Precision(p)
+	return budget.Training{Model: shape, Precision: p, LoRA: c.LoRA.Spec(), Optim: c.Optim, Limits: c.limits(),
+		Activation: c.Activations(), Texts: f.bytes()}, err
 }
 
 // Plan returns what the run takes. How many updates it has is known once its time is asked for, since
@@ -21,7 +22,10 @@ func (c *Config) training(shape model.Config, p model.Precision, f *File) budget
 func (m *Method) Plan(ctx context.Context, b kernels.Backend, shape model.Config, p model.Precision) (*budget.Plan,
 	error) {
 
-	t := m.Config.training(shape, p, m.file)
+	t, err := m.Config.training(shape, p, m.file)
+	if err != nil {
+		return nil, err
+	}
 	plan, err := t.Plan(b)
 	if err != nil {
 		return nil, err

@@ -24,6 +24,7 @@ type Config struct {
 	Batch  int `json:"batch" min:"1" max:"1073741824" doc:"lines of an update, at least; lines with the same prompt are in one as far as it holds them, and share the prompt"`
 
 	runner.Base
+	runner.Adapters
 
 	Warmup float64 `json:"warmup" group:"learning rate" min:"0" max:"1" doc:"share of the updates in which the learning rate rises from 0"`
 	Decay  string  `json:"decay" oneof:"cosine linear none" doc:"how it falls after that: cosine, linear or none"`
@@ -32,6 +33,7 @@ type Config struct {
 	Long      string   `json:"long" group:"lines" oneof:"refuse skip cut" doc:"a line of more than max_tokens: refuse the file, skip the line, or cut its end off"`
 	MaxTokens int      `json:"max_tokens" min:"0" max:"1073741824" doc:"tokens of a line, prompt and answer; 0: as many as the model's context and pass_tokens allow"`
 	Thinking  bool     `json:"thinking" doc:"let the chat template ask for thoughts before the reply; false sets enable_thinking to false, as Qwen3 knows it"`
+	Template  string   `json:"template" doc:"which of several chat templates of the model renders; empty: the one named default"`
 	Date      string   `json:"date" doc:"what a chat template takes for today, YYYY-MM-DD"`
 	Marks     []string `json:"marks" doc:"what in an answer is the token of that name, if the tokenizer has it; all else that looks like a special token is text"`
 
@@ -46,7 +48,8 @@ func Default() Config {
 			Seed: 1, PassTokens: 8192, Checkpoint: 100, Keep: 2,
 			Optim: train.Optim{LR: 1e-5, EmbedScale: 1, Beta1: 0.9, Beta2: 0.999, Eps: 1e-8, ClipNorm: 1},
 		},
-		Epochs: 3, Batch: 16, HeldOut: 0.05, Measure: 100,
+		Adapters: runner.DefaultAdapters(),
+		Epochs:   3, Batch: 16, HeldOut: 0.05, Measure: 100,
 		Long: "refuse", Thinking: true, Date: "2024-07-26", Marks: []string{"<think>", "</think>"},
 		Warmup: 0.03, Decay: "cosine", Floor: 0.1,
 	}
@@ -71,7 +74,10 @@ func (c *Config) Validate() error {
 		return fmt.Errorf("max_tokens is %d and pass_tokens %d; a line goes through the model in one pass: raise "+
 			"pass_tokens", c.MaxTokens, c.PassTokens)
 	}
-	if _, err := rl.Dialog(&chat.Dialog{}, c.Date, c.Thinking); err != nil {
+	if _, err := rl.Dialog(&chat.Dialog{}, c.Date, "", c.Thinking); err != nil {
+		return err
+	}
+	if err := c.LoRA.Validate(); err != nil {
 		return err
 	}
 	return c.Optim.Validate()

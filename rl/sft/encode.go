@@ -67,7 +67,7 @@ func newEncoder(c Config, text *chat.Dialog, eos []int32) (*encoder, error) {
 	if len(eos) == 0 {
 		return nil, errors.New("the model's config.json has no eos_token_id, so answers have no end to learn; add it")
 	}
-	d, err := rl.Dialog(text, c.Date, c.Thinking)
+	d, err := rl.Dialog(text, c.Date, c.Template, c.Thinking)
 	if err != nil {
 		return nil, err
 	}

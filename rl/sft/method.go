@@ -11,6 +11,7 @@ import (
 	"spell/rl/budget"
 	"spell/rl/plural"
 	"spell/rl/runner"
+	"spell/tokenizer/chat"
 )
 
 // A Method is fine-tuning as the command line knows it: its settings, and where model and data are.
@@ -32,6 +33,16 @@ func (m *Method) Settings() any { return &m.Config }
 // Base returns what every run has.
 func (m *Method) Base() *runner.Base { return &m.Config.Base }
 
+// Adapters returns the settings of adapters.
+func (m *Method) Adapters() *runner.LoRA { return &m.Config.LoRA }
+
+// Load returns what the run begins with, and the text side of its model.
+func (m *Method) Load(ctx context.Context, b kernels.Backend, p model.Precision) (*model.Weights, *chat.Dialog,
+	error) {
+
+	return m.LoadBegin(ctx, b, p, &m.Config.LoRA, m.Config.Seed)
+}
+
 // Read reads the file.
 func (m *Method) Read(ctx context.Context, checkpoint string, _ *runner.Console) (err error) {
 	m.checkpoint = checkpoint
@@ -45,7 +56,11 @@ func (m *Method) Fit(ctx context.Context, b kernels.Backend, shape model.Config,
 	resuming bool) error {
 
 	need := func(c Config) (int, error) {
-		plan, err := c.training(shape, p, m.file).Plan(b)
+		t, err := c.training(shape, p, m.file)
+		if err != nil {
+			return 0, err
+		}
+		plan, err := t.Plan(b)
 		if err != nil {
 			return 0, err
 		}
@@ -64,6 +79,7 @@ func (m *Method) Fit(ctx context.Context, b kernels.Backend, shape model.Config,
 	}
 	least = max(16, m.Config.MaxTokens, least)
 	knobs := budget.TrainingKnobs(least, m.Config.PassTokens, (*Config).Room)
+	knobs.Otherwise = runner.AdapterKnobs(&m.Config.LoRA, func(c *Config) *runner.LoRA { return &c.LoRA })
 	return budget.Fit(m.Config, available, need, knobs, resuming)
 }
 
@@ -77,7 +93,7 @@ func (m *Method) encode(ctx context.Context, shape model.Config) (*data, error) 
 	if err != nil {
 		return nil, err
 	}
-	e, err := newEncoder(m.Config, text, shape.EOS)
+	e, err := newEncoder(m.Config, text, runner.EndTokens(shape.EOS, text))
 	if err != nil {
 		return nil, err
 	}

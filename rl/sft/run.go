@@ -48,12 +48,18 @@ type Report struct {
 	LR       float64 `json:"lr"`
 	GradNorm float64 `json:"grad_norm"` // before clipping
 
+	Experts *model.ExpertLoad `json:"experts,omitempty"` // of a mixture of experts
+
 	total int // updates of the run
 }
 
 func (r *Report) String() string {
-	return fmt.Sprintf("%d/%d  epoch %d  loss %.4f  grad %.2f  lr %.2g", r.Step, r.total, r.Epoch, r.Loss, r.GradNorm,
+	line := fmt.Sprintf("%d/%d  epoch %d  loss %.4f  grad %.2f  lr %.2g", r.Step, r.total, r.Epoch, r.Loss, r.GradNorm,
 		r.LR)
+	if r.Experts != nil {
+		line += fmt.Sprintf("  %v", r.Experts)
+	}
+	return line
 }
 
 // A Measurement is the loss on the lines that are held out, a line of metrics.jsonl.
@@ -214,7 +220,7 @@ func (r *Run) Step(ctx context.Context, show runner.Show) (*runner.Report, error
 	if rep.GradNorm, err = r.updater("learning", show).Update(ctx, trees, schedule); err != nil {
 		return nil, err
 	}
-	rep.Loss = sum / float64(rep.Learned)
+	rep.Loss, rep.Experts = sum/float64(rep.Learned), r.trainer.Experts
 	r.state.Trend.Add(rep.Loss)
 	r.state.Step++
 	return &runner.Report{Metrics: rep, Tokens: rep.Tokens}, nil

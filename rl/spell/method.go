@@ -14,6 +14,7 @@ import (
 	"spell/rl/corpus/world"
 	"spell/rl/eval"
 	"spell/rl/runner"
+	"spell/tokenizer/chat"
 )
 
 // A Method is self-play as the command line knows it: its settings, and where model and documents
@@ -43,6 +44,19 @@ func (m *Method) Settings() any { return &m.Config }
 
 // Base returns what every run has.
 func (m *Method) Base() *runner.Base { return &m.Config.Base }
+
+// Adapters returns the settings of adapters.
+func (m *Method) Adapters() *runner.LoRA { return &m.Config.LoRA }
+
+// Compares reports whether the run compares the policy with the model that it began with.
+func (m *Method) Compares() bool { return m.Config.KL > 0 }
+
+// Load returns what the run begins with, and the text side of its model.
+func (m *Method) Load(ctx context.Context, b kernels.Backend, p model.Precision) (*model.Weights, *chat.Dialog,
+	error) {
+
+	return m.LoadBegin(ctx, b, p, &m.Config.LoRA, m.Config.Seed)
+}
 
 // Read reads the user's folder, or generates the world and its judge, and the questions held out.
 func (m *Method) Read(ctx context.Context, _ string, c *runner.Console) error {
@@ -164,7 +178,7 @@ func (m *Method) Begin(ctx context.Context, on runner.Model) (runner.Recipe, err
 // known.
 func New(ctx context.Context, c Config, on runner.Model, docs *corpus.Corpus, judge Judge) (*rl.Loop, error) {
 	if on.Text == nil {
-		return nil, errors.New("the model has no tokenizer.json; self-play needs one")
+		return nil, errors.New("the model has no tokenizer; self-play needs one")
 	}
 	if err := on.Weights.CheckMoments(c.Moments); err != nil {
 		return nil, err

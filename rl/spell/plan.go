@@ -9,6 +9,7 @@ import (
 	"spell/model/rollout"
 	"spell/rl"
 	"spell/rl/budget"
+	"spell/rl/runner"
 )
 
 // A Plan is what a run of self-play takes.
@@ -32,8 +33,11 @@ type dryRun struct {
 
 func newDryRun(r tally.Rates, m model.Config, p model.Precision, c Config, test *rollout.Options) (*dryRun, error) {
 	d := &dryRun{b: tally.New(r), c: c}
-	var err error
-	if d.w, err = model.NewWeights(d.b, m, p, model.Training); err != nil {
+	p, err := c.LoRA.Precision(p)
+	if err != nil {
+		return nil, err
+	}
+	if d.w, err = model.NewLearner(d.b, m, p, c.LoRA.Spec()); err != nil {
 		return nil, err
 	}
 	if d.machine, err = rl.NewMachine(&d.c.Config, d.b, d.w); err == nil && test != nil {
@@ -63,7 +67,7 @@ func NewPlan(ctx context.Context, b kernels.Backend, m model.Config, p model.Pre
 	if plan.Usual, err = c.usual(prompt, texts); err != nil {
 		return nil, err
 	}
-	plan.Steps, plan.Shape = c.Steps, budget.ShapeOf(&m, &p, c.PassTokens)
+	plan.Steps, plan.Shape = c.Steps, budget.ShapeOf(&m, &d.w.Precision, c.PassTokens)
 	plan.Clock = func(r tally.Rates) (*budget.Times, error) { return plan.time(r, test) }
 	plan.Disk.Logs = int64(c.Steps) * int64(plan.Usual.logs())
 	plan.AddModel(d.w)
@@ -82,6 +86,12 @@ func NewPlan(ctx context.Context, b kernels.Backend, m model.Config, p model.Pre
 func (p *Plan) add(d *dryRun) {
 	if d.machine.Copied != nil {
 		p.Add("generating", budget.Loading, true, d.machine.Copied.Memory()...)
+	}
+	if r := d.machine.Reference; r != nil && len(d.w.Adapters()) == 0 {
+		for _, part := range r.Memory() {
+			part.Name = "weights it began with"
+			p.Add("reference", budget.Loading, true, part)
+		}
 	}
 	p.Add("generating", budget.Generating, true, d.machine.Engine.Memory()...)
 	if d.testing != nil {
@@ -102,6 +112,10 @@ func (p *Plan) addKernels(d *dryRun, host kernels.HostMemory) {
 	if copied := d.machine.Copied; copied != nil {
 		packs, _ := copied.HostMemory(host, d.b.Weights())
 		p.Add("kernels", budget.Generating, false, packs)
+	}
+	if r := d.machine.Reference; r != nil && len(d.w.Adapters()) == 0 {
+		packs, _ := r.HostMemory(host, d.b.Weights())
+		p.Add("kernels", budget.Updating, false, packs)
 	}
 	p.Add("kernels", budget.Generating, false, scratch)
 }
@@ -148,6 +162,10 @@ func (c *Config) knobs() budget.Knobs[Config] {
 		},
 		Switches: budget.TrainingSwitches((*Config).Room),
 	}
+	k.Otherwise = runner.AdapterKnobs(&c.LoRA, func(c *Config) *runner.LoRA {
+		c.Int8 = false // generating with a copy of weights that are trained
+		return &c.LoRA
+	})
 	if c.HeldOut > 0 {
 		k.Switches = append(k.Switches, []func(*Config){func(c *Config) { c.HeldOut = 0 }})
 	}

@@ -218,8 +218,12 @@ func (rep *Report) trained() []string {
 	if u.MeanLogpDiff > 0 {
 		diff += fmt.Sprintf(" mean %.2g", u.MeanLogpDiff)
 	}
-	return []string{fmt.Sprintf("entropy %.2f", u.Entropy), fmt.Sprintf("grad %.3f", u.GradNorm),
+	all := []string{fmt.Sprintf("entropy %.2f", u.Entropy), fmt.Sprintf("grad %.3f", u.GradNorm),
 		fmt.Sprintf("trained %s samples", strings.Join(sequences, "+")), diff}
+	if u.Experts != nil {
+		all = append(all, u.Experts.String())
+	}
+	return all
 }
 
 // Remarks returns what should be noticed: that nothing trained, and which outputs met their limits, if

@@ -217,7 +217,7 @@ func requests(n, prompt, answers, length int) []rollout.Request {
 	return reqs
 }
 
-// update adds the gradients of the answers to n prompts.
+// update adds the gradients of the answers to n prompts, scored under the reference if there is one.
 func (d *dryRun) update(n, prompt, answers, length int) error {
 	trees := make([]learn.Tree, n)
 	for i := range trees {
@@ -229,5 +229,15 @@ func (d *dryRun) update(n, prompt, answers, length int) error {
 		trees[i].Loss = func([]forest.ScoredToken, []model.Stat, []float32, []float32) {}
 	}
 	u := learn.Updater{Trainer: d.machine.Trainer, Limits: d.c.Limits()}
+	if reference := d.machine.Reference; reference != nil {
+		forests := make([]forest.Forest, n)
+		for i := range trees {
+			forests[i] = trees[i].Forest
+		}
+		err := u.ScoreWith(context.Background(), reference, forests, func(int, []forest.ScoredToken, []model.Stat) {})
+		if err != nil {
+			return err
+		}
+	}
 	return u.Accumulate(context.Background(), trees)
 }

@@ -16,6 +16,8 @@ type Template struct {
 	body   []node
 	tools  *Template        // renders instead if tools are given, or nil
 	tokens map[string]value // bos_token and the like
+	parts  bool             // it wants the content of a message as a list of parts
+	loses  bool             // it shows the words of a user in neither form
 }
 
 // Message is one turn of a conversation. JSON, if it is set, is the
@@ -56,6 +58,10 @@ func (t *Template) render(c Context, l limits) (text string, err error) {
 	if t.tools != nil && c.hasTools() {
 		t = t.tools
 	}
+	if t.loses && slices.ContainsFunc(c.Messages, func(m Message) bool { return m.Role == "user" && m.JSON == nil }) {
+		return "", fmt.Errorf("rendering %s: the user's text is not in the prompt exactly once, neither as text "+
+			"nor in parts: give a model whose template repeats it once, or choose such a template", t.name)
+	}
 	vars, err := t.variables(c)
 	if err != nil {
 		return "", fmt.Errorf("rendering %s: %w", t.name, err)
@@ -80,7 +86,7 @@ func (c Context) hasTools() bool {
 func (t *Template) variables(c Context) (map[string]value, error) {
 	messages := make(list, len(c.Messages))
 	for i, msg := range c.Messages {
-		v, err := msg.value()
+		v, err := msg.value(t.parts)
 		if err != nil {
 			return nil, fmt.Errorf("message %d: %w", i, err)
 		}
@@ -110,14 +116,44 @@ func (t *Template) variables(c Context) (map[string]value, error) {
 	return vars, nil
 }
 
-func (msg Message) value() (value, error) {
+// value returns the message as the template sees it, its content a list of one part if parts is set.
+func (msg Message) value(parts bool) (value, error) {
 	if msg.JSON != nil {
 		return readJSON(msg.JSON)
 	}
 	d := newDict(2)
 	d.setText("role", msg.Role)
-	d.setText("content", msg.Content)
+	if !parts {
+		d.setText("content", msg.Content)
+		return d, nil
+	}
+	part := newDict(2)
+	part.setText("type", "text")
+	part.setText("text", msg.Content)
+	d.setText("content", list{part})
 	return d, nil
+}
+
+// probe finds out in which form the template takes the content of a message: as a text or, if this
+// does not come out, as a list of parts.
+func (t *Template) probe() {
+	const word = "\ufdd1"
+	shows := func(parts bool) (shown, rendered bool) {
+		p := *t
+		p.parts, p.tools = parts, nil
+		text, err := p.Render(Context{
+			Messages:            []Message{{Role: "user", Content: word}},
+			AddGenerationPrompt: true,
+			Now:                 time.Unix(0, 0),
+		})
+		return strings.Contains(text, word), err == nil
+	}
+	asText, rendered := shows(false)
+	if asText {
+		return
+	}
+	t.parts, _ = shows(true)
+	t.loses = rendered && !t.parts
 }
 
 // OpensThinking reports whether a rendered prompt ends within a <think> that it

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -21,6 +23,7 @@ type Dialog struct {
 	Vars     map[string]json.RawMessage // passed to the template, such as enable_thinking
 	Now      time.Time                  // what the template takes for the time
 
+	side  *side
 	files map[string][]byte // as they were read, for Save
 }
 
@@ -29,33 +32,93 @@ type Dialog struct {
 var kept = []string{
 	"tokenizer_config.json",
 	"special_tokens_map.json",
+	"added_tokens.json",
 	"chat_template.jinja",
-	filepath.Join("additional_chat_templates", "tool_use.jinja"),
 }
 
-// Open reads tokenizer.json and the chat template, if there is one, of the model in a folder.
-// Without a tokenizer.json the error is fs.ErrNotExist.
+// Open reads tokenizer.json, with the tokens that the files beside it add, and the chat template, if
+// there is one, of the model in a folder. If there are several templates and none is the default,
+// one is to be taken by Choose. Without a tokenizer.json the error is fs.ErrNotExist.
 func Open(dir string) (*Dialog, error) {
 	d := &Dialog{files: map[string][]byte{}}
 	var err error
-	if d.Tok, err = tokenizer.Load(filepath.Join(dir, "tokenizer.json")); err != nil {
+	if d.Tok, d.side, err = open(dir); err != nil {
 		return nil, err
 	}
-	if d.Template, err = Load(dir); err != nil && !errors.Is(err, ErrNoTemplate) {
+	d.Template, err = d.side.template("")
+	if err != nil && !errors.Is(err, ErrNoTemplate) && !errors.Is(err, ErrChoice) {
 		return nil, err
 	}
-	for _, name := range kept {
+	return d, d.keep(dir)
+}
+
+// Tokenizer reads tokenizer.json with the tokens that the files beside it add.
+func Tokenizer(dir string) (*tokenizer.Tokenizer, error) {
+	t, _, err := open(dir)
+	return t, err
+}
+
+func open(dir string) (*tokenizer.Tokenizer, *side, error) {
+	t, err := tokenizer.Load(filepath.Join(dir, "tokenizer.json"))
+	if err != nil {
+		return nil, nil, err
+	}
+	s, err := readSide(dir)
+	if err == nil {
+		t, err = s.extend(t)
+	}
+	return t, s, err
+}
+
+// keep reads the files that Save repeats.
+func (d *Dialog) keep(dir string) error {
+	files, err := templateFiles(dir)
+	if err != nil {
+		return err
+	}
+	names := slices.Clone(kept)
+	for name := range files {
+		if name != fallback {
+			names = append(names, filepath.Join(moreTemplates, name+".jinja"))
+		}
+	}
+	for _, name := range names {
 		path := filepath.Join(dir, name)
 		data, err := readFile(path, maxConfig)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
 		if err != nil {
-			return nil, fmt.Errorf("reading %s: %w", path, err)
+			return fmt.Errorf("reading %s: %w", path, err)
 		}
 		d.files[name] = data
 	}
-	return d, nil
+	return nil
+}
+
+// Choose returns the dialog with the model's chat template of a name. With an empty name it is the
+// default; the error is [ErrChoice], in a sentence that lists the names, if there are several
+// templates without one. A model without templates has none of the empty name.
+func (d *Dialog) Choose(name string) (*Dialog, error) {
+	chosen := *d
+	if d.side == nil || name == "" && d.Template != nil {
+		return &chosen, nil
+	}
+	t, err := d.side.template(name)
+	if err != nil && (name != "" || !errors.Is(err, ErrNoTemplate)) {
+		return nil, err
+	}
+	chosen.Template = t
+	return &chosen, nil
+}
+
+// End returns the id of the token that tokenizer_config.json or special_tokens_map.json names as
+// eos_token; false if they name none, or one that the vocabulary lacks.
+func (d *Dialog) End() (int32, bool) {
+	if d.side == nil || d.side.eos == "" {
+		return 0, false
+	}
+	return d.Tok.TokenID(d.side.eos)
 }
 
 // Save writes what Open reads to another folder.
@@ -63,13 +126,9 @@ func (d *Dialog) Save(dir string) error {
 	if err := d.Tok.WriteFile(filepath.Join(dir, "tokenizer.json")); err != nil {
 		return err
 	}
-	for _, name := range kept {
-		data, ok := d.files[name]
-		if !ok {
-			continue
-		}
+	for _, name := range slices.Sorted(maps.Keys(d.files)) {
 		path := filepath.Join(dir, name)
-		if err := writeFile(path, data); err != nil {
+		if err := writeFile(path, d.files[name]); err != nil {
 			return fmt.Errorf("writing %s: %w", path, unwrapPath(err))
 		}
 	}
@@ -99,23 +158,39 @@ func writeFile(path string, data []byte) error {
 // are those of the text, after what the tokenizer puts before a text of its own.
 func (d *Dialog) User(parts ...string) ([][]int32, error) {
 	ids := make([][]int32, len(parts))
-	if d.Template == nil {
-		for i, p := range parts {
-			if i == 0 {
-				ids[i] = d.Tok.Begin()
-			}
-			ids[i] = d.Tok.Append(ids[i], p)
-		}
-		return ids, nil
-	}
 	text, err := d.render(parts)
 	if err != nil {
 		return nil, err
 	}
-	for i, t := range text {
-		ids[i] = d.Tok.EncodeShielded(t)
+	for i, part := range text {
+		switch {
+		case d.Template == nil && i == 0:
+			ids[i] = d.Tok.Append(d.Tok.Begin(), part)
+		case d.Template == nil:
+			ids[i] = d.Tok.AppendNext(nil, part)
+		case i == 0:
+			ids[i] = d.Tok.EncodeShielded(part)
+		default:
+			ids[i] = d.Tok.EncodeShieldedNext(part)
+		}
 	}
 	return ids, nil
+}
+
+// Prompt returns the text of the conversation that User makes of one part, and its ids.
+func (d *Dialog) Prompt(user string) (string, []int32, error) {
+	text, err := d.render([]string{user})
+	if err != nil {
+		return "", nil, err
+	}
+	ids, err := d.User(user)
+	if err != nil {
+		return "", nil, err
+	}
+	if d.Template == nil {
+		return d.Tok.Decode(d.Tok.Begin()) + user, ids[0], nil
+	}
+	return tokenizer.Unshield(text[0]), ids[0], nil
 }
 
 // Thinks reports whether the prompts of User end in an open <think>,
@@ -128,21 +203,16 @@ func (d *Dialog) Thinks() (bool, error) {
 	return err == nil && OpensThinking(text[0]), err
 }
 
-// render returns the text of the prompt, cut between the parts. The
-// cuts are marked by a noncharacter (Unicode 15, section 23.7) that
-// the parts do not hold, and which the template passes through.
+// render returns the text of the prompt, cut between the parts. The cuts are marked by a character
+// that the parts do not hold, and which the template passes through.
 func (d *Dialog) render(parts []string) ([]string, error) {
-	mark := ""
-	for r := rune(0xfdd1); mark == "" && r <= 0xfdef; r++ {
-		mark = string(r)
-		for _, p := range parts {
-			if strings.Contains(p, mark) {
-				mark = ""
-			}
-		}
+	if d.Template == nil {
+		_, err := d.Choose("")
+		return parts, err
 	}
-	if mark == "" {
-		return nil, errors.New("a prompt holds every noncharacter from U+FDD1 to U+FDEF: remove one from the documents")
+	mark, err := markFor(parts)
+	if err != nil {
+		return nil, err
 	}
 	shielded := make([]string, len(parts))
 	for i, p := range parts {
@@ -164,4 +234,15 @@ func (d *Dialog) render(parts []string) ([]string, error) {
 			d.Template.name)
 	}
 	return cut, nil
+}
+
+// markFor returns a noncharacter (Unicode 15, section 23.7) that none of the texts holds.
+func markFor(texts []string) (string, error) {
+	for r := rune(0xfdd1); r <= 0xfdef; r++ {
+		mark := string(r)
+		if !slices.ContainsFunc(texts, func(text string) bool { return strings.Contains(text, mark) }) {
+			return mark, nil
+		}
+	}
+	return "", errors.New("a prompt holds every noncharacter from U+FDD1 to U+FDEF: remove one from the documents")
 }

@@ -16,7 +16,7 @@ import (
 )
 
 // folder makes a model's folder with a small tokenizer and, if there is one, a template.
-func folder(t *testing.T, template string) string {
+func folder(t testing.TB, template string) string {
 	t.Helper()
 	dir := t.TempDir()
 	tok, err := tokenizer.Train(slices.Values([]string{"user assistant think hello"}), tokenizer.TrainOptions{

@@ -2,6 +2,9 @@
 // transformers' apply_chat_template does. A template is a Jinja2 program. It is parsed once into a
 // tree and rendered many times, from any number of goroutines.
 //
+// A [Dialog] is the text side of a model's folder: its tokenizer with the tokens that the side files
+// add, its template or the one of several that was chosen, and the token that ends a turn.
+//
 // # The language
 //
 // Sources: the Jinja2 template designer documentation and its lexer, and the chat templating

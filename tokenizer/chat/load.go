@@ -1,64 +1,84 @@
 package chat
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 )
 
 // ErrNoTemplate says that a model's folder has no chat template: its prompts are plain text.
 var ErrNoTemplate = errors.New("the model has no chat template")
 
-// maxConfig bounds the size of tokenizer_config.json. Those with
-// thousands of added tokens stay below 2 MiB.
-const maxConfig = 64 << 20
+// ErrChoice says that a model has several chat templates, none of which is the default.
+var ErrChoice = errors.New("none of the model's chat templates is the default")
 
-// textTokens are the special tokens that transformers passes to templates.
-var textTokens = []string{"bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"}
+// fallback is the name of the template that renders if no other is asked for, withTools of that
+// which then renders if tools are given.
+const (
+	fallback  = "default"
+	withTools = "tool_use"
+)
+
+// moreTemplates is the folder of templates beside chat_template.jinja.
+const moreTemplates = "additional_chat_templates"
 
 // Load reads the chat template of the model in a folder: from chat_template.jinja, or else from the
-// chat_template of tokenizer_config.json, which is one template or a list of named ones. Of these
-// it takes "default", and if tools are given it renders the one named tool_use, also from
-// additional_chat_templates/tool_use.jinja. The special tokens are those of tokenizer_config.json.
-// The error is [ErrNoTemplate] if the folder has no template.
+// chat_template of tokenizer_config.json, which is one template or a list of named ones; more named
+// ones lie in additional_chat_templates. Of these it takes "default", and if tools are given it
+// renders the one named tool_use. The special tokens are those of the folder's side files. The error
+// is [ErrNoTemplate] if the folder has no template, [ErrChoice] if it has none named "default".
 func Load(dir string) (*Template, error) {
-	path := filepath.Join(dir, "tokenizer_config.json")
-	data, err := readFile(path, maxConfig)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("reading %s: %w", path, err)
-	}
-	config := map[string]json.RawMessage{}
-	if err == nil {
-		if err := json.Unmarshal(data, &config); err != nil {
-			return nil, fmt.Errorf("reading %s: %w: the file must be a JSON object", path, err)
-		}
-	}
-	sources, err := readSources(dir, path, config["chat_template"])
+	s, err := readSide(dir)
 	if err != nil {
 		return nil, err
 	}
-	main, ok := sources["default"]
-	if !ok {
-		return nil, fmt.Errorf("reading %s: %w", dir, ErrNoTemplate)
+	return s.template("")
+}
+
+// template returns the template of a name, the default if name is empty.
+func (s *side) template(name string) (*Template, error) {
+	names := slices.Sorted(maps.Keys(s.sources))
+	if len(names) == 0 {
+		return nil, fmt.Errorf("reading %s: %w", s.dir, ErrNoTemplate)
 	}
-	t, err := Parse(main.name, main.text)
+	main, ok := s.sources[name]
+	if name == "" {
+		main, ok = s.sources[fallback]
+	}
+	switch {
+	case !ok && name == "":
+		return nil, fmt.Errorf("reading %s: %w: choose %s, by --template NAME or, to train, --set template=NAME",
+			s.dir, ErrChoice, strings.Join(names, " or "))
+	case !ok:
+		return nil, fmt.Errorf("reading %s: the model has no chat template named %q: choose %s",
+			s.dir, name, strings.Join(names, " or "))
+	}
+	t, err := s.parse(main)
 	if err != nil {
 		return nil, err
 	}
-	if t.tokens, err = readTokens(path, config); err != nil {
-		return nil, err
-	}
-	if tools, ok := sources["tool_use"]; ok {
-		if t.tools, err = Parse(tools.name, tools.text); err != nil {
+	if tools, ok := s.sources[withTools]; ok && name == "" {
+		if t.tools, err = s.parse(tools); err != nil {
 			return nil, err
 		}
-		t.tools.tokens = t.tokens
 	}
+	return t, nil
+}
+
+func (s *side) parse(from source) (*Template, error) {
+	t, err := Parse(from.name, from.text)
+	if err != nil {
+		return nil, err
+	}
+	t.tokens = s.variables
+	t.probe()
 	return t, nil
 }
 
@@ -97,10 +117,11 @@ func readSources(dir, configPath string, field json.RawMessage) (map[string]sour
 	if err != nil {
 		return nil, err
 	}
-	for name, path := range map[string]string{
-		"default":  filepath.Join(dir, "chat_template.jinja"),
-		"tool_use": filepath.Join(dir, "additional_chat_templates", "tool_use.jinja"),
-	} {
+	files, err := templateFiles(dir)
+	if err != nil {
+		return nil, err
+	}
+	for name, path := range files {
 		text, err := readFile(path, MaxSource)
 		switch {
 		case err == nil:
@@ -110,6 +131,22 @@ func readSources(dir, configPath string, field json.RawMessage) (map[string]sour
 		}
 	}
 	return sources, nil
+}
+
+// templateFiles returns the paths of template files by the names of the templates.
+func templateFiles(dir string) (map[string]string, error) {
+	files := map[string]string{fallback: filepath.Join(dir, "chat_template.jinja")}
+	more := filepath.Join(dir, moreTemplates)
+	entries, err := os.ReadDir(more)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("reading %s: %w", more, unwrapPath(err))
+	}
+	for _, e := range entries {
+		if name, ok := strings.CutSuffix(e.Name(), ".jinja"); ok && name != "" {
+			files[name] = filepath.Join(more, e.Name())
+		}
+	}
+	return files, nil
 }
 
 // configSources reads the field chat_template: one template, or a list of {name, template}.
@@ -136,59 +173,4 @@ func configSources(path string, field json.RawMessage) (map[string]source, error
 		sources[*s.Name] = source{path + " (" + *s.Name + ")", *s.Template}
 	}
 	return sources, nil
-}
-
-func isNull(field json.RawMessage) bool {
-	return len(field) == 0 || bytes.Equal(field, []byte("null"))
-}
-
-// readTokens reads the special tokens that the configuration names.
-// It leaves out empty ones, as transformers does.
-func readTokens(path string, config map[string]json.RawMessage) (map[string]value, error) {
-	tokens := map[string]value{}
-	for _, name := range textTokens {
-		text, err := readToken(config[name])
-		if err != nil {
-			return nil, fmt.Errorf("reading %s: %s %w", path, name, err)
-		}
-		if text != "" {
-			tokens[name] = text
-		}
-	}
-	const several = "additional_special_tokens"
-	if isNull(config[several]) {
-		return tokens, nil
-	}
-	var fields []json.RawMessage
-	if err := json.Unmarshal(config[several], &fields); err != nil {
-		return nil, fmt.Errorf("reading %s: %s must be a list", path, several)
-	}
-	var items list
-	for _, field := range fields {
-		text, err := readToken(field)
-		if err != nil {
-			return nil, fmt.Errorf("reading %s: an entry of %s %w", path, several, err)
-		}
-		items = append(items, text)
-	}
-	if len(items) > 0 {
-		tokens[several] = items
-	}
-	return tokens, nil
-}
-
-// readToken reads a token: a string, an object whose content is the string, or null.
-func readToken(field json.RawMessage) (string, error) {
-	if isNull(field) {
-		return "", nil
-	}
-	var text string
-	if json.Unmarshal(field, &text) == nil {
-		return text, nil
-	}
-	var object struct{ Content *string }
-	if json.Unmarshal(field, &object) != nil || object.Content == nil {
-		return "", errors.New("must be a string or an object with content")
-	}
-	return *object.Content, nil
 }

@@ -49,6 +49,7 @@ func TestLoad(t *testing.T) {
 		err   string
 	}{
 		"string":       {files: map[string]string{config: `{"chat_template":"{{ bos_token }}{{ eos_token }}{{ additional_special_tokens }}","bos_token":"<b>","eos_token":null,"additional_special_tokens":["x",{"content":"y"}]}`}, want: "<b>['x', 'y']"},
+		"mark":         {files: map[string]string{config: "\ufeff" + `{"model_max_length":Infinity,"chat_template":"NaN"}`}, want: "NaN"},
 		"list":         {files: map[string]string{config: two}, want: "plain <b>"},
 		"tool use":     {files: map[string]string{config: two}, tools: "[]", want: "tools <b>"},
 		"null tools":   {files: map[string]string{config: two}, tools: "null", want: "plain <b>"},
@@ -57,7 +58,12 @@ func TestLoad(t *testing.T) {
 		"additional":   {files: map[string]string{config: two, "additional_chat_templates/tool_use.jinja": "more {{ bos_token }}"}, tools: "[1]", want: "more <b>"},
 		"none":         {files: map[string]string{config: `{"chat_template":null}`}, err: ErrNoTemplate.Error()},
 		"empty folder": {err: ErrNoTemplate.Error()},
-		"no default":   {files: map[string]string{config: `{"chat_template":[{"name":"rag","template":""}]}`}, err: ErrNoTemplate.Error()},
+		"no default":   {files: map[string]string{config: `{"chat_template":[{"name":"rag","template":""},{"name":"chatml","template":""}]}`}, err: ErrChoice.Error() + ": choose chatml or rag, by --template NAME"},
+		"one name":     {files: map[string]string{"additional_chat_templates/rag.jinja": ""}, err: ErrChoice.Error() + ": choose rag, by --template NAME"},
+		"token names":  {files: map[string]string{config: `{"chat_template":"{{ tool_token }}{{ image_token }}{{ pad_token }}","extra_special_tokens":{"tool_token":"<t>"},"image_token":{"content":"<i>"},"add_bos_token":true}`}, want: "<t><i>"},
+		"special map":  {files: map[string]string{config: `{"chat_template":"{{ bos_token }}{{ eos_token }}","bos_token":"<a>","eos_token":"<e>"}`, "special_tokens_map.json": `{"bos_token":{"content":"<b>"}}`}, want: "<b><e>"},
+		"map not read": {files: map[string]string{config: `{"chat_template":"{{ bos_token }}","added_tokens_decoder":{}}`, "special_tokens_map.json": `{"bos_token":"<b>"}`}, want: ""},
+		"byte order":   {files: map[string]string{config: "\ufeff" + two}, want: "plain <b>"},
 		"truncated":    {files: map[string]string{config: `{"chat_template":"{{ bos_to`}, err: "tokenizer_config.json: unexpected end of JSON input"},
 		"array":        {files: map[string]string{config: `[]`}, err: "must be a JSON object"},
 		"number":       {files: map[string]string{config: `{"chat_template":5}`}, err: "chat_template must be a string or a list"},

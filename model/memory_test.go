@@ -1,0 +1,52 @@
+package model
+
+import (
+	"context"
+	"fmt"
+	"testing"
+
+	"spell/kernels/ref"
+	"spell/model/forest"
+)
+
+// TestMemoryIsUsed: a step that fills a decoder's limits takes no more than was planned, and nearly
+// all of it. If activations are kept, the gradients of shared segments have a place before they
+// need one.
+func TestMemoryIsUsed(t *testing.T) {
+	var f forest.Forest
+	root := f.Add(-1, make([]int32, 40), true)
+	for range 4 {
+		f.Add(root, make([]int32, 10), true)
+	}
+	limits := forest.Limits{Shared: 40, Batch: 40}
+	for name, c := range families() {
+		for _, a := range []Activations{RecomputeActivations, KeepActivations} {
+			t.Run(fmt.Sprintf("%s/kept=%v", name, a == KeepActivations), func(t *testing.T) {
+				b := ref.New[float32]()
+				w, err := NewWeights(b, c, BF16, Training)
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer w.Free()
+				w.Initialize(b, 1, Init{Embedding: 1, Matrix: 1, Residual: 1})
+				d, err := NewTrainingDecoder(b, w, limits, a)
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer d.Free()
+				loss := func(_ []forest.ScoredToken, _ []Stat, dl, _ []float32) { dl[0] = 1 }
+				if _, err := d.Step(context.Background(), f, loss); err != nil {
+					t.Fatal(err)
+				}
+				least := 0.9
+				if a == KeepActivations {
+					least = 0.75
+				}
+				peak, planned := d.arena.Peak(), Total(d.Memory())
+				if peak > planned || float64(peak) < least*float64(planned) {
+					t.Errorf("%d of %d planned bytes were used", peak, planned)
+				}
+			})
+		}
+	}
+}
