@@ -1,7 +1,6 @@
 package gguf
 
 import (
-	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
@@ -24,9 +23,6 @@ func (f *File) parse() error {
 	switch {
 	case err != nil:
 		return fmt.Errorf("not a GGUF file: only %d bytes", len(f.data))
-	case bytes.HasPrefix(f.data, []byte("version https://git-lfs")):
-		return errors.New("it is a Git LFS pointer, not the file that it stands for; run git lfs pull in its folder, " +
-			"or download the file")
 	case string(start) != magic:
 		return errors.New("not a GGUF file: it does not begin with GGUF")
 	}

@@ -2,6 +2,7 @@
 package mapped
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -14,6 +15,12 @@ import (
 // and does not name it.
 func Open(path string) (data []byte, release func() error, err error) {
 	data, release, err = open(path)
+	if err == nil {
+		if err = Guard(func() error { return notPointer(data) }); err != nil {
+			release()
+			return nil, nil, err
+		}
+	}
 	var pe *fs.PathError
 	if target, link := os.Readlink(path); link == nil && errors.Is(err, fs.ErrNotExist) {
 		err = missing{target}
@@ -21,6 +28,15 @@ func Open(path string) (data []byte, release func() error, err error) {
 		err = pe.Err
 	}
 	return data, release, err
+}
+
+// notPointer returns an error if data is what Git has in place of a file that lies in Large File Storage.
+func notPointer(data []byte) error {
+	if !bytes.HasPrefix(data, []byte("version https://git-lfs.github.com/spec/")) {
+		return nil
+	}
+	return errors.New("it is a Git LFS pointer, not the file that it stands for; run git lfs pull in its folder, or " +
+		"download the file")
 }
 
 // missing is the error of a link whose target is not there.

@@ -19,9 +19,6 @@ const (
 	metaKey   = "__metadata__"
 )
 
-// pointerText is how the file begins that Git has in place of one that lies in Large File Storage.
-var pointerText = []byte("version https://git-lfs.github.com/spec/")
-
 // An entry is one tensor of a header: what it says, and where its bytes lie in the data.
 type entry struct {
 	Info
@@ -33,10 +30,6 @@ func parse(file []byte) (map[string]entry, map[string]string, int, error) {
 	size := len(file)
 	if size < prefixLen {
 		return nil, nil, 0, fmt.Errorf("not a safetensors file: only %d bytes", size)
-	}
-	if bytes.HasPrefix(file, pointerText) {
-		return nil, nil, 0, errors.New("it is a Git LFS pointer, not the file that it stands for; run git lfs pull " +
-			"in its folder, or download the file")
 	}
 	n := binary.LittleEndian.Uint64(file)
 	if n > headerCap {
