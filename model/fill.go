@@ -162,4 +162,4 @@ func (c *rowChunk) set(b kernels.Backend, staging *stagingArea, r *rowsRead) err
 }
 
 // hasMaster reports whether a parameter has a master copy apart from its weights.
-func hasMaster(q *Param) bool { return !q.Master.IsZero() && q.Master != q.W }
+func hasMaster(q *Param) bool { return q.Stored() != q.W }

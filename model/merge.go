@@ -1,8 +1,6 @@
 package model
 
 import (
-	"slices"
-
 	"spell/kernels"
 	"spell/tensor"
 )
@@ -88,9 +86,4 @@ func (p *Param) Stored() tensor.Mat {
 		return p.W
 	}
 	return p.Master
-}
-
-// Adapted lists the matrices that have adapters.
-func (w *Weights) Adapted() []*Param {
-	return slices.DeleteFunc(slices.Clone(w.Params), func(p *Param) bool { return p.Adapter == nil })
 }

@@ -23,10 +23,7 @@ func (w *Weights) Rows(b kernels.Backend) Rows {
 		if !ok {
 			return fmt.Errorf("the weights have no parameter %s", s.Name)
 		}
-		m := p.W
-		if !p.Master.IsZero() {
-			m = p.Master
-		}
+		m := p.Stored()
 		kernels.Download(b, v, m.Slice(from, to))
 		return nil
 	}

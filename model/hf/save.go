@@ -167,10 +167,7 @@ func stored(s model.Shape) []int {
 func Tensors(b kernels.Backend, w *model.Weights, t tensor.DType) []safetensors.Tensor {
 	var list []safetensors.Tensor
 	for _, p := range w.Params {
-		m := p.W
-		if !p.Master.IsZero() {
-			m = p.Master
-		}
+		m := p.Stored()
 		for _, part := range p.Tensors() {
 			shape := places(p.Shape, part)[0].shape
 			list = append(list, Tensor(b, part.Name, m.Slice(part.Row, part.Row+part.Rows), shape, t))
