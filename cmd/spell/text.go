@@ -2,13 +2,14 @@ package main
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"io"
 	"os"
 	"unicode/utf8"
 
 	"github.com/spf13/cobra"
+
+	"spell/tensor/atomicfile"
 )
 
 // maxText bounds a text that is read, so that an endless file ends in an error.
@@ -81,18 +82,9 @@ func readInput(cmd *cobra.Command, file string) (raw []byte, name string, err er
 	raw, err = io.ReadAll(io.LimitReader(in, maxText+1))
 	switch {
 	case err != nil:
-		err = fmt.Errorf("reading %s: %w", name, pathless(err))
+		err = fmt.Errorf("reading %s: %w", name, atomicfile.Cause(err))
 	case len(raw) > maxText:
 		err = fmt.Errorf("%s is longer than %d bytes; give a part of it", name, maxText)
 	}
 	return raw, name, err
-}
-
-// pathless returns an error of the system without the name of the file, which is said already.
-func pathless(err error) error {
-	var p *os.PathError
-	if errors.As(err, &p) {
-		return p.Err
-	}
-	return err
 }

@@ -15,6 +15,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"spell/tensor/atomicfile"
 )
 
 // Digests are SHA-256: CRC-32 is ten times as fast, but a file is hashed faster than a disk takes it, no two
@@ -105,7 +107,7 @@ func (s *savedState) checkFiles(dir string, which func(name string) bool) error 
 		case errors.Is(errs[i], fs.ErrNotExist):
 			return fmt.Errorf("%s is missing", path)
 		case errs[i] != nil:
-			return fmt.Errorf("reading %s: %w", path, cause(errs[i]))
+			return fmt.Errorf("reading %s: %w", path, atomicfile.Cause(errs[i]))
 		case sums[i] != s.Files[name]:
 			changed = append(changed, path)
 		}

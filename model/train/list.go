@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"spell/tensor/atomicfile"
 )
 
 // Prefixes of a checkpoint's name: not complete or half removed, and set aside for another of its
@@ -139,7 +141,7 @@ func tidy(dir string, n, keep int, broken []string) error {
 		}
 		if err := remove(dir, name, isHalf); err != nil {
 			failed = append(failed, fmt.Errorf("%s cannot be removed and stays: %w", filepath.Join(dir, name),
-				cause(err)))
+				atomicfile.Cause(err)))
 		}
 	}
 	if len(failed) > 0 {
@@ -165,15 +167,6 @@ func remove(dir, name string, half bool) error {
 	err := os.RemoveAll(gone) // of a link, the link
 	if err != nil {
 		os.Rename(gone, path)
-	}
-	return err
-}
-
-// cause returns what went wrong without the operation and path, which the caller says.
-func cause(err error) error {
-	var p *fs.PathError
-	if errors.As(err, &p) {
-		return p.Err
 	}
 	return err
 }

@@ -17,6 +17,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"spell/tensor/atomicfile"
 )
 
 // A Mark is how far a file reached at a checkpoint.
@@ -53,7 +55,7 @@ func (j *Journal) Append(name string, lines ...any) error {
 	path := filepath.Join(j.dir, name)
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR|os.O_APPEND, 0o666)
 	if err != nil {
-		return fmt.Errorf("writing %s: %w; earlier lines and checkpoints are untouched", path, cause(err))
+		return fmt.Errorf("writing %s: %w; earlier lines and checkpoints are untouched", path, atomicfile.Cause(err))
 	}
 	at, err := f.Seek(0, io.SeekEnd)
 	if err == nil {
@@ -65,7 +67,7 @@ func (j *Journal) Append(name string, lines ...any) error {
 		if failed && at >= 0 {
 			os.Truncate(path, at) // by name: on some systems a file that is appended to cannot be cut
 		}
-		return fmt.Errorf("writing %s: %w; earlier lines and checkpoints are untouched", path, cause(err))
+		return fmt.Errorf("writing %s: %w; earlier lines and checkpoints are untouched", path, atomicfile.Cause(err))
 	}
 	j.names[name] = true
 	return nil
@@ -115,7 +117,7 @@ func (j *Journal) Marks() (Marks, error) {
 		}
 		f.Close()
 		if err != nil {
-			return nil, fmt.Errorf("reading %s: %w", path, cause(err))
+			return nil, fmt.Errorf("reading %s: %w", path, atomicfile.Cause(err))
 		}
 	}
 	return m, nil
@@ -157,7 +159,7 @@ func (j *Journal) Restore(marks Marks, step int) (notes []string, err error) {
 		path := filepath.Join(j.dir, name)
 		note, err := restore(path, marks[name], step)
 		if err != nil {
-			return notes, fmt.Errorf("resuming %s: %w", path, cause(err))
+			return notes, fmt.Errorf("resuming %s: %w", path, atomicfile.Cause(err))
 		}
 		if note != "" {
 			notes = append(notes, path+" "+note)

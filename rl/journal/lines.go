@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"io/fs"
 	"maps"
 	"slices"
 )
@@ -35,12 +34,3 @@ func laterLines(r io.Reader, step int) (bool, error) {
 }
 
 func sorted(m Marks) []string { return slices.Sorted(maps.Keys(m)) }
-
-// cause returns what went wrong without the operation and path, which the caller says.
-func cause(err error) error {
-	var p *fs.PathError
-	if errors.As(err, &p) {
-		return p.Err
-	}
-	return err
-}

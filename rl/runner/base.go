@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"spell/model/nano"
+	"spell/tensor/atomicfile"
 )
 
 // basePrefix begins the names of the folders that the embedded base is read from.
@@ -29,7 +30,7 @@ func extractBase() (string, error) {
 	}
 	if err != nil {
 		return "", fmt.Errorf("the embedded base is read from a temporary folder, and none can be made in %s: %w; "+
-			"set TMPDIR to a folder that can be written to", root, cause(err))
+			"set TMPDIR to a folder that can be written to", root, atomicfile.Cause(err))
 	}
 	return dir, nil
 }

@@ -67,11 +67,11 @@ func Open(dir string, resume bool) (_ *Folder, err error) {
 			"leave out --resume to begin one", dir)
 	case errors.Is(err, fs.ErrNotExist):
 		if err := os.MkdirAll(dir, 0o777); err != nil {
-			return nil, fmt.Errorf("--out %s cannot be made: %w; name another folder", dir, cause(err))
+			return nil, fmt.Errorf("--out %s cannot be made: %w; name another folder", dir, atomicfile.Cause(err))
 		}
 		f.made = true
 	case err != nil:
-		return nil, fmt.Errorf("--out %s: %w", dir, cause(err))
+		return nil, fmt.Errorf("--out %s: %w", dir, atomicfile.Cause(err))
 	case !info.IsDir():
 		return nil, fmt.Errorf("--out %s is a file; name a folder", dir)
 	}
@@ -211,7 +211,7 @@ func (f *Folder) findStart() error {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("reading %s: %w", path, cause(err))
+		return fmt.Errorf("reading %s: %w", path, atomicfile.Cause(err))
 	}
 	s := &savedRun{}
 	if err := json.Unmarshal(raw, s); err != nil || s.Method == "" || s.Config == nil {
@@ -245,7 +245,7 @@ func sweep(dir string) error {
 		}
 		for _, path := range left {
 			if err := os.RemoveAll(path); err != nil {
-				return fmt.Errorf("%s, which a killed run left, cannot be removed: %w", path, cause(err))
+				return fmt.Errorf("%s, which a killed run left, cannot be removed: %w", path, atomicfile.Cause(err))
 			}
 		}
 	}
@@ -262,21 +262,12 @@ func writable(dir string) error {
 	probe, err := os.CreateTemp(dir, ".probe-")
 	if err != nil {
 		return fmt.Errorf("--out %s cannot be written to: %w; change its permissions or name another folder", dir,
-			cause(err))
+			atomicfile.Cause(err))
 	}
 	_, err = probe.Write([]byte("."))
 	err = errors.Join(err, probe.Close(), os.Remove(probe.Name()))
 	if err != nil {
-		return fmt.Errorf("--out %s cannot be written to: %w", dir, cause(err))
+		return fmt.Errorf("--out %s cannot be written to: %w", dir, atomicfile.Cause(err))
 	}
 	return nil
-}
-
-// cause returns what went wrong without the operation and path, which the caller says.
-func cause(err error) error {
-	var p *fs.PathError
-	if errors.As(err, &p) {
-		return p.Err
-	}
-	return err
 }

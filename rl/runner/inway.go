@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 
 	"spell/model/train"
+	"spell/tensor/atomicfile"
 )
 
 // inTheWay refuses a folder in which something that is no run's has the name of what a run writes: a
@@ -15,7 +16,7 @@ import (
 func inTheWay(dir string) error {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
-		return fmt.Errorf("--out %s cannot be read: %w", dir, cause(err))
+		return fmt.Errorf("--out %s cannot be read: %w", dir, atomicfile.Cause(err))
 	}
 	for _, e := range entries {
 		path := filepath.Join(dir, e.Name())
@@ -56,7 +57,7 @@ func modelInTheWay(dir string, own bool) error {
 	}
 	if err != nil {
 		return fmt.Errorf("%s is where the run leaves its model: %w; move it away or choose another --out", path,
-			cause(err))
+			atomicfile.Cause(err))
 	}
 	return nil
 }
@@ -70,7 +71,7 @@ func fileOr(path, device string) error {
 		return fmt.Errorf("%s is a link to a file that is not there, and the run writes a file of that name; remove "+
 			"the link or make its target", path)
 	case err != nil:
-		return fmt.Errorf("%s: %w; move it away or choose another --out", path, cause(err))
+		return fmt.Errorf("%s: %w; move it away or choose another --out", path, atomicfile.Cause(err))
 	case info.Mode().IsRegular():
 		return nil
 	}

@@ -8,6 +8,8 @@ import (
 	"os"
 
 	"golang.org/x/sys/unix"
+
+	"spell/tensor/atomicfile"
 )
 
 // A lock is held on a folder itself, so that it leaves no file behind and ends with the process,
@@ -18,7 +20,7 @@ type lock struct{ dir *os.File }
 func acquire(dir string) (*lock, error) {
 	f, err := os.Open(dir)
 	if err != nil {
-		return nil, fmt.Errorf("--out %s: %w", dir, cause(err))
+		return nil, fmt.Errorf("--out %s: %w", dir, atomicfile.Cause(err))
 	}
 	err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
 	if errors.Is(err, unix.EWOULDBLOCK) {

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"spell/model/open"
+	"spell/tensor/atomicfile"
 )
 
 // An origin is the model that a run began with: the folder or file that was named, and a hash by which it is
@@ -26,7 +27,7 @@ func originOf(path string) (origin, error) {
 	}
 	h := sha256.New()
 	if err := identify(h, path); err != nil {
-		return origin{}, fmt.Errorf("--model %s: %w", path, cause(err))
+		return origin{}, fmt.Errorf("--model %s: %w", path, atomicfile.Cause(err))
 	}
 	abs, err := filepath.Abs(path)
 	if err != nil {

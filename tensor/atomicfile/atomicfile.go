@@ -112,3 +112,13 @@ func WriteBytes(path string, data []byte) error {
 		return err
 	})
 }
+
+// Cause returns what went wrong in the file system, without the operation and the path, for sentences
+// that name the file themselves. Other errors it returns as they are.
+func Cause(err error) error {
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		return p.Err
+	}
+	return err
+}

@@ -6,9 +6,7 @@
 package safetensors
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
 	"slices"
 
@@ -66,15 +64,6 @@ func Open(path string) (*File, error) {
 	}
 	f.names = slices.Sorted(maps.Keys(f.entries))
 	return f, nil
-}
-
-// unwrapPath drops the path from an error whose sentence names it already.
-func unwrapPath(err error) error {
-	var pe *fs.PathError
-	if errors.As(err, &pe) {
-		return pe.Err
-	}
-	return err
 }
 
 // Names lists the tensors, sorted.

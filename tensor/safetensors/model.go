@@ -15,6 +15,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"spell/tensor/atomicfile"
 	"spell/tensor/jsonfile"
 )
 
@@ -225,7 +226,7 @@ func files(n int, first string) string {
 func (m *Model) nothing() error {
 	entries, err := os.ReadDir(m.dir)
 	if err != nil {
-		return fmt.Errorf("reading %s: %w", m.dir, unwrapPath(err))
+		return fmt.Errorf("reading %s: %w", m.dir, atomicfile.Cause(err))
 	}
 	var gguf, pickled []string
 	for _, e := range entries {
@@ -254,7 +255,7 @@ func (m *Model) nothing() error {
 func safetensorsIn(dir string) ([]string, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
-		return nil, fmt.Errorf("reading %s: %w", dir, unwrapPath(err))
+		return nil, fmt.Errorf("reading %s: %w", dir, atomicfile.Cause(err))
 	}
 	var names []string
 	for _, e := range entries {

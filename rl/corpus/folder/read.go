@@ -13,6 +13,7 @@ import (
 	"unicode/utf8"
 
 	"spell/rl/corpus"
+	"spell/tensor/atomicfile"
 )
 
 // maxFileBytes keeps one stray dump from filling the memory.
@@ -67,7 +68,7 @@ func (r *reader) readOne(top string, s source) (File, string, error) {
 	}
 	file, err := os.Open(filepath.Join(top, s.raw))
 	if err != nil {
-		return unreadable(cause(err).Error())
+		return unreadable(atomicfile.Cause(err).Error())
 	}
 	defer file.Close()
 	var raw bytes.Buffer
@@ -77,7 +78,7 @@ func (r *reader) readOne(top string, s source) (File, string, error) {
 		return f, "", stop
 	}
 	if err != nil {
-		return unreadable(cause(err).Error())
+		return unreadable(atomicfile.Cause(err).Error())
 	}
 	d, err := decode(raw.Bytes(), r.meter.check)
 	switch {

@@ -15,6 +15,8 @@ import (
 	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
+
+	"spell/tensor/atomicfile"
 )
 
 // source is a text file that is to be read.
@@ -42,13 +44,13 @@ func (r *reader) walk(top string) ([]source, error) {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, fmt.Errorf("document folder %s does not exist: give a folder of %s files", top, textKinds)
 	case err != nil:
-		return nil, fmt.Errorf("reading document folder %s: %w", top, cause(err))
+		return nil, fmt.Errorf("reading document folder %s: %w", top, atomicfile.Cause(err))
 	case !info.IsDir():
 		return nil, fmt.Errorf("document folder %s is a file: give the folder that holds it", top)
 	}
 	real, err := filepath.EvalSymlinks(top)
 	if err != nil {
-		return nil, fmt.Errorf("reading document folder %s: %w", top, cause(err))
+		return nil, fmt.Errorf("reading document folder %s: %w", top, atomicfile.Cause(err))
 	}
 	w := &walker{reader: r, top: top, realTop: real, seen: map[string]bool{}}
 	if err := w.folder(".", real); err != nil {
@@ -75,9 +77,9 @@ func (w *walker) folder(raw, real string) error {
 	entries, err := os.ReadDir(filepath.Join(w.top, raw))
 	switch {
 	case err != nil && raw == ".":
-		return fmt.Errorf("reading document folder %s: %w", w.top, cause(err))
+		return fmt.Errorf("reading document folder %s: %w", w.top, atomicfile.Cause(err))
 	case err != nil:
-		w.add(raw, Unreadable, cause(err).Error())
+		w.add(raw, Unreadable, atomicfile.Cause(err).Error())
 	}
 	for _, e := range entries {
 		if err := w.meter.check(); err != nil {
@@ -107,7 +109,7 @@ func (w *walker) file(raw, real string, info fs.FileInfo, err error) {
 	ext := strings.ToLower(path.Ext(filepath.Base(raw)))
 	switch {
 	case err != nil:
-		w.add(raw, Unreadable, cause(err).Error())
+		w.add(raw, Unreadable, atomicfile.Cause(err).Error())
 	case !info.Mode().IsRegular():
 		w.add(raw, Device, "")
 	case !slices.Contains(textExtensions, ext):
@@ -124,7 +126,7 @@ func (w *walker) follow(raw string) error {
 	full := filepath.Join(w.top, raw)
 	real, err := filepath.EvalSymlinks(full)
 	if err != nil {
-		w.add(raw, BrokenLink, strings.TrimPrefix(cause(err).Error(), "EvalSymlinks: "))
+		w.add(raw, BrokenLink, strings.TrimPrefix(atomicfile.Cause(err).Error(), "EvalSymlinks: "))
 		return nil
 	}
 	info, err := os.Stat(full)
@@ -180,13 +182,4 @@ func display(raw string) string {
 		parts[i] = quoted[1 : len(quoted)-1]
 	}
 	return strings.Join(parts, "/")
-}
-
-// cause strips the path from an error of the file system, for messages that name the file
-// themselves.
-func cause(err error) error {
-	if p, ok := errors.AsType[*fs.PathError](err); ok {
-		return p.Err
-	}
-	return err
 }
