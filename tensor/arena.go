@@ -114,5 +114,5 @@ func (a *Arena) Release(mark int) {
 
 // Bytes returns what a rows × cols matrix takes from an arena, rounded up to Align.
 func Bytes(t DType, rows, cols int) int {
-	return (rows*rowElems(t, cols)*t.Size() + Align - 1) / Align * Align
+	return (wholeRows(t, 0, rows)*rowElems(t, cols)*t.Size() + Align - 1) / Align * Align
 }

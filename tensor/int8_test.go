@@ -5,66 +5,65 @@ import (
 	"unsafe"
 )
 
-// TestInt8Layout: integers and scales of all rows lie apart, inside what Bytes says, scales
-// aligned.
+// TestInt8Layout: integers and scales of all elements lie apart, inside what Bytes says, scales
+// aligned, and slices of rows see those of the whole.
 func TestInt8Layout(t *testing.T) {
 	for _, cols := range []int{1, 3, 4, 63, 64, 65, 130} {
-		const rows = 5
-		a, err := MapArena("test", 1<<16)
-		if err != nil {
-			t.Fatal(err)
-		}
-		a.New(I8, 2, 7) // so that the next starts elsewhere
-		before := a.Used()
-		whole := a.New(I8, rows, cols)
-		if n := (whole.Off + rows*whole.Stride); n > a.Used() || a.Used()-before > Bytes(I8, rows, cols)+Align {
-			t.Errorf("%v ends at byte %d, the arena at %d", whole, n, a.Used())
-		}
-		end := a.Used()
-		a.New(I8, 1, 1)
-		for i := whole.Off; i < end; i++ {
-			a.Host[i] = 0
-		}
-		m := whole.Slice(1, 4)
-		q, scale := Int8(m)
-		if uintptr(unsafe.Pointer(&scale[0]))%4 != 0 || m.Stride%4 != 0 {
-			t.Errorf("%v: scales are not aligned", m)
-		}
-		for i := range m.Rows {
-			for j := range cols {
-				q[i*m.Stride+j]++
+		for _, rows := range []int{1, 31, 32, 33, 70} {
+			a, err := MapArena("test", 1<<16)
+			if err != nil {
+				t.Fatal(err)
 			}
-			for r := range (cols + Int8Run - 1) / Int8Run {
-				scale[i*m.Stride/4+r] += 1.5
+			a.New(I8, 2, 7) // so that the next starts elsewhere
+			before := a.Used()
+			m := a.New(I8, rows, cols)
+			if m.Off < before || m.Off+Bytes(I8, rows, cols) < a.Used() || a.Used()-before > Bytes(I8, rows, cols)+Align {
+				t.Errorf("%v lies from byte %d on, the arena is used from %d to %d", m, m.Off, before, a.Used())
 			}
-		}
-		for i := range m.Rows {
-			for j := range cols {
-				if q[i*m.Stride+j] != 1 || scale[i*m.Stride/4+j/Int8Run] != 1.5 {
-					t.Fatalf("%v: element [%d, %d] is shared", m, i, j)
-				}
+			q, scale := Int8(m)
+			if uintptr(unsafe.Pointer(&scale[0]))%4 != 0 {
+				t.Errorf("%v: scales are not aligned", m)
 			}
-		}
-		for _, edge := range []Mat{whole.Slice(0, 1), whole.Slice(4, 5)} {
-			for _, v := range Elems[int8](edge) {
-				if v != 0 {
-					t.Fatalf("%v: a row beside the slice was written", m)
-				}
-			}
-		}
-		for name, f := range map[string]func(){
-			"columns": func() { m.ColSlice(0, 1) }, "another shape": func() { m.Slice(0, 1).Reshape(cols, 1) },
-			"a value": func() { Encode(make([]byte, 1), I8, []float32{1}) },
-		} {
-			func() {
-				defer func() {
-					if recover() == nil {
-						t.Errorf("%s of %v was not refused", name, m)
+			for i := range rows {
+				for j := range cols {
+					at, s := m.Int8At(i, j)
+					q[at]++
+					if j%Int8Run == 0 {
+						scale[s] += 1.5
 					}
-				}()
-				f()
-			}()
+				}
+			}
+			for _, cut := range [][2]int{{0, rows}, {rows / 3, rows}, {rows / 2, rows/2 + 1}, {rows - 1, rows}} {
+				part := m.Slice(0, cut[1]).Slice(cut[0], cut[1])
+				ofPart, scaleOfPart := Int8(part)
+				for i := range part.Rows {
+					for j := range cols {
+						at, s := m.Int8At(cut[0]+i, j)
+						if q[at] != 1 || scale[s] != 1.5 {
+							t.Fatalf("%v: element [%d, %d] is shared", m, cut[0]+i, j)
+						}
+						inPart, sInPart := part.Int8At(i, j)
+						if &q[at] != &ofPart[inPart] || &scale[s] != &scaleOfPart[sInPart] {
+							t.Fatalf("%v: element [%d, %d] is another than row %d of the whole", part, i, j, cut[0]+i)
+						}
+					}
+				}
+			}
+			for name, f := range map[string]func(){
+				"columns": func() { m.ColSlice(0, 1) }, "another shape": func() { m.Slice(0, 1).Reshape(cols, 1) },
+				"a value": func() { Encode(make([]byte, 1), I8, []float32{1}) }, "elements": func() { Elems[int8](m) },
+			} {
+				if !panics(f) {
+					t.Errorf("%s of %v was not refused", name, m)
+				}
+			}
+			a.Free()
 		}
-		a.Free()
 	}
+}
+
+func panics(f func()) (yes bool) {
+	defer func() { yes = recover() != nil }()
+	f()
+	return false
 }

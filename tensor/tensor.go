@@ -60,8 +60,8 @@ func (t DType) String() string {
 }
 
 // A Mat is a row-major matrix view into an Arena: element (i, j) lies at element offset Off +
-// i*Stride + j, counted in elements of Type (for I8, M8 and V8, bytes). The zero Mat stands for
-// "none".
+// i*Stride + j, counted in elements of Type (for M8 and V8, bytes). I8 has a layout of its own: see
+// Int8Run. The zero Mat stands for "none".
 type Mat struct {
 	Arena  *Arena
 	Off    int // elements from the arena's start
@@ -69,6 +69,8 @@ type Mat struct {
 	Cols   int
 	Stride int // elements between rows, ≥ Cols
 	Type   DType
+
+	lane int // of I8: the place of the first row in its panel, which begins at Off
 }
 
 // IsZero reports whether m is the zero Mat, the argument for an optional operand left out.
@@ -81,7 +83,7 @@ func (m Mat) Len() int { return m.Rows * m.Cols }
 // never do.
 func (m Mat) Contiguous() bool { return !m.Type.scaled() && (m.Stride == m.Cols || m.Rows <= 1) }
 
-// scaled reports whether rows end in what scales their elements.
+// scaled reports whether elements share scales, which lie beside them.
 func (t DType) scaled() bool { return t == I8 || t.coded() }
 
 // Slice returns the view of rows [from, to).
@@ -89,15 +91,20 @@ func (m Mat) Slice(from, to int) Mat {
 	if from < 0 || to < from || to > m.Rows {
 		panic(fmt.Sprintf("tensor: rows [%d, %d) of a matrix of %d rows", from, to, m.Rows))
 	}
-	m.Off += from * m.Stride
 	m.Rows = to - from
+	if m.Type == I8 {
+		from += m.lane
+		m.lane = from % Int8Panel
+		from -= m.lane
+	}
+	m.Off += from * m.Stride
 	return m
 }
 
 // ColSlice returns the view of columns [from, to).
 func (m Mat) ColSlice(from, to int) Mat {
 	if m.Type.scaled() {
-		panic(fmt.Sprintf("tensor: columns of %v, whose rows end in scales", m))
+		panic(fmt.Sprintf("tensor: columns of %v, whose elements share scales", m))
 	}
 	if from < 0 || to < from || to > m.Cols {
 		panic(fmt.Sprintf("tensor: columns [%d, %d) of a matrix of %d columns", from, to, m.Cols))

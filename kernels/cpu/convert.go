@@ -23,23 +23,13 @@ func (s isa) load(dst []float32, ldd int, m *mat, i, rows, j, cols int) {
 		return
 	}
 	_ = dst[(rows-1)*ldd+cols-1] // the last element that assembly touches: out of range panics here
+	if m.q != nil {
+		m.loadInt8(s, dst, ldd, i, rows, j, cols)
+		return
+	}
 	from, to := i*m.stride+j, (i+rows-1)*m.stride+j+cols
 	if m.half {
 		s.widenRows(dst, ldd, m.h[from:to], m.stride, rows, cols)
-		return
-	}
-	if m.q != nil {
-		// Panels of whole columns, none of which has part of a run besides another's, and the rest row by row.
-		at, from := 0, i*m.stride+j
-		for ; at+panelCols <= cols && j%panelCols == 0; at += panelCols {
-			if !s.widenInt8Rows(dst[at:], ldd, m.q[from+at:], m.stride, m.scale[i*m.stride/4+(j+at)/tensor.Int8Run:],
-				m.stride/4, rows) {
-				break
-			}
-		}
-		for r := 0; at < cols && r < rows; r++ {
-			m.dequantize(s, dst[r*ldd+at:][:cols-at], i+r, j+at)
-		}
 		return
 	}
 	s.copyRows(dst, ldd, m.f[from:to], m.stride, rows, cols)

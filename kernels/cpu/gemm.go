@@ -174,7 +174,10 @@ func (b *Backend) run(g *gemmCall) {
 
 // memoryBound reports whether a call reads packed weights for few rows, so that memory is the
 // bound.
-func (b *Backend) memoryBound(g *gemmCall) bool { return g.source == packed && b.isa.smallM(g.m) }
+func (b *Backend) memoryBound(g *gemmCall) bool { return g.inPanels() && b.isa.smallM(g.m) }
+
+// inPanels reports whether B lies in panels.
+func (g *gemmCall) inPanels() bool { return g.source == packed || g.source == inPanels }
 
 // plan cuts a call into tasks for workers workers and reports whether it is worth more than one.
 func (b *Backend) plan(g *gemmCall, workers int) (tasks int, parallel bool) {
@@ -185,7 +188,7 @@ func (b *Backend) plan(g *gemmCall, workers int) (tasks int, parallel bool) {
 		g.kb = max(g.k, 1) // memory is the bound: panels are read from end to end
 	case g.stripsA:
 		g.kb = 2 * packedK // C, which the chains start from, is passed over once more for each
-	case g.source == packed:
+	case g.inPanels():
 		g.kb = packedK
 	case g.source == inPlace && g.m <= 2*tileRows:
 		g.kb = smallMK
@@ -220,7 +223,7 @@ const parallelWeights = 1 << 15
 func (g *gemmCall) cut(workers, least int) {
 	all := ceil(g.n, panelCols) * panelCols
 	rows, cols := min(480, g.m), min(1024, all)
-	if g.source == inPlace || g.source == packed && g.layout == g.panels.layout && g.panels.q == nil {
+	if g.source == inPlace || g.source == packed && g.layout == g.panels.layout {
 		rows = min(120, g.m)
 	}
 	switch {
@@ -322,12 +325,12 @@ func (g *gemmCall) multiplySpan(w *worker, s span, c []float32, ldc int) {
 			w.s.productPairs(&t, c, a, kept, bias, rows)
 			continue
 		}
-		if p := g.int8Panel(j, s.k0, s.k1); p.q != nil && w.s.smallM(rows) {
-			w.s.productInt8(&t, c, a, p, bias, rows)
+		if g.source == inPanels && s.steps() > 0 && w.s.smallM(rows) {
+			w.s.productInt8(&t, c, a, g.b.panel(j/panelCols, s.k0, s.k1), bias, rows)
 			continue
 		}
 		var b []float32
-		if g.source == packed {
+		if g.inPanels() {
 			t.fetch = g.ahead(s, j)
 		}
 		switch {

@@ -8,58 +8,26 @@ import (
 )
 
 // Products with I8 weights are those with the f32 weights that they stand for, integer times scale
-// rounded to f32, to the bit. Few rows widen a packed panel on its way into registers, so that
-// memory gives a quarter of the bytes of f32; many rows, into scratch, once for all of them. For
-// gradients rows of the weights are widened where rows of f32 would be copied.
+// rounded to f32, to the bit. The matrix lies in panels as products read them. Few rows widen a panel
+// on its way into registers, so that memory gives a quarter of the bytes of f32; many rows, into
+// scratch, once for all of them. For gradients rows of the weights are widened, panel by panel, where
+// rows of f32 would be copied.
 
-// An int8Panel is columns of a packed matrix: integers [k][32] and a row of 32 scales for each
-// tensor.Int8Run steps.
+// An int8Panel is steps of a panel: integers [k][32] and a row of 32 scales for each tensor.Int8Run
+// steps.
 type int8Panel struct {
 	q     []int8
 	scale []float32
 }
 
-// A block of the reduction starts with a run.
-const _ = -uint(packedK % tensor.Int8Run)
+// A block of the reduction starts with a run, and a panel has as many rows as tiles have columns.
+const _ = -uint(packedK%tensor.Int8Run) - uint(panelCols^tensor.Int8Panel)
 
-// int8Panel returns steps [k0, k1) of the packed I8 panel that starts at column j; without integers
-// if B is not packed I8.
-func (g *gemmCall) int8Panel(j, k0, k1 int) int8Panel {
-	if g.source != packed || g.panels.q == nil || k0 == k1 {
-		return int8Panel{}
-	}
-	return g.panels.steps(g.firstPanel+j/panelCols, g.k, k0, k1)
-}
-
-// steps returns steps [k0, k1) of a panel of a matrix of k steps.
-func (p *pack) steps(panel, k, k0, k1 int) int8Panel {
-	runs := ceil(k, tensor.Int8Run)
-	return int8Panel{p.q[(panel*k+k0)*panelCols:][:(k1-k0)*panelCols],
-		p.scale[(panel*runs+k0/tensor.Int8Run)*panelCols:][:ceil(k1-k0, tensor.Int8Run)*panelCols]}
-}
-
-// fill makes the panel of rows [j, j+32) of m. Rows beyond the last are 0.
-func (p int8Panel) fill(m *mat, j int) {
-	for r := range panelCols {
-		if j+r >= m.rows {
-			clearColumn(p.q, r)
-			clearColumn(p.scale, r)
-			continue
-		}
-		at := (j + r) * m.stride
-		for k, v := range m.q[at:][:m.cols] {
-			p.q[k*panelCols+r] = v
-		}
-		for k, v := range m.scale[at/4:][:ceil(m.cols, tensor.Int8Run)] {
-			p.scale[k*panelCols+r] = v
-		}
-	}
-}
-
-func clearColumn[E int8 | float32](panel []E, r int) {
-	for i := r; i < len(panel); i += panelCols {
-		panel[i] = 0
-	}
+// panel returns steps [k0, k1) of a panel of an I8 matrix. k0 begins a run.
+func (m *mat) panel(i, k0, k1 int) int8Panel {
+	at := i * panelCols * m.stride
+	return int8Panel{m.q[at+k0*panelCols:][:(k1-k0)*panelCols],
+		m.scale[at/4+k0/tensor.Int8Run*panelCols:][:ceil(k1-k0, tensor.Int8Run)*panelCols]}
 }
 
 // widenInt8Generic writes the panel as f32, [k][32].
@@ -73,28 +41,49 @@ func widenInt8Generic(dst []float32, p int8Panel) {
 	}
 }
 
-// widenInt8RunGeneric sets dst = q*scale.
-func widenInt8RunGeneric(dst []float32, q []int8, scale float32) {
-	dst = dst[:len(q)]
-	for j, v := range q {
-		dst[j] = float32(v) * scale
+// loadInt8 is load of an I8 matrix: of each panel it widens the steps of a run and turns them into
+// rows.
+func (m *mat) loadInt8(s isa, dst []float32, ldd, i, rows, j, cols int) {
+	var wide [tensor.Int8Run * panelCols]float32
+	for done := 0; done < rows; {
+		at := m.lane + i + done
+		lane := at % panelCols
+		n := min(panelCols-lane, rows-done)
+		for k := j &^ (tensor.Int8Run - 1); k < j+cols; k += tensor.Int8Run {
+			k1 := min(k+tensor.Int8Run, j+cols)
+			s.widenInt8(wide[:], m.panel(at/panelCols, k, k1))
+			from := max(k, j)
+			turn(s, dst[done*ldd+from-j:], ldd, wide[(from-k)*panelCols+lane:], k1-from, n)
+		}
+		done += n
+	}
+}
+
+// turn sets dst[r*ldd+k] = panel[k*32+r] for k < steps and r < rows.
+func turn(s isa, dst []float32, ldd int, panel []float32, steps, rows int) {
+	k := 0
+	for ; k+16 <= steps; k += 16 {
+		s.transpose(dst[k:], ldd, panel[k*panelCols:], panelCols, rows)
+	}
+	for ; k < steps; k++ {
+		for r := range rows {
+			dst[r*ldd+k] = panel[k*panelCols+r]
+		}
 	}
 }
 
 // dequantize writes columns [c0, c0+len(dst)) of row i in f32.
-func (m *mat) dequantize(s isa, dst []float32, i, c0 int) {
-	q, scale := m.q[i*m.stride+c0:][:len(dst)], m.scale[i*m.stride/4:]
-	for run := c0 / tensor.Int8Run; len(q) > 0; run++ {
-		n := min((run+1)*tensor.Int8Run-c0, len(q))
-		s.widenInt8Run(dst[:n], q[:n], scale[run])
-		dst, q, c0 = dst[n:], q[n:], c0+n
+func (m *mat) dequantize(dst []float32, i, c0 int) {
+	i += m.lane
+	at, lane := i/panelCols*panelCols*m.stride, i%panelCols
+	q, scale := m.q[at+lane:], m.scale[at/4+lane:]
+	for j := range dst {
+		c := c0 + j
+		dst[j] = float32(q[c*panelCols]) * scale[c/tensor.Int8Run*panelCols]
 	}
 }
 
-type quantizeCall struct {
-	q, w mat
-	rows int // of a task
-}
+type quantizeCall struct{ q, w mat }
 
 // Quantize rounds runs of columns of w to integers with a scale.
 func (b *Backend) Quantize(q, w tensor.Mat) {
@@ -103,21 +92,30 @@ func (b *Backend) Quantize(q, w tensor.Mat) {
 	}
 	kernels.CheckShape("Quantize", "w", w, q.Rows, q.Cols)
 	c := &b.calls.quantize
-	*c = quantizeCall{q: weights("Quantize", q), w: view("Quantize", w), rows: rowsPerTask(q.Cols)}
+	*c = quantizeCall{weights("Quantize", q), view("Quantize", w)}
 	if q.Len() > 0 {
-		b.pool.do(c, ceil(q.Rows, c.rows), q.Len() > parallelWork)
+		b.pool.do(c, ceil(c.q.lane+q.Rows, panelCols), q.Len() > parallelWork)
 	}
 	b.loaded(q)
 }
 
+// task fills what the matrix has of panel i.
 func (c *quantizeCall) task(w *worker, i int) {
-	n := c.q.cols
-	buf := w.take(n)
-	for r := i * c.rows; r < min((i+1)*c.rows, c.q.rows); r++ {
-		x := c.w.row(w.s, r, 0, n, buf)
-		for j := 0; j < n; j += tensor.Int8Run {
-			run := x[j:min(j+tensor.Int8Run, n)]
-			c.q.scale[r*c.q.stride/4+j/tensor.Int8Run] = quantizeRun(c.q.q[r*c.q.stride+j:][:len(run)], run)
+	r0 := max(i*panelCols-c.q.lane, 0)
+	r1, lane := min((i+1)*panelCols-c.q.lane, c.q.rows), (c.q.lane+r0)%panelCols
+	var rounded [panelCols][tensor.Int8Run]int8
+	buf := w.take(tensor.Int8Run)
+	for k := 0; k < c.q.cols; k += tensor.Int8Run {
+		p := c.q.panel(i, k, min(k+tensor.Int8Run, c.q.cols))
+		run := len(p.q) / panelCols
+		for r := r0; r < r1; r++ {
+			p.scale[lane+r-r0] = quantizeRun(rounded[r-r0][:run], c.w.row(w.s, r, k, k+run, buf))
+		}
+		for k := range run {
+			to := p.q[k*panelCols+lane:][:r1-r0]
+			for r := range to {
+				to[r] = rounded[r][k]
+			}
 		}
 	}
 }

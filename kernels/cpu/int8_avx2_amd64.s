@@ -12,7 +12,7 @@
 //	acc[r][j] = fma(a[r*rs+l], float32(b[l*32+j])*scales[l/64*32+j], acc[r][j])
 //
 // from 0, or from C to resume; then + bias, if there is one, then + C, if t.add. k is positive.
-// The last two functions write f32: a panel, and 32 columns of rows, which have a scale each.
+// The last function writes a panel as f32.
 //
 // AX tile, DI C, SI, R8…R10 rows 0, 3, 6, 9 of A and DX the bytes between rows, BX B, R12 scales,
 // R13 bytes between rows of C. CX steps left of a run, R15 of all after it.
@@ -593,44 +593,5 @@ step:
 	ADDQ $128, R12
 	TESTQ R15, R15
 	JNZ  run
-	VZEROUPPER
-	RET
-
-// func widenInt8RowsAVX2(dst *float32, ldd int, b *int8, ldb int, scale *float32, lds, rows int)
-TEXT ·widenInt8RowsAVX2(SB), NOSPLIT, $0-56
-	MOVQ dst+0(FP), DI
-	MOVQ ldd+8(FP), SI
-	SHLQ $2, SI
-	MOVQ b+16(FP), BX
-	MOVQ ldb+24(FP), DX
-	MOVQ scale+32(FP), R12
-	MOVQ lds+40(FP), R13
-	SHLQ $2, R13
-	MOVQ rows+48(FP), CX
-
-step:
-	VBROADCASTSS (R12), Y11
-	VBROADCASTSS (R12), Y12
-	VPMOVSXBD (BX), Y13
-	VPMOVSXBD 8(BX), Y14
-	VCVTDQ2PS Y13, Y13
-	VCVTDQ2PS Y14, Y14
-	VMULPS Y11, Y13, Y13
-	VMULPS Y12, Y14, Y14
-	VMOVUPS Y13, (DI)
-	VMOVUPS Y14, 32(DI)
-	VPMOVSXBD 16(BX), Y13
-	VPMOVSXBD 24(BX), Y14
-	VCVTDQ2PS Y13, Y13
-	VCVTDQ2PS Y14, Y14
-	VMULPS Y11, Y13, Y13
-	VMULPS Y12, Y14, Y14
-	VMOVUPS Y13, 64(DI)
-	VMOVUPS Y14, 96(DI)
-	ADDQ R13, R12
-	ADDQ DX, BX
-	ADDQ SI, DI
-	DECQ CX
-	JNZ  step
 	VZEROUPPER
 	RET

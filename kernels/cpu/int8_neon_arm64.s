@@ -12,7 +12,7 @@
 //	acc[r][j] = fma(a[r*rs+l], float32(b[l*32+j])*scales[l/64*32+j], acc[r][j])
 //
 // from 0, or from C to resume; then + bias, if there is one, then + C, if t.add. k is positive.
-// The last two functions write f32: a panel, and 32 columns of rows, which have a scale each.
+// The last function writes a panel as f32.
 //
 // R0 tile, R1 C, R2 B, R3 scales, R4… rows of A, R10 steps left of a run and R11 of all, R12 bytes
 // between rows of C. V20…V23 scales, V24…V27 a row of B, V28 an element of A, a row r of the tile
@@ -429,62 +429,4 @@ step:
 	BNE  step
 	MOVD R4, R3
 	CBNZ R11, run
-	RET
-
-// func widenInt8RowsNEON(dst *float32, ldd int, b *int8, ldb int, scale *float32, lds, rows int)
-TEXT ·widenInt8RowsNEON(SB), NOSPLIT, $0-56
-	MOVD dst+0(FP), R1
-	MOVD ldd+8(FP), R5
-	LSL  $2, R5
-	MOVD b+16(FP), R2
-	MOVD ldb+24(FP), R6
-	MOVD scale+32(FP), R3
-	MOVD lds+40(FP), R7
-	LSL  $2, R7
-	MOVD rows+48(FP), R11
-
-step:
-	MOVD R1, R8
-	MOVD R2, R9
-	VLD1R (R3), [V20.S4]
-	VLD1R (R3), [V21.S4]
-	VLD1R (R3), [V22.S4]
-	VLD1R (R3), [V23.S4]
-	VLD1.P 16(R9), [V29.B16]
-	WORD $0x0f08a7be // SXTL V30.8H, V29.8B
-	WORD $0x4f08a7bd // SXTL2 V29.8H, V29.16B
-	WORD $0x0f10a7d8 // SXTL V24.4S, V30.4H
-	WORD $0x4f10a7d9 // SXTL2 V25.4S, V30.8H
-	WORD $0x0f10a7ba // SXTL V26.4S, V29.4H
-	WORD $0x4f10a7bb // SXTL2 V27.4S, V29.8H
-	WORD $0x4e21db18 // SCVTF V24.4S, V24.4S
-	WORD $0x4e21db39 // SCVTF V25.4S, V25.4S
-	WORD $0x4e21db5a // SCVTF V26.4S, V26.4S
-	WORD $0x4e21db7b // SCVTF V27.4S, V27.4S
-	WORD $0x6e34df18 // FMUL V24.4S, V24.4S, V20.4S
-	WORD $0x6e35df39 // FMUL V25.4S, V25.4S, V21.4S
-	WORD $0x6e36df5a // FMUL V26.4S, V26.4S, V22.4S
-	WORD $0x6e37df7b // FMUL V27.4S, V27.4S, V23.4S
-	VST1.P [V24.S4, V25.S4, V26.S4, V27.S4], 64(R8)
-	VLD1.P 16(R9), [V29.B16]
-	WORD $0x0f08a7be // SXTL V30.8H, V29.8B
-	WORD $0x4f08a7bd // SXTL2 V29.8H, V29.16B
-	WORD $0x0f10a7d8 // SXTL V24.4S, V30.4H
-	WORD $0x4f10a7d9 // SXTL2 V25.4S, V30.8H
-	WORD $0x0f10a7ba // SXTL V26.4S, V29.4H
-	WORD $0x4f10a7bb // SXTL2 V27.4S, V29.8H
-	WORD $0x4e21db18 // SCVTF V24.4S, V24.4S
-	WORD $0x4e21db39 // SCVTF V25.4S, V25.4S
-	WORD $0x4e21db5a // SCVTF V26.4S, V26.4S
-	WORD $0x4e21db7b // SCVTF V27.4S, V27.4S
-	WORD $0x6e34df18 // FMUL V24.4S, V24.4S, V20.4S
-	WORD $0x6e35df39 // FMUL V25.4S, V25.4S, V21.4S
-	WORD $0x6e36df5a // FMUL V26.4S, V26.4S, V22.4S
-	WORD $0x6e37df7b // FMUL V27.4S, V27.4S, V23.4S
-	VST1.P [V24.S4, V25.S4, V26.S4, V27.S4], 64(R8)
-	ADD  R7, R3
-	ADD  R6, R2
-	ADD  R5, R1
-	SUBS $1, R11
-	BNE  step
 	RET

@@ -13,8 +13,9 @@ import (
 type mat struct {
 	f                  []float32
 	h                  []uint16
-	q                  []int8
-	scale              []float32 // of q: tensor.Int8
+	q                  []int8 // from the panel of the first row on, which is at place lane of it
+	scale              []float32
+	lane               int // with q and scale: tensor.Int8
 	rows, cols, stride int
 	half               bool // elements are bf16
 	streaming          bool // what is written bypasses the caches; see streamingView
@@ -43,7 +44,7 @@ func weights(op string, m tensor.Mat) mat {
 	if m.IsZero() || m.Type != tensor.I8 {
 		return view(op, m)
 	}
-	v := mat{rows: m.Rows, cols: m.Cols, stride: m.Stride}
+	v := mat{rows: m.Rows, cols: m.Cols, stride: m.Stride, lane: m.Lane()}
 	v.q, v.scale = tensor.Int8(m)
 	return v
 }
@@ -54,15 +55,15 @@ func (m *mat) none() bool { return m.f == nil && m.h == nil && m.q == nil }
 // row returns columns [c0, c1) of row i as f32: the memory itself if m is f32, else widened into
 // buf.
 func (m *mat) row(s isa, i, c0, c1 int, buf []float32) []float32 {
+	if m.q != nil {
+		m.dequantize(buf[:c1-c0], i, c0)
+		return buf[:c1-c0]
+	}
 	o := i * m.stride
 	if m.half {
 		buf = buf[:c1-c0]
 		s.widen(buf, m.h[o+c0:o+c1])
 		return buf
-	}
-	if m.q != nil {
-		m.dequantize(s, buf[:c1-c0], i, c0)
-		return buf[:c1-c0]
 	}
 	return m.f[o+c0 : o+c1 : o+c1]
 }
@@ -169,10 +170,13 @@ func (m mat) slice(from, n int) mat {
 	}
 	lo, hi := from*m.stride, (from+n-1)*m.stride+m.cols
 	switch {
+	case m.q != nil:
+		from += m.lane
+		m.lane = from % panelCols
+		lo = (from - m.lane) * m.stride
+		m.q, m.scale = m.q[lo:], m.scale[lo/4:]
 	case m.half:
 		m.h = m.h[lo:hi]
-	case m.q != nil:
-		m.q, m.scale = m.q[lo:hi], m.scale[lo/4:]
 	default:
 		m.f = m.f[lo:hi]
 	}
@@ -189,7 +193,7 @@ func (m mat) columns(from, n int) mat {
 	case m.half:
 		m.h = m.h[from:]
 	case m.q != nil:
-		m.q, m.scale = m.q[from:], m.scale[from/tensor.Int8Run:]
+		m.q, m.scale = m.q[from*panelCols:], m.scale[from/tensor.Int8Run*panelCols:]
 	default:
 		m.f = m.f[from:]
 	}

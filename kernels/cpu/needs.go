@@ -6,8 +6,14 @@ import (
 )
 
 // PackBytes returns the bytes of the packed copy of weights that products read, kept from its first
-// use to the last.
-func (b *Backend) PackBytes(w tensor.Mat) int { return b.packSize(w.Rows, w.Cols, w.Type).bytes() }
+// use to the last. I8 has none.
+func (b *Backend) PackBytes(w tensor.Mat) int {
+	if w.Type == tensor.I8 {
+		return 0
+	}
+	words, _ := b.packWords(w.Rows, w.Cols, w.Type)
+	return tensor.Bytes(tensor.F32, 1, words)
+}
 
 // ScratchBytes returns the most bytes that operations take for themselves, if matrices have up to
 // columns columns and the vocabulary vocab ids: panels made for a call, logit gradients of a tile,

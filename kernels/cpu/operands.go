@@ -7,6 +7,7 @@ type bSource uint8
 
 const (
 	packed    bSource = iota // panels [K][32] made before: kept (see pack), or made by product for this call
+	inPanels                 // panels of an I8 matrix [N][K], as they lie
 	inPlace                  // rows of an f32 matrix [K][N]
 	copied                   // rows of a matrix [K][N], copied to scratch block by block
 	inBlocks                 // likewise, in blocks of few rows and many columns, and the next block is prefetched
@@ -152,13 +153,13 @@ func (g *gemmCall) panel(w *worker, j, n, k0, k1 int, kept []float32) ([]float32
 	if g.source == inPlace {
 		return g.b.f[k0*g.b.stride+j:], g.b.stride
 	}
-	if g.source == packed && kept == nil && g.panels.q == nil {
+	if g.source == packed && kept == nil {
 		return g.panels.f[((g.firstPanel+j/panelCols)*g.k+k0)*panelCols:][:(k1-k0)*panelCols], panelCols
 	}
 	p := w.take((k1 - k0 + 3) * panelCols)
 	switch {
-	case g.source == packed && g.panels.q != nil:
-		w.s.widenInt8(p, g.int8Panel(j, k0, k1))
+	case g.source == inPanels:
+		w.s.widenInt8(p, g.b.panel(j/panelCols, k0, k1))
 	case g.source == packed:
 		w.s.unpair(p, panelCols, kept, k1-k0)
 	case g.layout == quads:
@@ -185,10 +186,10 @@ func (g *gemmCall) ahead(s span, j int) fetch {
 			s.k0, s.k1 = 0, min(g.kb, g.k)
 		}
 	}
-	panel := g.firstPanel + j/panelCols
-	if g.panels.q != nil {
-		return fetchLines(part(g.panels.q, (panel*g.k+s.k0)*panelCols, s.steps()*panelCols), steps)
+	if g.source == inPanels {
+		return fetchLines(part(g.b.q, j*g.b.stride+s.k0*panelCols, s.steps()*panelCols), steps)
 	}
+	panel := g.firstPanel + j/panelCols
 	l := g.panels.layout
 	from := (panel*l.steps(g.k) + l.steps(s.k0)) * panelCols
 	return fetchLines(part(g.panels.f, from, l.steps(s.steps())*panelCols), steps)

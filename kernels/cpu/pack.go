@@ -90,12 +90,10 @@ func (k packKey) rowIn(m tensor.Mat) (int, bool) {
 }
 
 // A pack holds the panels of a transposed weight matrix [N, K]: panel p is the [K][32] array of
-// columns 32p…, or, of bf16, an array of pairs or quads of steps; see layout. Of I8 it is q
-// instead, with scales; see steps. Columns beyond N are 0.
+// columns 32p…, or, of bf16, an array of pairs or quads of steps; see layout. Columns beyond N are 0.
+// I8 matrices lie in panels themselves and have none.
 type pack struct {
 	f      []float32
-	q      []int8
-	scale  []float32
 	layout layout
 	fresh  bool          // holds the weights as they are
 	used   bool          // read by a product since the weights last changed
@@ -108,48 +106,18 @@ func (p *pack) expire() { p.fresh, p.used, p.asked = false, false, false }
 
 // newPack maps memory for a pack, or returns nil if there is none left: then weights are transposed
 // block by block, in every call.
-func newPack(words int) *pack {
+func newPack(words int, l layout) *pack {
 	a, err := tensor.MapArena("pack", 4*words)
 	if err != nil {
 		return nil
 	}
-	return &pack{f: tensor.Elems[float32](a.New(tensor.F32, 1, words)), arena: a}
+	return &pack{f: tensor.Elems[float32](a.New(tensor.F32, 1, words)), layout: l, arena: a}
 }
 
-// A packSize is the size of a pack: words of f32 or of pairs, or integers and their scales.
-type packSize struct{ words, ints, scales int }
-
-// packSize returns the size of the pack of weights of that shape and type.
-func (b *Backend) packSize(rows, cols int, t tensor.DType) packSize {
-	columns := ceil(rows, panelCols) * panelCols
-	if t == tensor.I8 {
-		return packSize{ints: columns * cols, scales: columns * ceil(cols, tensor.Int8Run)}
-	}
-	return packSize{words: columns * b.packedLayout(t == tensor.BF16).steps(cols)}
-}
-
-// bytes returns what the pack takes from an arena.
-func (s packSize) bytes() int {
-	return tensor.Bytes(tensor.F32, 1, s.words) + tensor.Bytes(tensor.I8, 1, s.ints) + tensor.Bytes(tensor.F32, 1,
-		s.scales)
-}
-
-// packFor maps memory for the pack of w, or returns nil if there is none left.
-func (b *Backend) packFor(w tensor.Mat) *pack {
-	s := b.packSize(w.Rows, w.Cols, w.Type)
-	if w.Type != tensor.I8 {
-		p := newPack(s.words)
-		if p != nil {
-			p.layout = b.packedLayout(w.Type == tensor.BF16)
-		}
-		return p
-	}
-	a, err := tensor.MapArena("pack", s.bytes())
-	if err != nil {
-		return nil
-	}
-	return &pack{q: tensor.Elems[int8](a.New(tensor.I8, 1, s.ints)),
-		scale: tensor.Elems[float32](a.New(tensor.F32, 1, s.scales)), arena: a}
+// packWords returns the words of the pack of weights of that shape and type, and how they lie in it.
+func (b *Backend) packWords(rows, cols int, t tensor.DType) (int, layout) {
+	l := b.packedLayout(t == tensor.BF16)
+	return ceil(rows, panelCols) * panelCols * l.steps(cols), l
 }
 
 // state returns what is known about an arena, and forgets arenas that their owners have freed.
@@ -187,18 +155,18 @@ func (b *Backend) loaded(m tensor.Mat) { b.state(m.Arena).changed(m) }
 // to transpose w on the way, and pays from the second on.
 func (b *Backend) packOf(w tensor.Mat, rows int) *pack {
 	s := b.state(w.Arena)
-	if s.scratch || w.Len() == 0 {
+	if s.scratch || w.Len() == 0 || w.Type == tensor.I8 {
 		return nil
 	}
 	s.touched(w.Arena)
-	m := weights("MatMul", w)
+	m := view("MatMul", w)
 	key := keyOf(w)
 	p := s.packs[key]
 	if p == nil {
 		if s.packs == nil {
 			s.packs = map[packKey]*pack{}
 		}
-		if p = b.packFor(w); p == nil {
+		if p = newPack(b.packWords(w.Rows, w.Cols, w.Type)); p == nil {
 			return nil
 		}
 		s.packs[key] = p
@@ -226,7 +194,7 @@ type panelScratch struct{ *pack }
 func (p *panelScratch) room(words int) *pack {
 	if p.pack == nil || len(p.f) < words {
 		p.free()
-		if p.pack = newPack(words); p.pack == nil {
+		if p.pack = newPack(words, floats); p.pack == nil {
 			p.pack = &pack{f: make([]float32, words)} // ends as the runtime ends where there is no memory left
 		}
 	}
@@ -250,10 +218,6 @@ type packCall struct {
 func (c *packCall) task(w *worker, i int) {
 	j := i * panelCols
 	cols := min(panelCols, c.w.rows-j)
-	if c.w.q != nil {
-		c.steps(i, c.w.cols, 0, c.w.cols).fill(&c.w, j)
-		return
-	}
 	n := len(c.f) / ceil(c.w.rows, panelCols)
 	switch panel := c.f[i*n:][:n]; c.layout {
 	case pairs:

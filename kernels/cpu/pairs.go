@@ -68,10 +68,13 @@ func (b *Backend) multipliesAs(g *gemmCall) layout {
 	return b.isa.dotLayout()
 }
 
-// withWeights completes a product with weights: it reads the panels of p, or transposes weights on
-// the way if p is nil.
+// withWeights completes a product with weights: it reads the panels of p or of an I8 matrix that begins
+// with a whole one, or transposes weights on the way.
 func (b *Backend) withWeights(g *gemmCall, p *pack) {
 	g.source, g.layout = transpose, b.multipliesAs(g)
+	if g.b.q != nil && g.b.lane == 0 {
+		g.source = inPanels
+	}
 	if p != nil && (p.layout != quads || g.layout == quads) {
 		g.source, g.panels = packed, p
 	}

@@ -41,16 +41,11 @@ func (b *Backend) refreshes(w tensor.Mat) []refresh {
 
 // mustHold panics unless p holds the panels of w.
 func (p *pack) mustHold(w tensor.Mat) {
-	c := packCall{&pack{f: make([]float32, len(p.f)), q: make([]int8, len(p.q)), scale: make([]float32, len(p.scale)),
-		layout: p.layout}, weights("pack", w)}
+	c := packCall{&pack{f: make([]float32, len(p.f)), layout: p.layout}, view("pack", w)}
 	for i := range ceil(w.Rows, panelCols) {
 		c.task(&worker{s: generic}, i)
 	}
 	const advice = "whoever changes parameters other than through the backend must call Arena.Touch"
-	if !slices.Equal(c.q, p.q) {
-		panic(fmt.Sprintf("cpu: the packed copy of %v in arena %q is not what the weights are: %s", w, w.Arena.Name(),
-			advice))
-	}
 	for i, v := range c.f {
 		if math.Float32bits(v) == math.Float32bits(p.f[i]) {
 			continue

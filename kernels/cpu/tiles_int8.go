@@ -4,7 +4,7 @@ package cpu
 
 import "spell/tensor"
 
-// productInt8 is product with a packed panel of int8, read in place: few rows share the cost of
+// productInt8 is product with a panel of int8, read in place: few rows share the cost of
 // widening it.
 func (s isa) productInt8(t *tile, c, a []float32, b int8Panel, bias []float32, m int) {
 	if m <= 0 || t.n <= 0 {
@@ -68,28 +68,4 @@ func (s isa) widenInt8(dst []float32, b int8Panel) {
 	_ = dst[k*panelCols-1]
 	b.check(k)
 	s.widenInt8Panel(&dst[0], &b.q[0], &b.scale[0], k)
-}
-
-// widenInt8Run sets dst = q*scale.
-func (s isa) widenInt8Run(dst []float32, q []int8, scale float32) {
-	k := 0
-	if s != generic {
-		k = len(q) / panelCols
-	}
-	if k > 0 {
-		_ = dst[k*panelCols-1]
-		s.widenInt8Columns(&dst[0], panelCols, &q[0], panelCols, &scale, 0, k)
-	}
-	widenInt8RunGeneric(dst[k*panelCols:], q[k*panelCols:], scale)
-}
-
-// widenInt8Rows sets 32 columns of rows rows of dst, ldd apart, to q, rows of ldq, times the scale of
-// each row, lds apart, and reports whether there is assembly for it.
-func (s isa) widenInt8Rows(dst []float32, ldd int, q []int8, ldq int, scale []float32, lds, rows int) bool {
-	if s == generic {
-		return false
-	}
-	_, _, _ = dst[(rows-1)*ldd+panelCols-1], q[(rows-1)*ldq+panelCols-1], scale[(rows-1)*lds]
-	s.widenInt8Columns(&dst[0], ldd, &q[0], ldq, &scale[0], lds, rows)
-	return true
 }

@@ -29,12 +29,6 @@ func widenInt8AVX512(dst *float32, b *int8, scales *float32, k int)
 //go:noescape
 func widenInt8AVX2(dst *float32, b *int8, scales *float32, k int)
 
-//go:noescape
-func widenInt8RowsAVX512(dst *float32, ldd int, b *int8, ldb int, scale *float32, lds, rows int)
-
-//go:noescape
-func widenInt8RowsAVX2(dst *float32, ldd int, b *int8, ldb int, scale *float32, lds, rows int)
-
 // int8Tile runs the assembly of rows rows.
 func (s isa) int8Tile(rows int, t *tile, c, a *float32, b *int8, bias, scales *float32) {
 	switch {
@@ -60,13 +54,5 @@ func (s isa) widenInt8Panel(dst *float32, b *int8, scales *float32, k int) {
 		widenInt8AVX512(dst, b, scales, k)
 	} else {
 		widenInt8AVX2(dst, b, scales, k)
-	}
-}
-
-func (s isa) widenInt8Columns(dst *float32, ldd int, b *int8, ldb int, scale *float32, lds, rows int) {
-	if s == avx512 {
-		widenInt8RowsAVX512(dst, ldd, b, ldb, scale, lds, rows)
-	} else {
-		widenInt8RowsAVX2(dst, ldd, b, ldb, scale, lds, rows)
 	}
 }

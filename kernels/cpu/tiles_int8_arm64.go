@@ -14,9 +14,6 @@ func int8Tile1NEON(t *tile, c, a *float32, b *int8, bias, scales *float32)
 //go:noescape
 func widenInt8NEON(dst *float32, b *int8, scales *float32, k int)
 
-//go:noescape
-func widenInt8RowsNEON(dst *float32, ldd int, b *int8, ldb int, scale *float32, lds, rows int)
-
 // int8Tile runs the assembly of rows rows.
 func (isa) int8Tile(rows int, t *tile, c, a *float32, b *int8, bias, scales *float32) {
 	switch rows {
@@ -31,8 +28,4 @@ func (isa) int8Tile(rows int, t *tile, c, a *float32, b *int8, bias, scales *flo
 
 func (isa) widenInt8Panel(dst *float32, b *int8, scales *float32, k int) {
 	widenInt8NEON(dst, b, scales, k)
-}
-
-func (isa) widenInt8Columns(dst *float32, ldd int, b *int8, ldb int, scale *float32, lds, rows int) {
-	widenInt8RowsNEON(dst, ldd, b, ldb, scale, lds, rows)
 }

@@ -4,10 +4,6 @@ package cpu
 
 func (isa) widenInt8(dst []float32, b int8Panel) { widenInt8Generic(dst, b) }
 
-func (isa) widenInt8Rows([]float32, int, []int8, int, []float32, int, int) bool { return false }
-
-func (isa) widenInt8Run(dst []float32, q []int8, scale float32) { widenInt8RunGeneric(dst, q, scale) }
-
 func (isa) productInt8(*tile, []float32, []float32, int8Panel, []float32, int) {
 	panic("cpu: no product with int8 panels in plain Go")
 }

@@ -94,7 +94,8 @@ func (m *mat[T]) at(i, j int) T {
 	case tensor.M8, tensor.V8:
 		return m.moment(i, j)
 	case tensor.I8:
-		return T(float32(m.q[n]) * m.s[i*m.Stride/4+j/tensor.Int8Run])
+		q, s := m.Int8At(i, j)
+		return T(float32(m.q[q]) * m.s[s])
 	}
 	return T(tensor.BF16Float(m.u16[n]))
 }
@@ -168,11 +169,12 @@ func (*Backend[T]) Quantize(q, w tensor.Mat) {
 			case math.IsInf(float64(s), 1):
 				s = float32(math.NaN())
 			}
-			Q.s[i*q.Stride/4+j0/tensor.Int8Run] = s
-			for j := j0; j < j1; j++ {
-				Q.q[i*q.Stride+j] = 0
+			at, scale := q.Int8At(i, j0)
+			Q.s[scale] = s
+			for j := j0; j < j1; j, at = j+1, at+tensor.Int8Panel {
+				Q.q[at] = 0
 				if s > 0 {
-					Q.q[i*q.Stride+j] = int8(math.RoundToEven(float64(float32(W.at(i, j)) / s)))
+					Q.q[at] = int8(math.RoundToEven(float64(float32(W.at(i, j)) / s)))
 				}
 			}
 		}

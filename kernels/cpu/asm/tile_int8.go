@@ -19,13 +19,12 @@ const tileInt8Doc = `// Tiles of int8 weights, %s. A tile of R rows and %d colum
 //	acc[r][j] = fma(a[r*rs+l], float32(b[l*%[3]d+j])*scales[l/%[4]d*%[3]d+j], acc[r][j])
 //
 // from 0, or from C to resume; then + bias, if there is one, then + C, if t.add. k is positive.
-// The last two functions write f32: a panel, and 32 columns of rows, which have a scale each.
+// The last function writes a panel as f32.
 `
 
-// int8File returns the assembly file of a machine's int8 tiles and of the functions that widen a
-// panel and 32 columns of rows.
+// int8File returns the assembly file of a machine's int8 tiles and of the function that widens a panel.
 func int8File(suffix, name, notes string, cols int, rows []int,
-	tile, widen, widenRows func(t *tiler)) []byte {
+	tile, widen func(t *tiler)) []byte {
 	t := &tiler{}
 	t.WriteString(generated + "\n//go:build !purego\n\n#include \"go_asm.h\"\n#include \"textflag.h\"\n\n")
 	fmt.Fprintf(t, tileInt8Doc+notes, name, cols, 32, int8Run)
@@ -38,10 +37,6 @@ func int8File(suffix, name, notes string, cols int, rows []int,
 	fmt.Fprintf(t, "\n// func widenInt8%s(dst *float32, b *int8, scales *float32, k int)\n", suffix)
 	fmt.Fprintf(t, "TEXT ·widenInt8%s(SB), NOSPLIT, $0-32\n", suffix)
 	widen(t)
-	const args = "dst *float32, ldd int, b *int8, ldb int, scale *float32, lds, rows int"
-	fmt.Fprintf(t, "\n// func widenInt8Rows%s(%s)\n", suffix, args)
-	fmt.Fprintf(t, "TEXT ·widenInt8Rows%s(SB), NOSPLIT, $0-56\n", suffix)
-	widenRows(t)
 	return []byte(t.String())
 }
 
@@ -54,8 +49,7 @@ const int8X86Notes = `//
 // set called name.
 func int8X86(names *isaNames, suffix, name string, cols int, rows []int) []byte {
 	return int8File(suffix, name, int8X86Notes, cols, rows,
-		func(t *tiler) { (&tileX86{t, names}).int8() }, func(t *tiler) { (&tileX86{t, names}).widenInt8() },
-		func(t *tiler) { (&tileX86{t, names}).widenInt8Rows() })
+		func(t *tiler) { (&tileX86{t, names}).int8() }, func(t *tiler) { (&tileX86{t, names}).widenInt8() })
 }
 
 // widened leaves 2 registers of B, from off bytes on, in lo and hi.
@@ -158,34 +152,6 @@ func (t *tileX86) widenInt8() {
 	t.line("RET")
 }
 
-// widenInt8Rows writes f32, a row a step.
-func (t *tileX86) widenInt8Rows() {
-	t.line("MOVQ dst+0(FP), DI")
-	t.line("MOVQ ldd+8(FP), SI")
-	t.line("SHLQ $2, SI")
-	t.line("MOVQ b+16(FP), BX")
-	t.line("MOVQ ldb+24(FP), DX")
-	t.line("MOVQ scale+32(FP), R12")
-	t.line("MOVQ lds+40(FP), R13")
-	t.line("SHLQ $2, R13")
-	t.line("MOVQ rows+48(FP), CX")
-	t.label("step")
-	t.line("VBROADCASTSS (R12), %s", t.scaleLo)
-	t.line("VBROADCASTSS (R12), %s", t.scaleHi)
-	for j := 0; j < 128; j += 2 * t.bytes {
-		t.widened(j / 4)
-		t.line("VMOVUPS %s, %s", t.lo, indexed(j, "DI", 0, "", ""))
-		t.line("VMOVUPS %s, %s", t.hi, indexed(j+t.bytes, "DI", 0, "", ""))
-	}
-	t.line("ADDQ R13, R12")
-	t.line("ADDQ DX, BX")
-	t.line("ADDQ SI, DI")
-	t.line("DECQ CX")
-	t.line("JNZ  step")
-	t.line("VZEROUPPER")
-	t.line("RET")
-}
-
 const int8NEONNotes = `//
 // R0 tile, R1 C, R2 B, R3 scales, R4… rows of A, R10 steps left of a run and R11 of all, R12 bytes
 // between rows of C. V20…V23 scales, V24…V27 a row of B, V28 an element of A, a row r of the tile
@@ -194,8 +160,7 @@ const int8NEONNotes = `//
 
 func int8NEON() []byte {
 	return int8File("NEON", "NEON", int8NEONNotes, 16, []int{4, 2, 1},
-		func(t *tiler) { tileNEON{t}.int8() }, func(t *tiler) { tileNEON{t}.widenInt8() },
-		func(t *tiler) { tileNEON{t}.widenInt8Rows() })
+		func(t *tiler) { tileNEON{t}.int8() }, func(t *tiler) { tileNEON{t}.widenInt8() })
 }
 
 // word writes an instruction that Go's assembler has no name for.
@@ -268,34 +233,5 @@ func (t tileNEON) widenInt8() {
 	t.line("BNE  step")
 	t.line("MOVD R4, R3")
 	t.line("CBNZ R11, run")
-	t.line("RET")
-}
-
-func (t tileNEON) widenInt8Rows() {
-	t.line("MOVD dst+0(FP), R1")
-	t.line("MOVD ldd+8(FP), R5")
-	t.line("LSL  $2, R5")
-	t.line("MOVD b+16(FP), R2")
-	t.line("MOVD ldb+24(FP), R6")
-	t.line("MOVD scale+32(FP), R3")
-	t.line("MOVD lds+40(FP), R7")
-	t.line("LSL  $2, R7")
-	t.line("MOVD rows+48(FP), R11")
-	t.label("step")
-	t.line("MOVD R1, R8")
-	t.line("MOVD R2, R9")
-	for v := 20; v < 24; v++ {
-		t.line("VLD1R (R3), [V%d.S4]", v)
-	}
-	for range 2 {
-		t.line("VLD1.P 16(R9), [V29.B16]")
-		t.widened()
-		t.line("VST1.P %s, 64(R8)", quad(24))
-	}
-	t.line("ADD  R7, R3")
-	t.line("ADD  R6, R2")
-	t.line("ADD  R5, R1")
-	t.line("SUBS $1, R11")
-	t.line("BNE  step")
 	t.line("RET")
 }
