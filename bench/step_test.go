@@ -74,7 +74,7 @@ func BenchmarkGRPO(b *testing.B) {
 			}
 			b.ReportMetric(expected/took, "planned/took")
 			b.ReportMetric(float64(grpoPrompt+grpoAnswers*grpoAnswer)*float64(b.N)/took, "tokens/s")
-			b.ReportMetric(float64(plan.Total)/(1<<20), "MiB-planned")
+			b.ReportMetric(float64(plan.Total())/(1<<20), "MiB-planned")
 			b.ReportMetric(rounds.Resident(), "MiB-resident")
 		})
 	}

@@ -153,6 +153,9 @@ func (c *Cache) Memory() []MemoryItem {
 // of w that are among read, the weights of products, and kernel scratch.
 func (w *Weights) HostMemory(host kernels.HostMemory, read []tensor.Mat) (packs, scratch MemoryItem) {
 	packs = MemoryItem{Name: "packed weights", Type: w.Weight, GrowsWith: "parameters"}
+	if packs.Type == tensor.I8 { // it has none, what is beside it has
+		packs.Type = w.Act
+	}
 	for _, m := range read {
 		if slices.Contains(w.arenas, m.Arena) {
 			packs.Bytes += w.packBytes(host, m)

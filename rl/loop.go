@@ -25,18 +25,20 @@ type Machine struct {
 	// Reference is what the policy is kept near to if the loss has a KL term: the weights without their
 	// adapters or, of weights that are all trained, others that whoever has the machine fills.
 	Reference *model.Weights
+
+	turns *kernels.Turns // the memory of Trainer and Engine
 }
 
 // NewMachine maps it, all or nothing. A plan does it on a backend without memory.
 func NewMachine(c *Config, b kernels.Backend, w *model.Weights) (m *Machine, err error) {
-	m = &Machine{}
+	m = &Machine{turns: kernels.NewTurns(b, "what generates and what trains")}
 	defer func() {
 		if err != nil {
 			m.Free()
 			m = nil
 		}
 	}()
-	if m.Trainer, err = train.New(b, w, c.Optim, c.Limits(), c.Activations()); err != nil {
+	if m.Trainer, err = train.New(m.turns.Owner(), w, c.Optim, c.Limits(), c.Activations()); err != nil {
 		return m, err
 	}
 	generating := w
@@ -51,9 +53,12 @@ func NewMachine(c *Config, b kernels.Backend, w *model.Weights) (m *Machine, err
 			return m, err
 		}
 	}
-	m.Engine, err = rollout.New(b, generating, rollout.Options{Slots: c.CacheTokens, Rows: c.Rows(), Stop: w.EOS,
-		Seed: c.Seed})
-	return m, err
+	m.Engine, err = rollout.New(m.turns.Owner(), generating, rollout.Options{Slots: c.CacheTokens, Rows: c.Rows(),
+		Stop: w.EOS, Seed: c.Seed})
+	if err != nil {
+		return m, err
+	}
+	return m, m.turns.Map()
 }
 
 // Free unmaps it.
@@ -70,6 +75,7 @@ func (m *Machine) Free() {
 	if m.Reference != nil {
 		m.Reference.Free()
 	}
+	m.turns.Free()
 }
 
 // A Loop is a game being played and learned from. It is a runner.Recipe.

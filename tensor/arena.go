@@ -20,6 +20,7 @@ type Arena struct {
 	Device uintptr
 
 	name    string
+	whole   *Arena // whose memory it lies in; nil: it has its own
 	size    int
 	used    int
 	peak    int
@@ -48,6 +49,30 @@ func MapArena(name string, size int) (*Arena, error) {
 			float64(size)/(1<<20), name, err)
 	}
 	return NewArena(name, size, host, 0, release), nil
+}
+
+// Move gives a the memory of whole from byte from on, in place of what it had. Freeing a leaves whole as it
+// is.
+func (a *Arena) Move(whole *Arena, from int) {
+	if from < 0 || from%Align != 0 || from+a.size > whole.size {
+		panic(fmt.Sprintf("tensor: arena %s has %d bytes, from byte %d on %d more are asked for %s", whole.name,
+			whole.size, from, a.size, a.name))
+	}
+	a.whole = whole
+	if a.Host, a.Device = nil, 0; whole.Host != nil {
+		a.Host = whole.Host[from:][:a.size:a.size]
+	}
+	if whole.Device != 0 {
+		a.Device = whole.Device + uintptr(from)
+	}
+}
+
+// Whole returns the arena whose memory a was moved to, or a itself.
+func (a *Arena) Whole() *Arena {
+	if a.whole == nil {
+		return a
+	}
+	return a.whole
 }
 
 // planSize is more bytes than any machine has: a plan never runs out of arena.

@@ -17,7 +17,8 @@ func TestInt8Layout(t *testing.T) {
 			a.New(I8, 2, 7) // so that the next starts elsewhere
 			before := a.Used()
 			m := a.New(I8, rows, cols)
-			if m.Off < before || m.Off+Bytes(I8, rows, cols) < a.Used() || a.Used()-before > Bytes(I8, rows, cols)+Align {
+			n := Bytes(I8, rows, cols)
+			if m.Off < before || m.Off+n < a.Used() || a.Used()-before > n+Align {
 				t.Errorf("%v lies from byte %d on, the arena is used from %d to %d", m, m.Off, before, a.Used())
 			}
 			q, scale := Int8(m)

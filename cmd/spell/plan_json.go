@@ -44,7 +44,8 @@ type plannedArena struct {
 	Type  string `json:"type"`
 	Per   string `json:"grows_with"`
 	Bytes int    `json:"bytes"`
-	Exact bool   `json:"exact"` // else at most
+	Exact bool   `json:"exact"`    // else at most
+	Turns bool   `json:"in_turns"` // in memory that owners use in turns: the largest of them counts
 }
 
 // plannedRates are as measured, in 10⁹ operations or bytes a second.
@@ -73,7 +74,7 @@ func newPlanned(c selfplay.Config, p *budget.Plan, at budget.Machine, r tally.Ra
 		Prompt: c.MaxPrompt, Answers: c.Answers, Answer: c.MaxAnswer, Groups: c.Questions,
 		PassTokens: c.PassTokens, BatchTokens: c.BatchTokens, CacheTokens: c.CacheTokens,
 		Steps: c.Steps, Seconds: at.Times.Run(), StepSeconds: at.Times.Step(), TestSeconds: at.Times.Tests,
-		Peaks: map[string]int{}, Total: p.Total, Available: at.Memory,
+		Peaks: map[string]int{}, Total: p.Total(), Available: at.Memory,
 		Disk: p.Disk.Total(), Checkpoint: p.Disk.Checkpoint, Logs: p.Disk.Logs, Free: at.Disk,
 		Rates: plannedRates{r.Peak, r.Flops[tally.Product], r.Flops[tally.ProductGradX], r.Flops[tally.ProductGradW],
 			r.Flops[tally.Attend], r.Flops[tally.AttendGrad], r.Read, r.Update}}
@@ -82,7 +83,7 @@ func newPlanned(c selfplay.Config, p *budget.Plan, at budget.Machine, r tally.Ra
 	}
 	for _, it := range p.Items {
 		out.Arenas = append(out.Arenas,
-			plannedArena{it.Owner, it.Name, it.TypeName(), it.GrowsWith, it.Bytes, it.Mapped})
+			plannedArena{it.Owner, it.Name, it.TypeName(), it.GrowsWith, it.Bytes, it.Mapped, it.Turns})
 	}
 	for s := range budget.Stages {
 		out.Peaks[s.String()] = p.Bytes(s)

@@ -30,7 +30,7 @@ func TestPlanKeys(t *testing.T) {
 		keys(all): "answer answers arenas batch_tokens cache_tokens checkpoint_bytes disk_bytes disk_free_bytes " +
 			"groups int8 kernels log_bytes memory_available_bytes memory_bytes parameters pass_tokens peak_bytes " +
 			"phases precision prompt rates seconds settings step_seconds steps tests_seconds total_bytes",
-		keys(first("arenas")):                    "bytes exact for grows_with name type",
+		keys(first("arenas")):                    "bytes exact for grows_with in_turns name type",
 		keys(first("phases")):                    "attention_flops name product_flops seconds tokens",
 		keys(all["peak_bytes"].(map[string]any)): "generate load update",
 		keys(all["rates"].(map[string]any)): "attention_gflops attention_grad_gflops peak_gflops product_gflops " +
@@ -51,10 +51,18 @@ func TestPlan(t *testing.T) {
 		return decode[planned](t, succeed(t, "", append(append(args, "--json"), more...)...))
 	}
 	p := plan()
-	sum := 0
+	sum, turns := 0, map[string]int{}
 	for _, a := range p.Arenas {
-		sum += a.Bytes
+		if a.Turns {
+			turns[a.Owner] += a.Bytes
+		} else {
+			sum += a.Bytes
+		}
 	}
+	if len(turns) != 2 || turns["generating"] == 0 || turns["updating"] == 0 {
+		t.Errorf("memory used in turns: %v", turns)
+	}
+	sum += max(turns["generating"], turns["updating"])
 	sizes := [...]int{p.Prompt, p.Answers, p.Answer, p.Groups, p.PassTokens, p.BatchTokens}
 	if want := [...]int{256, 4, 32, 3, 256, 128}; sizes != want {
 		t.Errorf("sizes %d, want %d", sizes, want)

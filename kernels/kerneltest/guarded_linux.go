@@ -30,11 +30,15 @@ func (g *guard) open(mats ...tensor.Mat) (shut func()) {
 
 func (g *guard) protect(mode int, mats []tensor.Mat) {
 	for i, m := range mats {
-		if m.IsZero() || !g.arenas[m.Arena] || i > 0 && m.Arena == mats[i-1].Arena {
+		if m.IsZero() || i > 0 && m.Arena == mats[i-1].Arena {
 			continue
 		}
-		if err := unix.Mprotect(m.Arena.Host, mode); err != nil {
-			panic(&kernels.Fault{Err: fmt.Errorf("protecting arena %s: %w", m.Arena.Name(), err)})
+		a := m.Arena.Whole()
+		if !g.arenas[a] {
+			continue
+		}
+		if err := unix.Mprotect(a.Host, mode); err != nil {
+			panic(&kernels.Fault{Err: fmt.Errorf("protecting arena %s: %w", a.Name(), err)})
 		}
 	}
 }

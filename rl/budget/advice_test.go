@@ -67,10 +67,10 @@ func TestAdviceCanBeFollowed(t *testing.T) {
 		advised, hopeless := 0, 0
 		for i := range 9 {
 			resuming := i%3 == 0
-			limit := int64(float64(p.Total) * (0.05 + 0.94*random.Float64()))
+			limit := int64(float64(p.Total()) * (0.05 + 0.94*random.Float64()))
 			err := p.Fit(t.Context(), b, nil, limit, resuming)
 			if err == nil {
-				t.Fatalf("%s: %d of %d bytes are enough", name, limit, p.Total)
+				t.Fatalf("%s: %d of %d bytes are enough", name, limit, p.Total())
 			}
 			ways := waysOf(t, err)
 			if len(ways) == 0 {
@@ -96,8 +96,8 @@ func TestAdviceCanBeFollowed(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if int64(q.Total) > limit {
-					t.Errorf("%s: %v takes %d of %d bytes", name, way, q.Total, limit)
+				if int64(q.Total()) > limit {
+					t.Errorf("%s: %v takes %d of %d bytes", name, way, q.Total(), limit)
 				}
 				if err := settings.Same(&c, &d); resuming && err != nil {
 					t.Errorf("%s: a run that goes on is told %v: %v", name, way, err)
@@ -171,6 +171,7 @@ func TestFit(t *testing.T) {
 		{"one number, the largest, or a switch", 1279, false, "it would fit with a 9, or with small true, or with b 9"},
 		{"a number no more", 650, false, "it would fit with small true"},
 		{"both", 600, false, "it would fit with a 8 and small true, or with b 8 and small true"},
+		{"nothing to spare", 352, false, "it would fit with a 1 and small true, or with b 1 and small true"},
 		{"one way for a run that goes on", 1279, true, "it would fit with a 9"},
 		{"and only what is free", 360, true, "it would fit with a 1 and small true"},
 		{"nothing", 100, false, "use a smaller model"},

@@ -14,7 +14,6 @@ import (
 // A Plan is what a run takes.
 type Plan struct {
 	Items []Item
-	Total int // bytes of all items, which are held together from the second step on
 	Disk  Disk
 	Steps int // of the run; 0 if that is known once the data is encoded
 
@@ -29,6 +28,7 @@ type Item struct {
 	model.MemoryItem
 	Owner  string // what it is for
 	Since  Stage  // when it is first touched: memory that was only mapped costs nothing
+	Turns  bool   // it lies in memory that owners use in turns
 	Mapped bool   // an arena, known to the byte; else an upper bound or, of the program, an estimate
 }
 
@@ -63,8 +63,16 @@ func (s Stage) String() string { return [...]string{"load", "generate", "update"
 // Add adds memory for an owner.
 func (p *Plan) Add(owner string, since Stage, mapped bool, parts ...model.MemoryItem) {
 	for _, part := range parts {
-		p.Items = append(p.Items, Item{part, owner, since, mapped})
-		p.Total += part.Bytes
+		if part.Bytes > 0 {
+			p.Items = append(p.Items, Item{MemoryItem: part, Owner: owner, Since: since, Mapped: mapped})
+		}
+	}
+}
+
+// AddTurns adds arenas for an owner that lie in the memory of others who are added so, too.
+func (p *Plan) AddTurns(owner string, since Stage, parts ...model.MemoryItem) {
+	for _, part := range parts {
+		p.Items = append(p.Items, Item{MemoryItem: part, Owner: owner, Since: since, Mapped: true, Turns: true})
 	}
 }
 
@@ -87,15 +95,30 @@ func (p *Plan) AddProgram(vocab int, texts int64, heap int) {
 }
 
 // Bytes returns what the run holds at most in the first step up to a stage.
-func (p *Plan) Bytes(s Stage) int {
-	n := 0
-	for _, it := range p.Items {
-		if it.Since <= s {
+func (p *Plan) Bytes(s Stage) int { return p.Sum(func(it *Item) bool { return it.Since <= s }) }
+
+// Sum returns what the items that are counted take together: of owners that take turns the largest.
+func (p *Plan) Sum(counted func(*Item) bool) int {
+	n, turns := 0, map[string]int{}
+	for i := range p.Items {
+		it := &p.Items[i]
+		switch {
+		case !counted(it):
+		case it.Turns:
+			turns[it.Owner] += it.Bytes
+		default:
 			n += it.Bytes
 		}
 	}
-	return n
+	most := 0
+	for _, bytes := range turns {
+		most = max(most, bytes)
+	}
+	return n + most
 }
+
+// Total returns what the run holds from the second step on.
+func (p *Plan) Total() int { return p.Bytes(Stages - 1) }
 
 // Disk is what a run writes into its folder.
 type Disk struct {

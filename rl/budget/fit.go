@@ -72,14 +72,10 @@ func Fit[C any](c C, available int64, need func(C) (int, error), k Knobs[C], res
 	if resuming {
 		s.most = 1
 	}
-	s.all(k)
-	for _, other := range k.Otherwise {
-		if len(s.ways) > 0 {
-			break
-		}
-		with := k
-		with.Switches = append([][]func(*C){{other}}, k.Switches...)
-		s.all(with)
+	s.everything(k)
+	if len(s.ways) == 0 && int64(s.least) <= available { // with nothing to spare
+		s.goal = available
+		s.everything(k)
 	}
 	sentence := Sentence(n, available)
 	if len(s.ways) == 0 {
@@ -116,6 +112,19 @@ type search[C any] struct {
 	ways     []way
 	most     int
 	resuming bool
+}
+
+// everything tries the knobs and, if there is no way, each of the other ways to train.
+func (s *search[C]) everything(k Knobs[C]) {
+	s.all(k)
+	for _, other := range k.Otherwise {
+		if len(s.ways) > 0 {
+			return
+		}
+		with := k
+		with.Switches = append([][]func(*C){{other}}, k.Switches...)
+		s.all(with)
+	}
 }
 
 // all tries first less room and then smaller sizes, each alone and with every set of switches, smaller

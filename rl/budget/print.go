@@ -3,6 +3,8 @@ package budget
 import (
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 	"text/tabwriter"
 
 	"spell/kernels/tally"
@@ -28,7 +30,7 @@ func (p *Plan) Write(to io.Writer, m Machine, refused error) error {
 	} else if p.Steps > 0 {
 		fmt.Fprintf(w, "the run\t%s\t\n", plural.Of(p.Steps, "step"))
 	}
-	fmt.Fprintf(w, "memory\t%s\t%s\n", Bytes(int64(p.Total)), have(m.Memory, "available"))
+	fmt.Fprintf(w, "memory\t%s\t%s\n", Bytes(int64(p.Total())), have(m.Memory, "available"))
 	fmt.Fprintf(w, "disk\t%s\t%s in a checkpoint, %d kept; logs %s%s\n", Bytes(p.Disk.Total()),
 		Bytes(p.Disk.Checkpoint), p.Disk.Keep, Bytes(p.Disk.Logs), comma(have(m.Disk, "free")))
 	w.Flush()
@@ -79,10 +81,23 @@ func (p *Plan) write(w *tabwriter.Writer) {
 			Bytes(int64(it.Bytes)))
 	}
 	w.Flush()
+	if names := p.turns(); len(names) > 1 {
+		fmt.Fprintf(w, "%s are in the same memory in turns\n", strings.Join(names, " and "))
+	}
 	fmt.Fprintln(w, "\npeak of the first step")
 	for s := range Stages {
 		fmt.Fprintf(w, "  %v\t%s\n", s, Bytes(int64(p.Bytes(s))))
 	}
-	fmt.Fprintf(w, "all later steps\t%s\n", Bytes(int64(p.Total)))
+	fmt.Fprintf(w, "all later steps\t%s\n", Bytes(int64(p.Total())))
 	w.Flush()
+}
+
+// turns returns the owners whose memory is the same.
+func (p *Plan) turns() (names []string) {
+	for _, it := range p.Items {
+		if it.Turns && !slices.Contains(names, it.Owner) {
+			names = append(names, it.Owner)
+		}
+	}
+	return names
 }

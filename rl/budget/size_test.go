@@ -39,7 +39,7 @@ func takes(t *testing.T, s spell.Sizing, c spell.Config) (float64, int64) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return times.Run(), int64(p.Total)
+	return times.Run(), int64(p.Total())
 }
 
 // TestPresetsFit: what a preset is sized to is kept, and the same machine gives the same settings.

@@ -61,7 +61,7 @@ func (p *Plan) Start(m Machine) string {
 	} else if text != "" {
 		text += "; "
 	}
-	return text + "needs " + of(int64(p.Total), m.Memory, "of memory", "available") + " and " +
+	return text + "needs " + of(int64(p.Total()), m.Memory, "of memory", "available") + " and " +
 		of(p.Disk.Total(), m.Disk, "of disk", "free")
 }
 

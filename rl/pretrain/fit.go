@@ -88,7 +88,7 @@ func (r *Config) Fit(b kernels.Backend, p model.Precision, tok *tokenizer.Tokeni
 		if err != nil {
 			return 0, err
 		}
-		return plan.Total, nil
+		return plan.Total(), nil
 	}
 	knobs := budget.TrainingKnobs(least, r.PassTokens, (*Config).Room)
 	return budget.Fit(*r, available, need, knobs, resuming)

@@ -27,7 +27,7 @@ func planned(t *testing.T, r *Config, b kernels.Backend) int {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return p.Total
+	return p.Total()
 }
 
 // TestFit: a recipe that does not fit is refused with the largest pass that would.

@@ -64,7 +64,7 @@ func (m *Method) Fit(ctx context.Context, b kernels.Backend, shape model.Config,
 		if err != nil {
 			return 0, err
 		}
-		return plan.Total, nil
+		return plan.Total(), nil
 	}
 	if n, err := need(m.Config); err != nil || available <= 0 || int64(n) <= available {
 		return err

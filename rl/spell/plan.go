@@ -93,11 +93,11 @@ func (p *Plan) add(d *dryRun) {
 			p.Add("reference", budget.Loading, true, part)
 		}
 	}
-	p.Add("generating", budget.Generating, true, d.machine.Engine.Memory()...)
+	p.AddTurns("generating", budget.Generating, d.machine.Engine.Memory()...)
 	if d.testing != nil {
 		p.Add("testing", budget.Generating, true, d.testing.Memory()...)
 	}
-	p.Add("updating", budget.Updating, true, d.machine.Trainer.Decoder.Memory()...)
+	p.AddTurns("updating", budget.Updating, d.machine.Trainer.Decoder.Memory()...)
 }
 
 // addKernels adds what the backend takes for products with the weights, which are packed when they are
@@ -133,7 +133,7 @@ func (p *Plan) Fit(ctx context.Context, b kernels.Backend, texts *Texts, availab
 		if err != nil {
 			return 0, err
 		}
-		return plan.Total, nil
+		return plan.Total(), nil
 	}
 	return budget.Fit(p.Config, available, need, p.Config.knobs(), resuming)
 }

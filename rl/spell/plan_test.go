@@ -72,11 +72,8 @@ func TestPlanIsTheRun(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			mapped := 0
+			mapped := plan.Sum(func(it *budget.Item) bool { return it.Mapped })
 			for _, it := range plan.Items {
-				if it.Mapped {
-					mapped += it.Bytes
-				}
 				if it.Bytes <= 0 || it.Name == "" || it.Owner == "" || it.GrowsWith == "" {
 					t.Errorf("%+v", it)
 				}
@@ -86,8 +83,8 @@ func TestPlanIsTheRun(t *testing.T) {
 			}
 			loading, generating := plan.Bytes(budget.Loading), plan.Bytes(budget.Generating)
 			updating := plan.Bytes(budget.Updating)
-			if updating != plan.Total || !(loading < generating && generating < updating) {
-				t.Errorf("%d, %d, %d of %d bytes", loading, generating, updating, plan.Total)
+			if updating != plan.Total() || !(loading < generating && generating < updating) {
+				t.Errorf("%d, %d, %d of %d bytes", loading, generating, updating, plan.Total())
 			}
 			n := len(b.arenas)
 			if _, _, err := r.take(context.Background()); err != nil { // by the real engine
@@ -134,23 +131,23 @@ func TestPlanFit(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return int64(p.Total)
+		return int64(p.Total())
 	}
 	p, err := NewPlan(t.Context(), b, m, model.F32, c, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, enough := range []int64{0, int64(p.Total)} { // 0 is unknown
+	for _, enough := range []int64{0, int64(p.Total())} { // 0 is unknown
 		if err := p.Fit(t.Context(), b, nil, enough, false); err != nil {
 			t.Errorf("%d bytes: %v", enough, err)
 		}
 	}
 	for _, resuming := range []bool{false, true} {
-		available := int64(p.Total) - 256<<20
+		available := int64(p.Total()) - 256<<20
 		goal := available - available/64
 		err := p.Fit(t.Context(), b, nil, available, resuming)
 		if err == nil {
-			t.Fatalf("%d of %d bytes are enough", available, p.Total)
+			t.Fatalf("%d of %d bytes are enough", available, p.Total())
 		}
 		n := 0
 		_, rest, _ := strings.Cut(err.Error(), "; it would fit with pass_tokens ")
@@ -163,9 +160,9 @@ func TestPlanFit(t *testing.T) {
 			t.Errorf("a run that goes on is told %v", err)
 		}
 	}
-	if err := p.Fit(t.Context(), b, nil, 256<<20, false); err == nil ||
+	if err := p.Fit(t.Context(), b, nil, 128<<20, false); err == nil ||
 		!strings.Contains(err.Error(), "use a smaller model") {
-		t.Errorf("256 MiB: %v", err)
+		t.Errorf("128 MiB: %v", err)
 	}
 	m.Context = c.MaxAnswer
 	if _, err := NewPlan(t.Context(), b, m, model.F32, c, nil); err == nil ||
@@ -343,7 +340,7 @@ func TestPlanHolds(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		held, planned := resident()-before, plan.Total
+		held, planned := resident()-before, plan.Total()
 		for _, it := range plan.Items {
 			if it.Estimated() {
 				planned -= it.Bytes

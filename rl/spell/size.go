@@ -98,7 +98,7 @@ func (s Sizing) fit(ctx context.Context, c Config) (last *Plan, err error) {
 		if i == 4 {
 			room = s.Memory
 		}
-		if s.Memory <= 0 || int64(last.Total) <= room {
+		if s.Memory <= 0 || int64(last.Total()) <= room {
 			return last, nil
 		}
 	}
