@@ -12,7 +12,7 @@ import (
 const chunkElements = 1 << 17
 
 // RowChunks yields the row ranges [from, to) of a matrix, each small enough for one host staging
-// buffer.
+// buffer. All begin with a panel of an I8 matrix.
 func RowChunks(rows, cols int) iter.Seq2[int, int] {
 	return func(yield func(int, int) bool) {
 		n := chunkRows(cols)
@@ -24,8 +24,10 @@ func RowChunks(rows, cols int) iter.Seq2[int, int] {
 	}
 }
 
-// chunkRows returns the rows of a chunk, at least 1.
-func chunkRows(cols int) int { return max(chunkElements/max(cols, 1), 1) }
+// chunkRows returns the rows of a chunk: whole panels.
+func chunkRows(cols int) int {
+	return max(chunkElements/max(cols, 1)/tensor.Int8Panel, 1) * tensor.Int8Panel
+}
 
 // Upload converts src to dst.Type and writes it. dst is contiguous and holds len(src) elements.
 func Upload[T tensor.Float](b Backend, dst tensor.Mat, src []T) {

@@ -99,45 +99,67 @@ func (b *Backend) Quantize(q, w tensor.Mat) {
 	b.loaded(q)
 }
 
-// task fills what the matrix has of panel i.
+// task fills what the matrix has of panel i, run by run, four rows at a time: their integers are the
+// bytes of a word.
 func (c *quantizeCall) task(w *worker, i int) {
-	r0 := max(i*panelCols-c.q.lane, 0)
-	r1, lane := min((i+1)*panelCols-c.q.lane, c.q.rows), (c.q.lane+r0)%panelCols
-	var rounded [panelCols][tensor.Int8Run]int8
-	buf := w.take(tensor.Int8Run)
+	from, to := max(i*panelCols-c.q.lane, 0), min((i+1)*panelCols-c.q.lane, c.q.rows)
+	buf := w.take(5 * tensor.Int8Run)
+	zeros := buf[4*tensor.Int8Run:]
+	clear(zeros)
+	var words [tensor.Int8Run]uint32
 	for k := 0; k < c.q.cols; k += tensor.Int8Run {
 		p := c.q.panel(i, k, min(k+tensor.Int8Run, c.q.cols))
 		run := len(p.q) / panelCols
-		for r := r0; r < r1; r++ {
-			p.scale[lane+r-r0] = quantizeRun(rounded[r-r0][:run], c.w.row(w.s, r, k, k+run, buf))
-		}
-		for k := range run {
-			to := p.q[k*panelCols+lane:][:r1-r0]
-			for r := range to {
-				to[r] = rounded[r][k]
+		for r, n := from, 0; r < to; r += n {
+			lane := (c.q.lane + r) % panelCols
+			n = min(4-lane%4, to-r)
+			x, by := [4][]float32{zeros, zeros, zeros, zeros}, [4]float32{1, 1, 1, 1}
+			for j := range n {
+				row := c.w.row(w.s, r+j, k, k+run, buf[j*tensor.Int8Run:])
+				s := int8Scale(w.s.maxAbs(row))
+				if p.scale[lane+j] = s; s > 0 {
+					x[j], by[j] = row, s
+				}
 			}
+			w.s.integers(words[:run], x[0][:run], x[1][:run], x[2][:run], x[3][:run], by[0], by[1], by[2], by[3])
+			p.put(lane, n, words[:run])
 		}
 	}
 }
 
-// quantizeRun rounds a run of columns to integers and returns their scale.
-func quantizeRun(q []int8, w []float32) float32 {
-	var top uint32 // without their signs, the bits of numbers are ordered as they are, NaN last
-	for _, v := range w {
-		top = max(top, math.Float32bits(v)&^(1<<31))
+// int8Scale returns the scale of a run whose largest magnitude is top.
+func int8Scale(top float32) float32 {
+	switch s := top / 127; {
+	case s < kernels.Int8Least:
+		return 0
+	case s <= math.MaxFloat32:
+		return s
 	}
-	s := math.Float32frombits(top) / 127
-	if !(s >= kernels.Int8Least && s <= math.MaxFloat32) {
-		clear(q)
-		if s < kernels.Int8Least {
-			return 0
+	return float32(math.NaN())
+}
+
+// put sets rows [lane, lane+n), n ≤ 4, of the panel to the bytes of words, one for each step.
+func (p int8Panel) put(lane, n int, words []uint32) {
+	for k, word := range words {
+		to := p.q[k*panelCols+lane:][:n]
+		if n == 4 { // one store
+			_ = to[3]
+			to[0], to[1], to[2], to[3] = int8(word), int8(word>>8), int8(word>>16), int8(word>>24)
+			continue
 		}
-		return float32(math.NaN())
+		for j := range to {
+			to[j] = int8(word >> (8 * j))
+		}
 	}
-	// Adding 1½·2²³ rounds to integers and leaves them in the low bits; no |v/s| is above 127.
-	q = q[:len(w)]
-	for j, v := range w {
-		q[j] = int8(math.Float32bits(v/s + 0x1.8p23))
+}
+
+// integersGeneric sets the bytes of words, the lowest first, to a/sa, b/sb, c/sc and d/sd rounded to
+// integers, ties to even. Adding 1½·2²³ rounds, and leaves the integer in the low bits.
+func integersGeneric(words []uint32, a, b, c, d []float32, sa, sb, sc, sd float32) {
+	for k := range words {
+		words[k] = 0
+		for j, v := range [4]float32{a[k] / sa, b[k] / sb, c[k] / sc, d[k] / sd} {
+			words[k] |= math.Float32bits(v+0x1.8p23) & 0xff << (8 * j)
+		}
 	}
-	return s
 }

@@ -185,6 +185,12 @@ func swapAVX512(dst, src []float32)
 func swapAVX2(dst, src []float32)
 
 //go:noescape
+func integersAVX512(words []uint32, a, b, c, d []float32, sa, sb, sc, sd float32)
+
+//go:noescape
+func integersAVX2(words []uint32, a, b, c, d []float32, sa, sb, sc, sd float32)
+
+//go:noescape
 func copyRowsAVX512(dst []float32, ldd int, src []float32, lds, rows, cols int)
 
 //go:noescape
@@ -648,6 +654,20 @@ func (s isa) swap(dst, src []float32) {
 		swapAVX2(dst, src)
 	default:
 		swapGeneric(dst, src)
+	}
+}
+
+// integers sets the bytes of words, the lowest first, to a/sa, b/sb, c/sc and d/sd rounded to
+// integers, ties to even.
+func (s isa) integers(words []uint32, a, b, c, d []float32, sa, sb, sc, sd float32) {
+	a, b, c, d = a[:len(words)], b[:len(words)], c[:len(words)], d[:len(words)]
+	switch s {
+	case avx512:
+		integersAVX512(words, a, b, c, d, sa, sb, sc, sd)
+	case avx2:
+		integersAVX2(words, a, b, c, d, sa, sb, sc, sd)
+	default:
+		integersGeneric(words, a, b, c, d, sa, sb, sc, sd)
 	}
 }
 

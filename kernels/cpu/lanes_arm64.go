@@ -95,6 +95,9 @@ func pairNEON(dst []float32, upper, lower []uint16)
 func swapNEON(dst, src []float32)
 
 //go:noescape
+func integersNEON(words []uint32, a, b, c, d []float32, sa, sb, sc, sd float32)
+
+//go:noescape
 func copyRowsNEON(dst []float32, ldd int, src []float32, lds, rows, cols int)
 
 //go:noescape
@@ -456,6 +459,18 @@ func (s isa) swap(dst, src []float32) {
 		swapNEON(dst, src)
 	default:
 		swapGeneric(dst, src)
+	}
+}
+
+// integers sets the bytes of words, the lowest first, to a/sa, b/sb, c/sc and d/sd rounded to
+// integers, ties to even.
+func (s isa) integers(words []uint32, a, b, c, d []float32, sa, sb, sc, sd float32) {
+	a, b, c, d = a[:len(words)], b[:len(words)], c[:len(words)], d[:len(words)]
+	switch s {
+	case neon:
+		integersNEON(words, a, b, c, d, sa, sb, sc, sd)
+	default:
+		integersGeneric(words, a, b, c, d, sa, sb, sc, sd)
 	}
 }
 

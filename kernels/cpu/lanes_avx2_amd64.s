@@ -4973,6 +4973,145 @@ done1:
 	VZEROUPPER                                   // for SSE code that follows
 	RET
 
+// func integersAVX2(words []uint32, a, b, c, d []float32, sa, sb, sc, sd float32)
+// integersAVX2 sets the bytes of words, the lowest first, to a/sa, b/sb, c/sc and d/sd rounded to
+// integers, ties to even.
+TEXT ·integersAVX2(SB), NOSPLIT, $0-136
+	VBROADCASTSS sa+120(FP), Y0                  // sa
+	VBROADCASTSS constantsAVX2<>+96(SB), Y1      // 1½*2^23
+	VBROADCASTSS constantsAVX2<>+100(SB), Y2     // 255
+	VBROADCASTSS sb+124(FP), Y3                  // sb
+	VBROADCASTSS sc+128(FP), Y4                  // sc
+	VBROADCASTSS sd+132(FP), Y5                  // sd
+	MOVQ a_base+24(FP), DI                       // a
+	MOVQ b_base+48(FP), SI                       // b
+	MOVQ c_base+72(FP), DX                       // c
+	MOVQ d_base+96(FP), BX                       // d
+	MOVQ words_base+0(FP), R8                    // words
+	MOVQ words_len+8(FP), CX                     // elements left
+	XORL AX, AX                                  // elements done
+	SUBQ $16, CX                                 // a full round?
+	JLT  tail1
+
+loop1:
+	VMOVUPS (DI)(AX*4), Y6                       // a
+	VMOVUPS 32(DI)(AX*4), Y7
+	VDIVPS Y0, Y6, Y6                            // a/sa
+	VDIVPS Y0, Y7, Y7
+	VADDPS Y1, Y6, Y6                            // a/sa + 1½*2^23
+	VADDPS Y1, Y7, Y7
+	VPAND Y2, Y6, Y6                             // n = (a/sa + 1½*2^23) & 255
+	VPAND Y2, Y7, Y7
+	VMOVUPS (SI)(AX*4), Y8                       // b
+	VMOVUPS 32(SI)(AX*4), Y9
+	VDIVPS Y3, Y8, Y8                            // b/sb
+	VDIVPS Y3, Y9, Y9
+	VADDPS Y1, Y8, Y8                            // b/sb + 1½*2^23
+	VADDPS Y1, Y9, Y9
+	VPAND Y2, Y8, Y8                             // n = (b/sb + 1½*2^23) & 255
+	VPAND Y2, Y9, Y9
+	VPSLLD $8, Y8, Y8                            // n<<8
+	VPSLLD $8, Y9, Y9
+	VPOR Y8, Y6, Y6                              // word = n | n<<8
+	VPOR Y9, Y7, Y7
+	VMOVUPS (DX)(AX*4), Y8                       // c
+	VMOVUPS 32(DX)(AX*4), Y9
+	VDIVPS Y4, Y8, Y8                            // c/sc
+	VDIVPS Y4, Y9, Y9
+	VADDPS Y1, Y8, Y8                            // c/sc + 1½*2^23
+	VADDPS Y1, Y9, Y9
+	VPAND Y2, Y8, Y8                             // n = (c/sc + 1½*2^23) & 255
+	VPAND Y2, Y9, Y9
+	VPSLLD $16, Y8, Y8                           // n<<16
+	VPSLLD $16, Y9, Y9
+	VPOR Y8, Y6, Y6                              // word = word | n<<16
+	VPOR Y9, Y7, Y7
+	VMOVUPS (BX)(AX*4), Y8                       // d
+	VMOVUPS 32(BX)(AX*4), Y9
+	VDIVPS Y5, Y8, Y8                            // d/sd
+	VDIVPS Y5, Y9, Y9
+	VADDPS Y1, Y8, Y8                            // d/sd + 1½*2^23
+	VADDPS Y1, Y9, Y9
+	VPAND Y2, Y8, Y8                             // n = (d/sd + 1½*2^23) & 255
+	VPAND Y2, Y9, Y9
+	VPSLLD $24, Y8, Y8                           // n<<24
+	VPSLLD $24, Y9, Y9
+	VPOR Y8, Y6, Y6                              // word = word | n<<24
+	VPOR Y9, Y7, Y7
+	VMOVUPS Y6, (R8)(AX*4)                       // words = word
+	VMOVUPS Y7, 32(R8)(AX*4)
+	ADDQ $16, AX                                 // 16 elements on
+	SUBQ $16, CX
+	JGE  loop1
+
+tail1:
+	ADDQ $16, CX                                 // elements left
+	JEQ  done1
+	LEAQ lanesAVX2<>+64(SB), R14                 // mask of the lanes that exist
+	MOVQ CX, R15
+	NEGQ R15
+	LEAQ (R14)(R15*4), R14
+	VMOVUPS (R14), Y8                            // lanes that exist
+	VMASKMOVPS (DI)(AX*4), Y8, Y6                // a
+	VMOVUPS 32(R14), Y8                          // lanes that exist
+	VMASKMOVPS 32(DI)(AX*4), Y8, Y7
+	VDIVPS Y0, Y6, Y6                            // a/sa
+	VDIVPS Y0, Y7, Y7
+	VADDPS Y1, Y6, Y6                            // a/sa + 1½*2^23
+	VADDPS Y1, Y7, Y7
+	VPAND Y2, Y6, Y6                             // n = (a/sa + 1½*2^23) & 255
+	VPAND Y2, Y7, Y7
+	VMOVUPS (R14), Y10                           // lanes that exist
+	VMASKMOVPS (SI)(AX*4), Y10, Y8               // b
+	VMOVUPS 32(R14), Y10                         // lanes that exist
+	VMASKMOVPS 32(SI)(AX*4), Y10, Y9
+	VDIVPS Y3, Y8, Y8                            // b/sb
+	VDIVPS Y3, Y9, Y9
+	VADDPS Y1, Y8, Y8                            // b/sb + 1½*2^23
+	VADDPS Y1, Y9, Y9
+	VPAND Y2, Y8, Y8                             // n = (b/sb + 1½*2^23) & 255
+	VPAND Y2, Y9, Y9
+	VPSLLD $8, Y8, Y8                            // n<<8
+	VPSLLD $8, Y9, Y9
+	VPOR Y8, Y6, Y6                              // word = n | n<<8
+	VPOR Y9, Y7, Y7
+	VMOVUPS (R14), Y10                           // lanes that exist
+	VMASKMOVPS (DX)(AX*4), Y10, Y8               // c
+	VMOVUPS 32(R14), Y10                         // lanes that exist
+	VMASKMOVPS 32(DX)(AX*4), Y10, Y9
+	VDIVPS Y4, Y8, Y8                            // c/sc
+	VDIVPS Y4, Y9, Y9
+	VADDPS Y1, Y8, Y8                            // c/sc + 1½*2^23
+	VADDPS Y1, Y9, Y9
+	VPAND Y2, Y8, Y8                             // n = (c/sc + 1½*2^23) & 255
+	VPAND Y2, Y9, Y9
+	VPSLLD $16, Y8, Y8                           // n<<16
+	VPSLLD $16, Y9, Y9
+	VPOR Y8, Y6, Y6                              // word = word | n<<16
+	VPOR Y9, Y7, Y7
+	VMOVUPS (R14), Y10                           // lanes that exist
+	VMASKMOVPS (BX)(AX*4), Y10, Y8               // d
+	VMOVUPS 32(R14), Y10                         // lanes that exist
+	VMASKMOVPS 32(BX)(AX*4), Y10, Y9
+	VDIVPS Y5, Y8, Y8                            // d/sd
+	VDIVPS Y5, Y9, Y9
+	VADDPS Y1, Y8, Y8                            // d/sd + 1½*2^23
+	VADDPS Y1, Y9, Y9
+	VPAND Y2, Y8, Y8                             // n = (d/sd + 1½*2^23) & 255
+	VPAND Y2, Y9, Y9
+	VPSLLD $24, Y8, Y8                           // n<<24
+	VPSLLD $24, Y9, Y9
+	VPOR Y8, Y6, Y6                              // word = word | n<<24
+	VPOR Y9, Y7, Y7
+	VMOVUPS (R14), Y8                            // lanes that exist
+	VMASKMOVPS Y6, Y8, (R8)(AX*4)                // words = word
+	VMOVUPS 32(R14), Y8                          // lanes that exist
+	VMASKMOVPS Y7, Y8, 32(R8)(AX*4)
+
+done1:
+	VZEROUPPER                                   // for SSE code that follows
+	RET
+
 // func copyRowsAVX2(dst []float32, ldd int, src []float32, lds, rows, cols int)
 // copyRowsAVX2 sets dst[i*ldd+j] = src[i*lds+j] for i < rows and j < cols, both positive.
 TEXT ·copyRowsAVX2(SB), NOSPLIT, $0-80
@@ -5359,7 +5498,7 @@ loop:
 TEXT ·maxAbsAVX2(SB), NOSPLIT, $0-28
 	VBROADCASTSS constantsAVX2<>+16(SB), Y0      // -Inf
 	VBROADCASTSS constantsAVX2<>+12(SB), Y1      // 0
-	VBROADCASTSS constantsAVX2<>+96(SB), Y2      // magnitude
+	VBROADCASTSS constantsAVX2<>+104(SB), Y2     // magnitude
 	VBROADCASTSS constantsAVX2<>+20(SB), Y3      // NaN
 	VMOVAPS Y0, Y4                               // maxima
 	VMOVAPS Y0, Y5
@@ -5434,7 +5573,7 @@ done1:
 // func unpackMAVX2(a, b, c, d []float32, codes []uint32, base float32)
 // unpackMAVX2 sets a to d to what the codes of an M8 matrix stand for.
 TEXT ·unpackMAVX2(SB), NOSPLIT, $0-124
-	VBROADCASTSS constantsAVX2<>+100(SB), Y0     // 0x7f00000
+	VBROADCASTSS constantsAVX2<>+108(SB), Y0     // 0x7f00000
 	VBROADCASTSS base+120(FP), Y1                // base
 	VBROADCASTSS constantsAVX2<>+28(SB), Y2      // sign
 	MOVQ codes_base+96(FP), DI                   // codes
@@ -5610,7 +5749,7 @@ done1:
 // func unpackVAVX2(a, b, c, d []float32, codes []uint32, base float32)
 // unpackVAVX2 sets a to d to what the codes of a V8 matrix stand for.
 TEXT ·unpackVAVX2(SB), NOSPLIT, $0-124
-	VBROADCASTSS constantsAVX2<>+104(SB), Y0     // 0xff00000
+	VBROADCASTSS constantsAVX2<>+112(SB), Y0     // 0xff00000
 	VBROADCASTSS base+120(FP), Y1                // base
 	MOVQ codes_base+96(FP), DI                   // codes
 	MOVQ a_base+0(FP), SI                        // a
@@ -5721,10 +5860,10 @@ done1:
 // func packMAVX2(codes []uint32, a, b, c, d []float32, noise []uint32, base float32, flip uint32)
 // packMAVX2 sets the codes of an M8 matrix.
 TEXT ·packMAVX2(SB), NOSPLIT, $0-152
-	VBROADCASTSS constantsAVX2<>+108(SB), Y0     // 20 bits
-	VBROADCASTSS constantsAVX2<>+96(SB), Y1      // magnitude
+	VBROADCASTSS constantsAVX2<>+116(SB), Y0     // 20 bits
+	VBROADCASTSS constantsAVX2<>+104(SB), Y1     // magnitude
 	VBROADCASTSS base+144(FP), Y2                // base
-	VBROADCASTSS constantsAVX2<>+112(SB), Y3     // sign
+	VBROADCASTSS constantsAVX2<>+120(SB), Y3     // sign
 	MOVQ noise_base+120(FP), DI                  // noise
 	MOVQ a_base+24(FP), SI                       // a
 	MOVQ b_base+48(FP), DX                       // b
@@ -5966,7 +6105,7 @@ done1:
 // func packVAVX2(codes []uint32, a, b, c, d []float32, noise []uint32, base float32, flip uint32)
 // packVAVX2 sets the codes of a V8 matrix.
 TEXT ·packVAVX2(SB), NOSPLIT, $0-152
-	VBROADCASTSS constantsAVX2<>+108(SB), Y0     // 20 bits
+	VBROADCASTSS constantsAVX2<>+116(SB), Y0     // 20 bits
 	VBROADCASTSS flip+148(FP), Y1                // flip
 	VBROADCASTSS base+144(FP), Y2                // base
 	MOVQ noise_base+120(FP), DI                  // noise
@@ -6145,7 +6284,7 @@ done1:
 // narrowNoisyAVX2 sets dst = src rounded to bf16 with noise.
 TEXT ·narrowNoisyAVX2(SB), NOSPLIT, $32-76
 	VBROADCASTSS flip+72(FP), Y0                 // flip
-	VBROADCASTSS constantsAVX2<>+116(SB), Y1     // 16 bits
+	VBROADCASTSS constantsAVX2<>+124(SB), Y1     // 16 bits
 	MOVQ src_base+24(FP), DI                     // src
 	MOVQ noise_base+48(FP), SI                   // noise
 	MOVQ dst_base+0(FP), DX                      // dst
@@ -6218,7 +6357,7 @@ done1:
 // adamwNoisyAVX2 does what adamw does with moments in bf16, rounded with noise.
 TEXT ·adamwNoisyAVX2(SB), NOSPLIT, $64-160
 	MOVQ t+152(FP), R12                          // t
-	VBROADCASTSS constantsAVX2<>+116(SB), Y0     // 16 bits
+	VBROADCASTSS constantsAVX2<>+124(SB), Y0     // 16 bits
 	VBROADCASTSS adamStep_beta2(R12), Y1         // beta2
 	VBROADCASTSS adamStep_one2(R12), Y2          // one2
 	VBROADCASTSS vflip+148(FP), Y3               // vflip
@@ -6468,13 +6607,15 @@ DATA constantsAVX2<>+80(SB)/4, $0xc47fc000
 DATA constantsAVX2<>+84(SB)/4, $0x4b000000
 DATA constantsAVX2<>+88(SB)/4, $0x000003ff
 DATA constantsAVX2<>+92(SB)/4, $0xffff0000
-DATA constantsAVX2<>+96(SB)/4, $0x7fffffff
-DATA constantsAVX2<>+100(SB)/4, $0x07f00000
-DATA constantsAVX2<>+104(SB)/4, $0x0ff00000
-DATA constantsAVX2<>+108(SB)/4, $0x000fffff
-DATA constantsAVX2<>+112(SB)/4, $0x00000080
-DATA constantsAVX2<>+116(SB)/4, $0x0000ffff
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $120
+DATA constantsAVX2<>+96(SB)/4, $0x4b400000
+DATA constantsAVX2<>+100(SB)/4, $0x000000ff
+DATA constantsAVX2<>+104(SB)/4, $0x7fffffff
+DATA constantsAVX2<>+108(SB)/4, $0x07f00000
+DATA constantsAVX2<>+112(SB)/4, $0x0ff00000
+DATA constantsAVX2<>+116(SB)/4, $0x000fffff
+DATA constantsAVX2<>+120(SB)/4, $0x00000080
+DATA constantsAVX2<>+124(SB)/4, $0x0000ffff
+GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $128
 
 DATA lanesAVX2<>+0(SB)/8, $0xffffffffffffffff
 DATA lanesAVX2<>+8(SB)/8, $0xffffffffffffffff

@@ -2673,6 +2673,88 @@ done1:
 	VZEROUPPER                                   // for SSE code that follows
 	RET
 
+// func integersAVX512(words []uint32, a, b, c, d []float32, sa, sb, sc, sd float32)
+// integersAVX512 sets the bytes of words, the lowest first, to a/sa, b/sb, c/sc and d/sd rounded to
+// integers, ties to even.
+TEXT ·integersAVX512(SB), NOSPLIT, $0-136
+	VBROADCASTSS sa+120(FP), Z0                  // sa
+	VBROADCASTSS constantsAVX512<>+96(SB), Z1    // 1½*2^23
+	VBROADCASTSS constantsAVX512<>+100(SB), Z2   // 255
+	VBROADCASTSS sb+124(FP), Z3                  // sb
+	VBROADCASTSS sc+128(FP), Z4                  // sc
+	VBROADCASTSS sd+132(FP), Z5                  // sd
+	MOVQ a_base+24(FP), DI                       // a
+	MOVQ b_base+48(FP), SI                       // b
+	MOVQ c_base+72(FP), DX                       // c
+	MOVQ d_base+96(FP), BX                       // d
+	MOVQ words_base+0(FP), R8                    // words
+	MOVQ words_len+8(FP), CX                     // elements left
+	XORL AX, AX                                  // elements done
+	SUBQ $16, CX                                 // a full round?
+	JLT  tail1
+
+loop1:
+	VMOVUPS (DI)(AX*4), Z6                       // a
+	VDIVPS Z0, Z6, Z6                            // a/sa
+	VADDPS Z1, Z6, Z6                            // a/sa + 1½*2^23
+	VPANDD Z2, Z6, Z6                            // n = (a/sa + 1½*2^23) & 255
+	VMOVUPS (SI)(AX*4), Z7                       // b
+	VDIVPS Z3, Z7, Z7                            // b/sb
+	VADDPS Z1, Z7, Z7                            // b/sb + 1½*2^23
+	VPANDD Z2, Z7, Z7                            // n = (b/sb + 1½*2^23) & 255
+	VPSLLD $8, Z7, Z7                            // n<<8
+	VPORD Z7, Z6, Z6                             // word = n | n<<8
+	VMOVUPS (DX)(AX*4), Z7                       // c
+	VDIVPS Z4, Z7, Z7                            // c/sc
+	VADDPS Z1, Z7, Z7                            // c/sc + 1½*2^23
+	VPANDD Z2, Z7, Z7                            // n = (c/sc + 1½*2^23) & 255
+	VPSLLD $16, Z7, Z7                           // n<<16
+	VPORD Z7, Z6, Z6                             // word = word | n<<16
+	VMOVUPS (BX)(AX*4), Z7                       // d
+	VDIVPS Z5, Z7, Z7                            // d/sd
+	VADDPS Z1, Z7, Z7                            // d/sd + 1½*2^23
+	VPANDD Z2, Z7, Z7                            // n = (d/sd + 1½*2^23) & 255
+	VPSLLD $24, Z7, Z7                           // n<<24
+	VPORD Z7, Z6, Z6                             // word = word | n<<24
+	VMOVUPS Z6, (R8)(AX*4)                       // words = word
+	ADDQ $16, AX                                 // 16 elements on
+	SUBQ $16, CX
+	JGE  loop1
+
+tail1:
+	ADDQ $16, CX                                 // elements left
+	JEQ  done1
+	MOVL $-1, R15                                // lanes that exist
+	BZHIL CX, R15, R15
+	KMOVW R15, K1
+	VMOVUPS.Z (DI)(AX*4), K1, Z6                 // a
+	VDIVPS Z0, Z6, Z6                            // a/sa
+	VADDPS Z1, Z6, Z6                            // a/sa + 1½*2^23
+	VPANDD Z2, Z6, Z6                            // n = (a/sa + 1½*2^23) & 255
+	VMOVUPS.Z (SI)(AX*4), K1, Z7                 // b
+	VDIVPS Z3, Z7, Z7                            // b/sb
+	VADDPS Z1, Z7, Z7                            // b/sb + 1½*2^23
+	VPANDD Z2, Z7, Z7                            // n = (b/sb + 1½*2^23) & 255
+	VPSLLD $8, Z7, Z7                            // n<<8
+	VPORD Z7, Z6, Z6                             // word = n | n<<8
+	VMOVUPS.Z (DX)(AX*4), K1, Z7                 // c
+	VDIVPS Z4, Z7, Z7                            // c/sc
+	VADDPS Z1, Z7, Z7                            // c/sc + 1½*2^23
+	VPANDD Z2, Z7, Z7                            // n = (c/sc + 1½*2^23) & 255
+	VPSLLD $16, Z7, Z7                           // n<<16
+	VPORD Z7, Z6, Z6                             // word = word | n<<16
+	VMOVUPS.Z (BX)(AX*4), K1, Z7                 // d
+	VDIVPS Z5, Z7, Z7                            // d/sd
+	VADDPS Z1, Z7, Z7                            // d/sd + 1½*2^23
+	VPANDD Z2, Z7, Z7                            // n = (d/sd + 1½*2^23) & 255
+	VPSLLD $24, Z7, Z7                           // n<<24
+	VPORD Z7, Z6, Z6                             // word = word | n<<24
+	VMOVUPS Z6, K1, (R8)(AX*4)                   // words = word
+
+done1:
+	VZEROUPPER                                   // for SSE code that follows
+	RET
+
 // func copyRowsAVX512(dst []float32, ldd int, src []float32, lds, rows, cols int)
 // copyRowsAVX512 sets dst[i*ldd+j] = src[i*lds+j] for i < rows and j < cols, both positive.
 TEXT ·copyRowsAVX512(SB), NOSPLIT, $0-80
@@ -2972,7 +3054,7 @@ loop:
 TEXT ·maxAbsAVX512(SB), NOSPLIT, $0-28
 	VBROADCASTSS constantsAVX512<>+16(SB), Z0    // -Inf
 	VBROADCASTSS constantsAVX512<>+12(SB), Z1    // 0
-	VBROADCASTSS constantsAVX512<>+96(SB), Z2    // magnitude
+	VBROADCASTSS constantsAVX512<>+104(SB), Z2   // magnitude
 	VBROADCASTSS constantsAVX512<>+20(SB), Z3    // NaN
 	VMOVAPS Z0, Z4                               // maxima
 	VMOVAPS Z1, Z5                               // NaNs
@@ -3031,7 +3113,7 @@ done1:
 // func unpackMAVX512(a, b, c, d []float32, codes []uint32, base float32)
 // unpackMAVX512 sets a to d to what the codes of an M8 matrix stand for.
 TEXT ·unpackMAVX512(SB), NOSPLIT, $0-124
-	VBROADCASTSS constantsAVX512<>+100(SB), Z0   // 0x7f00000
+	VBROADCASTSS constantsAVX512<>+108(SB), Z0   // 0x7f00000
 	VBROADCASTSS base+120(FP), Z1                // base
 	VBROADCASTSS constantsAVX512<>+28(SB), Z2    // sign
 	MOVQ codes_base+96(FP), DI                   // codes
@@ -3130,7 +3212,7 @@ done1:
 // func unpackVAVX512(a, b, c, d []float32, codes []uint32, base float32)
 // unpackVAVX512 sets a to d to what the codes of a V8 matrix stand for.
 TEXT ·unpackVAVX512(SB), NOSPLIT, $0-124
-	VBROADCASTSS constantsAVX512<>+104(SB), Z0   // 0xff00000
+	VBROADCASTSS constantsAVX512<>+112(SB), Z0   // 0xff00000
 	VBROADCASTSS base+120(FP), Z1                // base
 	MOVQ codes_base+96(FP), DI                   // codes
 	MOVQ a_base+0(FP), SI                        // a
@@ -3196,11 +3278,11 @@ done1:
 // func packMAVX512(codes []uint32, a, b, c, d []float32, noise []uint32, base float32, flip uint32)
 // packMAVX512 sets the codes of an M8 matrix.
 TEXT ·packMAVX512(SB), NOSPLIT, $0-152
-	VBROADCASTSS constantsAVX512<>+108(SB), Z0   // 20 bits
+	VBROADCASTSS constantsAVX512<>+116(SB), Z0   // 20 bits
 	VBROADCASTSS flip+148(FP), Z1                // flip
-	VBROADCASTSS constantsAVX512<>+96(SB), Z2    // magnitude
+	VBROADCASTSS constantsAVX512<>+104(SB), Z2   // magnitude
 	VBROADCASTSS base+144(FP), Z3                // base
-	VBROADCASTSS constantsAVX512<>+112(SB), Z4   // sign
+	VBROADCASTSS constantsAVX512<>+120(SB), Z4   // sign
 	MOVQ noise_base+120(FP), DI                  // noise
 	MOVQ a_base+24(FP), SI                       // a
 	MOVQ b_base+48(FP), DX                       // b
@@ -3329,7 +3411,7 @@ done1:
 // func packVAVX512(codes []uint32, a, b, c, d []float32, noise []uint32, base float32, flip uint32)
 // packVAVX512 sets the codes of a V8 matrix.
 TEXT ·packVAVX512(SB), NOSPLIT, $0-152
-	VBROADCASTSS constantsAVX512<>+108(SB), Z0   // 20 bits
+	VBROADCASTSS constantsAVX512<>+116(SB), Z0   // 20 bits
 	VBROADCASTSS flip+148(FP), Z1                // flip
 	VBROADCASTSS base+144(FP), Z2                // base
 	MOVQ noise_base+120(FP), DI                  // noise
@@ -3429,7 +3511,7 @@ done1:
 // narrowNoisyAVX512 sets dst = src rounded to bf16 with noise.
 TEXT ·narrowNoisyAVX512(SB), NOSPLIT, $0-76
 	VBROADCASTSS flip+72(FP), Z0                 // flip
-	VBROADCASTSS constantsAVX512<>+116(SB), Z1   // 16 bits
+	VBROADCASTSS constantsAVX512<>+124(SB), Z1   // 16 bits
 	MOVQ src_base+24(FP), DI                     // src
 	MOVQ noise_base+48(FP), SI                   // noise
 	MOVQ dst_base+0(FP), DX                      // dst
@@ -3478,7 +3560,7 @@ TEXT ·adamwNoisyAVX512(SB), NOSPLIT, $0-160
 	VBROADCASTSS adamStep_beta1(R12), Z1         // beta1
 	VBROADCASTSS adamStep_one1(R12), Z2          // one1
 	VBROADCASTSS mflip+144(FP), Z3               // mflip
-	VBROADCASTSS constantsAVX512<>+116(SB), Z4   // 16 bits
+	VBROADCASTSS constantsAVX512<>+124(SB), Z4   // 16 bits
 	VBROADCASTSS adamStep_beta2(R12), Z5         // beta2
 	VBROADCASTSS adamStep_one2(R12), Z6          // one2
 	VBROADCASTSS vflip+148(FP), Z7               // vflip
@@ -3617,10 +3699,12 @@ DATA constantsAVX512<>+80(SB)/4, $0xc47fc000
 DATA constantsAVX512<>+84(SB)/4, $0x4b000000
 DATA constantsAVX512<>+88(SB)/4, $0x000003ff
 DATA constantsAVX512<>+92(SB)/4, $0xffff0000
-DATA constantsAVX512<>+96(SB)/4, $0x7fffffff
-DATA constantsAVX512<>+100(SB)/4, $0x07f00000
-DATA constantsAVX512<>+104(SB)/4, $0x0ff00000
-DATA constantsAVX512<>+108(SB)/4, $0x000fffff
-DATA constantsAVX512<>+112(SB)/4, $0x00000080
-DATA constantsAVX512<>+116(SB)/4, $0x0000ffff
-GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $120
+DATA constantsAVX512<>+96(SB)/4, $0x4b400000
+DATA constantsAVX512<>+100(SB)/4, $0x000000ff
+DATA constantsAVX512<>+104(SB)/4, $0x7fffffff
+DATA constantsAVX512<>+108(SB)/4, $0x07f00000
+DATA constantsAVX512<>+112(SB)/4, $0x0ff00000
+DATA constantsAVX512<>+116(SB)/4, $0x000fffff
+DATA constantsAVX512<>+120(SB)/4, $0x00000080
+DATA constantsAVX512<>+124(SB)/4, $0x0000ffff
+GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $128

@@ -8721,6 +8721,243 @@ tail1:
 done1:
 	RET
 
+// func integersNEON(words []uint32, a, b, c, d []float32, sa, sb, sc, sd float32)
+// integersNEON sets the bytes of words, the lowest first, to a/sa, b/sb, c/sc and d/sd rounded to
+// integers, ties to even.
+TEXT ·integersNEON(SB), NOSPLIT, $320-136
+	FMOVS sa+120(FP), F0                         // sa
+	VDUP V0.S[0], V0.S4
+	MOVD $0x4b400000, R26                        // 1½*2^23
+	VDUP R26, V1.S4
+	MOVD $0x000000ff, R26                        // 255
+	VDUP R26, V2.S4
+	FMOVS sb+124(FP), F3                         // sb
+	VDUP V3.S[0], V3.S4
+	FMOVS sc+128(FP), F4                         // sc
+	VDUP V4.S[0], V4.S4
+	FMOVS sd+132(FP), F5                         // sd
+	VDUP V5.S[0], V5.S4
+	MOVD words_len+8(FP), R22                    // elements left
+	MOVD a_base+24(FP), R0                       // a
+	MOVD b_base+48(FP), R1                       // b
+	MOVD c_base+72(FP), R2                       // c
+	MOVD d_base+96(FP), R3                       // d
+	MOVD words_base+0(FP), R4                    // words
+	SUBS $16, R22                                // a full round?
+	BLT  tail1
+
+loop1:
+	FLDPQ (R0), (F6, F7)                         // a
+	FLDPQ 32(R0), (F8, F9)
+	FDIV4S(0, 6, 6)                              // a/sa
+	FDIV4S(0, 7, 7)
+	FDIV4S(0, 8, 8)
+	FDIV4S(0, 9, 9)
+	FADD4S(1, 6, 6)                              // a/sa + 1½*2^23
+	FADD4S(1, 7, 7)
+	FADD4S(1, 8, 8)
+	FADD4S(1, 9, 9)
+	VAND V2.B16, V6.B16, V6.B16                  // n = (a/sa + 1½*2^23) & 255
+	VAND V2.B16, V7.B16, V7.B16
+	VAND V2.B16, V8.B16, V8.B16
+	VAND V2.B16, V9.B16, V9.B16
+	FLDPQ (R1), (F10, F11)                       // b
+	FLDPQ 32(R1), (F12, F13)
+	FDIV4S(3, 10, 10)                            // b/sb
+	FDIV4S(3, 11, 11)
+	FDIV4S(3, 12, 12)
+	FDIV4S(3, 13, 13)
+	FADD4S(1, 10, 10)                            // b/sb + 1½*2^23
+	FADD4S(1, 11, 11)
+	FADD4S(1, 12, 12)
+	FADD4S(1, 13, 13)
+	VAND V2.B16, V10.B16, V10.B16                // n = (b/sb + 1½*2^23) & 255
+	VAND V2.B16, V11.B16, V11.B16
+	VAND V2.B16, V12.B16, V12.B16
+	VAND V2.B16, V13.B16, V13.B16
+	VSHL $8, V10.S4, V10.S4                      // n<<8
+	VSHL $8, V11.S4, V11.S4
+	VSHL $8, V12.S4, V12.S4
+	VSHL $8, V13.S4, V13.S4
+	VORR V10.B16, V6.B16, V6.B16                 // word = n | n<<8
+	VORR V11.B16, V7.B16, V7.B16
+	VORR V12.B16, V8.B16, V8.B16
+	VORR V13.B16, V9.B16, V9.B16
+	FLDPQ (R2), (F10, F11)                       // c
+	FLDPQ 32(R2), (F12, F13)
+	FDIV4S(4, 10, 10)                            // c/sc
+	FDIV4S(4, 11, 11)
+	FDIV4S(4, 12, 12)
+	FDIV4S(4, 13, 13)
+	FADD4S(1, 10, 10)                            // c/sc + 1½*2^23
+	FADD4S(1, 11, 11)
+	FADD4S(1, 12, 12)
+	FADD4S(1, 13, 13)
+	VAND V2.B16, V10.B16, V10.B16                // n = (c/sc + 1½*2^23) & 255
+	VAND V2.B16, V11.B16, V11.B16
+	VAND V2.B16, V12.B16, V12.B16
+	VAND V2.B16, V13.B16, V13.B16
+	VSHL $16, V10.S4, V10.S4                     // n<<16
+	VSHL $16, V11.S4, V11.S4
+	VSHL $16, V12.S4, V12.S4
+	VSHL $16, V13.S4, V13.S4
+	VORR V10.B16, V6.B16, V6.B16                 // word = word | n<<16
+	VORR V11.B16, V7.B16, V7.B16
+	VORR V12.B16, V8.B16, V8.B16
+	VORR V13.B16, V9.B16, V9.B16
+	FLDPQ (R3), (F10, F11)                       // d
+	FLDPQ 32(R3), (F12, F13)
+	FDIV4S(5, 10, 10)                            // d/sd
+	FDIV4S(5, 11, 11)
+	FDIV4S(5, 12, 12)
+	FDIV4S(5, 13, 13)
+	FADD4S(1, 10, 10)                            // d/sd + 1½*2^23
+	FADD4S(1, 11, 11)
+	FADD4S(1, 12, 12)
+	FADD4S(1, 13, 13)
+	VAND V2.B16, V10.B16, V10.B16                // n = (d/sd + 1½*2^23) & 255
+	VAND V2.B16, V11.B16, V11.B16
+	VAND V2.B16, V12.B16, V12.B16
+	VAND V2.B16, V13.B16, V13.B16
+	VSHL $24, V10.S4, V10.S4                     // n<<24
+	VSHL $24, V11.S4, V11.S4
+	VSHL $24, V12.S4, V12.S4
+	VSHL $24, V13.S4, V13.S4
+	VORR V10.B16, V6.B16, V6.B16                 // word = word | n<<24
+	VORR V11.B16, V7.B16, V7.B16
+	VORR V12.B16, V8.B16, V8.B16
+	VORR V13.B16, V9.B16, V9.B16
+	FSTPQ (F6, F7), (R4)                         // words = word
+	FSTPQ (F8, F9), 32(R4)
+	ADD $64, R0                                  // a: 16 elements on
+	ADD $64, R1                                  // b: 16 elements on
+	ADD $64, R2                                  // c: 16 elements on
+	ADD $64, R3                                  // d: 16 elements on
+	ADD $64, R4                                  // words: 16 elements on
+	SUBS $16, R22
+	BGE  loop1
+
+tail1:
+	ADDS $16, R22                                // elements left
+	BEQ  done1
+	MOVD $tail-320(SP), R24                      // tails of arrays
+	STP (ZR, ZR), (R24)
+	STP (ZR, ZR), 16(R24)
+	STP (ZR, ZR), 32(R24)
+	STP (ZR, ZR), 48(R24)
+	MOVD R0, R10                                 // a
+	ADD $0, R24, R11
+	COPYFULL
+	STP (ZR, ZR), 64(R24)
+	STP (ZR, ZR), 80(R24)
+	STP (ZR, ZR), 96(R24)
+	STP (ZR, ZR), 112(R24)
+	MOVD R1, R10                                 // b
+	ADD $64, R24, R11
+	COPYFULL
+	STP (ZR, ZR), 128(R24)
+	STP (ZR, ZR), 144(R24)
+	STP (ZR, ZR), 160(R24)
+	STP (ZR, ZR), 176(R24)
+	MOVD R2, R10                                 // c
+	ADD $128, R24, R11
+	COPYFULL
+	STP (ZR, ZR), 192(R24)
+	STP (ZR, ZR), 208(R24)
+	STP (ZR, ZR), 224(R24)
+	STP (ZR, ZR), 240(R24)
+	MOVD R3, R10                                 // d
+	ADD $192, R24, R11
+	COPYFULL
+	FLDPQ (R24), (F6, F7)                        // a
+	FLDPQ 32(R24), (F8, F9)
+	FDIV4S(0, 6, 6)                              // a/sa
+	FDIV4S(0, 7, 7)
+	FDIV4S(0, 8, 8)
+	FDIV4S(0, 9, 9)
+	FADD4S(1, 6, 6)                              // a/sa + 1½*2^23
+	FADD4S(1, 7, 7)
+	FADD4S(1, 8, 8)
+	FADD4S(1, 9, 9)
+	VAND V2.B16, V6.B16, V6.B16                  // n = (a/sa + 1½*2^23) & 255
+	VAND V2.B16, V7.B16, V7.B16
+	VAND V2.B16, V8.B16, V8.B16
+	VAND V2.B16, V9.B16, V9.B16
+	FLDPQ 64(R24), (F10, F11)                    // b
+	FLDPQ 96(R24), (F12, F13)
+	FDIV4S(3, 10, 10)                            // b/sb
+	FDIV4S(3, 11, 11)
+	FDIV4S(3, 12, 12)
+	FDIV4S(3, 13, 13)
+	FADD4S(1, 10, 10)                            // b/sb + 1½*2^23
+	FADD4S(1, 11, 11)
+	FADD4S(1, 12, 12)
+	FADD4S(1, 13, 13)
+	VAND V2.B16, V10.B16, V10.B16                // n = (b/sb + 1½*2^23) & 255
+	VAND V2.B16, V11.B16, V11.B16
+	VAND V2.B16, V12.B16, V12.B16
+	VAND V2.B16, V13.B16, V13.B16
+	VSHL $8, V10.S4, V10.S4                      // n<<8
+	VSHL $8, V11.S4, V11.S4
+	VSHL $8, V12.S4, V12.S4
+	VSHL $8, V13.S4, V13.S4
+	VORR V10.B16, V6.B16, V6.B16                 // word = n | n<<8
+	VORR V11.B16, V7.B16, V7.B16
+	VORR V12.B16, V8.B16, V8.B16
+	VORR V13.B16, V9.B16, V9.B16
+	FLDPQ 128(R24), (F10, F11)                   // c
+	FLDPQ 160(R24), (F12, F13)
+	FDIV4S(4, 10, 10)                            // c/sc
+	FDIV4S(4, 11, 11)
+	FDIV4S(4, 12, 12)
+	FDIV4S(4, 13, 13)
+	FADD4S(1, 10, 10)                            // c/sc + 1½*2^23
+	FADD4S(1, 11, 11)
+	FADD4S(1, 12, 12)
+	FADD4S(1, 13, 13)
+	VAND V2.B16, V10.B16, V10.B16                // n = (c/sc + 1½*2^23) & 255
+	VAND V2.B16, V11.B16, V11.B16
+	VAND V2.B16, V12.B16, V12.B16
+	VAND V2.B16, V13.B16, V13.B16
+	VSHL $16, V10.S4, V10.S4                     // n<<16
+	VSHL $16, V11.S4, V11.S4
+	VSHL $16, V12.S4, V12.S4
+	VSHL $16, V13.S4, V13.S4
+	VORR V10.B16, V6.B16, V6.B16                 // word = word | n<<16
+	VORR V11.B16, V7.B16, V7.B16
+	VORR V12.B16, V8.B16, V8.B16
+	VORR V13.B16, V9.B16, V9.B16
+	FLDPQ 192(R24), (F10, F11)                   // d
+	FLDPQ 224(R24), (F12, F13)
+	FDIV4S(5, 10, 10)                            // d/sd
+	FDIV4S(5, 11, 11)
+	FDIV4S(5, 12, 12)
+	FDIV4S(5, 13, 13)
+	FADD4S(1, 10, 10)                            // d/sd + 1½*2^23
+	FADD4S(1, 11, 11)
+	FADD4S(1, 12, 12)
+	FADD4S(1, 13, 13)
+	VAND V2.B16, V10.B16, V10.B16                // n = (d/sd + 1½*2^23) & 255
+	VAND V2.B16, V11.B16, V11.B16
+	VAND V2.B16, V12.B16, V12.B16
+	VAND V2.B16, V13.B16, V13.B16
+	VSHL $24, V10.S4, V10.S4                     // n<<24
+	VSHL $24, V11.S4, V11.S4
+	VSHL $24, V12.S4, V12.S4
+	VSHL $24, V13.S4, V13.S4
+	VORR V10.B16, V6.B16, V6.B16                 // word = word | n<<24
+	VORR V11.B16, V7.B16, V7.B16
+	VORR V12.B16, V8.B16, V8.B16
+	VORR V13.B16, V9.B16, V9.B16
+	FSTPQ (F6, F7), 256(R24)                     // words = word
+	FSTPQ (F8, F9), 288(R24)
+	ADD $256, R24, R10                           // words
+	MOVD R4, R11
+	COPYFULL
+
+done1:
+	RET
+
 // func copyRowsNEON(dst []float32, ldd int, src []float32, lds, rows, cols int)
 // copyRowsNEON sets dst[i*ldd+j] = src[i*lds+j] for i < rows and j < cols, both positive.
 TEXT ·copyRowsNEON(SB), NOSPLIT, $128-80

@@ -121,6 +121,12 @@ func (isa) pair(dst []float32, upper, lower []uint16) { pairGeneric(dst, upper, 
 // swap exchanges the halves of words.
 func (isa) swap(dst, src []float32) { swapGeneric(dst, src) }
 
+// integers sets the bytes of words, the lowest first, to a/sa, b/sb, c/sc and d/sd rounded to
+// integers, ties to even.
+func (isa) integers(words []uint32, a, b, c, d []float32, sa, sb, sc, sd float32) {
+	integersGeneric(words, a, b, c, d, sa, sb, sc, sd)
+}
+
 // copyRows sets dst[i*ldd+j] = src[i*lds+j] for i < rows and j < cols, both positive.
 func (isa) copyRows(dst []float32, ldd int, src []float32, lds, rows, cols int) {
 	copyRowsGeneric(dst, ldd, src, lds, rows, cols)

@@ -120,6 +120,24 @@ func (o *operands) softmax(s isa, half bool) {
 	o.out = append(z, state[:2]...)
 }
 
+// integers rounds finite numbers, as those of runs of int8.
+func (o *operands) integers(s isa) {
+	var by [4]float32
+	for j := range by {
+		for i, v := range o.x[j] {
+			if !(math.Abs(float64(v)) < 1e38) {
+				o.x[j][i] = 1
+			}
+		}
+		by[j] = max(1, s.maxAbs(o.x[j])) / 127
+	}
+	words := make([]uint32, o.n)
+	s.integers(words, o.x[0], o.x[1], o.x[2], o.x[3], by[0], by[1], by[2], by[3])
+	for _, w := range words {
+		o.out = append(o.out, float32(w>>16), float32(w&0xffff))
+	}
+}
+
 // moments rounds finite numbers to codes with noise, and reads them.
 func (o *operands) moments(s isa, t tensor.DType) {
 	for i, v := range o.x[0] {
@@ -182,6 +200,7 @@ var primitives = []primitive{
 	}, [2]uint64{0x15da4808bb540d76, 0x15da4808bb540d76}},
 	{"max", 0, func(s isa, o *operands) { o.out = []float32{s.max(o.x[0])} }, [2]uint64{0x88dc04f7a03cff48, 0x88dc04f7a03cff48}},
 	{"maxAbs", 0, func(s isa, o *operands) { o.out = []float32{s.maxAbs(o.x[0])} }, [2]uint64{0x5bb9ebd15e4f817e, 0x5bb9ebd15e4f817e}},
+	{"integers", 0, func(s isa, o *operands) { o.integers(s) }, [2]uint64{0x880211e04fe120c6, 0x880211e04fe120c6}},
 	{"moments in M8", 0, func(s isa, o *operands) { o.moments(s, tensor.M8) }, [2]uint64{0xeeb3ad8f77000bd6, 0xeeb3ad8f77000bd6}},
 	{"moments in V8", 0, func(s isa, o *operands) { o.moments(s, tensor.V8) }, [2]uint64{0x6f084bbf0c34404d, 0x6f084bbf0c34404d}},
 	{"narrowNoisy", 0, func(s isa, o *operands) {

@@ -51,6 +51,18 @@ var converts = []*kernel{
 			k.store("dst", k.or(k.shiftLeft(w, 16), k.shiftRight(w, 16)))
 		})
 	}),
+	describe("integers(words []uint32, a, b, c, d []float32, sa, sb, sc, sd float32)",
+		"sets the bytes of words, the lowest first, to a/sa, b/sb, c/sc and d/sd rounded to integers, ties to even",
+		func(k *kernel) {
+			k.each("words", func() {
+				var word *value
+				for q, slice := range []string{"a", "b", "c", "d"} {
+					n := k.add(k.div(k.load(slice), k.arg("s"+slice)), k.bits(0x4b400000, "1½*2^23"))
+					word = k.intoWord(word, k.and(n, k.bits(0xff, "255")).as("n"), q)
+				}
+				k.store("words", word)
+			})
+		}),
 	ownLengths(describe("copyRows(dst []float32, ldd int, src []float32, lds, rows, cols int)",
 		"sets dst[i*ldd+j] = src[i*lds+j] for i < rows and j < cols, both positive", func(k *kernel) {
 			k.copyRows(same)
