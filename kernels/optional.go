@@ -19,6 +19,6 @@ type HostMemory interface {
 	// first use on.
 	PackBytes(w tensor.Mat) int
 	// ScratchBytes returns the most bytes of scratch that operations take on matrices of up to
-	// columns columns and a vocabulary of vocab ids.
-	ScratchBytes(columns, vocab int) int
+	// columns columns and a vocabulary of vocab ids, gradients among them if training.
+	ScratchBytes(columns, vocab int, training bool) int
 }

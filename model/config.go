@@ -90,7 +90,7 @@ const (
 	MaxLayers  = 1 << 10
 	MaxContext = 1 << 27
 
-	maxHeadDim = 256 // what the attention kernels are made for
+	MaxHeadDim = 256 // what the attention kernels are made for
 )
 
 // Validate returns an error that names the field if no decoder can have the configuration.
@@ -101,7 +101,7 @@ func (c *Config) Validate() error {
 	}{
 		{"vocab_size", c.Vocab, maxVocab}, {"hidden_size", c.Hidden, maxWidth}, {"intermediate_size", c.FF, maxWidth},
 		{"num_hidden_layers", c.Layers, MaxLayers}, {"num_attention_heads", c.Heads, maxWidth},
-		{"num_key_value_heads", c.KVHeads, maxWidth}, {"head_dim", c.HeadDim, maxHeadDim},
+		{"num_key_value_heads", c.KVHeads, maxWidth}, {"head_dim", c.HeadDim, MaxHeadDim},
 		{"max_position_embeddings", c.Context, MaxContext},
 	} {
 		if f.v < 1 || f.v > f.max {

@@ -50,7 +50,7 @@ func FamilyNamed(name string) (Family, error) {
 	if !ok {
 		names := slices.Sorted(maps.Keys(registered))
 		last := len(names) - 1
-		return f, fmt.Errorf("model_type %q is not supported; %s and %s are",
+		return f, fmt.Errorf("model_type %.80q is not supported; %s and %s are",
 			name, strings.Join(names[:last], ", "), names[last])
 	}
 	return f, nil

@@ -80,7 +80,7 @@ func (d *Decoder) Memory() []MemoryItem {
 			add("embedding gradient of a pass", d.W.Acc, a.Used()-at, "vocabulary")
 		}
 	}
-	shared := d.newPass(a, n, n)
+	shared := d.newPass(a, n, d.limits.MostLive())
 	mark := a.Mark()
 	add("block inputs", d.W.Act, mark-at, "tokens of a pass × layers")
 	size := func(p *pass) {
@@ -118,14 +118,17 @@ func (d *Decoder) planActivations(a *tensor.Arena, p *pass) {
 		d.W.carveTransient(a, l, p.rows, live)
 		a.Release(inner)
 	}
-	for l := range c.Layers {
+	for l := range c.Layers - 1 {
 		mark := a.Mark()
 		block(l, p.rows)
-		if !d.keep || d.last(l) {
+		if !d.keep {
 			a.Release(mark)
 		}
 	}
-	block(c.Layers-1, max(p.live-1, 0)) // the last one, with live rows apart
+	mark := a.Mark()
+	block(c.Layers-1, p.live)
+	a.Release(mark)
+	block(c.Layers-1, max(min(p.live, p.rows-1), 0)) // live rows that are apart take more
 }
 
 // distinctBytes returns the bytes of a list of matrices, of which some may be one.
@@ -162,7 +165,7 @@ func (w *Weights) HostMemory(host kernels.HostMemory, read []tensor.Mat) (packs,
 		}
 	}
 	scratch = MemoryItem{Name: "scratch of kernels", Type: w.Acc, GrowsWith: "workers",
-		Bytes: host.ScratchBytes(max(w.Hidden, w.FF, w.ExpertFF, w.QDim()), w.Vocab)}
+		Bytes: host.ScratchBytes(max(w.Hidden, w.FF, w.ExpertFF, w.QDim()), w.Vocab, w.Trained())}
 	return packs, scratch
 }
 

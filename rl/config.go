@@ -59,9 +59,13 @@ func DefaultConfig() Config {
 	}
 }
 
+// livePrompts is how many prompts a training pass has memory for, however short. Of a prompt the last token
+// alone predicts anything that is scored.
+const livePrompts = 256
+
 // Limits returns what a training pass has memory for.
 func (c *Config) Limits() forest.Limits {
-	return forest.Limits{Shared: c.PassTokens, Batch: c.BatchTokens}
+	return forest.Limits{Shared: c.PassTokens, Batch: c.BatchTokens, Live: livePrompts}
 }
 
 // Sampling returns how all outputs are sampled.

@@ -320,6 +320,7 @@ var errKilled = errors.New("killed")
 func (m *relayMethod) Name() string                                        { return "relay" }
 func (m *relayMethod) Settings() any                                       { return &m.config }
 func (m *relayMethod) Base() *runner.Base                                  { return &m.config.Base }
+func (m *relayMethod) About() runner.About                                 { return runner.About{Defaults: &m.config} }
 func (m *relayMethod) Read(context.Context, string, *runner.Console) error { return nil }
 func (m *relayMethod) Shape() (model.Config, error)                        { return shape(m.text.Tok.VocabSize()), nil }
 func (m *relayMethod) Plan(context.Context, kernels.Backend, model.Config, model.Precision) (*budget.Plan, error) {

@@ -39,7 +39,7 @@ func (t *Tokenizer) Extend(tokens []AddedToken) (*Tokenizer, error) {
 	if slices.Equal(added, t.added) {
 		return t, nil
 	}
-	return t.with(spelled, added), nil
+	return t.with(t.vocab, spelled, added), nil
 }
 
 // giveID puts a token in its place; false if another has it, or it lies far beyond the vocabulary.
@@ -77,10 +77,10 @@ func (t *Tokenizer) inVocab(spelled string) (int32, bool) {
 	return id, ok
 }
 
-// with returns a tokenizer that differs in its added tokens.
-func (t *Tokenizer) with(spelled []string, added []AddedToken) *Tokenizer {
+// with returns a tokenizer that differs in its added tokens, of which vocab may have some.
+func (t *Tokenizer) with(vocab map[string]int32, spelled []string, added []AddedToken) *Tokenizer {
 	n := &Tokenizer{
-		tokens: spelled, vocab: t.vocab, byteIDs: t.byteIDs, merges: t.merges,
+		tokens: spelled, vocab: vocab, byteIDs: t.byteIDs, merges: t.merges,
 		normalizers: t.normalizers, pattern: t.pattern, prefix: t.prefix, spaces: t.spaces, splits: t.splits,
 		ignoreMerges: t.ignoreMerges, decoding: t.decoding,
 		added: added, begin: t.begin, end: t.end, parts: t.parts,

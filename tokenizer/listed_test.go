@@ -95,7 +95,7 @@ func TestNotListed(t *testing.T) {
 			}
 		}},
 	} {
-		edited := c.of.with(c.of.spelled, c.of.added)
+		edited := c.of.with(c.of.vocab, c.of.spelled, c.of.added)
 		edited.merges.slots = append([]pairSlot(nil), edited.merges.slots...)
 		c.edit(edited)
 		if _, err := edited.Lists(c.n); err == nil || !strings.Contains(err.Error(), c.want) {

@@ -36,23 +36,34 @@ type Lists struct {
 }
 
 // preTokenizers are the names that GGUF has for what this package can do.
-var preTokenizers = map[string]struct {
+var preTokenizers = map[string]preTokenizer{
+	"default": {pattern: Default},
+
+	"gpt-2": gpt2, "phi-2": gpt2, "mellum": gpt2, "gigachat": gpt2, "a.x-4.0": gpt2, "mpt": gpt2, "olmo": gpt2,
+	"trillion": gpt2,
+
+	"llama-bpe": llama3, "llama-v3": llama3, "llama3": llama3, "falcon3": llama3, "pixtral": llama3,
+	"midm-2.0": llama3, "lfm2": llama3, "smaug-bpe": {pattern: Llama3}, "dbrx": {pattern: Llama3},
+
+	"qwen2": {pattern: Qwen2, nfc: true}, "deepseek-r1-qwen": qwen2, "stablelm2": qwen2, "kormo": qwen2,
+	"openpangu": qwen2, "megrez": qwen2, "hunyuan": qwen2,
+
+	"smollm": digits, "starcoder": digits, "refact": digits, "minerva-7b": digits, "mellum2": digits,
+}
+
+// A preTokenizer is what stands behind a name.
+type preTokenizer struct {
 	pattern      Pattern
 	nfc          bool
 	ignoreMerges bool
-}{
-	"default":          {pattern: Default},
-	"gpt-2":            {pattern: GPT2},
-	"llama-bpe":        {pattern: Llama3, ignoreMerges: true},
-	"llama-v3":         {pattern: Llama3, ignoreMerges: true},
-	"llama3":           {pattern: Llama3, ignoreMerges: true},
-	"qwen2":            {pattern: Qwen2, nfc: true},
-	"deepseek-r1-qwen": {pattern: Qwen2},
-	"stablelm2":        {pattern: Qwen2},
-	"smollm":           {pattern: Digits},
-	"starcoder":        {pattern: Digits},
-	"refact":           {pattern: Digits},
 }
+
+var (
+	gpt2   = preTokenizer{pattern: GPT2}
+	llama3 = preTokenizer{pattern: Llama3, ignoreMerges: true}
+	qwen2  = preTokenizer{pattern: Qwen2}
+	digits = preTokenizer{pattern: Digits}
+)
 
 // PreTokenizers returns the names of pre-tokenizers that NewByteLevel knows, in order.
 func PreTokenizers() []string { return slices.Sorted(maps.Keys(preTokenizers)) }
@@ -60,7 +71,11 @@ func PreTokenizers() []string { return slices.Sorted(maps.Keys(preTokenizers)) }
 // NewByteLevel returns the byte-level BPE that lists describe: GGUF's kind "gpt2".
 func NewByteLevel(l Lists) (*Tokenizer, error) {
 	pre, ok := preTokenizers[l.Pre]
-	if !ok {
+	switch {
+	case !ok && l.Pre == "":
+		return nil, errors.New("it does not say how texts are cut (tokenizer.ggml.pre is missing), as files of " +
+			"before May 2024: take a newer file of the model, or its folder")
+	case !ok:
 		return nil, fmt.Errorf("the pre-tokenizer %.80q is not supported: %s are", l.Pre,
 			strings.Join(PreTokenizers(), ", "))
 	}

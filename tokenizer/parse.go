@@ -1,12 +1,14 @@
 package tokenizer
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 
 	"spell/tensor/jsonfile"
+	"spell/tensor/signature"
 )
 
 // Load reads a tokenizer.json. The error of a file it cannot use is one sentence that
@@ -14,6 +16,9 @@ import (
 func Load(path string) (*Tokenizer, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
+		if link := signature.Link(path); link != nil {
+			return nil, fmt.Errorf("reading %s: %w", path, link)
+		}
 		return nil, fmt.Errorf("reading the tokenizer: %w", err)
 	}
 	return Parse(data, path)
@@ -62,7 +67,7 @@ type bpeModel struct {
 func parse(data []byte) (*Tokenizer, error) {
 	var doc document
 	if err := json.Unmarshal(data, &doc); err != nil {
-		return nil, jsonError(err)
+		return nil, cmp.Or(signature.Check(data), jsonError(err))
 	}
 	if err := doc.checkModel(); err != nil {
 		return nil, err

@@ -102,6 +102,11 @@ func (t *Tokenizer) Special(content string) (int32, bool) {
 	return id, ok
 }
 
+// IsSpecial reports whether id is an added token marked special.
+func (t *Tokenizer) IsSpecial(id int32) bool {
+	return id >= 0 && int(id) < len(t.special) && t.special[id]
+}
+
 // AddedTokens returns a copy of the added tokens in id order.
 func (t *Tokenizer) AddedTokens() []AddedToken { return slices.Clone(t.added) }
 

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -173,6 +174,14 @@ func TestAdapterUse(t *testing.T) {
 	if own := score("--model", at); own != with {
 		t.Errorf("the folder of adapters scores %s, with the model %s", own, with)
 	}
+	merged := func(args ...string) string {
+		out := filepath.Join(t.TempDir(), "merged")
+		runs(t, append([]string{"export", "--to", "hf", "--out", out, "--quiet"}, args...)...)
+		return string(read(t, filepath.Join(out, "model.safetensors")))
+	}
+	if merged("--model", at) != merged("--model", base, "--adapter", at) {
+		t.Error("the folder of adapters is exported otherwise than with the model")
+	}
 	for _, precision := range []string{"f32", "bf16", "int8"} {
 		generate := func(args ...string) string {
 			return succeed(t, "", append([]string{"generate", "--ids", "5,9,3", "--max-tokens", "6", "--json",
@@ -192,6 +201,38 @@ func TestAdapterUse(t *testing.T) {
 	const file = "adapter_model.safetensors"
 	if !bytes.Equal(read(t, filepath.Join(at, file)), read(t, filepath.Join(further, "step-000002", file))) {
 		t.Error("a run that begins with adapters and learns nothing ends with others")
+	}
+}
+
+// TestAdapterNames: adapters find the model that they name from here and from their folder; of
+// those that name none it is the embedded base, if they fit it. The error names what is missing.
+func TestAdapterNames(t *testing.T) {
+	base := nanoModel(t)
+	_, at := adapterRun(t, base)
+	ids := write(t, filepath.Join(t.TempDir(), "ids.json"), "[5, 9, 3, 12, 40, 7]")
+	score := []string{"score", "--ids", ids, "--json", "--quiet", "--model", at}
+	want := succeed(t, "", score...)
+	config, weights := filepath.Join(at, "adapter_config.json"), filepath.Join(at, "adapter_model.safetensors")
+	was := string(read(t, config))
+	rename := func(to string) {
+		write(t, config, strings.Replace(was, `"`+base+`"`, to, 1))
+	}
+	beside, err := filepath.Rel(at, base)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{strconv.Quote(beside), "null", `""`} {
+		rename(name)
+		if got := succeed(t, "", score...); got != want {
+			t.Errorf("adapters of %s score %s, not %s", name, got, want)
+		}
+	}
+	write(t, config, strings.Replace(string(read(t, config)), `"r": 4`, `"r": 5`, 1))
+	spell(t, "", score...).fails(t, at, "adapters that name no model", "do not fit the embedded base", "--adapter")
+	rename(`"some/model"`)
+	for _, command := range [][]string{score, {"export", "--to", "hf", "--out", weights + ".out", "--model", at},
+		{"generate", "--ids", "1", "--model", at}} {
+		spell(t, "", command...).fails(t, at, "adapters of the model some/model", "--adapter")
 	}
 }
 

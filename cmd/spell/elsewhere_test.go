@@ -13,6 +13,7 @@ func TestElsewhere(t *testing.T) {
 		{"train", "epochs=3", "epochs; it is a setting of spell sft"},
 		{"train", "stages.0.lr=1", "stages.0.lr; it is a setting of spell pretrain"},
 		{"sft", "role_weights=[1]", "role_weights; it is a setting of spell train"},
+		{"sft", "kl=0.1", "kl; it is a setting of spell train; sft stays near to the model it began with by a lower"},
 		{"sft", "reward.shape=1", "it is a setting of spell train"},
 		{"pretrain", "epochs=3", "epochs; it is a setting of spell sft"},
 		{"train", "model=x", "model; it is no setting but the flag --model"},

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"spell/kernels"
 	"spell/model/open"
 	"spell/rl/runner"
 )
@@ -23,7 +24,8 @@ func exportCommand(e *engine) *cobra.Command {
 			"either. The weights keep the type that they have unless --type names another; quantized ones\n" +
 			"become bf16 in a folder. In GGUF files, matrices whose rows are no whole blocks of q8_0 are f16,\n" +
 			"norms, biases and routers f32.\n\n" +
-			"--adapter folds LoRA adapters into the weights; this alone takes the memory of the model.\n\n" +
+			"--adapter folds LoRA adapters into the weights; this alone takes the memory of the model. A --model\n" +
+			"that holds adapters alone stands for these and the model that they name.\n\n" +
 			"--out must not be there yet, and is there whole or not at all. Weights pass through in pieces:\n" +
 			"export takes little memory, whatever the size of the model.",
 		Example: "  spell export --model runs/mine/step-000100 --to gguf --out mine.gguf --type q8_0\n" +
@@ -46,16 +48,14 @@ func exportCommand(e *engine) *cobra.Command {
 			if x.Type == "q8_0" && x.Format == open.Folder {
 				return fmt.Errorf("--type q8_0 is for --to gguf; a folder takes f32, f16 or bf16")
 			}
-			if x.Adapter != "" {
+			x.Open = func() (kernels.Backend, error) {
 				b, _, err := e.open()
-				if err != nil {
-					return err
-				}
-				defer b.Close()
-				x.Backend = b
+				return b, err
 			}
 			heed(cmd.Context())
-			return x.Run(cmd.Context(), runner.NewConsole(cmd.OutOrStdout(), os.Stderr, e.quiet))
+			console := runner.NewConsole(cmd.OutOrStdout(), os.Stderr, e.quiet)
+			defer console.Done()
+			return x.Run(cmd.Context(), console)
 		},
 	}
 	f := cmd.Flags()

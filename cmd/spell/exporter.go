@@ -12,6 +12,7 @@ import (
 
 	"spell/kernels"
 	"spell/model"
+	"spell/model/card"
 	"spell/model/gguf"
 	"spell/model/hf"
 	"spell/model/open"
@@ -25,21 +26,27 @@ import (
 
 // An exporter writes a model in another format, or in the same one in another type.
 type exporter struct {
-	Model  string      // folder or file
+	Model  string      // folder or file; one of adapters stands for them and the model that they name
 	Format open.Format // to be written
 	Out    string      // must not be there yet
 	Type   string      // one of exportTypes; empty: what the parameters have
 
-	Adapter string          // folder of adapters to fold in; empty: none
-	Backend kernels.Backend // folds them in
+	Adapter string                          // folder of adapters to fold in; empty: none
+	Open    func() (kernels.Backend, error) // what folds them in
+
+	at located // where all that is
 }
 
 // exportTypes are the names of types that models are exported in.
 var exportTypes = []string{"f32", "f16", "bf16", "q8_0"}
 
 // Run writes the model, whole or not at all, until the context ends. Notes and progress go to c.
-func (e *exporter) Run(ctx context.Context, c *runner.Console) error {
-	m, err := open.Model(e.Model)
+func (e *exporter) Run(ctx context.Context, c *runner.Console) (err error) {
+	if e.at, err = locate(e.Model, e.Adapter); err != nil {
+		return err
+	}
+	defer e.at.done()
+	m, err := open.Model(e.at.dir)
 	if err != nil {
 		return err
 	}
@@ -50,12 +57,12 @@ func (e *exporter) Run(ctx context.Context, c *runner.Console) error {
 	if err := e.free(); err != nil {
 		return err
 	}
-	text, err := runner.OpenText(e.Model, m.Config.Vocab)
+	text, err := runner.OpenText(e.at.text, m.Config.Vocab)
 	if err != nil {
 		return err
 	}
 	from := &exported{m, m.Rows()}
-	if e.Adapter != "" {
+	if e.at.adapter != "" {
 		rows, free, err := e.merged(ctx, m)
 		if err != nil {
 			return err
@@ -184,6 +191,12 @@ func (e *exporter) folder(ctx context.Context, c *runner.Console, m *exported, t
 	if err != nil {
 		return err
 	}
+	if carried == nil {
+		carried = map[string][]byte{}
+	}
+	if carried[card.Name], err = e.card(m, carried[card.Name]); err != nil {
+		return err
+	}
 	out := filepath.Clean(e.Out)
 	dir, name := filepath.Split(out)
 	tmp := filepath.Join(dir, "."+name+".tmp")
@@ -245,18 +258,23 @@ func nameOf(path string) string {
 
 // merged returns the numbers of a model with adapters folded in, and what gives their memory back.
 func (e *exporter) merged(ctx context.Context, m *open.Checkpoint) (model.Rows, func(), error) {
-	b := e.Backend
-	w, err := m.Load(ctx, b, m.Stored(), model.Inference)
+	b, err := e.Open()
 	if err != nil {
 		return nil, nil, err
 	}
-	if _, err := peft.Load(b, w, e.Adapter, model.Inference); err != nil {
-		w.Free()
+	w, err := m.Load(ctx, b, m.Stored(), model.Inference)
+	if err != nil {
+		b.Close()
+		return nil, nil, err
+	}
+	free := func() { w.Free(); b.Close() }
+	if _, err := peft.Load(b, w, e.at.adapter, model.Inference); err != nil {
+		free()
 		return nil, nil, err
 	}
 	merger, err := model.NewMerger(b, w)
 	if err != nil {
-		w.Free()
+		free()
 		return nil, nil, err
 	}
 	params := map[string]*model.Param{}
@@ -270,5 +288,5 @@ func (e *exporter) merged(ctx context.Context, m *open.Checkpoint) (model.Rows, 
 		}
 		return nil
 	}
-	return rows, func() { merger.Free(); w.Free() }, nil
+	return rows, func() { merger.Free(); free() }, nil
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -70,8 +71,7 @@ func checkModel(cmd *cobra.Command) error {
 	info, err := os.Stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("--model %s is not there, and nothing is downloaded: name a folder on this machine with "+
-			"config.json and the weights, or a GGUF file", path)
+		return fmt.Errorf("--model %s is not there, %s", path, insteadOf(path))
 	case errors.Is(err, syscall.ENOTDIR) || err == nil && !info.IsDir():
 		if cmd.Name() == "plan" && filepath.Ext(path) == ".json" { // it needs no more
 			return nil
@@ -96,7 +96,8 @@ func flagError(cmd *cobra.Command, err error) error {
 	case errors.As(err, &unknown):
 		var names []string
 		cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
-		if near := nearest(unknown.GetSpecifiedName(), names); near != "" {
+		typed := cmp.Or(unknown.GetSpecifiedShortnames(), unknown.GetSpecifiedName())
+		if near := nearest(typed, names); near != "" && len(typed) > 1 {
 			hint = "did you mean --" + near + "? "
 		}
 	case errors.As(err, &invalid):

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -22,6 +23,8 @@ func TestFlagErrors(t *testing.T) {
 		{"doctor --workers 1.5", []string{"--workers", `"1.5"`, "a whole number", "see spell help doctor"}},
 		{"train --resume=yes", []string{"--resume", `"yes"`, "no value"}},
 		{"generate --max-tokens abc", []string{"--max-tokens", `"abc"`, "a whole number"}},
+		{"generate -prompt a", []string{"in -prompt; did you mean --prompt?"}},
+		{"generate -m a", []string{"in -m; see spell help generate"}},
 		{"generate --prompt", []string{"--prompt has no value"}},
 		{"generate --prompt a", []string{"--model is missing", "see spell help generate"}},
 		{"generate --model= --prompt a", []string{"--model is missing"}},
@@ -65,5 +68,40 @@ func TestModelFolder(t *testing.T) {
 			}
 			spell(t, "", append(strings.Fields(c), "--model", model)...).fails(t, "--model "+model, want)
 		}
+	}
+}
+
+// TestHub: a name of Hugging Face's hub comes with how to get the model, or where a cache has it, and a
+// path that the shell left as it was with how to write it.
+func TestHub(t *testing.T) {
+	home := t.TempDir()
+	t.Setenv("HF_HOME", home)
+	t.Setenv("HF_HUB_CACHE", "")
+	model := filepath.Join(home, "hub", "models--Qwen--Qwen3-0.6B")
+	dir := filepath.Join(model, "snapshots", "0123")
+	for _, d := range []string{dir, filepath.Join(model, "refs")} {
+		if err := os.MkdirAll(d, 0o777); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(t, filepath.Join(model, "refs", "main"), "0123")
+	write(t, filepath.Join(dir, "config.json"), "{}")
+	here, err := os.MkdirTemp(".", "here")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.Remove(here)
+	for model, want := range map[string]string{
+		"Qwen/Qwen2.5-0.5B":                        "hf download Qwen/Qwen2.5-0.5B --local-dir DIR",
+		"https://huggingface.co/Qwen/Qwen2.5-0.5B": "hf download Qwen/Qwen2.5-0.5B --local-dir DIR",
+		"Qwen/Qwen3-0.6B":                          "a cache holds it: name its folder, --model " + dir,
+		"hf.co/Qwen/Qwen3-0.6B/":                   "a cache holds it: name its folder, --model " + dir,
+		"~/models/qwen":                            "write the whole path",
+		"qwen2.5:0.5b":                             "nothing is downloaded: name a folder",
+		"/no/such/folder":                          "nothing is downloaded: name a folder",
+		"../a/b":                                   "nothing is downloaded: name a folder",
+		filepath.Base(here) + "/b":                 "nothing is downloaded: name a folder",
+	} {
+		spell(t, "", "score", "--text", "a", "--model", model).fails(t, "--model "+model+" is not there", want)
 	}
 }

@@ -114,7 +114,8 @@ func (e *engine) generate(cmd *cobra.Command, g *generateFlags) error {
 	if err != nil {
 		return err
 	}
-	text, err := runner.OpenText(g.text, m.Vocab)
+	defer g.free()
+	text, err := runner.OpenText(g.at.text, m.Vocab)
 	if err != nil {
 		return err
 	}
@@ -135,6 +136,9 @@ func (e *engine) generate(cmd *cobra.Command, g *generateFlags) error {
 	}
 	defer w.Free()
 	e.note(w.Notes)
+	if !g.asChat {
+		e.note(text.Notes())
+	}
 	results, interrupted, err := g.sample(cmd, b, w, text, r)
 	if err != nil {
 		return err
@@ -178,7 +182,7 @@ func (g *generateFlags) tokens(cmd *cobra.Command, text *chat.Dialog) ([]int32, 
 		return parseIDs(g.ids)
 	}
 	if text == nil {
-		return nil, fmt.Errorf("%s has no tokenizer (tokenizer.json), so it works by token ids only; use --ids", g.dir)
+		return nil, runner.NoTokenizer(g.dir, "it works by token ids only; use --ids")
 	}
 	if g.asChat {
 		var err error

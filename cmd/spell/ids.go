@@ -14,8 +14,12 @@ import (
 	"spell/tensor/jsonfile"
 )
 
-// parseIDs reads token ids that are separated by commas.
+// parseIDs reads token ids that are separated by commas, in brackets or not.
 func parseIDs(list string) ([]int32, error) {
+	list = strings.TrimSpace(list)
+	if within, ok := strings.CutPrefix(list, "["); ok && strings.HasSuffix(within, "]") { // as tokenize prints them
+		list = strings.TrimSuffix(within, "]")
+	}
 	if strings.TrimSpace(list) == "" {
 		return nil, errors.New("--ids has no token ids; write them separated by commas, as 1,2,3")
 	}
@@ -23,7 +27,7 @@ func parseIDs(list string) ([]int32, error) {
 	for _, s := range strings.Split(list, ",") {
 		v, err := strconv.ParseInt(strings.TrimSpace(s), 10, 32)
 		if err != nil || v < 0 {
-			return nil, fmt.Errorf("--ids: %q is not a token id", s)
+			return nil, fmt.Errorf("--ids: %q is not a token id; write them separated by commas, as 1,2,3", s)
 		}
 		ids = append(ids, int32(v))
 	}

@@ -83,3 +83,15 @@ func TestByteOrderMark(t *testing.T) {
 		t.Errorf("%q with a mark, %q without", a, b)
 	}
 }
+
+// TestIDsInBrackets: ids are taken as tokenize prints them, too.
+func TestIDsInBrackets(t *testing.T) {
+	for list, want := range map[string]string{"1,2, 3": "", " [1,2,3] ": "", "[]": "no token ids", "[1,2": `"[1"`,
+		"1 2": `"1 2" is not a token id`} {
+		ids, err := parseIDs(list)
+		if want == "" && (err != nil || len(ids) != 3) ||
+			want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%q: %v, %v; want %q", list, ids, err, want)
+		}
+	}
+}

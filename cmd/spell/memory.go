@@ -34,14 +34,7 @@ func newDryModel(m *source, p model.Precision) (*dryModel, error) {
 
 // bytes returns the size of the arenas so far, the program, and what the host takes beside for what
 // has been run.
-func (d *dryModel) bytes(b kernels.Backend) int {
-	n := d.tally.Bytes() + budget.Program(d.weights.Vocab, 0).Bytes
-	if host, ok := b.(kernels.HostMemory); ok {
-		packs, scratch := d.weights.HostMemory(host, d.tally.Weights())
-		n += packs.Bytes + scratch.Bytes
-	}
-	return n
-}
+func (d *dryModel) bytes(b kernels.Backend) int { return budget.Held(b, d.tally, d.weights) }
 
 // generatingBytes returns what a request takes on b with weights of precision p.
 func generatingBytes(b kernels.Backend, m *source, p model.Precision, r rollout.Request) (int, error) {

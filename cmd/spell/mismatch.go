@@ -30,7 +30,7 @@ func (e *engine) mismatch(ctx context.Context, b kernels.Backend, w *model.Weigh
 	}
 	w.Free()
 	said, err := func() (fmt.Stringer, error) {
-		files, err := open.Model(f.dir)
+		files, err := open.Model(f.at.dir)
 		if err != nil {
 			return nil, err
 		}

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -20,7 +18,7 @@ type modelFlags struct {
 	dir, adapter string
 	yarn         float64
 
-	text string // folder of the tokenizer
+	at located // by config, until free
 }
 
 func (f *modelFlags) flags(cmd *cobra.Command) {
@@ -44,12 +42,18 @@ type source struct {
 	adapters *peft.Config // nil: none
 }
 
-// config reads the configurations of the model and its adapters.
-func (f *modelFlags) config() (*source, error) {
-	if err := f.resolve(); err != nil {
+// config finds the model and its adapters, and reads their configurations. What it unpacks is there
+// until free.
+func (f *modelFlags) config() (s *source, err error) {
+	if f.at, err = locate(f.dir, f.adapter); err != nil {
 		return nil, err
 	}
-	c, err := open.Config(f.dir)
+	defer func() {
+		if err != nil {
+			f.free()
+		}
+	}()
+	c, err := open.Config(f.at.dir)
 	if err != nil {
 		return nil, err
 	}
@@ -58,38 +62,19 @@ func (f *modelFlags) config() (*source, error) {
 			return nil, fmt.Errorf("--yarn %v for %s: %w", f.yarn, f.dir, err)
 		}
 	}
-	s := &source{Config: c}
-	if f.adapter != "" {
-		s.adapters, err = peft.ReadConfig(f.adapter)
+	s = &source{Config: c}
+	if f.at.adapter != "" {
+		s.adapters, err = peft.ReadConfig(f.at.adapter)
 	}
 	return s, err
 }
 
-// resolve takes a --model that holds adapters alone, as a checkpoint of a run that trained them does, for
-// these, with the model that they name.
-func (f *modelFlags) resolve() error {
-	f.text = f.dir
-	if _, err := os.Stat(filepath.Join(f.dir, "config.json")); err == nil || f.adapter != "" || !peft.Is(f.dir) {
-		return nil
-	}
-	c, err := peft.ReadConfig(f.dir)
-	if err != nil {
-		return err
-	}
-	if _, err := open.FormatOf(c.Base); c.Base == "" || err != nil {
-		return fmt.Errorf("--model %s holds adapters of the model %q, which is not here; name their model with "+
-			"--model and them with --adapter", f.dir, c.Base)
-	}
-	f.dir, f.adapter = c.Base, f.dir
-	if _, err := os.Stat(filepath.Join(f.text, "tokenizer.json")); err != nil {
-		f.text = c.Base
-	}
-	return nil
-}
+// free removes what config had to unpack.
+func (f *modelFlags) free() { f.at.done() }
 
 // load reads the model and its adapters.
 func (f *modelFlags) load(ctx context.Context, b kernels.Backend, p model.Precision) (*model.Weights, error) {
-	w, err := open.Load(ctx, b, f.dir, p, model.Inference)
+	w, err := open.Load(ctx, b, f.at.dir, p, model.Inference)
 	if err != nil {
 		return nil, err
 	}
@@ -98,8 +83,8 @@ func (f *modelFlags) load(ctx context.Context, b kernels.Backend, p model.Precis
 			err = fmt.Errorf("--yarn %v for %s: %w", f.yarn, f.dir, err)
 		}
 	}
-	if err == nil && f.adapter != "" {
-		_, err = peft.Load(b, w, f.adapter, model.Inference)
+	if err == nil && f.at.adapter != "" {
+		_, err = peft.Load(b, w, f.at.adapter, model.Inference)
 	}
 	if err != nil {
 		w.Free()

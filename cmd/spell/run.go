@@ -94,9 +94,14 @@ func elsewhere(cmd *cobra.Command, m runner.Method) settings.Elsewhere {
 			&sft.Method{Config: sft.Default()},
 			&pretrain.Method{Config: pretrain.World()},
 		} {
-			if other.Name() != m.Name() && settings.Has(other.Settings(), name) {
-				return "it is a setting of spell " + other.Name()
+			if other.Name() == m.Name() || !settings.Has(other.Settings(), name) {
+				continue
 			}
+			whose := "it is a setting of spell " + other.Name()
+			if has, ok := m.(runner.Replacing); ok && has.Instead(name) != "" {
+				whose += "; " + has.Instead(name)
+			}
+			return whose
 		}
 		return ""
 	}
@@ -152,13 +157,14 @@ func (e *engine) run(cmd *cobra.Command, t *runFlags, k *job) error {
 		Rates:     k.rates,
 		Console:   runner.NewConsole(cmd.OutOrStdout(), os.Stderr, e.quiet),
 	}
+	defer options.Console.Done()
 	if t.dry {
 		if k.rates == nil {
 			options.Rates = e.measure
 		}
 		return runner.DryRun(cmd.Context(), m, t.out, options)
 	}
-	f, err := runner.Open(t.out, t.resume)
+	f, err := runner.Open(cmd.Context(), t.out, t.resume, options.Console.Progress)
 	if err != nil {
 		return err
 	}

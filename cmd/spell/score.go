@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -78,9 +79,10 @@ func (e *engine) score(cmd *cobra.Command, s *scoreFlags) error {
 	if err != nil {
 		return err
 	}
+	defer s.free()
 	var text *chat.Dialog
 	if ids == nil {
-		if text, err = runner.OpenText(s.modelFlags.text, m.Vocab); err != nil {
+		if text, err = runner.OpenText(s.at.text, m.Vocab); err != nil {
 			return err
 		}
 		if ids, err = s.encode(cmd, text); err != nil {
@@ -102,7 +104,7 @@ func (e *engine) score(cmd *cobra.Command, s *scoreFlags) error {
 		return err
 	}
 	defer w.Free()
-	e.note(w.Notes)
+	e.note(slices.Concat(w.Notes, text.Notes()))
 	out, err := scoreIDs(cmd.Context(), b, w, f)
 	if err != nil {
 		return fmt.Errorf("%s: %w", s.dir, err)
@@ -124,7 +126,7 @@ func (e *engine) score(cmd *cobra.Command, s *scoreFlags) error {
 // encode returns the ids of the text to score.
 func (s *scoreFlags) encode(cmd *cobra.Command, text *chat.Dialog) ([]int32, error) {
 	if text == nil {
-		return nil, fmt.Errorf("%s has no tokenizer (tokenizer.json), so it works by token ids only; use --ids", s.dir)
+		return nil, runner.NoTokenizer(s.dir, "it works by token ids only; use --ids")
 	}
 	t, err := s.text.read(cmd)
 	if err != nil {

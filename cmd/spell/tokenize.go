@@ -105,7 +105,7 @@ func (t *tokenizeFlags) load() (*chat.Dialog, error) {
 	}
 	text, err := runner.OpenText(t.dir, 0)
 	if err == nil && text == nil {
-		err = runner.NoTokenizer(t.dir)
+		err = runner.NoTokenizer(t.dir, "name a model with one, or leave out --chat")
 	}
 	if err != nil {
 		return nil, err

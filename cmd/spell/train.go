@@ -124,7 +124,8 @@ func (e *engine) size(cmd *cobra.Command, t *trainFlags, k *job, p selfplay.Pres
 	if read == nil {
 		read = func() error { return m.Read(cmd.Context(), "", console) }
 	}
-	if err := read(); err != nil {
+	err := read()
+	if console.Done(); err != nil {
 		return err
 	}
 	shape, err := m.Shape()

@@ -146,6 +146,38 @@ func (f Forest) SharedTokens() int {
 	return n
 }
 
+// LiveTokens counts the tokens of shared segments that predict a scored token: only these go all the way
+// through the last block.
+func (f Forest) LiveTokens() int {
+	n, shared := 0, f.shared()
+	for _, tree := range f.byRoot() {
+		n += f.liveTokens(tree, shared)
+	}
+	return n
+}
+
+// liveTokens is LiveTokens of a tree, given as its segments.
+func (f Forest) liveTokens(tree []int, shared []bool) int {
+	n, ends := 0, map[int32]bool{} // segments whose last token predicts
+	for _, s := range tree {
+		seg := &f[s]
+		if !seg.Scored || len(seg.Tokens) == 0 {
+			continue
+		}
+		if shared[s] {
+			n += len(seg.Tokens) - 1
+		}
+		a := seg.Parent
+		for a >= 0 && len(f[a].Tokens) == 0 {
+			a = f[a].Parent
+		}
+		if a >= 0 {
+			ends[a] = true
+		}
+	}
+	return n + len(ends)
+}
+
 // shared reports for each segment whether others continue it.
 func (f Forest) shared() []bool {
 	shared := make([]bool, len(f))

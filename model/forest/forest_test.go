@@ -85,6 +85,22 @@ func TestLayoutLimits(t *testing.T) {
 			t.Errorf("shared segments of %d: %d bundles, want %d", shared, len(l.Bundles), bundles)
 		}
 	}
+	each := answers().LiveTokens()
+	for live, bundles := range map[int]int{0: 1, each: 5, 2 * each: 3, 5 * each: 1} {
+		if l := lay(t, f, Limits{Shared: 15, Batch: 2, Live: live}); len(l.Bundles) != bundles {
+			t.Errorf("%d tokens that predict: %d bundles, want %d", live, len(l.Bundles), bundles)
+		}
+	}
+	var scored Forest
+	top := scored.Add(-1, []int32{1, 2}, false)
+	scored.Add(scored.Add(top, []int32{3, 4, 5}, true), []int32{6}, true)
+	rows := lay(t, scored, Limits{Shared: 5, Batch: 1, Live: 4}).Bundles[0].Shared.LiveRows
+	if n := scored.LiveTokens(); n != 4 || len(rows) != n {
+		t.Errorf("%d tokens predict, and %d rows are live; want 4", n, len(rows))
+	}
+	if _, err := NewLayout(scored, Limits{Shared: 5, Batch: 1, Live: 3}); err == nil {
+		t.Error("a pass that holds 3 tokens that predict takes 4")
+	}
 	for _, r := range []Limits{{Shared: 2, Batch: 9}, {Shared: 9, Batch: 1}} {
 		if _, err := NewLayout(f, r); err == nil || !strings.Contains(err.Error(), "tokens") {
 			t.Errorf("%+v: error %v", r, err)

@@ -43,8 +43,16 @@ type ScoredToken struct {
 }
 
 // Limits are the most tokens a decoder takes at once: in the shared segments of a bundle, and in a
-// batch of branches.
-type Limits struct{ Shared, Batch int }
+// batch of branches. Live bounds those of the former that predict a scored token; 0: all may.
+type Limits struct{ Shared, Batch, Live int }
+
+// MostLive returns how many tokens of shared segments may predict.
+func (l Limits) MostLive() int {
+	if l.Live == 0 {
+		return l.Shared
+	}
+	return min(l.Live, l.Shared)
+}
 
 // NewLayout lays out a valid forest. The first token of a root has no predictor and is not scored;
 // the first token of any other segment is predicted by the last token of its context. It returns an
@@ -59,7 +67,7 @@ func NewLayout(f Forest, limits Limits) (*Layout, error) {
 		}
 	}
 	var bundle []int
-	held := 0
+	held, heldLive := 0, 0
 	for _, tree := range f.byRoot() {
 		n := 0
 		for _, s := range tree {
@@ -72,11 +80,16 @@ func NewLayout(f Forest, limits Limits) (*Layout, error) {
 		if n > limits.Shared {
 			return nil, fmt.Errorf("the shared segments of a tree have %d tokens; a pass holds %d", n, limits.Shared)
 		}
-		if held+n > limits.Shared {
-			b.bundle(bundle, limits.Batch)
-			bundle, held = nil, 0
+		live := f.liveTokens(tree, b.shared)
+		if live > limits.MostLive() {
+			return nil, fmt.Errorf("%d tokens of the shared segments of a tree predict; a pass holds %d such", live,
+				limits.MostLive())
 		}
-		bundle, held = append(bundle, tree...), held+n
+		if held+n > limits.Shared || heldLive+live > limits.MostLive() {
+			b.bundle(bundle, limits.Batch)
+			bundle, held, heldLive = nil, 0, 0
+		}
+		bundle, held, heldLive = append(bundle, tree...), held+n, heldLive+live
 	}
 	if len(bundle) > 0 {
 		b.bundle(bundle, limits.Batch)

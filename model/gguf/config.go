@@ -2,57 +2,10 @@ package gguf
 
 import (
 	"fmt"
-	"math"
-	"slices"
 
 	"spell/model"
 	"spell/tensor/gguf"
 )
-
-// A reader reads the metadata of one architecture. It keeps the first error.
-type reader struct {
-	*gguf.File
-	architecture string
-	err          error
-}
-
-// key returns the full name of a value of the architecture.
-func (r *reader) key(name string) string { return r.architecture + "." + name }
-
-// has reports whether there is such a value of the architecture.
-func (r *reader) has(name string) bool {
-	_, ok := r.Value(r.key(name))
-	return ok
-}
-
-// whole returns a whole number, which must be there.
-func (r *reader) whole(name string) int {
-	n, err := r.Whole(r.key(name))
-	if r.err == nil {
-		r.err = err
-	}
-	return n
-}
-
-// wholeOr returns a whole number, or otherwise.
-func (r *reader) wholeOr(name string, otherwise int) int {
-	if !r.has(name) {
-		return otherwise
-	}
-	return r.whole(name)
-}
-
-// float returns a number, or otherwise.
-func (r *reader) float(name string, otherwise float64) float64 {
-	if !r.has(name) {
-		return otherwise
-	}
-	v, err := r.Float(r.key(name))
-	if r.err == nil {
-		r.err = err
-	}
-	return v
-}
 
 // What Hugging Face and llama.cpp call Qwen3 with mixtures of experts.
 const (
@@ -62,6 +15,9 @@ const (
 
 // config returns the decoder that the metadata describes.
 func config(f *gguf.File) (model.Config, error) {
+	if err := isModel(f); err != nil {
+		return model.Config{}, err
+	}
 	architecture, err := f.Text("general.architecture")
 	if err != nil {
 		return model.Config{}, err
@@ -91,10 +47,10 @@ func config(f *gguf.File) (model.Config, error) {
 		c.HeadDim = r.wholeOr("attention.key_length", c.Hidden/c.Heads)
 	}
 	c.Rope = r.rope(&c)
-	r.tokens(&c)
 	if embedding, ok := f.Tensor("token_embd.weight"); ok && len(embedding.Shape) == 2 {
 		c.Vocab = embedding.Shape[0]
 	}
+	r.tokens(&c)
 	_, head := f.Tensor("output.weight")
 	c.Tied = !head
 	if r.err == nil {
@@ -106,6 +62,35 @@ func config(f *gguf.File) (model.Config, error) {
 		}
 	}
 	return c, r.err
+}
+
+// isModel refuses what files of the format hold beside models: adapters, the eyes of a model, statistics.
+func isModel(f *gguf.File) error {
+	const key = "general.type"
+	if _, ok := f.Value(key); !ok {
+		return nil
+	}
+	kind, err := f.Text(key)
+	switch {
+	case err != nil || kind == "model":
+		return err
+	case kind == "adapter":
+		return fmt.Errorf("reading %s: it holds adapters of a model (%s); name the model's file, and the adapters as "+
+			"PEFT keeps them, --adapter DIR", f.Path(), key)
+	}
+	return fmt.Errorf("reading %s: it holds no model but one's %.40q (%s); name the model's file", f.Path(), kind, key)
+}
+
+// neutral are the values by which numbers of the metadata change nothing, where these decoders know nothing
+// of them.
+var neutral = []struct {
+	name string
+	is   float64
+}{
+	{"rope.scaling.attn_factor", 1}, {"rope.scaling.yarn_attn_factor", 1}, {"rope.scaling.yarn_ext_factor", 1},
+	{"rope.scaling.yarn_log_multiplier", 0}, {"attn_logit_softcapping", 0}, {"final_logit_softcapping", 0},
+	{"logit_scale", 1}, {"residual_scale", 1}, {"embedding_scale", 1}, {"attention.scale", 0},
+	{"attention.clamp_kqv", 0},
 }
 
 // refuse sets the error if the metadata asks for what this decoder does not compute.
@@ -122,6 +107,20 @@ func (r *reader) refuse(c *model.Config) {
 			return
 		}
 	}
+	for _, v := range neutral {
+		if x := r.float(v.name, v.is); r.err == nil && x != v.is {
+			r.err = fmt.Errorf("reading %s: %s is %g, which is not supported; %g is", r.Path(), r.key(v.name), x, v.is)
+			return
+		}
+	}
+	const causal = "attention.causal"
+	if r.err == nil && r.has(causal) {
+		var yes bool
+		if yes, r.err = r.Bool(r.key(causal)); r.err == nil && !yes {
+			r.err = fmt.Errorf("reading %s: %s is false, which is not supported: the model sees what follows, and "+
+				"predicts no tokens", r.Path(), r.key(causal))
+		}
+	}
 }
 
 // decimal returns the number of six digits that a float32 was written from, such as 1e-05.
@@ -131,7 +130,7 @@ func decimal(v float64) float64 {
 	return d
 }
 
-// tokens sets the tokens that begin and end texts.
+// tokens sets the tokens that begin and end texts. Those that the vocabulary has not are none.
 func (r *reader) tokens(c *model.Config) {
 	id := func(name string) (int32, bool) {
 		if _, ok := r.Value("tokenizer.ggml." + name); !ok {
@@ -141,7 +140,7 @@ func (r *reader) tokens(c *model.Config) {
 		if r.err == nil {
 			r.err = err
 		}
-		return int32(n), err == nil && n >= 0 && n <= math.MaxInt32
+		return int32(n), err == nil && n >= 0 && n < c.Vocab
 	}
 	if bos, ok := id("bos_token_id"); ok {
 		c.BOS = bos
@@ -151,80 +150,4 @@ func (r *reader) tokens(c *model.Config) {
 			c.EOS = append(c.EOS, end)
 		}
 	}
-}
-
-// ropeFactors is the tensor by which frequencies are divided, where they are stretched as Llama 3.1's.
-const ropeFactors = "rope_freqs.weight"
-
-// rope returns the position embedding.
-func (r *reader) rope(c *model.Config) model.Rope {
-	rope := model.Rope{Theta: r.float("rope.freq_base", 10000), Type: "default"}
-	kind := "none"
-	if r.err == nil && r.has("rope.scaling.type") {
-		kind, r.err = r.Text(r.key("rope.scaling.type"))
-	}
-	rope.Factor = r.float("rope.scaling.factor", 1)
-	switch {
-	case r.err != nil:
-	case kind == "none" || rope.Factor == 1:
-		rope.Factor = 0
-	case kind == "yarn":
-		rope.Type, rope.BetaFast, rope.BetaSlow = kind, 32, 1
-		rope.Original = r.wholeOr("rope.scaling.original_context_length", c.Context)
-	case kind == "linear":
-		rope.Type, rope.Original = kind, c.Context
-	default:
-		r.err = fmt.Errorf("reading %s: %s is %q, which is not supported; none, linear and yarn are", r.Path(),
-			r.key("rope.scaling.type"), kind)
-	}
-	if _, ok := r.Tensor(ropeFactors); ok && r.err == nil {
-		rope, r.err = r.llama3(rope, c.HeadDim)
-	}
-	return rope
-}
-
-// llama3 returns the stretched embedding whose divisors the file has in place of its numbers: the
-// factor is the largest divisor, the bounds of the blended band are 1 and 4 turns, as in all published
-// models, and the original context is the power of two that gives these divisors.
-func (r *reader) llama3(rope model.Rope, dim int) (model.Rope, error) {
-	t, _ := r.Tensor(ropeFactors)
-	if t.Elements() != dim/2 || rope.Type != "default" {
-		return rope, fmt.Errorf("reading %s: %s has shape %v and the scaling is %q; half a head and no other scaling "+
-			"are supported", r.Path(), ropeFactors, t.Shape, rope.Type)
-	}
-	raw, typ, err := r.Append(nil, ropeFactors, 0, dim/2)
-	if err != nil {
-		return rope, err
-	}
-	divisors := decoded(raw, typ)
-	rope.Type, rope.LowFreq, rope.HighFreq, rope.Factor = "llama3", 1, 4, float64(slices.Max(divisors))
-	for rope.Original = 1 << 30; rope.Original > 1; rope.Original /= 2 {
-		want, err := ropeDivisors(rope, dim)
-		if err != nil {
-			return rope, fmt.Errorf("reading %s: %s: %w", r.Path(), ropeFactors, err)
-		}
-		near := func(a, b float32) bool { return math.Abs(float64(a-b)) < 1e-4*float64(b) }
-		if slices.EqualFunc(divisors, want, near) {
-			return rope, nil
-		}
-	}
-	return rope, fmt.Errorf("reading %s: the divisors in %s are not those of Llama 3.1's scaling, and no others are "+
-		"supported", r.Path(), ropeFactors)
-}
-
-// ropeDivisors returns what the frequencies of a stretched embedding were divided by.
-func ropeDivisors(rope model.Rope, dim int) ([]float32, error) {
-	stretched, err := rope.Rotary(dim)
-	if err != nil {
-		return nil, err
-	}
-	plain, err := model.Rope{Theta: rope.Theta}.Rotary(dim)
-	if err != nil {
-		return nil, err
-	}
-	v := make([]float32, len(plain.InvFreq))
-	for j := range v {
-		v[j] = float32(plain.InvFreq[j] / stretched.InvFreq[j])
-	}
-	return v, nil
 }

@@ -160,8 +160,35 @@ func TestRefused(t *testing.T) {
 		{"no heads", "llama.attention.head_count", func(v map[string]any, _ map[string]gguf.Output) {
 			delete(v, "llama.attention.head_count")
 		}},
-		{"heads per layer", "a list of", func(v map[string]any, _ map[string]gguf.Output) {
-			v["llama.attention.head_count_kv"] = []int{2}
+		{"heads per layer, equal", "", func(v map[string]any, _ map[string]gguf.Output) {
+			v["llama.attention.head_count_kv"] = []int{2, 2}
+		}},
+		{"heads per layer", "llama.attention.head_count_kv differs between blocks", func(v map[string]any,
+			_ map[string]gguf.Output) {
+			v["llama.attention.head_count_kv"] = []int{2, 1}
+		}},
+		{"adapters", "it holds adapters of a model", func(v map[string]any, _ map[string]gguf.Output) {
+			v["general.type"] = "adapter"
+		}},
+		{"eyes", `it holds no model but one's "mmproj"`, func(v map[string]any, _ map[string]gguf.Output) {
+			v["general.type"] = "mmproj"
+		}},
+		{"sees what follows", "llama.attention.causal is false", func(v map[string]any, _ map[string]gguf.Output) {
+			v["llama.attention.causal"] = false
+		}},
+		{"soft caps", "llama.attn_logit_softcapping is 50", func(v map[string]any, _ map[string]gguf.Output) {
+			v["llama.attn_logit_softcapping"] = 50.
+		}},
+		{"constants of YaRN", "llama.rope.scaling.yarn_attn_factor is 1.5", func(v map[string]any,
+			_ map[string]gguf.Output) {
+			v["llama.rope.scaling.type"], v["llama.rope.scaling.factor"] = "yarn", 4.
+			v["llama.rope.scaling.yarn_attn_factor"] = 1.5
+		}},
+		{"neutral constants", "", func(v map[string]any, _ map[string]gguf.Output) {
+			v["llama.rope.scaling.yarn_ext_factor"], v["llama.attention.causal"] = 1., true
+		}},
+		{"end beyond the vocabulary", "", func(v map[string]any, _ map[string]gguf.Output) {
+			v["tokenizer.ggml.eos_token_id"] = 8
 		}},
 		{"no eps", "rms_norm_eps", func(v map[string]any, _ map[string]gguf.Output) {
 			delete(v, "llama.attention.layer_norm_rms_epsilon")
@@ -171,6 +198,14 @@ func TestRefused(t *testing.T) {
 		}},
 		{"some dimensions rotate", "llama.rope.dimension_count is 4", func(v map[string]any, _ map[string]gguf.Output) {
 			v["llama.rope.dimension_count"] = 4
+		}},
+		{"a part", "--merge, with the first of them", func(v map[string]any, _ map[string]gguf.Output) {
+			v["split.count"], v["split.no"] = 3, 0
+		}},
+		{"the only part", "", func(v map[string]any, _ map[string]gguf.Output) { v["split.count"] = 1 }},
+		{"m-00001-of-00001", "", func(map[string]any, map[string]gguf.Output) {}},
+		{"m-00002-of-00003", "m-00001-of-00003.gguf and the file", func(v map[string]any, _ map[string]gguf.Output) {
+			delete(v, "general.architecture") // which the first has
 		}},
 		{"scaling", `"longrope", which is not supported`, func(v map[string]any, _ map[string]gguf.Output) {
 			v["llama.rope.scaling.type"], v["llama.rope.scaling.factor"] = "longrope", 4.0
@@ -210,6 +245,9 @@ func TestRefused(t *testing.T) {
 			pairs = append(pairs, gguf.Pair{Name: name, Value: v[name]})
 		}
 		path := filepath.Join(t.TempDir(), "model.gguf")
+		if strings.Contains(e.name, "-of-") {
+			path = filepath.Join(t.TempDir(), e.name+".gguf")
+		}
 		if err := gguf.Write(path, pairs, slices.Collect(maps.Values(tensors))); err != nil {
 			t.Fatal(err)
 		}
@@ -225,6 +263,51 @@ func TestRefused(t *testing.T) {
 		}
 		if e.want == "" || !strings.Contains(err.Error(), e.want) || !strings.Contains(err.Error(), path) {
 			t.Errorf("%s: %v; want %q", e.name, err, e.want)
+		}
+		if strings.HasPrefix(e.want, `"blk.`) && !strings.Contains(err.Error(), "; download it again") {
+			t.Errorf("%s: %v has no way on", e.name, err)
+		}
+	}
+}
+
+// TestPositions reads the ways in which files have said how positions are stretched.
+func TestPositions(t *testing.T) {
+	linear := model.Rope{Theta: 1e4, Type: "linear", Factor: 4, Original: 64}
+	yarn := model.Rope{Theta: 1e4, Type: "yarn", Factor: 4, Original: 64, BetaFast: 32, BetaSlow: 1}
+	own := yarn
+	own.Original, own.BetaFast, own.BetaSlow = 16, 16, 2
+	plain := model.Rope{Theta: 1e4, Type: "default"}
+	for _, c := range []struct {
+		said map[string]any
+		want model.Rope
+	}{
+		{map[string]any{}, plain},
+		{map[string]any{"scaling.type": "none", "scaling.factor": 4.}, plain},
+		{map[string]any{"scaling.type": "linear"}, plain},
+		{map[string]any{"scaling.factor": 0.}, plain},
+		{map[string]any{"scaling.type": "linear", "scaling.factor": 4.}, linear},
+		{map[string]any{"scaling.factor": 4.}, linear},
+		{map[string]any{"scale_linear": 4.}, linear},
+		{map[string]any{"scaling.type": "yarn", "scaling.factor": 4.}, yarn},
+		{map[string]any{"scaling.type": "yarn", "scaling.factor": 4., "scaling.original_context_length": 16,
+			"scaling.yarn_beta_fast": 16., "scaling.yarn_beta_slow": 2.}, own},
+	} {
+		pairs := []gguf.Pair{{Name: "general.architecture", Value: "llama"}}
+		for name, v := range c.said {
+			pairs = append(pairs, gguf.Pair{Name: "llama.rope." + name, Value: v})
+		}
+		path := filepath.Join(t.TempDir(), "rope.gguf")
+		if err := gguf.Write(path, pairs, nil); err != nil {
+			t.Fatal(err)
+		}
+		f, err := gguf.Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		r := &reader{File: f, architecture: "llama"}
+		if got := r.rope(&model.Config{Context: 64, HeadDim: 8}); got != c.want || r.err != nil {
+			t.Errorf("%v: %+v, %v; want %+v", c.said, got, r.err, c.want)
 		}
 	}
 }

@@ -6,6 +6,7 @@ package gguf
 import (
 	"context"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -33,7 +34,10 @@ func Open(path string) (*Model, error) {
 		return nil, err
 	}
 	m := &Model{file: f}
-	if m.Config, err = config(f); err == nil {
+	if err = whole(f); err == nil {
+		m.Config, err = config(f)
+	}
+	if err == nil {
 		m.architecture, _ = f.Text("general.architecture")
 		err = m.match()
 	}
@@ -43,6 +47,32 @@ func Open(path string) (*Model, error) {
 	}
 	return m, nil
 }
+
+// whole refuses a part of a model that was split into several files, as llama.cpp's gguf-split
+// does. The first part alone holds the metadata.
+func whole(f *gguf.File) error {
+	path, parts := f.Path(), 1
+	if _, ok := f.Value("split.count"); ok {
+		var err error
+		if parts, err = f.Whole("split.count"); err != nil {
+			return err
+		}
+	}
+	name := splitName.FindStringSubmatch(path)
+	named := name != nil && name[2] != "00001"
+	if parts <= 1 && !named {
+		return nil
+	}
+	first := "the first of them"
+	if named {
+		first = name[1] + "-00001-of-" + name[2] + ".gguf"
+	}
+	return fmt.Errorf("%s is one part of a model that is split into several files, and models are read from one; "+
+		"join them by llama.cpp's llama-gguf-split --merge, with %s and the file to make", path, first)
+}
+
+// splitName matches the names that gguf-split gives parts.
+var splitName = regexp.MustCompile(`^(.*)-[0-9]{5}-of-([0-9]{5})\.gguf$`)
 
 // File returns the open file, for its other metadata.
 func (m *Model) File() *gguf.File { return m.file }
@@ -58,11 +88,12 @@ func (m *Model) match() error {
 		name := Name(s.Name)
 		t, ok := m.file.Tensor(name)
 		if !ok {
-			return fmt.Errorf("reading %s: there is no tensor %q, which its metadata asks for", path, name)
+			return fmt.Errorf("reading %s: there is no tensor %q, which its metadata asks for; download it again", path,
+				name)
 		}
 		if shape := shapeInFile(s); !slices.Equal(t.Shape, shape) {
-			return fmt.Errorf("reading %s: tensor %q has shape %v, and the metadata makes it %v", path, name, t.Shape,
-				shape)
+			return fmt.Errorf("reading %s: tensor %q has shape %v, and the metadata makes it %v; download it again",
+				path, name, t.Shape, shape)
 		}
 		wanted[name] = true
 	}
@@ -72,7 +103,7 @@ func (m *Model) match() error {
 		case wanted[name]:
 		case strings.HasPrefix(name, "blk."):
 			return fmt.Errorf("reading %s: tensor %q has no place in a %s model of %d blocks as the metadata "+
-				"describes it", path, name, m.architecture, m.Config.Layers)
+				"describes it; download it again", path, name, m.architecture, m.Config.Layers)
 		default:
 			passed = append(passed, name)
 		}

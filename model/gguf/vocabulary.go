@@ -2,7 +2,6 @@ package gguf
 
 import (
 	"fmt"
-	"math"
 	"slices"
 
 	"spell/tensor/gguf"
@@ -62,7 +61,7 @@ func vocabulary(f *gguf.File) (*Vocabulary, error) {
 	v.Scores = read(r, "scores", r.Floats, nil)
 	v.Merges = read(r, "merges", r.Texts, nil)
 	v.AddPrefix = read(r, "add_space_prefix", r.Bool, v.Kind == SentencePiece)
-	v.AddBOS = read(r, "add_bos_token", r.Bool, v.Kind == SentencePiece || v.Pre == "llama-bpe")
+	v.AddBOS = read(r, "add_bos_token", r.Bool, v.Kind == SentencePiece || slices.Contains(bosFirst, v.Pre))
 	v.AddEOS = read(r, "add_eos_token", r.Bool, false)
 	v.Special = Special{r.id("bos"), r.id("eos"), r.id("unknown"), r.id("padding")}
 	r.templates(v)
@@ -82,6 +81,9 @@ func vocabulary(f *gguf.File) (*Vocabulary, error) {
 	return v, nil
 }
 
+// bosFirst are the pre-tokenizers of vocabularies whose texts begin with BOS if the file does not say.
+var bosFirst = []string{"llama-bpe", "llama-v3", "llama3", "falcon3", "pixtral", "midm-2.0", "lfm2"}
+
 // A textReader reads the metadata of a tokenizer. It keeps the first error.
 type textReader struct {
 	*gguf.File
@@ -98,24 +100,15 @@ func read[T any](r *textReader, name string, by func(string) (T, error), otherwi
 	return v
 }
 
-// id returns the id of a special token, -1 if the file names none. The largest number of 32 bits is how
-// some programs write none.
-func (r *textReader) id(name string) int {
-	id := read(r, name+"_token_id", r.Whole, -1)
-	if id == math.MaxUint32 {
-		return -1
-	}
-	return id
-}
+// id returns the id of a special token, -1 if the file names none.
+func (r *textReader) id(name string) int { return read(r, name+"_token_id", r.Whole, -1) }
 
-// inRange wants special ids to be tokens, and types those of 32 bits.
+// inRange takes special ids that are no tokens for none, as llama.cpp does, and wants types of 32 bits.
 func (r *textReader) inRange(v *Vocabulary) {
-	s := v.Special
-	for i, id := range []int{s.BOS, s.EOS, s.Unknown, s.Padding} {
-		name := []string{"bos", "eos", "unknown", "padding"}[i]
-		if r.err == nil && (id < -1 || id >= len(v.Tokens)) {
-			r.err = fmt.Errorf("reading %s: %s%s_token_id is %d, and the ids of the tokens end at %d; correct it",
-				r.Path(), prefix, name, id, len(v.Tokens)-1)
+	s := &v.Special
+	for _, id := range []*int{&s.BOS, &s.EOS, &s.Unknown, &s.Padding} {
+		if *id < 0 || *id >= len(v.Tokens) {
+			*id = -1
 		}
 	}
 	at := slices.IndexFunc(v.Types, func(t int) bool { return t != int(int32(t)) })
@@ -132,11 +125,17 @@ const (
 	templates = "tokenizer.chat_templates"
 )
 
+// maxTemplates is how many chat templates a file may have.
+const maxTemplates = 64
+
 // templates reads the chat templates.
 func (r *textReader) templates(v *Vocabulary) {
 	names := []string{}
-	if _, ok := r.Value(templates); ok && r.err == nil {
-		names, r.err = r.Texts(templates)
+	if list, ok := r.Value(templates); ok && r.err == nil {
+		if names, r.err = r.Texts(templates); r.err == nil && list.Len() > maxTemplates {
+			r.err = fmt.Errorf("reading %s: %s names %d templates, more than %d", r.Path(), templates, list.Len(),
+				maxTemplates)
+		}
 	}
 	v.Templates = map[string]string{}
 	for _, name := range append(names, "") {

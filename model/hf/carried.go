@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"spell/model"
+	"spell/model/card"
 	"spell/tensor"
 )
 
@@ -22,9 +23,9 @@ const maxCarried = 16 << 20
 // files go by way of the text side.
 func isCarried(name string) bool {
 	switch name {
-	case configName: // which says how to save, too
+	case configName, card.Name: // the former says how to save, too
 		return true
-	case "README.md", "adapter_config.json", "special_tokens_map.json", "added_tokens.json",
+	case "adapter_config.json", "special_tokens_map.json", "added_tokens.json",
 		"trainer_state.json", "state.json": // of a run, as this program once laid it beside the model
 		return false
 	}

@@ -37,8 +37,8 @@ func TestCarried(t *testing.T) {
 		t.Fatal(err)
 	}
 	carried := []string{"generation_config.json", "LICENSE", "License.txt", "merges.txt", "vocab.json",
-		"tokenizer.model"}
-	left := []string{"README.md", "tokenizer.json", "tokenizer_config.json", ".gitattributes", "pytorch_model.bin",
+		"tokenizer.model", "README.md"}
+	left := []string{"tokenizer.json", "tokenizer_config.json", ".gitattributes", "pytorch_model.bin",
 		"picture.png", "trainer_state.json", "other.safetensors", "old.safetensors.index.json"}
 	for _, name := range slices.Concat(carried, left) {
 		content := []byte("{}")

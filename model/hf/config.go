@@ -7,12 +7,17 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 
 	"spell/model"
+	"spell/tensor/jsonfile"
+	"spell/tensor/signature"
 )
+
+// maxConfig is the bytes of the largest config.json and generation_config.json, far above those of
+// published models.
+const maxConfig = 2 << 20
 
 // ReadConfig reads dir/config.json. The end tokens are those of dir/generation_config.json, if
 // there is one, and after them those of config.json.
@@ -21,46 +26,50 @@ func ReadConfig(dir string) (model.Config, error) {
 	return c, err
 }
 
-// within names the model in a folder of models, such as the checkpoints of a run, as the way on of
-// an error; the last in the order of names.
+// within names the model in a folder of models, such as the checkpoints of a run or what a cache of
+// Hugging Face's hub keeps of one, as the way on of an error; the last in the order of names.
 func within(dir string) string {
-	found, _ := filepath.Glob(filepath.Join(dir, "*", "config.json"))
-	if len(found) == 0 {
-		return ""
+	for _, below := range []string{"*", filepath.Join("snapshots", "*")} {
+		found, _ := filepath.Glob(filepath.Join(dir, below, "config.json"))
+		if len(found) > 0 {
+			return fmt.Sprintf(", but %s is", filepath.Dir(found[len(found)-1]))
+		}
 	}
-	return fmt.Sprintf(", but %s is", filepath.Dir(found[len(found)-1]))
+	return ""
 }
 
-// readConfig does what ReadConfig does and also reports whether the file rules out a tied head.
-func readConfig(dir string) (c model.Config, untied bool, err error) {
+// readConfig does what ReadConfig does and also returns the fields of config.json.
+func readConfig(dir string) (c model.Config, f *configFile, err error) {
 	path := filepath.Join(dir, "config.json")
-	raw, err := os.ReadFile(path)
-	if err != nil {
-		if errors.Is(err, fs.ErrNotExist) {
-			return c, false, fmt.Errorf(
-				"%s is not there; %s is not a Hugging Face model directory%s",
-				path, dir, within(dir))
+	raw, err := jsonfile.Read(path, maxConfig)
+	if errors.Is(err, fs.ErrNotExist) {
+		if link := signature.Link(path); link != nil {
+			return c, nil, fmt.Errorf("%s: %w", path, link)
 		}
-		return c, false, err
+		return c, nil, fmt.Errorf("%s is not there; %s is not a Hugging Face model directory%s", path, dir, within(dir))
 	}
-	if c, untied, err = parseConfig(raw); err != nil {
-		return c, untied, fmt.Errorf("%s: %w", path, err)
+	if err == nil {
+		c, f, err = parseConfig(raw)
+	}
+	if err != nil {
+		return c, f, fmt.Errorf("%s: %w", path, err)
 	}
 	path = filepath.Join(dir, "generation_config.json")
-	raw, err = os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return c, untied, nil
-	} else if err != nil {
-		return c, untied, err
-	}
 	var g struct {
 		EOS tokenIDs `json:"eos_token_id"`
 	}
-	if err := readJSON(raw, &g); err != nil {
-		return c, untied, fmt.Errorf("%s: %w, or remove it", path, err)
+	raw, err = jsonfile.Read(path, maxConfig)
+	if errors.Is(err, fs.ErrNotExist) {
+		return c, f, nil
+	}
+	if err == nil {
+		err = readJSON(raw, &g)
+	}
+	if err != nil {
+		return c, f, fmt.Errorf("%s: %w, or remove it", path, err)
 	}
 	c.EOS = join(g.EOS.within(c.Vocab), c.EOS)
-	return c, untied, nil
+	return c, f, nil
 }
 
 // join returns the ids of both lists in order, each once.
@@ -81,24 +90,27 @@ func ParseConfig(raw []byte) (model.Config, error) {
 	return c, err
 }
 
-// parseConfig does what ParseConfig does and also reports whether the file rules out a tied head.
-func parseConfig(raw []byte) (c model.Config, untied bool, err error) {
+// parseConfig does what ParseConfig does and also returns the fields.
+func parseConfig(raw []byte) (c model.Config, f *configFile, err error) {
 	var kind struct {
 		ModelType string `json:"model_type"`
 	}
 	if err := readJSON(raw, &kind); err != nil {
-		return c, false, err
+		return c, nil, err
 	}
 	family, err := model.FamilyNamed(kind.ModelType)
 	if err != nil {
-		return c, false, err
+		return c, nil, err
 	}
-	f := fieldsOf(&family)
-	if err := readJSON(raw, &f); err != nil {
-		return c, false, err
+	f = fieldsOf(&family)
+	if err := readJSON(raw, f); err != nil {
+		return c, nil, err
+	}
+	if err := checkOthers(raw); err != nil {
+		return c, nil, err
 	}
 	c, err = f.config(&family)
-	return c, !or(f.Tied, true), err
+	return c, f, err
 }
 
 // config returns the decoder of a family that f describes.
@@ -152,6 +164,9 @@ func (f *configFile) refuse(family *model.Family) error {
 		return fmt.Errorf("attention_bias with model_type %s is not supported", family.Name)
 	case or(f.RotaryShare, 1) != 1:
 		return fmt.Errorf("partial_rotary_factor %g is not supported; 1 is", *f.RotaryShare)
+	}
+	if len(f.MLX) > 0 && string(f.MLX) != "null" {
+		return fmt.Errorf("quantization (MLX) is not supported; %s", insteadOfQuantized)
 	}
 	if len(f.Quantization) == 0 || string(f.Quantization) == "null" {
 		return nil

@@ -153,6 +153,10 @@ var accepted = []struct {
 				AttentionFactor: 1.25}
 			c.Context = 4 * 4096
 		}},
+	{"end tokens some of which are none", `{"eos_token_id": [2, null]}`, func(*model.Config) {}},
+	{"fields of other classes that change nothing", `{"is_causal": true, "use_bidirectional_attention": null,
+		"logit_scale": 1, "final_logit_softcapping": 0.0, "quantization": null}`, func(*model.Config) {}},
+	{"architectures that are no list", `{"architectures": "LlamaForCausalLM"}`, func(*model.Config) {}},
 	{"default scaling", `{"rope_scaling": {"rope_type": "default"}}`, func(*model.Config) {}},
 	{"rope_parameters", `{"rope_theta": "absent", "rope_parameters": {"rope_theta": 1000000.0, "rope_type": "default"}}`, func(c *model.Config) { c.Rope.Theta = 1e6 }},
 	{"rope_parameters of yarn", `{"rope_theta": "absent", "rope_parameters": {"rope_theta": 1000000.0, "rope_type": "yarn", "factor": 2.0}}`,
@@ -252,6 +256,11 @@ func TestParseConfigRefuses(t *testing.T) {
 		{`{"model_type": "mistral", "sliding_window": -1}`, `sliding_window is -1`},
 		{`{"model_type": "mistral", "sliding_window": 8, "layer_types": ["full_attention", "sliding_attention"]}`, `disagree`},
 		{`{"partial_rotary_factor": 0.5}`, `partial_rotary_factor 0.5`},
+		{`{"is_causal": false}`, `is_causal is false, which is not supported; true is`},
+		{`{"use_bidirectional_attention": "all"}`, `use_bidirectional_attention is "all"`},
+		{`{"attn_logit_softcapping": 50.0}`, `attn_logit_softcapping is 50.0`},
+		{`{"logits_scaling": 8}`, `logits_scaling is 8, which is not supported; 1 is`},
+		{`{"quantization": {"group_size": 64, "bits": 4}}`, `quantization (MLX) is not supported; use the unquantized`},
 		{`{"quantization_config": {"quant_method": "gptq"}}`, `quantization_config (gptq)`},
 		{`{"quantization_config": {"load_in_8bit": true}}`, `quantization_config (of an unnamed method)`},
 
@@ -279,6 +288,7 @@ func TestParseConfigRefuses(t *testing.T) {
 		{`{"rms_norm_eps": -1e-5}`, `rms_norm_eps is -1e-05`},
 		{`{"eos_token_id": "</s>"}`, `eos_token_id is neither a token id nor a list of them`},
 		{`{"eos_token_id": 1e308}`, `eos_token_id is neither`},
+		{`{"eos_token_id": [` + strings.Repeat("1,", 1<<10) + `1]}`, `eos_token_id lists 1025 tokens`},
 
 		{`{"rope_theta": 0}`, `rope_theta is 0`},
 		{`{"rope_theta": 1}`, `rope_theta is 1`},
@@ -286,7 +296,7 @@ func TestParseConfigRefuses(t *testing.T) {
 		{`{"rope_scaling": {"rope_type": "longrope", "factor": 2}}`, `rope_scaling type "longrope" is not supported; default, linear, llama3 and yarn are`},
 		{`{"rope_scaling": {"type": "dynamic", "factor": 2}}`, `rope_scaling type "dynamic" is not supported`},
 		{`{"rope_parameters": {"type": "mrope", "mrope_section": [1]}}`, `rope_parameters type "mrope" is not supported`},
-		{`{"rope_parameters": {"full_attention": {"rope_type": "default"}}}`, `rope_parameters has no rope_type`},
+		{`{"rope_parameters": {"full_attention": {"rope_type": "default"}}}`, `rope_parameters has a block for each type of layers`},
 		{`{"rope_scaling": {"factor": 2}}`, `rope_scaling has no rope_type`},
 		{`{"rope_scaling": {"rope_type": "linear"}}`, `rope_scaling linear has factor 0`},
 		{`{"rope_scaling": {"rope_type": "linear", "factor": 0.5}}`, `rope_scaling linear has factor 0.5`},
@@ -436,6 +446,24 @@ func TestGenerationConfig(t *testing.T) {
 		if err := os.WriteFile(filepath.Join(runs, step, "config.json"), []byte("{}"), 0o666); err != nil {
 			t.Fatal(err)
 		}
+	}
+	snapshot := filepath.Join(t.TempDir(), "snapshots", "0123") // of a cache
+	if err := os.MkdirAll(snapshot, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink("../../blobs/4567", filepath.Join(snapshot, "config.json")); err == nil {
+		_, err := ReadConfig(snapshot)
+		if err == nil || !strings.Contains(err.Error(), "config.json: it is a link to ../../blobs/4567") {
+			t.Errorf("error of a broken link is %v", err)
+		}
+		os.Remove(filepath.Join(snapshot, "config.json"))
+	}
+	if err := os.WriteFile(filepath.Join(snapshot, "config.json"), []byte("{}"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	cache := filepath.Dir(filepath.Dir(snapshot))
+	if _, err := ReadConfig(cache); err == nil || !strings.HasSuffix(err.Error(), "but "+snapshot+" is") {
+		t.Errorf("error of a cache is %v", err)
 	}
 	_, err := ReadConfig(runs)
 	if err == nil || !strings.HasSuffix(err.Error(), "but "+filepath.Join(runs, "step-000010")+" is") {

@@ -3,14 +3,16 @@ package hf
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
+	"strings"
 
 	"spell/model"
 )
 
 // configFile is the part of config.json that shapes a decoder.
 type configFile struct {
-	Architectures []string        `json:"architectures,omitempty"`
+	Architectures classes         `json:"architectures,omitempty"`
 	ModelType     string          `json:"model_type"`
 	HiddenAct     *string         `json:"hidden_act"`
 	Hidden        *int            `json:"hidden_size"`
@@ -39,14 +41,15 @@ type configFile struct {
 	EOS           tokenIDs        `json:"eos_token_id"`
 	DType         string          `json:"torch_dtype,omitempty"`
 	Quantization  json.RawMessage `json:"quantization_config,omitempty"`
+	MLX           json.RawMessage `json:"quantization,omitempty"`
 	mixtureFile
 }
 
 // fieldsOf returns the fields of a family whose null means something else than their absence, as
 // they are if absent.
-func fieldsOf(f *model.Family) configFile {
+func fieldsOf(f *model.Family) *configFile {
 	d := f.Defaults
-	c := configFile{EOS: slices.Clone(d.EOS)}
+	c := &configFile{EOS: slices.Clone(d.EOS)}
 	if d.KVHeads != 0 {
 		c.KVHeads = &d.KVHeads
 	}
@@ -76,6 +79,9 @@ func or[T any](p *T, otherwise T) T {
 // tokenIDs are the ids of a field that holds one, a list, or null.
 type tokenIDs []int32
 
+// maxTokenIDs is how many a list may have; published models name a handful.
+const maxTokenIDs = 1 << 10
+
 func (t *tokenIDs) UnmarshalJSON(b []byte) error {
 	*t = nil
 	if string(b) == "null" {
@@ -86,12 +92,17 @@ func (t *tokenIDs) UnmarshalJSON(b []byte) error {
 		*t = tokenIDs{one}
 		return nil
 	}
-	var many []int32
+	var many []*int32 // null stands for none
 	if err := json.Unmarshal(b, &many); err != nil {
 		return errors.New("eos_token_id is neither a token id nor a list of them; mend the field")
 	}
-	if len(many) > 0 {
-		*t = many
+	if len(many) > maxTokenIDs {
+		return fmt.Errorf("eos_token_id lists %d tokens, more than %d; mend the field", len(many), maxTokenIDs)
+	}
+	for _, id := range many {
+		if id != nil {
+			*t = append(*t, *id)
+		}
 	}
 	return nil
 }
@@ -116,4 +127,25 @@ func (t tokenIDs) within(vocab int) []int32 {
 		}
 	}
 	return ids
+}
+
+// classes are names of Hugging Face's classes. What is no list of them says nothing.
+type classes []string
+
+func (c *classes) UnmarshalJSON(b []byte) error {
+	*c = nil
+	var list []string
+	if json.Unmarshal(b, &list) == nil {
+		*c = list
+	}
+	return nil
+}
+
+// headless returns the class that config.json names if it is one without a head that predicts tokens,
+// such as a classifier, and "" otherwise.
+func (c classes) headless() string {
+	if len(c) == 0 || strings.HasSuffix(c[0], "ForCausalLM") || strings.HasSuffix(c[0], "LMHeadModel") {
+		return ""
+	}
+	return c[0]
 }

@@ -1,8 +1,6 @@
 package hf
 
 import (
-	"cmp"
-	"encoding/json"
 	"fmt"
 	"slices"
 
@@ -19,31 +17,6 @@ const (
 	fp8 = "F8_E4M3" // the type of the weights
 )
 
-// checkQuantization returns an error unless weights that quantization_config describes can be read:
-// FP8 with a factor per block. What it says of activations is of no account, which are not quantized
-// here.
-func checkQuantization(raw json.RawMessage) error {
-	var q struct {
-		Method string `json:"quant_method"`
-		Format string `json:"fmt"`
-		Block  []int  `json:"weight_block_size"`
-	}
-	if err := readJSON(raw, &q); err != nil {
-		return fmt.Errorf("quantization_config: %w", err)
-	}
-	switch {
-	case q.Method != "fp8":
-		return fmt.Errorf("quantization_config (%s) is not supported; use the unquantized model, its FP8 version with "+
-			"block scales, or a GGUF file of it", cmp.Or(q.Method, "of an unnamed method"))
-	case q.Format != "" && q.Format != "e4m3":
-		return fmt.Errorf("quantization_config has fmt %q, which is not supported; e4m3 is", q.Format)
-	case !slices.Equal(q.Block, []int{scaleBlock, scaleBlock}):
-		return fmt.Errorf("quantization_config has weight_block_size %v, which is not supported; %v is", q.Block,
-			[]int{scaleBlock, scaleBlock})
-	}
-	return nil
-}
-
 // checkScale returns the name of the tensor with the factors of a quantized one, "" if it is not
 // quantized. Their shape must fit.
 func (m *Model) checkScale(at place) (string, error) {
@@ -55,6 +28,9 @@ func (m *Model) checkScale(at place) (string, error) {
 	scale := name + scaleSuffix
 	factors, ok := m.files.Info(scale)
 	if !ok {
+		if err := m.quantized(); err != nil {
+			return "", err
+		}
 		return "", fmt.Errorf("%s: tensor %s is F8_E4M3 and there is no %s with its factors; download the file "+
 			"again", m.files.Path(name), name, scale)
 	}

@@ -15,12 +15,15 @@ func TestDamagedConfig(t *testing.T) {
 		"rms_norm_eps": 1e-6, "hidden_act": "silu"}`
 	for _, c := range []struct{ config, generation, want string }{
 		{"{", "{}", "config.json: not valid JSON at line 1"},
-		{"", "{}", "config.json: not valid JSON at line 1"},
+		{"", "{}", "config.json: it is empty"},
+		{"<!DOCTYPE html>", "{}", "config.json: it is a web page"},
+		{"version https://git-lfs.github.com/spec/v1\n", "{}", "config.json: it is a Git LFS pointer"},
 		{"{\n\"hidden_size\": 8,\n}", "{}", "config.json: not valid JSON at line 3"},
 		{"{\n\"hidden_size\": x}", "{}", "config.json: not valid JSON at line 2"},
 		{"[]", "{}", "config.json: a JSON array"},
 		{`{"model_type": "llama", "hidden_size": "8"}`, "{}", "config.json: hidden_size is a string"},
 		{`{"model_type": "llama", "hidden_size": 1.5}`, "{}", "config.json: hidden_size is 1.5"},
+		{`{"model_type": "llama", "hidden_size": {}}`, "{}", "config.json: hidden_size is an object"},
 		{`{"model_type": "llama", "eos_token_id": "a"}`, "{}", "config.json: eos_token_id is neither"},
 		{good, "{\n\n", "generation_config.json: not valid JSON at line"},
 		{good, "7", "generation_config.json: a JSON number"},

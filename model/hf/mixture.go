@@ -71,5 +71,5 @@ func (m *Model) find(s model.Shape, t model.Tensor) (place, error) {
 			return p, nil
 		}
 	}
-	return place{}, m.files.Missing(m.names.of(t.Name))
+	return place{}, m.missing(m.names.of(t.Name))
 }

@@ -2,7 +2,6 @@ package hf
 
 import (
 	"context"
-	"fmt"
 	"slices"
 
 	"spell/kernels"
@@ -25,9 +24,10 @@ type Model struct {
 
 // Open reads the configuration in dir and the headers of its weights, and finds the tensor of each
 // parameter. It refuses by name a tensor that is missing, has another shape than config.json makes
-// it, or lies inside a block where the model has no such parameter. It does not read the tensors.
+// it, or lies inside a block where the model has no such parameter. It reads no tensor but the head of
+// a model that config.json ties.
 func Open(dir string) (*Model, error) {
-	c, untied, err := readConfig(dir)
+	c, fields, err := readConfig(dir)
 	if err != nil {
 		return nil, err
 	}
@@ -36,7 +36,7 @@ func Open(dir string) (*Model, error) {
 		return nil, err
 	}
 	m := &Model{Config: c, Notes: files.Notes(), dir: dir, files: files}
-	if err := m.match(untied); err != nil {
+	if err := m.match(fields); err != nil {
 		m.Close()
 		return nil, err
 	}
@@ -166,15 +166,11 @@ func Verify(dir string) (model.Config, error) {
 }
 
 // match finds the tensor of each parameter, checks its shape, and says what else there is.
-func (m *Model) match(untied bool) error {
+func (m *Model) match(f *configFile) error {
 	m.names, m.places = namesIn(m.files.Names()), map[string][]place{}
-	head := m.names.of("lm_head.weight")
-	if _, ok := m.files.Info(head); !ok {
-		if untied {
-			return fmt.Errorf("%s: config.json sets tie_word_embeddings to false, and the weights hold no "+
-				"lm_head.weight; set it to true or restore the tensor", m.dir)
-		}
-		m.Config.Tied = true // a checkpoint without a head is tied if its configuration does not say
+	head := m.names.of(headName)
+	if err := m.tie(f, head); err != nil {
+		return err
 	}
 	wanted := map[string]bool{head: true} // a tied checkpoint may repeat the embedding
 	for _, s := range model.Shapes(&m.Config) {
@@ -184,8 +180,7 @@ func (m *Model) match(untied bool) error {
 				return err
 			}
 			if info, _ := m.files.Info(at.name); !slices.Equal(info.Shape, at.shape) {
-				return fmt.Errorf("%s: tensor %s has shape %v, and config.json makes it %v", m.files.Path(at.name),
-					at.name, info.Shape, at.shape)
+				return m.misshapen(at, info)
 			}
 			m.places[s.Name] = append(m.places[s.Name], at)
 			wanted[at.name] = true

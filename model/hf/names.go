@@ -3,6 +3,9 @@ package hf
 import (
 	"fmt"
 	"strings"
+
+	"spell/model"
+	"spell/tensor/safetensors"
 )
 
 // names says how a checkpoint spells the names of parameters: what is named model.norm.weight by
@@ -42,14 +45,57 @@ func (n names) of(param string) string {
 	return n.wrapper + param
 }
 
+// missing returns the error about a tensor that a parameter needs and the weights do not have. It says
+// what they are instead, if that is known, or names a tensor that no parameter needs.
+func (m *Model) missing(name string) error {
+	if err := m.quantized(); err != nil {
+		return err
+	}
+	wanted := map[string]bool{m.names.of(headName): true}
+	for _, s := range model.Shapes(&m.Config) {
+		for _, t := range s.Tensors() {
+			wanted[m.names.of(t.Name)] = true
+		}
+	}
+	for _, other := range m.files.Names() {
+		if strings.Contains(other, ".base_layer.") || strings.Contains(other, ".lora_A.") {
+			return fmt.Errorf("%s: the weights are those of a model with adapters that are not merged into it (tensor "+
+				"%s); merge them, as merge_and_unload of PEFT does, and save it again", m.files.Path(other), other)
+		}
+	}
+	err := m.files.Missing(name)
+	for _, other := range m.files.Names() {
+		if !wanted[other] {
+			return fmt.Errorf("%w; they hold %s, of another model or in the names of another program", err, other)
+		}
+	}
+	return err
+}
+
+// misshapen returns the error about a tensor that has another shape than its parameter.
+func (m *Model) misshapen(at place, info safetensors.Info) error {
+	if err := m.quantized(); err != nil {
+		return err
+	}
+	why := "restore the config.json that belongs to the weights"
+	if info.Elements == 0 {
+		why = "it was saved in one of several processes that share the weights, as by ZeRO-3 without " +
+			"stage3_gather_16bit_weights_on_model_save: save the model again"
+	}
+	return fmt.Errorf("%s: tensor %s has shape %v, and config.json makes it %v; %s", m.files.Path(at.name), at.name,
+		info.Shape, at.shape, why)
+}
+
 // leftovers looks at tensors that no parameter wants. One inside a block would change what the model
 // computes and is an error; others, such as the value heads of trainers, are passed over with a note.
 func (m *Model) leftovers(wanted map[string]bool) error {
 	blocks := m.names.of(decoderPrefix + "layers.")
 	var passed []string
 	for _, name := range m.files.Names() {
+		info, _ := m.files.Info(name)
 		switch {
-		case wanted[name], strings.HasSuffix(name, "rotary_emb.inv_freq"): // buffers of early versions
+		case wanted[name], info.Elements == 0:
+		case strings.HasSuffix(name, "rotary_emb.inv_freq"): // buffers of early versions
 		case strings.HasPrefix(name, blocks):
 			return fmt.Errorf("%s: tensor %s has no place in a %s model of %d layers as config.json describes it; "+
 				"restore the config.json that belongs to the weights", m.files.Path(name), name, m.Config.Family,

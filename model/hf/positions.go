@@ -126,6 +126,9 @@ func (s *scalingFile) check(name string) error {
 	kind, last := s.kind(), len(model.RopeTypes)-1
 	known, ok := scalingKeys[kind]
 	switch {
+	case slices.Contains(s.keys, full) || slices.Contains(s.keys, sliding):
+		return fmt.Errorf("%s has a block for each type of layers, which is not supported; write the one for all of "+
+			"them", name)
 	case kind == "":
 		return fmt.Errorf("%s has no rope_type; it is one of %s", name, strings.Join(model.RopeTypes, ", "))
 	case !ok:

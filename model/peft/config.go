@@ -4,6 +4,7 @@ package peft
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,9 +13,12 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
 	"spell/model"
 	"spell/tensor/atomicfile"
+	"spell/tensor/jsonfile"
+	"spell/tensor/signature"
 )
 
 const (
@@ -37,6 +41,7 @@ type Config struct {
 	targets, exclude modules
 	layers           []int // layers_to_transform; nil: all
 	ranks, alphas    patterns
+	nodes            int // of all regular expressions
 }
 
 // Is reports whether a folder holds adapters.
@@ -49,9 +54,9 @@ func Is(dir string) bool {
 // by name.
 func ReadConfig(dir string) (*Config, error) {
 	c := &Config{path: filepath.Join(dir, configName)}
-	raw, err := readSmall(c.path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%s holds no %s; name the folder of a LoRA adapter as PEFT saves it", dir, configName)
+	raw, err := jsonfile.Read(c.path, maxConfig)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
+		return nil, notAdapters(dir)
 	}
 	if err == nil {
 		err = c.parse(raw)
@@ -62,23 +67,27 @@ func ReadConfig(dir string) (*Config, error) {
 	return c, nil
 }
 
-// readSmall reads a file that is not hostile in its size.
-func readSmall(path string) ([]byte, error) {
-	info, err := os.Stat(path)
-	if err == nil && (!info.Mode().IsRegular() || info.Size() > maxConfig) {
-		err = fmt.Errorf("it is not a regular file of at most %d bytes; copy it again", maxConfig)
+// notAdapters returns the error about a path that holds no adapters. It names a folder near it that does.
+func notAdapters(path string) error {
+	if info, err := os.Stat(path); err == nil && !info.IsDir() {
+		return fmt.Errorf("%s is a file; name the folder of a LoRA adapter as PEFT saves it, such as %s", path,
+			filepath.Dir(path))
 	}
-	if err != nil {
-		return nil, err
+	within := ""
+	if found, _ := filepath.Glob(filepath.Join(path, "*", configName)); len(found) > 0 {
+		within = fmt.Sprintf(", such as %s", filepath.Dir(found[len(found)-1]))
 	}
-	return os.ReadFile(path)
+	return fmt.Errorf("%s holds no %s; name the folder of a LoRA adapter as PEFT saves it%s", path, configName, within)
 }
 
 // parse reads the file's text key by key.
 func (c *Config) parse(raw []byte) error {
-	keys, err := object(bytes.TrimPrefix(raw, []byte("\ufeff")))
+	keys, err := object(jsonfile.Standard(raw))
 	if err != nil {
-		return fmt.Errorf("it is not a JSON object (%w); copy it again", err)
+		return cmp.Or(signature.Check(raw), fmt.Errorf("it is not a JSON object (%w); copy it again", err))
+	}
+	if !slices.ContainsFunc(keys, func(k key) bool { return k.name == "peft_type" }) {
+		return errors.New("peft_type is missing; it must be LORA, as PEFT writes it and other programs (MLX) do not")
 	}
 	c.alpha, c.rank = 8, 8 // of PEFT's LoraConfig
 	for _, k := range keys {
@@ -93,9 +102,6 @@ func (c *Config) parse(raw []byte) error {
 		if err != nil {
 			return fmt.Errorf("%s: %w", k.name, err)
 		}
-	}
-	if !slices.ContainsFunc(keys, func(k key) bool { return k.name == "peft_type" }) {
-		return errors.New("peft_type is missing; it must be LORA")
 	}
 	l := model.LoRA{Rank: c.rank, Alpha: c.alpha, Targets: model.AdapterTargets}
 	if err := l.Validate(); err != nil {

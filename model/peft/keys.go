@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"regexp"
+	"regexp/syntax"
 	"slices"
 	"strings"
 
@@ -21,9 +22,9 @@ var readers = map[string]func(c *Config, v json.RawMessage) error{
 		return number(v, &c.alpha)
 	},
 	"use_rslora":     func(c *Config, v json.RawMessage) error { return truth(v, &c.rsLoRA) },
-	"target_modules": func(c *Config, v json.RawMessage) error { return c.targets.read(v) },
+	"target_modules": func(c *Config, v json.RawMessage) error { return c.targets.read(v, c.compile) },
 	"exclude_modules": func(c *Config, v json.RawMessage) error {
-		return c.exclude.read(v)
+		return c.exclude.read(v, c.compile)
 	},
 	"layers_to_transform": (*Config).readLayers,
 	"layers_pattern": func(_ *Config, v json.RawMessage) error {
@@ -32,8 +33,8 @@ var readers = map[string]func(c *Config, v json.RawMessage) error{
 		}
 		return fmt.Errorf("it is %s; the layers of these models are called layers", shorten(v))
 	},
-	"rank_pattern":  func(c *Config, v json.RawMessage) error { return c.ranks.read(v, 1, model.MaxRank, true) },
-	"alpha_pattern": func(c *Config, v json.RawMessage) error { return c.alphas.read(v, 1e-9, 1e6, false) },
+	"rank_pattern":  func(c *Config, v json.RawMessage) error { return c.ranks.read(v, c.compile, 1, model.MaxRank, true) },
+	"alpha_pattern": func(c *Config, v json.RawMessage) error { return c.alphas.read(v, c.compile, 1e-9, 1e6, false) },
 	"base_model_name_or_path": func(c *Config, v json.RawMessage) error {
 		if string(v) == "null" {
 			return nil
@@ -52,15 +53,14 @@ var readers = map[string]func(c *Config, v json.RawMessage) error{
 		return nil
 	},
 	"init_lora_weights": func(_ *Config, v json.RawMessage) error {
-		// These change the model itself before the adapters are trained.
-		for _, name := range []string{"pissa", "olora", "corda", "loftq", "lora_ga"} {
-			var s string
-			if text(v, &s) == nil && strings.HasPrefix(strings.ToLower(s), name) {
-				return fmt.Errorf("it is %q, so that the adapters belong to a changed copy of the model; convert them "+
-					"with PEFT (save_pretrained with path_initial_model_for_weight_conversion)", s)
-			}
+		var s string
+		// Others, such as PiSSA, change the model itself before the adapters are trained.
+		known := []string{"gaussian", "eva", "orthogonal", "mica"}
+		if text(v, &s) != nil || slices.Contains(known, strings.ToLower(s)) {
+			return nil
 		}
-		return nil
+		return fmt.Errorf("it is %q, so that the adapters belong to a changed copy of the model; convert them with "+
+			"PEFT (save_pretrained with path_initial_model_for_weight_conversion)", s)
 	},
 
 	"bias":                    only("none"),
@@ -153,7 +153,7 @@ type modules struct {
 func (m *modules) none() bool { return !m.all && m.ends == nil && m.pattern == nil }
 
 // read reads a list or a text.
-func (m *modules) read(v json.RawMessage) (err error) {
+func (m *modules) read(v json.RawMessage, compile compiler) (err error) {
 	var s string
 	switch {
 	case string(v) == "null":
@@ -177,13 +177,42 @@ func (m *modules) match(module string) bool {
 	})
 }
 
-// compile compiles a regular expression as Python writes them.
-func compile(s string) (*regexp.Regexp, error) {
-	p, err := regexp.Compile(s)
+// A compiler compiles a regular expression as Python writes them.
+type compiler func(string) (*regexp.Regexp, error)
+
+// Bounds of the regular expressions of an adapter: the bytes of one, and the nodes of all, each of
+// which takes some four hundred bytes.
+const (
+	maxPattern = 2 << 10
+	maxNodes   = 1 << 16
+)
+
+// compile is a compiler that refuses what takes more memory than a file of names may ask for.
+func (c *Config) compile(s string) (*regexp.Regexp, error) {
+	if len(s) > maxPattern {
+		return nil, fmt.Errorf("a regular expression of %d bytes, more than %d; write a list of names", len(s),
+			maxPattern)
+	}
+	tree, err := syntax.Parse(s, syntax.Perl)
 	if err != nil {
 		return nil, fmt.Errorf("%w; write a list of names", err)
 	}
-	return p, nil
+	if c.nodes += nodes(tree); c.nodes > maxNodes {
+		return nil, fmt.Errorf("regular expressions of more than %d parts; write fewer and shorter ones", maxNodes)
+	}
+	return regexp.Compile(s)
+}
+
+// nodes returns the size of a regular expression with its repeats written out.
+func nodes(e *syntax.Regexp) int {
+	n := 1 + len(e.Rune)
+	for _, sub := range e.Sub {
+		n += nodes(sub)
+	}
+	if e.Op == syntax.OpRepeat {
+		n *= max(e.Min, e.Max, 1)
+	}
+	return n
 }
 
 // patterns are numbers by regular expressions for the ends of modules' names; the first that fits counts.
@@ -193,7 +222,7 @@ type patterns []struct {
 }
 
 // read reads an object of numbers between two limits.
-func (p *patterns) read(v json.RawMessage, least, most float64, whole bool) error {
+func (p *patterns) read(v json.RawMessage, compile compiler, least, most float64, whole bool) error {
 	if empty(v) {
 		return nil
 	}

@@ -23,18 +23,11 @@ const prefix = "base_model.model."
 // refuses by name a tensor that is missing, has no place in the model, or has another shape than
 // adapter_config.json makes it.
 func Load(b kernels.Backend, w *model.Weights, dir string, purpose model.Purpose) (*Config, error) {
-	c, err := ReadConfig(dir)
-	if err != nil {
-		return nil, err
-	}
-	f, err := open(dir)
+	c, f, names, err := matched(dir, &w.Config)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	if err := c.match(f, &w.Config); err != nil {
-		return nil, err
-	}
 	uniform, notUniform := c.LoRA(&w.Config)
 	if notUniform != nil && purpose == model.Training {
 		return nil, notUniform
@@ -50,13 +43,38 @@ func Load(b kernels.Backend, w *model.Weights, dir string, purpose model.Purpose
 		for from, to := range kernels.RowChunks(p.Rows, p.Cols) {
 			n := (to - from) * p.Cols
 			buf = slices.Grow(buf[:0], n)[:n]
-			if err := safetensors.ReadFrom(f, prefix+p.Name, from*p.Cols, buf); err != nil {
+			if err := safetensors.ReadFrom(f, names[prefix+p.Name], from*p.Cols, buf); err != nil {
 				return nil, err
 			}
 			model.SetRows(b, p, from, buf)
 		}
 	}
 	return c, nil
+}
+
+// Fits returns an error unless the adapters in dir are those of a model with that configuration.
+func Fits(dir string, m *model.Config) error {
+	_, f, _, err := matched(dir, m)
+	if err != nil {
+		return err
+	}
+	return f.Close()
+}
+
+// matched opens the adapters in dir, which have a place each in a model with that configuration, and
+// returns their tensors by PEFT's names.
+func matched(dir string, m *model.Config) (c *Config, f *safetensors.File, names map[string]string, err error) {
+	if c, err = ReadConfig(dir); err != nil {
+		return nil, nil, nil, err
+	}
+	if f, err = open(dir); err != nil {
+		return nil, nil, nil, err
+	}
+	if names, err = c.match(f, m); err != nil {
+		f.Close()
+		return nil, nil, nil, err
+	}
+	return c, f, names, nil
 }
 
 // Adapt maps the adapters of the configuration beside w without their values: what they take, for a plan.
@@ -78,8 +96,13 @@ func open(dir string) (*safetensors.File, error) {
 	return f, err
 }
 
-// match returns an error unless the tensors in a file are those that the configuration gives a model.
-func (c *Config) match(f *safetensors.File, m *model.Config) error {
+// match returns the tensors of a file by PEFT's names, and an error unless they are those that the
+// configuration gives a model.
+func (c *Config) match(f *safetensors.File, m *model.Config) (map[string]string, error) {
+	names, err := namesIn(f)
+	if err != nil {
+		return nil, err
+	}
 	wanted := map[string]bool{}
 	for _, s := range model.Shapes(m) {
 		l, ok := c.of(s.Module())
@@ -88,28 +111,27 @@ func (c *Config) match(f *safetensors.File, m *model.Config) error {
 		}
 		for _, a := range s.AdapterShapes(l.Rank) {
 			wanted[prefix+a.Name] = true
-			info, ok := f.Info(prefix + a.Name)
+			info, ok := f.Info(names[prefix+a.Name])
 			if !ok {
-				return fmt.Errorf("%s holds no tensor %s, which its %s asks for; copy the folder again",
+				return nil, fmt.Errorf("%s holds no tensor %s, which its %s asks for; copy the folder again",
 					f.Path(""), prefix+a.Name, configName)
 			}
 			if shape := []int{a.Rows, a.Cols}; !slices.Equal(info.Shape, shape) {
-				return fmt.Errorf("%s: tensor %s has shape %v, and %s and the model make it %v; give the model that "+
-					"the adapters were trained on", f.Path(""), prefix+a.Name, info.Shape, configName, shape)
+				return nil, fmt.Errorf("%s: tensor %s has shape %v, and %s and the model make it %v; give the model "+
+					"that the adapters were trained on", f.Path(""), prefix+a.Name, info.Shape, configName, shape)
 			}
 		}
 	}
 	if len(wanted) == 0 {
-		return fmt.Errorf("%s: target_modules names no matrix of the model that can have adapters: those are %s",
+		return nil, fmt.Errorf("%s: target_modules names no matrix of the model that can have adapters: those are %s",
 			c.path, strings.Join(model.AdapterTargets, ", "))
 	}
 	for _, name := range f.Names() {
-		if !wanted[name] {
-			return fmt.Errorf("%s: tensor %s has no place in a %s model of %d layers as %s describes its adapters",
-				f.Path(""), name, m.Family, m.Layers, configName)
+		if !wanted[nameOf(name)] {
+			return nil, misplaced(f, name, m.Family, m.Layers)
 		}
 	}
-	return nil
+	return names, nil
 }
 
 // Verify checks that the folder of a run's adapters is whole: its configuration can be used, and its file of

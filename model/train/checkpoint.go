@@ -23,6 +23,7 @@ import (
 //	                                 of a run that trains adapters, instead of a model: these as PEFT
 //	                                 keeps them, and not the model that they belong to
 //	training/state.json              the counters, the caller's own state, and the digest of every file
+//	                                 but README.md
 //
 // and what the caller adds: all that a run needs to go on as if it had not stopped. What is no part of
 // the model lies in a folder of its own since loaders take any *.safetensors beside the weights for

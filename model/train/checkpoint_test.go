@@ -225,9 +225,10 @@ func TestSaveKilled(t *testing.T) {
 			}
 			whole := content(t, at(Name(3)))
 			kill(at)
-			newest, err := Newest(dir)
-			if err != nil || newest != at(Name(3)) || !reflect.DeepEqual(content(t, newest), whole) {
-				t.Fatalf("the newest is %q, %v", newest, err)
+			all, err := List(dir)
+			if err != nil || len(all) == 0 || all[len(all)-1] != Name(3) ||
+				!reflect.DeepEqual(content(t, at(Name(3))), whole) {
+				t.Fatalf("the checkpoints are %q, %v", all, err)
 			}
 			if err := tr.Save(dir, 4, 2, progress{At: 4}, nil); err != nil {
 				t.Fatal(err)

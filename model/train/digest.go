@@ -2,6 +2,7 @@ package train
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -15,7 +16,9 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
+	"spell/model/card"
 	"spell/tensor/atomicfile"
 )
 
@@ -25,8 +28,8 @@ import (
 // optional names the files that change what a run goes on with even if the run itself has written none.
 var optional = []string{"generation_config.json", "tokenizer_config.json", "chat_template.jinja"}
 
-// digests returns the digest of each regular file below dir but the state, by its path within, with
-// slashes.
+// digests returns the digest of each regular file below dir but the state and the card, which no
+// run reads and people edit, by its path within, with slashes.
 func digests(dir string) (map[string]string, error) {
 	var names []string
 	err := filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
@@ -34,7 +37,7 @@ func digests(dir string) (map[string]string, error) {
 			return err
 		}
 		name, err := filepath.Rel(dir, path)
-		if name != filepath.Join(trainingDir, stateFile) {
+		if name != filepath.Join(trainingDir, stateFile) && name != card.Name {
 			names = append(names, filepath.ToSlash(name))
 		}
 		return err
@@ -42,7 +45,7 @@ func digests(dir string) (map[string]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	sums, errs := digestAll(dir, names)
+	sums, errs := digestAll(dir, names, &reading{ctx: context.Background()})
 	files := map[string]string{}
 	for i, name := range names {
 		files[name] = sums[i]
@@ -50,9 +53,30 @@ func digests(dir string) (map[string]string, error) {
 	return files, errors.Join(errs...)
 }
 
+// A reading is how far the bytes of some files are read. It ends with its context.
+type reading struct {
+	ctx   context.Context
+	show  func(done, total int64) // nil: nobody asks
+	done  atomic.Int64
+	total int64
+}
+
+// Write counts bytes that were read.
+func (r *reading) Write(p []byte) (int, error) {
+	if done := r.done.Add(int64(len(p))); r.show != nil {
+		r.show(done, r.total)
+	}
+	return len(p), r.ctx.Err()
+}
+
 // digestAll returns the digests of files in dir, and what went wrong with each. Several are read at the
 // same time.
-func digestAll(dir string, names []string) (sums []string, errs []error) {
+func digestAll(dir string, names []string, r *reading) (sums []string, errs []error) {
+	for _, name := range names {
+		if info, err := os.Stat(filepath.Join(dir, filepath.FromSlash(name))); err == nil {
+			r.total += info.Size()
+		}
+	}
 	sums, errs = make([]string, len(names)), make([]error, len(names))
 	turn := make(chan struct{}, runtime.GOMAXPROCS(0))
 	var all sync.WaitGroup
@@ -61,7 +85,7 @@ func digestAll(dir string, names []string) (sums []string, errs []error) {
 		go func() {
 			defer all.Done()
 			turn <- struct{}{}
-			sums[i], errs[i] = digest(filepath.Join(dir, filepath.FromSlash(name)))
+			sums[i], errs[i] = digest(filepath.Join(dir, filepath.FromSlash(name)), r)
 			<-turn
 		}()
 	}
@@ -70,22 +94,23 @@ func digestAll(dir string, names []string) (sums []string, errs []error) {
 }
 
 // digest returns the SHA-256 of a file in hexadecimal digits.
-func digest(path string) (string, error) {
+func digest(path string, r *reading) (string, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return "", err
 	}
 	defer f.Close()
 	h := sha256.New()
-	if _, err := io.Copy(h, f); err != nil {
+	if _, err := io.Copy(io.MultiWriter(h, r), f); err != nil {
 		return "", err
 	}
 	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
-// checkFiles returns an error that names the files in dir that are missing or have other bytes than their
-// digests say, of those that which accepts, and those that were added and would be read.
-func (s *savedState) checkFiles(dir string, which func(name string) bool) error {
+// checkFiles returns an error that names the files in dir that are missing or have other bytes than
+// their digests say, of those that which accepts, and those that were added and would be read. If
+// the reading ended before, the error is its context's.
+func (s *savedState) checkFiles(dir string, which func(name string) bool, r *reading) error {
 	if s.Files == nil { // written when there were no digests
 		return nil
 	}
@@ -98,7 +123,10 @@ func (s *savedState) checkFiles(dir string, which func(name string) bool) error 
 		}
 	}
 	names := slices.DeleteFunc(slices.Sorted(maps.Keys(s.Files)), func(name string) bool { return !which(name) })
-	sums, errs := digestAll(dir, names)
+	sums, errs := digestAll(dir, names, r)
+	if err := r.ctx.Err(); err != nil {
+		return err
+	}
 	var changed []string
 	in := filepath.Join(trainingDir, stateFile)
 	for i, name := range names {

@@ -1,6 +1,7 @@
 package train
 
 import (
+	"context"
 	"errors"
 	"maps"
 	"os"
@@ -13,6 +14,26 @@ import (
 	"spell/model"
 	"spell/model/forest"
 )
+
+// verifyAll is VerifyAll of which nobody sees how far it is.
+func verifyAll(dir string) error { return VerifyAll(context.Background(), dir, nil) }
+
+// TestReading: the reading of a checkpoint is told to its last byte, and ends with its context.
+func TestReading(t *testing.T) {
+	_, at := saved(t, model.F32)
+	ctx, cancel := context.WithCancel(t.Context())
+	var most, of int64
+	if err := VerifyAll(ctx, at, func(done, total int64) { most, of = max(most, done), total }); err != nil {
+		t.Fatal(err)
+	}
+	if most == 0 || most != of {
+		t.Errorf("%d bytes of %d were read", most, of)
+	}
+	cancel()
+	if err := VerifyAll(ctx, at, nil); !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v", err)
+	}
+}
 
 // TestDigests: a state lists every file of its checkpoint, those of extra in sub-folders too, and one that
 // is written anew lists them still.
@@ -53,7 +74,7 @@ func TestDigests(t *testing.T) {
 		if s.Files["sub/below/text"] != "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad" {
 			t.Errorf("the digest is %s", s.Files["sub/below/text"])
 		}
-		if err := VerifyAll(at); err != nil {
+		if err := verifyAll(at); err != nil {
 			t.Error(err)
 		}
 		var run progress
@@ -67,7 +88,7 @@ func TestDigests(t *testing.T) {
 		if err := spoil(path); err != nil {
 			t.Fatal(err)
 		}
-		for _, verify := range []func(string) error{Verify, VerifyAll} {
+		for _, verify := range []func(string) error{Verify, verifyAll} {
 			if err := verify(at); err == nil || !strings.Contains(err.Error(), path) {
 				t.Errorf("error %v", err)
 			}
@@ -123,7 +144,7 @@ func TestUndigested(t *testing.T) {
 	if err != nil || s.Version != undigested || s.Files != nil {
 		t.Errorf("the state is %v, %v", s, err)
 	}
-	if err := errors.Join(VerifyAll(at), CheckName(dir, Name(1))); err != nil {
+	if err := errors.Join(verifyAll(at), CheckName(dir, Name(1))); err != nil {
 		t.Error(err)
 	}
 	path := filepath.Join(at, optimizerFile)

@@ -87,18 +87,6 @@ func List(dir string) ([]string, error) {
 	return names, nil
 }
 
-// Newest returns the path of the newest checkpoint in dir.
-func Newest(dir string) (string, error) {
-	all, err := List(dir)
-	if err != nil {
-		return "", err
-	}
-	if len(all) == 0 {
-		return "", fmt.Errorf("%s holds no checkpoint to resume from", dir)
-	}
-	return filepath.Join(dir, all[len(all)-1]), nil
-}
-
 // Untidied is the error of a Save that is complete but could not remove old checkpoints.
 type Untidied struct{ err error }
 

@@ -1,6 +1,7 @@
 package train
 
 import (
+	"context"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -13,26 +14,29 @@ import (
 	"spell/tensor/safetensors"
 )
 
-// VerifyAll checks what Verify does, and that the tensors are those that were written. That reads all
-// of the checkpoint. One that was written when there were no digests passes unread.
-func VerifyAll(dir string) error {
-	return verify(dir, func(string) bool { return true })
+// VerifyAll checks what Verify does, and that the tensors are those that were written. That reads
+// all of the checkpoint, until the context ends; then its error is the context's. show, if not nil,
+// is told how many bytes are read. A checkpoint that was written when there were no digests passes
+// unread.
+func VerifyAll(ctx context.Context, dir string, show func(done, total int64)) error {
+	return verify(dir, func(string) bool { return true }, &reading{ctx: ctx, show: show})
 }
 
 // Verify checks that the checkpoint in dir is whole, but for what its tensors hold: state.json can be
 // used, the files of weights and optimizer hold every tensor, in its shape and to its last byte, and
 // all other files are as they were written. The error names the file and what is wrong with it.
 func Verify(dir string) error {
-	return verify(dir, func(name string) bool { return !strings.HasSuffix(name, ".safetensors") })
+	small := func(name string) bool { return !strings.HasSuffix(name, ".safetensors") }
+	return verify(dir, small, &reading{ctx: context.Background()})
 }
 
 // verify checks the checkpoint in dir, and the digests of the files that which accepts.
-func verify(dir string, which func(name string) bool) error {
+func verify(dir string, which func(name string) bool, r *reading) error {
 	state, err := readState(dir)
 	if err != nil {
 		return err
 	}
-	if err := state.checkFiles(dir, which); err != nil {
+	if err := state.checkFiles(dir, which, r); err != nil {
 		return err
 	}
 	p, err := model.ParsePrecision(state.Precision)

@@ -92,7 +92,7 @@ func TestVerify(t *testing.T) {
 		"config cut":        {cut("config.json", 9), []string{"config.json"}},
 		"no weights":        {remove("model.safetensors"), []string{"model.safetensors"}},
 		"weights cut":       {cut("model.safetensors", 1), []string{"model.safetensors", "truncated"}},
-		"weights empty":     {write("model.safetensors", ""), []string{"model.safetensors", "0 bytes"}},
+		"weights empty":     {write("model.safetensors", ""), []string{"model.safetensors", "it is empty"}},
 		"weights longer": {func(t *testing.T, dir string) {
 			raw, _ := os.ReadFile(filepath.Join(dir, "model.safetensors"))
 			write("model.safetensors", string(raw)+"more")(t, dir)

@@ -16,13 +16,24 @@ import (
 // Go's collector lets the heap grow to twice of what is used; the parts were measured so.
 func Program(vocab int, texts int64) model.MemoryItem {
 	const (
-		runtime  = 48 << 20 // code, stacks, prompts and requests under way
+		runtime  = 24 << 20 // stacks, prompts and requests under way; code is the file's
 		perToken = 512      // of a tokenizer: its text, id and merge, and the file while it is read
 		perByte  = 6        // of texts: as read, cut into documents, in clusters and encoded
 	)
 	return model.MemoryItem{Name: "program, tokenizer and documents",
 		GrowsWith: "vocabulary and documents; an estimate",
 		Bytes:     runtime + vocab*perToken + int(min(texts, 1<<40))*perByte}
+}
+
+// Held returns what a command holds that does on b what was done on a backend without memory: the arenas
+// that it mapped there, the program, and what b takes beside for the products with w.
+func Held(b kernels.Backend, dry *tally.Backend, w *model.Weights) int {
+	n := dry.Bytes() + Program(w.Vocab, 0).Bytes
+	if host, ok := b.(kernels.HostMemory); ok {
+		packs, scratch := w.HostMemory(host, dry.Weights())
+		n += packs.Bytes + scratch.Bytes
+	}
+	return n
 }
 
 // A Training is a recipe that trains and, if it has tests, generates, but does not sample what it

@@ -226,7 +226,7 @@ func (p *pass) append(f forest.Forest, tree int, l forest.Limits) bool {
 func (p *pass) graft(f forest.Forest, tree int, l forest.Limits) bool {
 	had := len(p.forest)
 	at := p.forest.Graft(f)
-	if p.forest.SharedTokens() > l.Shared {
+	if p.forest.SharedTokens() > l.Shared || l.Live > 0 && p.forest.LiveTokens() > l.Live {
 		p.forest = p.forest[:had]
 		return false
 	}

@@ -29,7 +29,7 @@ type Config struct {
 	Dim     int        `json:"head_dim" doc:"width of a head"`
 	Context int        `json:"context" doc:"most tokens that the model is said to read"`
 	Theta   float64    `json:"rope_theta" doc:"base of the rotary positions"`
-	Family  string     `json:"family" doc:"llama, mistral, qwen2 or qwen3"`
+	Family  string     `json:"family" doc:"llama, mistral, qwen2 or qwen3; mixtures of experts, as of qwen3_moe, are not made here"`
 	Init    model.Init `json:"init"`
 
 	Measure int     `json:"measure" group:"learning" min:"1" max:"1073741824" doc:"steps between tests of what self-play needs of its base, on the generated world"`
@@ -138,8 +138,12 @@ func (r *Config) Validate() error {
 	if r.PassTokens < leastPass {
 		return fmt.Errorf("pass_tokens is %d; it must be at least %d", r.PassTokens, leastPass)
 	}
-	if _, err := model.FamilyNamed(r.Family); err != nil {
+	switch f, err := model.FamilyNamed(r.Family); {
+	case err != nil:
 		return fmt.Errorf("family: %w", err)
+	case f.Defaults.Experts > 0:
+		return fmt.Errorf("family: a %s has mixtures of experts, and no setting sizes them here; the same blocks "+
+			"without them are qwen3", f.Name)
 	}
 	if err := r.Optim.Validate(); err != nil {
 		return err

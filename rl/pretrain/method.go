@@ -39,6 +39,13 @@ func (m *Method) Settings() any { return &m.Config }
 // Base returns what every run has.
 func (m *Method) Base() *runner.Base { return &m.Config.Base }
 
+// About returns what the card of a model tells of it that was pretrained.
+func (m *Method) About() runner.About {
+	c := World()
+	return runner.About{Done: "pretrained", Tag: "pretraining", Defaults: &c, Made: true,
+		How: "pretraining: its tokenizer and weights were made from nothing."}
+}
+
 // Read reads the user's folder, and trains the tokenizer or takes the checkpoint's.
 func (m *Method) Read(ctx context.Context, checkpoint string, c *runner.Console) (err error) {
 	var texts []string

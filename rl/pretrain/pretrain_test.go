@@ -489,7 +489,8 @@ func TestRecipeErrors(t *testing.T) {
 		}
 	}
 	for say, change := range map[string]func(*Config){
-		"pass_tokens is 63; it must be at least 64": func(r *Config) { r.PassTokens = 63 },
+		"pass_tokens is 63; it must be at least 64":   func(r *Config) { r.PassTokens = 63 },
+		"family: a qwen3_moe has mixtures of experts": func(r *Config) { r.Family = "qwen3_moe" },
 		"stages is empty":                                                             func(r *Config) { r.Stages = nil },
 		"vocab is 3; it must lie between 258 and":                                     func(r *Config) { r.Vocab = 3 },
 		"pass_tokens is 1073741825; it must lie between 16 and 1073741824":            func(r *Config) { r.PassTokens = 1<<30 + 1 },

@@ -158,7 +158,7 @@ func (o OnModel) LoadBegin(ctx context.Context, b kernels.Backend, p model.Preci
 // frozen loads the model in a folder, or the embedded base if path is empty, to be trained beside or
 // compared with.
 func frozen(ctx context.Context, b kernels.Backend, path string, p model.Precision) (*model.Weights, error) {
-	dir, done, err := modelFolder(path)
+	dir, done, err := ModelFolder(path)
 	if err != nil {
 		return nil, err
 	}

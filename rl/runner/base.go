@@ -35,9 +35,9 @@ func extractBase() (string, error) {
 	return dir, nil
 }
 
-// modelFolder returns path or, if it is empty, a folder that holds the embedded base until done is
+// ModelFolder returns path or, if it is empty, a folder that holds the embedded base until done is
 // called.
-func modelFolder(path string) (at string, done func(), err error) {
+func ModelFolder(path string) (at string, done func(), err error) {
 	if path != "" {
 		return path, func() {}, nil
 	}

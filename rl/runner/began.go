@@ -52,7 +52,7 @@ func (r *run) originOf(path string) (origin, error) {
 	if path != "" || adaptersOf(r.method) == nil {
 		return originOf(path)
 	}
-	dir, done, err := modelFolder("")
+	dir, done, err := ModelFolder("")
 	if err != nil {
 		return origin{}, err
 	}
@@ -146,7 +146,7 @@ func (r *run) resume(ctx context.Context, b kernels.Backend, p model.Precision) 
 // fill returns what fills weights with those that the run began with.
 func (r *run) fill(ctx context.Context, b kernels.Backend) func(w *model.Weights) error {
 	return func(w *model.Weights) error {
-		dir, done, err := modelFolder(r.base.Path)
+		dir, done, err := ModelFolder(r.base.Path)
 		if err != nil {
 			return err
 		}

@@ -82,6 +82,13 @@ func (c *Console) Progress(doing string, done, total int) {
 	c.line(fmt.Sprintf("%s  %d/%d", doing, done, total))
 }
 
+// Done takes the progress line off the terminal, for what others print there.
+func (c *Console) Done() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.clear()
+}
+
 // begin starts step n of total; 0 is a measurement.
 func (c *Console) begin(n, total int) {
 	c.mu.Lock()

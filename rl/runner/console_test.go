@@ -187,7 +187,7 @@ func TestGone(t *testing.T) {
 	defer w.Close()
 	r.Close()
 	dir, plain := t.TempDir(), t.TempDir()
-	folder, err := Open(dir, false)
+	folder, err := Open(t.Context(), dir, false, nil)
 	must(t, err)
 	defer folder.Close()
 	err = Run(t.Context(), newFake(), folder, Options{Available: func() int64 { return 0 },
@@ -223,5 +223,23 @@ func TestUnnamed(t *testing.T) {
 	c.show("", 0, 50)
 	if got := c.lines(); len(got) != 1 || got[0] != "\x1b[Kstep 1/2   0%  50 tokens/s" {
 		t.Errorf("%q", got)
+	}
+}
+
+// TestDone: a progress line is taken off a terminal once, and off nothing else.
+func TestDone(t *testing.T) {
+	for _, terminal := range []bool{false, true} {
+		c := newClocked(t, terminal, false)
+		c.Progress("checking", 1, 3)
+		c.time = c.time.Add(time.Hour)
+		c.Progress("checking", 2, 3)
+		c.Done()
+		c.Done()
+		raw, err := os.ReadFile(c.progress.Name())
+		must(t, err)
+		const cleared = "checking  2/3\r\x1b[K"
+		if text := string(raw); strings.HasSuffix(text, cleared) != terminal || strings.Count(text, "2/3") != 1 {
+			t.Errorf("terminal %t: %q", terminal, text)
+		}
 	}
 }

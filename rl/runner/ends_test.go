@@ -24,6 +24,13 @@ func TestEndTokens(t *testing.T) {
 		{"a token that the tokenizer lacks", `{"eos_token": "</s>"}`, []int32{7}, []int32{7}},
 		{"null", `{"eos_token": null}`, []int32{7}, []int32{7}},
 		{"none named", `{}`, nil, nil},
+		{"of the template", `{"chat_template": ` + turns(`{{ m.content }} <|end|>\n`) + `}`, []int32{7}, []int32{7, 256}},
+		{"of a template that tells the date",
+			`{"chat_template": ` + turns(`{{ m.content }}<|end|>{{ strftime_now('%Y') }}`) + `}`, []int32{7}, []int32{7, 256}},
+		{"text behind a reply", `{"chat_template": ` + turns(`{{ m.content }}.<|end|>`) + `}`, []int32{7}, []int32{7}},
+		{"nothing behind a reply", `{"chat_template": ` + turns(`<|end|>{{ m.content }}`) + `}`, []int32{7}, []int32{7}},
+		{"no replies", `{"chat_template": "{{ messages[0].content }}<|end|>"}`, []int32{7}, []int32{7}},
+		{"a template that cannot be read", `{"chat_template": "{% if"}`, []int32{7}, []int32{7}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			dir := t.TempDir()
@@ -55,4 +62,9 @@ func TestEndTokens(t *testing.T) {
 	if got := EndTokens([]int32{7}, nil); !slices.Equal(got, []int32{7}) {
 		t.Errorf("without a tokenizer: %v", got)
 	}
+}
+
+// turns is a chat template that repeats the same for all messages, as JSON.
+func turns(each string) string {
+	return `"{% for m in messages %}` + each + `{% endfor %}"`
 }

@@ -64,7 +64,10 @@ var fakeTokenizer = sync.OnceValues(func() (*tokenizer.Tokenizer, error) {
 		Special: []string{"<|end|>"}, Pattern: tokenizer.GPT2})
 })
 
-func (f *fake) Name() string  { return f.name }
+func (f *fake) Name() string { return f.name }
+func (f *fake) About() About {
+	return About{Done: "taught", Tag: "fake", How: "repetition.", Defaults: &fakeConfig{}}
+}
 func (f *fake) Settings() any { return &f.fakeConfig }
 func (f *fake) Base() *Base   { return &f.fakeConfig.Base }
 func (f *fake) Read(ctx context.Context, _ string, _ *Console) error {
@@ -253,7 +256,7 @@ func (f *fake) run(t testing.TB, dir string, resume, quiet bool) (said, error) {
 
 func (f *fake) runUnder(ctx context.Context, t testing.TB, dir string, resume, quiet bool) (said, error) {
 	t.Helper()
-	folder, err := Open(dir, resume)
+	folder, err := Open(t.Context(), dir, resume, nil)
 	if err != nil {
 		return said{}, err
 	}

@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -54,11 +55,14 @@ type savedRun struct {
 	State   json.RawMessage `json:"state,omitempty"` // the recipe's
 }
 
-// Open creates the folder if there is none, locks it and finds the run in it. Whether a run is there
-// has to be what the caller says: one that nobody asked to go on with is refused, and so is going on
-// where there is nothing. A run that had nothing to go on with yet, no checkpoint and no outputs, may be
-// begun anew.
-func Open(dir string, resume bool) (_ *Folder, err error) {
+// Open creates the folder if there is none, locks it and finds the run in it. Whether a run is
+// there has to be what the caller says: one that nobody asked to go on with is refused, and so is
+// going on where there is nothing. A run that had nothing to go on with yet, no checkpoint and no
+// outputs, may be begun anew. To go on reads all of a checkpoint: show, if not nil, is told how far
+// that is, and if the context ends before, the error is a *Stopped.
+func Open(ctx context.Context, dir string, resume bool, show func(doing string, done, total int)) (_ *Folder,
+	err error) {
+
 	f := &Folder{Dir: dir}
 	info, err := os.Stat(dir)
 	switch {
@@ -92,8 +96,18 @@ func Open(dir string, resume bool) (_ *Folder, err error) {
 	if err := sweep(dir); err != nil {
 		return nil, err
 	}
-	if err := f.find(); err != nil {
-		return nil, err
+	verify := train.Verify // which suffices to refuse
+	if resume {
+		verify = func(at string) error {
+			return train.VerifyAll(ctx, at, func(done, total int64) {
+				if show != nil {
+					show("checking "+at+", MB", int(done/1e6), int(total/1e6))
+				}
+			})
+		}
+	}
+	if err := f.find(ctx, verify); err != nil {
+		return nil, stopped(ctx, err, whileFound)
 	}
 	switch {
 	case resume && f.saved == nil:
@@ -148,7 +162,7 @@ func (f *Folder) source() string {
 // find looks for the newest checkpoint that is whole. Broken ones are passed over and stay where they
 // are. One of a newer program, or one that may not be read, is an error: for all that is known it is whole,
 // and a run that went on from an earlier one would write over it.
-func (f *Folder) find() error {
+func (f *Folder) find(ctx context.Context, verify func(at string) error) error {
 	all, err := train.List(f.Dir)
 	if err != nil {
 		return err
@@ -156,10 +170,13 @@ func (f *Folder) find() error {
 	var broken []error
 	for _, name := range slices.Backward(all) {
 		at := filepath.Join(f.Dir, name)
-		s, err := readWhole(at)
+		s, err := readWhole(at, verify)
 		if err == nil {
 			f.Checkpoint, f.saved = at, s
 			break
+		}
+		if ctx.Err() != nil { // for all that is known it is whole
+			return ctx.Err()
 		}
 		if errors.Is(err, fs.ErrPermission) {
 			return fmt.Errorf("%w; change the permissions, move %s away, or choose another --out", err, at)
@@ -186,12 +203,12 @@ func (f *Folder) find() error {
 }
 
 // readWhole returns the state of the run in a checkpoint, if all of it is whole that a run goes on from.
-func readWhole(at string) (*savedRun, error) {
+func readWhole(at string, verify func(at string) error) (*savedRun, error) {
 	s := &savedRun{}
 	if err := train.ReadState(at, s); err != nil {
 		return nil, err
 	}
-	if err := train.VerifyAll(at); err != nil {
+	if err := verify(at); err != nil {
 		return nil, err
 	}
 	_, err := chat.Open(at)

@@ -46,7 +46,7 @@ func TestInTheWay(t *testing.T) {
 				must(t, create(path))
 				before, err := os.Lstat(path)
 				must(t, err)
-				if _, err = Open(dir, resume); err == nil || !strings.Contains(err.Error(), path) {
+				if _, err = Open(t.Context(), dir, resume, nil); err == nil || !strings.Contains(err.Error(), path) {
 					t.Errorf("%s, a %s: %v", c.name, kind, err)
 				}
 				if after, err := os.Lstat(path); err != nil || !os.SameFile(before, after) {

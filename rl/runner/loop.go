@@ -108,7 +108,10 @@ func (r *run) end() error {
 	path := filepath.Join(r.folder.Dir, train.Name(done))
 	if e, ok := r.recipe.(Exporter); ok {
 		var err error
-		if path, err = e.Export(r.folder.Dir); err != nil {
+		if path, err = e.Export(r.folder.Dir); err == nil {
+			err = r.writeCard(path)
+		}
+		if err != nil {
 			return err
 		}
 	}

@@ -28,7 +28,7 @@ func (o OnModel) Shape() (model.Config, error) { return ShapeOf(o.Path) }
 // ShapeOf returns the configuration of the model at path, or of a config.json alone; of the embedded base
 // if path is empty.
 func ShapeOf(path string) (model.Config, error) {
-	path, done, err := modelFolder(path)
+	path, done, err := ModelFolder(path)
 	if err != nil {
 		return model.Config{}, err
 	}
@@ -55,7 +55,7 @@ func ShapeOf(path string) (model.Config, error) {
 func Learner(ctx context.Context, b kernels.Backend, path string, p model.Precision) (*model.Weights, *chat.Dialog,
 	error) {
 
-	path, done, err := modelFolder(path)
+	path, done, err := ModelFolder(path)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -73,8 +73,27 @@ func Learner(ctx context.Context, b kernels.Backend, path string, p model.Precis
 	return w, text, nil
 }
 
+// unbalanced returns a sentence about the loss that balances experts, if a model asks for it:
+// nothing here computes it.
+func unbalanced(m *model.Mixture) []string {
+	if m.Experts == 0 || !m.RouterLogits || m.AuxLoss == 0 {
+		return nil
+	}
+	return []string{fmt.Sprintf("config.json asks for a loss that balances experts (output_router_logits, "+
+		"router_aux_loss_coef %g), which is not computed: routers learn from the answers alone", m.AuxLoss)}
+}
+
+// notesOnText returns what is to be said of the text side of a model without a chat template.
+func (r *run) notesOnText() []string {
+	if r.text.Template != nil {
+		return nil
+	}
+	return r.text.Notes()
+}
+
 // OpenText reads the tokenizer and chat template of the model at path and checks that they fit a
-// vocabulary; a folder without tokenizer.json gives nil, and so does a GGUF file without a tokenizer.
+// vocabulary, but for added tokens that the model has no rows for, which are left out; a folder without
+// tokenizer.json gives nil, and so does a GGUF file without a tokenizer.
 func OpenText(path string, vocab int) (*chat.Dialog, error) {
 	format, err := open.FormatOf(path)
 	if err != nil {
@@ -92,8 +111,10 @@ func OpenText(path string, vocab int) (*chat.Dialog, error) {
 		return nil, err
 	}
 	if n := text.Tok.VocabSize(); vocab > 0 && n > vocab {
-		return nil, fmt.Errorf("%s has %d tokens and the model's vocabulary %d; they do not belong together", path, n,
-			vocab)
+		if text, err = text.Within(vocab); err != nil {
+			return nil, fmt.Errorf("%s has %d tokens and the model's vocabulary %d: %w; they do not belong together: "+
+				"give the tokenizer that was saved with the model", path, n, vocab, err)
+		}
 	}
 	return text, nil
 }
@@ -101,7 +122,7 @@ func OpenText(path string, vocab int) (*chat.Dialog, error) {
 // TextOf returns the text side of the model in a folder, or of the embedded base if path is empty,
 // without its weights.
 func TextOf(path string, vocab int) (*chat.Dialog, error) {
-	path, done, err := modelFolder(path)
+	path, done, err := ModelFolder(path)
 	if err != nil {
 		return nil, err
 	}
@@ -113,7 +134,7 @@ func TextOf(path string, vocab int) (*chat.Dialog, error) {
 func textOf(path string, vocab int) (*chat.Dialog, error) {
 	text, err := OpenText(path, vocab)
 	if err == nil && text == nil {
-		err = fmt.Errorf("%s has no tokenizer; training on text needs one", path)
+		err = NoTokenizer(path, "training on text needs one")
 	}
 	return text, err
 }

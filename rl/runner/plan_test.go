@@ -189,7 +189,7 @@ func TestSettingsFile(t *testing.T) {
 		m := &spell.Method{Config: spell.Small()}
 		c := &m.Config
 		c.HeldOut, c.Questions, c.Draw, c.Answers, c.Votes, c.MaxRounds = 0, 2, 4, 2, 2, 1
-		f, err := runner.Open(dir, resume)
+		f, err := runner.Open(t.Context(), dir, resume, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"path/filepath"
+	"slices"
 
 	"spell/kernels"
 	"spell/kernels/tally"
@@ -65,7 +67,7 @@ func Run(ctx context.Context, m Method, f *Folder, o Options) error {
 	}
 	defer w.Free()
 	defer r.recipe.Free()
-	for _, note := range w.Notes {
+	for _, note := range slices.Concat(w.Notes, unbalanced(&w.Mixture), r.notesOnText()) {
 		r.console.Note(note)
 	}
 	if done, total := r.recipe.Steps(); done > total {
@@ -319,9 +321,15 @@ func (r *run) save() error {
 	t := r.recipe.Trainer()
 	t.Base = r.basePath()
 	if r.saved == s.Step {
-		err = t.SaveState(r.folder.Dir, s.Step, s)
+		// The card goes first: a run that is killed in between is measured again, and both are
+		// written.
+		if err = r.writeCard(filepath.Join(r.folder.Dir, train.Name(s.Step))); err == nil {
+			err = t.SaveState(r.folder.Dir, s.Step, s)
+		}
 	} else {
-		err = t.Save(r.folder.Dir, s.Step, r.method.Base().Keep, s, r.text.Save)
+		err = t.Save(r.folder.Dir, s.Step, r.method.Base().Keep, s, func(dir string) error {
+			return errors.Join(r.text.Save(dir), r.writeCard(dir))
+		})
 	}
 	if u := (*train.Untidied)(nil); errors.As(err, &u) {
 		r.untidied(u)
@@ -353,64 +361,4 @@ func (f *Folder) checkpointed(s *savedRun) error {
 	err := f.begin(&begun)
 	f.noted = err == nil
 	return err
-}
-
-// A Stopped is a run that a signal ended.
-type Stopped struct{ how string }
-
-func (s *Stopped) Error() string { return "interrupted " + s.how }
-
-// ExitCode is what shells know an interrupted program by.
-func (*Stopped) ExitCode() int { return 130 }
-
-// Where a run is stopped before it begins.
-const (
-	whileRead    = "while the data was read; nothing was begun"
-	whilePlanned = "while the run was planned; nothing was begun"
-	whileLoaded  = "while the model was loaded; nothing was begun"
-)
-
-// A Failed is a run that came to its end and did not do what it was for.
-type Failed struct{ why string }
-
-func (f *Failed) Error() string { return f.why }
-
-// ExitCode tells such a run from one that met an error.
-func (*Failed) ExitCode() int { return 3 }
-
-// stopped turns an error after the context has ended into a Stopped.
-func stopped(ctx context.Context, err error, how string) error {
-	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
-		return &Stopped{how}
-	}
-	return err
-}
-
-// stop saves what a run that was interrupted has done, if anything, and says how to go on.
-func (r *run) stop(ctx context.Context, err error) error {
-	if ctx.Err() == nil || !errors.Is(err, context.Canceled) {
-		return err
-	}
-	done, total := r.recipe.Steps()
-	if done > 0 && r.saved < done || r.fresh && r.saved == done {
-		if err := r.save(); err != nil {
-			return err
-		}
-	}
-	outputs, kept, err := r.keep()
-	if err != nil {
-		return err
-	}
-	switch {
-	case outputs > 0:
-		return &Stopped{fmt.Sprintf("in step %d of %d, of which %s kept; go on with the same command and "+
-			"--resume", done+1, total, plural.Are(outputs, "output"))}
-	case kept:
-		return &Stopped{"before the first step was done, and its first measurement is kept; go on with the same " +
-			"command and --resume"}
-	case done == 0:
-		return &Stopped{"before the first step was done: nothing has changed and nothing is saved; begin again " +
-			"with the same command"}
-	}
-	return &Stopped{fmt.Sprintf("after step %d of %d; go on with the same command and --resume", done, total)}
 }

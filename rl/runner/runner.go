@@ -33,6 +33,8 @@ type Method interface {
 	Settings() any
 	// Base returns the part of the settings that every run has.
 	Base() *Base
+	// About returns what the card of a model that the method made tells of it.
+	About() About
 	// Read reads what the run learns from, before any model is there. checkpoint is the one the run
 	// goes on from, empty if it begins.
 	Read(ctx context.Context, checkpoint string, c *Console) error
@@ -58,6 +60,12 @@ type Method interface {
 type Comparer interface {
 	// Same returns an error if a run that began with those settings cannot go on with the present ones.
 	Same(began json.RawMessage) error
+}
+
+// A Replacing method lacks settings of other methods that people ask it for.
+type Replacing interface {
+	// Instead says what serves here in place of a setting of that name; empty if nothing is known.
+	Instead(name string) string
 }
 
 // A Model is what a recipe trains.

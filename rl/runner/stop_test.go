@@ -166,3 +166,29 @@ func TestFolderInTheWay(t *testing.T) {
 		newFake().mustRun(t, dir, true)
 	}
 }
+
+// TestOpenStops: whoever goes on sees how far the newest checkpoint is checked, and ends that. A
+// run that nobody asked to go on with is refused without its tensors being read.
+func TestOpenStops(t *testing.T) {
+	dir := t.TempDir()
+	newFake().killAt(t, dir, 5, false)
+	before := files(t, dir)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var shown string
+	f, err := Open(ctx, dir, true, func(doing string, done, total int) { shown = doing })
+	must(t, err)
+	f.Close()
+	if newest := filepath.Join(dir, train.Name(4)); !strings.Contains(shown, newest) {
+		t.Errorf("shown is %q", shown)
+	}
+	_, err = Open(ctx, dir, true, func(string, int, int) { cancel() })
+	if s := (*Stopped)(nil); !errors.As(err, &s) {
+		t.Errorf("error %v", err)
+	}
+	brokenInside["a weight that is another"](t, filepath.Join(dir, train.Name(4)))
+	_, err = Open(t.Context(), dir, false, func(string, int, int) { t.Error("tensors are read") })
+	refused(t, err, "holds a run already")
+	brokenInside["a weight that is another"](t, filepath.Join(dir, train.Name(4)))
+	equal(t, files(t, dir), before)
+}

@@ -1,7 +1,11 @@
 package runner
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
 
 	"spell/model"
 	"spell/model/gguf"
@@ -49,11 +53,15 @@ func OpenTokenizer(path string) (*tokenizer.Tokenizer, error) {
 		return nil, err
 	}
 	if format == open.Folder {
-		return chat.Tokenizer(path)
+		tok, err := chat.Tokenizer(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			err = NoTokenizer(path, otherTokenizer)
+		}
+		return tok, err
 	}
 	text, err := fileText(path)
 	if err == nil && text == nil {
-		err = NoTokenizer(path)
+		err = NoTokenizer(path, otherTokenizer)
 	}
 	if err != nil {
 		return nil, err
@@ -61,9 +69,23 @@ func OpenTokenizer(path string) (*tokenizer.Tokenizer, error) {
 	return text.Tok, nil
 }
 
-// NoTokenizer returns the error of a model without a tokenizer.
-func NoTokenizer(path string) error {
-	return fmt.Errorf("%s has no tokenizer; name a model with one, or a tokenizer.json with --tokenizer", path)
+// otherTokenizers are the files in which models have tokenizers that are not read.
+var otherTokenizers = []string{"tokenizer.model", "tekken.json", "vocab.json", "spiece.model", "qwen.tiktoken",
+	"tokenizer.tiktoken", "vocab.txt"}
+
+// otherTokenizer is what may be done where only texts are looked at.
+const otherTokenizer = "name a model with one, or a tokenizer.json with --tokenizer"
+
+// NoTokenizer returns the error of the model at path, which has no tokenizer. Files in other formats are
+// named; otherwise says what is to be done without one.
+func NoTokenizer(path, otherwise string) error {
+	for _, name := range otherTokenizers {
+		if _, err := os.Stat(filepath.Join(path, name)); err == nil {
+			return fmt.Errorf("%s has no tokenizer.json, and its %s is not read: AutoTokenizer of transformers makes "+
+				"one of it by save_pretrained; or else %s", path, name, otherwise)
+		}
+	}
+	return fmt.Errorf("%s has no tokenizer (tokenizer.json); %s", path, otherwise)
 }
 
 // listsOf returns a vocabulary as package tokenizer has it.

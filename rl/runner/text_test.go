@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -66,7 +67,9 @@ func TestFileText(t *testing.T) {
 		"tokens are numbers":  {g + "tokens is a list of", set("tokens", []int{1, 2})},
 		"too few types":       {g + "token_type has 2 entries for 264 tokens", set("token_type", []int{1, 1})},
 		"a type of its own":   {"type 9", set("token_type", slices.Repeat([]int{9}, 264))},
-		"end out of range":    {g + "eos_token_id is 264", set("eos_token_id", 264)},
+		"end out of range":    {"", set("eos_token_id", 264)},
+		"no pre-tokenizer":    {"tokenizer.ggml.pre is missing", func(v map[string]any) { delete(v, g+"pre") }},
+		"another's name":      {"", set("pre", "mellum")},
 		"padding is no id":    {g + "padding_token_id is a string", set("padding_token_id", "x")},
 		"merge of no tokens":  {`names the token "zq"`, set("merges", []string{"zq zq"})},
 		"merge of one":        {`not "left right"`, set("merges", []string{"a"})},
@@ -77,6 +80,9 @@ func TestFileText(t *testing.T) {
 	} {
 		path := smallFile(t, c.edit)
 		text, err := OpenText(path, 264)
+		if err == nil {
+			_, err = text.Choose("")
+		}
 		switch {
 		case c.want == "" && (err != nil || text.Tok.Decode(text.Tok.Encode("the ferry")) != "the ferry"):
 			t.Errorf("%s: %v", name, err)
@@ -91,6 +97,48 @@ func TestFileText(t *testing.T) {
 	if _, err := OpenText(smallFile(t, func(map[string]any) {}), 200); err == nil ||
 		!strings.Contains(err.Error(), "do not belong together") {
 		t.Errorf("more tokens than the model has: %v", err)
+	}
+}
+
+// TestBeyond: added tokens that a model has no rows for are left out, unless a template writes them, and a
+// folder whose tokenizer is of another format is told how to make one of it.
+func TestBeyond(t *testing.T) {
+	tok, err := fakeTokenizer()
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := tok.VocabSize()
+	for name, c := range map[string]struct{ config, want string }{
+		"no template":       {`{"pad_token": "<pad>"}`, ""},
+		"another's token":   {`{"pad_token": "<pad>", "chat_template": "{{ messages[0].content }}<|end|>"}`, ""},
+		"the token":         {`{"chat_template": "{{ messages[0].content }}<pad>"}`, `writes "<pad>", whose id is`},
+		"the token by name": {`{"pad_token": "<pad>", "chat_template": "{{ messages[0].content ~ pad_token }}"}`, `writes "<pad>"`},
+	} {
+		dir := t.TempDir()
+		if err := tok.WriteFile(filepath.Join(dir, "tokenizer.json")); err != nil {
+			t.Fatal(err)
+		}
+		for file, text := range map[string]string{"tokenizer_config.json": c.config,
+			"added_tokens.json": `{"<pad>": ` + strconv.Itoa(n) + `}`} {
+			if err := os.WriteFile(filepath.Join(dir, file), []byte(text), 0o666); err != nil {
+				t.Fatal(err)
+			}
+		}
+		text, err := OpenText(dir, n)
+		switch {
+		case c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want) ||
+			!strings.Contains(err.Error(), dir)):
+			t.Errorf("%s: %v; want %q", name, err, c.want)
+		case c.want == "" && (err != nil || text.Tok.VocabSize() != n):
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "tokenizer.model"), nil, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := OpenTokenizer(dir); err == nil || !strings.Contains(err.Error(), "its tokenizer.model is not read") {
+		t.Errorf("a lone tokenizer.model: %v", err)
 	}
 }
 

@@ -59,7 +59,10 @@ func (p path) cut(n int) path {
 type encoder struct {
 	chat  *chat.Dialog
 	end   int32    // ends every reply
+	lead  string   // spaces that the template puts between what it opens a reply with and the reply
 	marks []string // that stand for tokens in replies
+
+	added map[int32]string // tokens that end a run of text
 }
 
 // newEncoder returns an encoder for a model whose replies end in one of the tokens eos.
@@ -71,32 +74,43 @@ func newEncoder(c Config, text *chat.Dialog, eos []int32) (*encoder, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &encoder{chat: d, end: eos[0]}
+	e := &encoder{chat: d, end: eos[0], added: map[int32]string{}}
+	for _, a := range d.Tok.AddedTokens() {
+		e.added[a.ID] = a.Content
+	}
 	for _, m := range c.Marks {
 		if ids := d.Tok.EncodeSpecial(m); len(ids) == 1 && string(d.Tok.TokenBytes(ids[0])) == m && m != "" {
 			e.marks = append(e.marks, m)
 		}
 	}
+	if id, ok := d.TurnEnd(); ok && slices.Contains(eos, id) {
+		e.end = id // which the template puts behind a reply
+	}
 	if d.Template != nil {
-		e.end = e.turnEnd(eos)
+		e.lead = e.readLead()
 	}
 	return e, nil
 }
 
-// turnEnd returns the token, of those that end the model's replies, which the template puts behind
-// one. If it puts none, the first of them is what generation stops at.
-func (e *encoder) turnEnd(eos []int32) int32 {
+// readLead finds out which spaces the template puts before a reply.
+func (e *encoder) readLead() string {
 	const mark = "\ufdd1" // a noncharacter, which templates pass through
-	turns := []chat.Message{{Role: "user", Content: "?"}, {Role: "assistant", Content: mark}}
-	text, err := e.chat.Template.Render(chat.Context{Messages: turns, Vars: e.chat.Vars, Now: e.chat.Now})
-	if at := strings.LastIndex(text, mark); err == nil && at >= 0 {
-		for _, id := range e.chat.Tok.EncodeSpecial(text[at+len(mark):]) {
-			if slices.Contains(eos, id) {
-				return id
-			}
-		}
+	c := chat.Context{Messages: []chat.Message{{Role: "user", Content: "?"}}, AddGenerationPrompt: true,
+		Vars: e.chat.Vars, Now: e.chat.Now}
+	before, err := e.chat.Template.Render(c)
+	if err != nil {
+		return ""
 	}
-	return eos[0]
+	c.Messages, c.AddGenerationPrompt = append(c.Messages, chat.Message{Role: "assistant", Content: mark}), false
+	text, err := e.chat.Template.Render(c)
+	at := strings.LastIndex(text, mark)
+	if err != nil || at < 0 {
+		return ""
+	}
+	if lead, ok := strings.CutPrefix(text[:at], before); ok && strings.Trim(lead, " ") == "" {
+		return lead
+	}
+	return ""
 }
 
 // paths returns the sequences in which a line's replies are learned, each behind what the model is
@@ -114,7 +128,7 @@ func (e *encoder) paths(l Line) ([]path, error) {
 		if err != nil {
 			return nil, err
 		}
-		ids := e.chat.Tok.EncodeShielded(e.shield(l.Turns[i]))
+		ids := e.reply(before, e.shield(l.Turns[i]))
 		if len(ids) == 0 {
 			return nil, errors.New("the tokenizer makes nothing of the answer; remove the line")
 		}
@@ -129,6 +143,25 @@ func (e *encoder) paths(l Line) ([]path, error) {
 		all = append(all, path{{ids: before}, reply})
 	}
 	return all, nil
+}
+
+// reply returns the ids of a reply behind those of what the model is given before it: as both
+// together have them, and not as a text of its own, in front of which some tokenizers put a space.
+func (e *encoder) reply(before []int32, text string) []int32 {
+	tok := e.chat.Tok
+	if len(before) == 0 || e.chat.Template == nil && len(before) == len(tok.Begin()) { // it begins the text
+		return tok.EncodeShielded(text)
+	}
+	if !strings.HasPrefix(text, " ") {
+		text = e.lead + text
+	}
+	last := before[len(before)-1]
+	if content, ok := e.added[last]; ok { // which text behind it does not join
+		if ids := tok.EncodeShielded(content + text); len(ids) > 0 && ids[0] == last {
+			return ids[1:]
+		}
+	}
+	return tok.EncodeShieldedNext(text)
 }
 
 // context returns what the model is given before it replies to the turns.
@@ -148,6 +181,12 @@ func (e *encoder) context(turns []chat.Message) ([]int32, error) {
 		Messages: shielded, AddGenerationPrompt: true, Vars: e.chat.Vars, Now: e.chat.Now})
 	if err != nil {
 		return nil, err
+	}
+	for i, t := range shielded {
+		if t.Role != "assistant" && !strings.Contains(text, strings.TrimSpace(t.Content)) {
+			return nil, fmt.Errorf("the chat template leaves out message %d, what the %s says; write it into a user's "+
+				"message that it shows, leave it out, or choose another template", i+1, t.Role)
+		}
 	}
 	return e.chat.Tok.EncodeShielded(text), nil
 }

@@ -1,6 +1,7 @@
 package sft
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -177,6 +178,72 @@ func TestPathsOfModels(t *testing.T) {
 	}
 }
 
+// sentencePiece is a tokenizer that puts a space in front of a text and behind its special tokens.
+func sentencePiece(t testing.TB) *tokenizer.Tokenizer {
+	t.Helper()
+	l := tokenizer.Lists{Tokens: []string{"<unk>", start, end}, Prefix: true,
+		Types: []tokenizer.TokenType{tokenizer.UnknownToken, tokenizer.ControlToken, tokenizer.ControlToken}}
+	for i := range 256 {
+		l.Tokens, l.Types = append(l.Tokens, fmt.Sprintf("<0x%02X>", i)), append(l.Types, tokenizer.ByteToken)
+	}
+	for _, s := range []string{"▁", "A", "H", "i", "▁A", "▁H", "Hi", "▁Hi"} {
+		l.Tokens, l.Types = append(l.Tokens, s), append(l.Types, tokenizer.NormalToken)
+	}
+	l.Scores = make([]float32, len(l.Tokens))
+	tok, err := tokenizer.NewSentencePiece(l)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tok
+}
+
+// TestJoined: a reply has the ids that it has behind its prompt, in the template as in plain text,
+// whether or not the tokenizer puts a space in front of a text of its own.
+func TestJoined(t *testing.T) {
+	const said = "{% for m in messages %}{% if m.role == 'user' %}A{{ m.content }}"
+	for _, c := range []struct {
+		name, template, line string
+		want                 string // the reply's tokens
+	}{
+		{"behind text", "", `{"prompt": "A", "answer": "Hi"}`, "Hi"},
+		{"with a space of its own", "", `{"prompt": "A", "answer": " Hi"}`, "▁Hi"},
+		{"nothing before it", "", `{"prompt": "", "answer": "Hi"}`, "▁Hi"},
+		{"behind a template's text", said + "A{% else %}{{ m.content }}" + end + "{% endif %}{% endfor %}",
+			`{"prompt": "A", "answer": "Hi"}`, "Hi"},
+		{"behind a template's space", said + "A{% else %} {{ m.content }}" + end + "{% endif %}{% endfor %}",
+			`{"prompt": "A", "answer": "Hi"}`, "▁Hi"},
+		{"behind a special token", said + start + "{% else %}{{ m.content }}" + end + "{% endif %}{% endfor %}",
+			`{"prompt": "A", "answer": "Hi"}`, "▁Hi"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			d := runnertest.Dialog(t, sentencePiece(t), c.template)
+			e, err := newEncoder(Default(), d, []int32{id(t, d, end)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			l := file(t, c.line).Lines[0]
+			paths, err := e.paths(l)
+			if err != nil || len(paths) != 1 || len(paths[0]) != 2 {
+				t.Fatalf("%v, %v", paths, err)
+			}
+			want, ok := d.Tok.TokenID(c.want)
+			if got := paths[0][1].ids; !ok || !slices.Equal(got, []int32{want, e.end}) {
+				t.Errorf("the reply is %v, want %d and the end", got, want)
+			}
+			if c.template == "" {
+				return
+			}
+			text, err := d.Template.Render(chat.Context{Messages: l.Turns})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if all := slices.Concat(paths[0][0].ids, paths[0][1].ids); !slices.Equal(all, d.Tok.EncodeSpecial(text)) {
+				t.Errorf("the path is %v, and the template makes it %v", all, d.Tok.EncodeSpecial(text))
+			}
+		})
+	}
+}
+
 func TestEncodeErrors(t *testing.T) {
 	d := dialog(t, "")
 	if _, err := newEncoder(Default(), d, nil); err == nil || !strings.Contains(err.Error(), "eos_token_id") {
@@ -208,7 +275,9 @@ func TestEncodeErrors(t *testing.T) {
 		}
 	}
 	for template, say := range map[string]string{"": "chat template",
-		"{{ raise_exception('no system') }}": "no system"} {
+		"{{ raise_exception('no system') }}": "no system",
+		"{{ messages[1].content }}":          "leaves out message 1, what the system says",
+		"{{ messages[0].content }}":          "message 2, what the user says"} {
 		d := dialog(t, template)
 		e, err := newEncoder(Default(), d, []int32{id(t, d, end)})
 		if err != nil {

@@ -59,6 +59,10 @@ func recognise(v any) (Line, error) {
 	case 0:
 		return Line{}, unknown(fields)
 	case 1:
+		if !empty(fields["tools"]) {
+			return Line{}, errors.New("this has tools, which are not shown to the model; leave the conversation out, " +
+				"or the field")
+		}
 		return found[0].line(fields)
 	}
 	var all []string

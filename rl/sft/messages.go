@@ -73,6 +73,12 @@ func (c *conversation) message(fields map[string]any, learned bool) error {
 			return fmt.Errorf("calls tools in %s, which is not learned; leave the conversation out", calls)
 		}
 	}
+	for _, thoughts := range []string{"reasoning_content", "reasoning", "thinking"} {
+		if !empty(fields[thoughts]) {
+			return fmt.Errorf("has thoughts in %s, which is not read; write them into %s, as the model's template "+
+				"shows them, or leave the field out", thoughts, contentName)
+		}
+	}
 	if role == "" && slices.Contains(calling, name) {
 		return fmt.Errorf("has the role %q; calls of tools are not learned: leave the conversation out", name)
 	} else if role == "" {
@@ -88,6 +94,11 @@ func (c *conversation) message(fields map[string]any, learned bool) error {
 		}
 		if learned, err = weigh(fields["weight"], learned); err != nil {
 			return err
+		}
+		for _, name := range []string{"train", "training"} { // of other programs
+			if fields[name] == false {
+				learned = false
+			}
 		}
 	}
 	c.add(role, content, learned && role == "assistant")

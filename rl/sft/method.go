@@ -33,8 +33,23 @@ func (m *Method) Settings() any { return &m.Config }
 // Base returns what every run has.
 func (m *Method) Base() *runner.Base { return &m.Config.Base }
 
+// About returns what the card of a fine-tuned model tells of it.
+func (m *Method) About() runner.About {
+	c := Default()
+	return runner.About{Done: "fine-tuned", Tag: "sft", Defaults: &c,
+		How: "supervised fine-tuning on prompts with answers. Learned were the tokens of the answers alone."}
+}
+
 // Adapters returns the settings of adapters.
 func (m *Method) Adapters() *runner.LoRA { return &m.Config.LoRA }
+
+// Instead says what serves in place of a setting of self-play.
+func (m *Method) Instead(name string) string {
+	if name != "kl" {
+		return ""
+	}
+	return "sft stays near to the model it began with by a lower optim.lr, fewer epochs, or adapters (--lora)"
+}
 
 // Load returns what the run begins with, and the text side of its model.
 func (m *Method) Load(ctx context.Context, b kernels.Backend, p model.Precision) (*model.Weights, *chat.Dialog,

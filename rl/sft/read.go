@@ -12,6 +12,7 @@ import (
 	"os"
 
 	"spell/rl/jsonl"
+	"spell/tensor/jsonfile"
 	"spell/tokenizer/chat"
 )
 
@@ -45,8 +46,8 @@ const form = `write {"prompt": "…", "answer": "…"} or ` +
 //   - prompt and answer, completion or response; question and answer; input and output. Each is
 //     text or a list of messages, of which those of the former are read and not learned.
 //   - messages or conversations: a list of {"role": …, "content": …} or {"from": …, "value": …}
-//     with the roles system (developer), user (human) and assistant (gpt). A message of weight 0 is
-//     not learned.
+//     with the roles system (developer), user (human) and assistant (gpt). A message of weight 0, or
+//     with train or training false, is not learned.
 //   - instruction, input and output, as in Alpaca: input, if there is any, follows the instruction
 //     after an empty line, and the pairs of history come before.
 //
@@ -114,7 +115,7 @@ func (f *File) read(raw []byte) error {
 // lines reads one JSON object per line. Empty lines are left out.
 func (f *File) lines(text []byte) error {
 	number := 0
-	for line := range bytes.Lines(text) {
+	for line := range bytes.Lines(jsonfile.Standard(text)) {
 		number++
 		if line = bytes.TrimSpace(line); len(line) == 0 {
 			continue
@@ -161,6 +162,7 @@ func wrapped(v any) ([]any, bool) {
 
 // document reads one JSON value: a list of objects, an object that holds one, or an object alone.
 func (f *File) document(text []byte) error {
+	text = jsonfile.Standard(text)
 	v, err := jsonl.Parse(text)
 	if err != nil {
 		line := 1

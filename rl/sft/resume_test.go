@@ -141,7 +141,8 @@ func TestResumeErrors(t *testing.T) {
 			t.Errorf("error %v, want %q", err, say)
 		}
 	}
-	if _, err := runner.Open(dir, true); err == nil || !strings.Contains(err.Error(), "no checkpoint") {
+	if _, err := runner.Open(t.Context(), dir, true, nil); err == nil ||
+		!strings.Contains(err.Error(), "no checkpoint") {
 		t.Errorf("an empty folder gives %v", err)
 	}
 	if _, _, err := goOn(t, dir, c, b, model.F32, f, 1); err == nil {

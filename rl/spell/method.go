@@ -45,6 +45,15 @@ func (m *Method) Settings() any { return &m.Config }
 // Base returns what every run has.
 func (m *Method) Base() *runner.Base { return &m.Config.Base }
 
+// About returns what the card of a model tells of it that has played against itself.
+func (m *Method) About() runner.About {
+	c := Default()
+	return runner.About{Done: "trained by self-play", Tag: "self-play", Defaults: &c,
+		How: "self-play over documents without labels, by the method SPELL " +
+			"([arXiv 2509.23863](https://arxiv.org/abs/2509.23863)): the model asked questions about documents, " +
+			"answered them, judged the answers and learned from all three."}
+}
+
 // Adapters returns the settings of adapters.
 func (m *Method) Adapters() *runner.LoRA { return &m.Config.LoRA }
 

@@ -103,7 +103,7 @@ func (w *watched) Step(ctx context.Context, show runner.Show) (*runner.Report, e
 
 // run runs the method in a folder.
 func (m *scripted) run(ctx context.Context, dir string, b kernels.Backend, p model.Precision, resume bool) error {
-	f, err := runner.Open(dir, resume)
+	f, err := runner.Open(ctx, dir, resume, nil)
 	if err != nil {
 		return err
 	}

@@ -2,19 +2,23 @@ package gguf
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"math"
 	"math/bits"
 	"slices"
 )
 
-// Largest counts that a head may name; beyond them the file is hostile or broken.
+// Largest counts that a head may name, far above those of published models; beyond them the file is
+// hostile or broken, and would take more memory than it has bytes.
 const (
 	maxValues  = 1 << 16
-	maxTensors = 1 << 20
+	maxTensors = 1 << 17
+	maxList    = 1 << 20 // elements of a list that is asked for
 	maxDims    = 4
 )
+
+// damaged returns the error of a file that no program writes, with the way on.
+func damaged(format string, a ...any) error { return fmt.Errorf(format+"; download it again", a...) }
 
 // parse reads the metadata and the table of tensors.
 func (f *File) parse() error {
@@ -22,9 +26,9 @@ func (f *File) parse() error {
 	start, err := c.take(4)
 	switch {
 	case err != nil:
-		return fmt.Errorf("not a GGUF file: only %d bytes", len(f.data))
+		return damaged("not a GGUF file: only %d bytes", len(f.data))
 	case string(start) != magic:
-		return errors.New("not a GGUF file: it does not begin with GGUF")
+		return damaged("not a GGUF file: it does not begin with GGUF")
 	}
 	version, err := c.uint32()
 	if err != nil {
@@ -43,7 +47,7 @@ func (f *File) parse() error {
 		return err
 	}
 	if tensors > maxTensors || values > maxValues {
-		return fmt.Errorf("it claims %d tensors and %d metadata values: the file is damaged", tensors, values)
+		return damaged("it claims %d tensors and %d metadata values", tensors, values)
 	}
 	if err := f.parseValues(c, int(values)); err != nil {
 		return err
@@ -58,7 +62,7 @@ func (f *File) parseValues(c *cursor, n int) error {
 			return fmt.Errorf("metadata value %d: %w", i, err)
 		}
 		if _, ok := f.values[name]; ok {
-			return fmt.Errorf("metadata has %q twice", name)
+			return damaged("metadata has %q twice", name)
 		}
 		if f.values[name], err = c.value(); err != nil {
 			return fmt.Errorf("metadata value %q: %w", name, err)
@@ -77,7 +81,7 @@ func (f *File) parseTensors(c *cursor, n int) error {
 			return fmt.Errorf("tensor %d: %w", i, err)
 		}
 		if _, ok := f.tensors[t.Name]; ok {
-			return fmt.Errorf("the tensor %q is there twice", t.Name)
+			return damaged("the tensor %q is there twice", t.Name)
 		}
 		f.tensors[t.Name], f.names, offsets = t, append(f.names, t.Name), append(offsets, offset)
 	}
@@ -93,9 +97,9 @@ func (f *File) parseTensors(c *cursor, n int) error {
 		case err != nil:
 			return fmt.Errorf("tensor %q: %w", name, err)
 		case offsets[i]%run != 0:
-			return fmt.Errorf("tensor %q begins at %d, which is no multiple of %d", name, offsets[i], run)
+			return damaged("tensor %q begins at %d, which is no multiple of %d", name, offsets[i], run)
 		case offsets[i] > uint64(len(f.data)) || start+offsets[i]+uint64(size) > uint64(len(f.data)):
-			return fmt.Errorf("tensor %q ends at byte %d of %d: the file is truncated", name,
+			return damaged("tensor %q ends at byte %d of %d: the file is truncated", name,
 				start+offsets[i]+uint64(size), len(f.data))
 		}
 		t.Offset = int(start + offsets[i])
@@ -115,7 +119,7 @@ func (f *File) alignment() (uint64, error) {
 		n, fits = whole(v.kind, v.raw)
 	}
 	if !fits || n < 1 || n > 1<<20 {
-		return 0, fmt.Errorf("general.alignment is %v of %d, not a whole number of bytes", v, n)
+		return 0, damaged("general.alignment is %v of %d, not a whole number of bytes", v, n)
 	}
 	return uint64(n), nil
 }
@@ -129,7 +133,7 @@ func (f *File) checkOverlap() error {
 	for i, name := range order {
 		t := f.tensors[name]
 		if t.Offset < end {
-			return fmt.Errorf("the tensors %q and %q overlap", order[i-1], name)
+			return damaged("the tensors %q and %q overlap", order[i-1], name)
 		}
 		size, _ := t.Type.Bytes(t.Shape)
 		end = t.Offset + size
@@ -147,7 +151,7 @@ func (c *cursor) tensor() (t Tensor, offset uint64, err error) {
 		return t, 0, err
 	}
 	if dims > maxDims {
-		return t, 0, fmt.Errorf("%q has %d dimensions, more than %d", t.Name, dims, maxDims)
+		return t, 0, damaged("%q has %d dimensions, more than %d", t.Name, dims, maxDims)
 	}
 	t.Shape = make([]int, dims)
 	for i := range t.Shape {
@@ -156,7 +160,7 @@ func (c *cursor) tensor() (t Tensor, offset uint64, err error) {
 			return t, 0, err
 		}
 		if n > math.MaxInt32 {
-			return t, 0, fmt.Errorf("%q has a dimension of %d", t.Name, n)
+			return t, 0, damaged("%q has a dimension of %d", t.Name, n)
 		}
 		t.Shape[int(dims)-1-i] = int(n) // the file has the contiguous one first
 	}
@@ -179,12 +183,12 @@ func (t Type) Bytes(shape []int) (int, error) {
 	for _, d := range shape {
 		hi, lo := bits.Mul64(n, uint64(d))
 		if hi != 0 || lo > math.MaxInt/256 {
-			return 0, fmt.Errorf("its shape %v is too large", shape)
+			return 0, damaged("its shape %v is too large", shape)
 		}
 		n = lo
 	}
 	if len(shape) > 0 && shape[len(shape)-1]%l.elements != 0 {
-		return 0, fmt.Errorf("its rows have %d elements, and blocks of %v have %d", shape[len(shape)-1], t, l.elements)
+		return 0, damaged("its rows have %d elements, and blocks of %v have %d", shape[len(shape)-1], t, l.elements)
 	}
 	return int(n) / l.elements * l.bytes, nil
 }

@@ -147,7 +147,7 @@ func (f *File) Append(raw []byte, name string, first, n int) ([]byte, tensor.DTy
 		tensor.Decode(v, typ, raw[before:])
 		at := first + slices.IndexFunc(v, func(v float32) bool { return v-v != 0 })
 		return raw[:before], typ, fmt.Errorf("reading %s: tensor %q holds %v at element %d of %v; weights must be "+
-			"finite", f.path, name, v[at-first], at, t.Shape)
+			"finite: take another copy of the model", f.path, name, v[at-first], at, t.Shape)
 	}
 	return raw, typ, nil
 }

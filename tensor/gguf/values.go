@@ -81,6 +81,8 @@ func (f *File) want(name string, isList bool, what string, accept func(kind) boo
 		return v, fmt.Errorf("reading %s: there is no %s", f.path, name)
 	case v.list != isList || !accept(v.kind):
 		return v, fmt.Errorf("reading %s: %s is %v, not %s", f.path, name, v, what)
+	case v.n > maxList:
+		return v, fmt.Errorf("reading %s: %s is %v, more than %d", f.path, name, v, maxList)
 	}
 	return v, nil
 }
@@ -230,7 +232,7 @@ func (f *File) reading(name string, read func() error) error {
 }
 
 // errShort says that a file ends in the middle of something.
-var errShort = errors.New("the file ends before it: it is truncated")
+var errShort = damaged("the file ends before it: it is truncated")
 
 // A cursor walks through the head of a file.
 type cursor struct {
@@ -284,7 +286,7 @@ func (c *cursor) name() (string, error) {
 	case err != nil:
 		return "", err
 	case len(raw) > maxName+8 || !utf8.Valid(raw[8:]):
-		return "", errors.New("a name is too long or not UTF-8: the file is damaged")
+		return "", damaged("a name is too long or not UTF-8")
 	}
 	return string(raw[8:]), nil
 }

@@ -6,8 +6,27 @@ package jsonfile
 import (
 	"bytes"
 	"encoding/binary"
+	"fmt"
+	"os"
 	"unicode/utf16"
+	"unicode/utf8"
+
+	"spell/tensor/atomicfile"
 )
+
+// Read returns the bytes of the file at path. A file of more than limit bytes is refused before it
+// is read, as is what is no file. The error does not name the path.
+func Read(path string, limit int64) ([]byte, error) {
+	info, err := os.Stat(path) // before os.Open, which would wait for the writer of a named pipe
+	if err == nil && (!info.Mode().IsRegular() || info.Size() > limit) {
+		err = fmt.Errorf("not a regular file of at most %d bytes; copy it again", limit)
+	}
+	if err != nil {
+		return nil, atomicfile.Cause(err)
+	}
+	text, err := os.ReadFile(path)
+	return text, atomicfile.Cause(err)
+}
 
 // What Standard writes for Python's words: numbers beyond every type, so that a field that counts
 // refuses them and a field that nobody reads may hold them.
@@ -25,11 +44,11 @@ func Standard(text []byte) []byte {
 	if !bytes.Contains(text, []byte("Infinity")) && !bytes.Contains(text, []byte("NaN")) {
 		return text
 	}
-	out := make([]byte, 0, len(text))
+	out := make([]byte, 0, len(text)+4*bytes.Count(text, []byte("NaN"))) // which alone grows
 	for i := 0; i < len(text); {
 		n, number := word(text[i:])
 		if text[i] == '"' {
-			n = quoted(text[i:])
+			n = Quoted(text[i:])
 		}
 		if number != "" {
 			out = append(out, number...)
@@ -67,8 +86,8 @@ func word(text []byte) (n int, number string) {
 	return 1, ""
 }
 
-// quoted returns the length of the string that text begins with, quotes included.
-func quoted(text []byte) int {
+// Quoted returns the length of the string that text begins with, quotes included.
+func Quoted(text []byte) int {
 	for i := 1; i < len(text); i++ {
 		switch text[i] {
 		case '\\':
@@ -92,9 +111,15 @@ func decode(text []byte) []byte {
 	case !bytes.HasPrefix(text, []byte("\xff\xfe")):
 		return text
 	}
-	units := make([]uint16, 0, len(text)/2)
+	out := make([]byte, 0, len(text)/2*3) // a unit takes three bytes at most
 	for at := 2; at+1 < len(text); at += 2 {
-		units = append(units, order.Uint16(text[at:]))
+		r := rune(order.Uint16(text[at:]))
+		if utf16.IsSurrogate(r) && at+3 < len(text) {
+			if pair := utf16.DecodeRune(r, rune(order.Uint16(text[at+2:]))); pair != utf8.RuneError {
+				r, at = pair, at+2
+			}
+		}
+		out = utf8.AppendRune(out, r)
 	}
-	return []byte(string(utf16.Decode(units)))
+	return out
 }

@@ -2,12 +2,13 @@
 package mapped
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"runtime/debug"
+
+	"spell/tensor/signature"
 )
 
 // Open maps the regular file at path read-only. Pages come from the disk when they are touched, and
@@ -16,34 +17,18 @@ import (
 func Open(path string) (data []byte, release func() error, err error) {
 	data, release, err = open(path)
 	if err == nil {
-		if err = Guard(func() error { return notPointer(data) }); err != nil {
+		if err = Guard(func() error { return signature.Check(data) }); err != nil {
 			release()
 			return nil, nil, err
 		}
 	}
 	var pe *fs.PathError
-	if target, link := os.Readlink(path); link == nil && errors.Is(err, fs.ErrNotExist) {
-		err = missing{target}
-	} else if errors.As(err, &pe) {
-		err = pe.Err
+	if errors.As(err, &pe) {
+		if err = signature.Link(path); err == nil {
+			err = pe.Err
+		}
 	}
 	return data, release, err
-}
-
-// notPointer returns an error if data is what Git has in place of a file that lies in Large File Storage.
-func notPointer(data []byte) error {
-	if !bytes.HasPrefix(data, []byte("version https://git-lfs.github.com/spec/")) {
-		return nil
-	}
-	return errors.New("it is a Git LFS pointer, not the file that it stands for; run git lfs pull in its folder, or " +
-		"download the file")
-}
-
-// missing is the error of a link whose target is not there.
-type missing struct{ target string }
-
-func (m missing) Error() string {
-	return fmt.Sprintf("it is a link to %s, which is not there; download the model again", m.target)
 }
 
 func open(path string) ([]byte, func() error, error) {

@@ -44,6 +44,9 @@ type File struct {
 	release  func() error
 }
 
+// again ends the sentences about files that no program writes.
+const again = "; download it again"
+
 // Open maps the file at path and checks its header completely.
 func Open(path string) (*File, error) {
 	data, release, err := mapped.Open(path)
@@ -53,10 +56,11 @@ func Open(path string) (*File, error) {
 	f := &File{path: path, release: release}
 	err = mapped.Guard(func() error {
 		entries, metadata, start, err := parse(data)
-		if err == nil {
-			f.data, f.entries, f.metadata = data[start:], entries, metadata
+		if err != nil {
+			return fmt.Errorf("%w"+again, err)
 		}
-		return err
+		f.data, f.entries, f.metadata = data[start:], entries, metadata
+		return nil
 	})
 	if err != nil {
 		release()

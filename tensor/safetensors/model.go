@@ -1,7 +1,7 @@
 package safetensors
 
 import (
-	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -17,11 +17,13 @@ import (
 
 	"spell/tensor/atomicfile"
 	"spell/tensor/jsonfile"
+	"spell/tensor/signature"
 )
 
 const (
 	singleName = "model.safetensors"
 	indexName  = "model.safetensors.index.json"
+	indexCap   = 24 << 20 // bytes; the largest published ones have fifteen megabytes
 )
 
 // A Model is the tensors of a Hugging Face model folder, in one file or in shards.
@@ -57,7 +59,8 @@ func (m *Model) Missing(name string) error {
 		return fmt.Errorf("reading %s: %s lists tensor %s in %s, which does not hold it, nor does another file; "+
 			"download the shard again", m.dir, indexName, name, shard)
 	}
-	return fmt.Errorf("%s: the weights hold no tensor %s, which its config.json asks for", m.dir, name)
+	return fmt.Errorf("%s: the weights hold no tensor %s, which its config.json asks for; download them again, or the "+
+		"config.json that belongs to them", m.dir, name)
 }
 
 func (m *Model) open() error {
@@ -105,22 +108,30 @@ func (m *Model) openIndexed(path string) error {
 	for _, name := range slices.Sorted(maps.Keys(m.index)) {
 		shard := m.index[name]
 		if shard != filepath.Base(shard) || !filepath.IsLocal(shard) || strings.ContainsAny(shard, `/\`) {
-			return fmt.Errorf("reading %s: tensor %q lies in %q, which is not the plain name of a file", path, name,
-				shard)
+			return fmt.Errorf("reading %s: tensor %q lies in %q, which is not the plain name of a file"+again, path,
+				name, shard)
 		}
 		if _, ok := first[shard]; !ok {
 			first[shard] = name
 		}
+	}
+	there, err := safetensorsIn(m.dir)
+	if err != nil {
+		return err
+	}
+	listed := func(name string) bool { return first[name] != "" }
+	isShard := func(name string) bool { return setOf(name) != "" }
+	if slices.ContainsFunc(there, isShard) && !slices.ContainsFunc(there, listed) { // of a model that was saved again
+		m.notes = append(m.notes, fmt.Sprintf("%s is of other files, none of which is there, and counts for nothing",
+			path))
+		m.index = nil
+		return m.openUnlisted()
 	}
 	for shard, name := range first {
 		if _, err := os.Lstat(filepath.Join(m.dir, shard)); errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("reading %s: shard %s, which holds tensor %q, is missing from the folder; download it "+
 				"again", path, shard, name)
 		}
-	}
-	there, err := safetensorsIn(m.dir)
-	if err != nil {
-		return err
 	}
 	sets := map[string]bool{}
 	for shard := range first {
@@ -288,32 +299,29 @@ func sizeOfSet(set string) int {
 
 // readIndex returns the weight_map of an index file: the shard of each tensor.
 func readIndex(path string) (map[string]string, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() || info.Size() > headerCap {
-		return nil, fmt.Errorf("not a regular file of at most %d bytes", headerCap)
-	}
-	text, err := os.ReadFile(path)
+	text, err := jsonfile.Read(path, indexCap)
 	if err != nil {
 		return nil, err
 	}
 	text = jsonfile.Standard(text)
 	if !utf8.Valid(text) || !json.Valid(text) {
-		return nil, errors.New("not JSON in UTF-8")
+		return nil, cmp.Or(signature.Check(text), errors.New("not JSON in UTF-8"+again))
 	}
-	d := &decoder{json.NewDecoder(bytes.NewReader(text))}
-	weightMap := map[string]string{}
-	err = d.object("the index", func(key string) error {
-		if key == "weight_map" {
-			return d.strings("weight_map", weightMap)
+	s := &scanner{text: text}
+	var weightMap map[string]string
+	err = s.object("the index", func(key string) (err error) {
+		if key != "weight_map" {
+			s.value()
+			return nil
 		}
-		var ignored json.RawMessage
-		return d.Decode(&ignored)
+		weightMap, err = s.strings("weight_map", maxIndex)
+		return err
 	})
 	if err == nil && len(weightMap) == 0 {
 		err = errors.New("it has no weight_map")
+	}
+	if err != nil {
+		err = fmt.Errorf("%w"+again, err)
 	}
 	return weightMap, err
 }

@@ -44,7 +44,8 @@ func TestOpenModel(t *testing.T) {
 		writeFile(t, filepath.Join(dir, indexName), []byte(c.index))
 		m, err := OpenModel(dir)
 		if c.want != "" {
-			if err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), dir) {
+			if err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), dir) ||
+				!strings.Contains(err.Error(), "; download it again") {
 				t.Errorf("%s: error is %v; want %q", c.name, err, c.want)
 			}
 			continue
@@ -120,6 +121,11 @@ func TestIndexDiffers(t *testing.T) {
 		{"one other file", map[string][]string{"weights": {"a"}, "adapter_model": {"b"}, "optimizer": {"c"}}, nil,
 			[]string{"a"},
 			"are taken from weights.safetensors", ""},
+		{"an index of other shards", map[string][]string{"m-00001-of-00001": {"a"}},
+			map[string]string{"a": "m-00001-of-00002", "b": "m-00002-of-00002"}, []string{"a"},
+			"is of other files, none of which is there", ""},
+		{"an index of shards that are missing", map[string][]string{"consolidated": {"a"}},
+			map[string]string{"a": "m-00001-of-00002"}, nil, "", "shard m-00001-of-00002.safetensors"},
 		{"which one", map[string][]string{"x": {"a"}, "y": {"b"}}, nil, nil, "", "name the right one"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -56,8 +56,8 @@ func ReadFrom[T tensor.Float](s Source, name string, first int, dst []T) error {
 			decode(part, src[at*size:])
 			for i, v := range part {
 				if v-v != 0 {
-					return fmt.Errorf("reading %s: tensor %q holds %v at %v; weights must be finite", s.Path(name),
-						name, v, position(info.Shape, first+at+i))
+					return fmt.Errorf("reading %s: tensor %q holds %v at %v; weights must be finite: take another "+
+						"copy of the model", s.Path(name), name, v, position(info.Shape, first+at+i))
 				}
 			}
 		}

@@ -119,8 +119,9 @@ func header(metadata map[string]string, tensors []Tensor) ([]byte, []int, error)
 	for text.Len()%8 != 0 {
 		text.WriteByte(' ')
 	}
-	if text.Len()-prefixLen > headerCap {
-		return nil, nil, fmt.Errorf("a header of %d bytes, more than %d", text.Len()-prefixLen, headerCap)
+	if n := text.Len() - prefixLen; n > headerCap || len(tensors) > maxTensors {
+		return nil, nil, fmt.Errorf("%d tensors in a header of %d bytes, more than %d or %d", len(tensors), n,
+			maxTensors, headerCap)
 	}
 	head := text.Bytes()
 	binary.LittleEndian.PutUint64(head, uint64(len(head)-prefixLen))

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"spell/tensor/atomicfile"
 	"spell/tokenizer"
 )
 
@@ -37,18 +38,15 @@ var kept = []string{
 }
 
 // Open reads tokenizer.json, with the tokens that the files beside it add, and the chat template, if
-// there is one, of the model in a folder. If there are several templates and none is the default,
-// one is to be taken by Choose. Without a tokenizer.json the error is fs.ErrNotExist.
+// there is one, of the model in a folder. A template that cannot be read, or several of which none is
+// the default, are an error of Choose. Without a tokenizer.json the error is fs.ErrNotExist.
 func Open(dir string) (*Dialog, error) {
 	d := &Dialog{files: map[string][]byte{}}
 	var err error
 	if d.Tok, d.side, err = open(dir); err != nil {
 		return nil, err
 	}
-	d.Template, err = d.side.template("")
-	if err != nil && !errors.Is(err, ErrNoTemplate) && !errors.Is(err, ErrChoice) {
-		return nil, err
-	}
+	d.Template, _ = d.side.template("")
 	return d, d.keep(dir)
 }
 
@@ -112,15 +110,6 @@ func (d *Dialog) Choose(name string) (*Dialog, error) {
 	return &chosen, nil
 }
 
-// End returns the id of the token that tokenizer_config.json or special_tokens_map.json names as
-// eos_token; false if they name none, or one that the vocabulary lacks.
-func (d *Dialog) End() (int32, bool) {
-	if d.side == nil || d.side.eos == "" {
-		return 0, false
-	}
-	return d.Tok.TokenID(d.side.eos)
-}
-
 // Save writes what Open reads to another folder.
 func (d *Dialog) Save(dir string) error {
 	if err := d.Tok.WriteFile(filepath.Join(dir, "tokenizer.json")); err != nil {
@@ -129,7 +118,7 @@ func (d *Dialog) Save(dir string) error {
 	for _, name := range slices.Sorted(maps.Keys(d.files)) {
 		path := filepath.Join(dir, name)
 		if err := writeFile(path, d.files[name]); err != nil {
-			return fmt.Errorf("writing %s: %w", path, unwrapPath(err))
+			return fmt.Errorf("writing %s: %w", path, atomicfile.Cause(err))
 		}
 	}
 	return nil

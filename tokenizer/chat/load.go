@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"spell/tensor/atomicfile"
 )
 
 // ErrNoTemplate says that a model's folder has no chat template: its prompts are plain text.
@@ -86,26 +88,17 @@ func (s *side) parse(from source) (*Template, error) {
 func readFile(path string, limit int64) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, unwrapPath(err)
+		return nil, atomicfile.Cause(err)
 	}
 	defer f.Close()
 	data, err := io.ReadAll(io.LimitReader(f, limit+1))
 	if err != nil {
-		return nil, unwrapPath(err)
+		return nil, atomicfile.Cause(err)
 	}
 	if int64(len(data)) > limit {
 		return nil, fmt.Errorf("the file is longer than %d bytes", limit)
 	}
 	return data, nil
-}
-
-// unwrapPath drops the path from an error whose sentence names it already.
-func unwrapPath(err error) error {
-	var at *fs.PathError
-	if errors.As(err, &at) {
-		return at.Err
-	}
-	return err
 }
 
 // source is the text of a template and the name that errors call it.
@@ -139,7 +132,7 @@ func templateFiles(dir string) (map[string]string, error) {
 	more := filepath.Join(dir, moreTemplates)
 	entries, err := os.ReadDir(more)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("reading %s: %w", more, unwrapPath(err))
+		return nil, fmt.Errorf("reading %s: %w", more, atomicfile.Cause(err))
 	}
 	for _, e := range entries {
 		if name, ok := strings.CutSuffix(e.Name(), ".jinja"); ok && name != "" {

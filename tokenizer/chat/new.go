@@ -2,7 +2,6 @@ package chat
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -34,10 +33,7 @@ func New(name string, tok *tokenizer.Tokenizer, templates, special map[string]st
 	if d.Tok, err = s.extend(tok); err != nil {
 		return nil, err
 	}
-	d.Template, err = s.template("")
-	if err != nil && !errors.Is(err, ErrNoTemplate) && !errors.Is(err, ErrChoice) {
-		return nil, err
-	}
+	d.Template, _ = s.template("")
 	d.files, err = configFile(templates, special)
 	return d, err
 }

@@ -32,38 +32,21 @@ func (p *parser) filter(of expr) expr {
 	t := p.expectName()
 	f := filters[t.text]
 	if f == nil {
-		fail(t.line, "the filter %q is not supported", t.text)
+		f = unknown("filter", t.text)
 	}
 	n := &filterExpr{line: t.line, name: t.text, of: of, fn: f}
 	if p.takeOp("(") {
 		n.args = p.arguments()
 	}
-	p.checkNested(t, n.args)
 	return n
 }
 
-// checkNested refuses an unknown filter or test that a literal
-// argument of map, select and their like names.
-func (p *parser) checkNested(filter token, a arguments) {
-	at := 0
-	switch filter.text {
-	case "map", "select", "reject":
-	case "selectattr", "rejectattr":
-		at = 1
-	default:
-		return
-	}
-	if at >= len(a.positional) {
-		return
-	}
-	c, _ := a.positional[at].(constant)
-	name, ok := c.value.(string)
-	switch {
-	case !ok:
-	case filter.text == "map" && filters[name] == nil:
-		fail(filter.line, "the filter %q is not supported", name)
-	case filter.text != "map" && tests[name] == nil:
-		fail(filter.line, "the test %q is not supported", name)
+// unknown stands for a filter or a test of another program. It fails where it is come to, as in Jinja:
+// templates have such things in branches that are not taken elsewhere.
+func unknown(kind, name string) function {
+	return func(m *machine, _ value, _ args) value {
+		m.fail("the %s %q is not supported", kind, name)
+		return nil
 	}
 }
 
@@ -73,7 +56,7 @@ func (p *parser) test(line int, of expr) expr {
 	t := p.expectName()
 	f := tests[t.text]
 	if f == nil {
-		fail(t.line, "the test %q is not supported", t.text)
+		f = unknown("test", t.text)
 	}
 	n := &testExpr{line: line, name: t.text, of: of, fn: f}
 	switch next := p.peek(); {

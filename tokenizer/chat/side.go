@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"spell/tensor/jsonfile"
+	"spell/tensor/signature"
 )
 
 // maxConfig bounds the size of tokenizer_config.json. Those with
@@ -26,6 +27,7 @@ type side struct {
 	special   []string          // the special tokens, each once
 	eos       string            // the token that ends a text, "" if none is named
 	added     []addedToken      // tokens that side files add to the vocabulary
+	ends      ends              // what goes around a text
 }
 
 // fields is a JSON object from a file.
@@ -45,6 +47,9 @@ func readFields(dir, name string) (fields, error) {
 		return f, fmt.Errorf("reading %s: %w", f.path, err)
 	}
 	if err := json.Unmarshal(jsonfile.Standard(data), &f.values); err != nil {
+		if other := signature.Check(data); other != nil {
+			return f, fmt.Errorf("reading %s: %w", f.path, other)
+		}
 		return f, fmt.Errorf("reading %s: %w: the file must be a JSON object", f.path, err)
 	}
 	return f, nil
@@ -73,6 +78,9 @@ func readSide(dir string) (*side, error) {
 		return nil, err
 	}
 	if s.sources, err = readSources(dir, config.path, config.values["chat_template"]); err != nil {
+		return nil, err
+	}
+	if s.ends, err = config.readEnds(); err != nil {
 		return nil, err
 	}
 	s.variables = map[string]value{}

@@ -1,7 +1,6 @@
 package chat
 
 import (
-	"errors"
 	"maps"
 	"os"
 	"path/filepath"
@@ -175,6 +174,7 @@ func TestChoose(t *testing.T) {
 		{map[string]string{"tokenizer_config.json": two}, "c", "", `no chat template named "c": choose a or b`},
 		{map[string]string{"tokenizer_config.json": two, "chat_template.jinja": "D{{ messages[0].content }}"}, "", "Dhi", ""},
 		{map[string]string{"tokenizer_config.json": two, "additional_chat_templates/c.jinja": "C{{ messages[0].content }}"}, "c", "Chi", ""},
+		{map[string]string{"chat_template.jinja": "{% if"}, "", "", "chat_template.jinja: line 1"},
 		{nil, "", "hi", ""},
 		{nil, "a", "", ErrNoTemplate.Error()},
 	} {
@@ -182,7 +182,7 @@ func TestChoose(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := d.User("hi"); c.name == "" && c.err != "" && !errors.Is(err, ErrChoice) {
+		if _, err := d.User("hi"); c.name == "" && c.err != "" && err == nil {
 			t.Errorf("%v: a prompt without a choice: %v", c.files, err)
 		}
 		chosen, err := d.Choose(c.name)

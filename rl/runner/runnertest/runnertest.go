@@ -55,7 +55,7 @@ func Resumes(dir string, places int, b kernels.Backend, p model.Precision, metho
 // is to resume. Results are written to out. The backend stays open.
 func Run(ctx context.Context, m runner.Method, dir string, resume bool, out io.Writer, b kernels.Backend,
 	p model.Precision) error {
-	f, err := runner.Open(dir, resume)
+	f, err := runner.Open(context.WithoutCancel(ctx), dir, resume, nil)
 	if err != nil {
 		return err
 	}
@@ -85,7 +85,7 @@ func (unclosed) Close() error { return nil }
 
 // begun reports whether a folder holds a run to go on with.
 func begun(dir string) bool {
-	f, err := runner.Open(dir, true)
+	f, err := runner.Open(context.Background(), dir, true, nil)
 	if err == nil {
 		f.Close()
 	}
