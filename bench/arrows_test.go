@@ -23,7 +23,7 @@ var allowed = map[string][]string{
 	"tensor":    {"tensor/..."},
 	"kernels":   {"kernels/...", "tensor/..."},
 	"model":     {"model/...", "kernels", "tensor/..."},
-	"tokenizer": {"tokenizer/...", "tensor/jsonfile"},
+	"tokenizer": {"tokenizer/...", "tensor/jsonfile", "tensor/atomicfile", "tensor/signature"},
 	"rl": {"rl/...", "model/...", "kernels", "kernels/tally", "tokenizer/...", "tensor/rng",
 		"tensor/atomicfile", "tensor/jsonfile"},
 	"cmd":   {"rl/...", "model/...", "kernels/...", "tokenizer/...", "tensor/..."},

@@ -54,8 +54,7 @@ func BenchmarkGRPO(b *testing.B) {
 				b.Fatal(err)
 			}
 			defer engine.Free()
-			limits := forest.Limits{Shared: c.PassTokens, Batch: c.BatchTokens}
-			trainer, err := train.New(k, w, c.Optim, limits, model.KeepActivations)
+			trainer, err := train.New(k, w, c.Optim, c.Limits(), model.KeepActivations)
 			if err != nil {
 				b.Fatal(err)
 			}

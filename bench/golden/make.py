@@ -95,9 +95,22 @@ def stored(v, dtype):
     return ((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16).astype("<u2").tobytes()
 
 
+def write_tensors(path, tensors, dtype):
+    """Writes a safetensors file of tensors by name, in their order."""
+    header, body = {"__metadata__": {"format": "pt"}}, b""
+    for name, v in tensors.items():
+        raw = stored(v, dtype)
+        header[name] = dict(dtype=dtype, shape=list(v.shape), data_offsets=[len(body), len(body) + len(raw)])
+        body += raw
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    with open(path, "wb") as f:
+        f.write(len(text).to_bytes(8, "little") + text + body)
+
+
 def save(folder, c, dtype, seed):
     random = np.random.RandomState(seed)
-    header, body = {"__metadata__": {"format": "pt"}}, b""
+    tensors = {}
     for name, shape in sorted(shapes(c).items()):
         v = random.standard_normal(shape)
         if "norm" in name:
@@ -106,13 +119,8 @@ def save(folder, c, dtype, seed):
             v = 0.5 * v
         elif "embed" not in name:  # queries and keys large enough that attention chooses
             v = v * (2.5 if "q_proj" in name or "k_proj" in name or "head" in name else 1.2) / shape[-1] ** 0.5
-        raw = stored(v, dtype)
-        header[name] = dict(dtype=dtype, shape=list(shape), data_offsets=[len(body), len(body) + len(raw)])
-        body += raw
-    text = json.dumps(header, separators=(",", ":")).encode()
-    text += b" " * (-len(text) % 8)
-    with open(os.path.join(folder, "model.safetensors"), "wb") as f:
-        f.write(len(text).to_bytes(8, "little") + text + body)
+        tensors[name] = v
+    write_tensors(os.path.join(folder, "model.safetensors"), tensors, dtype)
 
 
 def make(top):

@@ -1,12 +1,13 @@
-// Command kill kills training runs at random moments, resumes them,
-// and compares what they leave with runs that were left alone.
+// Command kill kills training runs at random moments, resumes them, and compares what they leave
+// with runs that were left alone.
 //
 //	go run ./bench/kill -kills 200
 //
-// It runs spell train, sft and pretrain on small data of its own. Every run is killed with SIGKILL
-// at a random moment, resumed, killed again, and so on; one in four ends after the first kill. Then
-// every file of its folder must have the bytes of the straight run's, but for clock.jsonl, and
-// every log exactly its lines. -signal INT interrupts instead, which must also end soon.
+// It runs spell train, sft and pretrain on small data of its own, the former two with adapters on
+// an int8 base as well. Every run is killed with SIGKILL at a random moment, resumed, killed again,
+// and so on; one in four ends after the first kill. Then every file of its folder must have the
+// bytes of the straight run's, but for clock.jsonl, and every log exactly its lines. -signal INT
+// interrupts instead, which must also end soon.
 package main
 
 import (
@@ -71,7 +72,7 @@ func run(args []string) error {
 	return o.loop()
 }
 
-// loop kills runs of the three commands in turn until there were enough kills.
+// loop kills runs of the commands in turn until there were enough kills.
 func (o *options) loop() error {
 	commands, err := write(o.dir)
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -30,7 +31,8 @@ func write(dir string) ([]command, error) {
 	files := map[string]string{
 		"answers.jsonl": answers.String(),
 		"sft.yaml":      "checkpoint: 2\nmeasure: 3\n",
-		"train.yaml":    "{questions: 8, draw: 16, max_rounds: 2, verifier_groups: 4, answers: 4, votes: 4, checkpoint: 2, keep: 3}\n",
+		"train.yaml": "{questions: 8, draw: 16, max_rounds: 2, verifier_groups: 4, answers: 4, votes: 4, " +
+			"checkpoint: 2, keep: 3}\n",
 		"pretrain.yaml": "{vocab: 300, hidden: 64, ff: 96, layers: 2, heads: 4, kv_heads: 2, head_dim: 16, " +
 			"context: 256, pass_tokens: 2048, checkpoint: 3, " +
 			"stages: [{steps: 12, tokens: 3000}]}\n",
@@ -49,10 +51,16 @@ func write(dir string) ([]command, error) {
 		}
 	}
 	at := func(name string) string { return filepath.Join(dir, name) }
+	train := []string{"train", "--steps", "4", "--eval", "8", "--config", at("train.yaml")}
+	sft := []string{"sft", "--data", at("answers.jsonl"), "--epochs", "6", "--batch", "3", "--held-out", "0.25",
+		"--config", at("sft.yaml")}
+	adapters := []string{"--lora", "4", "--base", "int8"}
 	return []command{
-		{"train", []string{"train", "--steps", "4", "--eval", "8", "--config", at("train.yaml")}},
-		{"sft", []string{"sft", "--data", at("answers.jsonl"), "--epochs", "6", "--batch", "3", "--held-out", "0.25", "--config", at("sft.yaml")}},
+		{"train", train},
+		{"sft", sft},
 		{"pretrain", []string{"pretrain", "--docs", at("docs"), "--config", at("pretrain.yaml")}},
+		{"train-lora", slices.Concat(train, adapters)},
+		{"sft-lora", slices.Concat(sft, adapters)},
 	}, nil
 }
 

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"spell/tensor"
 )
 
 var nan = math.NaN()
@@ -82,5 +84,27 @@ func TestSecondsPerCall(t *testing.T) {
 	}
 	if got < call.Seconds() || got > 1 {
 		t.Errorf("%v s a call that sleeps %v", got, call)
+	}
+}
+
+// TestWatch: memory that is resident for a moment is seen.
+func TestWatch(t *testing.T) {
+	if Resident() == 0 || Available() == 0 {
+		t.Skip("this system does not tell")
+	}
+	before, highest := Resident(), Watch()
+	a, err := tensor.MapArena("a moment", 128<<20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range a.Host {
+		a.Host[i] = 1
+	}
+	time.Sleep(30 * time.Millisecond)
+	if err := a.Free(); err != nil {
+		t.Fatal(err)
+	}
+	if rose := highest() - before; rose < 110 || rose > 150 { // the heap moves, too
+		t.Errorf("128 MiB show as %.1f", rose)
 	}
 }

@@ -14,6 +14,35 @@ var Qwen05B = model.Config{
 	Rope: model.Rope{Theta: 1e6, Type: "default"}, BOS: -1, EOS: []int32{151643},
 }
 
+// Qwen7B is the shape of Qwen2.5-7B, 7.6 billion parameters.
+var Qwen7B = model.Config{
+	Family: "qwen2", Vocab: 152064, Hidden: 3584, FF: 18944, Layers: 28, Heads: 28, KVHeads: 4, HeadDim: 128,
+	QKVBias: true, NormEps: 1e-6, Context: 1 << 17,
+	Rope: model.Rope{Theta: 1e6, Type: "default"}, BOS: -1, EOS: []int32{151643},
+}
+
+// Qwen4B is the shape of Qwen3-4B, 4.0 billion parameters.
+var Qwen4B = model.Config{
+	Family: "qwen3", Vocab: 151936, Hidden: 2560, FF: 9728, Layers: 36, Heads: 32, KVHeads: 8, HeadDim: 128,
+	QKNorm: true, Tied: true, NormEps: 1e-6, Context: 40960,
+	Rope: model.Rope{Theta: 1e6, Type: "default"}, BOS: -1, EOS: []int32{151645},
+}
+
+// Llama8B is the shape of Llama-3.1-8B, 8.0 billion parameters.
+var Llama8B = model.Config{
+	Family: "llama", Vocab: 128256, Hidden: 4096, FF: 14336, Layers: 32, Heads: 32, KVHeads: 8, HeadDim: 128,
+	NormEps: 1e-5, Context: 1 << 17, BOS: 128000, EOS: []int32{128001},
+	Rope: model.Rope{Theta: 5e5, Type: "llama3", Factor: 8, LowFreq: 1, HighFreq: 4, Original: 8192},
+}
+
+// Qwen30BA3B is the shape of Qwen3-30B-A3B, 30.5 billion parameters in mixtures of 128 experts.
+var Qwen30BA3B = model.Config{
+	Family: "qwen3_moe", Vocab: 151936, Hidden: 2048, FF: 6144, Layers: 48, Heads: 32, KVHeads: 4, HeadDim: 128,
+	QKNorm: true, NormEps: 1e-6, Context: 40960,
+	Rope: model.Rope{Theta: 1e6, Type: "default"}, BOS: -1, EOS: []int32{151645},
+	Mixture: model.Mixture{Experts: 128, TopK: 8, ExpertFF: 768, NormTopK: true, SparseStep: 1, AuxLoss: 0.001},
+}
+
 // Smol135M is the shape of SmolLM-135M.
 var Smol135M = model.Config{
 	Family: "llama", Vocab: 49152, Hidden: 576, FF: 1536, Layers: 30, Heads: 9, KVHeads: 3, HeadDim: 64,

@@ -143,9 +143,9 @@ func TestFitsGenerating(t *testing.T) {
 // out the comparison of int8 weights where only that does not.
 func TestRefusedBeforeLoading(t *testing.T) {
 	f := newFixture(t)
-	pretend(t, 64<<20)
-	spell(t, "", "generate", "--model", f.dir, "--ids", "1").fails(t, "the run needs", "64.0 MiB are available")
-	spell(t, "", "score", "--model", f.dir, "--ids", f.ids).fails(t, "the run needs", "64.0 MiB are available")
+	pretend(t, 16<<20)
+	spell(t, "", "generate", "--model", f.dir, "--ids", "1").fails(t, "the run needs", "16.0 MiB are available")
+	spell(t, "", "score", "--model", f.dir, "--ids", f.ids).fails(t, "the run needs", "16.0 MiB are available")
 	calls := 0
 	machine = func() (int64, int64) { // enough at the start, and then no more
 		if calls++; calls > 1 {

@@ -17,7 +17,7 @@ import (
 
 // maxConfig is the bytes of the largest config.json and generation_config.json, far above those of
 // published models.
-const maxConfig = 2 << 20
+const maxConfig = 1 << 20
 
 // ReadConfig reads dir/config.json. The end tokens are those of dir/generation_config.json, if
 // there is one, and after them those of config.json.
