@@ -107,10 +107,11 @@ type Backend interface {
 	// Attend computes softmax attention over the key spans of each query; see Attention. With
 	// z[n] = Scale * q·k[n] over the keys that row i sees, it sets lse[i][h] = log Σₙ exp(z[n]) and
 	// o[i] = Σₙ exp(z[n]-lse) * v[n] for each head h, whose keys and values are those of key-value
-	// head h/(Heads/KVHeads). lse may be zero.
+	// head h/(Heads/KVHeads), in the order that Query describes. lse may be zero.
 	Attend(o, lse, q, k, v tensor.Mat, a *Attention)
 	// AttendGrad computes, with p[n] = exp(z[n]-lse), D = do·o and ds[n] = p[n]*(do·v[n]-D)*Scale,
-	// dq[i] = Σₙ ds[n]*k[n]; dk[n] += Σ ds[n]*q[i]; dv[n] += Σ p[n]*do[i], queries in order.
+	// dq[i] = Σₙ ds[n]*k[n]; dk[n] += Σ ds[n]*q[i]; dv[n] += Σ p[n]*do[i]. Each sum is one chain, dq
+	// over keys and dk and dv over queries, in order: with lse given there is nothing to rescale.
 	AttendGrad(dq, dk, dv, do, o, lse, q, k, v tensor.Mat, a *Attention)
 
 	// SwiGLU sets y = gate/(1+exp(-gate)) * up, element by element.
@@ -172,22 +173,51 @@ type Attention struct {
 	Queries             []Query
 }
 
-// A Query is a run of query rows [Row, Row+Len) with the key spans they attend to, laid end to
-// end. The mask is causal, aligned at the end: the last row sees every key, row i of the run
-// sees all but the last Len-1-i, and of those, under a window, the last Window. Keys are summed in
-// runs of KeyBlock counted from each span's start, so spans that are pages of a multiple of KeyBlock
-// keys give the same bits as one long span, and a window that hides nothing the same as none.
+// A Query is the query rows [Row, Row+Len) with the key spans they attend to, laid end to end. The
+// mask is causal, aligned at the end: the last row sees every key, row i of them sees all but the
+// last Len-1-i, and of those, under a window, the last Window.
+//
+// The keys of a span lie in blocks of KeyBlock from its start on, the last one shorter. A query's
+// blocks, whether a row sees them or not, are counted over all its spans from the first on: each
+// RunBlocks make a run. For a row and a head Attend computes, over the keys n that the row sees,
+//
+//	M, L, O := -Inf, 0, 0
+//	for each run {
+//		m, l, o := -Inf, 0, 0
+//		for each block of the run {
+//			top := max(m, largest z[n])
+//			l = l*exp(m-top) + Σₙ exp(z[n]-top)
+//			o = o*exp(m-top) + Σₙ exp(z[n]-top)*v[n]
+//			m = top
+//		}
+//		top := max(M, m)
+//		L = L*exp(M-top) + l*exp(m-top)
+//		O = O*exp(M-top) + o*exp(m-top)
+//		M = top
+//	}
+//	lse, o = M+log(L), O/L
+//
+// Blocks and runs of which the row sees nothing are left out, and the first run is not merged: it is
+// M, L and O. Runs need nothing of each other, so they may be computed apart, as flash-decoding does,
+// and shared by all rows that see the same of them. A row has the same bits alone and among others,
+// over one long span and over pages of a multiple of KeyBlock keys, without a window and with one
+// that hides nothing.
 type Query struct {
 	Row, Len int32
 	Spans    []Span
 }
 
-// KeyBlock is the number of keys whose exponentials Attend sums before it merges them into a
-// row's running maximum and sum.
-const KeyBlock = 64
+// KeyBlock is the number of keys of a block, and RunBlocks that of blocks of a run: see Query.
+const (
+	KeyBlock  = 64
+	RunBlocks = 8
+)
 
-// A Span is a run of rows of k and v.
+// A Span is the rows [Row, Row+Len) of k and v.
 type Span struct{ Row, Len int32 }
+
+// Blocks returns the number of blocks that the keys of s lie in.
+func (s Span) Blocks() int { return (int(s.Len) + KeyBlock - 1) / KeyBlock }
 
 // Hidden returns how many keys a window hides from a row whose mask shows it seen keys.
 func (a *Attention) Hidden(seen int) int {

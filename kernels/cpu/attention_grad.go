@@ -194,7 +194,7 @@ func (c *attendGradCall) tile(w *worker, t attendTile, kv int) {
 		}
 		c.spread(w, &c.dv, b, kv*d, d, p, do)
 		c.spread(w, &c.dk, b, kv*d, d, ds, q)
-	})
+	}, func(int, int) {})
 	c.scatter(w, &c.dq, dq, t, kv, d)
 }
 

@@ -73,7 +73,7 @@ func TestAttendWindow(t *testing.T) {
 		a.cut(0, len(a.order))
 		blocks := 0
 		for _, tile := range a.tiles {
-			a.walk(tile, func(keyBlock) { blocks++ })
+			a.walk(tile, func(keyBlock) { blocks++ }, func(int, int) {})
 		}
 		if blocks != c.blocks {
 			t.Errorf("%s: %d blocks, want %d", c.name, blocks, c.blocks)

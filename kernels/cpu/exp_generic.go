@@ -158,6 +158,26 @@ func softmaxStepGeneric(z []float32, ldz int, o []float32, d int, state []float3
 	}
 }
 
+// mergeSumsGeneric adds to each row of o that of p, and run[1] to state[1], each side rescaled from its
+// maximum, state[0] and run[0], to the larger one, state[0] from then on. It leaves p 0, run[0] -Inf
+// and run[1] 0. Rows with run[1] = 0 stay as they are.
+func mergeSumsGeneric(o, p []float32, d int, state, run []float32, rows int) {
+	for r := range rows {
+		o, p, state, run := o[r*d:][:d], p[r*d:][:d], state[3*r:][:2], run[3*r:][:2]
+		if run[1] == 0 {
+			continue
+		}
+		top := max(state[0], run[0])
+		f, g := expf(state[0]-top), expf(run[0]-top)
+		for i := range o {
+			o[i] = float32(o[i]*f) + float32(p[i]*g)
+			p[i] = 0
+		}
+		state[0], state[1] = top, float32(state[1]*f)+float32(run[1]*g)
+		run[0], run[1] = float32(math.Inf(-1)), 0
+	}
+}
+
 // softmaxStepHalfGeneric does the same and rounds p to bf16 after it has been added.
 func softmaxStepHalfGeneric(z []float32, ldz int, o []float32, d int, state []float32, rows, cols int, scale float32) {
 	softmaxStepGeneric(z, ldz, o, d, state, rows, cols, scale)

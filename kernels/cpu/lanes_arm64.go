@@ -77,6 +77,9 @@ func softmaxStepNEON(z []float32, ldz int, o []float32, d int, state []float32, 
 func softmaxStepHalfNEON(z []float32, ldz int, o []float32, d int, state []float32, rows, cols int, scale float32)
 
 //go:noescape
+func mergeSumsNEON(o, p []float32, d int, state, run []float32, rows int)
+
+//go:noescape
 func widenNEON(dst []float32, src []uint16)
 
 //go:noescape
@@ -394,6 +397,19 @@ func (s isa) softmaxStepHalf(z []float32, ldz int, o []float32, d int, state []f
 		softmaxStepHalfNEON(z, ldz, o, d, state, rows, cols, scale)
 	default:
 		softmaxStepHalfGeneric(z, ldz, o, d, state, rows, cols, scale)
+	}
+}
+
+// mergeSums adds to each row of o, d long, that of p, and run[1] to state[1], each side rescaled
+// from its maximum, state[0] and run[0], to the larger one, state[0] from then on. It leaves p 0,
+// run[0] -Inf and run[1] 0. Rows with run[1] = 0 stay as they are. state and run have 3 numbers per
+// row.
+func (s isa) mergeSums(o, p []float32, d int, state, run []float32, rows int) {
+	switch s {
+	case neon:
+		mergeSumsNEON(o, p, d, state, run, rows)
+	default:
+		mergeSumsGeneric(o, p, d, state, run, rows)
 	}
 }
 

@@ -3795,6 +3795,11 @@ done4:
 	JNE  3(PC)
 	JPS  2(PC)
 	JMP  equal5
+	VBROADCASTSS constantsAVX2<>+12(SB), Y12     // 0
+	VUCOMISS X11, X12                            // old sum = 0?
+	JNE  3(PC)
+	JPS  2(PC)
+	JMP  equal6
 	VSUBPS Y7, Y8, Y8                            // old maximum - top
 	VBROADCASTSS constantsAVX2<>+32(SB), Y12     // expMin
 	VMAXPS Y8, Y12, Y8                           // x = max(old maximum - top, expMin)
@@ -3827,9 +3832,9 @@ done4:
 	MOVQ d+56(FP), CX                            // elements left
 	XORL AX, AX                                  // elements done
 	SUBQ $16, CX                                 // a full round?
-	JLT  tail6
+	JLT  tail7
 
-loop6:
+loop7:
 	VMOVUPS (DX)(AX*4), Y8                       // o
 	VMOVUPS 32(DX)(AX*4), Y13
 	VMULPS Y12, Y8, Y8                           // o*factor
@@ -3838,11 +3843,11 @@ loop6:
 	VMOVUPS Y13, 32(DX)(AX*4)
 	ADDQ $16, AX                                 // 16 elements on
 	SUBQ $16, CX
-	JGE  loop6
+	JGE  loop7
 
-tail6:
+tail7:
 	ADDQ $16, CX                                 // elements left
-	JEQ  done6
+	JEQ  done7
 	LEAQ lanesAVX2<>+64(SB), R14                 // mask of the lanes that exist
 	MOVQ CX, R15
 	NEGQ R15
@@ -3858,7 +3863,9 @@ tail6:
 	VMOVUPS 32(R14), Y14                         // lanes that exist
 	VMASKMOVPS Y13, Y14, 32(DX)(AX*4)
 
-done6:
+done7:
+
+equal6:
 
 equal5:
 	VMOVSS X7, (R8)                              // state[0] = top
@@ -4494,6 +4501,11 @@ done4:
 	JNE  3(PC)
 	JPS  2(PC)
 	JMP  equal5
+	VBROADCASTSS constantsAVX2<>+12(SB), Y12     // 0
+	VUCOMISS X11, X12                            // old sum = 0?
+	JNE  3(PC)
+	JPS  2(PC)
+	JMP  equal6
 	VSUBPS Y7, Y8, Y8                            // old maximum - top
 	VBROADCASTSS constantsAVX2<>+32(SB), Y12     // expMin
 	VMAXPS Y8, Y12, Y8                           // x = max(old maximum - top, expMin)
@@ -4526,9 +4538,9 @@ done4:
 	MOVQ d+56(FP), CX                            // elements left
 	XORL AX, AX                                  // elements done
 	SUBQ $16, CX                                 // a full round?
-	JLT  tail6
+	JLT  tail7
 
-loop6:
+loop7:
 	VMOVUPS (DX)(AX*4), Y8                       // o
 	VMOVUPS 32(DX)(AX*4), Y13
 	VMULPS Y12, Y8, Y8                           // o*factor
@@ -4537,11 +4549,11 @@ loop6:
 	VMOVUPS Y13, 32(DX)(AX*4)
 	ADDQ $16, AX                                 // 16 elements on
 	SUBQ $16, CX
-	JGE  loop6
+	JGE  loop7
 
-tail6:
+tail7:
 	ADDQ $16, CX                                 // elements left
-	JEQ  done6
+	JEQ  done7
 	LEAQ lanesAVX2<>+64(SB), R14                 // mask of the lanes that exist
 	MOVQ CX, R15
 	NEGQ R15
@@ -4557,7 +4569,9 @@ tail6:
 	VMOVUPS 32(R14), Y14                         // lanes that exist
 	VMASKMOVPS Y13, Y14, 32(DX)(AX*4)
 
-done6:
+done7:
+
+equal6:
 
 equal5:
 	VMOVSS X7, (R8)                              // state[0] = top
@@ -4575,6 +4589,277 @@ equal5:
 	ADDQ $12, R8
 	DECQ R9
 	JNZ  row3
+	VZEROUPPER                                   // for SSE code that follows
+	RET
+
+// func mergeSumsAVX2(o, p []float32, d int, state, run []float32, rows int)
+// mergeSumsAVX2 adds to each row of o, d long, that of p, and run[1] to state[1], each side
+// rescaled from its maximum, state[0] and run[0], to the larger one, state[0] from then on. It
+// leaves p 0, run[0] -Inf and run[1] 0. Rows with run[1] = 0 stay as they are. state and run have 3
+// numbers per row.
+TEXT ·mergeSumsAVX2(SB), NOSPLIT, $0-112
+	VBROADCASTSS constantsAVX2<>+12(SB), Y0      // 0
+	VBROADCASTSS constantsAVX2<>+24(SB), Y1      // 1
+	VBROADCASTSS constantsAVX2<>+60(SB), Y2      // 1/5!
+	VBROADCASTSS constantsAVX2<>+64(SB), Y3      // 1/4!
+	VBROADCASTSS constantsAVX2<>+68(SB), Y4      // 1/3!
+	VBROADCASTSS constantsAVX2<>+72(SB), Y5      // 1/2!
+	MOVQ o_base+0(FP), DI                        // o
+	MOVQ d+48(FP), SI
+	SHLQ $2, SI                                  // bytes between rows
+	MOVQ p_base+24(FP), DX                       // p
+	MOVQ d+48(FP), BX
+	SHLQ $2, BX                                  // bytes between rows
+	MOVQ state_base+56(FP), R8                   // state
+	MOVQ run_base+80(FP), R9                     // run
+	MOVQ rows+104(FP), R13
+
+row:
+	VBROADCASTSS 4(R9), Y6                       // run[1]
+	VUCOMISS X6, X0                              // run[1] = 0?
+	JNE  3(PC)
+	JPS  2(PC)
+	JMP  equal2
+	VBROADCASTSS (R8), Y7                        // maximum = state[0]
+	VBROADCASTSS (R9), Y8                        // maximum of the run = run[0]
+	VMAXPS Y8, Y7, Y9                            // top = max(maximum, maximum of the run)
+	VBROADCASTSS 4(R8), Y10                      // state[1]
+	VUCOMISS X9, X7                              // top = maximum?
+	JNE  3(PC)
+	JPS  2(PC)
+	JMP  equal3
+	VSUBPS Y9, Y7, Y7                            // maximum - top
+	VBROADCASTSS constantsAVX2<>+32(SB), Y11     // expMin
+	VMAXPS Y7, Y11, Y7                           // x = max(maximum - top, expMin)
+	VBROADCASTSS constantsAVX2<>+40(SB), Y11     // log2(e)
+	VMULPS Y11, Y7, Y12                          // x*log2(e)
+	VROUNDPS $8, Y12, Y12                        // n = round(x*log2(e))
+	VBROADCASTSS constantsAVX2<>+44(SB), Y11     // ln2High
+	VFNMADD231PS Y12, Y11, Y7                    // r = x - n*ln2High
+	VBROADCASTSS constantsAVX2<>+48(SB), Y11     // ln2Low
+	VFNMADD231PS Y12, Y11, Y7                    // r = r - n*ln2Low
+	VBROADCASTSS constantsAVX2<>+52(SB), Y11     // 1/7!
+	VBROADCASTSS constantsAVX2<>+56(SB), Y13     // 1/6!
+	VMOVAPS Y11, Y14
+	VFMADD213PS Y13, Y7, Y14                     // p = 1/7!*r + 1/6!
+	VFMADD213PS Y2, Y7, Y14                      // p = p*r + 1/5!
+	VFMADD213PS Y3, Y7, Y14                      // p = p*r + 1/4!
+	VFMADD213PS Y4, Y7, Y14                      // p = p*r + 1/3!
+	VFMADD213PS Y5, Y7, Y14                      // p = p*r + 1/2!
+	VFMADD213PS Y1, Y7, Y14                      // p = p*r + 1
+	VFMADD213PS Y1, Y7, Y14                      // p = p*r + 1
+	VCVTPS2DQ Y12, Y7                            // n
+	VPSRAD $1, Y7, Y11                           // half of it
+	VPSUBD Y11, Y7, Y7                           // the other half
+	VPSLLD $23, Y11, Y11                         // onto the exponent of 1
+	VPSLLD $23, Y7, Y7
+	VPADDD Y1, Y11, Y11
+	VPADDD Y1, Y7, Y7
+	VMULPS Y11, Y14, Y14
+	VMULPS Y7, Y14, Y14                          // factor = exp
+	VMULPS Y14, Y10, Y7                          // state[1]*factor
+	VMOVAPS Y7, Y10                              // state[1] = state[1]*factor
+	MOVQ d+48(FP), CX                            // elements left
+	XORL AX, AX                                  // elements done
+	SUBQ $16, CX                                 // a full round?
+	JLT  tail4
+
+loop4:
+	VMOVUPS (DI)(AX*4), Y7                       // o
+	VMOVUPS 32(DI)(AX*4), Y11
+	VMULPS Y14, Y7, Y7                           // o*factor
+	VMULPS Y14, Y11, Y11
+	VMOVUPS Y7, (DI)(AX*4)                       // o = o*factor
+	VMOVUPS Y11, 32(DI)(AX*4)
+	ADDQ $16, AX                                 // 16 elements on
+	SUBQ $16, CX
+	JGE  loop4
+
+tail4:
+	ADDQ $16, CX                                 // elements left
+	JEQ  done4
+	LEAQ lanesAVX2<>+64(SB), R14                 // mask of the lanes that exist
+	MOVQ CX, R15
+	NEGQ R15
+	LEAQ (R14)(R15*4), R14
+	VMOVUPS (R14), Y12                           // lanes that exist
+	VMASKMOVPS (DI)(AX*4), Y12, Y7               // o
+	VMOVUPS 32(R14), Y12                         // lanes that exist
+	VMASKMOVPS 32(DI)(AX*4), Y12, Y11
+	VMULPS Y14, Y7, Y7                           // o*factor
+	VMULPS Y14, Y11, Y11
+	VMOVUPS (R14), Y12                           // lanes that exist
+	VMASKMOVPS Y7, Y12, (DI)(AX*4)               // o = o*factor
+	VMOVUPS 32(R14), Y12                         // lanes that exist
+	VMASKMOVPS Y11, Y12, 32(DI)(AX*4)
+
+done4:
+
+equal3:
+	VSUBPS Y9, Y8, Y8                            // maximum of the run - top
+	VBROADCASTSS constantsAVX2<>+32(SB), Y7      // expMin
+	VMAXPS Y8, Y7, Y8                            // x = max(maximum of the run - top, expMin)
+	VBROADCASTSS constantsAVX2<>+40(SB), Y7      // log2(e)
+	VMULPS Y7, Y8, Y11                           // x*log2(e)
+	VROUNDPS $8, Y11, Y11                        // n = round(x*log2(e))
+	VBROADCASTSS constantsAVX2<>+44(SB), Y7      // ln2High
+	VFNMADD231PS Y11, Y7, Y8                     // r = x - n*ln2High
+	VBROADCASTSS constantsAVX2<>+48(SB), Y7      // ln2Low
+	VFNMADD231PS Y11, Y7, Y8                     // r = r - n*ln2Low
+	VBROADCASTSS constantsAVX2<>+52(SB), Y7      // 1/7!
+	VBROADCASTSS constantsAVX2<>+56(SB), Y12     // 1/6!
+	VMOVAPS Y7, Y13
+	VFMADD213PS Y12, Y8, Y13                     // p = 1/7!*r + 1/6!
+	VFMADD213PS Y2, Y8, Y13                      // p = p*r + 1/5!
+	VFMADD213PS Y3, Y8, Y13                      // p = p*r + 1/4!
+	VFMADD213PS Y4, Y8, Y13                      // p = p*r + 1/3!
+	VFMADD213PS Y5, Y8, Y13                      // p = p*r + 1/2!
+	VFMADD213PS Y1, Y8, Y13                      // p = p*r + 1
+	VFMADD213PS Y1, Y8, Y13                      // p = p*r + 1
+	VCVTPS2DQ Y11, Y7                            // n
+	VPSRAD $1, Y7, Y8                            // half of it
+	VPSUBD Y8, Y7, Y7                            // the other half
+	VPSLLD $23, Y8, Y8                           // onto the exponent of 1
+	VPSLLD $23, Y7, Y7
+	VPADDD Y1, Y8, Y8
+	VPADDD Y1, Y7, Y7
+	VMULPS Y8, Y13, Y13
+	VMULPS Y7, Y13, Y13                          // factor of the run = exp
+	MOVQ d+48(FP), CX                            // elements left
+	XORL AX, AX                                  // elements done
+	SUBQ $64, CX                                 // 4 full rounds?
+	JLT  rest5
+
+many5:
+	VMOVUPS (DX)(AX*4), Y7                       // p
+	VMOVUPS 32(DX)(AX*4), Y8
+	VMOVUPS (DI)(AX*4), Y11                      // o
+	VMOVUPS 32(DI)(AX*4), Y12
+	VMULPS Y13, Y7, Y14                          // p*factor of the run
+	VMULPS Y13, Y8, Y15
+	VADDPS Y14, Y11, Y11                         // o + p*factor of the run
+	VADDPS Y15, Y12, Y12
+	VMOVUPS Y11, (DI)(AX*4)                      // o = o + p*factor of the run
+	VMOVUPS Y12, 32(DI)(AX*4)
+	VPAND Y0, Y7, Y7                             // 0 = p & 0
+	VPAND Y0, Y8, Y8
+	VMOVUPS Y7, (DX)(AX*4)                       // p = 0
+	VMOVUPS Y8, 32(DX)(AX*4)
+	VMOVUPS 64(DX)(AX*4), Y7                     // p
+	VMOVUPS 96(DX)(AX*4), Y8
+	VMOVUPS 64(DI)(AX*4), Y11                    // o
+	VMOVUPS 96(DI)(AX*4), Y12
+	VMULPS Y13, Y7, Y14                          // p*factor of the run
+	VMULPS Y13, Y8, Y15
+	VADDPS Y14, Y11, Y11                         // o + p*factor of the run
+	VADDPS Y15, Y12, Y12
+	VMOVUPS Y11, 64(DI)(AX*4)                    // o = o + p*factor of the run
+	VMOVUPS Y12, 96(DI)(AX*4)
+	VPAND Y0, Y7, Y7                             // 0 = p & 0
+	VPAND Y0, Y8, Y8
+	VMOVUPS Y7, 64(DX)(AX*4)                     // p = 0
+	VMOVUPS Y8, 96(DX)(AX*4)
+	VMOVUPS 128(DX)(AX*4), Y7                    // p
+	VMOVUPS 160(DX)(AX*4), Y8
+	VMOVUPS 128(DI)(AX*4), Y11                   // o
+	VMOVUPS 160(DI)(AX*4), Y12
+	VMULPS Y13, Y7, Y14                          // p*factor of the run
+	VMULPS Y13, Y8, Y15
+	VADDPS Y14, Y11, Y11                         // o + p*factor of the run
+	VADDPS Y15, Y12, Y12
+	VMOVUPS Y11, 128(DI)(AX*4)                   // o = o + p*factor of the run
+	VMOVUPS Y12, 160(DI)(AX*4)
+	VPAND Y0, Y7, Y7                             // 0 = p & 0
+	VPAND Y0, Y8, Y8
+	VMOVUPS Y7, 128(DX)(AX*4)                    // p = 0
+	VMOVUPS Y8, 160(DX)(AX*4)
+	VMOVUPS 192(DX)(AX*4), Y7                    // p
+	VMOVUPS 224(DX)(AX*4), Y8
+	VMOVUPS 192(DI)(AX*4), Y11                   // o
+	VMOVUPS 224(DI)(AX*4), Y12
+	VMULPS Y13, Y7, Y14                          // p*factor of the run
+	VMULPS Y13, Y8, Y15
+	VADDPS Y14, Y11, Y11                         // o + p*factor of the run
+	VADDPS Y15, Y12, Y12
+	VMOVUPS Y11, 192(DI)(AX*4)                   // o = o + p*factor of the run
+	VMOVUPS Y12, 224(DI)(AX*4)
+	VPAND Y0, Y7, Y7                             // 0 = p & 0
+	VPAND Y0, Y8, Y8
+	VMOVUPS Y7, 192(DX)(AX*4)                    // p = 0
+	VMOVUPS Y8, 224(DX)(AX*4)
+	ADDQ $64, AX
+	SUBQ $64, CX
+	JGE  many5
+
+rest5:
+	ADDQ $48, CX                                 // a full round?
+	JLT  tail5
+
+loop5:
+	VMOVUPS (DX)(AX*4), Y7                       // p
+	VMOVUPS 32(DX)(AX*4), Y8
+	VMOVUPS (DI)(AX*4), Y11                      // o
+	VMOVUPS 32(DI)(AX*4), Y12
+	VMULPS Y13, Y7, Y14                          // p*factor of the run
+	VMULPS Y13, Y8, Y15
+	VADDPS Y14, Y11, Y11                         // o + p*factor of the run
+	VADDPS Y15, Y12, Y12
+	VMOVUPS Y11, (DI)(AX*4)                      // o = o + p*factor of the run
+	VMOVUPS Y12, 32(DI)(AX*4)
+	VPAND Y0, Y7, Y7                             // 0 = p & 0
+	VPAND Y0, Y8, Y8
+	VMOVUPS Y7, (DX)(AX*4)                       // p = 0
+	VMOVUPS Y8, 32(DX)(AX*4)
+	ADDQ $16, AX                                 // 16 elements on
+	SUBQ $16, CX
+	JGE  loop5
+
+tail5:
+	ADDQ $16, CX                                 // elements left
+	JEQ  done5
+	LEAQ lanesAVX2<>+64(SB), R14                 // mask of the lanes that exist
+	MOVQ CX, R15
+	NEGQ R15
+	LEAQ (R14)(R15*4), R14
+	VMOVUPS (R14), Y11                           // lanes that exist
+	VMASKMOVPS (DX)(AX*4), Y11, Y7               // p
+	VMOVUPS 32(R14), Y11                         // lanes that exist
+	VMASKMOVPS 32(DX)(AX*4), Y11, Y8
+	VMOVUPS (R14), Y14                           // lanes that exist
+	VMASKMOVPS (DI)(AX*4), Y14, Y11              // o
+	VMOVUPS 32(R14), Y14                         // lanes that exist
+	VMASKMOVPS 32(DI)(AX*4), Y14, Y12
+	VMULPS Y13, Y7, Y14                          // p*factor of the run
+	VMULPS Y13, Y8, Y15
+	VADDPS Y14, Y11, Y11                         // o + p*factor of the run
+	VADDPS Y15, Y12, Y12
+	VMOVUPS (R14), Y14                           // lanes that exist
+	VMASKMOVPS Y11, Y14, (DI)(AX*4)              // o = o + p*factor of the run
+	VMOVUPS 32(R14), Y14                         // lanes that exist
+	VMASKMOVPS Y12, Y14, 32(DI)(AX*4)
+	VPAND Y0, Y7, Y7                             // 0 = p & 0
+	VPAND Y0, Y8, Y8
+	VMOVUPS (R14), Y11                           // lanes that exist
+	VMASKMOVPS Y7, Y11, (DX)(AX*4)               // p = 0
+	VMOVUPS 32(R14), Y11                         // lanes that exist
+	VMASKMOVPS Y8, Y11, 32(DX)(AX*4)
+
+done5:
+	VMOVSS X9, (R8)                              // state[0] = top
+	VMULPS Y13, Y6, Y6                           // run[1]*factor of the run
+	VADDPS Y6, Y10, Y10                          // state[1] + run[1]*factor of the run
+	VMOVSS X10, 4(R8)                            // state[1] = state[1] + run[1]*factor of the run
+	VBROADCASTSS constantsAVX2<>+16(SB), Y6      // -Inf
+	VMOVSS X6, (R9)                              // run[0] = -Inf
+	VMOVSS X0, 4(R9)                             // run[1] = 0
+
+equal2:
+	ADDQ SI, DI                                  // the next row
+	ADDQ BX, DX
+	ADDQ $12, R8
+	ADDQ $12, R9
+	DECQ R13
+	JNZ  row
 	VZEROUPPER                                   // for SSE code that follows
 	RET
 

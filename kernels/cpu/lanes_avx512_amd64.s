@@ -1993,6 +1993,10 @@ done4:
 	JNE  3(PC)
 	JPS  2(PC)
 	JMP  equal5
+	VUCOMISS X16, X2                             // old sum = 0?
+	JNE  3(PC)
+	JPS  2(PC)
+	JMP  equal6
 	VSUBPS Z0, Z15, Z15                          // old maximum - top
 	VMAXPS Z15, Z3, Z15                          // x = max(old maximum - top, expMin)
 	VMULPS Z5, Z15, Z17                          // x*log2(e)
@@ -2013,19 +2017,19 @@ done4:
 	MOVQ d+56(FP), CX                            // elements left
 	XORL AX, AX                                  // elements done
 	SUBQ $16, CX                                 // a full round?
-	JLT  tail6
+	JLT  tail7
 
-loop6:
+loop7:
 	VMOVUPS (DX)(AX*4), Z15                      // o
 	VMULPS Z18, Z15, Z15                         // o*factor
 	VMOVUPS Z15, (DX)(AX*4)                      // o = o*factor
 	ADDQ $16, AX                                 // 16 elements on
 	SUBQ $16, CX
-	JGE  loop6
+	JGE  loop7
 
-tail6:
+tail7:
 	ADDQ $16, CX                                 // elements left
-	JEQ  done6
+	JEQ  done7
 	MOVL $-1, R15                                // lanes that exist
 	BZHIL CX, R15, R15
 	KMOVW R15, K1
@@ -2033,7 +2037,9 @@ tail6:
 	VMULPS Z18, Z15, Z15                         // o*factor
 	VMOVUPS Z15, K1, (DX)(AX*4)                  // o = o*factor
 
-done6:
+done7:
+
+equal6:
 
 equal5:
 	VMOVSS X0, (R8)                              // state[0] = top
@@ -2343,6 +2349,10 @@ done4:
 	JNE  3(PC)
 	JPS  2(PC)
 	JMP  equal5
+	VUCOMISS X19, X2                             // old sum = 0?
+	JNE  3(PC)
+	JPS  2(PC)
+	JMP  equal6
 	VSUBPS Z0, Z18, Z18                          // old maximum - top
 	VMAXPS Z18, Z3, Z18                          // x = max(old maximum - top, expMin)
 	VMULPS Z5, Z18, Z20                          // x*log2(e)
@@ -2363,19 +2373,19 @@ done4:
 	MOVQ d+56(FP), CX                            // elements left
 	XORL AX, AX                                  // elements done
 	SUBQ $16, CX                                 // a full round?
-	JLT  tail6
+	JLT  tail7
 
-loop6:
+loop7:
 	VMOVUPS (DX)(AX*4), Z18                      // o
 	VMULPS Z21, Z18, Z18                         // o*factor
 	VMOVUPS Z18, (DX)(AX*4)                      // o = o*factor
 	ADDQ $16, AX                                 // 16 elements on
 	SUBQ $16, CX
-	JGE  loop6
+	JGE  loop7
 
-tail6:
+tail7:
 	ADDQ $16, CX                                 // elements left
-	JEQ  done6
+	JEQ  done7
 	MOVL $-1, R15                                // lanes that exist
 	BZHIL CX, R15, R15
 	KMOVW R15, K1
@@ -2383,7 +2393,9 @@ tail6:
 	VMULPS Z21, Z18, Z18                         // o*factor
 	VMOVUPS Z18, K1, (DX)(AX*4)                  // o = o*factor
 
-done6:
+done7:
+
+equal6:
 
 equal5:
 	VMOVSS X0, (R8)                              // state[0] = top
@@ -2402,6 +2414,193 @@ equal5:
 	ADDQ $12, R8
 	DECQ R9
 	JNZ  row3
+	VZEROUPPER                                   // for SSE code that follows
+	RET
+
+// func mergeSumsAVX512(o, p []float32, d int, state, run []float32, rows int)
+// mergeSumsAVX512 adds to each row of o, d long, that of p, and run[1] to state[1], each side
+// rescaled from its maximum, state[0] and run[0], to the larger one, state[0] from then on. It
+// leaves p 0, run[0] -Inf and run[1] 0. Rows with run[1] = 0 stay as they are. state and run have 3
+// numbers per row.
+TEXT ·mergeSumsAVX512(SB), NOSPLIT, $0-112
+	VBROADCASTSS constantsAVX512<>+12(SB), Z0    // 0
+	VBROADCASTSS constantsAVX512<>+16(SB), Z1    // -Inf
+	VBROADCASTSS constantsAVX512<>+32(SB), Z2    // expMin
+	VBROADCASTSS constantsAVX512<>+24(SB), Z3    // 1
+	VBROADCASTSS constantsAVX512<>+40(SB), Z4    // log2(e)
+	VBROADCASTSS constantsAVX512<>+44(SB), Z5    // ln2High
+	VBROADCASTSS constantsAVX512<>+48(SB), Z6    // ln2Low
+	VBROADCASTSS constantsAVX512<>+52(SB), Z7    // 1/7!
+	VBROADCASTSS constantsAVX512<>+56(SB), Z8    // 1/6!
+	VBROADCASTSS constantsAVX512<>+60(SB), Z9    // 1/5!
+	VBROADCASTSS constantsAVX512<>+64(SB), Z10   // 1/4!
+	VBROADCASTSS constantsAVX512<>+68(SB), Z11   // 1/3!
+	VBROADCASTSS constantsAVX512<>+72(SB), Z12   // 1/2!
+	MOVQ o_base+0(FP), DI                        // o
+	MOVQ d+48(FP), SI
+	SHLQ $2, SI                                  // bytes between rows
+	MOVQ p_base+24(FP), DX                       // p
+	MOVQ d+48(FP), BX
+	SHLQ $2, BX                                  // bytes between rows
+	MOVQ state_base+56(FP), R8                   // state
+	MOVQ run_base+80(FP), R9                     // run
+	MOVQ rows+104(FP), R13
+
+row:
+	VBROADCASTSS 4(R9), Z13                      // run[1]
+	VUCOMISS X13, X0                             // run[1] = 0?
+	JNE  3(PC)
+	JPS  2(PC)
+	JMP  equal2
+	VBROADCASTSS (R8), Z14                       // maximum = state[0]
+	VBROADCASTSS (R9), Z15                       // maximum of the run = run[0]
+	VMAXPS Z15, Z14, Z16                         // top = max(maximum, maximum of the run)
+	VBROADCASTSS 4(R8), Z17                      // state[1]
+	VUCOMISS X16, X14                            // top = maximum?
+	JNE  3(PC)
+	JPS  2(PC)
+	JMP  equal3
+	VSUBPS Z16, Z14, Z14                         // maximum - top
+	VMAXPS Z14, Z2, Z14                          // x = max(maximum - top, expMin)
+	VMULPS Z4, Z14, Z18                          // x*log2(e)
+	VRNDSCALEPS $8, Z18, Z18                     // n = round(x*log2(e))
+	VFNMADD231PS Z18, Z5, Z14                    // r = x - n*ln2High
+	VFNMADD231PS Z18, Z6, Z14                    // r = r - n*ln2Low
+	VMOVAPS Z7, Z19
+	VFMADD213PS Z8, Z14, Z19                     // p = 1/7!*r + 1/6!
+	VFMADD213PS Z9, Z14, Z19                     // p = p*r + 1/5!
+	VFMADD213PS Z10, Z14, Z19                    // p = p*r + 1/4!
+	VFMADD213PS Z11, Z14, Z19                    // p = p*r + 1/3!
+	VFMADD213PS Z12, Z14, Z19                    // p = p*r + 1/2!
+	VFMADD213PS Z3, Z14, Z19                     // p = p*r + 1
+	VFMADD213PS Z3, Z14, Z19                     // p = p*r + 1
+	VSCALEFPS Z18, Z19, Z19                      // factor = exp
+	VMULPS Z19, Z17, Z14                         // state[1]*factor
+	VMOVAPS Z14, Z17                             // state[1] = state[1]*factor
+	MOVQ d+48(FP), CX                            // elements left
+	XORL AX, AX                                  // elements done
+	SUBQ $16, CX                                 // a full round?
+	JLT  tail4
+
+loop4:
+	VMOVUPS (DI)(AX*4), Z14                      // o
+	VMULPS Z19, Z14, Z14                         // o*factor
+	VMOVUPS Z14, (DI)(AX*4)                      // o = o*factor
+	ADDQ $16, AX                                 // 16 elements on
+	SUBQ $16, CX
+	JGE  loop4
+
+tail4:
+	ADDQ $16, CX                                 // elements left
+	JEQ  done4
+	MOVL $-1, R15                                // lanes that exist
+	BZHIL CX, R15, R15
+	KMOVW R15, K1
+	VMOVUPS.Z (DI)(AX*4), K1, Z14                // o
+	VMULPS Z19, Z14, Z14                         // o*factor
+	VMOVUPS Z14, K1, (DI)(AX*4)                  // o = o*factor
+
+done4:
+
+equal3:
+	VSUBPS Z16, Z15, Z15                         // maximum of the run - top
+	VMAXPS Z15, Z2, Z15                          // x = max(maximum of the run - top, expMin)
+	VMULPS Z4, Z15, Z14                          // x*log2(e)
+	VRNDSCALEPS $8, Z14, Z14                     // n = round(x*log2(e))
+	VFNMADD231PS Z14, Z5, Z15                    // r = x - n*ln2High
+	VFNMADD231PS Z14, Z6, Z15                    // r = r - n*ln2Low
+	VMOVAPS Z7, Z18
+	VFMADD213PS Z8, Z15, Z18                     // p = 1/7!*r + 1/6!
+	VFMADD213PS Z9, Z15, Z18                     // p = p*r + 1/5!
+	VFMADD213PS Z10, Z15, Z18                    // p = p*r + 1/4!
+	VFMADD213PS Z11, Z15, Z18                    // p = p*r + 1/3!
+	VFMADD213PS Z12, Z15, Z18                    // p = p*r + 1/2!
+	VFMADD213PS Z3, Z15, Z18                     // p = p*r + 1
+	VFMADD213PS Z3, Z15, Z18                     // p = p*r + 1
+	VSCALEFPS Z14, Z18, Z18                      // factor of the run = exp
+	MOVQ d+48(FP), CX                            // elements left
+	XORL AX, AX                                  // elements done
+	SUBQ $64, CX                                 // 4 full rounds?
+	JLT  rest5
+
+many5:
+	VMOVUPS (DX)(AX*4), Z14                      // p
+	VMOVUPS 64(DX)(AX*4), Z15
+	VMOVUPS 128(DX)(AX*4), Z19
+	VMOVUPS 192(DX)(AX*4), Z20
+	VMOVUPS (DI)(AX*4), Z21                      // o
+	VMOVUPS 64(DI)(AX*4), Z22
+	VMOVUPS 128(DI)(AX*4), Z23
+	VMOVUPS 192(DI)(AX*4), Z24
+	VMULPS Z18, Z14, Z25                         // p*factor of the run
+	VMULPS Z18, Z15, Z26
+	VMULPS Z18, Z19, Z27
+	VMULPS Z18, Z20, Z28
+	VADDPS Z25, Z21, Z21                         // o + p*factor of the run
+	VADDPS Z26, Z22, Z22
+	VADDPS Z27, Z23, Z23
+	VADDPS Z28, Z24, Z24
+	VMOVUPS Z21, (DI)(AX*4)                      // o = o + p*factor of the run
+	VMOVUPS Z22, 64(DI)(AX*4)
+	VMOVUPS Z23, 128(DI)(AX*4)
+	VMOVUPS Z24, 192(DI)(AX*4)
+	VPANDD Z0, Z14, Z14                          // 0 = p & 0
+	VPANDD Z0, Z15, Z15
+	VPANDD Z0, Z19, Z19
+	VPANDD Z0, Z20, Z20
+	VMOVUPS Z14, (DX)(AX*4)                      // p = 0
+	VMOVUPS Z15, 64(DX)(AX*4)
+	VMOVUPS Z19, 128(DX)(AX*4)
+	VMOVUPS Z20, 192(DX)(AX*4)
+	ADDQ $64, AX
+	SUBQ $64, CX
+	JGE  many5
+
+rest5:
+	ADDQ $48, CX                                 // a full round?
+	JLT  tail5
+
+loop5:
+	VMOVUPS (DX)(AX*4), Z14                      // p
+	VMOVUPS (DI)(AX*4), Z15                      // o
+	VMULPS Z18, Z14, Z19                         // p*factor of the run
+	VADDPS Z19, Z15, Z15                         // o + p*factor of the run
+	VMOVUPS Z15, (DI)(AX*4)                      // o = o + p*factor of the run
+	VPANDD Z0, Z14, Z14                          // 0 = p & 0
+	VMOVUPS Z14, (DX)(AX*4)                      // p = 0
+	ADDQ $16, AX                                 // 16 elements on
+	SUBQ $16, CX
+	JGE  loop5
+
+tail5:
+	ADDQ $16, CX                                 // elements left
+	JEQ  done5
+	MOVL $-1, R15                                // lanes that exist
+	BZHIL CX, R15, R15
+	KMOVW R15, K1
+	VMOVUPS.Z (DX)(AX*4), K1, Z14                // p
+	VMOVUPS.Z (DI)(AX*4), K1, Z15                // o
+	VMULPS Z18, Z14, Z19                         // p*factor of the run
+	VADDPS Z19, Z15, Z15                         // o + p*factor of the run
+	VMOVUPS Z15, K1, (DI)(AX*4)                  // o = o + p*factor of the run
+	VPANDD Z0, Z14, Z14                          // 0 = p & 0
+	VMOVUPS Z14, K1, (DX)(AX*4)                  // p = 0
+
+done5:
+	VMOVSS X16, (R8)                             // state[0] = top
+	VMULPS Z18, Z13, Z13                         // run[1]*factor of the run
+	VADDPS Z13, Z17, Z17                         // state[1] + run[1]*factor of the run
+	VMOVSS X17, 4(R8)                            // state[1] = state[1] + run[1]*factor of the run
+	VMOVSS X1, (R9)                              // run[0] = -Inf
+	VMOVSS X0, 4(R9)                             // run[1] = 0
+
+equal2:
+	ADDQ SI, DI                                  // the next row
+	ADDQ BX, DX
+	ADDQ $12, R8
+	ADDQ $12, R9
+	DECQ R13
+	JNZ  row
 	VZEROUPPER                                   // for SSE code that follows
 	RET
 

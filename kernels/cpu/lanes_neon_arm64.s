@@ -6814,6 +6814,8 @@ done4:
 	VDUP V19.S[0], V19.S4
 	FCMPS F0, F18                                // top = old maximum?
 	BEQ  equal5
+	FCMPS F19, F2                                // old sum = 0?
+	BEQ  equal6
 	FSUB4S(0, 18, 18)                            // old maximum - top
 	FMAX4S(3, 18, 18)                            // x = max(old maximum - top, expMin)
 	FMUL4S(5, 18, 20)                            // x*log2(e)
@@ -6848,9 +6850,9 @@ done4:
 	MOVD d+56(FP), R22                           // elements left
 	MOVD R15, R0                                 // o
 	SUBS $16, R22                                // a full round?
-	BLT  tail6
+	BLT  tail7
 
-loop6:
+loop7:
 	FLDPQ (R0), (F18, F20)                       // o
 	FMUL4S(21, 18, 18)                           // o*factor
 	FMUL4S(21, 20, 20)
@@ -6861,11 +6863,11 @@ loop6:
 	FSTPQ (F18, F20), 32(R0)                     // o = o*factor
 	ADD $64, R0                                  // o: 16 elements on
 	SUBS $16, R22
-	BGE  loop6
+	BGE  loop7
 
-tail6:
+tail7:
 	ADDS $16, R22                                // elements left
-	BEQ  done6
+	BEQ  done7
 	MOVD $tail-64(SP), R24                       // tails of arrays
 	STP (ZR, ZR), (R24)
 	STP (ZR, ZR), 16(R24)
@@ -6886,7 +6888,9 @@ tail6:
 	MOVD R0, R11
 	COPYFULL
 
-done6:
+done7:
+
+equal6:
 
 equal5:
 	FMOVS F0, (R16)                              // state[0] = top
@@ -8088,6 +8092,8 @@ done4:
 	VDUP V22.S[0], V22.S4
 	FCMPS F0, F21                                // top = old maximum?
 	BEQ  equal5
+	FCMPS F22, F2                                // old sum = 0?
+	BEQ  equal6
 	FSUB4S(0, 21, 21)                            // old maximum - top
 	FMAX4S(3, 21, 21)                            // x = max(old maximum - top, expMin)
 	FMUL4S(5, 21, 23)                            // x*log2(e)
@@ -8122,9 +8128,9 @@ done4:
 	MOVD d+56(FP), R22                           // elements left
 	MOVD R15, R0                                 // o
 	SUBS $16, R22                                // a full round?
-	BLT  tail6
+	BLT  tail7
 
-loop6:
+loop7:
 	FLDPQ (R0), (F21, F23)                       // o
 	FMUL4S(24, 21, 21)                           // o*factor
 	FMUL4S(24, 23, 23)
@@ -8135,11 +8141,11 @@ loop6:
 	FSTPQ (F21, F23), 32(R0)                     // o = o*factor
 	ADD $64, R0                                  // o: 16 elements on
 	SUBS $16, R22
-	BGE  loop6
+	BGE  loop7
 
-tail6:
+tail7:
 	ADDS $16, R22                                // elements left
-	BEQ  done6
+	BEQ  done7
 	MOVD $tail-64(SP), R24                       // tails of arrays
 	STP (ZR, ZR), (R24)
 	STP (ZR, ZR), 16(R24)
@@ -8160,7 +8166,9 @@ tail6:
 	MOVD R0, R11
 	COPYFULL
 
-done6:
+done7:
+
+equal6:
 
 equal5:
 	FMOVS F0, (R16)                              // state[0] = top
@@ -8178,6 +8186,350 @@ equal5:
 	ADD $12, R16
 	SUBS $1, R21
 	BNE  row3
+	RET
+
+// func mergeSumsNEON(o, p []float32, d int, state, run []float32, rows int)
+// mergeSumsNEON adds to each row of o, d long, that of p, and run[1] to state[1], each side
+// rescaled from its maximum, state[0] and run[0], to the larger one, state[0] from then on. It
+// leaves p 0, run[0] -Inf and run[1] 0. Rows with run[1] = 0 stay as they are. state and run have 3
+// numbers per row.
+TEXT ·mergeSumsNEON(SB), NOSPLIT, $128-112
+	VEOR V0.B16, V0.B16, V0.B16                  // 0
+	MOVD $0xff800000, R26                        // -Inf
+	VDUP R26, V1.S4
+	MOVD $0xc2d00000, R26                        // expMin
+	VDUP R26, V2.S4
+	MOVD $0x3f800000, R26                        // 1
+	VDUP R26, V3.S4
+	MOVD $0x3fb8aa3b, R26                        // log2(e)
+	VDUP R26, V4.S4
+	MOVD $0x3f317200, R26                        // ln2High
+	VDUP R26, V5.S4
+	MOVD $0x35bfbe8e, R26                        // ln2Low
+	VDUP R26, V6.S4
+	MOVD $0x39500d01, R26                        // 1/7!
+	VDUP R26, V7.S4
+	MOVD $0x3ab60b61, R26                        // 1/6!
+	VDUP R26, V8.S4
+	MOVD $0x3c088889, R26                        // 1/5!
+	VDUP R26, V9.S4
+	MOVD $0x3d2aaaab, R26                        // 1/4!
+	VDUP R26, V10.S4
+	MOVD $0x3e2aaaab, R26                        // 1/3!
+	VDUP R26, V11.S4
+	MOVD $0x3f000000, R26                        // 1/2!
+	VDUP R26, V12.S4
+	MOVD o_base+0(FP), R14                       // o
+	MOVD d+48(FP), R19
+	LSL $2, R19                                  // bytes between rows
+	MOVD p_base+24(FP), R15                      // p
+	MOVD d+48(FP), R20
+	LSL $2, R20                                  // bytes between rows
+	MOVD state_base+56(FP), R16                  // state
+	MOVD run_base+80(FP), R17                    // run
+	MOVD rows+104(FP), R21
+
+row:
+	FMOVS 4(R17), F13                            // run[1]
+	VDUP V13.S[0], V13.S4
+	FCMPS F13, F0                                // run[1] = 0?
+	BEQ  equal2
+	FMOVS (R16), F14                             // maximum = state[0]
+	VDUP V14.S[0], V14.S4
+	FMOVS (R17), F15                             // maximum of the run = run[0]
+	VDUP V15.S[0], V15.S4
+	FCMGT4S(15, 14, 16)
+	VBSL V15.B16, V14.B16, V16.B16               // top = max(maximum, maximum of the run)
+	FMOVS 4(R16), F17                            // state[1]
+	VDUP V17.S[0], V17.S4
+	FCMPS F16, F14                               // top = maximum?
+	BEQ  equal3
+	FSUB4S(16, 14, 14)                           // maximum - top
+	FMAX4S(2, 14, 14)                            // x = max(maximum - top, expMin)
+	FMUL4S(4, 14, 18)                            // x*log2(e)
+	FRINTN4S(18, 18)                             // n = round(x*log2(e))
+	VFMLS V5.S4, V18.S4, V14.S4                  // r = x - n*ln2High
+	VFMLS V6.S4, V18.S4, V14.S4                  // r = r - n*ln2Low
+	VMOV V8.B16, V19.B16
+	VFMLA V14.S4, V7.S4, V19.S4                  // p = 1/7!*r + 1/6!
+	VMOV V9.B16, V20.B16
+	VFMLA V14.S4, V19.S4, V20.S4                 // p = p*r + 1/5!
+	VMOV V10.B16, V19.B16
+	VFMLA V14.S4, V20.S4, V19.S4                 // p = p*r + 1/4!
+	VMOV V11.B16, V20.B16
+	VFMLA V14.S4, V19.S4, V20.S4                 // p = p*r + 1/3!
+	VMOV V12.B16, V19.B16
+	VFMLA V14.S4, V20.S4, V19.S4                 // p = p*r + 1/2!
+	VMOV V3.B16, V20.B16
+	VFMLA V14.S4, V19.S4, V20.S4                 // p = p*r + 1
+	VMOV V3.B16, V19.B16
+	VFMLA V14.S4, V20.S4, V19.S4                 // p = p*r + 1
+	FCVTZS4S(18, 14)                             // n
+	HALVE4S(14, 20)                              // half of it
+	VSUB V20.S4, V14.S4, V14.S4                  // the other half
+	VSHL $23, V20.S4, V20.S4                     // onto the exponent of 1
+	VSHL $23, V14.S4, V14.S4
+	VADD V3.S4, V20.S4, V20.S4
+	VADD V3.S4, V14.S4, V14.S4
+	FMUL4S(20, 19, 19)
+	FMUL4S(14, 19, 19)                           // factor = exp
+	FMUL4S(19, 17, 14)                           // state[1]*factor
+	VMOV V14.B16, V17.B16                        // state[1] = state[1]*factor
+	MOVD d+48(FP), R22                           // elements left
+	MOVD R14, R0                                 // o
+	SUBS $16, R22                                // a full round?
+	BLT  tail4
+
+loop4:
+	FLDPQ (R0), (F14, F18)                       // o
+	FLDPQ 32(R0), (F20, F21)
+	FMUL4S(19, 14, 14)                           // o*factor
+	FMUL4S(19, 18, 18)
+	FMUL4S(19, 20, 20)
+	FMUL4S(19, 21, 21)
+	FSTPQ (F14, F18), (R0)                       // o = o*factor
+	FSTPQ (F20, F21), 32(R0)
+	ADD $64, R0                                  // o: 16 elements on
+	SUBS $16, R22
+	BGE  loop4
+
+tail4:
+	ADDS $16, R22                                // elements left
+	BEQ  done4
+	MOVD $tail-128(SP), R24                      // tails of arrays
+	STP (ZR, ZR), (R24)
+	STP (ZR, ZR), 16(R24)
+	STP (ZR, ZR), 32(R24)
+	STP (ZR, ZR), 48(R24)
+	MOVD R0, R10                                 // o
+	ADD $0, R24, R11
+	COPYFULL
+	FLDPQ (R24), (F14, F18)                      // o
+	FLDPQ 32(R24), (F20, F21)
+	FMUL4S(19, 14, 14)                           // o*factor
+	FMUL4S(19, 18, 18)
+	FMUL4S(19, 20, 20)
+	FMUL4S(19, 21, 21)
+	FSTPQ (F14, F18), (R24)                      // o = o*factor
+	FSTPQ (F20, F21), 32(R24)
+	ADD $0, R24, R10                             // o
+	MOVD R0, R11
+	COPYFULL
+
+done4:
+
+equal3:
+	FSUB4S(16, 15, 15)                           // maximum of the run - top
+	FMAX4S(2, 15, 15)                            // x = max(maximum of the run - top, expMin)
+	FMUL4S(4, 15, 14)                            // x*log2(e)
+	FRINTN4S(14, 14)                             // n = round(x*log2(e))
+	VFMLS V5.S4, V14.S4, V15.S4                  // r = x - n*ln2High
+	VFMLS V6.S4, V14.S4, V15.S4                  // r = r - n*ln2Low
+	VMOV V8.B16, V18.B16
+	VFMLA V15.S4, V7.S4, V18.S4                  // p = 1/7!*r + 1/6!
+	VMOV V9.B16, V19.B16
+	VFMLA V15.S4, V18.S4, V19.S4                 // p = p*r + 1/5!
+	VMOV V10.B16, V18.B16
+	VFMLA V15.S4, V19.S4, V18.S4                 // p = p*r + 1/4!
+	VMOV V11.B16, V19.B16
+	VFMLA V15.S4, V18.S4, V19.S4                 // p = p*r + 1/3!
+	VMOV V12.B16, V18.B16
+	VFMLA V15.S4, V19.S4, V18.S4                 // p = p*r + 1/2!
+	VMOV V3.B16, V19.B16
+	VFMLA V15.S4, V18.S4, V19.S4                 // p = p*r + 1
+	VMOV V3.B16, V18.B16
+	VFMLA V15.S4, V19.S4, V18.S4                 // p = p*r + 1
+	FCVTZS4S(14, 15)                             // n
+	HALVE4S(15, 19)                              // half of it
+	VSUB V19.S4, V15.S4, V15.S4                  // the other half
+	VSHL $23, V19.S4, V19.S4                     // onto the exponent of 1
+	VSHL $23, V15.S4, V15.S4
+	VADD V3.S4, V19.S4, V19.S4
+	VADD V3.S4, V15.S4, V15.S4
+	FMUL4S(19, 18, 18)
+	FMUL4S(15, 18, 18)                           // factor of the run = exp
+	MOVD d+48(FP), R22                           // elements left
+	MOVD R15, R0                                 // p
+	MOVD R14, R1                                 // o
+	SUBS $64, R22                                // 4 full rounds?
+	BLT  rest5
+
+many5:
+	FLDPQ (R0), (F14, F15)                       // p
+	FLDPQ 32(R0), (F19, F20)
+	FLDPQ (R1), (F21, F22)                       // o
+	FLDPQ 32(R1), (F23, F24)
+	FMUL4S(18, 14, 25)                           // p*factor of the run
+	FMUL4S(18, 15, 26)
+	FMUL4S(18, 19, 27)
+	FMUL4S(18, 20, 28)
+	FADD4S(25, 21, 21)                           // o + p*factor of the run
+	FADD4S(26, 22, 22)
+	FADD4S(27, 23, 23)
+	FADD4S(28, 24, 24)
+	FSTPQ (F21, F22), (R1)                       // o = o + p*factor of the run
+	FSTPQ (F23, F24), 32(R1)
+	VAND V0.B16, V14.B16, V14.B16                // 0 = p & 0
+	VAND V0.B16, V15.B16, V15.B16
+	VAND V0.B16, V19.B16, V19.B16
+	VAND V0.B16, V20.B16, V20.B16
+	FSTPQ (F14, F15), (R0)                       // p = 0
+	FSTPQ (F19, F20), 32(R0)
+	FLDPQ 64(R0), (F14, F15)                     // p
+	FLDPQ 96(R0), (F19, F20)
+	FLDPQ 64(R1), (F21, F22)                     // o
+	FLDPQ 96(R1), (F23, F24)
+	FMUL4S(18, 14, 25)                           // p*factor of the run
+	FMUL4S(18, 15, 26)
+	FMUL4S(18, 19, 27)
+	FMUL4S(18, 20, 28)
+	FADD4S(25, 21, 21)                           // o + p*factor of the run
+	FADD4S(26, 22, 22)
+	FADD4S(27, 23, 23)
+	FADD4S(28, 24, 24)
+	FSTPQ (F21, F22), 64(R1)                     // o = o + p*factor of the run
+	FSTPQ (F23, F24), 96(R1)
+	VAND V0.B16, V14.B16, V14.B16                // 0 = p & 0
+	VAND V0.B16, V15.B16, V15.B16
+	VAND V0.B16, V19.B16, V19.B16
+	VAND V0.B16, V20.B16, V20.B16
+	FSTPQ (F14, F15), 64(R0)                     // p = 0
+	FSTPQ (F19, F20), 96(R0)
+	FLDPQ 128(R0), (F14, F15)                    // p
+	FLDPQ 160(R0), (F19, F20)
+	FLDPQ 128(R1), (F21, F22)                    // o
+	FLDPQ 160(R1), (F23, F24)
+	FMUL4S(18, 14, 25)                           // p*factor of the run
+	FMUL4S(18, 15, 26)
+	FMUL4S(18, 19, 27)
+	FMUL4S(18, 20, 28)
+	FADD4S(25, 21, 21)                           // o + p*factor of the run
+	FADD4S(26, 22, 22)
+	FADD4S(27, 23, 23)
+	FADD4S(28, 24, 24)
+	FSTPQ (F21, F22), 128(R1)                    // o = o + p*factor of the run
+	FSTPQ (F23, F24), 160(R1)
+	VAND V0.B16, V14.B16, V14.B16                // 0 = p & 0
+	VAND V0.B16, V15.B16, V15.B16
+	VAND V0.B16, V19.B16, V19.B16
+	VAND V0.B16, V20.B16, V20.B16
+	FSTPQ (F14, F15), 128(R0)                    // p = 0
+	FSTPQ (F19, F20), 160(R0)
+	FLDPQ 192(R0), (F14, F15)                    // p
+	FLDPQ 224(R0), (F19, F20)
+	FLDPQ 192(R1), (F21, F22)                    // o
+	FLDPQ 224(R1), (F23, F24)
+	FMUL4S(18, 14, 25)                           // p*factor of the run
+	FMUL4S(18, 15, 26)
+	FMUL4S(18, 19, 27)
+	FMUL4S(18, 20, 28)
+	FADD4S(25, 21, 21)                           // o + p*factor of the run
+	FADD4S(26, 22, 22)
+	FADD4S(27, 23, 23)
+	FADD4S(28, 24, 24)
+	FSTPQ (F21, F22), 192(R1)                    // o = o + p*factor of the run
+	FSTPQ (F23, F24), 224(R1)
+	VAND V0.B16, V14.B16, V14.B16                // 0 = p & 0
+	VAND V0.B16, V15.B16, V15.B16
+	VAND V0.B16, V19.B16, V19.B16
+	VAND V0.B16, V20.B16, V20.B16
+	FSTPQ (F14, F15), 192(R0)                    // p = 0
+	FSTPQ (F19, F20), 224(R0)
+	ADD $256, R0                                 // p: 64 elements on
+	ADD $256, R1                                 // o: 64 elements on
+	SUBS $64, R22
+	BGE  many5
+
+rest5:
+	ADDS $48, R22                                // a full round?
+	BLT  tail5
+
+loop5:
+	FLDPQ (R0), (F14, F15)                       // p
+	FLDPQ 32(R0), (F19, F20)
+	FLDPQ (R1), (F21, F22)                       // o
+	FLDPQ 32(R1), (F23, F24)
+	FMUL4S(18, 14, 25)                           // p*factor of the run
+	FMUL4S(18, 15, 26)
+	FMUL4S(18, 19, 27)
+	FMUL4S(18, 20, 28)
+	FADD4S(25, 21, 21)                           // o + p*factor of the run
+	FADD4S(26, 22, 22)
+	FADD4S(27, 23, 23)
+	FADD4S(28, 24, 24)
+	FSTPQ (F21, F22), (R1)                       // o = o + p*factor of the run
+	FSTPQ (F23, F24), 32(R1)
+	VAND V0.B16, V14.B16, V14.B16                // 0 = p & 0
+	VAND V0.B16, V15.B16, V15.B16
+	VAND V0.B16, V19.B16, V19.B16
+	VAND V0.B16, V20.B16, V20.B16
+	FSTPQ (F14, F15), (R0)                       // p = 0
+	FSTPQ (F19, F20), 32(R0)
+	ADD $64, R0                                  // p: 16 elements on
+	ADD $64, R1                                  // o: 16 elements on
+	SUBS $16, R22
+	BGE  loop5
+
+tail5:
+	ADDS $16, R22                                // elements left
+	BEQ  done5
+	MOVD $tail-128(SP), R24                      // tails of arrays
+	STP (ZR, ZR), (R24)
+	STP (ZR, ZR), 16(R24)
+	STP (ZR, ZR), 32(R24)
+	STP (ZR, ZR), 48(R24)
+	MOVD R0, R10                                 // p
+	ADD $0, R24, R11
+	COPYFULL
+	STP (ZR, ZR), 64(R24)
+	STP (ZR, ZR), 80(R24)
+	STP (ZR, ZR), 96(R24)
+	STP (ZR, ZR), 112(R24)
+	MOVD R1, R10                                 // o
+	ADD $64, R24, R11
+	COPYFULL
+	FLDPQ (R24), (F14, F15)                      // p
+	FLDPQ 32(R24), (F19, F20)
+	FLDPQ 64(R24), (F21, F22)                    // o
+	FLDPQ 96(R24), (F23, F24)
+	FMUL4S(18, 14, 25)                           // p*factor of the run
+	FMUL4S(18, 15, 26)
+	FMUL4S(18, 19, 27)
+	FMUL4S(18, 20, 28)
+	FADD4S(25, 21, 21)                           // o + p*factor of the run
+	FADD4S(26, 22, 22)
+	FADD4S(27, 23, 23)
+	FADD4S(28, 24, 24)
+	FSTPQ (F21, F22), 64(R24)                    // o = o + p*factor of the run
+	FSTPQ (F23, F24), 96(R24)
+	VAND V0.B16, V14.B16, V14.B16                // 0 = p & 0
+	VAND V0.B16, V15.B16, V15.B16
+	VAND V0.B16, V19.B16, V19.B16
+	VAND V0.B16, V20.B16, V20.B16
+	FSTPQ (F14, F15), (R24)                      // p = 0
+	FSTPQ (F19, F20), 32(R24)
+	ADD $0, R24, R10                             // p
+	MOVD R0, R11
+	COPYFULL
+	ADD $64, R24, R10                            // o
+	MOVD R1, R11
+	COPYFULL
+
+done5:
+	FMOVS F16, (R16)                             // state[0] = top
+	FMUL4S(18, 13, 13)                           // run[1]*factor of the run
+	FADD4S(13, 17, 17)                           // state[1] + run[1]*factor of the run
+	FMOVS F17, 4(R16)                            // state[1] = state[1] + run[1]*factor of the run
+	FMOVS F1, (R17)                              // run[0] = -Inf
+	FMOVS F0, 4(R17)                             // run[1] = 0
+
+equal2:
+	ADD R19, R14                                 // the next row
+	ADD R20, R15
+	ADD $12, R16
+	ADD $12, R17
+	SUBS $1, R21
+	BNE  row
 	RET
 
 // func widenNEON(dst []float32, src []uint16)

@@ -103,6 +103,14 @@ func (isa) softmaxStepHalf(z []float32, ldz int, o []float32, d int, state []flo
 	softmaxStepHalfGeneric(z, ldz, o, d, state, rows, cols, scale)
 }
 
+// mergeSums adds to each row of o, d long, that of p, and run[1] to state[1], each side rescaled
+// from its maximum, state[0] and run[0], to the larger one, state[0] from then on. It leaves p 0,
+// run[0] -Inf and run[1] 0. Rows with run[1] = 0 stay as they are. state and run have 3 numbers per
+// row.
+func (isa) mergeSums(o, p []float32, d int, state, run []float32, rows int) {
+	mergeSumsGeneric(o, p, d, state, run, rows)
+}
+
 // widen sets dst = src.
 func (isa) widen(dst []float32, src []uint16) { widenGeneric(dst, src) }
 

@@ -138,6 +138,19 @@ func (o *operands) integers(s isa) {
 	}
 }
 
+// mergeSums merges three rows of sums, the second of no keys, into those of some keys, of some, and of
+// none.
+func (o *operands) mergeSums(s isa) {
+	d := o.n / 3
+	state := []float32{o.a, 2, 0, o.a, 3, 0, float32(math.Inf(-1)), 0, 0}
+	run := []float32{o.c, 3, 0, float32(math.Inf(-1)), 0, 0, o.c, 1, 0}
+	for i := 2 * d; i < 3*d; i++ {
+		o.x[0][i] = float32(math.Copysign(0, -1))
+	}
+	s.mergeSums(o.x[0], o.x[1], d, state, run, 3)
+	o.out = append(state, run...)
+}
+
 // moments rounds finite numbers to codes with noise, and reads them.
 func (o *operands) moments(s isa, t tensor.DType) {
 	for i, v := range o.x[0] {
@@ -250,6 +263,7 @@ var primitives = []primitive{
 	{"scoreGradHalf", -1, func(s isa, o *operands) { o.scoreGrad(s.scoreGradHalf) }, [2]uint64{0x88a58a8c98d09b4f, 0x88a58a8c98d09b4f}},
 	{"softmaxHalf", -1, func(s isa, o *operands) { o.softmax(s, true) }, [2]uint64{0x9f6a821fe4960d88, 0x1c92fad3f3d2e824}},
 	{"softmax", -1, func(s isa, o *operands) { o.softmax(s, false) }, [2]uint64{0xc1df5c731e425d06, 0x6210d783cda66a52}},
+	{"mergeSums", -1, func(s isa, o *operands) { o.mergeSums(s) }, [2]uint64{0x67b77c73e2404eb8, 0x50639c3db3112e64}},
 	{"widen", 0, func(s isa, o *operands) { s.widen(o.x[0], o.half) }, [2]uint64{0x593137a2943406e5, 0x593137a2943406e5}},
 	{"touch", 0, func(s isa, o *operands) { s.touch(o.x[0]) }, [2]uint64{0xe4a52f5da5b288bb, 0xe4a52f5da5b288bb}},
 	{"flow", 0, func(s isa, o *operands) {

@@ -12,8 +12,9 @@ import (
 )
 
 // windows are the windows to try: a row's own key, less and more than a block, a block, a block and
-// a key, and more than most queries have.
-var windows = []int32{1, 5, 37, kernels.KeyBlock, kernels.KeyBlock + 1, 100, 3 * kernels.KeyBlock}
+// a key, more than most queries have, and a run and a key.
+var windows = []int32{1, 5, 37, kernels.KeyBlock, kernels.KeyBlock + 1, 100, 3 * kernels.KeyBlock,
+	kernels.RunBlocks*kernels.KeyBlock + 1}
 
 // wideWindow requires the bits of no window from windows that hide nothing.
 func (s *suite) wideWindow(t *testing.T, ty types, h kernels.Attention) {
@@ -49,8 +50,7 @@ func (s *suite) bothWays(t *testing.T, e *env, c *attentionCase, ty types, f for
 }
 
 // attendRandom tests random trees of queries in random pages, under random windows: against the
-// oracle, and each row against itself alone, with the keys that it sees and no more spans than they
-// lie in.
+// oracle, and each row against itself alone, without the spans and keys after its own.
 func (s *suite) attendRandom(t *testing.T, ty types) {
 	n := 24
 	if s.quick {
@@ -63,7 +63,7 @@ func (s *suite) attendRandom(t *testing.T, ty types) {
 			h = heads[0]
 		}
 		if i%4 > 0 {
-			h.Window = int32(1 + r.IntN(200))
+			h.Window = int32(1 + r.IntN([]int{200, 700}[i%2]))
 		}
 		f := randomForest(r)
 		f.name = fmt.Sprintf("random %d", i)
@@ -79,7 +79,7 @@ func (s *suite) attendRandom(t *testing.T, ty types) {
 		grad := e.exec(t, c.backward(ty, name, f.queries, o, lse), packed, nil)
 		for _, q := range f.queries {
 			for row := int32(0); row < q.Len; row += 1 + q.Len/5 {
-				one := []kernels.Query{soleRow(q, row, h)}
+				one := []kernels.Query{soleRow(q, row)}
 				got := e.exec(t, c.forward(ty, name, one), packed, nil)
 				sameRows(t, "Attend "+name+": o", one, got[0], all[0], c.qdim*ty.out.Size())
 				sameRows(t, "Attend "+name+": lse", one, got[1], all[1], h.Heads*ty.acc.Size())
@@ -97,7 +97,7 @@ func randomForest(r *rand.Rand) (f forest) {
 		path := slices.Clone(paths[r.IntN(len(paths))])
 		own := 0
 		for range 1 + r.IntN(3) {
-			n := []int{0, 1, r.IntN(30), r.IntN(150), kernels.KeyBlock}[r.IntN(5)]
+			n := []int{0, 1, r.IntN(30), r.IntN(150), kernels.KeyBlock, r.IntN(700)}[r.IntN(6)]
 			path = append(path, span(int32(f.keys), int32(n)))
 			f.keys, own = f.keys+n+r.IntN(3), own+n
 		}
@@ -109,16 +109,16 @@ func randomForest(r *rand.Rand) (f forest) {
 	return f
 }
 
-// soleRow returns row row of q as a query of its own, with the spans that it sees some of.
-func soleRow(q kernels.Query, row int32, h kernels.Attention) kernels.Query {
-	shown := q.Keys() - int(q.Len-1-row)
-	hidden, at := h.Hidden(shown), 0
+// soleRow returns row row of q as a query of its own, with the spans up to its own key. What a window
+// hides stays, since its blocks count.
+func soleRow(q kernels.Query, row int32) kernels.Query {
+	left := q.Keys() - int(q.Len-1-row)
 	one := query(q.Row+row, 1)
 	for _, s := range q.Spans {
-		if n := min(int(s.Len), shown-at); n > 0 && at+n > hidden {
+		if n := min(int(s.Len), left); n > 0 {
 			one.Spans = append(one.Spans, span(s.Row, int32(n)))
+			left -= n
 		}
-		at += int(s.Len)
 	}
 	return one
 }

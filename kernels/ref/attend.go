@@ -2,6 +2,7 @@ package ref
 
 import (
 	"math"
+	"slices"
 
 	"spell/kernels"
 	"spell/tensor"
@@ -16,22 +17,33 @@ func (*Backend[T]) Attend(o, lse, q, k, v tensor.Mat, a *kernels.Attention) {
 	}
 	O, L, V := open[T](o), open[T](lse), open[T](v)
 	s := newScorer[T](q, k, a)
-	for _, run := range a.Queries {
-		keys := keyRows(run)
-		for i := range int(run.Len) {
-			row, seen := int(run.Row)+i, seenBy(a, run, keys, i)
+	sums := make([]T, a.Dim)
+	for _, query := range a.Queries {
+		for i := range int(query.Len) {
+			row, runs := int(query.Row)+i, seenRuns(a, query, i)
 			for h := range a.Heads {
-				z, top, sum := s.scores(row, h, seen)
+				c := h / (a.Heads / a.KVHeads) * a.Dim
+				top, sum := T(math.Inf(-1)), T(0)
+				clear(sums)
+				for _, keys := range runs {
+					z, runTop, runSum := s.scores(row, h, keys)
+					was := top
+					top = max(top, runTop)
+					f, g := exp(was-top), exp(runTop-top)
+					sum = sum*f + runSum*g
+					for d := range a.Dim {
+						var acc T
+						for n, kr := range keys {
+							acc += tensor.Round(v.Type, exp(z[n]-runTop)) * V.at(kr, c+d)
+						}
+						sums[d] = sums[d]*f + acc*g
+					}
+				}
 				if !lse.IsZero() {
 					L.set(row, h, top+log(sum))
 				}
-				c := h / (a.Heads / a.KVHeads) * a.Dim
 				for d := range a.Dim {
-					var acc T
-					for n, kr := range seen {
-						acc += tensor.Round(v.Type, exp(z[n]-top)) * V.at(kr, c+d)
-					}
-					O.set(row, h*a.Dim+d, acc/sum)
+					O.set(row, h*a.Dim+d, sums[d]/sum)
 				}
 			}
 		}
@@ -52,10 +64,9 @@ func (*Backend[T]) AttendGrad(dq, dk, dv, do, o, lse, q, k, v tensor.Mat, a *ker
 	L, Q, K, V := open[T](lse), open[T](q), open[T](k), open[T](v)
 	s := newScorer[T](q, k, a)
 	sum := make([]T, a.Dim)
-	for _, run := range a.Queries {
-		keys := keyRows(run)
-		for i := range int(run.Len) {
-			row, seen := int(run.Row)+i, seenBy(a, run, keys, i)
+	for _, query := range a.Queries {
+		for i := range int(query.Len) {
+			row, seen := int(query.Row)+i, slices.Concat(seenRuns(a, query, i)...)
 			for h := range a.Heads {
 				z, _, _ := s.scores(row, h, seen)
 				c, hc := h/(a.Heads/a.KVHeads)*a.Dim, h*a.Dim
@@ -86,21 +97,27 @@ func (*Backend[T]) AttendGrad(dq, dk, dv, do, o, lse, q, k, v tensor.Mat, a *ker
 	}
 }
 
-// keyRows lists the key rows of a run's spans in order.
-func keyRows(q kernels.Query) []int {
-	var rows []int
+// seenRuns returns the rows of k that row i of a query sees, in runs.
+func seenRuns(a *kernels.Attention, q kernels.Query, i int) (runs [][]int) {
+	shown := q.Keys() - int(q.Len) + i + 1
+	hidden := a.Hidden(shown)
+	key, block := 0, 0
 	for _, s := range q.Spans {
-		for n := range s.Len {
-			rows = append(rows, int(s.Row+n))
+		for n := range int(s.Len) {
+			if n%kernels.KeyBlock == 0 {
+				if block%kernels.RunBlocks == 0 {
+					runs = append(runs, nil)
+				}
+				block++
+			}
+			if hidden <= key && key < shown {
+				last := &runs[len(runs)-1]
+				*last = append(*last, int(s.Row)+n)
+			}
+			key++
 		}
 	}
-	return rows
-}
-
-// seenBy returns those of the keys that row i of the run sees.
-func seenBy(a *kernels.Attention, run kernels.Query, keys []int, i int) []int {
-	shown := len(keys) - int(run.Len) + i + 1
-	return keys[a.Hidden(shown):shown]
+	return slices.DeleteFunc(runs, func(keys []int) bool { return len(keys) == 0 })
 }
 
 // A scorer computes the scores of one query row and head after the other.

@@ -230,8 +230,12 @@ func (e *emitter) list(list []*instr) {
 			e.m.runs(e, in, func() { e.list(in.body) })
 		case opUnlessEqual:
 			label := e.newLabel("equal")
+			lent := e.lend(in)
 			e.note = in.text
 			e.m.unlessEqual(e, in.src[0].regs[0], in.src[1].regs[0], label)
+			for _, v := range lent {
+				e.drop(v)
+			}
 			e.list(in.body)
 			e.m.label(e, label)
 		default:

@@ -100,6 +100,35 @@ var exps = []*kernel{
 		}),
 	scoreGrad(""), scoreGrad("Half"),
 	softmaxStep(""), softmaxStep("Half"),
+	ownLengths(describe("mergeSums(o, p []float32, d int, state, run []float32, rows int)",
+		"adds to each row of o, d long, that of p, and run[1] to state[1], each side rescaled from its maximum, "+
+			"state[0] and run[0], to the larger one, state[0] from then on. It leaves p 0, run[0] -Inf and run[1] 0. "+
+			"Rows with run[1] = 0 stay as they are. state and run have 3 numbers per row",
+		func(k *kernel) {
+			zero, least := k.bits(0, "0"), k.bits(0xff800000, "-Inf")
+			k.rows([]line{k.apart("o", "d"), k.apart("p", "d"), k.every(3, "state"), k.every(3, "run")}, func() {
+				sum := k.peek("run", 1)
+				k.unlessEqual(sum, zero, func() {
+					was, now := k.peek("state", 0).as("maximum"), k.peek("run", 0).as("maximum of the run")
+					top, total := k.max(was, now).as("top"), k.peek("state", 1)
+					k.unlessEqual(top, was, func() {
+						f := k.expOfNegative(k.sub(was, top)).as("factor")
+						k.assign(total, k.mul(total, f))
+						k.each("d", func() { k.store("o", k.mul(k.load("o"), f)) })
+					})
+					f := k.expOfNegative(k.sub(now, top)).as("factor of the run")
+					k.blocks("d", func() {
+						p := k.load("p")
+						k.store("o", k.add(k.load("o"), k.mul(p, f)))
+						k.store("p", k.and(p, zero).as("0"))
+					})
+					k.poke("state", 0, top)
+					k.poke("state", 1, k.add(total, k.mul(sum, f)))
+					k.poke("run", 0, least)
+					k.poke("run", 1, zero)
+				})
+			})
+		})),
 }
 
 // softmaxStep describes a step of the online softmax. It takes the maxima of all rows before the
@@ -128,9 +157,11 @@ func softmaxStep(suffix string) *kernel {
 				})
 				was, sum := k.peek("state", 0).as("old maximum"), k.peek("state", 1).as("old sum")
 				k.unlessEqual(top, was, func() {
-					f := k.expOfNegative(k.sub(was, top)).as("factor")
-					k.assign(sum, k.mul(sum, f))
-					k.each("d", func() { k.store("o", k.mul(k.load("o"), f)) })
+					k.unlessEqual(sum, k.bits(0, "0"), func() {
+						f := k.expOfNegative(k.sub(was, top)).as("factor")
+						k.assign(sum, k.mul(sum, f))
+						k.each("d", func() { k.store("o", k.mul(k.load("o"), f)) })
+					})
 				})
 				k.poke("state", 0, top)
 				k.poke("state", 1, k.add(sum, k.tree(s)))
