@@ -22,3 +22,9 @@ type HostMemory interface {
 	// columns columns and a vocabulary of vocab ids, gradients among them if training.
 	ScratchBytes(columns, vocab int, training bool) int
 }
+
+// A Describer is a backend on a device that has more to say of it than its name.
+type Describer interface {
+	// Describe returns the device, its memory and the libraries in use, in one line.
+	Describe() (string, error)
+}

@@ -27,11 +27,11 @@ func Noise(seed uint64, row, run int) (words []uint32, flip uint32) {
 	h = (h ^ h>>30) * 0xbf58476d1ce4e5b9
 	h = (h ^ h>>27) * 0x94d049bb133111eb
 	h ^= h >> 31
-	return noise()[h%tensor.MomentRun:][:tensor.MomentRun], uint32(h >> 32)
+	return NoiseWords()[h%tensor.MomentRun:][:tensor.MomentRun], uint32(h >> 32)
 }
 
-// noise returns the words that every Noise is cut from.
-var noise = sync.OnceValue(func() []uint32 {
+// NoiseWords returns the 2*MomentRun words that every Noise is cut from. They are not to be changed.
+var NoiseWords = sync.OnceValue(func() []uint32 {
 	words, r := make([]uint32, 2*tensor.MomentRun), rng.At(0, rng.Noise, 0, 0, 0)
 	for i := range words {
 		words[i] = uint32(r.Uint64())

@@ -110,7 +110,7 @@ func instructionSets() []string {
 	return sets
 }
 
-// gpu returns the name of the GPU backend, or why there is none.
+// gpu describes the GPU and what runs on it, or says why there is none.
 func gpu() string {
 	const name = "cuda"
 	b, err := open.Backend(open.Options{Name: name})
@@ -119,6 +119,11 @@ func gpu() string {
 		return "none: " + why
 	}
 	defer b.Close()
+	if d, ok := b.(kernels.Describer); ok {
+		if text, err := d.Describe(); err == nil {
+			return text
+		}
+	}
 	return b.Name()
 }
 

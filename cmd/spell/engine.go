@@ -39,7 +39,8 @@ func (e *engine) open() (kernels.Backend, model.Precision, error) {
 	if err := reserveThreads(e.workers); err != nil {
 		return nil, p, err
 	}
-	b, err := open.Backend(open.Options{Name: e.backend, Workers: e.workers})
+	b, err := open.Backend(open.Options{Name: e.backend, Workers: e.workers,
+		Note: func(s string) { e.note([]string{s}) }})
 	return b, p, err
 }
 

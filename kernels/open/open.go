@@ -7,12 +7,15 @@ import (
 
 	"spell/kernels"
 	"spell/kernels/cpu"
+	"spell/kernels/cuda"
 )
 
 // Options hold what a user may say about the backend.
 type Options struct {
 	Name    string // "auto", "cpu" or "cuda"; empty is auto
 	Workers int    // CPU worker threads; 0: one per processor
+	// Note, if not nil, is told why "auto" leaves a GPU unused that is there.
+	Note func(string)
 }
 
 // maxWorkers is more than any machine has processors; every worker holds a thread.
@@ -24,14 +27,32 @@ func Backend(o Options) (kernels.Backend, error) {
 		return nil, fmt.Errorf("--workers %d: it must lie between 0 and %d", o.Workers, maxWorkers)
 	}
 	switch o.Name {
-	case "", "auto", "cpu":
-		b, err := cpu.New(cpu.Options{Workers: o.Workers})
+	case "", "auto":
+		b, err := cuda.Open(cuda.Options{})
+		if err == nil {
+			return b, nil
+		}
+		if o.Note != nil && !cuda.IsAbsent(err) {
+			o.Note(fmt.Sprintf("computing on the CPU: %v", err))
+		}
+		return host(o)
+	case "cpu":
+		return host(o)
+	case "cuda":
+		b, err := cuda.Open(cuda.Options{})
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("--backend cuda: %w; use --backend cpu", err)
 		}
 		return b, nil
-	case "cuda":
-		return nil, fmt.Errorf("--backend cuda: this program has no CUDA backend yet; use --backend cpu")
 	}
 	return nil, fmt.Errorf("--backend %q is unknown; use auto, cpu or cuda", o.Name)
+}
+
+// host opens the CPU backend.
+func host(o Options) (kernels.Backend, error) {
+	b, err := cpu.New(cpu.Options{Workers: o.Workers})
+	if err != nil {
+		return nil, err
+	}
+	return b, nil
 }

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"spell/kernels"
 	"spell/kernels/cpu"
 	"spell/kernels/kerneltest"
 	"spell/model"
@@ -75,45 +76,52 @@ func testResume(t *testing.T, c model.Config) {
 				if !guarded {
 					b = inner
 				}
-				dir := t.TempDir()
-				tr := trainerOf(t, b, c, p, optim)
-				steps(t, tr, 0, 3)
-				if err := tr.Save(dir, 3, 2, progress{3, "half"}, nil); err != nil {
-					t.Fatal(err)
-				}
-				steps(t, tr, 3, 6)
-				if err := tr.Save(dir, 6, 2, progress{6, "all"}, nil); err != nil {
-					t.Fatal(err)
-				}
-				var s progress
-				w, restore, err := Resume(b, filepath.Join(dir, Name(3)), p, &s)
-				if err != nil {
-					t.Fatal(err)
-				}
-				if s != (progress{3, "half"}) {
-					t.Errorf("the caller's state is %v", s)
-				}
-				// Activations that are recomputed have the same bits.
-				again, err := New(b, w, optim, forest.Limits{Shared: 64, Batch: 64}, model.RecomputeActivations)
-				if err != nil {
-					t.Fatal(err)
-				}
-				if err := restore(again); err != nil {
-					t.Fatal(err)
-				}
-				steps(t, again, 3, 6)
-				if again.Steps != 6 || !reflect.DeepEqual(all(tr), all(again)) {
-					t.Errorf("after %d steps the resumed training differs", again.Steps)
-				}
-				other := t.TempDir()
-				if err := again.Save(other, 6, 2, progress{6, "all"}, nil); err != nil {
-					t.Fatal(err)
-				}
-				if !reflect.DeepEqual(content(t, filepath.Join(dir, Name(6))), content(t, other+"/"+Name(6))) {
-					t.Error("the checkpoints differ")
-				}
+				resumed(t, b, c, p)
 			})
 		}
+	}
+}
+
+// resumed trains for three steps, saves, and goes on for three more, once as it is and once from the
+// checkpoint.
+func resumed(t *testing.T, b kernels.Backend, c model.Config, p model.Precision) {
+	t.Helper()
+	dir := t.TempDir()
+	tr := trainerOf(t, b, c, p, optim)
+	steps(t, tr, 0, 3)
+	if err := tr.Save(dir, 3, 2, progress{3, "half"}, nil); err != nil {
+		t.Fatal(err)
+	}
+	steps(t, tr, 3, 6)
+	if err := tr.Save(dir, 6, 2, progress{6, "all"}, nil); err != nil {
+		t.Fatal(err)
+	}
+	var s progress
+	w, restore, err := Resume(b, filepath.Join(dir, Name(3)), p, &s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s != (progress{3, "half"}) {
+		t.Errorf("the caller's state is %v", s)
+	}
+	// Activations that are recomputed have the same bits.
+	again, err := New(b, w, optim, forest.Limits{Shared: 64, Batch: 64}, model.RecomputeActivations)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := restore(again); err != nil {
+		t.Fatal(err)
+	}
+	steps(t, again, 3, 6)
+	if again.Steps != 6 || !reflect.DeepEqual(all(tr), all(again)) {
+		t.Errorf("after %d steps the resumed training differs", again.Steps)
+	}
+	other := t.TempDir()
+	if err := again.Save(other, 6, 2, progress{6, "all"}, nil); err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(content(t, filepath.Join(dir, Name(6))), content(t, other+"/"+Name(6))) {
+		t.Error("the checkpoints differ")
 	}
 }
 

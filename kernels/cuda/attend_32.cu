@@ -1,0 +1,3 @@
+#include "attend.h"
+
+ATTEND(32)

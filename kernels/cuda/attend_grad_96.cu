@@ -1,0 +1,3 @@
+#include "attend_grad.h"
+
+ATTEND_GRAD(96)

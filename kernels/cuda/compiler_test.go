@@ -1,0 +1,106 @@
+//go:build cuda && cgo && linux
+
+package cuda
+
+import (
+	"os"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// architectures are those that the kernels are compiled for without a device.
+var architectures = []int{80, 90}
+
+// stackBudget returns how many instructions of a kernel may access what does not fit its registers: none,
+// but for the sines of large angles, and for heads so wide that their sums alone are half of them.
+func stackBudget(name string) int {
+	switch {
+	case name == "rope_table":
+		return 100
+	case strings.HasSuffix(name, "_192"), strings.HasSuffix(name, "_256"):
+		return 200
+	}
+	return 0
+}
+
+// multiprocessorRegisters is how many the threads of a block may have together.
+const multiprocessorRegisters = 65536
+
+// TestCompile compiles every file of kernels with NVRTC, without a device, and reads in the machine code
+// what can be read there: that Go's arguments have the size of the kernel's, that threads are as many as
+// it is compiled for, and that everything fits the registers.
+func TestCompile(t *testing.T) {
+	if os.Getenv("SPELL_NVRTC") == "" {
+		t.Skip("SPELL_NVRTC names no NVRTC")
+	}
+	var files []string
+	for _, e := range entries {
+		if !slices.Contains(files, e.file) {
+			files = append(files, e.file)
+		}
+	}
+	for _, capability := range architectures {
+		c, err := openCompiler("", capability)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.close()
+		for _, f := range files {
+			if f == wgmmaFile && capability != hopper {
+				continue
+			}
+			t.Run(c.architecture+"/"+f, func(t *testing.T) { checkFile(t, c, f) })
+		}
+	}
+}
+
+func checkFile(t *testing.T, c *compiler, file string) {
+	image, log, err := c.compile(file)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, log)
+	}
+	if log != "" {
+		t.Errorf("NVRTC says of %s: %s", file, log)
+	}
+	list, err := readCubin(image)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		if e.file != file {
+			continue
+		}
+		k := list[e.name]
+		if k == nil {
+			t.Errorf("%s has no kernel %s", file, e.name)
+			continue
+		}
+		delete(list, e.name)
+		if k.args != e.args || k.threads != e.threads {
+			t.Errorf("%s takes %d bytes and %d threads; Go has %d and %d", e.name, k.args, k.threads, e.args, e.threads)
+		}
+		if k.registers == 0 || k.registers*e.threads > multiprocessorRegisters {
+			t.Errorf("%s: %d threads with %d registers each", e.name, e.threads, k.registers)
+		}
+		if n := k.opcodes[loadLocal] + k.opcodes[storeLocal]; n > stackBudget(e.name) {
+			t.Errorf("%s: %d instructions for what does not fit the registers", e.name, n)
+		}
+		tensor := strings.HasPrefix(e.name, "matmul_") || strings.HasPrefix(e.name, "attend_wide") ||
+			strings.HasPrefix(e.name, "attend_grad") && !strings.Contains(e.name, "f32")
+		if tensor && (k.opcodes[tensorMultiply] == 0 || k.opcodes[loadMatrix] == 0) {
+			t.Errorf("%s has no tensor core instructions", e.name)
+		}
+		if wide := tensor && !strings.Contains(e.name, "ragged"); wide && k.opcodes[copyAsync] == 0 {
+			t.Errorf("%s copies nothing asynchronously", e.name)
+		}
+		if strings.HasPrefix(e.name, "wgmma_") && (k.opcodes[groupMultiply] == 0 || k.opcodes[loadBulk] == 0) {
+			t.Errorf("%s has no products by warpgroups, or no bulk copies", e.name)
+		}
+		t.Logf("%-28s %3d registers, %6d bytes of shared memory, %5d matrix multiplications", e.name, k.registers,
+			e.shared, k.opcodes[tensorMultiply]+k.opcodes[groupMultiply])
+	}
+	for name := range list {
+		t.Errorf("%s has a kernel %s that Go does not know", file, name)
+	}
+}
