@@ -14,6 +14,13 @@ var Qwen05B = model.Config{
 	Rope: model.Rope{Theta: 1e6, Type: "default"}, BOS: -1, EOS: []int32{151643},
 }
 
+// Qwen15B is the shape of Qwen2.5-1.5B, 1.54 billion parameters.
+var Qwen15B = model.Config{
+	Family: "qwen2", Vocab: 151936, Hidden: 1536, FF: 8960, Layers: 28, Heads: 12, KVHeads: 2, HeadDim: 128,
+	QKVBias: true, Tied: true, NormEps: 1e-6, Context: 1 << 17,
+	Rope: model.Rope{Theta: 1e6, Type: "default"}, BOS: -1, EOS: []int32{151643},
+}
+
 // Qwen7B is the shape of Qwen2.5-7B, 7.6 billion parameters.
 var Qwen7B = model.Config{
 	Family: "qwen2", Vocab: 152064, Hidden: 3584, FF: 18944, Layers: 28, Heads: 28, KVHeads: 4, HeadDim: 128,
