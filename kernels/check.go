@@ -70,6 +70,28 @@ func CheckScaledSwiGLU(op string, gate, scale tensor.Mat, others ...tensor.Mat) 
 	CheckShape(op, "scale", scale, gate.Rows, 1)
 }
 
+// CheckHead panics unless the operands of LogProb agree, and every target is a row of w.
+func CheckHead(op string, stats, x, w tensor.Mat, targets []int32, invTemp []float32) {
+	CheckShape(op, "stats", stats, x.Rows, 3)
+	CheckShape(op, "w", w, w.Rows, x.Cols)
+	if len(targets) != x.Rows || len(invTemp) != x.Rows {
+		Check(op, false, "%d targets and %d temperatures for %d rows", len(targets), len(invTemp), x.Rows)
+	}
+	CheckRows(op, targets, w.Rows)
+}
+
+// CheckHeadGrad panics unless what LogProbGrad has beside the operands of LogProb agrees with them. dw may
+// be zero.
+func CheckHeadGrad(op string, dx, dw, x, w tensor.Mat, coefLogp, coefEntropy []float32) {
+	CheckShape(op, "dx", dx, x.Rows, x.Cols)
+	if !dw.IsZero() {
+		CheckShape(op, "dw", dw, w.Rows, w.Cols)
+	}
+	if len(coefLogp) != x.Rows || len(coefEntropy) != x.Rows {
+		Check(op, false, "%d and %d coefficients for %d rows", len(coefLogp), len(coefEntropy), x.Rows)
+	}
+}
+
 // CheckAttention panics unless the matrices and spans of an attention call agree. The caller checks
 // dq and the other gradients against the shapes of their originals.
 func CheckAttention(op string, q, k, v tensor.Mat, a *Attention) {

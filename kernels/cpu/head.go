@@ -71,19 +71,11 @@ func (g *gemmCall) logitTile(w *worker, z []float32, s span) {
 
 // LogProb scores one target per row without forming the logits.
 func (b *Backend) LogProb(stats, x, w tensor.Mat, targets []int32, invTemp []float32) {
-	checkHead("LogProb", stats, x, w, targets, invTemp)
+	kernels.CheckHead("LogProb", stats, x, w, targets, invTemp)
 	c := &b.calls.logProb
 	*c = logProbCall{g: b.logits("LogProb", x, w), stats: view("LogProb", stats), targets: targets, invTemp: invTemp}
 	b.pool.do(c, ceil(x.Rows, c.g.mb), x.Len()*w.Rows > parallelFlops/2)
 	b.wrote(stats)
-}
-
-func checkHead(op string, stats, x, w tensor.Mat, targets []int32, invTemp []float32) {
-	kernels.CheckShape(op, "stats", stats, x.Rows, 3)
-	kernels.CheckShape(op, "w", w, w.Rows, x.Cols)
-	kernels.Check(op, len(targets) == x.Rows && len(invTemp) == x.Rows, "%d targets and %d temperatures for %d rows",
-		len(targets), len(invTemp), x.Rows)
-	kernels.CheckRows(op, targets, w.Rows)
 }
 
 func (c *logProbCall) task(w *worker, i int) {
@@ -133,13 +125,8 @@ const headRows = 4096
 func (b *Backend) LogProbGrad(dx, dw, stats, x, w tensor.Mat, targets []int32,
 	invTemp, coefLogp, coefEntropy []float32) {
 	const op = "LogProbGrad"
-	checkHead(op, stats, x, w, targets, invTemp)
-	kernels.CheckShape(op, "dx", dx, x.Rows, x.Cols)
-	if !dw.IsZero() {
-		kernels.CheckShape(op, "dw", dw, w.Rows, w.Cols)
-	}
-	kernels.Check(op, len(coefLogp) == x.Rows && len(coefEntropy) == x.Rows, "%d and %d coefficients for %d rows",
-		len(coefLogp), len(coefEntropy), x.Rows)
+	kernels.CheckHead(op, stats, x, w, targets, invTemp)
+	kernels.CheckHeadGrad(op, dx, dw, x, w, coefLogp, coefEntropy)
 	c := &b.calls.logitGrad
 	forward := logProbCall{g: b.logits(op, x, w), stats: view(op, stats), targets: targets, invTemp: invTemp}
 	*c = logitGradCall{logProbCall: forward, coefLogp: coefLogp, coefEntropy: coefEntropy}

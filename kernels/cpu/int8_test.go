@@ -11,7 +11,7 @@ import (
 // weights they stand for, for any number of rows, from panels and without, and on every instruction
 // set.
 func TestInt8Products(t *testing.T) {
-	var first [][]float64 // of assembly
+	var first assembled
 	eachISA(t, func(t *testing.T, opts Options) {
 		r := newRig(t, opts)
 		var all [][]float64
@@ -45,24 +45,14 @@ func TestInt8Products(t *testing.T) {
 				r.want.Release(wm)
 			}
 		}
-		if opts.ISA == generic.String() {
-			return
-		}
-		if first == nil {
-			first = all
-		}
-		for i := range all {
-			if !slices.Equal(all[i], first[i]) {
-				t.Errorf("result %d has other bits than on another instruction set", i)
-			}
-		}
+		first.same(t, opts, all)
 	})
 }
 
 // TestGradXWeights checks that gradients through weights of int8 and of bf16 have the bits of those
 // through the f32 weights they stand for, however the weights are read, and on every instruction set.
 func TestGradXWeights(t *testing.T) {
-	var first [][]float64 // of assembly
+	var first assembled
 	eachISA(t, func(t *testing.T, opts Options) {
 		r := newRig(t, opts)
 		var all [][]float64
@@ -101,18 +91,27 @@ func TestGradXWeights(t *testing.T) {
 				r.want.Release(wm)
 			}
 		}
-		if opts.ISA == generic.String() {
-			return
-		}
-		if first == nil {
-			first = all
-		}
-		for i := range all {
-			if !slices.Equal(all[i], first[i]) {
-				t.Errorf("result %d has other bits than on another instruction set", i)
-			}
-		}
+		first.same(t, opts, all)
 	})
+}
+
+// assembled are the results of the first instruction set with assembly.
+type assembled [][]float64
+
+// same checks that another instruction set has results of the same bits. Plain Go may differ.
+func (first *assembled) same(t *testing.T, opts Options, all [][]float64) {
+	t.Helper()
+	if opts.ISA == generic.String() {
+		return
+	}
+	if *first == nil {
+		*first = all
+	}
+	for i := range all {
+		if !slices.Equal(all[i], (*first)[i]) {
+			t.Errorf("result %d has other bits than on another instruction set", i)
+		}
+	}
 }
 
 // put writes values that m holds exactly.

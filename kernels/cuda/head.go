@@ -55,14 +55,6 @@ func (b *Backend) masses(a massArgs, first, vocab int) {
 	launch(b, massKernel, ceil(int(a.logits.rows)*ceil(int(a.logits.cols), kernels.VocabTile), rowWarps), a)
 }
 
-func checkHead(op string, stats, x, w tensor.Mat, targets []int32, invTemp []float32) {
-	kernels.CheckShape(op, "stats", stats, x.Rows, 3)
-	kernels.Check(op, x.Cols == w.Cols, "x is %v, w is %v", x, w)
-	kernels.Check(op, len(targets) == x.Rows && len(invTemp) == x.Rows, "%d targets and %d temperatures for %d rows",
-		len(targets), len(invTemp), x.Rows)
-	kernels.CheckRows(op, targets, w.Rows)
-}
-
 // chunks calls f for every run of at most size of n.
 func chunks(n, size int, f func(from, to int)) {
 	for from := 0; from < n; from += size {
@@ -74,7 +66,7 @@ func chunks(n, size int, f func(from, to int)) {
 // kernels of MatMul, are summed in tiles of kernels.VocabTile, and these in order.
 func (b *Backend) LogProb(stats, x, w tensor.Mat, targets []int32, invTemp []float32) {
 	const op = "LogProb"
-	checkHead(op, stats, x, w, targets, invTemp)
+	kernels.CheckHead(op, stats, x, w, targets, invTemp)
 	operand(op, stats)
 	operand(op, x)
 	operand(op, w, tensor.I8)
@@ -105,13 +97,8 @@ func (b *Backend) logits(y, x, w mat, totals uint64) {
 func (b *Backend) LogProbGrad(dx, dw, stats, x, w tensor.Mat, targets []int32,
 	invTemp, coefLogp, coefEntropy []float32) {
 	const op = "LogProbGrad"
-	checkHead(op, stats, x, w, targets, invTemp)
-	kernels.CheckShape(op, "dx", dx, x.Rows, x.Cols)
-	if !dw.IsZero() {
-		kernels.CheckShape(op, "dw", dw, w.Rows, w.Cols)
-	}
-	kernels.Check(op, len(coefLogp) == x.Rows && len(coefEntropy) == x.Rows, "%d and %d coefficients for %d rows",
-		len(coefLogp), len(coefEntropy), x.Rows)
+	kernels.CheckHead(op, stats, x, w, targets, invTemp)
+	kernels.CheckHeadGrad(op, dx, dw, x, w, coefLogp, coefEntropy)
 	for _, m := range []tensor.Mat{dx, dw, stats, x} {
 		operand(op, m)
 	}

@@ -10,7 +10,7 @@ import (
 
 // LogProb scores one target per row.
 func (*Backend[T]) LogProb(stats, x, w tensor.Mat, targets []int32, invTemp []float32) {
-	checkHead("LogProb", stats, x, w, targets, invTemp)
+	kernels.CheckHead("LogProb", stats, x, w, targets, invTemp)
 	S, X, W := open[T](stats), open[T](x), weights[T](w)
 	for i := range X.Rows {
 		z := logits(&X, &W, i, T(invTemp[i]))
@@ -30,13 +30,8 @@ func (*Backend[T]) LogProb(stats, x, w tensor.Mat, targets []int32, invTemp []fl
 // LogProbGrad computes the gradient of LogProb.
 func (*Backend[T]) LogProbGrad(dx, dw, stats, x, w tensor.Mat, targets []int32,
 	invTemp, coefLogp, coefEntropy []float32) {
-	checkHead("LogProbGrad", stats, x, w, targets, invTemp)
-	kernels.CheckShape("LogProbGrad", "dx", dx, x.Rows, x.Cols)
-	if !dw.IsZero() {
-		kernels.CheckShape("LogProbGrad", "dw", dw, w.Rows, w.Cols)
-	}
-	kernels.Check("LogProbGrad", len(coefLogp) == x.Rows && len(coefEntropy) == x.Rows,
-		"%d and %d coefficients for %d rows", len(coefLogp), len(coefEntropy), x.Rows)
+	kernels.CheckHead("LogProbGrad", stats, x, w, targets, invTemp)
+	kernels.CheckHeadGrad("LogProbGrad", dx, dw, x, w, coefLogp, coefEntropy)
 	DX, DW, S, X, W := open[T](dx), open[T](dw), open[T](stats), open[T](x), weights[T](w)
 	sum := make([]T, x.Cols)
 	for i := range X.Rows {
@@ -127,14 +122,6 @@ func choose[T tensor.Float](z []T, lse T, s kernels.Sampling) int {
 		}
 	}
 	return order[len(order)-1]
-}
-
-func checkHead(op string, stats, x, w tensor.Mat, targets []int32, invTemp []float32) {
-	kernels.CheckShape(op, "stats", stats, x.Rows, 3)
-	kernels.Check(op, x.Cols == w.Cols, "x is %v, w is %v", x, w)
-	kernels.Check(op, len(targets) == x.Rows && len(invTemp) == x.Rows, "%d targets and %d temperatures for %d rows",
-		len(targets), len(invTemp), x.Rows)
-	kernels.CheckRows(op, targets, w.Rows)
 }
 
 // logits returns row i of x·wᵀ times invTemp.
