@@ -76,8 +76,9 @@ func (d *Decoder) Memory() []MemoryItem {
 	if d.train {
 		add("their gradients", d.W.Acc, distinctBytes(kv.dk)+distinctBytes(kv.dv), "tokens of pass and batch × layers")
 		if d.W.Head == d.W.Embed && !d.W.Embed.Grad.IsZero() {
-			a.New(d.W.Acc, d.W.Vocab, d.W.Hidden) // of newEmbedGradient, at most
-			add("embedding gradient of a pass", d.W.Acc, a.Used()-at, "vocabulary")
+			ids := min(d.W.Vocab-n, d.limits.MostBranches()) + n
+			a.New(d.W.Acc, ids, d.W.Hidden) // of newEmbedGradient, at most
+			add("embedding gradient of a pass", d.W.Acc, a.Used()-at, "the fewer of vocabulary and tokens of a step")
 		}
 	}
 	shared := d.newPass(a, n, d.limits.MostLive())

@@ -123,6 +123,8 @@ func (it *leg) group(part int, r play.Reply) {
 
 func (g *relay) Parts() []string { return []string{"continuation", "end"} }
 
+func (g *relay) Sampled() int { return g.c.MaxRounds * perRound * (6 + 4*(8+2*4)) }
+
 func (g *relay) Begin(step int) { g.step, g.items, g.round = step, nil, nil }
 
 func (g *relay) Draw(round int) ([]play.Player, error) {

@@ -29,8 +29,9 @@ type Machine struct {
 	turns *kernels.Turns // the memory of Trainer and Engine
 }
 
-// NewMachine maps it, all or nothing. A plan does it on a backend without memory.
-func NewMachine(c *Config, b kernels.Backend, w *model.Weights) (m *Machine, err error) {
+// NewMachine maps it, all or nothing, for steps that sample so many tokens at most. A plan does it on a
+// backend without memory.
+func NewMachine(c *Config, sampled int, b kernels.Backend, w *model.Weights) (m *Machine, err error) {
 	m = &Machine{turns: kernels.NewTurns(b, "what generates and what trains")}
 	defer func() {
 		if err != nil {
@@ -38,7 +39,9 @@ func NewMachine(c *Config, b kernels.Backend, w *model.Weights) (m *Machine, err
 			m = nil
 		}
 	}()
-	if m.Trainer, err = train.New(m.turns.Owner(), w, c.Optim, c.Limits(), c.Activations()); err != nil {
+	limits := c.Limits()
+	limits.Branches = sampled
+	if m.Trainer, err = train.New(m.turns.Owner(), w, c.Optim, limits, c.Activations()); err != nil {
 		return m, err
 	}
 	generating := w
@@ -99,7 +102,7 @@ type Loop struct {
 
 // NewLoop maps what the loop computes with beside the weights. On error nothing stays mapped.
 func NewLoop(c *Config, m runner.Model, g Game) (*Loop, error) {
-	machine, err := NewMachine(c, m.Backend, m.Weights)
+	machine, err := NewMachine(c, g.Sampled(), m.Backend, m.Weights)
 	if err != nil {
 		return nil, err
 	}

@@ -23,6 +23,8 @@ import (
 type Game interface {
 	// Parts names the kinds of samples that train, in the order in which they are reported.
 	Parts() []string
+	// Sampled returns how many tokens a step samples at most.
+	Sampled() int
 	// Begin starts a step, counted from 0.
 	Begin(step int)
 	// Draw returns the items of the step's next round. They follow from the seed, the step, the

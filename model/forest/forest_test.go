@@ -91,6 +91,12 @@ func TestLayoutLimits(t *testing.T) {
 			t.Errorf("%d tokens that predict: %d bundles, want %d", live, len(l.Bundles), bundles)
 		}
 	}
+	branches := answers().Tokens() - answers().SharedTokens()
+	for most, bundles := range map[int]int{0: 1, branches: 5, 2 * branches: 3, 5 * branches: 1} {
+		if l := lay(t, f, Limits{Shared: 15, Batch: 2, Branches: most}); len(l.Bundles) != bundles {
+			t.Errorf("%d tokens of branches: %d bundles, want %d", most, len(l.Bundles), bundles)
+		}
+	}
 	var scored Forest
 	top := scored.Add(-1, []int32{1, 2}, false)
 	scored.Add(scored.Add(top, []int32{3, 4, 5}, true), []int32{6}, true)
@@ -101,7 +107,7 @@ func TestLayoutLimits(t *testing.T) {
 	if _, err := NewLayout(scored, Limits{Shared: 5, Batch: 1, Live: 3}); err == nil {
 		t.Error("a pass that holds 3 tokens that predict takes 4")
 	}
-	for _, r := range []Limits{{Shared: 2, Batch: 9}, {Shared: 9, Batch: 1}} {
+	for _, r := range []Limits{{Shared: 2, Batch: 9}, {Shared: 9, Batch: 1}, {Shared: 9, Batch: 9, Branches: 1}} {
 		if _, err := NewLayout(f, r); err == nil || !strings.Contains(err.Error(), "tokens") {
 			t.Errorf("%+v: error %v", r, err)
 		}

@@ -2,6 +2,7 @@ package forest
 
 import (
 	"fmt"
+	"math"
 	"slices"
 
 	"spell/kernels"
@@ -43,8 +44,9 @@ type ScoredToken struct {
 }
 
 // Limits are the most tokens a decoder takes at once: in the shared segments of a bundle, and in a
-// batch of branches. Live bounds those of the former that predict a scored token; 0: all may.
-type Limits struct{ Shared, Batch, Live int }
+// batch of branches. Live bounds those of the former that predict a scored token; 0: all may. Branches
+// bounds those of all branches of a bundle; 0: nothing does.
+type Limits struct{ Shared, Batch, Live, Branches int }
 
 // MostLive returns how many tokens of shared segments may predict.
 func (l Limits) MostLive() int {
@@ -54,9 +56,17 @@ func (l Limits) MostLive() int {
 	return min(l.Live, l.Shared)
 }
 
+// MostBranches returns how many tokens the branches of a bundle may have.
+func (l Limits) MostBranches() int {
+	if l.Branches == 0 {
+		return math.MaxInt
+	}
+	return l.Branches
+}
+
 // NewLayout lays out a valid forest. The first token of a root has no predictor and is not scored;
 // the first token of any other segment is predicted by the last token of its context. It returns an
-// error if the shared segments of one tree, or one branch, exceed the limits.
+// error if the shared segments of one tree, one branch, or all of one tree exceed the limits.
 func NewLayout(f Forest, limits Limits) (*Layout, error) {
 	b := &builder{forest: f, layout: &Layout{}, shared: f.shared(), start: make([]int32, len(f)),
 		last: make([]int32, len(f)), first: make([]int32, len(f))}
@@ -67,29 +77,37 @@ func NewLayout(f Forest, limits Limits) (*Layout, error) {
 		}
 	}
 	var bundle []int
-	held, heldLive := 0, 0
+	held, heldLive, heldBranches := 0, 0, 0
 	for _, tree := range f.byRoot() {
-		n := 0
+		n, branches := 0, 0
 		for _, s := range tree {
-			if k := len(f[s].Tokens); b.shared[s] {
+			k := len(f[s].Tokens)
+			switch {
+			case b.shared[s]:
 				n += k
-			} else if k > limits.Batch {
+			case k > limits.Batch:
 				return nil, fmt.Errorf("segment %d has %d tokens; a batch of a pass holds %d", s, k, limits.Batch)
+			default:
+				branches += k
 			}
 		}
 		if n > limits.Shared {
 			return nil, fmt.Errorf("the shared segments of a tree have %d tokens; a pass holds %d", n, limits.Shared)
+		}
+		if branches > limits.MostBranches() {
+			return nil, fmt.Errorf("the branches of a tree have %d tokens; a pass holds %d", branches,
+				limits.MostBranches())
 		}
 		live := f.liveTokens(tree, b.shared)
 		if live > limits.MostLive() {
 			return nil, fmt.Errorf("%d tokens of the shared segments of a tree predict; a pass holds %d such", live,
 				limits.MostLive())
 		}
-		if held+n > limits.Shared || heldLive+live > limits.MostLive() {
+		if held+n > limits.Shared || heldLive+live > limits.MostLive() || heldBranches+branches > limits.MostBranches() {
 			b.bundle(bundle, limits.Batch)
-			bundle, held, heldLive = nil, 0, 0
+			bundle, held, heldLive, heldBranches = nil, 0, 0, 0
 		}
-		bundle, held, heldLive = append(bundle, tree...), held+n, heldLive+live
+		bundle, held, heldLive, heldBranches = append(bundle, tree...), held+n, heldLive+live, heldBranches+branches
 	}
 	if len(bundle) > 0 {
 		b.bundle(bundle, limits.Batch)

@@ -87,6 +87,12 @@ func (c *Config) leastCache() int {
 	return c.LeastCache([2]int{1, c.MaxQuestion}, [2]int{c.Answers, c.MaxAnswer}, [2]int{c.Votes, c.MaxVote})
 }
 
+// sampled returns how many tokens a step samples if all that is drawn is asked, answered and voted on.
+func (c *Config) sampled() int {
+	question := float64(c.MaxQuestion) + float64(c.Answers)*(float64(c.MaxAnswer)+float64(c.Votes)*float64(c.MaxVote))
+	return int(min(float64(c.MaxRounds)*float64(c.Draw)*question, 1<<40))
+}
+
 // Tight is c with room for a prompt of that many tokens, with a group of outputs of up to answer
 // tokens, and no more. 0 leaves prompt, answers or answer as they are.
 func (c Config) Tight(prompt, answers, answer int) Config {

@@ -40,7 +40,7 @@ func newDryRun(r tally.Rates, m model.Config, p model.Precision, c Config, test 
 	if d.w, err = model.NewLearner(d.b, m, p, c.LoRA.Spec()); err != nil {
 		return nil, err
 	}
-	if d.machine, err = rl.NewMachine(&d.c.Config, d.b, d.w); err == nil && test != nil {
+	if d.machine, err = rl.NewMachine(&d.c.Config, c.sampled(), d.b, d.w); err == nil && test != nil {
 		d.testing, err = rollout.New(d.b, d.w, *test)
 	}
 	return d, err

@@ -101,7 +101,7 @@ func TestPlanIsTheRun(t *testing.T) {
 			if len(b.arenas) != n {
 				t.Errorf("at work the run asked for %v", b.arenas[n:])
 			}
-			machine, err := rl.NewMachine(&c.Config, b, w) // and a group of answers, by one's own engine
+			machine, err := rl.NewMachine(&c.Config, c.sampled(), b, w) // and a group of answers, by one's own engine
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -315,7 +315,7 @@ func TestPlanHolds(t *testing.T) {
 			t.Fatal(err)
 		}
 		w.Initialize(b, 1, model.Init{Embedding: 0.1, Matrix: 1, Residual: 0.1})
-		r, err := rl.NewMachine(&c.Config, b, w)
+		r, err := rl.NewMachine(&c.Config, c.sampled(), b, w)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -106,6 +106,9 @@ func (g *Game) Parts() []string {
 	return parts
 }
 
+// Sampled returns how many tokens a step samples at most.
+func (g *Game) Sampled() int { return g.Config.sampled() }
+
 // Begin starts a step.
 func (g *Game) Begin(step int) { g.step, g.items, g.round = step, nil, nil }
 
