@@ -20,10 +20,13 @@ import (
 // Noise for BF16. With n columns, w = ⌈n/4⌉ and x = words[j%w]^flip it is, for j/w from 0 to 3, the
 // low 20 bits of x, its high 20 bits, and the complements of both.
 
+// SeedAt returns the seed whose first row has the noise of a row of seed.
+func SeedAt(seed uint64, row int) uint64 { return seed + uint64(row)*0x9e3779b97f4a7c15 }
+
 // Noise returns the random numbers with which AdamW rounds run r of tensor.MomentRun columns of a
 // row of m; v is rounded with those of the next seed. They follow from the arguments alone.
 func Noise(seed uint64, row, run int) (words []uint32, flip uint32) {
-	h := seed + uint64(row)*0x9e3779b97f4a7c15 + uint64(run)*0xbf58476d1ce4e5b9 // and then as in SplitMix64
+	h := SeedAt(seed, row) + uint64(run)*0xbf58476d1ce4e5b9 // and then as in SplitMix64
 	h = (h ^ h>>30) * 0xbf58476d1ce4e5b9
 	h = (h ^ h>>27) * 0x94d049bb133111eb
 	h ^= h >> 31

@@ -4,13 +4,14 @@ package cuda
 
 import (
 	"fmt"
+	"math/bits"
 
 	"spell/kernels"
 	"spell/tensor"
 )
 
 var (
-	attendKernels = defineHeads[attendArgs]("attend", "attend", 3, 0)
+	attendKernels = defineHeads[attendArgs]("attend", "attend", 3)
 	attendMerges  = defineMerges()
 )
 
@@ -21,9 +22,6 @@ func defineMerges() (list [len(headDims)]*kernel[attendArgs]) {
 	}
 	return list
 }
-
-// attendPerProcessor is how many blocks of attention a multiprocessor has at a time.
-const attendPerProcessor = 2
 
 // An item is struct Item of attend.h.
 type item struct {
@@ -46,8 +44,11 @@ type attendPlan struct {
 	slots                int
 }
 
+// leastBlocks is how many blocks planAttend rounds up to a multiple of.
+const leastBlocks = 64
+
 // planAttend cuts queries into tiles of rows. If they are too few for the device, tiles of several runs
-// are left in runs.
+// are left in runs. As answers grow, the lists that grow with them do so in strides: see strides.
 func (b *Backend) planAttend(a *kernels.Attention) (p attendPlan) {
 	rows := int32(tileRows / (a.Heads / a.KVHeads))
 	for _, q := range a.Queries {
@@ -63,7 +64,8 @@ func (b *Backend) planAttend(a *kernels.Attention) (p attendPlan) {
 			p.whole = append(p.whole, t)
 		}
 	}
-	if b.options.Plain || len(p.whole)*a.KVHeads >= attendPerProcessor*int(b.device.about.multiprocessors) {
+	p.blocks = append(p.blocks, make([]block, strides(len(p.blocks), leastBlocks)-len(p.blocks))...)
+	if b.options.Plain || len(p.whole)*a.KVHeads >= b.device.gpu().attendBlocks() {
 		return p
 	}
 	tiles := p.whole
@@ -82,7 +84,17 @@ func (b *Backend) planAttend(a *kernels.Attention) (p attendPlan) {
 			p.slots++
 		}
 	}
+	for range strides(len(p.parts), 1) - len(p.parts) {
+		p.parts = append(p.parts, item{slot: -1}) // of no rows
+	}
 	return p
+}
+
+// strides returns n rounded up to a multiple of least, or by up to an eighth, so that for most tokens of an answer
+// the lists are as long as for the token before, and the launches the same: see graphs.
+func strides(n, least int) int {
+	stride := max(least, 1<<max(0, bits.Len(uint(n))-4))
+	return ceil(n, stride) * stride
 }
 
 // Attend computes softmax attention over key spans.
@@ -100,17 +112,16 @@ func (b *Backend) Attend(o, lse, q, k, v tensor.Mat, a *kernels.Attention) {
 		window: windowOf(a)}
 	kernel := attendKernels[width].choose(args.q, args.k, args.v)
 	p := b.planAttend(a)
-	most := attendPerProcessor * int(b.device.about.multiprocessors)
-	sums := 4 * tileRows * (headDims[width] + 2) // bytes
-	at := b.scratchOf(p.slots*a.KVHeads*sums, most*sums)
-	args.parts, args.totals = at[0], at[1]
+	most := b.device.gpu().attendBlocks()
+	at := b.scratchOf(b.device.gpu().attendScratch(p.slots, a.KVHeads, headDims[width])...)
+	args.totals, args.parts = at[0], at[1]
 	b.reserve(16*len(p.blocks), 32*len(p.whole), 32*len(p.parts), 32*len(p.merged))
-	args.blocks = send(b, p.blocks)
-	for _, list := range [][]item{p.whole, p.parts} {
-		args.items, args.work = send(b, list), int32(len(list)*a.KVHeads)
+	args.blocks = sendTable(b, blockTable, p.blocks)
+	for i, list := range [][]item{p.whole, p.parts} {
+		args.items, args.work = sendTable(b, wholeTable+i, list), int32(len(list)*a.KVHeads)
 		args.grid = min(args.work, int32(most))
 		launch(b, kernel, int(args.grid), args)
 	}
-	args.items = send(b, p.merged)
+	args.items = sendTable(b, mergeTable, p.merged)
 	launch(b, attendMerges[width], len(p.merged)*a.KVHeads, args)
 }

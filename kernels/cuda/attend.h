@@ -75,24 +75,19 @@ template <i32 DIM, bool EARLIER> DEV void merge(Sums<DIM>& s, float* sums, float
 }
 
 // soften turns the scores of a block into exp(z-m), and takes the sums along to the new maximum.
-template <i32 DIM> DEV void soften(Sums<DIM>& s, float (&z)[8][4], const Sight (&see)[2], const Block& b, float scale) {
+template <i32 DIM> DEV void soften(Sums<DIM>& s, float (&z)[8][4], float scale) {
   UNROLL for (i32 h = 0; h < 2; h++) {
     float top = -INFINITY;
     UNROLL for (i32 j = 0; j < 8; j++)
-      UNROLL for (i32 p = 0; p < 2; p++) {
-        const i32 key = 8 * j + 2 * (lane_id() % 4) + p, place = b.pos + key;
-        float& v = z[j][2 * h + p];
-        if (key >= b.n || place < see[h].from || place >= see[h].to) v = -INFINITY;
-        top = fmaxf(top, v);
-      }
+      UNROLL for (i32 p = 0; p < 2; p++) top = fmaxf(top, z[j][2 * h + p]);
     top = fmaxf(top, shfl_xor(top, 1));
     top = fmaxf(top, shfl_xor(top, 2));
-    const float m = fmaxf(s.m[h], top), x = shrink(s.m[h], m, scale), base = m == -INFINITY ? 0 : m * scale;
+    const float m = fmaxf(s.m[h], top), x = shrink(s.m[h], m, scale), base = m == -INFINITY ? 0 : m;
     float sum = 0;
     UNROLL for (i32 j = 0; j < 8; j++)
       UNROLL for (i32 p = 0; p < 2; p++) {
         float& v = z[j][2 * h + p];
-        v = exp2_approx(fma32(v, scale, -base));
+        v = exp2_approx((v - base) * scale);  // exactly 1 of the maximum, however large
         sum = sum + v;
       }
     sum = sum + shfl_xor(sum, 1);
@@ -128,22 +123,22 @@ template <i32 DIM, bool HALF, bool WIDE> DEV void attend(const AttendArgs& a, u8
   for (i32 w = block_id(); w < a.work; w += a.grid) {
     const Item item = ((const Item*)a.items)[w / a.kv_heads];
     const i32 kv = w % a.kv_heads;
-    const Pairs pairs{item.row, item.rows * a.group, a.group, kv * a.group};
+    const Pairs pairs = pairs_of(item.row, item.rows, a.group, kv * a.group);
     const Block* table = (const Block*)a.blocks + item.block;
-    // The keys that some row of the tile sees, and their blocks.
-    const Sight all{sight(item.shown, a.window).from, item.shown + item.rows - 1};
+    // The keys that some row of the tile sees, and their blocks; and those that all rows see.
+    const Sight some = some_of(item.shown, item.rows, a.window), all = all_of(item.shown, item.rows, a.window);
     i32 b = item.first_run * kRunBlocks, end = min(item.last_run * kRunBlocks, item.blocks);
-    while (b < end && table[b].pos + table[b].n <= all.from) b++;
-    while (b < end && table[end - 1].pos >= all.to) end--;
+    while (b < end && table[b].pos + table[b].n <= some.from) b++;
+    while (b < end && table[end - 1].pos >= some.to) end--;
     Sight see[2];
     UNROLL for (i32 h = 0; h < 2; h++) {
       const i32 pair = thread_id() / 32 * 16 + lane_id() / 4 + 8 * h;
-      see[h] = pair < pairs.n ? sight(item.shown + pair / a.group, a.window) : Sight{0, 0};
+      see[h] = pair < pairs.n ? sight(item.shown + row_in(pairs, pair), a.window) : Sight{0, 0};
     }
     auto load_block = [&](u8* tile, const Mat& m, i32 i) {
       if (i < end) {
         const Block k = table[i];
-        load_keys<DIM, HALF, WIDE>(tile, m, k.row, all.from - k.pos, min(k.n, all.to - k.pos), kv * a.dim, a.dim);
+        load_keys<DIM, HALF, WIDE>(tile, m, k.row, some.from - k.pos, min(k.n, some.to - k.pos), kv * a.dim, a.dim);
       }
       cp_commit();
     };
@@ -153,33 +148,36 @@ template <i32 DIM, bool HALF, bool WIDE> DEV void attend(const AttendArgs& a, u8
     Sums<DIM> s;
     clear(s);
     bool several = false;
-    for (; b < end; b++) {
-      float z[8][4];
-      const Block block = table[b];
-      cp_wait<1>();
-      sync_block();
-      scores<DIM, HALF>(z, tq, tk);
-      sync_block();
-      load_block(tk, a.k, b + 1);
-      soften(s, z, see, block, scale);
-      if (!HALF && a.v.type == kBF16) {
-        UNROLL for (i32 j = 0; j < 8; j++)
-          UNROLL for (i32 e = 0; e < 4; e++) z[j][e] = widen(narrow(z[j][e]));
+    while (b < end) {
+      const i32 run = b / kRunBlocks, stop = min((run + 1) * kRunBlocks, end);
+      SERIAL for (; b < stop; b++) {
+        float z[8][4];
+        const Block block = table[b];
+        cp_wait<1>();
+        sync_block();
+        scores<DIM, HALF>(z, tq, tk);
+        sync_block();
+        load_block(tk, a.k, b + 1);
+        if (!whole(block.n, block.pos, all)) hide(z, see, block, -INFINITY);
+        soften(s, z, scale);
+        if (!HALF && a.v.type == kBF16) {
+          UNROLL for (i32 j = 0; j < 8; j++)
+            UNROLL for (i32 e = 0; e < 4; e++) z[j][e] = widen(narrow(z[j][e]));
+        }
+        cp_wait<1>();
+        sync_block();
+        weigh<DIM, HALF>(s.o, z, tv);
+        sync_block();
+        load_block(tv, a.v, b + 1);
       }
-      cp_wait<1>();
-      sync_block();
-      weigh<DIM, HALF>(s.o, z, tv);
-      sync_block();
-      load_block(tv, a.v, b + 1);
-      if ((b + 1) % kRunBlocks != 0 && b + 1 != end) continue;
       if (item.slot >= 0) {
-        const i64 slot = item.slot + b / kRunBlocks - item.first_run;
+        const i64 slot = item.slot + run - item.first_run;
         keep((float*)a.parts + (slot * a.kv_heads + kv) * kTileRows * (DIM + 2), s);
         clear(s);
         continue;
       }
       if (several) merge<DIM, true>(s, total, scale);
-      if (b + 1 == end) break;
+      if (b == end) break;
       sync_warp();
       keep(total, s);
       sync_warp();
@@ -202,7 +200,7 @@ template <i32 DIM> DEV void attend_merge(const AttendArgs& a) {
     const i64 slot = item.slot + r - item.first_run;
     merge<DIM, false>(s, (float*)a.parts + (slot * a.kv_heads + kv) * kTileRows * (DIM + 2), a.scale * kLog2e);
   }
-  write(a, Pairs{item.row, item.rows * a.group, a.group, kv * a.group}, s);
+  write(a, pairs_of(item.row, item.rows, a.group, kv * a.group), s);
 }
 
 // ATTEND defines the kernels for heads of up to dim columns.

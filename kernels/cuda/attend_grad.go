@@ -8,14 +8,11 @@ import (
 )
 
 var (
-	attendGradQ = defineHeads[attendGradArgs]("attend_grad", "attend_grad_q", 4, 0)
-	attendGradK = defineHeads[attendGradArgs]("attend_grad", "attend_grad_k", 4, pairStats)
-	attendGradV = defineHeads[attendGradArgs]("attend_grad", "attend_grad_v", 3, pairStats)
+	attendGradQ = defineHeads[attendGradArgs]("attend_grad", "attend_grad_q", 4)
+	attendGradK = defineHeads[attendGradArgs]("attend_grad", "attend_grad_k", 4)
+	attendGradV = defineHeads[attendGradArgs]("attend_grad", "attend_grad_v", 3)
 	attendDelta = define[deltaArgs]("attend_delta.cu", "attend_delta", elementwise, 0)
 )
-
-// pairStats is the bytes of Stats of attend_grad.h for a tile.
-const pairStats = tileRows * 8
 
 // Of attend_grad.h: QueryTile, KeyTile and Entry.
 type (
@@ -141,7 +138,7 @@ func (b *Backend) AttendGrad(dq, dk, dv, do, o, lse, q, k, v tensor.Mat, a *kern
 		sizes = append(sizes, 16*len(p.tiles), 24*len(p.entries))
 	}
 	b.reserve(sizes...)
-	args.delta = b.scratchOf(4 * q.Rows * a.Heads)[0]
+	args.delta = b.scratchOf(deltaScratch(q.Rows, a.Heads)...)[0]
 	delta.delta = args.delta
 	launch(b, attendDelta, ceil(q.Rows*a.Heads, elementwise), delta)
 

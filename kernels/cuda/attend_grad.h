@@ -61,23 +61,23 @@ template <i32 DIM, bool HALF, bool WIDE> DEV void attend_grad_q(const AttendGrad
   u8 *tq = shared, *tdo = tq + size, *tk = tdo + size, *tv = HALF ? tk + size : tk;
   const QueryTile tile = ((const QueryTile*)a.tiles)[block_id() / a.kv_heads];
   const i32 kv = block_id() % a.kv_heads;
-  const Pairs pairs{tile.row, tile.rows * a.group, a.group, kv * a.group};
+  const Pairs pairs = pairs_of(tile.row, tile.rows, a.group, kv * a.group);
   const Block* table = (const Block*)a.table + tile.block;
-  const Sight all{sight(tile.shown, a.window).from, tile.shown + tile.rows - 1};
+  const Sight some = some_of(tile.shown, tile.rows, a.window), all = all_of(tile.shown, tile.rows, a.window);
   i32 b = 0, end = tile.blocks;
-  while (b < end && table[b].pos + table[b].n <= all.from) b++;
-  while (b < end && table[end - 1].pos >= all.to) end--;
+  while (b < end && table[b].pos + table[b].n <= some.from) b++;
+  while (b < end && table[end - 1].pos >= some.to) end--;
   Sight see[2];
   Stats stats[2];
   UNROLL for (i32 h = 0; h < 2; h++) {
     const i32 pair = first + 8 * h;
-    see[h] = pair < pairs.n ? sight(tile.shown + pair / a.group, a.window) : Sight{0, 0};
+    see[h] = pair < pairs.n ? sight(tile.shown + row_in(pairs, pair), a.window) : Sight{0, 0};
     stats[h] = stats_of(a, pairs, pair);
   }
   auto load_block = [&](u8* to, const Mat& m, i32 i) {
     if (i < end) {
       const Block k = table[i];
-      load_keys<DIM, HALF, WIDE>(to, m, k.row, all.from - k.pos, min(k.n, all.to - k.pos), kv * a.dim, a.dim);
+      load_keys<DIM, HALF, WIDE>(to, m, k.row, some.from - k.pos, min(k.n, some.to - k.pos), kv * a.dim, a.dim);
     }
     cp_commit();
   };
@@ -88,32 +88,29 @@ template <i32 DIM, bool HALF, bool WIDE> DEV void attend_grad_q(const AttendGrad
     load_block(tk, a.k, b);
   }
   float sum[DIM / 8][4] = {};
-  for (; b < end; b++) {
+  SERIAL for (; b < end; b++) {
     float z[8][4], dp[8][4];
     const Block block = table[b];
-    cp_wait<0>();
-    sync_block();
-    if (!HALF) {
-      load_block(tv, a.v, b);
-      sync_block();
-    }
-    scores<DIM, HALF>(dp, tdo, tv);
-    if (!HALF) {
-      sync_block();
-      load_block(tk, a.k, b);
-      sync_block();
-    }
-    scores<DIM, HALF>(z, tq, tk);
     if (HALF) {
+      cp_wait<1>();
+    } else {
       sync_block();
-      load_block(tv, a.v, b + 1);
+      load_block(tv, a.v, b);
     }
+    sync_block();
+    scores<DIM, HALF>(dp, tdo, tv);
+    sync_block();
+    if (HALF) {
+      load_block(tv, a.v, b + 1);
+      cp_wait<1>();
+    } else {
+      load_block(tk, a.k, b);
+    }
+    sync_block();
+    scores<DIM, HALF>(z, tq, tk);
     UNROLL for (i32 j = 0; j < 8; j++)
-      UNROLL for (i32 e = 0; e < 4; e++) {
-        const i32 key = 8 * j + 2 * t + e % 2, place = block.pos + key, h = e / 2;
-        const bool sees = key < block.n && place >= see[h].from && place < see[h].to;
-        z[j][e] = sees ? slope(a, stats[h], z[j][e], dp[j][e]) : 0;
-      }
+      UNROLL for (i32 e = 0; e < 4; e++) z[j][e] = slope(a, stats[e / 2], z[j][e], dp[j][e]);
+    if (!whole(block.n, block.pos, all)) hide(z, see, block, 0);
     weigh<DIM, HALF>(sum, z, tk);
     if (HALF) {
       sync_block();
@@ -133,58 +130,105 @@ template <i32 DIM, bool HALF, bool WIDE> DEV void attend_grad_q(const AttendGrad
   }
 }
 
+// A Walk is where dk and dv are among the rows of q that see a tile of keys: at so many rows of an entry.
+struct Walk {
+  Entry entry;
+  i32 next, last;     // entries of the table
+  i32 row, rows, to;  // the walk takes rows from row on, as far as to
+  bool ended;
+};
+
+// step goes on to the next rows.
+DEV void step(Walk& w, const AttendGradArgs& a) {
+  w.row += w.rows;
+  while (w.row >= w.to && !w.ended) {
+    w.ended = w.next == w.last;
+    if (w.ended) return;
+    const Entry e = w.entry = ((const Entry*)a.table)[w.next++];
+    // The first row that sees the last key of these, and the first that sees none any more.
+    w.row = max(0, e.pos + 1 - e.shown) / w.rows * w.rows;
+    w.to = a.window ? min(e.rows, e.pos + e.n - e.shown + a.window) : e.rows;
+  }
+}
+
 // dk[n] += Σ ds[n]*q[i] if KEYS, else dv[n] += Σ p[n]*do[i]; queries in order
 template <i32 DIM, bool HALF, bool WIDE, bool KEYS> DEV void attend_grad_kv(const AttendGradArgs& a, u8* shared) {
   const i32 size = Head<DIM, HALF>::kTile, first = thread_id() / 32 * 16 + lane_id() / 4, t = lane_id() % 4;
   const bool one = KEYS && !HALF;  // place for q and do
   u8 *tk = shared, *tq = tk + size, *tdo = one ? tq : tq + size, *tv = tdo + size;
-  Stats* stats = (Stats*)(shared + (KEYS && HALF ? 4 : 3) * size);  // of 64 pairs
   const KeyTile tile = ((const KeyTile*)a.tiles)[block_id() / a.kv_heads];
   const i32 kv = block_id() % a.kv_heads, rows = kTileRows / a.group;
   load_keys<DIM, HALF, WIDE>(tk, a.k, tile.row, 0, tile.n, kv * a.dim, a.dim);
   if (KEYS) load_keys<DIM, HALF, WIDE>(tv, a.v, tile.row, 0, tile.n, kv * a.dim, a.dim);
-  cp_commit();
   float sum[DIM / 8][4];
   UNROLL for (i32 j = 0; j < DIM / 8; j++)
     UNROLL for (i32 e = 0; e < 4; e++) {
       const i32 key = first + e / 2 * 8, col = 8 * j + 2 * t + e % 2;
       sum[j][e] = key < tile.n && col < a.dim ? load(a.d, tile.row + key, kv * a.dim + col) : 0;
     }
-  for (i32 i = tile.first; i < tile.last; i++) {
-    const Entry entry = ((const Entry*)a.table)[i];
-    // The first row that sees the last key of these, and the first that sees none any more.
-    const i32 from = max(0, entry.pos + 1 - entry.shown) / rows * rows;
-    const i32 to = a.window ? min(entry.rows, entry.pos + entry.n - entry.shown + a.window) : entry.rows;
-    for (i32 row = from; row < to; row += rows) {
-      const Pairs pairs{entry.row + row, min(rows, entry.rows - row) * a.group, a.group, kv * a.group};
-      sync_block();
-      if (!one) load_pairs<DIM, HALF, WIDE>(tq, a.q, pairs, a.dim);
-      load_pairs<DIM, HALF, WIDE>(tdo, a.dout, pairs, a.dim);
-      if (thread_id() < kTileRows) stats[thread_id()] = stats_of(a, pairs, thread_id());
-      cp_commit();
-      cp_wait<0>();
-      sync_block();
-      float z[8][4], dp[8][4];
-      if (KEYS) scores<DIM, HALF>(dp, tv, tdo);
-      if (one) {
-        sync_block();
-        load_pairs<DIM, HALF, WIDE>(tq, a.q, pairs, a.dim);
-        sync_block();
-      }
-      scores<DIM, HALF>(z, tk, tq);
+  Walk walk{{}, tile.first, tile.last, 0, rows, 0, false};
+  auto pairs_at = [&] {
+    return pairs_of(walk.entry.row + walk.row, min(rows, walk.entry.rows - walk.row), a.group, kv * a.group);
+  };
+  // The scores of dk need do first, and those of dv q, with which the stats of its pairs go.
+  auto load_rows = [&](bool q) {
+    if (!walk.ended) {
+      const Pairs p = pairs_at();
+      load_pairs<DIM, HALF, WIDE>(q ? tq : tdo, q ? a.q : a.dout, p, a.dim);
+      if (q && thread_id() < kTileRows)
+        *(Stats*)place_of<DIM, HALF>(tq, thread_id(), DIM) = stats_of(a, p, thread_id());
+    }
+    cp_commit();
+  };
+  step(walk, a);
+  if (HALF) {
+    load_rows(!KEYS);
+    load_rows(KEYS);
+  }
+  while (!walk.ended) {
+    const Entry entry = walk.entry;
+    const i32 row = walk.row;
+    const Pairs pairs = pairs_at();
+    float z[8][4], dp[8][4];
+    auto weights = [&] {  // from scores
+      UNROLL for (i32 j = 0; j < 8; j++)
+        UNROLL for (i32 e = 0; e < 4; e++) {
+          const Stats s = *(const Stats*)place_of<DIM, HALF>(tq, 8 * j + 2 * t + e % 2, DIM);
+          z[j][e] = KEYS ? slope(a, s, z[j][e], dp[j][e]) : rounded(a.dout.type, probability(a, s, z[j][e]));
+        }
+      const Sight all = all_of(entry.shown + row, rows, a.window);
+      if (pairs.n == rows * a.group && whole(entry.n, entry.pos, all)) return;
       UNROLL for (i32 j = 0; j < 8; j++)
         UNROLL for (i32 e = 0; e < 4; e++) {
           const i32 key = first + e / 2 * 8, place = entry.pos + key, pair = 8 * j + 2 * t + e % 2;
-          const Sight see = sight(entry.shown + row + pair / a.group, a.window);
-          const bool sees = key < entry.n && pair < pairs.n && place >= see.from && place < see.to;
-          const Stats s = stats[pair];
-          if (KEYS) {
-            z[j][e] = sees ? slope(a, s, z[j][e], dp[j][e]) : 0;
-          } else {
-            z[j][e] = sees ? rounded(a.dout.type, probability(a, s, z[j][e])) : 0;
-          }
+          const Sight see = sight(entry.shown + row + row_in(pairs, pair), a.window);
+          if (key >= entry.n || pair >= pairs.n || place < see.from || place >= see.to) z[j][e] = 0;
         }
-      weigh<DIM, HALF>(sum, z, KEYS ? tq : tdo);
+    };
+    if (HALF) {
+      step(walk, a);
+      cp_wait<1>();
+    } else {
+      sync_block();
+      load_rows(!KEYS);
+    }
+    sync_block();
+    scores<DIM, HALF>(KEYS ? dp : z, KEYS ? tv : tk, KEYS ? tdo : tq);
+    if (!KEYS) weights();
+    sync_block();
+    load_rows(HALF ? !KEYS : KEYS);
+    if (HALF) cp_wait<1>();
+    sync_block();
+    if (KEYS) {
+      scores<DIM, HALF>(z, tk, tq);
+      weights();
+    }
+    weigh<DIM, HALF>(sum, z, KEYS ? tq : tdo);
+    if (HALF) {
+      sync_block();
+      load_rows(KEYS);
+    } else {
+      step(walk, a);
     }
   }
   cp_wait<0>();

@@ -19,19 +19,24 @@ type Backend struct {
 	modules   map[string]unsafe.Pointer // by file
 	functions map[*entry]unsafe.Pointer // that have been launched
 	queue     queue
+	graphs    graphs
+	library   *library // nil: there is none
 	scratch   scratch
 	maps      map[box]tensorMap
 	agreement map[string]bool // of kernels for products with those that they stand for
-	noise     *tensor.Arena   // the words of kernels.Noise, once AdamW needs them
-	arenas    int             // that have not been freed; the last one gives the device back after Close
+	stage     stage
+	noise     *tensor.Arena // the words of kernels.Noise, once AdamW needs them
+	arenas    int           // that have not been freed; the last one gives the device back after Close
 	closed    bool
 
 	leastTiles int // of a product that warpgroups take: as many as there are multiprocessors
 }
 
 var (
-	_ kernels.Backend   = (*Backend)(nil)
-	_ kernels.Describer = (*Backend)(nil)
+	_ kernels.Backend       = (*Backend)(nil)
+	_ kernels.Describer     = (*Backend)(nil)
+	_ kernels.DeviceMemory  = (*Backend)(nil)
+	_ kernels.HostAllocator = (*Backend)(nil)
 )
 
 // Open is New, as every build has it.
@@ -57,13 +62,15 @@ func New(o Options) (*Backend, error) {
 	}
 	b := &Backend{device: d, compiler: c, options: o, modules: map[string]unsafe.Pointer{},
 		functions: map[*entry]unsafe.Pointer{}, maps: map[box]tensorMap{}, agreement: map[string]bool{},
-		leastTiles: int(d.about.multiprocessors)}
+		graphs: newGraphs(d, o), leastTiles: int(d.about.multiprocessors)}
 	for i := range b.queue.payloads {
 		if err := b.allocPayload(&b.queue.payloads[i], leastPayload); err != nil {
-			c.close()
-			d.close()
+			b.Close()
 			return nil, err
 		}
+	}
+	if !o.Plain {
+		b.library = openLibrary(d)
 	}
 	return b, nil
 }
@@ -71,8 +78,8 @@ func New(o Options) (*Backend, error) {
 // Name returns "cuda (NVIDIA H200)", with the name of the device.
 func (b *Backend) Name() string { return fmt.Sprintf("cuda (%s)", b.device.name()) }
 
-// Describe returns the device, its memory, the versions of the libraries and what products are computed by,
-// in one line.
+// Describe returns the device, its memory, the versions of the libraries, what products are computed by and
+// whether there are graphs, in one line.
 func (b *Backend) Describe() (string, error) {
 	free, err := b.device.free()
 	if err != nil {
@@ -84,8 +91,19 @@ func (b *Backend) Describe() (string, error) {
 	}
 	a := &b.device.about
 	return fmt.Sprintf("%s, compute capability %d.%d, %d multiprocessors, %s of memory, %s free; driver for "+
-		"CUDA %d.%d, NVRTC %s; %s", b.device.name(), a.major, a.minor, a.multiprocessors, mebibytes(int(a.memory)),
-		mebibytes(free), a.driver/1000, a.driver%1000/10, b.compiler.version, products), nil
+		"CUDA %d.%d, NVRTC %s; %s; %s", b.device.name(), a.major, a.minor, a.multiprocessors, mebibytes(int(a.memory)),
+		mebibytes(free), a.driver/1000, a.driver%1000/10, b.compiler.version, products, b.graphs.describe()), nil
+}
+
+// FreeBytes returns the bytes of the device that are not in use; the driver's context is.
+func (b *Backend) FreeBytes() (int, error) { return b.device.free() }
+
+// OverheadBytes estimates what the driver takes from now on.
+func (b *Backend) OverheadBytes() int { return overheadBytes }
+
+// DeviceBytes returns the most that operations take beside arenas.
+func (b *Backend) DeviceBytes(s kernels.Sizes) (scratch, lists int) {
+	return b.device.gpu().scratchBytes(s), b.device.gpu().listBytes(s)
 }
 
 // Close frees what the backend holds, and gives the device back when there is no arena left.
@@ -97,9 +115,12 @@ func (b *Backend) Close() error {
 			err = e
 		}
 	}
+	keep(b.freeGraphs())
+	keep(b.closeLibrary())
 	if b.noise != nil {
 		keep(b.noise.Free())
 	}
+	keep(b.stage.free(b.device))
 	keep(b.scratch.free(b.device))
 	for i := range b.queue.payloads {
 		keep(b.freePayload(&b.queue.payloads[i]))
@@ -140,7 +161,7 @@ func (b *Backend) Alloc(name string, bytes int) (*tensor.Arena, error) {
 	return tensor.NewArena(name, size, nil, uintptr(address), func() error {
 		var err error
 		if !b.closed {
-			err = fault(b.flush) // what still reads it
+			err = errors.Join(fault(b.flush), b.freeGraphs()) // what still reads it
 		}
 		b.arenas--
 		return errors.Join(err, b.device.release(address), b.leave())
@@ -153,7 +174,12 @@ func mebibytes(n int) string { return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20)
 func (b *Backend) Write(dst tensor.Mat, src []byte) {
 	kernels.Check("Write", dst.Contiguous(), "%v has gaps between its rows", dst)
 	kernels.Check("Write", len(src) == dst.Len()*dst.Type.Size(), "%d bytes for %v", len(src), dst)
-	if len(src) > 0 {
+	switch {
+	case len(src) == 0:
+	case onHost(dst):
+		b.settle()
+		copy(hostBytes(dst), src)
+	default:
 		b.flush()
 		b.must(b.device.upload(address(dst), src))
 	}
@@ -163,15 +189,21 @@ func (b *Backend) Write(dst tensor.Mat, src []byte) {
 func (b *Backend) Read(dst []byte, src tensor.Mat) {
 	kernels.Check("Read", src.Contiguous(), "%v has gaps between its rows", src)
 	kernels.Check("Read", len(dst) == src.Len()*src.Type.Size(), "%d bytes for %v", len(dst), src)
-	if len(dst) > 0 {
+	switch {
+	case len(dst) == 0:
+	case onHost(src):
+		b.settle()
+		copy(dst, hostBytes(src))
+	default:
 		b.fetch(dst, address(src))
 	}
 }
 
-// fetch copies from the device what the operations so far leave there.
+// fetch copies from the device what the operations so far leave there. It ends an operation.
 func (b *Backend) fetch(dst []byte, src uint64) {
 	b.flush()
 	b.must(b.device.download(dst, src))
+	b.queue.rewind()
 }
 
 // A scratch is memory of the device that the launches of one operation share. It grows as needed.
@@ -190,21 +222,19 @@ func (s *scratch) free(d *device) error {
 
 // scratchOf returns the addresses of arrays of that many bytes for the launches of one operation.
 func (b *Backend) scratchOf(sizes ...int) []uint64 {
-	total, at := 0, make([]uint64, len(sizes))
-	for i, n := range sizes {
-		at[i] = uint64(total)
-		total += (n + tensor.Align - 1) / tensor.Align * tensor.Align
-	}
+	places, total := laid(sizes...)
 	if s := &b.scratch; total > s.size {
 		b.flush()
 		b.must(b.device.synchronize())
+		b.must(b.freeGraphs())
 		b.must(s.free(b.device))
-		address, err := b.device.alloc(total+total/4, "scratch")
+		address, err := b.device.alloc(grown(total), "scratch")
 		b.must(err)
-		*s = scratch{address, total + total/4}
+		*s = scratch{address, grown(total)}
 	}
+	at := make([]uint64, len(sizes))
 	for i := range at {
-		at[i] += b.scratch.address
+		at[i] = b.scratch.address + uint64(places[i])
 	}
 	return at
 }

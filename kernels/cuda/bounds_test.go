@@ -15,15 +15,16 @@ var update = commandline.Bool("update", false, "write bounds.md anew")
 
 // A card is a GPU's rates: dense bf16 by the fastest instruction, the clocks that a tensor core of a
 // multiprocessor's quarter takes for an m16n8k16 by mma.sync, the share of the fastest that this is, f32, and
-// memory as a copy reaches it.
+// memory as a copy reaches it. Some have wgmma.
 type card struct {
 	name                             string
 	tensor, clocks, mma, f32, memory float64
+	groups                           bool
 }
 
 var cards = []card{
-	{name: "H100 SXM", tensor: 989e12, clocks: 6.4, mma: 0.63, f32: 67e12, memory: 3.0e12},
-	{name: "H200", tensor: 989e12, clocks: 6.4, mma: 0.63, f32: 67e12, memory: 4.3e12},
+	{name: "H100 SXM", tensor: 989e12, clocks: 6.4, mma: 0.63, f32: 67e12, memory: 3.0e12, groups: true},
+	{name: "H200", tensor: 989e12, clocks: 6.4, mma: 0.63, f32: 67e12, memory: 4.3e12, groups: true},
 	{name: "RTX 4090", tensor: 165e12, clocks: 32, mma: 1, f32: 82.6e12, memory: 0.92e12},
 }
 
@@ -57,6 +58,11 @@ func bounds() []bound {
 		return bound{operation: op, size: "4096 × 8960 × 1536", kernel: kernel, tile: "128 × 128 × 32, 4 stages",
 			flops: 2 * n * ff * h, bytes: size, how: "2·n·ff·h; " + how, opcode: tensorMultiply}
 	}
+	byGroups := func(op, kernel string, size float64, how string) bound {
+		b := product(op+", wgmma", kernel, size, how)
+		b.tile, b.opcode = "128 × 256 × 64, 4 stages", groupMultiply
+		return b
+	}
 	moved := func(op, size, kernel, tile string, bytes float64, how string) bound {
 		return bound{operation: op, size: size, kernel: kernel, tile: tile, bytes: bytes, how: how, share: 0.85}
 	}
@@ -64,12 +70,15 @@ func bounds() []bound {
 		product("MatMul", "matmul_large", 2*(n*h+ff*h+n*ff), "2·(n·h + ff·h + n·ff)"),
 		product("MatMulGradX", "matmul_grad_x_large", 2*(n*ff+ff*h)+4*n*h, "2·(n·ff + ff·h) + 4·n·h"),
 		product("MatMulGradW", "matmul_grad_w_large", 2*(n*ff+n*h)+8*ff*h, "2·(n·ff + n·h) + 8·ff·h"),
+		byGroups("MatMul", "wgmma_forward_wide", 2*(n*h+ff*h+n*ff), "2·(n·h + ff·h + n·ff)"),
+		byGroups("MatMulGradX", "wgmma_grad_x_wide", 2*(n*ff+ff*h)+4*n*h, "2·(n·ff + ff·h) + 4·n·h"),
+		byGroups("MatMulGradW", "wgmma_grad_w_wide", 2*(n*ff+n*h)+8*ff*h, "2·(n·ff + n·h) + 8·ff·h"),
 		{operation: "MatMul, decode", size: "64 × 8960 × 1536", kernel: "matmul_small", tile: "64 × 64 × 32, 3 stages",
 			flops: 2 * a * ff * h, bytes: 2 * (ff*h + a*h + a*ff), how: "2·a·ff·h; 2·(ff·h + a·h + a·ff)",
 			opcode: tensorMultiply},
 		{operation: "MatMul, one answer", size: "1 × 8960 × 1536", kernel: "matmul_few", tile: "32 × 16 × 32, 6 stages",
 			flops: 2 * ff * h, bytes: 2 * (ff*h + h + ff), how: "2·ff·h; 2·(ff·h + h + ff)", opcode: tensorMultiply},
-		{operation: "MatMul, f32", size: "4096 × 8960 × 1536", kernel: "fma_forward", tile: "64 × 64 × 16",
+		{operation: "MatMul, f32", size: "4096 × 8960 × 1536", kernel: "fma_forward_large", tile: "128 × 128 × 16",
 			flops: 2 * n * ff * h, bytes: 4 * (n*h + ff*h + n*ff), how: "2·n·ff·h; 4·(n·h + ff·h + n·ff)",
 			opcode: fusedAdd},
 		{operation: "Attend", size: "16,384 tokens, causal", kernel: "attend_wide_128", tile: "64 pairs, 64 keys",
@@ -120,6 +129,10 @@ func (c *card) expect(b *bound, l *loop) (seconds, share float64, by string) {
 	if b.opcode == fusedAdd {
 		return arithmetic, overlapped * float64(l.opcodes[fusedAdd]) / float64(l.instructions()), "multiply-adds"
 	}
+	if b.opcode == groupMultiply {
+		tensor, cache := groupLoads(l)
+		return arithmetic, overlapped * tensor / math.Max(tensor, cache), "tensor cores"
+	}
 	tensor, issue, shared := loads(c, l)
 	return arithmetic, overlapped * c.mma * tensor / math.Max(tensor, math.Max(issue, shared)), "tensor cores"
 }
@@ -129,6 +142,14 @@ func (c *card) expect(b *bound, l *loop) (seconds, share float64, by string) {
 func loads(c *card, l *loop) (tensor, issue, shared float64) {
 	moved := 512 * float64(l.opcodes[loadMatrix]+l.opcodes[copyAsync])
 	return c.clocks * float64(l.opcodes[tensorMultiply]), float64(l.instructions()), 4 * moved / sharedBytes
+}
+
+// groupLoads returns the clocks that a stage of wgmma.h takes a multiprocessor: by its tensor cores, which do
+// 4096 operations a clock, and by the way from the second cache, which carries 64 bytes.
+func groupLoads(l *loop) (tensor, cache float64) {
+	const down, across, depth = wgmmaDown, 256, 16
+	return float64(l.opcodes[groupMultiply]) * 2 * down * across * depth / 4096,
+		2 * (down + across) * wgmmaDepth / 64
 }
 
 // TestBounds: bounds.md is what the kernels, compiled for sm_90, and the sizes say.
@@ -177,7 +198,7 @@ func boundsText(c *compiler) (string, error) {
 			return "", fmt.Errorf("no kernel %s", o.kernel)
 		}
 		if images[e.file] == nil {
-			image, err := c.image(e.file, "")
+			image, _, err := compiled(c, e.file)
 			if err != nil {
 				return "", err
 			}
@@ -200,6 +221,10 @@ func boundsText(c *compiler) (string, error) {
 			e.threads, k.registers, float64(e.shared)/1024, loopText)
 		fmt.Fprintf(&second, "| %s | %s | %s | %s |", o.operation, gigas(o.flops), gigas(o.bytes), o.how)
 		for i := range cards {
+			if o.opcode == groupMultiply && !cards[i].groups {
+				second.WriteString(" – |")
+				continue
+			}
 			s, share, by := cards[i].expect(&o, l)
 			fmt.Fprintf(&second, " %s, %s, %.0f %% |", duration(s), by, 100*share)
 		}
@@ -233,8 +258,9 @@ v = 151,936, 12 heads of 128 over 2 of keys; n = 4096 tokens in a pass, a = 64 a
 tokens of a prompt.
 
 Registers are a thread's, shared memory a block's, in KB. The main loop is that of most multiplications:
-the instructions between its ends, and of them those that multiply (m16n8k16 by a tensor core; FFMA in
-f32), that load matrices from shared memory (ldmatrix) and that copy to it (cp.async, 16 bytes a lane).
+the instructions between its ends, and of them those that multiply (m16n8k16 by a tensor core, m64n256k16 by
+wgmma, FFMA in f32), that load matrices from shared memory (ldmatrix) and that copy to it (cp.async, 16
+bytes a lane; of wgmma a warpgroup of its own copies).
 Branches that are seldom taken count as well, such as the end of a run, and loops inside count once.
 
 | operation | size | kernel | tile | threads | registers | shared memory | main loop |
@@ -248,8 +274,16 @@ copies reach, 3.0, 4.3 and 0.92 TB/s. The share of it that is expected follows f
 as above. A quarter of a multiprocessor takes 6.4 clocks for an m16n8k16 by mma.sync (0.63 of the 989;
 the RTX 4090 takes 32), one for each instruction, and it has a quarter of 128 bytes of shared memory a
 clock, of which ldmatrix and cp.async move 512 a warp each: 4 × 512/128 = 16 clocks. Of the longest of
-the three 90 % is expected, the rest going to beginnings and ends of tiles. Of memory 85 % is expected
+the three 90 % is expected, the rest going to beginnings and ends of tiles. By wgmma a multiprocessor does
+4096 operations a clock, a stage's in 1024, while its 48 KB need 768 from the second cache at 64 bytes a
+clock: 90 % as well, if power allows; of large products, datasheets' 989 TFLOP/s are 700 to 800 in practice.
+Of memory 85 % is expected
 where a kernel only moves, 75 % where it multiplies, too.
+
+TestCounts has the emulated device count at a small shape what the columns GFLOP and GB compute: it finds as many
+operations of tensor cores, and that threads ask for each byte, of which caches serve the rest, 2.9 times in
+MatMul by tiles of 64 × 64, 2.3 in MatMulGradX, 1.9 in MatMulGradW, 5.4 in Attend after 512 keys, 1.8 in LogProb and
+Rope, 2 in RMSNorm, and once in SwiGLU, its gradient, AdamW and SumSquares.
 
 | operation | GFLOP | GB | how (FLOP; bytes) | H100 SXM | H200 | RTX 4090 | measured |
 |---|---|---|---|---|---|---|---|

@@ -9,8 +9,11 @@ import (
 	"testing"
 )
 
-// architectures are those that the kernels are compiled for without a device.
-var architectures = []int{80, 90}
+// architectures are those that the kernels are compiled for without a device, and their compute capabilities.
+var architectures = []struct {
+	name       string
+	capability int
+}{{"sm_80", 80}, {"sm_90", 90}, {"sm_90a", 90}}
 
 // stackBudget returns how many instructions of a kernel may access what does not fit its registers: none,
 // but for the sines of large angles, and for heads so wide that their sums alone are half of them.
@@ -40,14 +43,15 @@ func TestCompile(t *testing.T) {
 			files = append(files, e.file)
 		}
 	}
-	for _, capability := range architectures {
-		c, err := openCompiler("", capability)
+	for _, a := range architectures {
+		c, err := openCompiler("", a.capability)
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer c.close()
+		c.architecture = a.name
 		for _, f := range files {
-			if f == wgmmaFile && capability != hopper {
+			if f == wgmmaFile && a.name != architecture(hopper) {
 				continue
 			}
 			t.Run(c.architecture+"/"+f, func(t *testing.T) { checkFile(t, c, f) })
@@ -55,8 +59,29 @@ func TestCompile(t *testing.T) {
 	}
 }
 
+// A compilation is what NVRTC made of a file for an architecture, and what it said.
+type compilation struct {
+	image []byte
+	log   string
+}
+
+// compilations are those that tests have asked for, which take seconds each.
+var compilations = map[[2]string]compilation{}
+
+// compiled compiles a file once.
+func compiled(c *compiler, file string) (image []byte, log string, err error) {
+	key := [2]string{c.architecture, file}
+	if made, ok := compilations[key]; ok {
+		return made.image, made.log, nil
+	}
+	if image, log, err = c.compile(file); err == nil {
+		compilations[key] = compilation{image, log}
+	}
+	return image, log, err
+}
+
 func checkFile(t *testing.T, c *compiler, file string) {
-	image, log, err := c.compile(file)
+	image, log, err := compiled(c, file)
 	if err != nil {
 		t.Fatalf("%v\n%s", err, log)
 	}

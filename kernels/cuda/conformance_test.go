@@ -13,16 +13,20 @@ import (
 // TestConformance runs the suite of all backends on the emulated device. Of the two backends one takes
 // other kernels wherever there are several.
 func TestConformance(t *testing.T) {
-	conform(t, cudatest.Device{}, testing.Short())
+	conform(t, cudatest.Device{}, kerneltest.Options{})
 }
 
 // TestConformanceChecked does the same with every access to memory checked, in a random order, on an older
-// device.
+// device, for one in five calls in short mode. TestWarpgroupsChecked has the kernels that such a device lacks.
 func TestConformanceChecked(t *testing.T) {
-	conform(t, cudatest.Device{Checked: true, Settings: "order=random sm=80 tensor=80"}, true)
+	o := kerneltest.Options{Quick: true}
+	if testing.Short() {
+		o.Every = 5
+	}
+	conform(t, cudatest.Device{Checked: true, Settings: "order=random sm=80 tensor=80"}, o)
 }
 
-func conform(t *testing.T, d cudatest.Device, quick bool) {
+func conform(t *testing.T, d cudatest.Device, o kerneltest.Options) {
 	cudatest.Use(t, d)
 	open := func(workers int) (kernels.Backend, error) {
 		b, err := New(Options{Plain: workers == 2})
@@ -32,5 +36,6 @@ func conform(t *testing.T, d cudatest.Device, quick bool) {
 		b.leastTiles = 1
 		return b, nil
 	}
-	kerneltest.Run(t, open, kerneltest.Options{Workers: []int{1, 2}, Quick: quick})
+	o.Workers = []int{1, 2}
+	kerneltest.Run(t, open, o)
 }

@@ -21,6 +21,11 @@ type zeroArgs struct{ dst mat }
 
 // Zero sets dst[i][j] = 0.
 func (b *Backend) Zero(dst tensor.Mat) {
+	if onHost(dst) {
+		b.settle()
+		clear(hostBytes(dst))
+		return
+	}
 	launch(b, zeroKernel, elementwiseBlocks(dst.Rows, dst.Cols), zeroArgs{operand("Zero", dst)})
 }
 
@@ -37,10 +42,14 @@ func (b *Backend) copyRows(dst, src mat, from, to []int32, rows int) {
 		copyArgs{dst: dst, src: src, from: send(b, from), to: send(b, to), rows: int32(rows)})
 }
 
+// copied are the types beside f32 and bf16 that Copy reads.
+var copied = []tensor.DType{tensor.I8, tensor.M8, tensor.V8}
+
 // Copy sets dst[i][j] = src[i][j], rounded to dst.Type.
 func (b *Backend) Copy(dst, src tensor.Mat) {
 	kernels.CheckShape("Copy", "src", src, dst.Rows, dst.Cols)
-	b.copyRows(operand("Copy", dst), operand("Copy", src, tensor.I8, tensor.M8, tensor.V8), nil, nil, dst.Rows)
+	b.staged("Copy", dst.Rows, []staged{{m: dst, out: true}, {m: src, in: true, types: copied}},
+		func(from, to int, m []mat) { b.copyRows(m[0], m[1], nil, nil, to-from) })
 }
 
 // Gather sets y[i] = table[rows[i]].

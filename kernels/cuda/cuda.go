@@ -8,12 +8,13 @@
 // those of an H100 do, bit for bit, and every access to memory is checked for races and bounds.
 //
 // Operations append launches to a list, which the device gets when the host needs an answer or the
-// list is long. Lists of rows and the like travel with it in one copy.
+// list is long. Lists of rows and the like travel with it in one copy. A list of launches that comes again is
+// one call of the driver.
 //
 // The order of additions of an output element follows from the operation and its own reduction length,
 // not from which kernel takes it: README.md lists the orders, and the kernels. Warps multiply by mma.sync
 // or, on an sm_90, warpgroups by wgmma, whichever is faster: a probe has seen that the bits of this device
-// are the same (probe.go).
+// are the same (probe.go). So may cublasLt, if there is one.
 package cuda
 
 import "errors"
@@ -24,8 +25,12 @@ type Options struct {
 	Compiler string // the path of NVRTC, libnvrtc.so
 	Cache    string // a folder, or "none"; empty: spell/cuda in the user's folder for caches
 
-	// Plain takes, of several kernels for an operation, the one for all shapes. It is for tests: the
+	// Slab is the bytes of matrices in the host's memory that the device gets at a time; 0: as many as are fast. The
 	// results have the same bits.
+	Slab int
+
+	// Plain takes, of several kernels for an operation, the one for all shapes, never cublasLt, and starts
+	// them one by one. It is for tests: the results have the same bits.
 	Plain bool
 }
 

@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"unsafe"
 )
 
@@ -85,6 +86,11 @@ func (d *device) name() string { return C.GoString(&d.about.name[0]) }
 // capability returns the compute capability, 90 for 9.0.
 func (d *device) capability() int { return int(d.about.major)*10 + int(d.about.minor) }
 
+// gpu returns what of the device sizes depend on.
+func (d *device) gpu() gpu {
+	return gpu{multiprocessors: int(d.about.multiprocessors), warpgroups: d.hasWarpgroups()}
+}
+
 // failure returns the error of a call of the driver, nil if there is none, with what the call was for.
 func (d *device) failure(o C.outcome, format string, args ...any) error {
 	if o.code == 0 {
@@ -93,6 +99,9 @@ func (d *device) failure(o C.outcome, format string, args ...any) error {
 	call := C.GoString(o.call)
 	if format != "" {
 		call += " " + fmt.Sprintf(format, args...)
+	}
+	if strings.HasPrefix(call, "cublasLt") { // whose codes are others
+		return fmt.Errorf("%s failed with the status %d", call, o.code)
 	}
 	var name, sentence *C.char
 	C.cuda_explain(d.c, o.code, &name, &sentence)

@@ -1,6 +1,6 @@
 //go:build cuda && cgo && linux
 
-#include "driver.h"
+#include "cublaslt.h"
 
 #include <dlfcn.h>
 #include <stdlib.h>
@@ -28,6 +28,7 @@
   E(cuStreamCreate, void **, unsigned)                                                    \
   E(cuStreamDestroy_v2, void *)                                                           \
   E(cuStreamSynchronize, void *)                                                          \
+  E(cuStreamWaitEvent, void *, void *, unsigned)                                          \
   E(cuEventCreate, void **, unsigned)                                                     \
   E(cuEventDestroy_v2, void *)                                                            \
   E(cuEventRecord, void *, void *)                                                        \
@@ -41,8 +42,14 @@
   E(cuGetErrorName, int, const char **)                                                   \
   E(cuGetErrorString, int, const char **)
 
-// NEWER are those that drivers before CUDA 12 lack.
+// NEWER are those that drivers before CUDA 12 may lack.
 #define NEWER(E)                                                                          \
+  E(cuStreamBeginCapture_v2, void *, int)                                                 \
+  E(cuStreamEndCapture, void *, void **)                                                  \
+  E(cuGraphInstantiateWithFlags, void **, void *, unsigned long long)                     \
+  E(cuGraphLaunch, void *, void *)                                                        \
+  E(cuGraphExecDestroy, void *)                                                           \
+  E(cuGraphDestroy, void *)                                                               \
   E(cuTensorMapEncodeTiled, void *, int, unsigned, void *, const uint64_t *, const uint64_t *, \
     const unsigned *, const unsigned *, int, int, int, int)
 
@@ -131,6 +138,11 @@ void cuda_explain(cuda *c, int code, const char **name, const char **sentence) {
   if (c->cuGetErrorString(code, sentence)) *sentence = NULL;
 }
 
+outcome cuda_enter(cuda *c) {
+  ENTER(c);
+  return done_well;
+}
+
 outcome cuda_free_memory(cuda *c, size_t *bytes) {
   size_t all;
   ENTER(c);
@@ -181,6 +193,42 @@ outcome cuda_download(cuda *c, void *dst, uint64_t src, size_t bytes) {
 outcome cuda_synchronize(cuda *c) {
   ENTER(c);
   TRY(c, cuStreamSynchronize, c->stream);
+  return done_well;
+}
+
+outcome cuda_copy_stream(cuda *c, void **stream) {
+  ENTER(c);
+  TRY(c, cuStreamCreate, stream, stream_non_blocking);
+  return done_well;
+}
+
+outcome cuda_free_stream(cuda *c, void *stream) {
+  ENTER(c);
+  TRY(c, cuStreamDestroy_v2, stream);
+  return done_well;
+}
+
+outcome cuda_synchronize_stream(cuda *c, void *stream) {
+  ENTER(c);
+  TRY(c, cuStreamSynchronize, stream);
+  return done_well;
+}
+
+outcome cuda_mark(cuda *c, void *stream, void *event) {
+  ENTER(c);
+  TRY(c, cuEventRecord, event, stream ? stream : c->stream);
+  return done_well;
+}
+
+outcome cuda_follow(cuda *c, void *stream, void *event) {
+  ENTER(c);
+  TRY(c, cuStreamWaitEvent, stream ? stream : c->stream, event, 0);
+  return done_well;
+}
+
+outcome cuda_copy_back(cuda *c, void *stream, void *dst, uint64_t src, size_t bytes) {
+  ENTER(c);
+  TRY(c, cuMemcpyDtoHAsync_v2, dst, src, bytes, stream);
   return done_well;
 }
 
@@ -236,18 +284,63 @@ outcome cuda_tensor_map(cuda *c, uint64_t at, uint64_t rows, uint64_t cols, uint
   return done_well;
 }
 
-outcome cuda_run(cuda *c, const launch *list, int n, const uint8_t *args, uint64_t to, const void *from,
-                 size_t payload, void *event, int *done) {
-  *done = -1;
-  ENTER(c);
-  if (payload) TRY(c, cuMemcpyHtoDAsync_v2, to, from, payload, c->stream);
+// start starts n launches, or adds them to what is captured. done says how many.
+static outcome start(cuda *c, const launch *list, int n, const uint8_t *args, int *done) {
   for (*done = 0; *done < n; ++*done) {
     const launch *l = &list[*done];
+    if (l->product) {
+      outcome o = cublaslt_multiply(l->product, (const library_call *)(args + l->args), c->stream);
+      if (o.code) return o;
+      continue;
+    }
     size_t size = l->size;
     // The driver compares the size with that of the kernel's parameters.
     void *extra[] = {(void *)1, (void *)(args + l->args), (void *)2, &size, NULL};
     TRY(c, cuLaunchKernel, l->function, l->blocks, 1, 1, l->threads, 1, 1, l->shared, c->stream, NULL, extra);
   }
+  return done_well;
+}
+
+outcome cuda_run(cuda *c, const launch *list, int n, const uint8_t *args, void *graph, uint64_t to, const void *from,
+                 size_t payload, void *event, int *done) {
+  *done = -1;
+  ENTER(c);
+  if (payload) TRY(c, cuMemcpyHtoDAsync_v2, to, from, payload, c->stream);
+  if (graph) {
+    TRY(c, cuGraphLaunch, graph, c->stream);
+    *done = n;
+  } else {
+    outcome o = start(c, list, n, args, done);
+    if (o.code) return o;
+  }
   TRY(c, cuEventRecord, event, c->stream);
+  return done_well;
+}
+
+int cuda_has_graphs(const cuda *c) {
+  return c->cuStreamBeginCapture_v2 && c->cuStreamEndCapture && c->cuGraphInstantiateWithFlags && c->cuGraphLaunch &&
+         c->cuGraphExecDestroy && c->cuGraphDestroy;
+}
+
+outcome cuda_capture(cuda *c, const launch *list, int n, const uint8_t *args, void **graph) {
+  enum { capture_of_thread = 1 };
+  void *captured = NULL, *ready = NULL;
+  int done, code;
+  ENTER(c);
+  TRY(c, cuStreamBeginCapture_v2, c->stream, capture_of_thread);
+  outcome o = start(c, list, n, args, &done);
+  code = c->cuStreamEndCapture(c->stream, &captured);  // after a failure, too: the stream must not go on capturing
+  if (!o.code && code) o = (outcome){code, "cuStreamEndCapture"};
+  if (!o.code && (code = c->cuGraphInstantiateWithFlags(&ready, captured, 0)))
+    o = (outcome){code, "cuGraphInstantiateWithFlags"};
+  if (captured && (code = c->cuGraphDestroy(captured)) && !o.code) o = (outcome){code, "cuGraphDestroy"};
+  if (o.code && ready) c->cuGraphExecDestroy(ready);
+  if (!o.code) *graph = ready;
+  return o;
+}
+
+outcome cuda_free_graph(cuda *c, void *graph) {
+  ENTER(c);
+  TRY(c, cuGraphExecDestroy, graph);
   return done_well;
 }

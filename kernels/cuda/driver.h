@@ -23,9 +23,11 @@ typedef struct {
   size_t memory;             // bytes
 } device;
 
-// A launch runs a kernel in blocks of threads. Its arguments lie at an offset of a block of them.
+// A launch runs a kernel in blocks of threads, or a product of cublasLt. Its arguments lie at an offset of a block
+// of them.
 typedef struct {
   void *function;
+  void *product;  // a library_product
   size_t args, size;
   unsigned blocks, threads, shared;
 } launch;
@@ -39,6 +41,8 @@ outcome cuda_close(cuda *c);
 // cuda_explain returns the driver's name and sentence for a code.
 void cuda_explain(cuda *c, int code, const char **name, const char **sentence);
 
+// cuda_enter sets the context, for libraries beside the driver.
+outcome cuda_enter(cuda *c);
 outcome cuda_free_memory(cuda *c, size_t *bytes);
 // cuda_alloc allocates memory of zeros.
 outcome cuda_alloc(cuda *c, size_t bytes, uint64_t *address);
@@ -51,6 +55,16 @@ outcome cuda_free_host(cuda *c, void *p);
 outcome cuda_upload(cuda *c, uint64_t dst, const void *src, size_t bytes);
 outcome cuda_download(cuda *c, void *dst, uint64_t src, size_t bytes);
 outcome cuda_synchronize(cuda *c);
+
+// cuda_copy_stream makes a stream that runs beside that of launches.
+outcome cuda_copy_stream(cuda *c, void **stream);
+outcome cuda_free_stream(cuda *c, void *stream);
+outcome cuda_synchronize_stream(cuda *c, void *stream);
+// cuda_mark records an event in a stream, null being that of launches; cuda_follow has a stream wait for one.
+outcome cuda_mark(cuda *c, void *stream, void *event);
+outcome cuda_follow(cuda *c, void *stream, void *event);
+// cuda_copy_back copies to the host, in the order of a stream.
+outcome cuda_copy_back(cuda *c, void *stream, void *dst, uint64_t src, size_t bytes);
 
 outcome cuda_event(cuda *c, void **event);
 outcome cuda_free_event(cuda *c, void *event);
@@ -73,6 +87,11 @@ outcome cuda_tensor_map(cuda *c, uint64_t at, uint64_t rows, uint64_t cols, uint
                         tensor_map *out);
 
 // cuda_run copies payload bytes from host memory that stays as it is until event has happened, and
-// starts n launches. done says how many have started.
-outcome cuda_run(cuda *c, const launch *list, int n, const uint8_t *args, uint64_t to, const void *from,
+// starts n launches: one by one, or by the graph of them if there is one. done says how many have started.
+outcome cuda_run(cuda *c, const launch *list, int n, const uint8_t *args, void *graph, uint64_t to, const void *from,
                  size_t payload, void *event, int *done);
+
+// cuda_capture makes a graph of n launches, none of which it starts. Drivers before CUDA 11.4 have no graphs.
+int cuda_has_graphs(const cuda *c);
+outcome cuda_capture(cuda *c, const launch *list, int n, const uint8_t *args, void **graph);
+outcome cuda_free_graph(cuda *c, void *graph);

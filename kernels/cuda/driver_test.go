@@ -6,6 +6,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -61,7 +62,7 @@ func TestDescribe(t *testing.T) {
 	}
 	for _, s := range []string{"emulated sm_86, compute capability 8.6, 4 multiprocessors, 1024.0 MiB of memory, ",
 		" MiB free; driver for CUDA 12.4, NVRTC 1.0; ",
-		"products by mma.sync, mma.sync with operands exchanged, of the same bits",
+		"products by mma.sync, mma.sync with operands exchanged, of the same bits; repeated launches as graphs",
 	} {
 		if !strings.Contains(text, s) {
 			t.Errorf("%q lacks %q", text, s)
@@ -69,23 +70,31 @@ func TestDescribe(t *testing.T) {
 	}
 }
 
-// TestFailingCalls: each call of the driver fails once. Nothing else breaks, and the error names it.
+// TestFailingCalls: each call of the driver fails once. Nothing else breaks, the error names it, and all that
+// can be given back is.
 func TestFailingCalls(t *testing.T) {
 	for _, call := range []string{
 		"cuInit", "cuDriverGetVersion", "cuDeviceGetCount", "cuDeviceGet", "cuDeviceGetName", "cuDeviceTotalMem_v2",
 		"cuDeviceGetAttribute", "cuDevicePrimaryCtxRetain", "cuCtxSetCurrent", "cuStreamCreate", "cuMemHostAlloc",
-		"cuMemAlloc_v2", "cuMemsetD8Async", "cuEventCreate", "cuModuleLoadData", "cuModuleGetFunction", "cuLaunchKernel", "cuEventRecord",
-		"cuMemcpyHtoDAsync_v2", "cuMemcpyDtoHAsync_v2", "cuStreamSynchronize", "cuEventSynchronize", "cuMemFree_v2",
+		"cuMemAlloc_v2", "cuMemsetD8Async", "cuEventCreate", "cuModuleLoadData", "cuModuleGetFunction",
+		"cuLaunchKernel", "cuEventRecord",
+		"cuMemcpyHtoDAsync_v2", "cuMemcpyDtoHAsync_v2", "cuStreamSynchronize", "cuStreamWaitEvent", "cuEventSynchronize",
+		"cuMemFree_v2",
 		"cuMemFreeHost", "cuEventDestroy_v2", "cuModuleUnload", "cuStreamDestroy_v2", "cuDevicePrimaryCtxRelease_v2",
 		"nvrtcVersion", "nvrtcCompileProgram", "nvrtcGetCUBINSize", "nvrtcGetCUBIN", "nvrtcCreateProgram",
 	} {
 		cudatest.Use(t, cudatest.Device{Settings: "fail=" + call + ":1:3"})
+		left := cudatest.Left(t)
 		err := everyCall(t)
 		if err == nil {
 			t.Errorf("%s failed, and nobody noticed", call)
 		} else if want := strings.TrimPrefix(call, "nvrtc"); !strings.Contains(err.Error(), want) &&
 			!strings.Contains(err.Error(), "NVRTC") {
 			t.Errorf("%s failed: %v", call, err)
+		}
+		gives := regexp.MustCompile("Free|Destroy|Unload").MatchString(call)
+		if n := cudatest.Left(t) - left; n > 1 || n == 1 && !gives {
+			t.Errorf("%s failed, and %d things of the driver have not been given back", call, n)
 		}
 	}
 	cudatest.Use(t, cudatest.Device{})
@@ -100,7 +109,7 @@ func everyCall(t *testing.T) (err error) {
 	if err != nil {
 		return err
 	}
-	var arena *tensor.Arena
+	var arena, host *tensor.Arena
 	defer func() {
 		keep := func(e error) {
 			if err == nil {
@@ -110,8 +119,10 @@ func everyCall(t *testing.T) (err error) {
 		if f, ok := recover().(*kernels.Fault); ok {
 			keep(f)
 		}
-		if arena != nil {
-			keep(arena.Free())
+		for _, a := range []*tensor.Arena{host, arena} {
+			if a != nil {
+				keep(a.Free())
+			}
 		}
 		keep(b.Close())
 	}()
@@ -122,9 +133,15 @@ func everyCall(t *testing.T) (err error) {
 	b.Write(m, make([]byte, 4*m.Len()))
 	b.Scatter(m, m.Slice(0, 2), []int32{3, 2})
 	b.flush()
-	b.Scale(m, m, 2)
-	b.flush()
+	for range 3 { // one payload after the other
+		b.reserve(leastPayload)
+		b.Scatter(m, m.Slice(0, 2), []int32{3, 2})
+	}
 	b.Read(make([]byte, 4*m.Len()), m)
+	if host, err = b.AllocHost("test", 1<<16); err != nil {
+		return err
+	}
+	b.Copy(host.New(tensor.F32, 4, 8), m)
 	return nil
 }
 

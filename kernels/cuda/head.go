@@ -13,15 +13,8 @@ var (
 	logitGradKernel = define[logitGradArgs]("head.cu", "logit_grad", elementwise, 0)
 )
 
-const (
-	// headCols is how many columns of the vocabulary have logits at a time. What a row's sums are does
-	// not depend on it, nor dx, since it is a multiple of productRun.
-	headCols = 8192
-	// headRows is how many rows have. It is a multiple of productGroup, so that dw does not depend on it.
-	headRows     = 2048
-	productGroup = 16 // kProductGroup of product.h
-	massBytes    = 16 // of Mass of head.h
-)
+// productGroup is kProductGroup of product.h.
+const productGroup = 16
 
 const _ = -uint(headCols%productRun + headCols%kernels.VocabTile + headRows%productGroup)
 
@@ -74,7 +67,7 @@ func (b *Backend) LogProb(stats, x, w tensor.Mat, targets []int32, invTemp []flo
 	chunks(x.Rows, headRows, func(from, to int) {
 		rows := to - from
 		b.reserve(4*rows, 4*rows)
-		at := b.scratchOf(4*rows*min(headCols, w.Rows), massBytes*rows*tiles, 4*rows, b.totalsBytes())
+		at := b.scratchOf(b.device.gpu().headScratch(rows, w.Rows)...)
 		a := massArgs{factors: send(b, invTemp[from:to]), targets: send(b, targets[from:to]), masses: at[1],
 			scores: at[2]}
 		chunks(w.Rows, headCols, func(first, last int) {
@@ -104,9 +97,9 @@ func (b *Backend) LogProbGrad(dx, dw, stats, x, w tensor.Mat, targets []int32,
 	}
 	operand(op, w, tensor.I8)
 	chunks(x.Rows, headRows, func(from, to int) {
-		rows, cols := to-from, min(headCols, w.Rows)
+		rows := to - from
 		b.reserve(4*rows, 4*rows, 4*rows, 4*rows)
-		at := b.scratchOf(4*rows*cols, x.Type.Size()*rows*cols, 4*rows*x.Cols, b.totalsBytes())
+		at := b.scratchOf(b.device.gpu().headGradScratch(rows, x.Cols, w.Rows, x.Type)...)
 		a := logitGradArgs{stats: operand(op, stats.Slice(from, to)), targets: send(b, targets[from:to]),
 			factors: send(b, invTemp[from:to]), logp: send(b, coefLogp[from:to]), entropy: send(b,
 				coefEntropy[from:to])}

@@ -10,15 +10,8 @@ import (
 	"spell/tensor"
 )
 
-// Of heads.h.
-const (
-	tileRows    = 64
-	headThreads = 128
-	runBlocks   = 8
-)
-
-// headDims are the widths of heads that kernels of attention are compiled for; a head takes the next.
-var headDims = [...]int{32, 64, 96, 128, 192, 256}
+// headThreads is kHeadThreads of heads.h.
+const headThreads = 128
 
 // headKernels are the kernels of an operation for the heads of one width.
 type headKernels[A any] struct{ wide, ragged, f32 *kernel[A] }
@@ -26,13 +19,12 @@ type headKernels[A any] struct{ wide, ragged, f32 *kernel[A] }
 // f32Tiles is how many tiles of f32 there is room for in shared memory.
 const f32Tiles = 3
 
-// defineHeads names the kernels of an operation that keeps some tiles of bf16 in shared memory, and more
-// bytes beside them.
-func defineHeads[A any](file, name string, tiles, beside int) (list [len(headDims)]headKernels[A]) {
+// defineHeads names the kernels of an operation that keeps some tiles of bf16 in shared memory.
+func defineHeads[A any](file, name string, tiles int) (list [len(headDims)]headKernels[A]) {
 	for i, dim := range headDims {
 		define := func(kind string, tiles, size int) *kernel[A] {
 			return define[A](fmt.Sprintf("%s_%d.cu", file, dim), fmt.Sprintf("%s_%s_%d", name, kind, dim), headThreads,
-				tiles*tileRows*(dim*size+16)+beside)
+				tiles*tileRows*(dim*size+16))
 		}
 		list[i] = headKernels[A]{define("wide", tiles, 2), define("ragged", tiles, 2), define("f32", f32Tiles, 4)}
 	}

@@ -16,7 +16,12 @@ template <i32 DIM, bool HALF> struct Head {
   enum : i32 { kPitch = DIM * (HALF ? 2 : 4) + 16, kTile = kTileRows * kPitch };  // bytes
 };
 
-// load8_rows copies eight columns of a row of m to shared memory; from the left-th on they are 0.
+// place_of returns where an element of a tile lies. Column DIM is 16 bytes that are free.
+template <i32 DIM, bool HALF> DEV u8* place_of(u8* tile, i32 row, i32 col) {
+  return tile + row * Head<DIM, HALF>::kPitch + col * (HALF ? 2 : 4);
+}
+
+// load8_shared copies eight columns of a row of m to shared memory; from the left-th on they are 0.
 template <bool HALF, bool WIDE> DEV void load8_shared(u8* to, const Mat& m, i32 row, i32 col, i32 left) {
   if (HALF && WIDE) {
     cp_async16(to, row_of<const u16>(m, left > 0 ? row : 0) + (left > 0 ? col : 0), 2 * min(max(left, 0), 8));
@@ -32,31 +37,49 @@ template <bool HALF, bool WIDE> DEV void load8_shared(u8* to, const Mat& m, i32 
   }
 }
 
+// each_octet calls f with eight columns of all rows of a tile, by the row and the first of the columns. It is a
+// loop if f needs many registers.
+template <i32 DIM, bool LOOP, typename Func> DEV void each_octet(Func f) {
+  const i32 eights = DIM / 8, rounds = kTileRows * eights / kHeadThreads;
+  auto round = [&](i32 n) {
+    const i32 i = thread_id() + n * kHeadThreads;
+    f(i / eights, i % eights * 8);
+  };
+  if (LOOP) {
+    SERIAL for (i32 n = 0; n < rounds; n++) round(n);
+  } else {
+    UNROLL for (i32 n = 0; n < rounds; n++) round(n);
+  }
+}
+
 // load_keys begins to fill a tile with rows [first, last) of the 64 of m from row on; others are 0.
 template <i32 DIM, bool HALF, bool WIDE>
 DEV void load_keys(u8* tile, const Mat& m, i32 row, i32 first, i32 last, i32 col, i32 dim) {
-  for (i32 i = thread_id(); i < kTileRows * (DIM / 8); i += kHeadThreads) {
-    const i32 r = i / (DIM / 8), c = i % (DIM / 8) * 8;
-    load8_shared<HALF, WIDE>(tile + r * Head<DIM, HALF>::kPitch + c * (HALF ? 2 : 4), m, row + r, col + c,
+  each_octet<DIM, !(HALF && WIDE)>([&](i32 r, i32 c) {
+    load8_shared<HALF, WIDE>(place_of<DIM, HALF>(tile, r, c), m, row + r, col + c,
                              r >= first && r < last ? dim - c : 0);
-  }
+  });
 }
 
 // Pairs are up to 64 pairs of a row of q and a head of the group that shares a head of k and v: pair p is
 // row p/group and head p%group.
 struct Pairs {
   i32 row, n, group, head;  // the first row, the pairs, the heads of a group, and the first of them
+  i32 inverse;              // of group, in units of 2⁻¹⁶, rounded up
 };
-DEV i32 row_of_pair(const Pairs& p, i32 i) { return p.row + i / p.group; }
-DEV i32 head_of_pair(const Pairs& p, i32 i) { return p.head + i % p.group; }
+DEV Pairs pairs_of(i32 row, i32 rows, i32 group, i32 head) {
+  return Pairs{row, rows * group, group, head, (0xffff + group) / group};
+}
+DEV i32 row_in(const Pairs& p, i32 i) { return i * p.inverse >> 16; }  // i/group, exact for both up to 64
+DEV i32 row_of_pair(const Pairs& p, i32 i) { return p.row + row_in(p, i); }
+DEV i32 head_of_pair(const Pairs& p, i32 i) { return p.head + i - row_in(p, i) * p.group; }
 
 // load_pairs begins to fill a tile with the rows of pairs.
 template <i32 DIM, bool HALF, bool WIDE> DEV void load_pairs(u8* tile, const Mat& m, const Pairs& p, i32 dim) {
-  for (i32 i = thread_id(); i < kTileRows * (DIM / 8); i += kHeadThreads) {
-    const i32 r = i / (DIM / 8), c = i % (DIM / 8) * 8;
-    load8_shared<HALF, WIDE>(tile + r * Head<DIM, HALF>::kPitch + c * (HALF ? 2 : 4), m, row_of_pair(p, r),
-                             head_of_pair(p, r) * dim + c, r < p.n ? dim - c : 0);
-  }
+  each_octet<DIM, !(HALF && WIDE)>([&](i32 r, i32 c) {
+    load8_shared<HALF, WIDE>(place_of<DIM, HALF>(tile, r, c), m, row_of_pair(p, r), head_of_pair(p, r) * dim + c,
+                             r < p.n ? dim - c : 0);
+  });
 }
 
 // scores sets z = a·bᵀ for the warp's 16 rows of a and all of b.
@@ -136,5 +159,21 @@ struct Sight {
 
 // sight returns what the row sees that shown keys are shown to.
 DEV Sight sight(i32 shown, i32 window) { return Sight{window ? max(0, shown - window) : 0, shown}; }
+
+// some_of and all_of are the places that some and that all of so many rows see, the first of them shown keys.
+DEV Sight some_of(i32 shown, i32 rows, i32 window) { return Sight{sight(shown, window).from, shown + rows - 1}; }
+DEV Sight all_of(i32 shown, i32 rows, i32 window) { return Sight{sight(shown + rows - 1, window).from, shown}; }
+
+// whole tells whether n keys from place pos on are a block of all its keys, and all in sight.
+DEV bool whole(i32 n, i32 pos, const Sight& s) { return n == kKeyBlock && pos >= s.from && pos + kKeyBlock <= s.to; }
+
+// hide sets the scores of the keys of a block that rows do not see to hidden.
+DEV void hide(float (&z)[8][4], const Sight (&see)[2], const Block& b, float hidden) {
+  UNROLL for (i32 j = 0; j < 8; j++)
+    UNROLL for (i32 e = 0; e < 4; e++) {
+      const i32 key = 8 * j + 2 * (lane_id() % 4) + e % 2, place = b.pos + key;
+      if (key >= b.n || place < see[e / 2].from || place >= see[e / 2].to) z[j][e] = hidden;
+    }
+}
 
 const float kLog2e = 1.4426950408889634f;

@@ -5,9 +5,6 @@ package cuda
 // #include "driver.h"
 import "C"
 
-// hopper is the compute capability whose warpgroups multiply what bulk copies bring.
-const hopper = 90
-
 // hasWarpgroups reports whether the kernels of wgmmaFile run: on an sm_90, with a driver that knows it.
 func (d *device) hasWarpgroups() bool {
 	return d.capability() == hopper && C.cuda_has_tensor_maps(d.c) != 0
@@ -30,21 +27,22 @@ type wgmmaArgs struct {
 const (
 	wgmmaFile    = "wgmma.cu"
 	wgmmaThreads = 384
-	wgmmaDown    = 128
+	wgmmaDown    = 128 // groupTile.down
 	wgmmaDepth   = 64
 	wgmmaDesks   = wgmmaDown * (32 + 8) * 4 // bytes
 )
 
 func defineGroupTiling(name string, across, stages int) groupTiling {
 	shared := stages*(wgmmaDown+across)*wgmmaDepth*2 + wgmmaDesks + stages*2*8
-	return groupTiling{define[wgmmaArgs](wgmmaFile, name, wgmmaThreads, shared), tile{wgmmaDown, across, 1}}
+	return groupTiling{define[wgmmaArgs](wgmmaFile, name, wgmmaThreads, shared),
+		tile{wgmmaDown, across, groupTile.perProcessor}}
 }
 
 // wgmma are the tilings of each form, the fastest first if there are tiles enough.
 var wgmma = [...][2]groupTiling{
-	{defineGroupTiling("wgmma_forward_wide", 256, 4), defineGroupTiling("wgmma_forward_narrow", 128, 6)},
-	{defineGroupTiling("wgmma_grad_x_wide", 256, 4), defineGroupTiling("wgmma_grad_x_narrow", 128, 6)},
-	{defineGroupTiling("wgmma_grad_w_wide", 256, 4), defineGroupTiling("wgmma_grad_w_narrow", 128, 6)},
+	{defineGroupTiling("wgmma_forward_wide", groupTile.across, 4), defineGroupTiling("wgmma_forward_narrow", 128, 6)},
+	{defineGroupTiling("wgmma_grad_x_wide", groupTile.across, 4), defineGroupTiling("wgmma_grad_x_narrow", 128, 6)},
+	{defineGroupTiling("wgmma_grad_w_wide", groupTile.across, 4), defineGroupTiling("wgmma_grad_w_narrow", 128, 6)},
 }
 
 // warpgroups returns the tilings that can compute p. Boxes do not end where groups do: so the sum of a group

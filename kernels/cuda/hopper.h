@@ -14,13 +14,6 @@
 
 const i32 kWarpgroup = 128;  // threads
 
-// SERIAL stands before a loop that is not unrolled, nor its first round taken out.
-#ifdef __CUDACC_RTC__
-#define SERIAL _Pragma("unroll 1")
-#else
-#define SERIAL
-#endif
-
 // A TensorMap tells bulk copies of a matrix and the size of a box of it: cuTensorMapEncodeTiled fills it.
 // It is a part of the arguments.
 struct alignas(64) TensorMap {

@@ -36,15 +36,17 @@ var hopperFaults = []struct{ name, says string }{
 	{"no_wgmma_wait", "products that no wgmma_wait has waited for"},
 	{"early_release", "race on shared byte"},
 	{"no_proxy_fence", "without proxy_fence"},
+	{"no_sync_warp_after_wait", "race on shared byte|which nothing has written"},
 }
 
 // TestHopperFaults runs kernels with a mistake each in their use of bulk copies and warpgroups, and those
-// without it, in four orders.
+// without it, in five orders.
 func TestHopperFaults(t *testing.T) {
-	for _, order := range []string{"order=up", "order=down", "order=random seed=7", "order=random seed=8 late=0"} {
+	for _, order := range []string{"order=up", "order=up late=0", "order=down", "order=random seed=7",
+		"order=random seed=8 late=0"} {
 		cudatest.Use(t, cudatest.Device{Checked: true, Settings: order,
 			Kernels: []string{filepath.Join("testdata", "hopper_faults.cu")}})
-		for _, name := range []string{"steps_right", "threads_right"} {
+		for _, name := range []string{"steps_right", "threads_right", "lane_waits_right"} {
 			if right, err := runSteps(t, name); err != nil || !right {
 				t.Errorf("%s: %s: %v, numbers right: %v", order, name, err, right)
 			}

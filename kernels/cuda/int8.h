@@ -32,5 +32,10 @@ DEV void load8_weights(float (&v)[8], const Mat& m, i64 row, i32 col, i32 left) 
   }
   const i8* q = int8_codes(m, row) + col;
   const float scale = left > 0 ? int8_scales(m, row)[col / kInt8Run] : 0;
+  if (left >= 8 && m.cols % 8 == 0) {
+    const u64 codes = *(const u64*)q;
+    UNROLL for (i32 e = 0; e < 8; e++) v[e] = (float)(i8)(codes >> 8 * e) * scale;
+    return;
+  }
   UNROLL for (i32 e = 0; e < 8; e++) v[e] = e < left ? (float)q[e] * scale : 0;
 }

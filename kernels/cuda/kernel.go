@@ -48,6 +48,10 @@ func (b *Backend) function(e *entry) unsafe.Pointer {
 		b.must(err)
 		b.modules[e.file] = m
 	}
+	if most := int(b.device.about.shared); e.shared > most {
+		b.must(fmt.Errorf("%s needs %.1f KB of shared memory in a block, of which there are %.1f: use "+
+			"--precision bf16, narrower heads, or another GPU", e.name, float64(e.shared)/1024, float64(most)/1024))
+	}
 	f, err := b.device.function(m, e.name, e.shared)
 	b.must(err)
 	b.functions[e] = f

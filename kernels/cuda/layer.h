@@ -27,6 +27,7 @@ typedef long long i64;
 
 #define DEV __device__ __forceinline__
 #define UNROLL _Pragma("unroll")
+#define SERIAL _Pragma("unroll 1")  // nor is the first round taken out
 #define INFINITY __int_as_float(0x7f800000)
 
 // KERNEL defines an entry point for blocks of at most threads threads, blocks of which shall fit on a

@@ -29,16 +29,21 @@ func operand(op string, m tensor.Mat, others ...tensor.DType) mat {
 	if m.Type != tensor.F32 && m.Type != tensor.BF16 && !slices.Contains(others, m.Type) {
 		kernels.Check(op, false, "no arithmetic on %v", m)
 	}
-	o := mat{at: address(m), stride: int64(m.Stride), rows: int32(m.Rows), cols: int32(m.Cols), typ: int32(m.Type),
+	if onHost(m) {
+		kernels.Check(op, false, "%v lies in the host's memory", m)
+	}
+	return matAt(address(m), m)
+}
+
+// matAt returns m for a kernel if it lies at another address.
+func matAt(at uint64, m tensor.Mat) mat {
+	o := mat{at: at, stride: int64(m.Stride), rows: int32(m.Rows), cols: int32(m.Cols), typ: int32(m.Type),
 		lane: int32(m.Lane())}
 	if o.at%16 == 0 && m.Stride*m.Type.Size()%16 == 0 {
 		o.wide = 1
 	}
 	return o
 }
-
-// ceil returns n/d, rounded up.
-func ceil(n, d int) int { return (n + d - 1) / d }
 
 // elementwise is kElementwise of mat.h.
 const elementwise = 256

@@ -16,18 +16,23 @@ template <i32 CHUNKS> DEV u8* chunk_of(u8* tile, i32 row, i32 chunk) {
 // on they are 0. If WIDE, rows of m begin at multiples of 16 bytes, and so do the patches.
 template <i32 ROWS, i32 CHUNKS, i32 THREADS, bool WIDE>
 DEV void load_patch(u8* tile, const Mat& m, i32 row, i32 rows, i32 col, i32 cols) {
-  UNROLL for (i32 i = thread_id(); i < ROWS * CHUNKS; i += THREADS) {
-    const i32 r = i / CHUNKS, c = i % CHUNKS, left = row + r < rows ? min(max(cols - col - 8 * c, 0), 8) : 0;
-    const u16* from = row_of<const u16>(m, left ? row + r : 0) + (left ? col + 8 * c : 0);
-    u8* to = chunk_of<CHUNKS>(tile, r, c);
+  // A thread takes one chunk of a row, and of every EACH-th row after it.
+  enum : i32 { EACH = THREADS / CHUNKS };
+  static_assert(THREADS % CHUNKS == 0 && ROWS % EACH == 0, "threads take whole rows");
+  const i32 r = thread_id() / CHUNKS, c = thread_id() % CHUNKS, left = min(max(cols - col - 8 * c, 0), 8);
+  const u16* from = row_of<const u16>(m, row + r) + col + 8 * c;
+  UNROLL for (i32 i = 0; i < ROWS; i += EACH) {
+    u8* to = chunk_of<CHUNKS>(tile, r + i, c);
+    const i32 n = row + r + i < rows ? left : 0;
     if (WIDE) {
-      cp_async16(to, from, 2 * left);
+      cp_async16(to, from, 2 * n);  // which reads nothing of none
     } else {
       u32 v[4];
       UNROLL for (i32 e = 0; e < 4; e++)
-        v[e] = (2 * e < left ? from[2 * e] : 0) | (u32)(2 * e + 1 < left ? from[2 * e + 1] : 0) << 16;
+        v[e] = (2 * e < n ? from[2 * e] : 0) | (u32)(2 * e + 1 < n ? from[2 * e + 1] : 0) << 16;
       *(uint4*)to = uint4{v[0], v[1], v[2], v[3]};
     }
+    from += EACH * m.stride;
   }
 }
 
@@ -109,28 +114,28 @@ template <Form F, typename S, bool WIDE> DEV void product(const ProductArgs& a, 
       if (s < steps) load_stage<F, S, WIDE>(shared + s * S::kStage, a, t, s);
       cp_commit();
     }
-    for (i32 s = 0; s < steps; s++) {
-      cp_wait<S::STAGES - 2>();
-      sync_block();
-      const i32 next = s + S::STAGES - 1;
-      if (next < steps) load_stage<F, S, WIDE>(shared + next % S::STAGES * S::kStage, a, t, next);
-      cp_commit();
-      multiply<F, S>(acc, shared + s % S::STAGES * S::kStage, wm, wn);
-      if (s % run == run - 1 && s + 1 < steps) {
-        i64 at = 0;
-        each_element(acc, wm, wn, [&](float& v, i32, i32) {
-          total[at] = s == run - 1 ? v : total[at] + v;
-          v = 0;
-          at += S::kThreads;
-        });
+    for (i32 first = 0; first < steps; first += run) {
+      const i32 end = min(first + run, steps);
+      SERIAL for (i32 s = first; s < end; s++) {
+        cp_wait<S::STAGES - 2>();
+        sync_block();
+        const i32 next = s + S::STAGES - 1;
+        if (next < steps) load_stage<F, S, WIDE>(shared + next % S::STAGES * S::kStage, a, t, next);
+        cp_commit();
+        multiply<F, S>(acc, shared + s % S::STAGES * S::kStage, wm, wn);
       }
+      if (run >= steps) break;
+      i64 at = 0;
+      each_element(acc, wm, wn, [&](float& v, i32, i32) {
+        if (first) v = total[at] + v;
+        if (end < steps) {
+          total[at] = v;
+          v = 0;
+        }
+        at += S::kThreads;
+      });
     }
-    i64 at = 0;
-    each_element(acc, wm, wn, [&](float& v, i32 row, i32 col) {
-      if (steps > run) v = total[at] + v;
-      at += S::kThreads;
-      finish(a, t, t.row + row, t.col + col, v);
-    });
+    each_element(acc, wm, wn, [&](float& v, i32 row, i32 col) { finish(a, t, t.row + row, t.col + col, v); });
     cp_wait<0>();
     sync_block();
   }

@@ -20,7 +20,6 @@ const (
 	rowShared     = 256
 	rowWarps      = rowThreads / 32
 	columnThreads = 64
-	columnRun     = 64
 )
 
 // warpCols is the most columns that a warp sums; a block sums longer rows.
@@ -80,7 +79,7 @@ func (b *Backend) RMSNormGrad(dx, dw, dy, x, w tensor.Mat, eps float64) {
 		launchRows(b, normGradKernels, x.Rows, x.Cols, a)
 		return
 	}
-	at := b.scratchOf(4*x.Rows, columnScratch(x.Rows, x.Cols))
+	at := b.scratchOf(normScratch(x.Rows, x.Cols)...)
 	a.scale = at[0]
 	launchRows(b, normGradKernels, x.Rows, x.Cols, a)
 	b.addColumns(sum, columnArgs{dy: a.dy, x: a.x, scale: a.scale, sums: at[1]})
@@ -96,9 +95,6 @@ type mergeArgs struct {
 	sums    uint64
 	runs, _ int32
 }
-
-// columnScratch returns the bytes of the sums that addColumns needs.
-func columnScratch(rows, cols int) int { return 4 * ceil(rows, columnRun) * cols }
 
 // addColumns adds dw += Σᵢ dy[i], or Σᵢ dy[i]*x[i]*scale[i] if there is an x.
 func (b *Backend) addColumns(dw mat, a columnArgs) {

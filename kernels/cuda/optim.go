@@ -16,9 +16,6 @@ var (
 	adamKernel    = define[adamArgs]("optim.cu", "adamw", rowThreads, rowShared)
 )
 
-// squaresEights is kSquares of optim.cu.
-const squaresEights = 4 * rowThreads
-
 type squaresArgs struct {
 	m    mat
 	sums uint64
@@ -36,8 +33,8 @@ func (b *Backend) SumSquares(m tensor.Mat) float64 {
 	if m.Len() == 0 {
 		return 0
 	}
-	blocks := ceil(m.Rows*ceil(m.Cols, 8), squaresEights)
-	at := b.scratchOf(8, 8*blocks)
+	blocks := squaresBlocks(m.Rows, m.Cols)
+	at := b.scratchOf(squaresScratch(m.Rows, m.Cols)...)
 	a.sums = at[1]
 	launch(b, squaresKernel, blocks, a)
 	launch(b, totalKernel, 1, totalArgs{total: at[0], sums: at[1], n: int64(blocks)})
@@ -60,15 +57,21 @@ func (b *Backend) AdamW(w, master, m, v, grad tensor.Mat, s kernels.AdamStep) {
 		kernels.CheckShape("AdamW", "operand", o, w.Rows, w.Cols)
 	}
 	c1, c2 := 1-math.Pow(s.Beta1, float64(s.Step)), 1-math.Pow(s.Beta2, float64(s.Step))
-	a := adamArgs{w: operand("AdamW", w), master: operand("AdamW", master), m: operand("AdamW", m, tensor.M8),
-		v: operand("AdamW", v, tensor.V8), grad: operand("AdamW", grad), seed: s.Seed,
-		beta1: float32(s.Beta1), beta2: float32(s.Beta2), one1: float32(1 - s.Beta1), one2: float32(1 - s.Beta2),
+	a := adamArgs{beta1: float32(s.Beta1), beta2: float32(s.Beta2),
+		one1: float32(1 - s.Beta1), one2: float32(1 - s.Beta2),
 		scale: float32(s.GradScale), rate: float32(s.LR / c1), root: float32(1 / math.Sqrt(c2)),
 		eps: float32(s.Eps), decay: float32(s.LR * s.WeightDecay), apart: flag(w != master)}
 	if m.Type != tensor.F32 || v.Type != tensor.F32 {
 		a.noise = b.noiseWords()
 	}
-	launch(b, adamKernel, w.Rows*ceil(w.Cols, tensor.MomentRun), a)
+	b.staged("AdamW", w.Rows, []staged{{m: w}, {m: master, in: true, out: true},
+		{m: m, in: true, out: true, types: []tensor.DType{tensor.M8}},
+		{m: v, in: true, out: true, types: []tensor.DType{tensor.V8}}, {m: grad}},
+		func(from, to int, list []mat) {
+			a.w, a.master, a.m, a.v, a.grad = list[0], list[1], list[2], list[3], list[4]
+			a.seed = kernels.SeedAt(s.Seed, from)
+			launch(b, adamKernel, (to-from)*ceil(w.Cols, tensor.MomentRun), a)
+		})
 }
 
 // noiseWords returns where the words of kernels.Noise lie on the device.

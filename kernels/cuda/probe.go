@@ -32,13 +32,14 @@ func (b *Backend) agrees(t multiplier, f form) bool {
 	return same
 }
 
-// aside calls f, which sends no lists, in the midst of an operation: those that it has sent come once more with
-// its launches.
+// aside calls f, which sends no lists, in the midst of an operation. Those that it has sent stay where they are and
+// go to the device once more, with its launches: a wait in f ends no operation.
 func (b *Backend) aside(f func()) {
 	q := &b.queue
-	filling, used := q.filling, q.payloads[q.filling].used
+	filling, p := q.filling, q.payloads[q.filling]
 	f()
-	q.filling, q.payloads[filling].used = filling, used
+	q.filling = filling
+	q.payloads[filling].used, q.payloads[filling].copied = p.used, p.copied
 }
 
 // probe returns the bits of a product by a kernel.
@@ -55,7 +56,7 @@ func (b *Backend) probe(t multiplier, f form) []byte {
 	var operands [2]mat
 	for i, s := range shapes[f] {
 		m := arena.New(tensor.BF16, s[0], s[1])
-		b.Write(m, craft(r, m))
+		b.Write(m, craft(r, m.Len()))
 		operands[i] = operand("probe", m)
 	}
 	y := arena.New(tensor.F32, probeRows, probeCols)
@@ -69,11 +70,11 @@ func (b *Backend) probe(t multiplier, f form) []byte {
 	return bits
 }
 
-// craft returns elements of m as bits, in spans of eight of a kind: of like size, of very unlike sizes, zero or
+// craft returns n elements of bf16 as bits, in spans of eight of a kind: of like size, of very unlike sizes, zero or
 // not, subnormal or tiny.
-func craft(r *rand.Rand, m tensor.Mat) []byte {
-	raw := make([]byte, 0, 2*m.Len())
-	for i := range m.Len() {
+func craft(r *rand.Rand, n int) []byte {
+	raw := make([]byte, 0, 2*n)
+	for i := range n {
 		kind := i / 8 * 5 % 7
 		low, high := 120, 135
 		switch {
@@ -117,12 +118,20 @@ func (b *Backend) Products() string {
 			ways = append(ways, "wgmma")
 		}
 	}
+	if l := b.library; l != nil && b.libraryTakes() {
+		ways = append(ways, "cublasLt")
+	} else if l != nil && l.off == nil {
+		other = append(other, "cublasLt")
+	}
 	s := "products by " + strings.Join(ways, ", ")
 	if len(ways) > 1 {
 		s += ", of the same bits"
 	}
 	if other != nil {
 		s += fmt.Sprintf("; not by %s, of other bits", strings.Join(other, ", "))
+	}
+	if l := b.library; l != nil && l.off != nil {
+		s += fmt.Sprintf("; not by cublasLt: %v", l.off)
 	}
 	return s
 }

@@ -21,9 +21,6 @@ type multiplier interface {
 	called() string
 }
 
-// A tile is of down × across elements of y. A multiprocessor works on some at a time.
-type tile struct{ down, across, perProcessor int }
-
 // tiles returns how many there are in a product of one group.
 func (t tile) tiles(p *product) int { return ceil(p.m, t.down) * ceil(p.n, t.across) }
 
@@ -33,43 +30,46 @@ type tiling struct {
 	tile
 }
 
-func defineTiling(file, name string, down, across, threads, stages, perProcessor int) tiling {
-	shared := stages * (down + across) * productStep * 2
-	return tiling{define[productArgs](file, name, threads, shared), tile{down, across, perProcessor}}
+func defineTiling(file, name string, t tile, threads, stages int) tiling {
+	shared := stages * (t.down + t.across) * productStep * 2
+	return tiling{define[productArgs](file, name, threads, shared), t}
+}
+
+// defineFMA names a kernel of fma.cu for tiles of side × side.
+func defineFMA(name string, side, perProcessor int) tiling {
+	return tiling{define[productArgs]("fma.cu", name, 256, 2*fmaStep*(side+4)*4), tile{side, side, perProcessor}}
 }
 
 // Of product.h, mma.h and fma.cu.
 const (
 	productRun  = 2048
 	productStep = 32
-	fmaSide     = 64
-	fmaShared   = 2 * 16 * (fmaSide + 4) * 4
+	fmaStep     = 16
 )
 
 // The tilings of each form. Operands whose rows are not aligned to 16 bytes take ragged, those that are
 // not both bf16 take fma. Few is for few rows: there y is computed transposed.
 var (
 	large = [...]tiling{
-		defineTiling("matmul.cu", "matmul_large", 128, 128, 256, 4, 2),
-		defineTiling("matmul_grad.cu", "matmul_grad_x_large", 128, 128, 256, 4, 2),
-		defineTiling("matmul_grad.cu", "matmul_grad_w_large", 128, 128, 256, 4, 1),
+		defineTiling("matmul.cu", "matmul_large", largeTile, 256, 4),
+		defineTiling("matmul_grad.cu", "matmul_grad_x_large", largeTile, 256, 4),
+		defineTiling("matmul_grad.cu", "matmul_grad_w_large", tile{128, 128, 1}, 256, 4),
 	}
 	small = [...]tiling{
-		defineTiling("matmul.cu", "matmul_small", 64, 64, 128, 3, 4),
-		defineTiling("matmul_grad.cu", "matmul_grad_x_small", 64, 64, 128, 3, 4),
-		defineTiling("matmul_grad.cu", "matmul_grad_w_small", 64, 64, 128, 3, 4),
+		defineTiling("matmul.cu", "matmul_small", smallTile, 128, 3),
+		defineTiling("matmul_grad.cu", "matmul_grad_x_small", smallTile, 128, 3),
+		defineTiling("matmul_grad.cu", "matmul_grad_w_small", smallTile, 128, 3),
 	}
 	ragged = [...]tiling{
-		defineTiling("matmul.cu", "matmul_ragged", 64, 64, 128, 3, 4),
-		defineTiling("matmul_grad.cu", "matmul_grad_x_ragged", 64, 64, 128, 3, 4),
-		defineTiling("matmul_grad.cu", "matmul_grad_w_ragged", 64, 64, 128, 3, 4),
+		defineTiling("matmul.cu", "matmul_ragged", smallTile, 128, 3),
+		defineTiling("matmul_grad.cu", "matmul_grad_x_ragged", smallTile, 128, 3),
+		defineTiling("matmul_grad.cu", "matmul_grad_w_ragged", smallTile, 128, 3),
 	}
-	fma = [...]tiling{
-		{define[productArgs]("fma.cu", "fma_forward", 256, fmaShared), tile{fmaSide, fmaSide, 3}},
-		{define[productArgs]("fma.cu", "fma_grad_x", 256, fmaShared), tile{fmaSide, fmaSide, 3}},
-		{define[productArgs]("fma.cu", "fma_grad_w", 256, fmaShared), tile{fmaSide, fmaSide, 3}},
-	}
-	few = defineTiling("matmul.cu", "matmul_few", 32, 16, 64, 6, 8)
+	fmaLarge = [...]tiling{defineFMA("fma_forward_large", 128, 1), defineFMA("fma_grad_x_large", 128, 1),
+		defineFMA("fma_grad_w_large", 128, 1)}
+	fmaSmall = [...]tiling{defineFMA("fma_forward_small", 64, 2), defineFMA("fma_grad_x_small", 64, 2),
+		defineFMA("fma_grad_w_small", 64, 2)}
+	few = defineTiling("matmul.cu", "matmul_few", fewTile, 64, 6)
 )
 
 // fewRows is the most rows that few takes.
@@ -102,7 +102,7 @@ type product struct {
 func (b *Backend) choose(p *product) multiplier {
 	switch {
 	case p.a.typ != int32(tensor.BF16) || p.b.typ != int32(tensor.BF16):
-		return fma[p.form]
+		return b.bySize(p, fmaLarge[p.form], fmaSmall[p.form])
 	case p.a.wide == 0 || p.b.wide == 0:
 		return ragged[p.form]
 	case b.options.Plain:
@@ -110,15 +110,23 @@ func (b *Backend) choose(p *product) multiplier {
 	case p.form == forward && p.ends == nil && p.m <= fewRows && b.agrees(few, forward):
 		return few
 	}
+	if t := b.libraryFor(p); t != nil {
+		return t
+	}
 	for _, t := range b.warpgroups(p) {
 		if t.tiles(p) >= b.leastTiles && b.agrees(t, p.form) {
 			return t
 		}
 	}
-	if l := large[p.form]; l.tiles(p) >= int(b.device.about.multiprocessors) {
-		return l
+	return b.bySize(p, large[p.form], small[p.form])
+}
+
+// bySize returns large if p has tiles enough of it for all multiprocessors, else small.
+func (b *Backend) bySize(p *product, large, small tiling) tiling {
+	if !b.options.Plain && large.tiles(p) >= int(b.device.about.multiprocessors) {
+		return large
 	}
-	return small[p.form]
+	return small
 }
 
 // multiply launches a product.
@@ -154,24 +162,11 @@ func (b *Backend) arrange(p *product, t tile) productArgs {
 		}
 	}
 	if a.totals = p.totals; a.totals == 0 {
-		a.totals = b.scratchOf(b.totalsBytes())[0]
+		a.totals = b.scratchOf(b.device.gpu().totalsBytes())[0]
 	}
 	a.down, a.across = int32(down), int32(across)
 	a.blocks = int32(min(down*across, t.perProcessor*int(b.device.about.multiprocessors)))
 	return a
-}
-
-// totalsBytes returns the bytes of the totals that any product may keep.
-func (b *Backend) totalsBytes() int {
-	list := []tile{large[forward].tile, small[forward].tile, few.tile}
-	if b.device.hasWarpgroups() {
-		list = append(list, wgmma[forward][0].tile)
-	}
-	most := 0
-	for _, t := range list {
-		most = max(most, 4*t.down*t.across*t.perProcessor*int(b.device.about.multiprocessors))
-	}
-	return most
 }
 
 // parts returns the rows of tiles of all groups; for dW, the groups.

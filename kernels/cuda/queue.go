@@ -6,6 +6,8 @@ package cuda
 import "C"
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
 	"slices"
 	"unsafe"
@@ -14,20 +16,19 @@ import (
 )
 
 const (
-	maxLaunches   = 128     // before the device gets them
-	payloadAlign  = 16      // bytes, of every list
-	leastPayload  = 1 << 20 // bytes
+	maxLaunches   = 128 // before the device gets them
+	payloadAlign  = 16  // bytes, of every list
 	argumentAlign = 64
 )
 
 // A queue holds launches that the device has not got yet, with their arguments and payload: what
-// operations read beside matrices, such as lists of rows. While the device works on one payload the
-// host fills the other.
+// operations read beside matrices, such as lists of rows. When one payload is full the host goes on in
+// the other, while the device works on the first. When the device has been waited for, both are empty.
 type queue struct {
 	launches []C.launch
 	names    []string
 	args     []byte
-	payloads [2]payload
+	payloads [payloads]payload
 	filling  int // which of them
 }
 
@@ -37,24 +38,33 @@ type payload struct {
 	device uint64
 	size   int
 	used   int
+	copied int            // of the bytes used
 	event  unsafe.Pointer // when the device is done with it
 	sent   bool           // and not waited for
+	tables [tableKinds]place
 }
+
+// A place is bytes of a payload.
+type place struct{ at, size int }
 
 // launch appends a launch of that many blocks, none if there are none.
 func launch[A any](b *Backend, k *kernel[A], blocks int, args A) {
 	if blocks == 0 {
 		return
 	}
-	f := b.function(k.entry)
+	b.add(C.launch{function: b.function(k.entry), blocks: C.uint(blocks), threads: C.uint(k.threads),
+		shared: C.uint(k.shared)}, k.name, unsafe.Slice((*byte)(unsafe.Pointer(&args)), unsafe.Sizeof(args)))
+}
+
+// add appends a launch with its arguments.
+func (b *Backend) add(l C.launch, name string, args []byte) {
 	q := &b.queue
 	at := (len(q.args) + argumentAlign - 1) / argumentAlign * argumentAlign
-	size := int(unsafe.Sizeof(args))
-	q.args = slices.Grow(q.args, at+size-len(q.args))[:at+size]
-	copy(q.args[at:], unsafe.Slice((*byte)(unsafe.Pointer(&args)), size))
-	q.launches = append(q.launches, C.launch{function: f, args: C.size_t(at), size: C.size_t(size),
-		blocks: C.uint(blocks), threads: C.uint(k.threads), shared: C.uint(k.shared)})
-	q.names = append(q.names, k.name)
+	q.args = append(q.args, make([]byte, at-len(q.args))...)
+	q.args = append(q.args, args...)
+	l.args, l.size = C.size_t(at), C.size_t(len(args))
+	q.launches = append(q.launches, l)
+	q.names = append(q.names, name)
 	if len(q.launches) == maxLaunches {
 		b.flush()
 	}
@@ -67,17 +77,37 @@ func (b *Backend) reserve(bytes ...int) {
 	for _, size := range bytes {
 		n += (size + payloadAlign - 1) / payloadAlign * payloadAlign
 	}
-	p := &b.queue.payloads[b.queue.filling]
-	if p.used+n <= p.size {
+	q := &b.queue
+	if p := &q.payloads[q.filling]; p.used+n <= p.size {
 		return
 	}
 	b.flush()
-	p = &b.queue.payloads[b.queue.filling]
+	q.filling = 1 - q.filling
+	p := &q.payloads[q.filling]
+	if p.sent {
+		b.must(b.device.failure(C.cuda_wait(b.device.c, p.event), ""))
+	}
+	p.clear()
 	if n > p.size {
 		b.must(b.device.synchronize())
+		b.must(b.freeGraphs())
 		b.must(b.freePayload(p))
-		b.must(b.allocPayload(p, n+n/2))
+		b.must(b.allocPayload(p, payloadFor(n)))
 	}
+}
+
+// clear empties a payload that the device is done with.
+func (p *payload) clear() {
+	p.used, p.copied, p.sent = 0, 0, false
+	clear(p.tables[:])
+}
+
+// rewind empties both payloads when the device has been waited for, and no operation is under way.
+func (q *queue) rewind() {
+	for i := range q.payloads {
+		q.payloads[i].clear()
+	}
+	q.filling = 0
 }
 
 // allocPayload makes a payload of that many bytes.
@@ -95,17 +125,21 @@ func (b *Backend) allocPayload(p *payload, bytes int) error {
 	return d.failure(C.cuda_event(d.c, &p.event), "")
 }
 
-// freePayload frees what allocPayload made.
-func (b *Backend) freePayload(p *payload) error {
+// freePayload frees what allocPayload made, all or a part of it.
+func (b *Backend) freePayload(p *payload) (err error) {
 	d := b.device
-	for _, o := range []C.outcome{C.cuda_free_host(d.c, p.host), C.cuda_free(d.c, C.uint64_t(p.device)),
-		C.cuda_free_event(d.c, p.event)} {
-		if err := d.failure(o, ""); err != nil {
-			return err
-		}
+	keep := func(o C.outcome) { err = errors.Join(err, d.failure(o, "")) }
+	if p.host != nil {
+		keep(C.cuda_free_host(d.c, p.host))
+	}
+	if p.device != 0 {
+		keep(C.cuda_free(d.c, C.uint64_t(p.device)))
+	}
+	if p.event != nil {
+		keep(C.cuda_free_event(d.c, p.event))
 	}
 	*p = payload{}
-	return nil
+	return err
 }
 
 // send appends a list to the payload and returns its address on the device, 0 of none.
@@ -121,16 +155,42 @@ func send[E any](b *Backend, list []E) uint64 {
 	return p.device + uint64(at)
 }
 
-// flush gives the device what has gathered, and turns to the other payload.
+// Kinds of tables that operations one after the other often have in common.
+const (
+	blockTable = iota
+	wholeTable
+	partTable
+	mergeTable
+	tableKinds
+)
+
+// sendTable is send for a list of a kind, which goes only if it is not the last one of its kind again.
+func sendTable[E any](b *Backend, kind int, list []E) uint64 {
+	if len(list) == 0 {
+		return 0
+	}
+	p := &b.queue.payloads[b.queue.filling]
+	host := unsafe.Slice((*byte)(p.host), p.size)
+	raw := unsafe.Slice((*byte)(unsafe.Pointer(&list[0])), len(list)*int(unsafe.Sizeof(list[0])))
+	if t := p.tables[kind]; bytes.Equal(host[t.at:t.at+t.size], raw) {
+		return p.device + uint64(t.at)
+	}
+	p.tables[kind] = place{p.used, len(raw)}
+	return send(b, list)
+}
+
+// flush gives the device what has gathered.
 func (b *Backend) flush() {
 	q := &b.queue
-	p := &q.payloads[q.filling]
-	if len(q.launches) == 0 && p.used == 0 {
+	if len(q.launches) == 0 {
 		return
 	}
+	p := &q.payloads[q.filling]
+	graph := b.graphs.of(b)
 	var done C.int
 	o := C.cuda_run(b.device.c, unsafe.SliceData(q.launches), C.int(len(q.launches)),
-		(*C.uint8_t)(unsafe.SliceData(q.args)), C.uint64_t(p.device), p.host, C.size_t(p.used), p.event, &done)
+		(*C.uint8_t)(unsafe.SliceData(q.args)), graph, C.uint64_t(p.device)+C.uint64_t(p.copied),
+		unsafe.Add(p.host, p.copied), C.size_t(p.used-p.copied), p.event, &done)
 	n := int(done)
 	for _, name := range q.names[:max(0, n)] {
 		if !slices.Contains(b.device.recent, name) {
@@ -138,21 +198,16 @@ func (b *Backend) flush() {
 		}
 	}
 	var err error
-	if o.code != 0 && n >= 0 && n < len(q.launches) {
+	if o.code != 0 && n >= 0 && n < len(q.launches) && q.launches[n].product == nil {
 		l := q.launches[n]
 		err = b.device.failure(o, "of %s in %d blocks of %d threads with %d bytes of shared memory", q.names[n],
 			l.blocks, l.threads, l.shared)
 	} else {
-		err = b.device.failure(o, "before %d launches", len(q.launches))
+		err = b.device.failure(o, "for %d launches", len(q.launches))
 	}
 	q.launches, q.names, q.args = q.launches[:0], q.names[:0], q.args[:0]
-	p.used, p.sent = 0, true
-	q.filling = 1 - q.filling
+	p.copied, p.sent = p.used, true
 	b.must(err)
-	if p := &q.payloads[q.filling]; p.sent {
-		b.must(b.device.failure(C.cuda_wait(b.device.c, p.event), ""))
-		p.sent = false
-	}
 }
 
 // fault returns what f panics with, if that is a fault.

@@ -55,7 +55,7 @@ func (b *Backend) Sample(ids []int32, logp []float32, logits tensor.Mat, how []k
 	}
 	n := len(ids)
 	b.reserve(24*n, 4*n)
-	at := b.scratchOf(8*n, massBytes*n*tiles)
+	at := b.scratchOf(sampleScratch(n, logits.Cols)...)
 	a.rows, a.masses, a.ids, a.logp = send(b, rows), at[1], at[0], at[0]+uint64(4*n)
 	b.masses(massArgs{logits: a.logits, factors: send(b, factors), masses: a.masses}, 0, logits.Cols)
 	if tiles <= warpTiles {

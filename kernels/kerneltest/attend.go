@@ -216,9 +216,12 @@ func (s *suite) attend(t *testing.T, ty types) {
 			without.run = func(b kernels.Backend, m []tensor.Mat, rows []int) {
 				forward.run(b, []tensor.Mat{m[0], {}, m[1], m[2], m[3]}, rows)
 			}
-			if got, want := s.envs[len(s.envs)-1].exec(t, without, packed, nil),
-				s.envs[0].exec(t, forward, packed, nil); !bytes.Equal(got[0], want[0]) {
-				t.Errorf("%s: o has other bits", without.name)
+			if s.every == 1 {
+				got := s.envs[len(s.envs)-1].exec(t, without, packed, nil)
+				want := s.envs[0].exec(t, forward, packed, nil)
+				if !bytes.Equal(got[0], want[0]) {
+					t.Errorf("%s: o has other bits", without.name)
+				}
 			}
 			given := s.oracle.exec(t, forward.inF64(false), packed, nil)
 			s.check(t, c.backward(ty, name, f.queries, values(tensor.F64, given[0]), values(tensor.F64, given[1])))

@@ -15,6 +15,9 @@ import (
 // attendBits tests what must not change a bit of Attend and AttendGrad: keys in pages, queries
 // in chunks, alone, or in another order.
 func (s *suite) attendBits(t *testing.T, ty types) {
+	if s.every > 1 {
+		return
+	}
 	for i, h := range heads {
 		n := i + ty.turn()
 		if s.quick && n%len(heads) != 0 || n%3 != 0 && (ty.in == tensor.BF16 || h.Dim*h.Heads > 200) {

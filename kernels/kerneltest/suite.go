@@ -28,6 +28,9 @@ type Options struct {
 	Workers []int
 	// Quick takes the cases that -short takes, for backends that are slow by design.
 	Quick bool
+	// Every, above 1, takes one in so many calls of operations that are compared with the oracle, and leaves
+	// out what compares attention with itself: for backends that are slower still.
+	Every int
 }
 
 // arenaSize holds, in each of two arenas, every matrix of the largest case, margins and strides
@@ -68,6 +71,8 @@ type suite struct {
 	oracle *env
 	types  []types
 	quick  bool
+	every  int
+	calls  int // of check
 }
 
 // Run tests the backends that open starts, with the given number of workers each.
@@ -78,7 +83,7 @@ func Run(t *testing.T, open func(workers int) (kernels.Backend, error), opts Opt
 	if opts.Workers == nil {
 		opts.Workers = []int{1, 2, 3, 8}
 	}
-	s := &suite{quick: opts.Quick || testing.Short()}
+	s := &suite{quick: opts.Quick || testing.Short(), every: max(1, opts.Every)}
 	for _, n := range opts.Workers {
 		b, err := open(n)
 		if err != nil {

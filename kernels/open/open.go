@@ -13,6 +13,7 @@ import (
 // Options hold what a user may say about the backend.
 type Options struct {
 	Name    string // "auto", "cpu" or "cuda"; empty is auto
+	Card    string // of cuda, a GPU that is elsewhere: the backend is one to plan with; see cuda.OnCard
 	Workers int    // CPU worker threads; 0: one per processor
 	// Note, if not nil, is told why "auto" leaves a GPU unused that is there.
 	Note func(string)
@@ -25,6 +26,14 @@ const maxWorkers = 1024
 func Backend(o Options) (kernels.Backend, error) {
 	if o.Workers < 0 || o.Workers > maxWorkers {
 		return nil, fmt.Errorf("--workers %d: it must lie between 0 and %d", o.Workers, maxWorkers)
+	}
+	if o.Card != "" {
+		switch o.Name {
+		case "", "auto", "cuda":
+			return cuda.OnCard(o.Card)
+		case "cpu":
+			return nil, fmt.Errorf("--card %s is a GPU and --backend says cpu: leave out one of them", o.Card)
+		}
 	}
 	switch o.Name {
 	case "", "auto":

@@ -43,9 +43,19 @@ type Shape struct {
 	Memory              int // bytes over which memory is read; 0: beyond the largest caches
 }
 
+// A Known is a backend whose rates are known without a measurement.
+type Known interface {
+	// Rates returns those for work of a shape.
+	Rates(s Shape) Rates
+}
+
 // Measure runs each kind of work on b for a tenth of a second and reads memory: a second in all.
-// workers is the number of threads of b. It returns an error if b has no memory for the operands.
+// workers is the number of threads of b. It returns an error if b has no memory for the operands. Of a backend
+// that is Known it measures nothing.
 func Measure(b kernels.Backend, s Shape, workers int) (Rates, error) {
+	if k, ok := b.(Known); ok {
+		return k.Rates(s), nil
+	}
 	var r Rates
 	if m, ok := b.(kernels.Meter); ok {
 		r.Peak = m.PeakFMA(workers)

@@ -49,17 +49,18 @@ func (w Work) Total() float64 {
 	return sum
 }
 
-// An Arena records a call of Alloc.
+// An Arena records a call of Alloc or AllocHost.
 type Arena struct {
 	Name  string
 	Bytes int
+	Host  bool // whether it was AllocHost
 }
 
 // A Backend implements kernels.Backend by counting.
 type Backend struct {
 	Rates  Rates
 	Work   Work    // since the backend was made
-	Arenas []Arena // in the order of Alloc
+	Arenas []Arena // in the order of their calls
 
 	read  []tensor.Mat        // weights that products read, each once, in the order of first use
 	known map[tensor.Mat]bool // the matrices in read
@@ -70,7 +71,10 @@ type Backend struct {
 	window int32
 }
 
-var _ kernels.Backend = (*Backend)(nil)
+var (
+	_ kernels.Backend       = (*Backend)(nil)
+	_ kernels.HostAllocator = (*Backend)(nil)
+)
 
 // New returns a backend for work at these rates. The zero Rates leaves time uncounted.
 func New(r Rates) *Backend { return &Backend{Rates: r, known: map[tensor.Mat]bool{}} }
@@ -92,8 +96,17 @@ func (b *Backend) Name() string { return "tally" }
 
 // Alloc returns an arena without memory.
 func (b *Backend) Alloc(name string, bytes int) (*tensor.Arena, error) {
-	b.Arenas = append(b.Arenas, Arena{name, bytes})
-	return tensor.NewArena(name, bytes, nil, 0, nil), nil
+	return b.alloc(Arena{Name: name, Bytes: bytes})
+}
+
+// AllocHost returns an arena without memory that would be the host's.
+func (b *Backend) AllocHost(name string, bytes int) (*tensor.Arena, error) {
+	return b.alloc(Arena{Name: name, Bytes: bytes, Host: true})
+}
+
+func (b *Backend) alloc(a Arena) (*tensor.Arena, error) {
+	b.Arenas = append(b.Arenas, a)
+	return tensor.NewArena(a.Name, a.Bytes, nil, 0, nil), nil
 }
 
 // Close does nothing.

@@ -26,6 +26,8 @@ type Device struct {
 	Checked bool
 	// Settings are more words of SPELL_EMULATOR, such as "order=random seed=3": see entry.cc.
 	Settings string
+	// Library says that there is a cublasLt, too.
+	Library bool
 	// Kernels are the paths of more files of kernels.
 	Kernels []string
 }
@@ -52,6 +54,11 @@ func Use(tb testing.TB, d Device) {
 	tb.Setenv("SPELL_CUDA_DRIVER", library)
 	tb.Setenv("SPELL_NVRTC", library)
 	tb.Setenv("SPELL_EMULATOR", settings)
+	products := library
+	if !d.Library {
+		products = filepath.Join(tb.TempDir(), "none") // of this machine, if it has one
+	}
+	tb.Setenv("SPELL_CUBLASLT", products)
 	tb.Setenv("XDG_CACHE_HOME", tb.TempDir()) // compiled kernels
 }
 

@@ -10,7 +10,7 @@ struct StepArgs {
 
 enum Mistake {
   kNone, kNoFull, kNoEmpty, kFewBytes, kManyBytes, kNoShow, kUnevenStage, kNoFence, kNoCommitWait, kNoWait, kNoProxy,
-  kNoBarrier, kEarlyRelease, kWrongParity,
+  kNoBarrier, kEarlyRelease, kWrongParity, kLaneWaits, kNoSyncWarp,
 };
 
 const i32 kThreads = 2 * kWarpgroup, kX = kBox, kW = 2 * kBox, kStage = kX + kW;
@@ -56,7 +56,8 @@ template <Mistake M> DEV void step_by_step(const StepArgs& a, u8* shared) {
   if (M == kNoCommitWait) wgmma_wait<0>(d);
 }
 
-// Threads copy what bulk copies brought, and the copy is multiplied.
+// Threads copy what bulk copies brought, and the copy is multiplied. All wait for it, or one of each warp and
+// the others for that one.
 template <Mistake M> DEV void by_threads(const StepArgs& a, u8* shared) {
   u64* full = (u64*)(shared + 4 * kStage);
   if (thread_id() == 0) {
@@ -71,7 +72,8 @@ template <Mistake M> DEV void by_threads(const StepArgs& a, u8* shared) {
       bulk_load(shared + s * kStage + kX, &a.w, 0, 64 * s, full);
     }
   }
-  mbarrier_wait(full, 0);
+  if (lane_id() == 0 || (M != kLaneWaits && M != kNoSyncWarp)) mbarrier_wait(full, 0);
+  if (M == kLaneWaits) sync_warp();
   for (i32 i = thread_id(); i < 2 * kStage / 16; i += kThreads)
     ((uint4*)(shared + 2 * kStage))[i] = ((const uint4*)shared)[i];
   if (M != kNoProxy) proxy_fence();
@@ -105,4 +107,6 @@ FAULT(short_wgmma_wait, step_by_step, kNoCommitWait)
 FAULT(no_wgmma_wait, step_by_step, kNoWait)
 FAULT(early_release, step_by_step, kEarlyRelease)
 FAULT(threads_right, by_threads, kNone)
+FAULT(lane_waits_right, by_threads, kLaneWaits)
 FAULT(no_proxy_fence, by_threads, kNoProxy)
+FAULT(no_sync_warp_after_wait, by_threads, kNoSyncWarp)

@@ -32,8 +32,6 @@ static MBarrier barriers[kMaxBarriers];
 static u32 barrier_count, epochs[kAgents];
 static std::vector<BulkCopy> copies;
 
-static Clock& clock_of_warp() { return block.warp[here.thread->warp].clock; }
-
 static MBarrier& barrier_at(const u64* b) {
   check_shared(b, 8, kRead);
   for (u32 i = 0; i < barrier_count; i++)
@@ -71,8 +69,7 @@ void mbarrier_arrive(const u64* b, i32 bytes) {
   MBarrier& m = barrier_at(b);
   if (++m.arrived > m.count) fail("more than the %u arrivals of an mbarrier", m.count);
   m.bytes += bytes;
-  m.arriving.join(clock_of_warp());
-  clock_of_warp().at[here.thread->warp]++;
+  m.arriving.join(release());
   end_phase(m);
 }
 
@@ -82,7 +79,7 @@ void mbarrier_wait(const u64* b, u32 parity) {
     m.waiters.push_back(here.thread);
     wait("an mbarrier");
   }
-  clock_of_warp().join(m.ended);
+  see(m.ended);
 }
 
 // line_of returns where a line of a box lies in the matrix, and how many elements of it do, from the left.
@@ -120,7 +117,9 @@ void bulk_load(void* to, const TensorMap* map, i32 row, i32 col, const u64* b) {
   MBarrier& m = barrier_at(b);
   if (!m.shown) fail("bulk copy to an mbarrier without mbarrier_init_fence after its initialization");
   BulkCopy c{(u8*)to, boxes, row, col, &m, ++epochs[m.agent]};
-  check_shared(to, kLine * boxes->box_rows, kWrite, Accessor{m.agent, c.epoch, &clock_of_warp()});
+  const Thread& by = *here.thread;
+  check_shared(to, kLine * boxes->box_rows, kWrite,
+               Accessor{m.agent, c.epoch, &seen_by(by), &by, block.warp[by.warp].since});
   for (u32 line = 0; line < boxes->box_rows; line++) {
     u32 left;
     const u16* from = line_of(c, line, &left);

@@ -7,6 +7,7 @@
 
 #define DEV static inline __attribute__((always_inline))
 #define UNROLL
+#define SERIAL
 
 struct alignas(8) float2 { float x, y; };
 struct alignas(16) float4 { float x, y, z, w; };

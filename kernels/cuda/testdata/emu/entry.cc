@@ -3,6 +3,7 @@
 // SPELL_EMULATOR holds words of a name and a value, read by cuInit:
 //
 //   order=up|down|random seed=1 late=0|1 tensor=90|80|0 wgmma=90|80|0 check=0|1 memory=MB devices=1 sm=90
+//   cublaslt=90|80|0
 //   fail=cuMemAlloc_v2:2:2   the second call of cuMemAlloc_v2 returns 2; 0 is every call
 #include "entry.h"
 
@@ -29,6 +30,7 @@ void read_settings() {
   driver.memory = (size_t)1 << 34;
   driver.devices = 1;
   driver.sm = 90;
+  driver.library = 90;
   driver.sticky = 0;
   driver.initialized = true;
   const char* text = getenv("SPELL_EMULATOR");
@@ -45,6 +47,7 @@ void read_settings() {
     if (name == "check") settings.check = number(value);
     if (name == "memory") driver.memory = (size_t)number(value) << 20;
     if (name == "devices") driver.devices = number(value);
+    if (name == "cublaslt") driver.library = number(value);
     if (name == "sm") driver.sm = number(value);
     if (name == "fail") {
       size_t one = value.find(':'), two = value.find(':', one + 1);
@@ -61,4 +64,19 @@ int enter(const char* name, bool needs_context) {
   if (!driver.initialized) return kNotInitialized;
   if (needs_context && !context) return kInvalidContext;
   return driver.sticky;
+}
+
+// emulator_counts returns one of emu::counts.
+EXPORT long long emulator_counts(const char* name) {
+  std::lock_guard<std::recursive_mutex> lock(driver.mutex);
+  const emu::Counts& c = emu::counts;
+  const std::string what = name;
+  return (long long)(what == "tensor" ? c.tensor : what == "read" ? c.read : c.written);
+}
+
+// emulator_calls returns how many calls of an entry point there have been since cuInit.
+EXPORT long long emulator_calls(const char* name) {
+  std::lock_guard<std::recursive_mutex> lock(driver.mutex);
+  auto n = calls.find(name);
+  return n == calls.end() ? 0 : n->second;
 }

@@ -106,11 +106,20 @@ static u32 next_lane(u32 lanes, u32 last) {
   }
 }
 
+// go_on goes on with a thread.
+static void go_on(Thread* t) {
+  Thread* me = here.thread;
+  if (t == me) return;
+  here.thread = t;
+  emu_switch(&me->stack, t->stack);
+}
+
 // switch_away goes on with a thread that is ready, of the same warp if there is one.
 static void switch_away() {
   Thread* me = here.thread;
   bool random = settings.order == Settings::kRandom;
   u32 w = me->warp, lanes = block.warp[w].ready;
+  if (lanes && !random) return go_on(&block.thread[w * 32 + next_lane(lanes, me->lane)]);
   if (random && random_number() % 4 == 0) lanes = 0;  // sometimes another
   if (random && random_number() % 16 == 0) bulk_copy_ends();
   do {
@@ -121,10 +130,7 @@ static void switch_away() {
     }
   } while (!lanes && bulk_copy_ends());
   if (!lanes) deadlock();
-  Thread* t = &block.thread[w * 32 + next_lane(lanes, w == me->warp ? me->lane : 31)];
-  if (t == me) return;
-  here.thread = t;
-  emu_switch(&me->stack, t->stack);
+  go_on(&block.thread[w * 32 + next_lane(lanes, w == me->warp ? me->lane : 31)]);
 }
 
 void wait(const char* for_what) {
@@ -142,13 +148,8 @@ void sync_block() {
     return;
   }
   block.at_barrier = 0;
-  Clock all{};
-  for (u32 w = 0; w < block.warps; w++) all.join(block.warp[w].clock);
-  for (u32 w = 0; w < block.warps; w++) {
-    wake(block.warp[w]);
-    block.warp[w].clock = all;
-    block.warp[w].clock.at[w]++;
-  }
+  warps_meet();
+  for (u32 w = 0; w < block.warps; w++) wake(block.warp[w]);
 }
 
 // thread_begins is where every fiber starts.
@@ -177,7 +178,7 @@ static void run_block(u32 id) {
   for (u32 w = 0; w < block.warps; w++) {
     block.warp[w] = Warp{};
     wake(block.warp[w]);
-    block.warp[w].clock.at[w] = 1;
+    block.warp[w].clock.at[w] = block.warp[w].since = 1;
   }
   for (u32 i = 0; i < block.threads; i++) {
     void** stack = (void**)(block.stacks + (i + 1) * kStack - 64);

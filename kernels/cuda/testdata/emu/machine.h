@@ -11,7 +11,8 @@ namespace emu {
 
 const u32 kMaxThreads = 512, kMaxWarps = kMaxThreads / 32;
 const u32 kMaxShared = 227 << 10;
-const size_t kStack = 64 << 10;  // bytes of a fiber's stack
+// Bytes of a fiber's stack. No power of two, lest all stacks share a few lines of the caches.
+const size_t kStack = (64 << 10) + 17 * 64;
 
 // Settings say how the device behaves where the programming model leaves it open.
 struct Settings {
@@ -52,10 +53,13 @@ struct Clock {
   }
 };
 
-// An Accessor uses shared memory in an epoch of its own, and has seen those of others.
+// An Accessor uses shared memory in an epoch of its own, and has seen those of others. If a thread did it, or
+// began it, what other lanes of its warp did in epoch since or later is not ordered before.
 struct Accessor {
   u32 agent, epoch;
   const Clock* seen;
+  const Thread* by;
+  u32 since;
 };
 
 // A Copy is an asynchronous copy under way.
@@ -71,6 +75,8 @@ struct Warp {
   Collective op;
   void* operands[32];
   Clock clock;
+  u32 since;  // the epoch that began when the lanes met last
+  u32 ahead;  // lanes that have seen more than clock
 };
 
 // Boxes are what a TensorMap holds: a matrix of 16-bit elements, and the size of the boxes that are copied.
@@ -87,6 +93,7 @@ struct Block {
   u32 threads, warps;
   Thread thread[kMaxThreads];
   Warp warp[kMaxWarps];
+  Clock ahead[kMaxThreads];               // of the threads that are
   std::vector<Copy> copies[kMaxThreads];  // of each thread
   u32 group[kMaxThreads];                 // copies that are committed next
   u32 fences[kMaxThreads];                // calls of proxy_fence
@@ -107,6 +114,16 @@ u32 random_number();
 void wait(const char* for_what);
 void wake(Warp& w);
 
+// Who has seen what: see clocks.cc. see makes the current thread see more, release returns what others see with
+// it. seen_by_group is what all threads of a warpgroup have seen, group_sees makes them see an agent's epoch.
+const Clock& seen_by(const Thread& t);
+void see(const Clock& c);
+Clock release();
+Clock seen_by_group(u32 group);
+void group_sees(u32 group, u32 agent, u32 epoch);
+void lanes_meet(u32 warp);
+void warps_meet();
+
 // What happens beside the threads of a block: see bulk.cc and warpgroup.cc. bulk_copy_ends lets one bulk copy
 // end, if any is under way.
 void bulk_begins();
@@ -125,9 +142,29 @@ enum Access { kRead, kWrite, kAtomic };
 void check_shared(const void* p, u32 bytes, Access access);
 void check_shared(const void* p, u32 bytes, Access access, const Accessor& who);
 void check_global(const void* p, u32 bytes, bool write);
+
+// Counts are what kernels did since cuInit: operations of tensor cores, and bytes of global memory that
+// threads and copies asked for, of kernels that are checked.
+struct Counts {
+  u64 tensor, read, written;
+};
+extern Counts counts;
 bool in_shared(const void* p, u32 bytes);
 
-// tensor_core adds a*bᵀ to c as those of a model do: a is [16, 16], b [8, 16], c [16, 8].
-void tensor_core(int model, const u16 (*a)[16], const u16 (*b)[16], float (*c)[8]);
+// Rows are a, [16, 16], and Columns b, [8, 16], of a product by tensor cores. Whoever fills the pairs of
+// neighbours in k prepares the rest of them, which serves all products that they take part in.
+struct Rows {
+  alignas(64) u32 pairs[8][16];  // by k, of each row
+  i32 significand[16][16], exponent[16][16], special[16];
+};
+struct Columns {
+  alignas(64) u32 pairs[8][8];  // of each row, by k
+  i32 significand[8][16], exponent[8][16], special[8];
+};
+void prepare(Rows& a);
+void prepare(Columns& b);
+
+// tensor_core adds a*bᵀ to c, [8, 16], the transposed sums, as those of a model do.
+void tensor_core(int model, const Rows& a, const Columns& b, float (*c)[16]);
 
 }  // namespace emu

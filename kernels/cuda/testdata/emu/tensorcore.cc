@@ -5,10 +5,16 @@
 // zero, to f32. An sm_90 takes 16 products and 25 bits, an sm_80 twice 8 and 24.
 #include "machine.h"
 
+#pragma GCC diagnostic ignored "-Wpsabi"  // vectors do not leave this file
+
 namespace emu {
 
+typedef i32 i32x16 __attribute__((vector_size(64)));
+typedef u32 u32x16 __attribute__((vector_size(64)));
 typedef i32 i32x8 __attribute__((vector_size(32)));
-typedef u32 u32x8 __attribute__((vector_size(32)));
+typedef float f32x8 __attribute__((vector_size(32)));
+typedef double f64x8 __attribute__((vector_size(64)));
+typedef i64 i64x8 __attribute__((vector_size(64)));
 
 u32 pack_bf16(float lo, float hi) {
   auto round = [](float f) -> u32 {
@@ -19,101 +25,138 @@ u32 pack_bf16(float lo, float hi) {
   return round(lo) | round(hi) << 16;
 }
 
-static float widen(u16 h) { return bits_f32((u32)h << 16); }
+// element returns element k of a row of pairs.
+static float element(u32 pair, int k) { return bits_f32(k % 2 ? pair & 0xffff0000 : pair << 16); }
 
-// A Factor is a bf16 as an integer: significand * 2^(exponent-7). The exponent of 0 is the least.
-struct Factor {
-  i32 significand, exponent;
-  bool special;  // an infinity or NaN
+// A Parts is 16 f32s as integers: significand * 2^(exponent-23). The exponent of 0 is the least.
+struct Parts {
+  i32x16 significand, exponent, special;  // an infinity or NaN
 };
 
-static Factor factor(u16 h) {
-  i32 e = h >> 7 & 255, m = h & 127;
-  if (e) m |= 128;
-  i32 exponent = m ? std::max(e, 1) - 127 : -126;
-  return {h >> 15 ? -m : m, exponent, e == 255};
+DEV Parts parts(u32x16 bits) {
+  i32x16 field = (i32x16)(bits >> 23 & 255), sign = (i32x16)bits >> 31;
+  i32x16 m = (i32x16)(bits & 0x7fffff) | ((field != 0) & 0x800000);
+  return {(m ^ sign) - sign, (field | ((field == 0) & 1)) - 127, field == 255};
 }
 
-// shifted returns v * 2^up / 2^down, the magnitude cut.
-static i32x8 shifted(i32x8 v, int up, i32x8 down) {
-  i32x8 sign = v >> 31, most = down > 31 ? i32x8{} + 31 : down;
-  u32x8 magnitude = (u32x8)((v ^ sign) - sign) << up;
-  i32x8 cut = (i32x8)(magnitude >> (u32x8)most);
-  return (cut ^ sign) - sign;
+template <typename T> DEV T vector_at(const void* p) {
+  T v;
+  memcpy(&v, p, sizeof v);
+  return v;
+}
+DEV void store(i32* p, i32x16 v) { memcpy(p, &v, sizeof v); }
+
+void prepare(Rows& a) {
+  i32x16 special{};
+  for (int k = 0; k < 16; k++) {
+    u32x16 pairs = vector_at<u32x16>(a.pairs[k / 2]);
+    Parts p = parts(k % 2 ? pairs & 0xffff0000 : pairs << 16);
+    store(a.significand[k], p.significand >> 16);
+    store(a.exponent[k], p.exponent);
+    special |= p.special;
+  }
+  store(a.special, special);
 }
 
-// cut_f32 returns sum * 2^exponent, cut to f32.
-static float cut_f32(i64 sum, i32 exponent) {
-  double d = (double)sum * bits_f64((u64)(1023 + exponent) << 52);  // exact
+void prepare(Columns& b) {
+  memset(b.special, 0, sizeof b.special);
+  for (int j = 0; j < 8; j += 2)  // two rows in a vector
+    for (int odd = 0; odd < 2; odd++) {
+      u32x16 pairs = vector_at<u32x16>(b.pairs[j]);
+      Parts p = parts(odd ? pairs & 0xffff0000 : pairs << 16);
+      for (int l = 0; l < 16; l++) {
+        int row = j + l / 8, k = l % 8 * 2 + odd;
+        b.significand[row][k] = p.significand[l] >> 16;
+        b.exponent[row][k] = p.exponent[l];
+        b.special[row] |= p.special[l];
+      }
+    }
+}
+
+// cut returns v / 2^down, the magnitude cut.
+DEV i32x16 cut(i32x16 v, i32x16 down) {
+  i32x16 sign = v >> 31, most = down > 31 ? i32x16{} + 31 : down;
+  i32x16 magnitude = (i32x16)((u32x16)((v ^ sign) - sign) >> (u32x16)most);
+  return (magnitude ^ sign) - sign;
+}
+
+// cut_f32 returns a number of f64, cut to f32.
+static float cut_f32(double d) {
   double magnitude = fabs(d);
   if (magnitude >= 0x1p-126) return (float)bits_f64(f64_bits(d) & ~((1ull << 29) - 1));
   return (float)copysign(floor(magnitude * 0x1p149) * 0x1p-149, d);
 }
 
-// with_special adds the products as they come, for rows with infinities or NaN.
-static void with_special(const u16* a, const u16 (*b)[16], float* c, int first, int n) {
-  for (int j = 0; j < 8; j++) {
-    double sum = c[j];
-    for (int k = first; k < first + n; k++) sum += (double)widen(a[k]) * widen(b[j][k]);
-    c[j] = sum != sum ? bits_f32(0x7fffffff) : (float)sum;
-  }
+// cut_sums sets c to the sums of a, b and addend, times 2^exponent, cut to f32.
+DEV void cut_sums(float* c, i32x8 a, i32x8 b, i32x8 addend, i32x8 exponent) {
+  i64x8 scale = __builtin_convertvector(exponent + 1023, i64x8) << 52;
+  f64x8 d = __builtin_convertvector(a, f64x8) + __builtin_convertvector(b, f64x8) +
+            __builtin_convertvector(addend, f64x8);
+  d *= (f64x8)scale;  // exact
+  f32x8 f = __builtin_convertvector((f64x8)((i64x8)d & ~((1ll << 29) - 1)), f32x8);
+  memcpy(c, &f, sizeof f);
+  i64x8 magnitude = (i64x8)d & 0x7fffffffffffffff;
+  i64x8 small = (magnitude != 0) & (magnitude < (i64)f64_bits(0x1p-126));
+  i64 any = 0;
+  for (int i = 0; i < 8; i++) any |= small[i];
+  for (int i = 0; any && i < 8; i++)
+    if (small[i]) c[i] = cut_f32(d[i]);
 }
 
-// step adds products [first, first+n) to c with that many fraction bits.
-static void step(const u16 (*a)[16], const u16 (*b)[16], float (*c)[8], int first, int n, int bits) {
-  i32x8 eb[16], mb[16];
-  bool special_b = false;
-  for (int k = 0; k < n; k++)
-    for (int j = 0; j < 8; j++) {
-      Factor f = factor(b[j][first + k]);
-      eb[k][j] = f.exponent;
-      mb[k][j] = f.significand;
-      special_b |= f.special;
+// with_special returns an element of which an operand is an infinity or NaN: products as they come.
+static float with_special(const Rows& a, const Columns& b, float c, int i, int j, int first, int n) {
+  double sum = c;
+  for (int k = first; k < first + n; k++) sum += (double)element(a.pairs[k / 2][i], k) * element(b.pairs[j][k / 2], k);
+  return sum != sum ? bits_f32(0x7fffffff) : (float)sum;
+}
+
+// step adds products [FIRST, FIRST+N) to c with BITS fraction bits.
+template <int FIRST, int N, int BITS> static void step(const Rows& a, const Columns& b, float (*c)[16]) {
+  for (int j = 0; j < 8; j++) {
+    Parts p = parts(vector_at<u32x16>(c[j]));
+    i32x16 top = p.exponent, e[N];
+#pragma GCC unroll 16
+    for (int k = 0; k < N; k++) {
+      e[k] = vector_at<i32x16>(a.exponent[FIRST + k]) + b.exponent[j][FIRST + k];
+      top = e[k] > top ? e[k] : top;
     }
-  for (int i = 0; i < 16; i++) {
-    i32x8 uc;
-    memcpy(&uc, c[i], 32);
-    i32x8 field = uc >> 23 & 255, normal = field != 0;
-    i32x8 mc = (uc & 0x7fffff) | (normal & 0x800000);
-    i32x8 ec = mc != 0 ? (normal & field) + (~normal & 1) - 127 : i32x8{} - 126;
-    mc = (mc ^ uc >> 31) - (uc >> 31);
-    bool special = special_b;
-    for (int j = 0; j < 8; j++) special |= field[j] == 255;
-    Factor fa[16];
-    i32x8 top = ec;
-    for (int k = 0; k < n; k++) {
-      fa[k] = factor(a[i][first + k]);
-      special |= fa[k].special;
-      i32x8 e = fa[k].exponent + eb[k];
-      top = e > top ? e : top;
+    i32x16 half[2] = {};  // eight products fit an i32
+#pragma GCC unroll 16
+    for (int k = 0; k < N; k++) {
+      i32x16 m = vector_at<i32x16>(a.significand[FIRST + k]) * (b.significand[j][FIRST + k] << (BITS - 14));
+      half[k / 8] += cut(m, top - e[k]);
     }
-    if (special) {
-      with_special(a[i], b, c[i], first, n);
-      continue;
+    i32x16 addend = cut(p.significand << (BITS - 23), top - p.exponent), exponent = top - BITS;
+    float sums[16];
+    for (int h = 0; h < 2; h++) {
+      auto of = [&](const i32x16& v) { return vector_at<i32x8>((const i32*)&v + 8 * h); };
+      cut_sums(sums + 8 * h, of(half[0]), of(half[1]), of(addend), of(exponent));
     }
-    i32x8 half[2] = {};  // eight products fit an i32
-    for (int k = 0; k < n; k++)
-      half[k / 8] += shifted(fa[k].significand * mb[k], bits - 14, top - (fa[k].exponent + eb[k]));
-    i32x8 addend = shifted(mc, bits - 23, top - ec);
-    for (int j = 0; j < 8; j++) c[i][j] = cut_f32((i64)half[0][j] + half[1][j] + addend[j], top[j] - bits);
+    i32x16 special = vector_at<i32x16>(a.special) | b.special[j] | p.special;
+    i32 any = 0;
+    for (int i = 0; i < 16; i++) any |= special[i];
+    for (int i = 0; any && i < 16; i++)
+      if (special[i]) sums[i] = with_special(a, b, c[j][i], i, j, FIRST, N);
+    memcpy(c[j], sums, sizeof sums);
   }
 }
 
 // chain is what tensor cores compute if nothing is known of them: products one after the other.
-static void chain(const u16 (*a)[16], const u16 (*b)[16], float (*c)[8]) {
+static void chain(const Rows& a, const Columns& b, float (*c)[16]) {
   for (int i = 0; i < 16; i++)
     for (int j = 0; j < 8; j++)
-      for (int k = 0; k < 16; k++) c[i][j] = __builtin_fmaf(widen(a[i][k]), widen(b[j][k]), c[i][j]);
+      for (int k = 0; k < 16; k++)
+        c[j][i] = __builtin_fmaf(element(a.pairs[k / 2][i], k), element(b.pairs[j][k / 2], k), c[j][i]);
 }
 
-void tensor_core(int model, const u16 (*a)[16], const u16 (*b)[16], float (*c)[8]) {
+void tensor_core(int model, const Rows& a, const Columns& b, float (*c)[16]) {
   switch (model) {
     case 90:
-      step(a, b, c, 0, 16, 25);
+      step<0, 16, 25>(a, b, c);
       break;
     case 80:
-      step(a, b, c, 0, 8, 24);
-      step(a, b, c, 8, 8, 24);
+      step<0, 8, 24>(a, b, c);
+      step<8, 8, 24>(a, b, c);
       break;
     default:
       chain(a, b, c);

@@ -34,30 +34,26 @@ static void load_matrix(Warp& w, bool transposed) {
 }
 
 static void multiply(Warp& w) {
-  u16 a[16][16], b[8][16];
-  float c[16][8];
+  Rows a;
+  Columns b;
+  float c[8][16];
   for (u32 l = 0; l < 32; l++) {
     const Multiply* m = (Multiply*)w.operands[l];
-    u32 g = l / 4, t = l % 4 * 2;
-    for (u32 h = 0; h < 2; h++) {
-      a[g][t + h] = (u16)(m->a[0] >> 16 * h);
-      a[g + 8][t + h] = (u16)(m->a[1] >> 16 * h);
-      a[g][t + 8 + h] = (u16)(m->a[2] >> 16 * h);
-      a[g + 8][t + 8 + h] = (u16)(m->a[3] >> 16 * h);
-      b[g][t + h] = (u16)(m->b0 >> 16 * h);
-      b[g][t + 8 + h] = (u16)(m->b1 >> 16 * h);
-      c[g][t + h] = m->d[h];
-      c[g + 8][t + h] = m->d[2 + h];
+    u32 g = l / 4, t = l % 4;
+    for (u32 i = 0; i < 4; i++) {
+      a.pairs[t + 4 * (i / 2)][g + 8 * (i % 2)] = m->a[i];
+      c[2 * t + i % 2][g + 8 * (i / 2)] = m->d[i];
     }
+    b.pairs[g][t] = m->b0;
+    b.pairs[g][t + 4] = m->b1;
   }
+  prepare(a);
+  prepare(b);
   tensor_core(settings.tensor, a, b, c);
+  counts.tensor += 2 * 16 * 8 * 16;
   for (u32 l = 0; l < 32; l++) {
     float* d = ((Multiply*)w.operands[l])->d;
-    u32 g = l / 4, t = l % 4 * 2;
-    for (u32 h = 0; h < 2; h++) {
-      d[h] = c[g][t + h];
-      d[2 + h] = c[g + 8][t + h];
-    }
+    for (u32 i = 0; i < 4; i++) d[i] = c[l % 4 * 2 + i % 2][l / 4 + 8 * (i / 2)];
   }
 }
 
@@ -78,7 +74,7 @@ void collective(Collective op, void* operands) {
     case kLoadMatrix: load_matrix(w, false); break;
     case kLoadTransposed: load_matrix(w, true); break;
     case kMultiply: multiply(w); break;
-    case kSyncWarp: w.clock.at[t->warp]++; break;
+    case kSyncWarp: lanes_meet(t->warp); break;
   }
   wake(w);
 }

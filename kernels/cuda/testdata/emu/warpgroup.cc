@@ -12,7 +12,7 @@ struct Sums {
   float* d[kWarpgroup];  // of each thread
   u32 n;                 // columns
   u32 products;          // under way
-  float c[4][32][16][8];
+  float c[4][32][8][16];  // transposed
 };
 
 // A Pending is a product under way.
@@ -57,11 +57,12 @@ template <typename Func> static void each_piece(u64 descriptor, bool along, u32 
   }
 }
 
-static void read_operand(u64 descriptor, bool along, u32 rows, u16 (*m)[16]) {
+// read_operand calls put with every element of an operand.
+template <typename Func> static void read_operand(u64 descriptor, bool along, u32 rows, Func put) {
   each_piece(descriptor, along, rows, [&](const u8* at, u32 row, u32 k) {
     u16 v[8];
     memcpy(v, at, 16);
-    for (u32 e = 0; e < 8; e++) m[along ? row + e : row][along ? k : k + e] = v[e];
+    for (u32 e = 0; e < 8; e++) put(along ? row + e : row, along ? k : k + e, v[e]);
   });
 }
 
@@ -69,17 +70,24 @@ static void read_operand(u64 descriptor, bool along, u32 rows, u16 (*m)[16]) {
 template <typename Func> static void each_sum(Sums& s, Func f) {
   for (u32 q = 0; q < kWarpgroup; q++)
     for (u32 i = 0; i < s.n / 2; i++)
-      f(s.d[q][i], s.c[q / 32][i / 4][q % 32 / 4 + 8 * (i / 2 % 2)][2 * (q % 4) + i % 2]);
+      f(s.d[q][i], s.c[q / 32][i / 4][2 * (q % 4) + i % 2][q % 32 / 4 + 8 * (i / 2 % 2)]);
 }
 
 static void multiply(const Pending& p) {
-  static u16 a[64][16], b[256][16];
-  read_operand(p.product.a, p.product.a_along, 64, a);
-  read_operand(p.product.b, p.product.b_along, p.product.n, b);
+  static Rows a[4];
+  static Columns b[32];
+  read_operand(p.product.a, p.product.a_along, 64,
+               [](u32 row, u32 k, u16 v) { memcpy((u8*)&a[row / 16].pairs[k / 2][row % 16] + k % 2 * 2, &v, 2); });
+  read_operand(p.product.b, p.product.b_along, p.product.n,
+               [](u32 row, u32 k, u16 v) { memcpy((u8*)b[row / 8].pairs[row % 8] + 2 * k, &v, 2); });
   Sums& s = *p.sums;
   if (!p.product.add) memset(s.c, 0, sizeof s.c);
-  for (u32 i = 0; i < 4; i++)
-    for (u32 j = 0; j < s.n / 8; j++) tensor_core(settings.wgmma, a + 16 * i, b + 8 * j, s.c[i][j]);
+  counts.tensor += 2 * 64 * 16 * s.n;
+  for (u32 i = 0; i < 4; i++) prepare(a[i]);
+  for (u32 j = 0; j < s.n / 8; j++) {
+    prepare(b[j]);
+    for (u32 i = 0; i < 4; i++) tensor_core(settings.wgmma, a[i], b[j], s.c[i][j]);
+  }
 }
 
 // finish does the products of groups up to the one of that number.
@@ -119,9 +127,8 @@ static void product(Group& g, u32 number) {
   s->products++;
   g.pending.push_back(Pending{p, s, g.committed + 1});
   if (settings.check) {
-    Clock seen = block.warp[4 * number].clock;  // by all its warps
-    for (u32 w = 1; w < 4; w++) seen.meet(block.warp[4 * number + w].clock);
-    Accessor tensor{kMaxWarps + number, g.committed + 1, &seen};
+    Clock seen = seen_by_group(number);
+    Accessor tensor{kMaxWarps + number, g.committed + 1, &seen, nullptr, 0};
     auto check = [&](const u8* at, u32, u32) { check_shared(at, 16, kRead, tensor); };
     each_piece(p.a, p.a_along, 64, check);
     each_piece(p.b, p.b_along, p.n, check);
@@ -145,10 +152,7 @@ static void perform(Group& g, u32 number) {
       u32 done = g.committed - std::min((u32)*n, g.committed);
       finish(g, done);
       g.waited = std::max(g.waited, done);
-      for (u32 w = 0; w < 4; w++) {
-        u32& seen = block.warp[4 * number + w].clock.at[kMaxWarps + number];
-        seen = std::max(seen, done);
-      }
+      group_sees(number, kMaxWarps + number, done);
       break;
     }
   }
