@@ -146,6 +146,7 @@ type Precision struct {
 	Name             string
 	Weight, Act, Acc tensor.DType
 	Moments          Moments
+	Offload          bool // what the optimizer keeps lies in the host's memory, if a device computes
 }
 
 // The precisions. Int8 is for weights that are not trained, F64 the oracle's.

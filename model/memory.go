@@ -14,6 +14,7 @@ type MemoryItem struct {
 	Type      tensor.DType
 	Bytes     int
 	GrowsWith string // what the size is proportional to, in words
+	Host      bool   // it lies in the host's memory also if a device computes
 }
 
 // Updated reports whether the memory is first touched by an update.
@@ -39,7 +40,7 @@ func (w *Weights) Memory() []MemoryItem {
 				n += tensor.Bytes(m.Type, m.Rows, m.Cols)
 			}
 		}
-		return MemoryItem{name, t, n, "parameters"}
+		return MemoryItem{Name: name, Type: t, Bytes: n, GrowsWith: "parameters"}
 	}
 	values := func(p *Param) tensor.Mat { return p.W }
 	items := []MemoryItem{item("weights", w.Weight, w.Params, values)}
@@ -50,14 +51,18 @@ func (w *Weights) Memory() []MemoryItem {
 	if list == nil {
 		return items
 	}
+	kept := func(name string, t tensor.DType, of func(*Param) tensor.Mat) {
+		it := item(name, t, list, of)
+		it.Host = w.Offload
+		items = append(items, it)
+	}
 	if list[0].Master != list[0].W {
-		items = append(items, item("master weights", w.Acc, list, func(p *Param) tensor.Mat { return p.Master }))
+		kept("master weights", w.Acc, func(p *Param) tensor.Mat { return p.Master })
 	}
 	m, v := w.MomentTypes()
-	return append(items,
-		item(firstMoments, m, list, func(p *Param) tensor.Mat { return p.M }),
-		item(secondMoments, v, list, func(p *Param) tensor.Mat { return p.V }),
-		item("gradients", w.Acc, list, func(p *Param) tensor.Mat { return p.Grad }))
+	kept(firstMoments, m, func(p *Param) tensor.Mat { return p.M })
+	kept(secondMoments, v, func(p *Param) tensor.Mat { return p.V })
+	return append(items, item("gradients", w.Acc, list, func(p *Param) tensor.Mat { return p.Grad }))
 }
 
 // Memory lists the scratch of the decoder. It runs the decoder's allocations on an arena without
@@ -68,7 +73,7 @@ func (d *Decoder) Memory() []MemoryItem {
 	var items []MemoryItem
 	at := 0
 	add := func(name string, t tensor.DType, bytes int, growsWith string) {
-		items = append(items, MemoryItem{name, t, bytes, growsWith})
+		items = append(items, MemoryItem{Name: name, Type: t, Bytes: bytes, GrowsWith: growsWith})
 		at += bytes
 	}
 	kv := d.newBundleKV(a, n, m, d.train)
@@ -132,6 +137,40 @@ func (d *Decoder) planActivations(a *tensor.Arena, p *pass) {
 	block(c.Layers-1, max(min(p.live, p.rows-1), 0)) // live rows that are apart take more
 }
 
+// largest returns the columns of the widest matrix of activations.
+func (c *Config) largest() int { return max(c.Hidden, c.FF, c.ExpertFF, c.QDim()) }
+
+// sizes returns what passes of so many rows, each of which sees so many keys, have for operands.
+func (w *Weights) sizes(rows, keys int) kernels.Sizes {
+	if w.Context > 0 {
+		keys = min(keys, w.Context)
+	}
+	return kernels.Sizes{Act: w.Act, Rows: rows, Columns: w.largest(), Hidden: w.Hidden, Vocab: w.Vocab,
+		Heads: w.Heads, KVHeads: w.KVHeads, HeadDim: w.HeadDim, Keys: keys, Routed: rows * w.TopK}
+}
+
+// segmentTokens is how many tokens the segments of a forest are taken to have on average, at the least.
+const segmentTokens = 16
+
+// Sizes returns what bounds the operands of the decoder's operations.
+func (d *Decoder) Sizes() kernels.Sizes {
+	rows := max(d.limits.Shared, d.limits.Batch)
+	s := d.W.sizes(rows, d.limits.Shared+d.limits.Batch)
+	s.Queries, s.Training = (rows+segmentTokens-1)/segmentTokens, d.train
+	s.Scored = min(headRows, max(d.limits.MostLive(), d.limits.Batch))
+	for _, p := range d.W.Trainable() {
+		s.Largest = max(s.Largest, p.Rows*((p.Cols+7)/8*8))
+	}
+	return s
+}
+
+// Sizes returns what bounds the operands of the cache's operations.
+func (c *Cache) Sizes() kernels.Sizes {
+	s := c.d.W.sizes(c.rows, c.k[0].Rows)
+	s.Queries, s.Sampled = c.rows, c.logitRows
+	return s
+}
+
 // distinctBytes returns the bytes of a list of matrices, of which some may be one.
 func distinctBytes(list []tensor.Mat) int {
 	n := 0
@@ -147,9 +186,9 @@ func distinctBytes(list []tensor.Mat) int {
 func (c *Cache) Memory() []MemoryItem {
 	w := c.d.W
 	return []MemoryItem{
-		{"key-value cache", w.Act, c.kv.Size(), "tokens of the cache × layers"},
-		{"activations of a pass", w.Acc, c.d.arena.Size(), "rows of a pass"},
-		{"logits", w.Acc, c.logits.Size(), "vocabulary"},
+		{Name: "key-value cache", Type: w.Act, Bytes: c.kv.Size(), GrowsWith: "tokens of the cache × layers"},
+		{Name: "activations of a pass", Type: w.Acc, Bytes: c.d.arena.Size(), GrowsWith: "rows of a pass"},
+		{Name: "logits", Type: w.Acc, Bytes: c.logits.Size(), GrowsWith: "vocabulary"},
 	}
 }
 
@@ -166,7 +205,7 @@ func (w *Weights) HostMemory(host kernels.HostMemory, read []tensor.Mat) (packs,
 		}
 	}
 	scratch = MemoryItem{Name: "scratch of kernels", Type: w.Acc, GrowsWith: "workers",
-		Bytes: host.ScratchBytes(max(w.Hidden, w.FF, w.ExpertFF, w.QDim()), w.Vocab, w.Trained())}
+		Bytes: host.ScratchBytes(w.largest(), w.Vocab, w.Trained())}
 	return packs, scratch
 }
 

@@ -95,7 +95,11 @@ func (w *Weights) allocTraining(b kernels.Backend, list []*Param, t tensor.DType
 		return err
 	}
 	first, second := w.MomentTypes()
-	return w.alloc(b, "optimizer", list, func(q *Param) []field {
+	in := b.Alloc
+	if host, ok := b.(kernels.HostAllocator); ok && w.Offload {
+		in = host.AllocHost
+	}
+	return w.allocIn(in, "optimizer", list, func(q *Param) []field {
 		f := []field{{&q.M, first}, {&q.V, second}}
 		if t != w.Acc {
 			return append(f, field{&q.Master, w.Acc})
@@ -127,13 +131,20 @@ type field struct {
 
 // alloc maps fields of every parameter in a list in one arena.
 func (w *Weights) alloc(b kernels.Backend, name string, list []*Param, fields func(*Param) []field) error {
+	return w.allocIn(b.Alloc, name, list, fields)
+}
+
+// allocIn is alloc in an arena that in maps.
+func (w *Weights) allocIn(in func(string, int) (*tensor.Arena, error), name string, list []*Param,
+	fields func(*Param) []field) error {
+
 	size := 0
 	for _, q := range list {
 		for _, f := range fields(q) {
 			size += tensor.Bytes(f.t, q.Rows, q.Cols)
 		}
 	}
-	a, err := b.Alloc(name, size)
+	a, err := in(name, size)
 	if err != nil {
 		return err
 	}

@@ -96,7 +96,8 @@ func TestNoReference(t *testing.T) {
 	if u := step(t, l).Metrics.(*report).Update; u.KL != 0 {
 		t.Errorf("%+v", u)
 	}
-	if machine, err := rl.NewMachine(l.Config, l.Game.Sampled(), m.Backend, m.Weights); err != nil || machine.Reference != nil {
+	machine, err := rl.NewMachine(l.Config, l.Game.Sampled(), m.Backend, m.Weights)
+	if err != nil || machine.Reference != nil {
 		t.Errorf("%+v, %v", machine, err)
 	} else {
 		machine.Free()

@@ -59,7 +59,7 @@ func score(ctx context.Context, r row, at workplace) (res result, err error) {
 		return res, err
 	}
 	limits := forest.Limits{Batch: r.Prompt}
-	planned, err := scoringBytes(ctx, b, shape, p, limits)
+	planned, err := scoringNeeds(ctx, b, shape, p, limits)
 	if err != nil {
 		return res, err
 	}
@@ -93,31 +93,31 @@ func score(ctx context.Context, r row, at workplace) (res result, err error) {
 	return res, nil
 }
 
-// scoringBytes returns what scoring takes, as spell score asks before it begins.
-func scoringBytes(ctx context.Context, b kernels.Backend, shape model.Config, p model.Precision,
-	limits forest.Limits) (int, error) {
+// scoringNeeds returns what scoring takes, as spell score asks before it begins.
+func scoringNeeds(ctx context.Context, b kernels.Backend, shape model.Config, p model.Precision,
+	limits forest.Limits) (budget.Memory, error) {
 
 	dry := tally.New(tally.Rates{})
 	w, err := model.NewWeights(dry, shape, p, model.Inference)
 	if err != nil {
-		return 0, err
+		return budget.Memory{}, err
 	}
 	d, err := model.NewScorer(dry, w, limits)
 	if err != nil {
-		return 0, err
+		return budget.Memory{}, err
 	}
 	short := forest.Forest{{Parent: -1, Tokens: make([]int32, 2), Scored: true}}
 	if _, err := d.Score(ctx, short); err != nil {
-		return 0, err
+		return budget.Memory{}, err
 	}
-	return budget.Held(b, dry, w), nil
+	return budget.Held(b, dry, w, d.Sizes()), nil
 }
 
-// plan takes down the bytes that a row is planned to take, and refuses one that does not fit.
-func (r *result) plan(bytes int) {
-	r.Planned = float64(bytes) / (1 << 20)
-	if has := int64(rounds.Available() * (1 << 20)); has > 0 && int64(bytes) > has {
-		r.Refused = budget.Sentence(bytes, has)
+// plan takes down the memory that a row is planned to take, and refuses one that does not fit.
+func (r *result) plan(need budget.Memory) {
+	r.Planned = float64(need.Total()) / (1 << 20)
+	if has := (budget.Memory{Host: int64(rounds.Available() * (1 << 20))}); !need.Within(has) {
+		r.Refused = budget.Sentence(need, has)
 	}
 }
 
@@ -139,7 +139,7 @@ func train(ctx context.Context, r row, at workplace) (res result, err error) {
 	if err := m.Read(ctx, "", console); err != nil {
 		return res, err
 	}
-	planned, err := m.bytes(ctx, precision)
+	planned, err := m.needs(ctx, precision)
 	if err != nil {
 		return res, err
 	}
@@ -208,22 +208,22 @@ func newMethod(r row, at workplace, s *script) (*method, error) {
 		Docs: at.documents(r.sizes)}, s}, c.Validate()
 }
 
-// bytes returns the most memory that spell plan says of the run.
-func (m *method) bytes(ctx context.Context, p model.Precision) (int, error) {
+// needs returns the most memory that spell plan says of the run.
+func (m *method) needs(ctx context.Context, p model.Precision) (budget.Memory, error) {
 	b, err := cpu.New(cpu.Options{})
 	if err != nil {
-		return 0, err
+		return budget.Memory{}, err
 	}
 	defer b.Close()
 	shape, err := m.Shape()
 	if err != nil {
-		return 0, err
+		return budget.Memory{}, err
 	}
 	plan, err := runner.Plan(ctx, m, b, shape, p)
 	if err != nil {
-		return 0, err
+		return budget.Memory{}, err
 	}
-	return plan.Total(), nil
+	return plan.Needs(), nil
 }
 
 // Begin makes the game and puts the script between it and the loop.

@@ -20,6 +20,7 @@ type engine struct {
 	workers   int
 	precision string
 	quiet     bool
+	card      string // of a GPU that is not there, to plan for
 }
 
 func (e *engine) flags(root *cobra.Command) {
@@ -39,7 +40,7 @@ func (e *engine) open() (kernels.Backend, model.Precision, error) {
 	if err := reserveThreads(e.workers); err != nil {
 		return nil, p, err
 	}
-	b, err := open.Backend(open.Options{Name: e.backend, Workers: e.workers,
+	b, err := open.Backend(open.Options{Name: e.backend, Card: e.card, Workers: e.workers,
 		Note: func(s string) { e.note([]string{s}) }})
 	return b, p, err
 }

@@ -68,9 +68,9 @@ func TestNeedsAreTheRun(t *testing.T) {
 			t.Fatal(err)
 		}
 		e.Free()
-		n, err := generatingBytes(bare, &source{Config: midsize}, p, asking(3, 50))
-		if err != nil || n != real.bytes+budget.Program(midsize.Vocab, 0).Bytes {
-			t.Errorf("%s: generating takes %d bytes, it is said to take %d, %v", p.Name, real.bytes, n, err)
+		n, err := generatingNeeds(bare, &source{Config: midsize}, p, asking(3, 50))
+		if err != nil || n.Host != int64(real.bytes+budget.Program(midsize.Vocab, 0).Bytes) {
+			t.Errorf("%s: generating takes %d bytes, it is said to take %v, %v", p.Name, real.bytes, n, err)
 		}
 		real.bytes = weights
 		d, err := model.NewScorer(real, w, forest.Limits{Batch: 300})
@@ -78,14 +78,14 @@ func TestNeedsAreTheRun(t *testing.T) {
 			t.Fatal(err)
 		}
 		d.Free()
-		n, err = scoringBytes(bare, &source{Config: midsize}, p, forest.Limits{Batch: 300})
-		if err != nil || n != real.bytes+budget.Program(midsize.Vocab, 0).Bytes {
-			t.Errorf("%s: scoring takes %d bytes, it is said to take %d, %v", p.Name, real.bytes, n, err)
+		n, err = scoringNeeds(bare, &source{Config: midsize}, p, forest.Limits{Batch: 300})
+		if err != nil || n.Host != int64(real.bytes+budget.Program(midsize.Vocab, 0).Bytes) {
+			t.Errorf("%s: scoring takes %d bytes, it is said to take %v, %v", p.Name, real.bytes, n, err)
 		}
 		w.Free()
-		with, err := generatingBytes(host, &source{Config: midsize}, p, asking(3, 50))
-		if err != nil || with <= weights+budget.Program(midsize.Vocab, 0).Bytes {
-			t.Errorf("%s: %d bytes with what the kernels take, %v", p.Name, with, err)
+		with, err := generatingNeeds(host, &source{Config: midsize}, p, asking(3, 50))
+		if err != nil || with.Host <= int64(weights+budget.Program(midsize.Vocab, 0).Bytes) {
+			t.Errorf("%s: %v with what the kernels take, %v", p.Name, with, err)
 		}
 	}
 }
@@ -99,11 +99,11 @@ func TestFitsGenerating(t *testing.T) {
 	defer b.Close()
 	need := func(p model.Precision, n, tokens int) int64 {
 		t.Helper()
-		bytes, err := generatingBytes(b, &source{Config: midsize}, p, asking(n, tokens))
+		m, err := generatingNeeds(b, &source{Config: midsize}, p, asking(n, tokens))
 		if err != nil {
 			t.Fatal(err)
 		}
-		return int64(bytes)
+		return m.Host
 	}
 	whole := need(model.F32, 8, 4096)
 	for _, c := range []struct {

@@ -13,6 +13,7 @@ import (
 	"spell/model"
 	"spell/model/forest"
 	"spell/model/rollout"
+	"spell/rl/budget"
 	"spell/rl/runner"
 	"spell/tokenizer/chat"
 )
@@ -150,7 +151,7 @@ func (e *engine) generate(cmd *cobra.Command, g *generateFlags) error {
 		return interrupted
 	}
 	return e.mismatch(cmd.Context(), b, w, &g.modelFlags, comparison{
-		needs: func(p model.Precision) (int, error) { return comparingBytes(b, m, p, results) },
+		needs: func(p model.Precision) (budget.Memory, error) { return comparingNeeds(b, m, p, results) },
 		measure: func(stored *model.Weights) (fmt.Stringer, error) {
 			return rollout.Compare(cmd.Context(), b, stored, results, compareTokens)
 		},

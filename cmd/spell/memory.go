@@ -16,6 +16,12 @@ import (
 // machine returns the memory there is; --memory and tests pretend another.
 var machine = memory
 
+// available returns the memory that there is for what computes on b.
+func available(b kernels.Backend) budget.Memory {
+	_, host := machine()
+	return budget.Available(b, host)
+}
+
 // compareTokens is the number of tokens that are scored together to measure the mismatch of int8
 // weights.
 const compareTokens = 2048
@@ -32,48 +38,50 @@ func newDryModel(m *source, p model.Precision) (*dryModel, error) {
 	return &dryModel{t, w}, err
 }
 
-// bytes returns the size of the arenas so far, the program, and what the host takes beside for what
-// has been run.
-func (d *dryModel) bytes(b kernels.Backend) int { return budget.Held(b, d.tally, d.weights) }
+// held returns the arenas so far, the program, and what the backend takes beside for what has been run on
+// operands of those sizes.
+func (d *dryModel) held(b kernels.Backend, s kernels.Sizes) budget.Memory {
+	return budget.Held(b, d.tally, d.weights, s)
+}
 
-// generatingBytes returns what a request takes on b with weights of precision p.
-func generatingBytes(b kernels.Backend, m *source, p model.Precision, r rollout.Request) (int, error) {
+// generatingNeeds returns what a request takes on b with weights of precision p.
+func generatingNeeds(b kernels.Backend, m *source, p model.Precision, r rollout.Request) (budget.Memory, error) {
 	d, err := newDryModel(m, p)
 	if err != nil {
-		return 0, err
+		return budget.Memory{}, err
 	}
 	eng, err := rollout.New(d.tally, d.weights, options(r))
 	if err != nil {
-		return 0, err
+		return budget.Memory{}, err
 	}
 	short := rollout.Request{Branches: []rollout.Branch{r.Branches[0]}}
 	short.Prompt.Add(-1, make([]int32, 1), false)
 	short.Branches[0].N, short.Branches[0].MaxTokens = 1, 1
 	if _, err := eng.Generate(context.Background(), []rollout.Request{short}); err != nil {
-		return 0, err
+		return budget.Memory{}, err
 	}
-	return d.bytes(b), nil
+	return d.held(b, eng.Sizes()), nil
 }
 
-// scoringBytes returns what scoring forests takes on b, if the limits hold them.
-func scoringBytes(b kernels.Backend, m *source, p model.Precision, limits forest.Limits) (int, error) {
+// scoringNeeds returns what scoring forests takes on b, if the limits hold them.
+func scoringNeeds(b kernels.Backend, m *source, p model.Precision, limits forest.Limits) (budget.Memory, error) {
 	d, err := newDryModel(m, p)
 	if err != nil {
-		return 0, err
+		return budget.Memory{}, err
 	}
 	dec, err := model.NewScorer(d.tally, d.weights, limits)
 	if err != nil {
-		return 0, err
+		return budget.Memory{}, err
 	}
 	short := forest.Forest{{Parent: -1, Tokens: make([]int32, 2), Scored: true}}
 	if _, err := dec.Score(context.Background(), short); err != nil {
-		return 0, err
+		return budget.Memory{}, err
 	}
-	return d.bytes(b), nil
+	return d.held(b, dec.Sizes()), nil
 }
 
-// comparingBytes returns what it takes to score answers again with weights of precision p.
-func comparingBytes(b kernels.Backend, m *source, p model.Precision, results []rollout.Result) (int, error) {
+// comparingNeeds returns what it takes to score answers again with weights of precision p.
+func comparingNeeds(b kernels.Backend, m *source, p model.Precision, results []rollout.Result) (budget.Memory, error) {
 	limits := forest.Limits{Batch: compareTokens}
 	for _, r := range results {
 		limits.Shared = max(limits.Shared, r.Forest.SharedTokens())
@@ -81,18 +89,19 @@ func comparingBytes(b kernels.Backend, m *source, p model.Precision, results []r
 			limits.Batch = max(limits.Batch, len(a.LogProbs))
 		}
 	}
-	return scoringBytes(b, m, p, limits)
+	return scoringNeeds(b, m, p, limits)
 }
 
 // fitsGenerating refuses a request that takes more memory than there is, with what would fit.
 func fitsGenerating(b kernels.Backend, m *source, p model.Precision, r rollout.Request) error {
-	like := func(p model.Precision, n, tokens int) (int, error) {
+	like := func(p model.Precision, n, tokens int) (budget.Memory, error) {
 		other := rollout.Request{Prompt: r.Prompt, Branches: []rollout.Branch{r.Branches[0]}}
 		other.Branches[0].N, other.Branches[0].MaxTokens = n, tokens
-		return generatingBytes(b, m, p, other)
+		return generatingNeeds(b, m, p, other)
 	}
 	n, tokens := r.Branches[0].N, r.Branches[0].MaxTokens
-	return refuse(func() (int, error) { return like(p, n, tokens) }, func(fits func(int, error) bool) (ways []string) {
+	need := func() (budget.Memory, error) { return like(p, n, tokens) }
+	return refuse(b, need, func(fits func(budget.Memory, error) bool) (ways []string) {
 		ways = smallerWay(p, func(smaller model.Precision) bool { return fits(like(smaller, n, tokens)) })
 		if most := budget.Largest(1, n-1, func(n int) bool { return fits(like(p, n, tokens)) }); most > 0 {
 			ways = append(ways, fmt.Sprintf("--n %d", most))
@@ -110,10 +119,11 @@ func fitsGenerating(b kernels.Backend, m *source, p model.Precision, r rollout.R
 
 // fitsScoring refuses to score more tokens than there is memory for, with what would fit.
 func fitsScoring(b kernels.Backend, m *source, p model.Precision, tokens int) error {
-	like := func(p model.Precision, tokens int) (int, error) {
-		return scoringBytes(b, m, p, forest.Limits{Batch: tokens})
+	like := func(p model.Precision, tokens int) (budget.Memory, error) {
+		return scoringNeeds(b, m, p, forest.Limits{Batch: tokens})
 	}
-	return refuse(func() (int, error) { return like(p, tokens) }, func(fits func(int, error) bool) (ways []string) {
+	need := func() (budget.Memory, error) { return like(p, tokens) }
+	return refuse(b, need, func(fits func(budget.Memory, error) bool) (ways []string) {
 		ways = smallerWay(p, func(smaller model.Precision) bool { return fits(like(smaller, tokens)) })
 		if most := budget.Largest(2, tokens-1, func(n int) bool { return fits(like(p, n)) }); most > 0 {
 			ways = append(ways, fmt.Sprintf("%d tokens", most))
@@ -143,17 +153,19 @@ func smallerPrecisions(p model.Precision) []model.Precision {
 	return nil
 }
 
-// refuse returns the error of what needs more than the available memory; ways returns the flags
+// refuse returns the error of what needs more than the memory available on b; ways returns the flags
 // with which it would fit.
-func refuse(need func() (int, error), ways func(fits func(int, error) bool) []string) error {
-	_, available := machine()
+func refuse(b kernels.Backend, need func() (budget.Memory, error),
+	ways func(fits func(budget.Memory, error) bool) []string) error {
+
+	has := available(b)
 	n, err := need()
-	if err != nil || available <= 0 || int64(n) <= available {
+	if err != nil || n.Within(has) {
 		return err
 	}
-	list := ways(func(n int, err error) bool { return err == nil && int64(n) <= available })
+	list := ways(func(n budget.Memory, err error) bool { return err == nil && n.Within(has) })
 	if list == nil {
-		return fmt.Errorf("%s; use a smaller model or a machine with more", budget.Sentence(n, available))
+		return fmt.Errorf("%s; use a smaller model or a machine with more", budget.Sentence(n, has))
 	}
-	return fmt.Errorf("%s; it would fit with %s", budget.Sentence(n, available), strings.Join(list, " or "))
+	return fmt.Errorf("%s; it would fit with %s", budget.Sentence(n, has), strings.Join(list, " or "))
 }

@@ -15,7 +15,7 @@ import (
 // A comparison measures how far the results of int8 weights are from those of the weights as
 // stored, and says beforehand how many bytes that takes.
 type comparison struct {
-	needs   func(stored model.Precision) (int, error)
+	needs   func(stored model.Precision) (budget.Memory, error)
 	measure func(stored *model.Weights) (fmt.Stringer, error)
 }
 
@@ -40,8 +40,8 @@ func (e *engine) mismatch(ctx context.Context, b kernels.Backend, w *model.Weigh
 		if err != nil {
 			return nil, err
 		}
-		if _, available := machine(); available > 0 && int64(n) > available {
-			return leftOut{n, available}, nil
+		if has := available(b); !n.Within(has) {
+			return leftOut{n, has}, nil
 		}
 		stored, err := f.load(ctx, b, p)
 		if err != nil {
@@ -58,12 +58,9 @@ func (e *engine) mismatch(ctx context.Context, b kernels.Backend, w *model.Weigh
 }
 
 // leftOut is what stands for a mismatch that the memory is too small to measure.
-type leftOut struct {
-	need      int
-	available int64
-}
+type leftOut struct{ need, has budget.Memory }
 
-func (l leftOut) String() string { return "not measured, " + budget.Sentence(l.need, l.available) }
+func (l leftOut) String() string { return "not measured, " + budget.Sentence(l.need, l.has) }
 
 // agreement is a Mismatch and the number of places with another most likely token.
 type agreement struct {

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"spell/kernels"
+	"spell/kernels/cuda"
 	"spell/kernels/tally"
 	"spell/model"
 	"spell/rl/runner"
@@ -21,6 +22,7 @@ type planFlags struct {
 	prompt, group, answer int
 	batch, groups         int
 	memory                float64
+	card                  string
 	asJSON                bool
 }
 
@@ -32,9 +34,12 @@ func planCommand(e *engine) *cobra.Command {
 		Long: "plan runs the program on a backend without memory and prints whether a run fits, what it takes,\n" +
 			"and every arena that train would map; at rates measured now, about how long the run and a step take.\n" +
 			"A model's config.json is enough. A run that does not fit is refused with the smallest changes with\n" +
-			"which it would. Its settings are those of train: --preset, --hours, --config and --set.",
+			"which it would. Its settings are those of train: --preset, --hours, --config and --set.\n" +
+			"--backend cuda plans for the GPU that there is, and --card for one that is elsewhere, in any build:\n" +
+			"rates are then those of its data sheet, so that a run takes longer than it says.",
 		Example: "  spell plan --model path/to/model --docs my-documents\n" +
-			"  spell plan --model config.json --set max_prompt=8192 --memory 64",
+			"  spell plan --model config.json --set max_prompt=8192 --memory 64\n" +
+			"  spell plan --model config.json --card rtx4090 --lora 16 --base int8 --precision bf16",
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error { return e.plan(cmd, &p) },
 	}
@@ -47,7 +52,8 @@ func planCommand(e *engine) *cobra.Command {
 	f.IntVar(&p.answer, "answer", 0, "max_answer, and max_question and max_vote no more than that")
 	f.IntVar(&p.batch, "batch", 0, "batch_tokens")
 	f.IntVar(&p.groups, "groups", 0, "questions")
-	f.Float64Var(&p.memory, "memory", 0, "plan for a machine with so many GiB free; 0: this one")
+	f.Float64Var(&p.memory, "memory", 0, "plan for a machine with so many GiB free; 0: this one, or any with --card")
+	f.StringVar(&p.card, "card", "", "plan for a GPU that is elsewhere: "+cuda.Cards())
 	f.BoolVar(&p.asJSON, "json", false, "print one JSON object")
 	return cmd
 }
@@ -97,13 +103,14 @@ func (e *engine) plan(cmd *cobra.Command, p *planFlags) error {
 	if err != nil {
 		return err
 	}
-	if p.memory > 0 {
+	if p.memory > 0 || p.card != "" {
 		was := machine
 		defer func() { machine = was }()
 		machine = func() (int64, int64) { total, _ := was(); return total, int64(p.memory * (1 << 30)) }
 	}
 	k := &job{method: m, given: p.given(m, e), read: func() error { return p.read(cmd, m) }}
 	trained := e.training()
+	trained.card = p.card
 	k.rates = e.measure
 	p.print = true // what the sizes became is part of the plan
 	if preset.Hours > 0 {
@@ -115,14 +122,22 @@ func (e *engine) plan(cmd *cobra.Command, p *planFlags) error {
 		err = k.read()
 	}
 	if err != nil {
-		return err
+		return withoutGPU(err)
 	}
 	b, prec, err := trained.openTraining()
 	if err != nil {
-		return err
+		return withoutGPU(err)
 	}
 	defer b.Close()
 	return p.show(cmd, k, b, prec)
+}
+
+// withoutGPU adds to the error of a machine that has no GPU how to plan for one.
+func withoutGPU(err error) error {
+	if cuda.IsAbsent(err) {
+		return fmt.Errorf("%w, or plan for a GPU that is elsewhere with --card and one of %s", err, cuda.Cards())
+	}
+	return err
 }
 
 // read reads the documents, if they are there: a plan can be made without them.
@@ -172,18 +187,22 @@ func (p *planFlags) show(cmd *cobra.Command, k *job, b kernels.Backend, prec mod
 		how += fmt.Sprintf(" with adapters of rank %d", m.Config.LoRA.Rank)
 	}
 	fmt.Fprintf(out, "\n%d parameters, %s, %s\n", shape.Params(), b.Name(), how)
-	return errors.Join(refused, assumptions(out, &m.Config, rates))
+	source := "measured now"
+	if _, ok := b.(tally.Known); ok {
+		source = "of the data sheet, of which a run reaches a part"
+	}
+	return errors.Join(refused, assumptions(out, &m.Config, rates, source))
 }
 
-// assumptions writes what a plan was made for: the settings that it follows from, and rates.
-func assumptions(out io.Writer, c *selfplay.Config, r tally.Rates) error {
+// assumptions writes what a plan was made for: the settings that it follows from, and rates and their source.
+func assumptions(out io.Writer, c *selfplay.Config, r tally.Rates, source string) error {
 	fmt.Fprintf(out, "steps %d, questions %d, draw %d, answers %d, votes %d\n",
 		c.Steps, c.Questions, c.Draw, c.Answers, c.Votes)
 	fmt.Fprintf(out, "pass_tokens %d, batch_tokens %d, cache_tokens %d\n", c.PassTokens, c.BatchTokens, c.CacheTokens)
 	fmt.Fprintf(out, "max_prompt %d, max_question %d, max_answer %d, max_vote %d; outputs are taken to have a third\n",
 		c.MaxPrompt, c.MaxQuestion, c.MaxAnswer, c.MaxVote)
 	f := &r.Flops
-	fmt.Fprintf(out, "rates measured now: products %.0f GFLOP/s, their gradients %.0f and %.0f, ",
+	fmt.Fprintf(out, "rates %s: products %.0f GFLOP/s, their gradients %.0f and %.0f, ", source,
 		f[tally.Product], f[tally.ProductGradX], f[tally.ProductGradW])
 	fmt.Fprintf(out, "attention %.0f, backward %.0f\n", f[tally.Attend], f[tally.AttendGrad])
 	_, err := fmt.Fprintf(out, "multiply-adds on registers %.0f; memory reads %.1f GB/s, updates %.1f\n",

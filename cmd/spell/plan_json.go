@@ -27,8 +27,10 @@ type planned struct {
 	Arenas      []plannedArena  `json:"arenas"`
 	Peaks       map[string]int  `json:"peak_bytes"` // of the first step, by stage
 	Total       int             `json:"total_bytes"`
+	Device      int64           `json:"device_bytes,omitempty"` // of those on a GPU
 	Memory      int64           `json:"memory_bytes"`
 	Available   int64           `json:"memory_available_bytes"`
+	OnDevice    int64           `json:"device_available_bytes,omitempty"`
 	Disk        int64           `json:"disk_bytes"`
 	Checkpoint  int64           `json:"checkpoint_bytes"`
 	Logs        int64           `json:"log_bytes"`
@@ -46,6 +48,7 @@ type plannedArena struct {
 	Bytes int    `json:"bytes"`
 	Exact bool   `json:"exact"`    // else at most
 	Turns bool   `json:"in_turns"` // in memory that owners use in turns: the largest of them counts
+	There bool   `json:"on_device,omitempty"`
 }
 
 // plannedRates are as measured, in 10⁹ operations or bytes a second.
@@ -74,7 +77,8 @@ func newPlanned(c selfplay.Config, p *budget.Plan, at budget.Machine, r tally.Ra
 		Prompt: c.MaxPrompt, Answers: c.Answers, Answer: c.MaxAnswer, Groups: c.Questions,
 		PassTokens: c.PassTokens, BatchTokens: c.BatchTokens, CacheTokens: c.CacheTokens,
 		Steps: c.Steps, Seconds: at.Times.Run(), StepSeconds: at.Times.Step(), TestSeconds: at.Times.Tests,
-		Peaks: map[string]int{}, Total: p.Total(), Available: at.Memory,
+		Peaks: map[string]int{}, Total: p.Total(), Device: p.Needs().Device,
+		Available: at.Memory.Host, OnDevice: at.Memory.Device,
 		Disk: p.Disk.Total(), Checkpoint: p.Disk.Checkpoint, Logs: p.Disk.Logs, Free: at.Disk,
 		Rates: plannedRates{r.Peak, r.Flops[tally.Product], r.Flops[tally.ProductGradX], r.Flops[tally.ProductGradW],
 			r.Flops[tally.Attend], r.Flops[tally.AttendGrad], r.Read, r.Update}}
@@ -83,7 +87,7 @@ func newPlanned(c selfplay.Config, p *budget.Plan, at budget.Machine, r tally.Ra
 	}
 	for _, it := range p.Items {
 		out.Arenas = append(out.Arenas,
-			plannedArena{it.Owner, it.Name, it.TypeName(), it.GrowsWith, it.Bytes, it.Mapped, it.Turns})
+			plannedArena{it.Owner, it.Name, it.TypeName(), it.GrowsWith, it.Bytes, it.Mapped, it.Turns, it.Device})
 	}
 	for s := range budget.Stages {
 		out.Peaks[s.String()] = p.Bytes(s)

@@ -151,6 +151,58 @@ func TestPlanRefuses(t *testing.T) {
 	spell(t, "", "plan", "--model", broken).fails(t, broken)
 }
 
+// llama8B and qwen1B are the shapes of Llama-3.1-8B and Qwen2.5-1.5B.
+const (
+	llama8B = `{"model_type": "llama", "hidden_act": "silu", "hidden_size": 4096, "intermediate_size": 14336,
+ "num_hidden_layers": 32, "num_attention_heads": 32, "num_key_value_heads": 8, "max_position_embeddings": 131072,
+ "rms_norm_eps": 1e-5, "rope_theta": 500000.0, "tie_word_embeddings": false, "vocab_size": 128256}`
+	qwen1B = `{"model_type": "qwen2", "hidden_act": "silu", "hidden_size": 1536, "intermediate_size": 8960,
+ "num_hidden_layers": 28, "num_attention_heads": 12, "num_key_value_heads": 2, "max_position_embeddings": 32768,
+ "rms_norm_eps": 1e-6, "rope_theta": 1000000.0, "tie_word_embeddings": true, "vocab_size": 151936}`
+)
+
+// TestPlanCard: plans for a GPU that is elsewhere, of its memory apart from the host's.
+func TestPlanCard(t *testing.T) {
+	dir := t.TempDir()
+	llama := write(t, filepath.Join(dir, "llama.json"), llama8B)
+	qwen := write(t, filepath.Join(dir, "qwen.json"), qwen1B)
+	plan := func(file, card string, flags ...string) outcome {
+		return spell(t, "", append([]string{"plan", "--model", file, "--card", card, "--docs", "none",
+			"--preset", "paper", "--prompt", "2048", "--group", "8", "--answer", "128"}, flags...)...)
+	}
+	lora := []string{"--lora", "16", "--base", "int8", "--precision", "bf16"}
+	o := plan(llama, "rtx4090", append(lora, "--json")...)
+	p := decode[planned](t, o.out)
+	if o.code != 0 || p.Device < 9<<30 || p.Device > 15<<30 || p.OnDevice != 24564<<20 || p.Available != 0 {
+		t.Errorf("LoRA of 8B in 24 GB: %d bytes of %d on the device, %s", p.Device, p.OnDevice, o.stderr)
+	}
+	host := 0
+	for _, a := range p.Arenas {
+		if !a.There {
+			host += a.Bytes
+		}
+	}
+	if int64(host) != int64(p.Total)-p.Device || host > 1<<30 || !strings.Contains(p.Kernels, "RTX 4090") {
+		t.Errorf("%s: %d bytes on the host, %d on the device, %d in all", p.Kernels, host, p.Device, p.Total)
+	}
+	if p.Rates.Product != 82600 || p.Rates.Attend != 165200 || !(p.Seconds > 0) {
+		t.Errorf("rates %+v, %g seconds", p.Rates, p.Seconds)
+	}
+	if o := plan(qwen, "A100-40"); o.code != 0 || !strings.Contains(o.out, "on the GPU") ||
+		!strings.Contains(o.out, "of the data sheet") || !strings.Contains(o.out, " of the host's\n") {
+		t.Errorf("all of 1.5B in 40 GB: %s\n%s", o.stderr, o.out)
+	}
+	plan(qwen, "rtx3090").fails(t, "the run needs", "on the GPU and 24.0 GiB are available there", "it would fit with")
+	plan(llama, "rtx3090", lora[:2]...).fails(t, "the run needs", "lora.base")
+	plan(qwen, "a100-40", "--memory", "0.01").fails(t, "of the host's memory and 10.2 MiB are available")
+	plan(qwen, "a200").fails(t, `--card "a200" is unknown`, "a100-40", "h200", "rtx4090")
+	plan(qwen, "h100", "--backend", "cpu").fails(t, "--card h100 is a GPU and --backend says cpu")
+	t.Setenv("CUDA_VISIBLE_DEVICES", "")
+	t.Setenv("SPELL_CUDA_DRIVER", filepath.Join(dir, "none"))
+	spell(t, "", "plan", "--model", qwen, "--backend", "cuda").fails(t, "--backend cuda: ",
+		"with --card and one of a100-40")
+}
+
 // TestTooLittleMemory: what cannot fit is refused before anything is made, also where a run goes
 // on.
 func TestTooLittleMemory(t *testing.T) {

@@ -14,6 +14,7 @@ import (
 	"spell/kernels"
 	"spell/model"
 	"spell/model/forest"
+	"spell/rl/budget"
 	"spell/rl/plural"
 	"spell/rl/runner"
 	"spell/tokenizer/chat"
@@ -118,7 +119,9 @@ func (e *engine) score(cmd *cobra.Command, s *scoreFlags) error {
 		return err
 	}
 	return e.mismatch(cmd.Context(), b, w, &s.modelFlags, comparison{
-		needs:   func(p model.Precision) (int, error) { return scoringBytes(b, m, p, forest.Limits{Batch: len(ids)}) },
+		needs: func(p model.Precision) (budget.Memory, error) {
+			return scoringNeeds(b, m, p, forest.Limits{Batch: len(ids)})
+		},
 		measure: func(stored *model.Weights) (fmt.Stringer, error) { return out.compare(cmd.Context(), b, stored, f) },
 	})
 }

@@ -103,7 +103,8 @@ func NewLayout(f Forest, limits Limits) (*Layout, error) {
 			return nil, fmt.Errorf("%d tokens of the shared segments of a tree predict; a pass holds %d such", live,
 				limits.MostLive())
 		}
-		if held+n > limits.Shared || heldLive+live > limits.MostLive() || heldBranches+branches > limits.MostBranches() {
+		if held+n > limits.Shared || heldLive+live > limits.MostLive() ||
+			heldBranches+branches > limits.MostBranches() {
 			b.bundle(bundle, limits.Batch)
 			bundle, held, heldLive, heldBranches = nil, 0, 0, 0
 		}

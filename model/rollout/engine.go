@@ -51,6 +51,9 @@ func (e *Engine) Free() { e.cache.Free() }
 // Memory lists the memory of the engine.
 func (e *Engine) Memory() []model.MemoryItem { return e.cache.Memory() }
 
+// Sizes returns what bounds the operands of the engine's operations.
+func (e *Engine) Sizes() kernels.Sizes { return e.cache.Sizes() }
+
 // Concurrency returns how many requests like r the engine serves at a time.
 func (e *Engine) Concurrency(r *Request) int {
 	return max(1, min(len(e.pages.free)/pagesNeeded(r), e.opts.Rows/2/answers(r)))

@@ -144,15 +144,15 @@ type toy struct {
 
 // TestFit: which ways are proposed, and with which numbers.
 func TestFit(t *testing.T) {
-	need := func(c toy) (int, error) {
-		n := 64*c.A + 64*c.B
+	need := func(c toy) (budget.Memory, error) {
+		n := int64(64*c.A + 64*c.B)
 		if c.Small {
 			n /= 2
 		}
 		if c.Other {
 			n /= 8
 		}
-		return n, nil
+		return budget.Memory{Host: n}, nil
 	}
 	knobs := budget.Knobs[toy]{
 		Room:     []budget.Size[toy]{{Least: 1, Most: 9, Set: func(c *toy, n int) { c.A = n }}},
@@ -177,7 +177,7 @@ func TestFit(t *testing.T) {
 		{"nothing", 100, false, "use a smaller model"},
 		{"nothing on resume", 300, true, "go on where more is free"},
 	} {
-		err := budget.Fit(c, x.available, need, knobs, x.resuming)
+		err := budget.Fit(c, budget.Memory{Host: x.available}, need, knobs, x.resuming)
 		switch {
 		case x.want == "" && err != nil:
 			t.Errorf("%s: %v", x.name, err)
@@ -191,12 +191,14 @@ func TestFit(t *testing.T) {
 		650: "it would fit with small true",
 		100: "it would fit with a 2 and other true, or with small true and other true, or with b 2 and other true",
 	} {
-		if err := budget.Fit(c, available, need, knobs, false); err == nil || !strings.HasSuffix(err.Error(), want) {
+		err := budget.Fit(c, budget.Memory{Host: available}, need, knobs, false)
+		if err == nil || !strings.HasSuffix(err.Error(), want) {
 			t.Errorf("%d bytes: %v, want %q", available, err, want)
 		}
 	}
 	const none = "where more is free"
-	if err := budget.Fit(c, 300, need, knobs, true); err == nil || !strings.HasSuffix(err.Error(), none) {
+	err := budget.Fit(c, budget.Memory{Host: 300}, need, knobs, true)
+	if err == nil || !strings.HasSuffix(err.Error(), none) {
 		t.Errorf("on resume: %v", err)
 	}
 }

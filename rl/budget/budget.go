@@ -7,6 +7,7 @@
 package budget
 
 import (
+	"spell/kernels"
 	"spell/kernels/tally"
 	"spell/model"
 )
@@ -29,17 +30,20 @@ type Item struct {
 	Owner  string // what it is for
 	Since  Stage  // when it is first touched: memory that was only mapped costs nothing
 	Turns  bool   // it lies in memory that owners use in turns
-	Mapped bool   // an arena, known to the byte; else an upper bound or, of the program, an estimate
+	Mapped bool   // an arena, known to the byte; else an upper bound or, of program and driver, an estimate
+	Device bool   // it lies on a device
 }
 
-// program is the owner of memory outside of arenas.
-const program = "program"
+// The owners of memory that the program does not ask for by the byte.
+const (
+	program = "program"
+	driver  = "driver"
+)
 
-// Estimated reports whether the size is no more than an estimate: that of the program itself.
-func (it *Item) Estimated() bool { return it.Owner == program }
+// Estimated reports whether the size is no more than an estimate: that of the program itself, or of the driver.
+func (it *Item) Estimated() bool { return it.Owner == program || it.Owner == driver }
 
-// TypeName returns the type of the numbers in the memory; of the program, which holds others too,
-// "".
+// TypeName returns the type of the numbers in the memory; of what holds others too, "".
 func (it *Item) TypeName() string {
 	if it.Estimated() {
 		return ""
@@ -94,6 +98,37 @@ func (p *Plan) AddProgram(vocab int, texts int64, heap int) {
 	p.Add(program, Loading, false, it)
 }
 
+// AddDevice puts what was added so far on the device of b, if it has one, but for what stays with the host, and adds
+// what the backend holds there itself for operations on operands of any of some sizes.
+func (p *Plan) AddDevice(b kernels.Backend, sizes ...kernels.Sizes) {
+	d, ok := b.(kernels.DeviceMemory)
+	if !ok {
+		return
+	}
+	scratch, lists := 0, 0
+	for _, s := range sizes {
+		most, list := d.DeviceBytes(s)
+		scratch, lists = max(scratch, most), max(lists, list)
+	}
+	list := model.MemoryItem{Name: "lists of rows and keys", Bytes: lists, GrowsWith: "rows × keys; an estimate"}
+	p.Add("kernels", Generating, false, model.MemoryItem{Name: "scratch of kernels", Type: model.F32.Acc,
+		Bytes: scratch, GrowsWith: "rows of a pass, keys, processors"})
+	p.Add(driver, Loading, false, model.MemoryItem{Name: "context and kernels", Bytes: d.OverheadBytes(),
+		GrowsWith: "nothing; an estimate"}, list)
+	streamed := false
+	for i := range p.Items {
+		it := &p.Items[i]
+		it.Device = !it.Host
+		streamed = streamed || it.Host
+	}
+	if streamed {
+		p.Add("kernels", Loading, true, model.MemoryItem{Name: "what the optimizer keeps, on its way",
+			Type: model.F32.Acc, Bytes: d.StreamBytes(), GrowsWith: "nothing"})
+		p.Items[len(p.Items)-1].Device = true
+	}
+	p.Add(driver, Loading, false, list)
+}
+
 // Bytes returns what the run holds at most in the first step up to a stage.
 func (p *Plan) Bytes(s Stage) int { return p.Sum(func(it *Item) bool { return it.Since <= s }) }
 
@@ -119,6 +154,17 @@ func (p *Plan) Sum(counted func(*Item) bool) int {
 
 // Total returns what the run holds from the second step on.
 func (p *Plan) Total() int { return p.Bytes(Stages - 1) }
+
+// Memory returns what the run holds at most in the first step up to a stage, by where it lies.
+func (p *Plan) Memory(s Stage) Memory {
+	on := func(device bool) int64 {
+		return int64(p.Sum(func(it *Item) bool { return it.Since <= s && it.Device == device }))
+	}
+	return Memory{Device: on(true), Host: on(false)}
+}
+
+// Needs returns what the run holds from the second step on, by where it lies.
+func (p *Plan) Needs() Memory { return p.Memory(Stages - 1) }
 
 // Disk is what a run writes into its folder.
 type Disk struct {

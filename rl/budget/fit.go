@@ -61,19 +61,19 @@ const mostWays = 3
 
 // Fit returns an error if a run with settings c needs more than the available bytes: a sentence with
 // the smallest changes with which it would not, each with the largest numbers that fit. A run that goes
-// on is told one way, of settings that may change then. 0 available bytes are a machine that does not
-// tell. need returns an error for settings that cannot be run.
-func Fit[C any](c C, available int64, need func(C) (int, error), k Knobs[C], resuming bool) error {
+// on is told one way, of settings that may change then. need returns an error for settings that cannot
+// be run.
+func Fit[C any](c C, available Memory, need func(C) (Memory, error), k Knobs[C], resuming bool) error {
 	n, err := need(c)
-	if err != nil || available <= 0 || int64(n) <= available {
+	if err != nil || n.Within(available) {
 		return err
 	}
-	s := &search[C]{c: c, need: need, goal: available - available/64, least: n, most: mostWays, resuming: resuming}
+	s := &search[C]{c: c, need: need, goal: available.Without(64), least: n, most: mostWays, resuming: resuming}
 	if resuming {
 		s.most = 1
 	}
 	s.everything(k)
-	if len(s.ways) == 0 && int64(s.least) <= available { // with nothing to spare
+	if len(s.ways) == 0 && s.least.Within(available) { // with nothing to spare
 		s.goal = available
 		s.everything(k)
 	}
@@ -84,7 +84,7 @@ func Fit[C any](c C, available int64, need func(C) (int, error), k Knobs[C], res
 			mend = "go on where more is free"
 		}
 		return fmt.Errorf("%s: with the smallest settings that would do it needs %s; %s",
-			sentence, Bytes(int64(s.least)), mend)
+			sentence, s.least, mend)
 	}
 	texts := make([]string, len(s.ways))
 	for i, w := range s.ways {
@@ -93,22 +93,13 @@ func Fit[C any](c C, available int64, need func(C) (int, error), k Knobs[C], res
 	return fmt.Errorf("%s; it would fit with %s", sentence, strings.Join(texts, ", or with "))
 }
 
-// Sentence says what a run that does not fit needs.
-func Sentence(need int, available int64) string {
-	return fmt.Sprintf("the run needs %s and %s are available%s", Bytes(int64(need)), Bytes(available), Limit)
-}
-
-// Limit says what keeps the available memory below the machine's, behind a space; empty if nothing does.
-// The program sets it when it starts.
-var Limit string
-
 // A search looks for ways to need no more than the goal, which leaves a little of what is available:
 // that changes between one start and the next.
 type search[C any] struct {
 	c        C
-	need     func(C) (int, error)
-	goal     int64
-	least    int // need of the smallest settings tried
+	need     func(C) (Memory, error)
+	goal     Memory
+	least    Memory // need of the settings tried that lack least
 	ways     []way
 	most     int
 	resuming bool
@@ -158,10 +149,10 @@ func (s *search[C]) try(z Size[C], set []func(*C)) {
 	}
 	fits := func(n int) bool {
 		need, err := s.need(with(n))
-		if err == nil {
-			s.least = min(s.least, need)
+		if err == nil && need.beyond(s.goal) < s.least.beyond(s.goal) {
+			s.least = need
 		}
-		return err == nil && int64(need) <= s.goal
+		return err == nil && need.Within(s.goal)
 	}
 	if !fits(z.Least) {
 		return

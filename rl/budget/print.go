@@ -18,7 +18,7 @@ func (p *Plan) Write(to io.Writer, m Machine, refused error) error {
 	switch {
 	case refused != nil:
 		fmt.Fprintf(w, "it does not fit: %v\n", refused)
-	case m.Memory > 0:
+	case m.Memory != Memory{}:
 		fmt.Fprintln(w, "it fits")
 	}
 	if t := m.Times; t != nil {
@@ -30,7 +30,11 @@ func (p *Plan) Write(to io.Writer, m Machine, refused error) error {
 	} else if p.Steps > 0 {
 		fmt.Fprintf(w, "the run\t%s\t\n", plural.Of(p.Steps, "step"))
 	}
-	fmt.Fprintf(w, "memory\t%s\t%s\n", Bytes(int64(p.Total())), have(m.Memory, "available"))
+	need := p.Needs()
+	if need.Device > 0 {
+		fmt.Fprintf(w, "on the GPU\t%s\t%s\n", Bytes(need.Device), have(m.Memory.Device, "available"))
+	}
+	fmt.Fprintf(w, "memory\t%s\t%s\n", Bytes(need.Host), have(m.Memory.Host, "available"))
 	fmt.Fprintf(w, "disk\t%s\t%s in a checkpoint, %d kept; logs %s%s\n", Bytes(p.Disk.Total()),
 		Bytes(p.Disk.Checkpoint), p.Disk.Keep, Bytes(p.Disk.Logs), comma(have(m.Disk, "free")))
 	w.Flush()
@@ -70,15 +74,18 @@ func (t *Times) write(w *tabwriter.Writer) {
 func (p *Plan) write(w *tabwriter.Writer) {
 	fmt.Fprintln(w, "\nmemory for\t\ttype\tgrows with\t")
 	for _, it := range p.Items {
-		most := ""
+		most, where := "", ""
+		if !it.Device && p.onDevice() {
+			where = " of the host's"
+		}
 		switch {
 		case it.Estimated():
 			most = "about "
 		case !it.Mapped:
 			most = "at most "
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s%s\n", it.Owner, it.Name, it.TypeName(), it.GrowsWith, most,
-			Bytes(int64(it.Bytes)))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s%s%s\n", it.Owner, it.Name, it.TypeName(), it.GrowsWith, most,
+			Bytes(int64(it.Bytes)), where)
 	}
 	w.Flush()
 	if names := p.turns(); len(names) > 1 {
@@ -86,10 +93,15 @@ func (p *Plan) write(w *tabwriter.Writer) {
 	}
 	fmt.Fprintln(w, "\npeak of the first step")
 	for s := range Stages {
-		fmt.Fprintf(w, "  %v\t%s\n", s, Bytes(int64(p.Bytes(s))))
+		fmt.Fprintf(w, "  %v\t%s\n", s, p.Memory(s))
 	}
-	fmt.Fprintf(w, "all later steps\t%s\n", Bytes(int64(p.Total())))
+	fmt.Fprintf(w, "all later steps\t%s\n", p.Needs())
 	w.Flush()
+}
+
+// onDevice reports whether some of the memory lies on a device.
+func (p *Plan) onDevice() bool {
+	return slices.ContainsFunc(p.Items, func(it Item) bool { return it.Device })
 }
 
 // turns returns the owners whose memory is the same.

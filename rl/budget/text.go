@@ -36,11 +36,12 @@ func Duration(seconds float64) string {
 	return fmt.Sprintf("%.0f ms", math.Ceil(1e3*seconds))
 }
 
-// A Machine is what a run has: bytes of memory and disk; 0 if it does not tell. Times is nil if no rates
+// A Machine is what a run has: memory and bytes of disk; 0 if it does not tell. Times is nil if no rates
 // were measured.
 type Machine struct {
-	Memory, Disk int64
-	Times        *Times
+	Memory Memory
+	Disk   int64
+	Times  *Times
 }
 
 // Start returns the lines that a run begins with.
@@ -61,8 +62,12 @@ func (p *Plan) Start(m Machine) string {
 	} else if text != "" {
 		text += "; "
 	}
-	return text + "needs " + of(int64(p.Total()), m.Memory, "of memory", "available") + " and " +
-		of(p.Disk.Total(), m.Disk, "of disk", "free")
+	need := p.Needs()
+	memory := of(need.Host, m.Memory.Host, "of memory", "available")
+	if need.Device > 0 {
+		memory = of(need.Device, m.Memory.Device, "on the GPU", "available") + ", " + memory
+	}
+	return text + "needs " + memory + " and " + of(p.Disk.Total(), m.Disk, "of disk", "free")
 }
 
 func of(need, have int64, what, is string) string {

@@ -26,14 +26,18 @@ func Program(vocab int, texts int64) model.MemoryItem {
 }
 
 // Held returns what a command holds that does on b what was done on a backend without memory: the arenas
-// that it mapped there, the program, and what b takes beside for the products with w.
-func Held(b kernels.Backend, dry *tally.Backend, w *model.Weights) int {
-	n := dry.Bytes() + Program(w.Vocab, 0).Bytes
+// that it mapped there, the program, and what b takes beside for the products with w and for operands of
+// those sizes.
+func Held(b kernels.Backend, dry *tally.Backend, w *model.Weights, s kernels.Sizes) Memory {
+	p := &Plan{}
+	p.Add("command", Loading, true, model.MemoryItem{Name: "arenas", Bytes: dry.Bytes()})
 	if host, ok := b.(kernels.HostMemory); ok {
 		packs, scratch := w.HostMemory(host, dry.Weights())
-		n += packs.Bytes + scratch.Bytes
+		p.Add("kernels", Generating, false, packs, scratch)
 	}
-	return n
+	p.AddDevice(b, s)
+	p.AddProgram(w.Vocab, 0, 0)
+	return p.Needs()
 }
 
 // A Training is a recipe that trains and, if it has tests, generates, but does not sample what it
@@ -55,7 +59,7 @@ func (t Training) Plan(b kernels.Backend) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Plan{}
+	p, sizes := &Plan{}, []kernels.Sizes{trainer.Decoder.Sizes()}
 	p.AddModel(w)
 	p.Add("updating", Updating, true, trainer.Decoder.Memory()...)
 	for _, test := range t.Tests {
@@ -64,6 +68,7 @@ func (t Training) Plan(b kernels.Backend) (*Plan, error) {
 			return nil, err
 		}
 		p.Add("testing", Generating, true, e.Memory()...)
+		sizes = append(sizes, e.Sizes())
 	}
 	if host, ok := b.(kernels.HostMemory); ok {
 		// What products read, a short step shows; generating reads no other weights.
@@ -73,6 +78,7 @@ func (t Training) Plan(b kernels.Backend) (*Plan, error) {
 		packs, scratch := w.HostMemory(host, dry.Weights())
 		p.Add("kernels", Generating, false, packs, scratch)
 	}
+	p.AddDevice(b, sizes...)
 	p.AddProgram(t.Model.Vocab, t.Texts, 0)
 	return p, nil
 }
@@ -125,29 +131,33 @@ func ShapeOf(m *model.Config, p *model.Precision, passTokens int) tally.Shape {
 		Weight: p.Weight, Act: p.Act, Acc: p.Acc, Heads: m.Heads, KVHeads: m.KVHeads, Dim: m.HeadDim}
 }
 
-// TrainingKnobs are those of settings that have pass_tokens, from least to most, recompute and
-// moments, which of points to.
-func TrainingKnobs[C any](least, most int, of func(*C) (pass *int, recompute *bool, m *model.Moments)) Knobs[C] {
+// Room is the settings of a recipe that bound the memory of training.
+type Room struct {
+	PassTokens *int
+	Recompute  *bool
+	Offload    *bool
+	Moments    *model.Moments
+}
+
+// TrainingKnobs are those of settings on b that have a Room, with passes from least tokens to most.
+func TrainingKnobs[C any](b kernels.Backend, least, most int, of func(*C) Room) Knobs[C] {
 	return Knobs[C]{
-		Room: []Size[C]{{Least: least, Most: most - 1, Set: func(c *C, n int) {
-			at, _, _ := of(c)
-			*at = n
-		}}},
-		Switches: TrainingSwitches(of),
+		Room:     []Size[C]{{Least: least, Most: most - 1, Set: func(c *C, n int) { *of(c).PassTokens = n }}},
+		Switches: TrainingSwitches(b, of),
 	}
 }
 
 // TrainingSwitches are those among TrainingKnobs.
-func TrainingSwitches[C any](of func(*C) (pass *int, recompute *bool, m *model.Moments)) [][]func(*C) {
+func TrainingSwitches[C any](b kernels.Backend, of func(*C) Room) (list [][]func(*C)) {
 	moments := func(m model.Moments) func(*C) {
 		return func(c *C) {
-			_, _, at := of(c)
+			at := of(c).Moments
 			*at = max(*at, m)
 		}
 	}
-	recompute := func(c *C) {
-		_, at, _ := of(c)
-		*at = true
+	list = append(list, []func(*C){func(c *C) { *of(c).Recompute = true }})
+	if OnDevice(b) {
+		list = append(list, []func(*C){func(c *C) { *of(c).Offload = true }})
 	}
-	return [][]func(*C){{recompute}, {moments(model.BF16Moments), moments(model.Int8Moments)}}
+	return append(list, []func(*C){moments(model.BF16Moments), moments(model.Int8Moments)})
 }

@@ -10,9 +10,8 @@ import (
 
 // training is what a run of the recipe trains, with its gates and texts of so many bytes.
 func (r *Config) training(shape model.Config, p model.Precision, texts int64) budget.Training {
-	p.Moments = r.Moments
-	t := budget.Training{Model: shape, Precision: p, Optim: r.Optim, Limits: r.limits(), Activation: r.Activations(),
-		Texts: texts}
+	t := budget.Training{Model: shape, Precision: r.Kept(p), Optim: r.Optim, Limits: r.limits(),
+		Activation: r.Activations(), Texts: texts}
 	if r.gated() {
 		t.Tests = append(t.Tests, r.testing(0))
 	}
@@ -67,8 +66,9 @@ func (r *Config) time(t budget.Training, rates tally.Rates) (*budget.Times, erro
 	return times, nil
 }
 
-// Fit refuses a recipe that takes more than the available bytes, with settings that would do, and one
-// whose passes do not hold what its stages make with the tokenizer. 0 is a machine that does not tell.
+// Fit refuses a recipe that takes more than the available bytes of the host's or than a device has, with
+// settings that would do, and one whose passes do not hold what its stages make with the tokenizer. 0 is a
+// machine that does not tell.
 func (r *Config) Fit(b kernels.Backend, p model.Precision, tok *tokenizer.Tokenizer, texts, available int64,
 	resuming bool) error {
 	shape := r.Model(tok.VocabSize(), 0)
@@ -83,13 +83,13 @@ func (r *Config) Fit(b kernels.Backend, p model.Precision, tok *tokenizer.Tokeni
 			}
 		}
 	}
-	need := func(c Config) (int, error) {
+	need := func(c Config) (budget.Memory, error) {
 		plan, err := c.training(shape, p, texts).Plan(b)
 		if err != nil {
-			return 0, err
+			return budget.Memory{}, err
 		}
-		return plan.Total(), nil
+		return plan.Needs(), nil
 	}
-	knobs := budget.TrainingKnobs(least, r.PassTokens, (*Config).Room)
-	return budget.Fit(*r, available, need, knobs, resuming)
+	knobs := budget.TrainingKnobs(b, least, r.PassTokens, (*Config).Room)
+	return budget.Fit(*r, budget.Available(b, available), need, knobs, resuming)
 }

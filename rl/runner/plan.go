@@ -20,7 +20,7 @@ import (
 // Plan returns what a run of a method takes, disk included.
 func Plan(ctx context.Context, m Method, b kernels.Backend, shape model.Config, p model.Precision) (*budget.Plan,
 	error) {
-	p.Moments = m.Base().Moments
+	p = m.Base().Kept(p)
 	plan, err := m.Plan(ctx, b, shape, p)
 	if err != nil {
 		return nil, err
@@ -87,11 +87,12 @@ func Estimate(ctx context.Context, m Method, b kernels.Backend, shape model.Conf
 	if plan, err = Plan(ctx, m, b, shape, p); err != nil {
 		return nil, has, nil, err
 	}
-	has = budget.Machine{Memory: o.Available(), Disk: diskFreeFor(dir)}
+	available := o.Available()
+	has = budget.Machine{Memory: budget.Available(b, available), Disk: diskFreeFor(dir)}
 	if has.Times, err = times(plan, b, o); err != nil {
 		return nil, has, nil, err
 	}
-	refused = m.Fit(ctx, b, shape, p, has.Memory, false)
+	refused = m.Fit(ctx, b, shape, p, available, false)
 	return plan, has, refused, ctx.Err()
 }
 

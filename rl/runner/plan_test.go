@@ -119,7 +119,7 @@ func TestPlanIsTheRun(t *testing.T) {
 					t.Errorf("%s: %+v", name, it)
 				}
 			}
-			p.Moments = m.Base().Moments
+			p = m.Base().Kept(p)
 			w, text, err := m.Load(t.Context(), b, p)
 			if err != nil {
 				t.Fatal(err)

@@ -24,7 +24,7 @@ type Options struct {
 	Model     string // --model, as it was given
 	Adapter   string // --adapter, likewise
 	Open      func() (kernels.Backend, model.Precision, error)
-	Available func() int64 // bytes of memory there are; 0 if the machine does not tell
+	Available func() int64 // bytes of the host's memory there are; 0 if the machine does not tell
 	// Rates measures the machine, for the time that the run will take. nil: no time is said.
 	Rates   func(kernels.Backend, tally.Shape) (tally.Rates, error)
 	Console *Console
@@ -56,7 +56,7 @@ func Run(ctx context.Context, m Method, f *Folder, o Options) error {
 		return err
 	}
 	defer b.Close()
-	p.Moments = m.Base().Moments
+	p = m.Base().Kept(p)
 	takes, err := r.fit(ctx, b, p, o)
 	if err != nil {
 		return stopped(ctx, err, whilePlanned)
@@ -143,8 +143,9 @@ func (r *run) fit(ctx context.Context, b kernels.Backend, p model.Precision, o O
 	if err != nil {
 		return "", err
 	}
-	m := budget.Machine{Memory: o.Available(), Disk: DiskFree(r.folder.Dir)}
-	if err := r.method.Fit(ctx, b, shape, p, m.Memory, r.folder.Checkpoint != ""); err != nil {
+	available := o.Available()
+	m := budget.Machine{Memory: budget.Available(b, available), Disk: DiskFree(r.folder.Dir)}
+	if err := r.method.Fit(ctx, b, shape, p, available, r.folder.Checkpoint != ""); err != nil {
 		return "", err
 	}
 	if err := r.room(plan, m.Disk); err != nil {

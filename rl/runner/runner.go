@@ -44,8 +44,8 @@ type Method interface {
 	// filled in by the caller, but for logs.
 	Plan(ctx context.Context, b kernels.Backend, m model.Config, p model.Precision) (*budget.Plan, error)
 	// Fit returns an error, naming settings that would do, if the run takes more than the available
-	// bytes of memory on b. resuming tells that only some settings may still change. 0 bytes are a
-	// machine that does not tell, on which everything fits.
+	// bytes of the host's memory, or more than a device of b has. resuming tells that only some settings
+	// may still change. 0 bytes are a machine that does not tell, on which everything fits.
 	Fit(ctx context.Context, b kernels.Backend, m model.Config, p model.Precision, available int64, resuming bool) error
 	// Load returns the weights and the text side of the model that a fresh run begins with.
 	Load(ctx context.Context, b kernels.Backend, p model.Precision) (*model.Weights, *chat.Dialog, error)
@@ -152,6 +152,7 @@ type Base struct {
 
 	Optim   train.Optim   `json:"optim" group:"optimizer"`
 	Moments model.Moments `json:"moments" doc:"how the optimizer keeps its two moments: f32, 8 bytes per parameter, bf16, 4, or int8, 2"`
+	Offload bool          `json:"offload_optimizer" resume:"free" aka:"offload_optimizer_device cpu_offload" doc:"on a GPU, keep moments and, beside bf16, master weights in the host's memory and stream them through in each update: the same bits"`
 
 	Checkpoint int  `json:"checkpoint" group:"memory and disk" resume:"free" min:"1" max:"1073741824" doc:"steps between checkpoints"`
 	Keep       int  `json:"keep" resume:"free" min:"1" max:"1073741824" doc:"checkpoints kept"`
@@ -167,9 +168,15 @@ func (b *Base) Activations() model.Activations {
 	return model.KeepActivations
 }
 
-// Room returns the settings that bound the memory of training, for budget.TrainingKnobs.
-func (b *Base) Room() (passTokens *int, recompute *bool, m *model.Moments) {
-	return &b.PassTokens, &b.Recompute, &b.Moments
+// Room returns the settings that bound the memory of training.
+func (b *Base) Room() budget.Room {
+	return budget.Room{PassTokens: &b.PassTokens, Recompute: &b.Recompute, Offload: &b.Offload, Moments: &b.Moments}
+}
+
+// Kept returns p with what the optimizer keeps as the settings say.
+func (b *Base) Kept(p model.Precision) model.Precision {
+	p.Moments, p.Offload = b.Moments, b.Offload
+	return p
 }
 
 // A Describer is a method that can tell what it has read before a model is loaded.

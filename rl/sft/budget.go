@@ -11,8 +11,7 @@ import (
 
 // training is what a run over a file trains.
 func (c *Config) training(shape model.Config, p model.Precision, f *File) (budget.Training, error) {
-	p.Moments = c.Moments
-	p, err := c.LoRA.Precision(p)
+	p, err := c.LoRA.Precision(c.Kept(p))
 	return budget.Training{Model: shape, Precision: p, LoRA: c.LoRA.Spec(), Optim: c.Optim, Limits: c.limits(),
 		Activation: c.Activations(), Texts: f.bytes()}, err
 }

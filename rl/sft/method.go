@@ -70,18 +70,19 @@ func (m *Method) Read(ctx context.Context, checkpoint string, _ *runner.Console)
 func (m *Method) Fit(ctx context.Context, b kernels.Backend, shape model.Config, p model.Precision, available int64,
 	resuming bool) error {
 
-	need := func(c Config) (int, error) {
+	need := func(c Config) (budget.Memory, error) {
 		t, err := c.training(shape, p, m.file)
 		if err != nil {
-			return 0, err
+			return budget.Memory{}, err
 		}
 		plan, err := t.Plan(b)
 		if err != nil {
-			return 0, err
+			return budget.Memory{}, err
 		}
-		return plan.Total(), nil
+		return plan.Needs(), nil
 	}
-	if n, err := need(m.Config); err != nil || available <= 0 || int64(n) <= available {
+	has := budget.Available(b, available)
+	if n, err := need(m.Config); err != nil || n.Within(has) {
 		return err
 	}
 	d, err := m.encode(ctx, shape)
@@ -93,9 +94,9 @@ func (m *Method) Fit(ctx context.Context, b kernels.Backend, shape model.Config,
 		least = d.largest()
 	}
 	least = max(16, m.Config.MaxTokens, least)
-	knobs := budget.TrainingKnobs(least, m.Config.PassTokens, (*Config).Room)
+	knobs := budget.TrainingKnobs(b, least, m.Config.PassTokens, (*Config).Room)
 	knobs.Otherwise = runner.AdapterKnobs(&m.Config.LoRA, func(c *Config) *runner.LoRA { return &c.LoRA })
-	return budget.Fit(m.Config, available, need, knobs, resuming)
+	return budget.Fit(m.Config, has, need, knobs, resuming)
 }
 
 // encode returns the file as the run will learn it, without a model.

@@ -50,7 +50,7 @@ func newDryRun(r tally.Rates, m model.Config, p model.Precision, c Config, test 
 // are not known: then every prompt is as long as it may be.
 func NewPlan(ctx context.Context, b kernels.Backend, m model.Config, p model.Precision, c Config, texts *Texts) (
 	*Plan, error) {
-	p.Moments = c.Moments
+	p = c.Kept(p)
 	test, err := c.testing(ctx, m.Context)
 	if err != nil {
 		return nil, err
@@ -78,6 +78,7 @@ func NewPlan(ctx context.Context, b kernels.Backend, m model.Config, p model.Pre
 		}
 		plan.addKernels(d, host)
 	}
+	plan.AddDevice(b, d.sizes(prompt)...)
 	plan.AddProgram(m.Vocab, texts.bytes(), plan.Usual.heap())
 	return plan, nil
 }
@@ -120,26 +121,39 @@ func (p *Plan) addKernels(d *dryRun, host kernels.HostMemory) {
 	p.Add("kernels", budget.Generating, false, scratch)
 }
 
-// Fit returns an error if the plan takes more than the available bytes, with settings that would not. 0
-// is a machine that does not tell.
+// sizes returns what bounds the operands of all operations, with prompts of so many tokens. A row sees a
+// prompt and an output.
+func (d *dryRun) sizes(prompt int) []kernels.Sizes {
+	list := []kernels.Sizes{d.machine.Engine.Sizes(), d.machine.Trainer.Decoder.Sizes()}
+	for i := range list {
+		list[i].Keys = min(list[i].Keys, prompt+d.c.longest())
+	}
+	if d.testing != nil {
+		list = append(list, d.testing.Sizes())
+	}
+	return list
+}
+
+// Fit returns an error if the plan takes more than the available bytes of the host's memory, or more than
+// the device of b has, with settings that would not. 0 is a machine that does not tell.
 func (p *Plan) Fit(ctx context.Context, b kernels.Backend, texts *Texts, available int64,
 	resuming bool) error {
 
-	need := func(c Config) (int, error) {
+	need := func(c Config) (budget.Memory, error) {
 		if err := c.Validate(); err != nil {
-			return 0, err
+			return budget.Memory{}, err
 		}
 		plan, err := NewPlan(ctx, b, p.Model, p.Precision, c, texts)
 		if err != nil {
-			return 0, err
+			return budget.Memory{}, err
 		}
-		return plan.Total(), nil
+		return plan.Needs(), nil
 	}
-	return budget.Fit(p.Config, available, need, p.Config.knobs(), resuming)
+	return budget.Fit(p.Config, budget.Available(b, available), need, p.Config.knobs(b), resuming)
 }
 
-// knobs are the settings that bound the memory of self-play.
-func (c *Config) knobs() budget.Knobs[Config] {
+// knobs are the settings that bound the memory of self-play on b.
+func (c *Config) knobs(b kernels.Backend) budget.Knobs[Config] {
 	tight := c.Tight(0, 0, 0)
 	share := func(least, most, of64 int) int { return least + (most-least)*of64/64 }
 	k := budget.Knobs[Config]{
@@ -160,7 +174,7 @@ func (c *Config) knobs() budget.Knobs[Config] {
 				*c = d.shorter(max(16, c.longest()*n/64))
 			}},
 		},
-		Switches: budget.TrainingSwitches((*Config).Room),
+		Switches: budget.TrainingSwitches(b, (*Config).Room),
 	}
 	k.Otherwise = runner.AdapterKnobs(&c.LoRA, func(c *Config) *runner.LoRA {
 		c.Int8 = false // generating with a copy of weights that are trained

@@ -15,14 +15,14 @@ import (
 	"spell/rl/settings"
 )
 
-// A Sizing is what settings are sized to: memory in bytes, 0 if the machine does not tell, and a time at
+// A Sizing is what settings are sized to: bytes of memory, 0 if the machine does not tell, and a time at
 // rates that were measured once.
 type Sizing struct {
 	Backend   kernels.Backend
 	Model     model.Config
 	Precision model.Precision
 	Texts     *Texts
-	Memory    int64
+	Memory    int64 // of the host; the backend tells that of a device
 	Hours     float64
 	Rates     tally.Rates
 	// Lay lays the user's own settings over a configuration; they stay as they are.
@@ -76,13 +76,15 @@ func (s Sizing) Size(ctx context.Context, preset Config) (c Config, inTime bool,
 // that fits. If none does the plan is the last and the error errTooLarge.
 func (s Sizing) fit(ctx context.Context, c Config) (last *Plan, err error) {
 	with := c
-	for i, less := range [...]func(){
+	ways := [...]func(){
 		func() {},
 		func() { with = with.Tight(0, 0, 0) },
 		func() { with.Recompute = true },
+		func() { with.Offload = budget.OnDevice(s.Backend) },
 		func() { with.Moments = model.Int8Moments },
 		func() { with.HeldOut = 0 },
-	} {
+	}
+	for i, less := range ways {
 		less()
 		c := with
 		if err := s.lay(&c); err != nil {
@@ -94,11 +96,11 @@ func (s Sizing) fit(ctx context.Context, c Config) (last *Plan, err error) {
 		if last, err = NewPlan(ctx, s.Backend, s.Model, s.Precision, c, s.Texts); err != nil {
 			return nil, err
 		}
-		room := s.Memory - s.Memory/16 // others need some, too
-		if i == 4 {
-			room = s.Memory
+		has := budget.Available(s.Backend, s.Memory)
+		if i+1 < len(ways) {
+			has = has.Without(16) // others need some, too
 		}
-		if s.Memory <= 0 || int64(last.Total()) <= room {
+		if last.Needs().Within(has) {
 			return last, nil
 		}
 	}
