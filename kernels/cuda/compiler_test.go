@@ -21,8 +21,10 @@ func stackBudget(name string) int {
 	switch {
 	case name == "rope_table":
 		return 100
-	case strings.HasSuffix(name, "_192"), strings.HasSuffix(name, "_256"):
+	case strings.HasSuffix(name, "_192"):
 		return 200
+	case strings.HasSuffix(name, "_256"):
+		return 300
 	}
 	return 0
 }
@@ -53,6 +55,9 @@ func TestCompile(t *testing.T) {
 		for _, f := range files {
 			if f == wgmmaFile && a.name != architecture(hopper) {
 				continue
+			}
+			if testing.Short() && a.name == "sm_90" && strings.HasPrefix(f, "attend_") {
+				continue // they take most of the time, and are compiled for sm_90a
 			}
 			t.Run(c.architecture+"/"+f, func(t *testing.T) { checkFile(t, c, f) })
 		}

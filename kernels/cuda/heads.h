@@ -38,7 +38,7 @@ template <bool HALF, bool WIDE> DEV void load8_shared(u8* to, const Mat& m, i32 
 }
 
 // each_octet calls f with eight columns of all rows of a tile, by the row and the first of the columns. It is a
-// loop if f needs many registers.
+// loop where registers are scarce: of wide heads, and if f waits for what it loads.
 template <i32 DIM, bool LOOP, typename Func> DEV void each_octet(Func f) {
   const i32 eights = DIM / 8, rounds = kTileRows * eights / kHeadThreads;
   auto round = [&](i32 n) {
@@ -55,7 +55,7 @@ template <i32 DIM, bool LOOP, typename Func> DEV void each_octet(Func f) {
 // load_keys begins to fill a tile with rows [first, last) of the 64 of m from row on; others are 0.
 template <i32 DIM, bool HALF, bool WIDE>
 DEV void load_keys(u8* tile, const Mat& m, i32 row, i32 first, i32 last, i32 col, i32 dim) {
-  each_octet<DIM, !(HALF && WIDE)>([&](i32 r, i32 c) {
+  each_octet<DIM, !(HALF && WIDE && DIM <= 128)>([&](i32 r, i32 c) {
     load8_shared<HALF, WIDE>(place_of<DIM, HALF>(tile, r, c), m, row + r, col + c,
                              r >= first && r < last ? dim - c : 0);
   });
@@ -76,7 +76,7 @@ DEV i32 head_of_pair(const Pairs& p, i32 i) { return p.head + i - row_in(p, i) *
 
 // load_pairs begins to fill a tile with the rows of pairs.
 template <i32 DIM, bool HALF, bool WIDE> DEV void load_pairs(u8* tile, const Mat& m, const Pairs& p, i32 dim) {
-  each_octet<DIM, !(HALF && WIDE)>([&](i32 r, i32 c) {
+  each_octet<DIM, !(HALF && WIDE && DIM <= 128)>([&](i32 r, i32 c) {
     load8_shared<HALF, WIDE>(place_of<DIM, HALF>(tile, r, c), m, row_of_pair(p, r), head_of_pair(p, r) * dim + c,
                              r < p.n ? dim - c : 0);
   });
