@@ -53,7 +53,7 @@ func planCommand(e *engine) *cobra.Command {
 	f.IntVar(&p.batch, "batch", 0, "batch_tokens")
 	f.IntVar(&p.groups, "groups", 0, "questions")
 	f.Float64Var(&p.memory, "memory", 0, "plan for a machine with so many GiB free; 0: this one, or any with --card")
-	f.StringVar(&p.card, "card", "", "plan for a GPU that is elsewhere: "+cuda.Cards())
+	f.StringVar(&p.card, "card", "", "plan for another GPU: "+cuda.Cards())
 	f.BoolVar(&p.asJSON, "json", false, "print one JSON object")
 	return cmd
 }

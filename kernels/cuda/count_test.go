@@ -110,8 +110,8 @@ func TestCounts(t *testing.T) {
 		c := cudatest.Counted(t, run)
 		asked := float64(c.Read+c.Written) / float64(o.once)
 		if c.Tensor != o.tensor || asked < 1 || asked > o.most {
-			t.Errorf("%s: %d operations of tensor cores where %d are meant; %.2f times the %d bytes, at most %g", o.name,
-				c.Tensor, o.tensor, asked, o.once, o.most)
+			t.Errorf("%s: %d operations of tensor cores where %d are meant; %.2f times the %d bytes, at most %g",
+				o.name, c.Tensor, o.tensor, asked, o.once, o.most)
 		}
 		t.Logf("%-12s %11d operations of tensor cores, %9d bytes read, %8d written: %.2f times each once", o.name,
 			c.Tensor, c.Read, c.Written, asked)
