@@ -21,7 +21,7 @@ func TestConformance(t *testing.T) {
 func TestConformanceChecked(t *testing.T) {
 	o := kerneltest.Options{Quick: true}
 	if testing.Short() {
-		o.Every = 8
+		o.Every = 12
 	}
 	conform(t, cudatest.Device{Checked: true, Settings: "order=random sm=80 tensor=80"}, o)
 }
