@@ -146,7 +146,7 @@ func (d *device) download(dst []byte, src uint64) error {
 }
 
 // synchronize waits for the device.
-func (d *device) synchronize() error { return d.waited(C.cuda_synchronize(d.c), "") }
+func (d *device) synchronize() error { return d.waited(C.cuda_synchronize(d.c, nil), "") }
 
 // waited returns the error of a call that has waited for the device, with the kernels that may have
 // caused it.

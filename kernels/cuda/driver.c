@@ -190,9 +190,9 @@ outcome cuda_download(cuda *c, void *dst, uint64_t src, size_t bytes) {
   return done_well;
 }
 
-outcome cuda_synchronize(cuda *c) {
+outcome cuda_synchronize(cuda *c, void *stream) {
   ENTER(c);
-  TRY(c, cuStreamSynchronize, c->stream);
+  TRY(c, cuStreamSynchronize, stream ? stream : c->stream);
   return done_well;
 }
 
@@ -205,12 +205,6 @@ outcome cuda_copy_stream(cuda *c, void **stream) {
 outcome cuda_free_stream(cuda *c, void *stream) {
   ENTER(c);
   TRY(c, cuStreamDestroy_v2, stream);
-  return done_well;
-}
-
-outcome cuda_synchronize_stream(cuda *c, void *stream) {
-  ENTER(c);
-  TRY(c, cuStreamSynchronize, stream);
   return done_well;
 }
 

@@ -54,13 +54,13 @@ outcome cuda_free_host(cuda *c, void *p);
 // cuda_upload returns when src may be overwritten, cuda_download when dst is filled.
 outcome cuda_upload(cuda *c, uint64_t dst, const void *src, size_t bytes);
 outcome cuda_download(cuda *c, void *dst, uint64_t src, size_t bytes);
-outcome cuda_synchronize(cuda *c);
 
 // cuda_copy_stream makes a stream that runs beside that of launches.
 outcome cuda_copy_stream(cuda *c, void **stream);
 outcome cuda_free_stream(cuda *c, void *stream);
-outcome cuda_synchronize_stream(cuda *c, void *stream);
-// cuda_mark records an event in a stream, null being that of launches; cuda_follow has a stream wait for one.
+// cuda_synchronize waits for a stream, null being that of launches. cuda_mark records an event in one, and
+// cuda_follow has one wait for an event.
+outcome cuda_synchronize(cuda *c, void *stream);
 outcome cuda_mark(cuda *c, void *stream, void *event);
 outcome cuda_follow(cuda *c, void *stream, void *event);
 // cuda_copy_back copies to the host, in the order of a stream.

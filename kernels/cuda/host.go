@@ -121,7 +121,7 @@ func (k *slot) fit(d *device, n int) error {
 func (s *stage) free(d *device) (err error) {
 	keep := func(e error) { err = errors.Join(err, e) }
 	if s.back != nil {
-		keep(d.failure(C.cuda_synchronize_stream(d.c, s.back), ""))
+		keep(d.failure(C.cuda_synchronize(d.c, s.back), ""))
 		keep(d.failure(C.cuda_free_stream(d.c, s.back), ""))
 	}
 	for i := range s.slots {
@@ -142,7 +142,7 @@ func (b *Backend) settle() {
 	b.flush()
 	b.must(b.device.synchronize())
 	if s := &b.stage; s.back != nil {
-		b.must(b.device.failure(C.cuda_synchronize_stream(b.device.c, s.back), ""))
+		b.must(b.device.failure(C.cuda_synchronize(b.device.c, s.back), ""))
 		for i := range s.slots {
 			s.slots[i].filling = nil
 		}
