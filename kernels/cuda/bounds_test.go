@@ -175,8 +175,14 @@ func TestBounds(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	lines := strings.Split(string(have), "\n")
+	for i, line := range strings.Split(text, "\n") {
+		if i >= len(lines) || lines[i] != line {
+			t.Fatalf("bounds.md is not what the kernels say, which is in line %d:\n%s\nrun this test with -update", i+1, line)
+		}
+	}
 	if string(have) != text {
-		t.Errorf("bounds.md is not what the kernels say: run this test with -update")
+		t.Error("bounds.md has more than the kernels say: run this test with -update")
 	}
 }
 

@@ -4,6 +4,7 @@ package cuda
 
 import (
 	"bytes"
+	"cmp"
 	"debug/elf"
 	"encoding/binary"
 	"fmt"
@@ -21,7 +22,7 @@ type loop struct {
 func (l *loop) instructions() int { return (l.to - l.from) / 16 }
 
 // mainLoop returns the loop of a kernel that multiplies: of those with the opcode that hold no other such
-// loop, the one with most of it.
+// loop, the one with most of it, and of several such the shortest.
 func mainLoop(image []byte, kernel string, opcode int) (*loop, error) {
 	raw := bytes.Clone(image)
 	raw[6] = byte(elf.EV_CURRENT)
@@ -50,7 +51,8 @@ func mainLoop(image []byte, kernel string, opcode int) (*loop, error) {
 		for _, o := range found {
 			inner = inner && (o == l || o.from < l.from || o.to > l.to)
 		}
-		if inner && (best == nil || l.opcodes[opcode] > best.opcodes[opcode]) {
+		if inner && (best == nil || cmp.Or(l.opcodes[opcode]-best.opcodes[opcode], best.to-best.from-l.to+l.from,
+			best.from-l.from) > 0) {
 			best = l
 		}
 	}
