@@ -29,7 +29,8 @@ type Backend struct {
 	arenas    int           // that have not been freed; the last one gives the device back after Close
 	closed    bool
 
-	leastTiles int // of a product that warpgroups take: as many as there are multiprocessors
+	leastTiles int         // of a product whose kernel has large tiles: as many as there are multiprocessors
+	passOver   func() bool // whether a product leaves a kernel that could take it to others: in tests, never else
 }
 
 var (
@@ -62,7 +63,8 @@ func New(o Options) (*Backend, error) {
 	}
 	b := &Backend{device: d, compiler: c, options: o, modules: map[string]unsafe.Pointer{},
 		functions: map[*entry]unsafe.Pointer{}, maps: map[box]tensorMap{}, agreement: map[string]bool{},
-		graphs: newGraphs(d, o), leastTiles: int(d.about.multiprocessors)}
+		graphs: newGraphs(d, o), leastTiles: int(d.about.multiprocessors),
+		passOver: func() bool { return false }}
 	for i := range b.queue.payloads {
 		if err := b.allocPayload(&b.queue.payloads[i], leastPayload); err != nil {
 			b.Close()

@@ -114,7 +114,7 @@ func (b *Backend) choose(p *product) multiplier {
 		return t
 	}
 	for _, t := range b.warpgroups(p) {
-		if t.tiles(p) >= b.leastTiles && b.agrees(t, p.form) {
+		if t.tiles(p) >= b.leastTiles && b.agrees(t, p.form) && !b.passOver() {
 			return t
 		}
 	}
@@ -123,7 +123,7 @@ func (b *Backend) choose(p *product) multiplier {
 
 // bySize returns large if p has tiles enough of it for all multiprocessors, else small.
 func (b *Backend) bySize(p *product, large, small tiling) tiling {
-	if !b.options.Plain && large.tiles(p) >= int(b.device.about.multiprocessors) {
+	if !b.options.Plain && large.tiles(p) >= b.leastTiles && !b.passOver() {
 		return large
 	}
 	return small

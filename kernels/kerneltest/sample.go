@@ -9,6 +9,9 @@ import (
 	"spell/tensor"
 )
 
+// manyTiles is a vocabulary of more tiles than a backend may search like few.
+const manyTiles = 9 * kernels.VocabTile
+
 // sample tests Sample: alone against exact probabilities, and against LogProb bit for bit.
 func (s *suite) sample(t *testing.T, ty types) {
 	s.sampleScores(t, ty)
@@ -16,7 +19,11 @@ func (s *suite) sample(t *testing.T, ty types) {
 		return // logits have the type of statistics; the rest does not depend on ty.in
 	}
 	s.greedy(t, ty)
-	for _, vocab := range []int{1, 7, 300, kernels.VocabTile + 3} {
+	vocabularies := []int{1, 7, 300, kernels.VocabTile + 3}
+	if !s.quick {
+		vocabularies = append(vocabularies, manyTiles+3)
+	}
+	for _, vocab := range vocabularies {
 		for _, how := range []kernels.Sampling{
 			{Temperature: 1, TopP: 1},
 			{Temperature: 0.6, TopP: 1},
@@ -46,7 +53,7 @@ func (e *env) draw(t tensor.DType, vocab int, logits []float64, how []kernels.Sa
 // sampleScores samples from the logits that MatMul makes and scores the same ids with LogProb: the
 // log-probabilities must be the same bits.
 func (s *suite) sampleScores(t *testing.T, ty types) {
-	for _, shape := range headShapes[1:] {
+	for _, shape := range append(headShapes[1:], [3]int{2, 8, manyTiles + 37}) {
 		h := newHeadCase(shape[0], shape[1], shape[2])
 		r := random(17, h.rows, h.vocab)
 		how := make([]kernels.Sampling, h.rows)
@@ -105,7 +112,7 @@ func (s *suite) sampleScores(t *testing.T, ty types) {
 // greedy checks that temperature 0 takes the lowest of the most likely ids, and records its
 // log-probability at temperature 1.
 func (s *suite) greedy(t *testing.T, ty types) {
-	for _, vocab := range []int{1, 2, 16, 100, 2*kernels.VocabTile + 5} {
+	for _, vocab := range []int{1, 2, 16, 100, 2*kernels.VocabTile + 5, manyTiles + 5} {
 		for _, best := range [][]int{{0}, {vocab - 1}, {vocab / 2, vocab - 1}, upTo(vocab),
 			{min(17, vocab-1), vocab / 3}} {
 			logits := roundAll(ty.acc, normal(random(18, vocab), vocab, 1))

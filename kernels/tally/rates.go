@@ -49,6 +49,9 @@ type Known interface {
 	Rates(s Shape) Rates
 }
 
+// fewRows is how many rows measure a backend that takes a tenth of a second for them.
+const fewRows = 16
+
 // Measure runs each kind of work on b for a tenth of a second and reads memory: a second in all.
 // workers is the number of threads of b. It returns an error if b has no memory for the operands. Of a backend
 // that is Known it measures nothing.
@@ -99,23 +102,48 @@ func Measure(b kernels.Backend, s Shape, workers int) (Rates, error) {
 	for _, m := range []tensor.Mat{x, dy, dw, q, k, v, o, do, dk, dv} {
 		b.Zero(m)
 	}
-	att := &kernels.Attention{Heads: s.Heads, KVHeads: s.KVHeads, Dim: s.Dim, Scale: 1,
-		Queries: []kernels.Query{{Len: int32(s.Rows), Spans: []kernels.Span{{Len: int32(keys)}}}}}
-	for kind, do := range [MemoryBound]func(b kernels.Backend){
-		Product:      func(b kernels.Backend) { b.MatMul(y, x, w, tensor.Mat{}, false) },
-		ProductGradX: func(b kernels.Backend) { b.MatMulGradX(dx, dy, w, false) },
-		ProductGradW: func(b kernels.Backend) { b.MatMulGradW(dw, tensor.Mat{}, dy, x) },
-		Attend:       func(b kernels.Backend) { b.Attend(o, lse, q, k, v, att) },
-		AttendGrad:   func(b kernels.Backend) { b.AttendGrad(dq, dk, dv, do, o, lse, q, k, v, att) },
+	type work struct {
+		do     func(b kernels.Backend, rows int)
+		result tensor.Mat
+	}
+	att := func(rows int) *kernels.Attention {
+		return &kernels.Attention{Heads: s.Heads, KVHeads: s.KVHeads, Dim: s.Dim, Scale: 1,
+			Queries: []kernels.Query{{Len: int32(rows), Spans: []kernels.Span{{Len: int32(rows)}}}}}
+	}
+	for kind, w := range [MemoryBound]work{
+		Product: {func(b kernels.Backend, n int) {
+			b.MatMul(y.Slice(0, n), x.Slice(0, n), w, tensor.Mat{}, false)
+		}, y},
+		ProductGradX: {func(b kernels.Backend, n int) { b.MatMulGradX(dx.Slice(0, n), dy.Slice(0, n), w, false) }, dx},
+		ProductGradW: {func(b kernels.Backend, n int) {
+			b.MatMulGradW(dw, tensor.Mat{}, dy.Slice(0, n), x.Slice(0, n))
+		}, dw},
+		Attend: {func(b kernels.Backend, n int) {
+			b.Attend(o.Slice(0, n), lse.Slice(0, n), q.Slice(0, n), k.Slice(0, n), v.Slice(0, n), att(n))
+		}, o},
+		AttendGrad: {func(b kernels.Backend, n int) {
+			b.AttendGrad(dq.Slice(0, n), dk.Slice(0, n), dv.Slice(0, n), do.Slice(0, n), o.Slice(0, n), lse.Slice(0, n),
+				q.Slice(0, n), k.Slice(0, n), v.Slice(0, n), att(n))
+		}, dq},
 	} {
-		one := New(Rates{})
-		do(one)
-		do(b)
-		var rates []float64
-		for begin, n := time.Now(), 0; n < 3 || time.Since(begin) < 100*time.Millisecond; n++ {
+		read := make([]byte, w.result.Type.Size())
+		timed := func(rows int) float64 {
 			start := time.Now()
-			do(b)
-			rates = append(rates, one.Work.Total()/time.Since(start).Seconds()/1e9)
+			w.do(b, rows)
+			b.Read(read, w.result.Slice(0, 1).ColSlice(0, 1)) // waits for what a backend has put off
+			return time.Since(start).Seconds()
+		}
+		const long = 0.1
+		rows := min(fewRows, s.Rows)
+		if timed(rows) < long {
+			rows = s.Rows
+			timed(rows) // what happens once, such as packing
+		}
+		one := New(Rates{})
+		w.do(one, rows)
+		var rates []float64
+		for begin, n := time.Now(), 0; n < 3 || time.Since(begin).Seconds() < long; n++ {
+			rates = append(rates, one.Work.Total()/timed(rows)/1e9)
 		}
 		slices.Sort(rates)
 		r.Flops[kind] = rates[len(rates)/2]

@@ -1,7 +1,9 @@
 package tally
 
 import (
+	"slices"
 	"testing"
+	"time"
 
 	"spell/kernels"
 	"spell/kernels/cpu"
@@ -106,6 +108,39 @@ func TestMeasure(t *testing.T) {
 		if !(r.Read > 0 && r.Update > 0) {
 			t.Errorf("memory is read at %g and changed at %g GB/s, want more than 0", r.Read, r.Update)
 		}
+	}
+}
+
+// A slow backend takes long for a product, and remembers how many rows each had.
+type slow struct {
+	kernels.Backend
+	rows []int
+}
+
+func (s *slow) MatMul(y, x, w, bias tensor.Mat, add bool) {
+	s.rows = append(s.rows, y.Rows)
+	time.Sleep(110 * time.Millisecond)
+	s.Backend.MatMul(y, x, w, bias, add)
+}
+
+// TestMeasureSlow checks that a backend that is slow is measured by few rows.
+func TestMeasureSlow(t *testing.T) {
+	c, err := cpu.New(cpu.Options{Workers: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	b := &slow{Backend: c}
+	r, err := Measure(b, Shape{Rows: 64, In: 64, Out: 128, Weight: tensor.F32, Act: tensor.F32, Acc: tensor.F32,
+		Heads: 4, KVHeads: 2, Dim: 16}, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if slices.Max(b.rows) > fewRows || len(b.rows) != 4 {
+		t.Errorf("products of %d rows, want four of %d", b.rows, fewRows)
+	}
+	if want := 2 * fewRows * 64 * 128 / 0.11 / 1e9; !(r.Flops[Product] > 0 && r.Flops[Product] < want) {
+		t.Errorf("%g GFLOP/s, want less than %g", r.Flops[Product], want)
 	}
 }
 

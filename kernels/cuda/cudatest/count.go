@@ -28,6 +28,12 @@ func Calls(tb testing.TB, entry string) int {
 	return ask(tb, "emulator_calls", entry)
 }
 
+// Launches returns how often this process has launched a kernel on the device.
+func Launches(tb testing.TB, kernel string) int {
+	tb.Helper()
+	return ask(tb, "emulator_launches", kernel)
+}
+
 // A Count is what kernels did: operations of tensor cores, and bytes of the device's memory that they asked for.
 type Count struct{ Tensor, Read, Written int }
 

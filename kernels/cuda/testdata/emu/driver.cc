@@ -359,7 +359,10 @@ ENTRY(cuFuncSetAttribute, Function* f, int attribute, int value) {
   return kSuccess;
 }
 
+static std::map<std::string, long long> launched;
+
 void run_kernel(const emu::Kernel& k, u32 blocks, u32 threads, u32 shared, const std::string& args) {
+  launched[k.name]++;
   driver.message = emu::launch(k, blocks, threads, shared, args.data());
   if (!driver.message.empty()) driver.sticky = kLaunchFailed;
 }
@@ -379,6 +382,13 @@ ENTRY(cuLaunchKernel, Function* f, unsigned x, unsigned y, unsigned z, unsigned 
 }
 
 // ---- what tests ask
+
+// emulator_launches returns how often a kernel has been launched in this process.
+EXPORT long long emulator_launches(const char* kernel) {
+  std::lock_guard<std::recursive_mutex> lock(driver.mutex);
+  auto n = launched.find(kernel);
+  return n == launched.end() ? 0 : n->second;
+}
 
 // emulator_left returns how much there is that has been made and not given back.
 EXPORT long long emulator_left() {
