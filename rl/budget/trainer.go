@@ -17,7 +17,7 @@ import (
 func Program(vocab int, texts int64) model.MemoryItem {
 	const (
 		runtime  = 24 << 20 // stacks, prompts and requests under way; code is the file's
-		perToken = 512      // of a tokenizer: its text, id and merge, and the file while it is read
+		perToken = 448      // of a tokenizer: its text, id and merge, and the file while it is read
 		perByte  = 6        // of texts: as read, cut into documents, in clusters and encoded
 	)
 	return model.MemoryItem{Name: "program, tokenizer and documents",
