@@ -178,7 +178,7 @@ func TestBounds(t *testing.T) {
 	lines := strings.Split(string(have), "\n")
 	for i, line := range strings.Split(text, "\n") {
 		if i >= len(lines) || lines[i] != line {
-			t.Fatalf("bounds.md is not what the kernels say, which is in line %d:\n%s\nrun this test with -update", i+1, line)
+			t.Fatalf("bounds.md is not what the kernels say, in line %d:\n%s\nrun this test with -update", i+1, line)
 		}
 	}
 	if string(have) != text {
