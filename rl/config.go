@@ -36,7 +36,16 @@ type Config struct {
 	MaxPrompt   int     `json:"max_prompt" min:"16" max:"1073741824" doc:"tokens of a prompt at most; SPELL 16,384"`
 	Int8        bool    `json:"int8" doc:"generate with an int8 copy of the weights, and correct the loss for the difference; --precision int8 sets it. SPELL: no"`
 
-	LossMean string  `json:"loss_mean" group:"loss" oneof:"tokens groups" doc:"over the tokens of the batch (tokens) or of each group (groups, SPELL's equation 12)"`
+	LossMean string  `json:"loss_mean" group:"loss" oneof:"tokens groups roles samples constant" doc:"over the tokens of the batch (tokens), of each group (groups, SPELL's equation 12), of each group and then of each role, whose losses are added (roles, its equations 10 and 12), of each sample (samples, as GRPO and GSPO), or of samples of the longest length there can be (constant, Dr. GRPO)"`
+	Centred  bool    `json:"centred" doc:"advantages are rewards less their mean, not divided by their standard deviation, as in Dr. GRPO; SPELL: no"`
+	Updates  int     `json:"updates" min:"1" max:"1024" aka:"mini_batches ppo_mini_batches" doc:"updates of a step, each of an equal share of its groups; after the first the loss is off-policy. SPELL 1"`
+	Epochs   int     `json:"epochs" min:"1" max:"1024" aka:"ppo_epochs num_iterations" doc:"times that a step's samples train; SPELL 1"`
+	Ratio    string  `json:"ratio" oneof:"token sequence" doc:"off-policy, whether the ratio of probabilities that is clipped is a token's or a whole sample's (GSPO, with bounds such as 3e-4 and 4e-4)"`
+	ClipLow  float64 `json:"clip_low" min:"0" max:"1" aka:"cliprange clip_ratio clip_ratio_low epsilon" doc:"the ratio is at least 1 less this where the advantage is negative; SPELL's code 0.2"`
+	ClipHigh float64 `json:"clip_high" min:"0" max:"1e6" aka:"clip_ratio_high epsilon_high" doc:"and at most 1 and this where it is positive; SPELL's code 0.2, DAPO 0.28"`
+	DualClip float64 `json:"dual_clip" min:"0" max:"1e6" doc:"and at most this where it is negative; above 1, or 0: no bound. SPELL's code 3"`
+	Sampler  string  `json:"sampler_correction" oneof:"none truncate mask" doc:"what becomes of a token that int8 weights sampled: it counts times the ratio r of its probabilities, at most sampler_cap c (truncate, TIS), or not at all outside of 1/c to c (mask, MIS)"`
+	Cap      float64 `json:"sampler_cap" min:"1" max:"1e6" aka:"tis_imp_ratio_cap" doc:"c of sampler_correction"`
 	Entropy  float64 `json:"entropy" doc:"weight of the entropy bonus; SPELL 0"`
 	KL       float64 `json:"kl" min:"0" max:"1e6" aka:"kl_coef beta kl_beta kl_loss_coef" doc:"weight of the divergence from the model that the run began with (the k3 estimate), or, with adapters, from the one without them; without adapters it takes a copy of the weights. SPELL 0"`
 	SkipCut  bool    `json:"skip_cut" doc:"leave outputs that were cut off at their limit out of the loss; SPELL: no"`
@@ -55,7 +64,9 @@ func DefaultConfig() Config {
 		},
 		Adapters: runner.DefaultAdapters(),
 		Steps:    70, Thinking: true, Date: "2024-07-26", Temperature: 0.7, TopP: 0.95,
-		MaxPrompt: 16384, MaxRounds: 10, LossMean: "tokens", BatchTokens: 8192, CacheTokens: 131072,
+		MaxPrompt: 16384, MaxRounds: 10, BatchTokens: 8192, CacheTokens: 131072,
+		LossMean: "tokens", Updates: 1, Epochs: 1, Ratio: "token", ClipLow: 0.2, ClipHigh: 0.2, DualClip: 3,
+		Sampler: "truncate", Cap: 2,
 	}
 }
 
@@ -108,6 +119,8 @@ func (c *Config) Validate() error {
 		return fmt.Errorf("top_p is %g; it must be above 0 also as float32", c.TopP)
 	case c.Optim.LR == 0:
 		return ErrNoRate
+	case c.DualClip > 0 && c.DualClip <= 1:
+		return fmt.Errorf("dual_clip is %g; it must be above 1, or 0 for no bound", c.DualClip)
 	case c.Int8 && c.LoRA.Rank > 0:
 		return errors.New("int8 (--precision int8) generates with a copy of weights that are trained, and with " +
 			"lora.rank they are not: set lora.base to int8 (--base int8), which serves both")
@@ -144,8 +157,13 @@ func Dialog(text *chat.Dialog, date, template string, thinking bool) (*chat.Dial
 
 // norm returns over what token losses are averaged.
 func (c *Config) norm() grpo.Norm {
-	if c.LossMean == "groups" {
-		return grpo.GroupTokenMean
-	}
-	return grpo.GlobalTokenMean
+	return map[string]grpo.Norm{"tokens": grpo.GlobalTokenMean, "groups": grpo.GroupTokenMean,
+		"roles": grpo.PartTokenMean, "samples": grpo.SequenceTokenMean, "constant": grpo.ConstantMean}[c.LossMean]
+}
+
+// policy returns the loss.
+func (c *Config) policy() grpo.Policy {
+	return grpo.Policy{ClipLow: c.ClipLow, ClipHigh: c.ClipHigh, DualClip: c.DualClip, Sequence: c.Ratio == "sequence",
+		Correction: map[string]grpo.Correction{"none": grpo.NoCorrection, "truncate": grpo.Truncated,
+			"mask": grpo.Masked}[c.Sampler], Cap: c.Cap, KL: c.KL, Entropy: c.Entropy}
 }

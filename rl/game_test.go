@@ -102,7 +102,7 @@ func (it *leg) Share() float64 { return float64(max(0, it.stage-1)) / 3 }
 
 // group makes a group of a reply.
 func (it *leg) group(part int, r play.Reply) {
-	g := rl.Group{Part: part, Weight: 1 - float64(part)/2, Forest: r.Forest}
+	g := rl.Group{Part: part, Weight: 1 - float64(part)/2, Most: []int{8, 4}[part], Forest: r.Forest}
 	var rewards []float64
 	for k := range r.Outputs {
 		s := rl.SampleOf(r, k)
@@ -114,7 +114,7 @@ func (it *leg) group(part int, r play.Reply) {
 		rewards = append(rewards, s.Reward)
 		g.Samples = append(g.Samples, &s)
 	}
-	grpo.GroupAdvantages(rewards, rewards)
+	grpo.GroupAdvantages(rewards, rewards, false)
 	for i, s := range g.Samples {
 		s.Advantage = rewards[i]
 	}
@@ -230,8 +230,9 @@ func relayConfig() rl.Config {
 		Base: runner.Base{Seed: 3, PassTokens: 128, Checkpoint: 3, Keep: 9,
 			Optim: train.Optim{LR: 1e-2, EmbedScale: 1, Beta1: 0.9, Beta2: 0.99, Eps: 1e-8, WeightDecay: 0.01,
 				ClipNorm: 1}},
-		Steps: 6, Date: "2024-07-26", Temperature: 1, TopP: 0.95, MaxPrompt: 100, MaxRounds: 3, LossMean: "groups",
-		BatchTokens: 64, CacheTokens: 4096,
+		Steps: 6, Date: "2024-07-26", Temperature: 1, TopP: 0.95, MaxPrompt: 100, MaxRounds: 3, BatchTokens: 64,
+		CacheTokens: 4096, LossMean: "groups", Updates: 1, Epochs: 1, Ratio: "token", ClipLow: 0.2, ClipHigh: 0.2,
+		DualClip: 3, Sampler: "truncate", Cap: 2,
 	}
 }
 

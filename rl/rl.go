@@ -79,6 +79,8 @@ func SampleOf(r play.Reply, k int) Sample { return Sample{Output: r.Outputs[k], 
 type Group struct {
 	Part    int // of the game's parts
 	Weight  float64
+	Most    int  // tokens that a sample of it can have
+	Pooled  bool // its baseline is that of all groups of its part, with which it is one group to the loss
 	Forest  forest.Forest
 	Samples []*Sample
 }

@@ -2,6 +2,7 @@ package rl
 
 import (
 	"context"
+	"slices"
 
 	"spell/model"
 	"spell/model/forest"
@@ -13,7 +14,7 @@ import (
 // An Update says what the policy learned from.
 type Update struct {
 	Parts    []Part  `json:"parts"`
-	GradNorm float64 `json:"grad_norm"` // before clipping; 0 if there was no update
+	GradNorm float64 `json:"grad_norm"` // before clipping, the largest of several updates; 0 if there was none
 	Entropy  float64 `json:"entropy"`   // mean over trained tokens, nats
 	// MaxLogpDiff is the largest difference between the log-probability a token was sampled with
 	// and the one it is trained at: 0, since both are one computation, unless int8 weights sampled
@@ -23,6 +24,10 @@ type Update struct {
 	// KL is the mean over trained tokens of the k3 estimate of the divergence from the reference, nats; 0 if
 	// the loss has no such term.
 	KL float64 `json:"kl,omitempty"`
+	// Clipped and Masked are the shares of trained tokens whose gradient the bounds of the ratio made zero, and
+	// that the correction of the sampler left out.
+	Clipped float64 `json:"clipped,omitempty"`
+	Masked  float64 `json:"masked,omitempty"`
 
 	Experts *model.ExpertLoad `json:"experts,omitempty"` // of a mixture of experts
 }
@@ -44,9 +49,10 @@ func (u *Update) Trained() bool {
 	return false
 }
 
-// update is one policy-gradient step on the groups (arXiv 2509.23863, §3.5). If no group has
-// anything to tell, the weights stay. A token that int8 weights sampled counts times the ratio of
-// its probabilities, cut at grpo.Policy.MaxSamplerRatio.
+// update learns from the groups (arXiv 2509.23863, §3.5): in one update or, of settings that ask for more, in
+// several, of which only the first is on-policy. If no group has anything to tell, the weights stay. On error,
+// cancellation included, they are as before unless the first of several updates has been made: from then on
+// cancellation waits for the last.
 func (l *Loop) update(ctx context.Context, groups []Group) (*Update, error) {
 	u := &Update{}
 	for _, name := range l.Game.Parts() {
@@ -58,63 +64,100 @@ func (l *Loop) update(ctx context.Context, groups []Group) (*Update, error) {
 	if !l.informative(groups) {
 		return u, nil
 	}
-	var lengths, of []int
-	var weight []float64
-	for i, g := range groups {
+	for _, g := range groups {
 		for _, s := range g.Samples {
-			n := 0 // and the sample weighs nothing
 			if s.Trained = l.trains(s); s.Trained {
-				n = len(s.LogProbs)
 				u.Parts[g.Part].Sequences++
+				u.Parts[g.Part].Tokens += len(s.LogProbs)
 			}
-			lengths, of, weight = append(lengths, n), append(of, i), append(weight, g.Weight)
-			u.Parts[g.Part].Tokens += n
 		}
 	}
-	weights := l.Config.norm().Weights(lengths, of, weight)
-	loss := &policyLoss{Policy: grpo.DefaultPolicy(), update: u}
-	loss.Policy.Entropy, loss.Policy.KL = l.Config.Entropy, l.Config.KL
-	updater := learn.Updater{Trainer: l.machine.Trainer, Limits: l.Config.Limits(), Share: true}
-	reference, err := l.reference(ctx, &updater, groups)
+	turns := l.turns(groups)
+	p := &policyLoss{Policy: l.Config.policy(), update: u, first: true}
+	scores, err := l.scores(ctx, groups, len(turns))
 	if err != nil {
 		return nil, err
 	}
-	trees := make([]learn.Tree, len(groups))
-	for i, g := range groups {
-		trees[i] = learn.Tree{Forest: g.Forest, Loss: loss.of(g, weights[:len(g.Samples)], reference[i])}
-		weights = weights[len(g.Samples):]
-	}
-	through := 0
-	updater.OnProgress = func(done, total int) {
-		through = done
-		if l.show != nil {
-			l.show("updating", playing+(1-playing)*float64(done)/float64(total), l.tokens+done)
+	updater := learn.Updater{Trainer: l.machine.Trainer, Limits: l.Config.Limits(), Share: true}
+	for n, turn := range turns {
+		through := 0
+		updater.OnProgress = func(done, total int) {
+			through = done
+			if l.show != nil {
+				part := (float64(n) + float64(done)/float64(total)) / float64(len(turns))
+				l.show("updating", playing+(1-playing)*part, l.tokens+done)
+			}
 		}
+		norm, err := updater.Update(ctx, p.trees(l.Config.norm(), groups, turn, scores), 1)
+		if err != nil {
+			return nil, err
+		}
+		ctx = context.WithoutCancel(ctx)
+		p.first = false
+		l.tokens += through
+		u.GradNorm = max(u.GradNorm, norm)
 	}
-	if u.GradNorm, err = updater.Update(ctx, trees, 1); err != nil {
-		return nil, err
-	}
-	l.tokens += through
 	u.Experts = l.machine.Trainer.Experts
-	if loss.tokens > 0 {
-		u.Entropy /= float64(loss.tokens)
-		u.KL /= float64(loss.tokens)
-	}
-	u.MeanLogpDiff = loss.apart.Mean()
+	p.end()
 	if l.machine.Copied != nil {
 		l.machine.Copied.CopyFrom(l.Model.Backend, l.Model.Weights)
 	}
 	return u, nil
 }
 
-// reference returns the log-probabilities under the reference of the tokens of every sample of every
-// group; of none if the loss has no KL term.
-func (l *Loop) reference(ctx context.Context, u *learn.Updater, groups []Group) ([][][]float32, error) {
-	all := make([][][]float32, len(groups))
-	if l.Config.KL == 0 {
-		return all, nil
+// turns deals the groups out to the updates of the step: those of each part in turn, so that every update
+// has its share of all. Updates without anything to learn from are left out.
+func (l *Loop) turns(groups []Group) (turns [][]int) {
+	shares, next := make([][]int, l.Config.Updates), make([]int, len(l.Game.Parts()))
+	for i, g := range groups {
+		n := &next[g.Part]
+		shares[*n%len(shares)] = append(shares[*n%len(shares)], i)
+		*n++
 	}
-	forests := make([]forest.Forest, len(groups))
+	for range l.Config.Epochs {
+		for _, share := range shares {
+			if slices.ContainsFunc(share, func(i int) bool { return l.informative(groups[i : i+1]) }) {
+				turns = append(turns, share)
+			}
+		}
+	}
+	return turns
+}
+
+// scores are log-probabilities of the tokens of every sample of every group; nil where the loss needs none.
+type scores struct {
+	old       [][][]float32 // under the weights that the step began with
+	reference [][][]float32
+}
+
+// scores returns what the loss of so many updates reads. What trained weights sampled were recorded with the
+// bits that scoring gives them, so that int8 weights alone need a pass for it.
+func (l *Loop) scores(ctx context.Context, groups []Group, updates int) (s scores, err error) {
+	if l.Config.KL > 0 {
+		if s.reference, err = l.scored(ctx, l.machine.Reference, groups); err != nil {
+			return s, err
+		}
+	}
+	switch {
+	case updates == 1:
+		return s, nil
+	case l.machine.Copied != nil:
+		s.old, err = l.scored(ctx, l.Model.Weights, groups)
+		return s, err
+	}
+	for _, g := range groups {
+		var all [][]float32
+		for _, sample := range g.Samples {
+			all = append(all, sample.LogProbs)
+		}
+		s.old = append(s.old, all)
+	}
+	return s, nil
+}
+
+// scored returns the log-probabilities under w of the tokens of every sample of every group.
+func (l *Loop) scored(ctx context.Context, w *model.Weights, groups []Group) ([][][]float32, error) {
+	all, forests := make([][][]float32, len(groups)), make([]forest.Forest, len(groups))
 	for i, g := range groups {
 		forests[i], all[i] = g.Forest, make([][]float32, len(g.Samples))
 		for j, s := range g.Samples {
@@ -122,19 +165,19 @@ func (l *Loop) reference(ctx context.Context, u *learn.Updater, groups []Group) 
 		}
 	}
 	through := 0
+	u := learn.Updater{Trainer: l.machine.Trainer, Limits: l.Config.Limits(), Share: true}
 	u.OnProgress = func(done, _ int) {
 		through = done
 		if l.show != nil {
 			l.show("comparing", playing, l.tokens+done)
 		}
 	}
-	err := u.ScoreWith(ctx, l.machine.Reference, forests,
-		func(i int, scored []forest.ScoredToken, stats []model.Stat) {
-			number := groups[i].numbers()
-			for k, s := range scored {
-				all[i][number[s.Segment]][s.Index] = stats[k].LogProb
-			}
-		})
+	err := u.ScoreWith(ctx, w, forests, func(i int, scored []forest.ScoredToken, stats []model.Stat) {
+		number := groups[i].numbers()
+		for k, s := range scored {
+			all[i][number[s.Segment]][s.Index] = stats[k].LogProb
+		}
+	})
 	l.tokens += through
 	return all, err
 }
@@ -164,23 +207,62 @@ func (l *Loop) informative(groups []Group) bool {
 	return false
 }
 
-// A policyLoss is the policy-gradient loss of all groups of an update, which counts what it sees.
+// A policyLoss is the policy-gradient loss of all groups of a step, which counts what it sees.
 type policyLoss struct {
 	grpo.Policy
-	update *Update
-	tokens int
-	apart  rollout.Mismatch
+	update          *Update
+	first           bool // the weights are those that the step began with
+	tokens          int
+	clipped, masked int // of them
+	apart           rollout.Mismatch
 }
 
-// of returns the loss of one group, whose samples have these weights. reference holds the
-// log-probabilities of their tokens under the reference, if the loss has a KL term.
-func (p *policyLoss) of(g Group, weights []float64, reference [][]float32) model.Loss {
+// trees returns the groups of an update, given by number.
+func (p *policyLoss) trees(n grpo.Norm, groups []Group, turn []int, s scores) []learn.Tree {
+	var all []grpo.Sequence
+	for _, i := range turn {
+		g := &groups[i]
+		of := i
+		if n == grpo.PartTokenMean && g.Pooled {
+			of = -1 - g.Part
+		}
+		for _, sample := range g.Samples {
+			q := grpo.Sequence{Group: of, Part: g.Part, Most: g.Most, Weight: g.Weight}
+			if sample.Trained {
+				q.Length = len(sample.LogProbs)
+			}
+			all = append(all, q)
+		}
+	}
+	weights := n.Weights(all)
+	trees := make([]learn.Tree, len(turn))
+	for k, i := range turn {
+		g := &groups[i]
+		var old, reference [][]float32
+		if s.old != nil {
+			old = s.old[i]
+		}
+		if s.reference != nil {
+			reference = s.reference[i]
+		}
+		trees[k] = learn.Tree{Forest: g.Forest, Loss: p.of(g, weights[:len(g.Samples)], old, reference)}
+		weights = weights[len(g.Samples):]
+	}
+	return trees
+}
+
+// of returns the loss of one group, whose samples have these weights. old and reference hold the
+// log-probabilities of their tokens, if the loss needs them.
+func (p *policyLoss) of(g *Group, weights []float64, old, reference [][]float32) model.Loss {
 	number := g.numbers()
 	return func(scored []forest.ScoredToken, stats []model.Stat, dLogProb, dEntropy []float32) {
 		rows := &grpo.Rows{}
 		for i, s := range scored {
 			m := number[s.Segment]
 			rows.Logp, rows.Entropy = append(rows.Logp, stats[i].LogProb), append(rows.Entropy, stats[i].Entropy)
+			if old != nil {
+				rows.Old = append(rows.Old, old[m][s.Index])
+			}
 			if reference != nil {
 				rows.Ref = append(rows.Ref, reference[m][s.Index])
 			}
@@ -196,13 +278,29 @@ func (p *policyLoss) of(g Group, weights []float64, reference [][]float32) model
 			}
 			rows.Ends = append(rows.Ends, i+1)
 			rows.Sampler = append(rows.Sampler, g.Samples[m].LogProbs...)
-			rows.Advantage, rows.Weight = append(rows.Advantage, g.Samples[m].Advantage),
-				append(rows.Weight, weights[m])
+			advantage := 0.0 // of one that is not trained, and weighs nothing
+			if g.Samples[m].Trained {
+				advantage = g.Samples[m].Advantage
+			}
+			rows.Advantage, rows.Weight = append(rows.Advantage, advantage), append(rows.Weight, weights[m])
 		}
 		s := p.Coefficients(rows, dLogProb, dEntropy)
-		p.update.MaxLogpDiff = max(p.update.MaxLogpDiff, s.MaxLogRatio)
+		p.clipped, p.masked = p.clipped+s.Clipped, p.masked+s.Masked
+		if !p.first {
+			return
+		}
 		for i, lp := range rows.Sampler {
 			p.apart.Add(lp, rows.Logp[i])
 		}
+	}
+}
+
+// end writes what was counted.
+func (p *policyLoss) end() {
+	u := p.update
+	u.MaxLogpDiff, u.MeanLogpDiff = p.apart.Largest, p.apart.Mean()
+	if n := float64(p.tokens); n > 0 {
+		u.Entropy, u.KL = u.Entropy/n, u.KL/n
+		u.Clipped, u.Masked = float64(p.clipped)/n, float64(p.masked)/n
 	}
 }

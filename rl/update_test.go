@@ -67,7 +67,7 @@ func isCut(s *rl.Sample) bool { return s.Finish == rollout.Length }
 // without returns groups that never had the samples that met their limit.
 func without(groups []rl.Group) (out []rl.Group) {
 	for _, g := range groups {
-		left := rl.Group{Part: g.Part, Weight: g.Weight}
+		left := rl.Group{Part: g.Part, Weight: g.Weight, Most: g.Most}
 		moved := map[int]int{}
 		of := map[int]*rl.Sample{}
 		for _, s := range g.Samples {
@@ -100,7 +100,7 @@ func without(groups []rl.Group) (out []rl.Group) {
 // TestSkipCut: outputs that were cut off at their limit are left out of the loss and of what is
 // said about it, as if they had never been there; without the setting they train.
 func TestSkipCut(t *testing.T) {
-	for _, mean := range []string{"tokens", "groups"} {
+	for _, mean := range []string{"tokens", "groups", "roles", "samples", "constant"} {
 		c := relayConfig()
 		c.LossMean, c.Entropy = mean, 0.01
 		all, g := newLoop(t, c, opentest.CPU(t, 1), model.F32)

@@ -15,10 +15,11 @@ const grain = 1.0 / (1 << 32)
 const epsilon = 1e-6
 
 // GroupAdvantages writes (r − mean)/(std + 1e-6) to advantages, with the n−1 standard deviation:
-// the responder's G answers to one question, or the verifier's G votes on one answer. Equal
-// rewards, or a single one, give zeros exactly; Equal decides. The slices have equal length and may
-// be the same.
-func GroupAdvantages(advantages, rewards []float64) {
+// the responder's G answers to one question, or the verifier's G votes on one answer. Centred, they
+// are r − mean: a question on which the answers hardly differ then weighs less than another (Dr. GRPO,
+// arXiv 2503.20783). Equal rewards, or a single one, give zeros exactly; Equal decides. The slices have
+// equal length and may be the same.
+func GroupAdvantages(advantages, rewards []float64, centred bool) {
 	if Equal(rewards) { // by comparison: the rounded mean of equal numbers may differ from them
 		clear(advantages)
 		return
@@ -33,7 +34,9 @@ func GroupAdvantages(advantages, rewards []float64) {
 	}
 	std := math.Sqrt(squares / float64(len(rewards)-1))
 	for i, r := range rewards {
-		advantages[i] = (r - mean) / (std + epsilon)
+		if advantages[i] = r - mean; !centred {
+			advantages[i] /= std + epsilon
+		}
 	}
 }
 
@@ -41,9 +44,9 @@ func GroupAdvantages(advantages, rewards []float64) {
 // is the whole batch (paper), good and failed questions together. With labels, one per reward, each
 // label is a baseline of its own (the paper's code, where the labels are the tasks); without (nil)
 // there is one for all. The slices may be the same.
-func BatchAdvantages(advantages, rewards []float64, labels []int) {
+func BatchAdvantages(advantages, rewards []float64, labels []int, centred bool) {
 	if labels == nil {
-		GroupAdvantages(advantages, rewards)
+		GroupAdvantages(advantages, rewards, centred)
 		return
 	}
 	members := map[int][]int{}
@@ -55,7 +58,7 @@ func BatchAdvantages(advantages, rewards []float64, labels []int) {
 		for k, i := range at {
 			part[k] = rewards[i]
 		}
-		GroupAdvantages(part, part)
+		GroupAdvantages(part, part, centred)
 		for k, i := range at {
 			advantages[i] = part[k]
 		}

@@ -34,11 +34,14 @@ func TestGroupAdvantages(t *testing.T) {
 		for i := range got {
 			got[i] = math.NaN()
 		}
-		GroupAdvantages(got, tt.rewards)
+		GroupAdvantages(got, tt.rewards, false)
 		near(t, tt.name, got, tt.want, 1e-5)
 	}
+	centred := make([]float64, 8)
+	GroupAdvantages(centred, tests[0].rewards, true)
+	near(t, "centred", centred, []float64{0.125, 0.125, 0.125, 0.125, 0.125, 0.125, 0.125, -0.875}, 1e-15)
 	got := []float64{0, 0, 0}
-	GroupAdvantages(got, []float64{0.1, 0.1, 0.1})
+	GroupAdvantages(got, []float64{0.1, 0.1, 0.1}, false)
 	if got[0] != 0 {
 		t.Errorf("equal rewards give %g, not exactly 0", got[0])
 	}
@@ -65,7 +68,7 @@ func TestEqualRewards(t *testing.T) {
 		{"opposite", []float64{1, -1}, false},
 	} {
 		got := make([]float64, len(tt.rewards))
-		GroupAdvantages(got, tt.rewards)
+		GroupAdvantages(got, tt.rewards, false)
 		zero := true
 		for _, a := range got {
 			zero = zero && a == 0
@@ -79,12 +82,12 @@ func TestEqualRewards(t *testing.T) {
 func TestBatchAdvantages(t *testing.T) {
 	rewards := []float64{1, -1, 0.3247, 0, -0.5}
 	got := make([]float64, len(rewards))
-	BatchAdvantages(got, rewards, nil)
+	BatchAdvantages(got, rewards, nil, false)
 	// mean −0.03506, Σ(r−mean)² = 2.34928, std = √(Σ/4) = 0.766368
 	near(t, "one baseline", got, []float64{1.350602, -1.259108, 0.469435, 0.045748, -0.606681}, 1e-4)
-	BatchAdvantages(got, rewards, []int{0, 0, 2, 1, 1})
+	BatchAdvantages(got, rewards, []int{0, 0, 2, 1, 1}, false)
 	near(t, "per task", got, []float64{0.707106, -0.707106, 0, 0.707106, -0.707105}, 1e-5)
 	same := append([]float64(nil), rewards...)
-	BatchAdvantages(same, same, []int{0, 0, 2, 1, 1})
+	BatchAdvantages(same, same, []int{0, 0, 2, 1, 1}, false)
 	near(t, "in place", same, got, 0)
 }

@@ -3,22 +3,52 @@ package grpo
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 )
 
+// sequences returns some with these trained tokens, in these groups of part 0, that weigh the same.
+func sequences(lengths, group []int) []Sequence {
+	all := make([]Sequence, len(lengths))
+	for i, n := range lengths {
+		all[i] = Sequence{Length: n, Most: 10, Weight: 1}
+		if group != nil {
+			all[i].Group = group[i]
+		}
+	}
+	return all
+}
+
 func TestWeights(t *testing.T) {
-	lengths := []int{2, 4, 0, 6}
-	group := []int{0, 0, 1, 2}
-	near(t, "global", GlobalTokenMean.Weights(lengths, group, nil), []float64{1. / 12, 1. / 12, 0, 1. / 12}, 1e-15)
-	near(t, "global without groups", GlobalTokenMean.Weights(lengths, nil, nil),
-		[]float64{1. / 12, 1. / 12, 0, 1. / 12}, 1e-15)
-	near(t, "global by role", GlobalTokenMean.Weights(lengths, group, []float64{1, 2, 1, 0.5}),
-		[]float64{1. / 12, 2. / 12, 0, 0.5 / 12}, 1e-15)
-	// Group 0 has 6 tokens, group 1 none, group 2 has 6: the mean of two group means.
-	near(t, "group", GroupTokenMean.Weights(lengths, group, nil), []float64{1. / 12, 1. / 12, 0, 1. / 12}, 1e-15)
-	near(t, "unequal groups", GroupTokenMean.Weights([]int{1, 3, 16}, []int{0, 0, 1}, nil),
-		[]float64{1. / 8, 1. / 8, 1. / 32}, 1e-15)
-	near(t, "nothing", GroupTokenMean.Weights([]int{0}, []int{0}, nil), []float64{0}, 0)
+	// Two roles: one with two groups, of which the second has nothing to train, and one with a group.
+	roles := []Sequence{{2, 0, 0, 8, 1}, {4, 0, 0, 8, 1}, {0, 1, 0, 8, 1}, {6, 2, 1, 8, 1}}
+	unequal := []Sequence{{1, 0, 0, 20, 1}, {3, 0, 0, 20, 1}, {16, 1, 0, 20, 1}, {5, 2, 1, 20, 1}}
+	weighted := slices.Clone(roles)
+	for i, w := range []float64{1, 2, 1, 0.5} {
+		weighted[i].Weight = w
+	}
+	for _, tt := range []struct {
+		name string
+		norm Norm
+		all  []Sequence
+		want []float64
+	}{
+		{"tokens", GlobalTokenMean, roles, []float64{1. / 12, 1. / 12, 0, 1. / 12}},
+		{"tokens, by weight", GlobalTokenMean, weighted, []float64{1. / 12, 2. / 12, 0, 0.5 / 12}},
+		// Group 0 has 6 tokens, group 1 none, group 2 has 6: the mean of two group means.
+		{"groups", GroupTokenMean, roles, []float64{1. / 12, 1. / 12, 0, 1. / 12}},
+		{"unequal groups", GroupTokenMean, unequal, []float64{1. / 12, 1. / 12, 1. / 48, 1. / 15}},
+		{"roles", PartTokenMean, roles, []float64{1. / 6, 1. / 6, 0, 1. / 6}},
+		{"unequal groups in roles", PartTokenMean, unequal, []float64{1. / 8, 1. / 8, 1. / 32, 1. / 5}},
+		{"sequences", SequenceTokenMean, unequal, []float64{1. / 4, 1. / 12, 1. / 64, 1. / 20}},
+		{"a constant length", ConstantMean, roles, []float64{1. / 24, 1. / 24, 0, 1. / 24}},
+		{"a constant length, by weight", ConstantMean, weighted, []float64{1. / 24, 2. / 24, 0, 0.5 / 24}},
+	} {
+		near(t, tt.name, tt.norm.Weights(tt.all), tt.want, 1e-15)
+	}
+	for n := GlobalTokenMean; n <= ConstantMean; n++ {
+		near(t, "nothing", n.Weights([]Sequence{{Weight: 1}}), []float64{0}, 0)
+	}
 }
 
 func TestOnPolicyByHand(t *testing.T) {
@@ -27,7 +57,7 @@ func TestOnPolicyByHand(t *testing.T) {
 	r := &Rows{
 		Ends:      []int{2, 5},
 		Advantage: []float64{0.7071, -0.7071},
-		Weight:    GlobalTokenMean.Weights([]int{2, 3}, nil, nil),
+		Weight:    GlobalTokenMean.Weights(sequences([]int{2, 3}, nil)),
 		Logp:      []float32{-1, -2, -0.5, -1.5, -3},
 	}
 	coef, entropy := make([]float32, 5), []float32{9, 9, 9, 9, 9}
@@ -87,22 +117,52 @@ func TestClipByHand(t *testing.T) {
 	}
 }
 
-func TestSamplerCorrection(t *testing.T) {
-	for _, tt := range []struct{ sampler, want float64 }{
-		{-1, -1}, {-1 - math.Log(1.5), -1.5}, {-5, -2}, {-1 + math.Log(4), -0.25},
+func TestCorrection(t *testing.T) {
+	for _, tt := range []struct {
+		correction Correction
+		ratio      float64 // of π to the sampler's
+		want       float64
+	}{
+		{Truncated, 1, -1}, {Truncated, 1.5, -1.5}, {Truncated, 55, -2}, {Truncated, 0.25, -0.25},
+		{Masked, 1, -1}, {Masked, 1.99, -1.99}, {Masked, 2.01, 0}, {Masked, 0.51, -0.51}, {Masked, 0.49, 0},
+		{NoCorrection, 1, -1}, {NoCorrection, 55, -1},
 	} {
 		r := &Rows{Ends: []int{1}, Advantage: []float64{1}, Weight: []float64{1},
-			Logp: []float32{-1}, Sampler: []float32{float32(tt.sampler)}}
+			Logp: []float32{-1}, Sampler: []float32{float32(-1 - math.Log(tt.ratio))}}
 		coef := make([]float32, 1)
-		s := DefaultPolicy().Coefficients(r, coef, nil)
-		if math.Abs(float64(coef[0])-tt.want) > 1e-6 || math.Abs(s.MaxLogRatio-math.Abs(-1-tt.sampler)) > 1e-6 {
-			t.Errorf("sampler %g: coefficient %g, largest log-ratio %g; want %g",
-				tt.sampler, coef[0], s.MaxLogRatio, tt.want)
-		}
-		if (Policy{}).Coefficients(r, coef, nil); coef[0] != -1 {
-			t.Errorf("sampler %g without correction: coefficient %g", tt.sampler, coef[0])
+		p := DefaultPolicy()
+		p.Correction = tt.correction
+		s := p.Coefficients(r, coef, nil)
+		if math.Abs(float64(coef[0])-tt.want) > 1e-6 || math.Abs(s.MaxLogRatio-math.Abs(math.Log(tt.ratio))) > 1e-6 ||
+			(s.Masked == 1) != (tt.want == 0) {
+			t.Errorf("correction %d of %g: coefficient %g, want %g; %+v", tt.correction, tt.ratio, coef[0], tt.want, s)
 		}
 	}
+}
+
+// TestSequenceRatio: the ratio of a sequence is the geometric mean of its tokens', and is clipped as one.
+func TestSequenceRatio(t *testing.T) {
+	log := func(x float64) float32 { return float32(math.Log(x)) }
+	r := &Rows{Ends: []int{2, 4, 5}, Advantage: []float64{1, -2, 1}, Weight: []float64{1, 1, 1},
+		Logp: []float32{log(0.4), log(0.9), log(0.1), log(0.4), log(0.9)},
+		Old:  []float32{log(0.2), log(0.9 * 1.6), log(0.1), log(0.4), log(0.5)}} // ratios 2 and 1/1.6, 1 and 1, 1.8
+	p := DefaultPolicy()
+	p.Sequence = true
+	coef := make([]float32, 5)
+	s := p.Coefficients(r, coef, nil)
+	whole := math.Sqrt(2 / 1.6)
+	near(t, "coefficients", wide(coef), []float64{-whole, -whole, 2, 2, 0}, 1e-6)
+	if s.Clipped != 1 || math.Abs(s.Loss-(-2*whole+4-1.2)) > 1e-6 {
+		t.Errorf("%+v: want a clipped row, and the loss %g", s, -2*whole+4-1.2)
+	}
+}
+
+func wide(a []float32) []float64 {
+	b := make([]float64, len(a))
+	for i, v := range a {
+		b[i] = float64(v)
+	}
+	return b
 }
 
 func randomRows(seed uint64) *Rows {
@@ -123,7 +183,7 @@ func randomRows(seed uint64) *Rows {
 		}
 		r.Ends = append(r.Ends, len(r.Logp))
 	}
-	r.Weight = GroupTokenMean.Weights(lengths, group, nil)
+	r.Weight = GroupTokenMean.Weights(sequences(lengths, group))
 	return r
 }
 
@@ -131,42 +191,52 @@ func randomRows(seed uint64) *Rows {
 // sampler's correction is a constant to the gradient, which it is
 // here because Old, from which it is made, does not move with Logp.
 func TestCoefficientsAreDerivatives(t *testing.T) {
-	p := DefaultPolicy()
-	p.KL, p.Entropy = 0.05, 0.01
 	const h = 1.0 / 1024 // exact in float32 beside log-probabilities of this size
-	checked := 0
-	for seed := range uint64(8) {
-		r := randomRows(seed)
-		coef, entropy := make([]float32, len(r.Logp)), make([]float32, len(r.Logp))
-		scratch := make([]float32, len(r.Logp))
-		if s := p.Coefficients(r, coef, entropy); s.Clipped == 0 || s.Clipped == s.Tokens {
-			t.Fatalf("seed %d clips %d of %d rows: the test sees one branch only", seed, s.Clipped, s.Tokens)
-		}
-		derivative := func(at *float32) float64 {
-			x := *at
-			*at = x + h
-			up, high := p.Coefficients(r, scratch, nil).Loss, *at
-			*at = x - h
-			down, low := p.Coefficients(r, scratch, nil).Loss, *at
-			*at = x
-			return (up - down) / (float64(high) - float64(low))
-		}
-		for i := range r.Logp {
-			if want := derivative(&r.Entropy[i]); math.Abs(float64(entropy[i])-want) > 1e-7 {
-				t.Errorf("seed %d row %d: dLoss/dentropy %g, numerically %g", seed, i, entropy[i], want)
+	for _, sequence := range []bool{false, true} {
+		p := DefaultPolicy()
+		p.KL, p.Entropy, p.Sequence = 0.05, 0.01, sequence
+		checked := 0
+		for seed := range uint64(8) {
+			r := randomRows(seed)
+			coef, entropy := make([]float32, len(r.Logp)), make([]float32, len(r.Logp))
+			scratch := make([]float32, len(r.Logp))
+			if s := p.Coefficients(r, coef, entropy); s.Clipped == 0 || s.Clipped == s.Tokens {
+				t.Fatalf("seed %d clips %d of %d rows: the test sees one branch only", seed, s.Clipped, s.Tokens)
 			}
-			ratio := math.Exp(float64(r.Logp[i] - r.Old[i]))
-			if min(math.Abs(ratio-0.8), math.Abs(ratio-1.2), math.Abs(ratio-3)) < 0.01 {
-				continue // a kink within the step
+			derivative := func(at *float32) float64 {
+				x := *at
+				*at = x + h
+				up, high := p.Coefficients(r, scratch, nil).Loss, *at
+				*at = x - h
+				down, low := p.Coefficients(r, scratch, nil).Loss, *at
+				*at = x
+				return (up - down) / (float64(high) - float64(low))
 			}
-			if want := derivative(&r.Logp[i]); math.Abs(float64(coef[i])-want) > 1e-5*(1+math.Abs(want)) {
-				t.Errorf("seed %d row %d: dLoss/dlogp %g, numerically %g", seed, i, coef[i], want)
+			begin := 0
+			for _, end := range r.Ends {
+				for i := begin; i < end; i++ {
+					if want := derivative(&r.Entropy[i]); math.Abs(float64(entropy[i])-want) > 1e-7 {
+						t.Errorf("seed %d row %d: dLoss/dentropy %g, numerically %g", seed, i, entropy[i], want)
+					}
+					of := r.logRatios(i, i+1)
+					if sequence {
+						of = r.logRatios(begin, end)
+					}
+					ratio := math.Exp(of.policy)
+					if min(math.Abs(ratio-0.8), math.Abs(ratio-1.2), math.Abs(ratio-3)) < 0.01 {
+						continue // a kink within the step
+					}
+					if want := derivative(&r.Logp[i]); math.Abs(float64(coef[i])-want) > 1e-5*(1+math.Abs(want)) {
+						t.Errorf("seed %d row %d: dLoss/dlogp %g, numerically %g", seed, i, coef[i], want)
+					}
+					checked++
+				}
+				begin = end
 			}
-			checked++
 		}
-	}
-	if checked < 200 {
-		t.Errorf("only %d rows were checked", checked)
+		if checked < 200 {
+			t.Errorf("only %d rows were checked", checked)
+		}
 	}
 }
 

@@ -69,11 +69,12 @@ func (g *Game) group(part role.Role, prompt forest.Forest, samples []*rl.Sample)
 	for i, s := range samples {
 		rewards[i] = s.Reward
 	}
-	grpo.GroupAdvantages(rewards, rewards)
+	grpo.GroupAdvantages(rewards, rewards, g.Config.Centred)
 	for i, s := range samples {
 		s.Advantage = rewards[i]
 	}
-	return rl.Group{Part: int(part), Weight: g.Config.RoleWeights[part], Forest: prompt, Samples: samples}
+	return rl.Group{Part: int(part), Weight: g.Config.RoleWeights[part], Most: g.Config.most(part), Forest: prompt,
+		Samples: samples}
 }
 
 // questioners makes a group of each question. Their advantages are relative to all of them, or to
@@ -86,12 +87,12 @@ func (g *Game) questioners(items []*item) []rl.Group {
 	if g.Config.QuestionerBaseline == "batch" {
 		labels = nil
 	}
-	grpo.BatchAdvantages(rewards, rewards, labels)
+	grpo.BatchAdvantages(rewards, rewards, labels, g.Config.Centred)
 	groups := make([]rl.Group, len(items))
 	for i, it := range items {
+		groups[i] = g.group(role.Questioner, it.asked.Forest, []*rl.Sample{&it.asked})
+		groups[i].Pooled = true
 		it.asked.Advantage = rewards[i]
-		groups[i] = rl.Group{Part: int(role.Questioner), Weight: g.Config.RoleWeights[role.Questioner],
-			Forest: it.asked.Forest, Samples: []*rl.Sample{&it.asked}}
 	}
 	return groups
 }

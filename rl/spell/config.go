@@ -82,6 +82,11 @@ func Small() Config {
 // longest is the longest output in tokens.
 func (c *Config) longest() int { return max(c.MaxQuestion, c.MaxAnswer, c.MaxVote) }
 
+// most is the longest output of a role in tokens.
+func (c *Config) most(r role.Role) int {
+	return [role.NumRoles]int{role.Questioner: c.MaxQuestion, role.Responder: c.MaxAnswer, role.Verifier: c.MaxVote}[r]
+}
+
 // leastCache returns the tokens of a cache that holds the longest prompt and its outputs.
 func (c *Config) leastCache() int {
 	return c.LeastCache([2]int{1, c.MaxQuestion}, [2]int{c.Answers, c.MaxAnswer}, [2]int{c.Votes, c.MaxVote})
