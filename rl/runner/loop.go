@@ -71,6 +71,11 @@ func (r *run) log(rep *Report, took time.Duration) error {
 		return err
 	}
 	done, total := r.recipe.Steps()
+	if r.board != nil {
+		if err := r.board.Add(done, time.Now(), rep.Metrics); err != nil {
+			return err
+		}
+	}
 	if err := r.clock(done, rep.Tokens, took); err != nil {
 		return err
 	}

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"spell/model/train"
+	"spell/rl/events"
 )
 
 // TestResume: a run that was killed or interrupted anywhere, and gone on with, leaves the files of one
@@ -359,5 +360,37 @@ func TestUnchanged(t *testing.T) {
 	must(t, err)
 	if !os.SameFile(before, after) {
 		t.Error("the state was written again")
+	}
+}
+
+// TestBoard: with the setting a run writes its metrics as events too, those of each step once however
+// often it is killed, and a run that begins leaves those of another alone.
+func TestBoard(t *testing.T) {
+	with := func() *fake {
+		f := newFake()
+		f.Board = true
+		return f
+	}
+	dir, plain := t.TempDir(), t.TempDir()
+	with().mustRun(t, plain, false)
+	with().killAt(t, dir, 4, false)
+	with().killAt(t, dir, 5, true)
+	with().mustRun(t, dir, true)
+	size := func(dir string) int64 {
+		found, err := filepath.Glob(filepath.Join(dir, events.Dir, "*"))
+		if err != nil || len(found) != 1 {
+			t.Fatalf("%q, %v", found, err)
+		}
+		info, err := os.Stat(found[0])
+		must(t, err)
+		return info.Size()
+	}
+	if a, b := size(plain), size(dir); a != b || a < 5*30 {
+		t.Errorf("the events of a run that was killed have %d bytes, of one that was not %d", b, a)
+	}
+	other := t.TempDir()
+	must(t, os.Rename(filepath.Join(dir, events.Dir), filepath.Join(other, events.Dir)))
+	if _, err := with().run(t, other, false, true); err == nil || !strings.Contains(err.Error(), "is there already") {
+		t.Errorf("beginning beside another run's events: %v", err)
 	}
 }

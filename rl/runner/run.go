@@ -13,6 +13,7 @@ import (
 	"spell/model"
 	"spell/model/train"
 	"spell/rl/budget"
+	"spell/rl/events"
 	"spell/rl/journal"
 	"spell/rl/plural"
 	"spell/rl/settings"
@@ -99,6 +100,7 @@ type run struct {
 	recipe  Recipe
 	journal *journal.Journal // of the logs that equal runs write equally
 	ticks   *journal.Journal // of ClockFile
+	board   *events.File     // of the metrics; nil if nobody wants it
 
 	base       origin // the model that the run began with, wherever it is now; see findBase
 	adapter    string // folder of the adapters that it began with
@@ -235,6 +237,9 @@ func (r *run) start() error {
 			return err
 		}
 	}
+	if err := r.openBoard(); err != nil {
+		return err
+	}
 	r.saved = -1
 	if f.saved == nil {
 		return r.begin()
@@ -278,6 +283,18 @@ func (r *run) begin() error {
 		return err
 	}
 	return f.begin(s)
+}
+
+// openBoard opens the event file, if one is wanted.
+func (r *run) openBoard() (err error) {
+	switch done, _ := r.recipe.Steps(); {
+	case !r.method.Base().Board:
+	case r.folder.saved == nil:
+		r.board, err = events.Begin(r.folder.Dir)
+	default:
+		r.board, err = events.GoOn(r.folder.Dir, done)
+	}
+	return err
 }
 
 // relog takes the logs back to their marks.

@@ -156,6 +156,7 @@ type Base struct {
 
 	Checkpoint int  `json:"checkpoint" group:"memory and disk" resume:"free" min:"1" max:"1073741824" doc:"steps between checkpoints"`
 	Keep       int  `json:"keep" resume:"free" min:"1" max:"1073741824" doc:"checkpoints kept"`
+	Board      bool `json:"tensorboard" resume:"free" aka:"report_to" doc:"write metrics as TensorBoard reads them, too: tensorboard --logdir OUT"`
 	PassTokens int  `json:"pass_tokens" resume:"free" min:"16" max:"1073741824" doc:"tokens that go through the model together in training; bounds memory. Another value sums in another order, which moves last bits"`
 	Recompute  bool `json:"recompute" resume:"free" doc:"compute activations again on the way back instead of keeping them: a third more time, less memory, the same bits"`
 }
