@@ -1,0 +1,44 @@
+package main
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestInspect: questions are chosen by step, number, outcome and kind, and what is not there is said.
+func TestInspect(t *testing.T) {
+	dir := t.TempDir()
+	line := `{"step":1,"question":%,"role":"questioner","stage":"ask","task":"general_qa","cluster":"c",` +
+		`"prompt":"p","outcome":"bad format","samples":[{"text":"said %","tokens":2,"finish":"stop"}]}` + "\n"
+	var text string
+	for _, n := range []string{"0", "1", "2"} {
+		text += strings.ReplaceAll(line, "%", n)
+	}
+	write(t, filepath.Join(dir, "transcript.jsonl"), text)
+	for _, tt := range []struct {
+		args []string
+		code int
+		has  string
+		all  int // outputs shown
+	}{
+		{nil, 0, "step 1, question 0   general_qa   bad format", 3},
+		{[]string{"--question", "2"}, 0, "said 2", 1},
+		{[]string{"--limit", "2"}, 0, "said 1", 2},
+		{[]string{"--task", "numeric"}, 1, "has 3 questions, and none is such a one", 0},
+		{[]string{"--step", "2"}, 1, "none is such a one", 0},
+		{[]string{"--outcome", "bad format", "--task", "general_qa"}, 0, "said 0", 3},
+		{[]string{"--outcome", "bad"}, 1, `--outcome "bad" is none; name one of good, all right`, 0},
+	} {
+		o := spell(t, "", append([]string{"inspect", dir}, tt.args...)...)
+		if o.code != tt.code || !strings.Contains(o.out+o.stderr, tt.has) || strings.Count(o.out, "said") != tt.all {
+			t.Errorf("%q: exit code %d\n%s%s", tt.args, o.code, o.out, o.stderr)
+		}
+	}
+	if o := spell(t, "", "inspect"); o.code == 0 || !strings.Contains(o.stderr, "name the folder of one run") {
+		t.Errorf("no folder: exit code %d, %s", o.code, o.stderr)
+	}
+	if o := spell(t, "", "inspect", filepath.Dir(dir)); o.code != 1 || !strings.Contains(o.stderr, "has no transcript.jsonl") {
+		t.Errorf("a folder that is no run: exit code %d, %s", o.code, o.stderr)
+	}
+}
