@@ -38,7 +38,8 @@ func TestInspect(t *testing.T) {
 	if o := spell(t, "", "inspect"); o.code == 0 || !strings.Contains(o.stderr, "name the folder of one run") {
 		t.Errorf("no folder: exit code %d, %s", o.code, o.stderr)
 	}
-	if o := spell(t, "", "inspect", filepath.Dir(dir)); o.code != 1 || !strings.Contains(o.stderr, "has no transcript.jsonl") {
+	o := spell(t, "", "inspect", filepath.Dir(dir))
+	if o.code != 1 || !strings.Contains(o.stderr, "has no transcript.jsonl") {
 		t.Errorf("a folder that is no run: exit code %d, %s", o.code, o.stderr)
 	}
 }
