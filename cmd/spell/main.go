@@ -90,7 +90,7 @@ func newRoot(out *output) *cobra.Command {
 		root.AddCommand(c)
 	}
 	for _, c := range []*cobra.Command{generateCommand(&e), scoreCommand(&e), tokenizeCommand(), exportCommand(&e),
-		promptsCommand(), inspectCommand()} {
+		promptsCommand(), inspectCommand(), reportCommand()} {
 		c.GroupID = usingGroup
 		root.AddCommand(c)
 	}

@@ -26,9 +26,8 @@ func (q *Question) Print(w io.Writer, most int) error {
 		p.sample(&q.Ground.Samples[0])
 	}
 	if q.Respond != nil {
-		passes, answers := q.Passes()
 		p.line("")
-		p.line("ANSWERS   %d of %d rewarded", passes, answers)
+		p.line("ANSWERS   %s", q.Share())
 		p.prompt(q.Respond.Prompt)
 		for i := range q.Respond.Samples {
 			p.answer(i+1, &q.Respond.Samples[i])
@@ -36,10 +35,10 @@ func (q *Question) Print(w io.Writer, most int) error {
 	}
 	for _, v := range q.Verify {
 		p.line("")
-		p.line("VOTES on %q, %s by the rule", v.Prediction, verdict(v.Rule))
+		p.line("VOTES on %q, %s by the rule", v.Prediction, Verdict(v.Rule))
 		for i := range v.Samples {
 			o := &v.Samples[i]
-			p.line("  %s%s", o.Vote, marks(o))
+			p.line("  %s%s", o.Vote, Marks(*o))
 			p.text(o.Text)
 		}
 	}
@@ -113,7 +112,7 @@ func (p *printer) question(r *spell.Record) {
 		p.sample(&r.Samples[0])
 		return
 	}
-	p.line("QUESTION%s", marks(&r.Samples[0]))
+	p.line("QUESTION%s", Marks(r.Samples[0]))
 	p.text(r.Text)
 	p.line("REFERENCE")
 	p.text(r.Answer)
@@ -140,16 +139,17 @@ func (p *printer) answer(n int, o *spell.Output) {
 	if o.Votes != nil {
 		votes = fmt.Sprintf(", votes %d yes %d no %d invalid", o.Votes.Yes, o.Votes.No, o.Votes.Invalid)
 	}
-	p.line("  %d. %s: %s by the rule%s%s", n, said, verdict(o.Rule), votes, marks(o))
+	p.line("  %d. %s: %s by the rule%s%s", n, said, Verdict(o.Rule), votes, Marks(*o))
 	p.text(o.Text)
 }
 
 func (p *printer) sample(o *spell.Output) {
-	p.line("  an output%s", marks(o))
+	p.line("  an output%s", Marks(*o))
 	p.text(o.Text)
 }
 
-func verdict(rule *bool) string {
+// Verdict returns right or wrong, or that nobody judged.
+func Verdict(rule *bool) string {
 	switch {
 	case rule == nil:
 		return "not judged"
@@ -159,8 +159,8 @@ func verdict(rule *bool) string {
 	return "wrong"
 }
 
-// marks says of an output what it earned and whether it trained.
-func marks(o *spell.Output) string {
+// Marks says of an output what it earned and whether it trained, each after a comma.
+func Marks(o spell.Output) string {
 	s := ""
 	if o.Reward != nil {
 		s += fmt.Sprintf(", reward %.3g", *o.Reward)

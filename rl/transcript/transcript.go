@@ -116,3 +116,9 @@ func (q *Question) Passes() (passes, answers int) {
 	}
 	return passes, len(q.Respond.Samples)
 }
+
+// Share says how many answers earned a reward.
+func (q *Question) Share() string {
+	passes, answers := q.Passes()
+	return fmt.Sprintf("%d of %d rewarded", passes, answers)
+}

@@ -1,0 +1,137 @@
+package report
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+
+	"spell/tensor/atomicfile"
+)
+
+// A quantity is a curve of a plot: where in a line of metrics its value is, as a path of keys, of which one
+// that ends with "=" names the element of a list that has that name or role; and over which other it is
+// taken, if it is a share.
+type quantity struct{ name, at, over string }
+
+// plots are those of self-play, in the order of the page.
+var plots = []struct {
+	title  string
+	curves []quantity
+}{
+	{"Rewards", []quantity{{"questioner", "roles/questioner=/reward", ""}, {"responder", "roles/responder=/reward", ""},
+		{"verifier", "roles/verifier=/reward", ""}}},
+	{"Pass rates", []quantity{{"rewarded answers", "pass_rate", ""}, {"right by the rule", "rule_rate", ""}}},
+	{"Questions, by what became of them", []quantity{{"good", "questions/good", "questions/drawn"},
+		{"all right", "questions/all_right", "questions/drawn"}, {"all wrong", "questions/all_wrong", "questions/drawn"},
+		{"bad format", "questions/bad_format", "questions/drawn"},
+		{"ungrounded", "questions/ungrounded", "questions/drawn"}, {"skipped", "questions/skipped", "questions/drawn"},
+		{"too long", "questions/too_long", "questions/drawn"}}},
+	{"Votes and the rule agree", []quantity{{"majorities", "agree", ""}}},
+	{"Mean length, tokens", []quantity{{"questioner", "roles/questioner=/length", ""},
+		{"responder", "roles/responder=/length", ""}, {"verifier", "roles/verifier=/length", ""}}},
+	{"Truth, where it is known", []quantity{{"true references", "truth/right", "truth/parsed"},
+		{"votes: precision", "truth/accepted_right", "truth/accepted"},
+		{"votes: recall", "truth/accepted_right", "truth/same"}}},
+	{"Held-out accuracy", []quantity{{"few documents", "held_out/0/all/right", "held_out/0/all/n"},
+		{"many documents", "held_out/1/all/right", "held_out/1/all/n"}}},
+	{"Gradient norm", []quantity{{"before clipping", "update/grad_norm", ""}}},
+	{"Entropy, nats a token", []quantity{{"entropy", "update/entropy", ""}}},
+}
+
+// readPlots returns the plots of a metrics file that have anything to show.
+func readPlots(path string) ([]Plot, error) {
+	lines, err := readLines(path)
+	if err != nil {
+		return nil, err
+	}
+	var list []Plot
+	for _, def := range plots {
+		p := Plot{Title: def.title}
+		for _, q := range def.curves {
+			c := Curve{Name: q.name}
+			for _, line := range lines {
+				step, ok := value(line, "step")
+				v, there := q.of(line)
+				if ok && there {
+					c.Points = append(c.Points, Point{step, v})
+				}
+			}
+			if slices.ContainsFunc(c.Points, func(p Point) bool { return p.Value != 0 }) {
+				p.Curves = append(p.Curves, c)
+			}
+		}
+		if len(p.Curves) > 0 {
+			list = append(list, p)
+		}
+	}
+	return list, nil
+}
+
+// readLines returns the lines of a file of JSON objects. A last one without its end is passed over.
+func readLines(path string) (lines []any, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, atomicfile.Cause(err)
+	}
+	defer f.Close()
+	in := bufio.NewReader(f)
+	for n := 1; ; n++ {
+		raw, err := in.ReadBytes('\n')
+		if errors.Is(err, io.EOF) {
+			return lines, nil
+		}
+		var line any
+		if err == nil {
+			err = json.Unmarshal(raw, &line)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%s: line %d is no line of metrics: %w", path, n, err)
+		}
+		lines = append(lines, line)
+	}
+}
+
+// of returns the quantity in a line.
+func (q quantity) of(line any) (float64, bool) {
+	v, ok := value(line, q.at)
+	if !ok || q.over == "" {
+		return v, ok
+	}
+	all, ok := value(line, q.over)
+	return v / all, ok && all > 0
+}
+
+// value returns the number at a path.
+func value(tree any, path string) (float64, bool) {
+	for key := range strings.SplitSeq(path, "/") {
+		switch t := tree.(type) {
+		case map[string]any:
+			tree = t[key]
+		case []any:
+			tree = element(t, key)
+		default:
+			return 0, false
+		}
+	}
+	v, ok := tree.(float64)
+	return v, ok
+}
+
+// element returns that of a list: the one of a name, or at a place.
+func element(list []any, key string) any {
+	name, named := strings.CutSuffix(key, "=")
+	for i, e := range list {
+		if !named && fmt.Sprint(i) == key {
+			return e
+		}
+		if m, ok := e.(map[string]any); ok && named && (m["name"] == name || m["role"] == name) {
+			return e
+		}
+	}
+	return nil
+}
