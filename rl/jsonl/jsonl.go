@@ -18,6 +18,7 @@ type Error struct {
 	Offset  int    // of the byte, from 0
 	Problem string // a clause; it names the mend if the text is JSON
 	Syntax  bool   // the text is not JSON at all
+	Rest    bool   // of List: nothing behind it was read
 }
 
 func (e *Error) Error() string { return fmt.Sprintf("%s (byte %d)", e.Problem, e.Offset+1) }
@@ -31,7 +32,7 @@ func (e *Error) Line(data []byte) int {
 // map[string]any. Every error is an *Error.
 func Parse(data []byte) (any, error) {
 	p := &parser{data: data}
-	if err := p.utf8(); err != nil {
+	if err := p.utf8(0, len(data)); err != nil {
 		return nil, err
 	}
 	v, err := p.value(0)
@@ -50,11 +51,12 @@ type parser struct {
 	at   int
 }
 
-func (p *parser) utf8() error {
-	if utf8.Valid(p.data) {
+// utf8 returns an error if the bytes from one place to another are no UTF-8.
+func (p *parser) utf8(from, to int) error {
+	if utf8.Valid(p.data[from:to]) {
 		return nil
 	}
-	for at := 0; ; {
+	for at := from; ; {
 		r, n := utf8.DecodeRune(p.data[at:])
 		if r == utf8.RuneError && n == 1 {
 			return p.refused(at, "the text is not UTF-8, it has the byte 0x%02x; convert it", p.data[at])

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"spell/rl/records"
 	"spell/tokenizer/chat"
 )
 
@@ -48,11 +49,20 @@ func layoutsOf(fields map[string]any) []layout {
 	return found
 }
 
+// columns are the columns of a table that are read, if it has them.
+var columns = func() []string {
+	names := []string{"system", "history", "input"}
+	for _, l := range layouts {
+		names = append(names, l.names()...)
+	}
+	return names
+}()
+
 // recognise returns the conversation that an object holds in one of the layouts.
 func recognise(v any) (Line, error) {
 	fields, ok := v.(map[string]any)
 	if !ok {
-		return Line{}, fmt.Errorf("this is %s and no object; %s", kind(v), form)
+		return Line{}, fmt.Errorf("this is %s and no object; %s", records.Kind(v), form)
 	}
 	found := layoutsOf(fields)
 	switch len(found) {
@@ -169,9 +179,9 @@ func (l layout) needs(fields map[string]any, system string) string {
 	switch {
 	case l.messages != "":
 		return "the list " + l.messages
-	case kind(fields[l.prompt]) == "a list":
+	case records.Kind(fields[l.prompt]) == "a list":
 		return "a list of messages as its " + l.prompt
-	case kind(fields[l.answer]) == "a list":
+	case records.Kind(fields[l.answer]) == "a list":
 		return "a list of messages as its " + l.answer
 	case system != "":
 		return "the field system"
@@ -190,7 +200,7 @@ func (c *conversation) side(name string, v any, role string) error {
 	case []any:
 		return c.list(name, v, role == "assistant")
 	}
-	return fmt.Errorf("%s is %s where text is wanted", name, kind(v))
+	return fmt.Errorf("%s is %s where text is wanted", name, records.Kind(v))
 }
 
 // alpaca adds what comes before the output: history, and the instruction with its input behind an
@@ -198,7 +208,7 @@ func (c *conversation) side(name string, v any, role string) error {
 func (c *conversation) alpaca(fields map[string]any) error {
 	history, ok := fields["history"].([]any)
 	if !ok && fields["history"] != nil {
-		return fmt.Errorf("history is %s where a list of pairs is wanted", kind(fields["history"]))
+		return fmt.Errorf("history is %s where a list of pairs is wanted", records.Kind(fields["history"]))
 	}
 	for i, turn := range history {
 		pair, _ := turn.([]any)
@@ -232,24 +242,7 @@ func (c *conversation) alpaca(fields map[string]any) error {
 func optional(fields map[string]any, name string) (string, error) {
 	v, ok := fields[name].(string)
 	if !ok && fields[name] != nil {
-		return "", fmt.Errorf("%s is %s where text is wanted", name, kind(fields[name]))
+		return "", fmt.Errorf("%s is %s where text is wanted", name, records.Kind(fields[name]))
 	}
 	return v, nil
-}
-
-// kind names what a value is.
-func kind(v any) string {
-	switch v.(type) {
-	case nil:
-		return "null"
-	case string:
-		return "text"
-	case bool:
-		return "true or false"
-	case []any:
-		return "a list"
-	case map[string]any:
-		return "an object"
-	}
-	return "a number"
 }

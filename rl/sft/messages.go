@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"spell/rl/records"
 	"spell/tokenizer/chat"
 )
 
@@ -37,11 +38,11 @@ var calling = []string{"tool", "function", "observation", "function_call", "tool
 func (c *conversation) list(name string, v any, learned bool) error {
 	messages, ok := v.([]any)
 	if !ok {
-		return fmt.Errorf("%s is %s where a list of messages is wanted; %s", name, kind(v), form)
+		return fmt.Errorf("%s is %s where a list of messages is wanted; %s", name, records.Kind(v), form)
 	}
 	for i, m := range messages {
 		fields, ok := m.(map[string]any)
-		err := fmt.Errorf(`is %s and no object; write {"role": "…", "content": "…"}`, kind(m))
+		err := fmt.Errorf(`is %s and no object; write {"role": "…", "content": "…"}`, records.Kind(m))
 		if ok {
 			err = c.message(fields, learned)
 		}
@@ -65,7 +66,7 @@ func (c *conversation) message(fields map[string]any, learned bool) error {
 	if !ok && fields[roleName] == nil {
 		return fmt.Errorf("has no %s; use system, user or assistant", roleName)
 	} else if !ok {
-		return fmt.Errorf("has %s as its %s; use system, user or assistant", kind(fields[roleName]), roleName)
+		return fmt.Errorf("has %s as its %s; use system, user or assistant", records.Kind(fields[roleName]), roleName)
 	}
 	role := roles[name]
 	for _, calls := range []string{"tool_calls", "function_call"} {
@@ -126,7 +127,7 @@ func contentOf(v any, name string) (string, error) {
 		}
 		return b.String(), nil
 	}
-	return "", fmt.Errorf("has %s as its %s; write text", kind(v), name)
+	return "", fmt.Errorf("has %s as its %s; write text", records.Kind(v), name)
 }
 
 // empty reports whether a field says nothing.

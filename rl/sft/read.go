@@ -1,18 +1,10 @@
 package sft
 
 import (
-	"bytes"
-	"compress/gzip"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"errors"
 	"fmt"
-	"io"
-	"os"
 
-	"spell/rl/jsonl"
-	"spell/tensor/jsonfile"
+	"spell/rl/records"
 	"spell/tokenizer/chat"
 )
 
@@ -21,8 +13,7 @@ type File struct {
 	Path  string
 	Unit  string // what the numbers of the lines count: "line" or "row"
 	Lines []Line
-	sum   string       // of its bytes
-	heed  func() error // returns an error once reading is to end
+	sum   string // of its bytes
 }
 
 // A Line is one conversation. At least one turn is learned; the first one is not the assistant's,
@@ -53,13 +44,27 @@ const form = `write {"prompt": "…", "answer": "…"} or ` +
 //
 // A field system, if it is not empty, is a system message before all others.
 func Read(ctx context.Context, path string) (*File, error) {
-	raw, err := os.ReadFile(path)
-	if err != nil {
-		return nil, err
+	f := &File{Path: path, Unit: "line"}
+	r := records.Reader{
+		Known:   func(fields map[string]any) bool { return len(layoutsOf(fields)) > 0 },
+		Columns: columns, Form: form,
+		Record: func(at records.Place, v any) error {
+			f.Unit = at.Unit
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			line, err := recognise(v)
+			if err != nil {
+				return fmt.Errorf("%v: %w", at, err)
+			}
+			line.Number = at.Number
+			f.Lines = append(f.Lines, line)
+			return nil
+		},
+		Bad: func(at records.Place, err error) error { return fmt.Errorf("%v: %w", at, err) },
 	}
-	sum := sha256.Sum256(raw)
-	f := &File{Path: path, Unit: "line", sum: hex.EncodeToString(sum[:]), heed: ctx.Err}
-	if err := f.read(raw); err != nil {
+	var err error
+	if f.sum, err = r.Read(path); err != nil {
 		return nil, err
 	}
 	if len(f.Lines) == 0 {
@@ -68,150 +73,9 @@ func Read(ctx context.Context, path string) (*File, error) {
 	return f, nil
 }
 
-// signatures are how files begin that are refused by name.
-var signatures = []struct{ begins, name, mend string }{
-	{"PK\x03\x04", "a zip archive", "unpack it"},
-	{"\x28\xb5\x2f\xfd", "compressed by zstd", "unpack it with zstd -d"},
-	{"\xfd7zXZ\x00", "compressed by xz", "unpack it with xz -d"},
-	{"BZh", "compressed by bzip2", "unpack it with bzip2 -d"},
-	{"ARROW1", "an Arrow file", "save it as Parquet"},
-	{"\xff\xfe", "UTF-16", "save it as UTF-8"},
-	{"\xfe\xff", "UTF-16", "save it as UTF-8"},
-	{"{\x00", "UTF-16", "save it as UTF-8"},
-	{"[\x00", "UTF-16", "save it as UTF-8"},
-	{"\x00{", "UTF-16", "save it as UTF-8"},
-	{"\x00[", "UTF-16", "save it as UTF-8"},
-}
-
-// read takes the lines out of the bytes of a file.
-func (f *File) read(raw []byte) error {
-	if bytes.HasPrefix(raw, []byte("\x1f\x8b")) {
-		z, err := gzip.NewReader(bytes.NewReader(raw))
-		if err == nil {
-			raw, err = io.ReadAll(z)
-		}
-		if err != nil {
-			return fmt.Errorf("%s cannot be unpacked by gzip (%w); copy it again", f.Path, err)
-		}
-	}
-	for _, s := range signatures {
-		if bytes.HasPrefix(raw, []byte(s.begins)) {
-			return fmt.Errorf("%s is %s; %s", f.Path, s.name, s.mend)
-		}
-	}
-	if bytes.HasPrefix(raw, []byte("PAR1")) {
-		return f.parquet(raw)
-	}
-	text := bytes.TrimPrefix(raw, []byte("\ufeff"))
-	switch begin := bytes.TrimSpace(text); {
-	case isDocument(begin):
-		return f.document(text)
-	case len(begin) > 0 && begin[0] != '{' && f.isTable(text):
-		return f.table(text)
-	}
-	return f.lines(text)
-}
-
-// lines reads one JSON object per line. Empty lines are left out.
-func (f *File) lines(text []byte) error {
-	number := 0
-	for line := range bytes.Lines(jsonfile.Standard(text)) {
-		number++
-		if line = bytes.TrimSpace(line); len(line) == 0 {
-			continue
-		}
-		v, err := jsonl.Parse(line)
-		if err != nil {
-			return f.at(number, unreadable(err, "one object per line"))
-		}
-		if err := f.add(number, v); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// isDocument reports whether a text, without white space around it, is one JSON value and not one
-// per line: it is a list, a single object that holds a list in "data", or it is spread over lines
-// none of the first two of which is a value.
-func isDocument(text []byte) bool {
-	if len(text) == 0 || text[0] != '{' {
-		return len(text) > 0 && text[0] == '['
-	}
-	first, rest, _ := bytes.Cut(text, []byte("\n"))
-	if rest = bytes.TrimSpace(rest); len(rest) == 0 {
-		v, err := jsonl.Parse(first)
-		_, ok := wrapped(v)
-		return err == nil && ok
-	}
-	second, _, _ := bytes.Cut(rest, []byte("\n"))
-	for _, line := range [][]byte{first, second} {
-		if _, err := jsonl.Parse(line); err == nil {
-			return false
-		}
-	}
-	return rest[0] != '{' // a line that ended too early, and another one
-}
-
-// wrapped returns the list in the field data of an object that is no line by itself.
-func wrapped(v any) ([]any, bool) {
-	fields, _ := v.(map[string]any)
-	rows, ok := fields["data"].([]any)
-	return rows, ok && len(layoutsOf(fields)) == 0
-}
-
-// document reads one JSON value: a list of objects, an object that holds one, or an object alone.
-func (f *File) document(text []byte) error {
-	text = jsonfile.Standard(text)
-	v, err := jsonl.Parse(text)
-	if err != nil {
-		line := 1
-		if e := (*jsonl.Error)(nil); errors.As(err, &e) {
-			line = e.Line(text)
-		}
-		return f.at(line, unreadable(err, "one object per line or all in one list"))
-	}
-	f.Unit = "row"
-	rows, ok := v.([]any)
-	if !ok {
-		if rows, ok = wrapped(v); !ok {
-			rows = []any{v}
-		}
-	}
-	for i, row := range rows {
-		if err := f.add(i+1, row); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// unreadable adds to the error of jsonl.Parse how objects are to be written, if that is what is
-// wrong.
-func unreadable(err error, how string) error {
-	if e := (*jsonl.Error)(nil); errors.As(err, &e) && e.Syntax {
-		return fmt.Errorf("this is not JSON, %w; %s, %s", err, form, how)
-	}
-	return err
-}
-
 // at says where in the file an error is.
 func (f *File) at(number int, err error) error {
-	return fmt.Errorf("%s, %s %d: %w", f.Path, f.Unit, number, err)
-}
-
-// add appends a line, whose fields are given.
-func (f *File) add(number int, v any) error {
-	if err := f.heed(); err != nil {
-		return err
-	}
-	line, err := recognise(v)
-	if err != nil {
-		return f.at(number, err)
-	}
-	line.Number = number
-	f.Lines = append(f.Lines, line)
-	return nil
+	return fmt.Errorf("%v: %w", records.Place{Path: f.Path, Unit: f.Unit, Number: number}, err)
 }
 
 // bytes returns the size of the texts of all turns.

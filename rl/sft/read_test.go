@@ -140,56 +140,6 @@ func TestSum(t *testing.T) {
 	}
 }
 
-// TestDamagedParquet: a Parquet file with wrong bytes, or a part of one, gives lines or an error.
-func TestDamagedParquet(t *testing.T) {
-	for _, name := range []string{"messages", "pairs", "alpaca"} {
-		raw, err := os.ReadFile("testdata/read/" + name + ".parquet")
-		if err != nil {
-			t.Fatal(err)
-		}
-		tried, refused := 0, 0
-		for at := 0; at < len(raw); at += 13 {
-			for _, bad := range [][]byte{raw[:at], slices.Concat(raw[:at], []byte{raw[at] ^ 0x55}, raw[at+1:])} {
-				tried++
-				f := &File{Path: "x", heed: t.Context().Err}
-				if err := f.read(bad); err != nil {
-					refused++
-					if s := err.Error(); strings.Contains(s, "reader") || strings.Contains(s, "offset") ||
-						len(bad) < len(raw) && len(bad) > 4 && !strings.Contains(s, "not a whole Parquet file") {
-						t.Fatalf("%s, %d bytes: %v", name, len(bad), err)
-					}
-				}
-			}
-		}
-		if refused < tried/2 { // all that are cut; a wrong byte may be one of text
-			t.Errorf("%s: %d of %d damaged files are refused", name, refused, tried)
-		}
-	}
-}
-
-// TestDamagedTable: a row that is no CSV is told with its line, in plain words.
-func TestDamagedTable(t *testing.T) {
-	for text, want := range map[string]string{
-		"a,b,c\n":                   "line 2: the row has another number of fields than the 2 of the header",
-		"a,b\na\n":                  "line 3: the row has another number of fields",
-		"a,b\n\"a,b\nc,d\n":         "line 3: a field in quotes has no closing quote",
-		"\"a\" b,c\n":               "line 2: a field in quotes has no closing quote, or text behind it",
-		"a,b\na \"b\" c,d\n":        "line 3: a quote stands in a field that has none around it",
-		"\"two\nlines\",b\na,b,c\n": "line 4: the row has another number of fields",
-	} {
-		f := &File{Path: "x.csv", Unit: "line", heed: t.Context().Err}
-		err := f.read([]byte("prompt,answer\n" + text))
-		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "extraneous") {
-			t.Errorf("%q: %v, want %s", text, err, want)
-		}
-	}
-	f := &File{Path: "x.csv", Unit: "line", heed: t.Context().Err}
-	err := f.read([]byte("prompt,\"answer\na,b\n"))
-	if err == nil || !strings.Contains(err.Error(), "line 1: a field") {
-		t.Error(err)
-	}
-}
-
 // FuzzRecognise: a line is refused or has replies to learn, none of them empty.
 func FuzzRecognise(f *testing.F) {
 	paths, err := filepath.Glob("testdata/read/*.jsonl")

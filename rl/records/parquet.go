@@ -1,4 +1,4 @@
-package sft
+package records
 
 import (
 	"bytes"
@@ -11,37 +11,30 @@ import (
 	"github.com/parquet-go/parquet-go"
 )
 
-// columns are the columns of a table that are read, if it has them.
-var columns = func() []string {
-	names := []string{"system", "history", "input"}
-	for _, l := range layouts {
-		names = append(names, l.names()...)
-	}
-	return names
-}()
-
 // parquet reads the rows of a Parquet file.
-func (f *File) parquet(raw []byte) error {
-	f.Unit = "row"
-	t, err := openTable(raw)
+func (f *file) parquet(raw []byte) error {
+	t, err := f.openTable(raw)
 	for number := 1; err == nil; number++ {
 		var row any
 		if row, err = t.next(); err != nil {
 			break
 		}
+		at := Place{Path: f.path, Unit: "row", Number: number}
 		if row, err = clean(row); err != nil {
-			return f.at(number, err)
+			err = f.Bad(at, err)
+		} else {
+			err = f.Record(at, row)
 		}
-		if err := f.add(number, row); err != nil {
+		if err != nil {
 			return err
 		}
 	}
 	if err != io.EOF {
 		if !whole(raw) {
-			return fmt.Errorf("%s is not a whole Parquet file; copy it again", f.Path)
+			return fmt.Errorf("%s is not a whole Parquet file; copy it again", f.path)
 		}
 		return fmt.Errorf("%s is damaged, or a Parquet file of a kind that is not read; "+
-			"copy it again, or save it as JSON", f.Path)
+			"copy it again, or save it as JSON", f.path)
 	}
 	return nil
 }
@@ -61,7 +54,7 @@ type table struct {
 	err    error // behind them
 }
 
-func openTable(raw []byte) (t *table, err error) {
+func (f *file) openTable(raw []byte) (t *table, err error) {
 	defer damaged(&err)
 	file, err := parquet.OpenFile(bytes.NewReader(raw), int64(len(raw)),
 		parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true))
@@ -70,7 +63,7 @@ func openTable(raw []byte) (t *table, err error) {
 	}
 	known := parquet.Group{}
 	for _, field := range file.Schema().Fields() {
-		if slices.Contains(columns, field.Name()) {
+		if f.Columns == nil || slices.Contains(f.Columns, field.Name()) {
 			known[field.Name()] = field
 		}
 	}

@@ -1,0 +1,233 @@
+// Package records reads files of records, in whatever of the usual forms they are: one JSON object per
+// line, a JSON list of objects or an object that holds one in "data", CSV with a header, or Parquet,
+// each of them in gzip or not. What a file is follows from its bytes.
+//
+// A record that is damaged is told with its place, and those behind it are read all the same.
+package records
+
+import (
+	"bytes"
+	"compress/gzip"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"spell/rl/jsonl"
+	"spell/tensor/jsonfile"
+)
+
+// A Reader says what records are looked for.
+type Reader struct {
+	// Known reports whether fields are those of a record. It tells a record from an object around all of
+	// them, and CSV from other text.
+	Known func(fields map[string]any) bool
+	// Columns are those of a Parquet file that are read; nil: all. A file that has none of them gives one
+	// record, whose fields are the names of the columns it has.
+	Columns []string
+	// Form is how a record may be written, for errors about text that is no JSON.
+	Form string
+	// Record takes a record: its number in the file from 1, of lines or rows as the place says, and its
+	// value as jsonl.Parse has it, of Parquet with Go's types of numbers. An error of it ends the reading.
+	Record func(at Place, value any) error
+	// Bad takes the error of a record that cannot be read. An error of it ends the reading.
+	Bad func(at Place, err error) error
+}
+
+// A Place is where in a file a record stands.
+type Place struct {
+	Path   string
+	Unit   string // "line" or "row"
+	Number int    // from 1
+	Line   int    // at which it begins, from 1; 0 in files that have no lines
+	Rest   bool   // of a damaged one: nothing behind it in the file was read
+}
+
+func (p Place) String() string { return fmt.Sprintf("%s, %s %d", p.Path, p.Unit, p.Number) }
+
+// signatures are how files begin that are refused by name.
+var signatures = []struct{ begins, name, mend string }{
+	{"PK\x03\x04", "a zip archive", "unpack it"},
+	{"\x28\xb5\x2f\xfd", "compressed by zstd", "unpack it with zstd -d"},
+	{"\xfd7zXZ\x00", "compressed by xz", "unpack it with xz -d"},
+	{"BZh", "compressed by bzip2", "unpack it with bzip2 -d"},
+	{"ARROW1", "an Arrow file", "save it as Parquet"},
+	{"\xff\xfe", "UTF-16", "save it as UTF-8"},
+	{"\xfe\xff", "UTF-16", "save it as UTF-8"},
+	{"{\x00", "UTF-16", "save it as UTF-8"},
+	{"[\x00", "UTF-16", "save it as UTF-8"},
+	{"\x00{", "UTF-16", "save it as UTF-8"},
+	{"\x00[", "UTF-16", "save it as UTF-8"},
+}
+
+// A file is one that is being read.
+type file struct {
+	*Reader
+	path string
+}
+
+// Read reads a file and returns the SHA-256 of its bytes. Errors name the file.
+func (r *Reader) Read(path string) (sum string, err error) {
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		return "", err
+	}
+	hash := sha256.Sum256(raw)
+	f := &file{r, path}
+	return hex.EncodeToString(hash[:]), f.read(raw)
+}
+
+// read takes the records out of the bytes of a file.
+func (f *file) read(raw []byte) error {
+	if bytes.HasPrefix(raw, []byte("\x1f\x8b")) {
+		z, err := gzip.NewReader(bytes.NewReader(raw))
+		if err == nil {
+			raw, err = io.ReadAll(z)
+		}
+		if err != nil {
+			return fmt.Errorf("%s cannot be unpacked by gzip (%w); copy it again", f.path, err)
+		}
+	}
+	for _, s := range signatures {
+		if bytes.HasPrefix(raw, []byte(s.begins)) {
+			return fmt.Errorf("%s is %s; %s", f.path, s.name, s.mend)
+		}
+	}
+	if bytes.HasPrefix(raw, []byte("PAR1")) {
+		return f.parquet(raw)
+	}
+	text := bytes.TrimPrefix(raw, []byte("\ufeff"))
+	switch begin := bytes.TrimSpace(text); {
+	case f.isDocument(begin):
+		return f.document(text)
+	case len(begin) > 0 && begin[0] != '{' && f.isTable(text):
+		return f.table(text)
+	}
+	return f.lines(text)
+}
+
+// line returns the place of a line.
+func (f *file) line(n int) Place { return Place{Path: f.path, Unit: "line", Number: n, Line: n} }
+
+// lines reads one JSON object per line. Empty lines are left out.
+func (f *file) lines(text []byte) error {
+	number := 0
+	for line := range bytes.Lines(jsonfile.Standard(text)) {
+		number++
+		if line = bytes.TrimSpace(line); len(line) == 0 {
+			continue
+		}
+		v, err := jsonl.Parse(line)
+		if err != nil {
+			err = f.Bad(f.line(number), f.unreadable(err, "one object per line"))
+		} else {
+			err = f.Record(f.line(number), v)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// isDocument reports whether a text, without white space around it, is one JSON value and not one
+// per line: it is a list, a single object that holds a list in "data", or it is spread over lines
+// none of the first two of which is a value.
+func (f *file) isDocument(text []byte) bool {
+	if len(text) == 0 || text[0] != '{' {
+		return len(text) > 0 && text[0] == '['
+	}
+	first, rest, _ := bytes.Cut(text, []byte("\n"))
+	if rest = bytes.TrimSpace(rest); len(rest) == 0 {
+		v, err := jsonl.Parse(first)
+		_, ok := f.wrapped(v)
+		return err == nil && ok
+	}
+	second, _, _ := bytes.Cut(rest, []byte("\n"))
+	for _, line := range [][]byte{first, second} {
+		if _, err := jsonl.Parse(line); err == nil {
+			return false
+		}
+	}
+	return rest[0] != '{' // a line that ended too early, and another one
+}
+
+// wrapped returns the list in the field data of an object that is no record by itself.
+func (f *file) wrapped(v any) ([]any, bool) {
+	fields, _ := v.(map[string]any)
+	rows, ok := fields["data"].([]any)
+	return rows, ok && !f.Known(fields)
+}
+
+// document reads one JSON value: a list of objects, an object that holds one, or an object alone.
+func (f *file) document(text []byte) error {
+	text = jsonfile.Standard(text)
+	if bytes.HasPrefix(bytes.TrimSpace(text), []byte("[")) {
+		return f.list(text)
+	}
+	v, err := jsonl.Parse(text)
+	if err != nil {
+		line := 1
+		if e := (*jsonl.Error)(nil); errors.As(err, &e) {
+			line = e.Line(text)
+		}
+		return f.Bad(f.line(line), f.unreadable(err, inOneList))
+	}
+	rows, ok := f.wrapped(v)
+	if !ok {
+		rows = []any{v}
+	}
+	for i, row := range rows {
+		if err := f.Record(Place{Path: f.path, Unit: "row", Number: i + 1}, row); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+const inOneList = "one object per line or all in one list"
+
+// list reads the objects of a list.
+func (f *file) list(text []byte) error {
+	row, line, seen := 0, 1, 0 // the line of the byte seen
+	return jsonl.List(text, func(offset int, v any, err error) error {
+		line += bytes.Count(text[seen:offset], []byte("\n"))
+		seen = offset
+		row++
+		if e := (*jsonl.Error)(nil); errors.As(err, &e) {
+			at := f.line(e.Line(text))
+			err = f.unreadable(err, inOneList)
+			at.Line, at.Rest = line, e.Rest
+			return f.Bad(at, err)
+		}
+		return f.Record(Place{Path: f.path, Unit: "row", Number: row, Line: line}, v)
+	})
+}
+
+// unreadable adds to the error of jsonl.Parse how objects are to be written, if that is what is
+// wrong.
+func (f *file) unreadable(err error, how string) error {
+	if e := (*jsonl.Error)(nil); errors.As(err, &e) && e.Syntax {
+		return fmt.Errorf("this is not JSON, %w; %s, %s", err, f.Form, how)
+	}
+	return err
+}
+
+// Kind names what a value is.
+func Kind(v any) string {
+	switch v.(type) {
+	case nil:
+		return "null"
+	case string:
+		return "text"
+	case bool:
+		return "true or false"
+	case []any:
+		return "a list"
+	case map[string]any:
+		return "an object"
+	}
+	return "a number"
+}
