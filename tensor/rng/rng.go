@@ -37,6 +37,8 @@ const (
 	Rounding                    // roundings of moments: (update, parameter)
 	Noise                       // the words that roundings take from
 	Adapters                    // fresh adapters: (parameter)
+	Bootstrap                   // questions drawn again for an interval: (sample, group)
+	Benchmark                   // generated questions of a benchmark, and those that are asked: (use, index)
 )
 
 const (
