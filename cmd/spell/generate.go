@@ -92,15 +92,22 @@ func (g *generateFlags) check(cmd *cobra.Command) error {
 		return fmt.Errorf("--n %d: it must lie between 1 and %d", g.n, 1<<16)
 	case g.maxTokens < 1:
 		return fmt.Errorf("--max-tokens %d: it must be positive", g.maxTokens)
-	case !(g.temperature >= 0 && g.temperature <= math.MaxFloat32):
-		return fmt.Errorf("--temperature %v: it must be a number of at least 0", g.temperature)
-	case g.temperature > 0 && g.temperature < rollout.MinTemperature:
+	}
+	return checkSampling(g.temperature, g.topP, g.topK)
+}
+
+// checkSampling refuses flags of sampling that cannot be meant.
+func checkSampling(temperature, topP float64, topK int) error {
+	switch {
+	case !(temperature >= 0 && temperature <= math.MaxFloat32):
+		return fmt.Errorf("--temperature %v: it must be a number of at least 0", temperature)
+	case temperature > 0 && temperature < rollout.MinTemperature:
 		return fmt.Errorf("--temperature %v: it is too small; give 0 for the most likely token, or at least %v",
-			g.temperature, rollout.MinTemperature)
-	case !(float32(g.topP) > 0 && g.topP <= 1):
-		return fmt.Errorf("--top-p %v: it must lie above 0 and not above 1", g.topP)
-	case g.topK < 0:
-		return fmt.Errorf("--top-k %d: it must not be negative", g.topK)
+			temperature, rollout.MinTemperature)
+	case !(float32(topP) > 0 && topP <= 1):
+		return fmt.Errorf("--top-p %v: it must lie above 0 and not above 1", topP)
+	case topK < 0:
+		return fmt.Errorf("--top-k %d: it must not be negative", topK)
 	}
 	return nil
 }

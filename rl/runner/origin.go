@@ -36,6 +36,23 @@ func originOf(path string) (origin, error) {
 	return origin{abs, hex.EncodeToString(h.Sum(nil)[:8])}, nil
 }
 
+// Identity returns a hash by which the model at path is known under another name, with the adapters in a
+// folder if adapter is not empty.
+func Identity(path, adapter string) (string, error) {
+	h := sha256.New()
+	if err := identify(h, path); err != nil {
+		return "", fmt.Errorf("reading %s: %w", path, atomicfile.Cause(err))
+	}
+	if adapter != "" {
+		for _, name := range []string{"adapter_config.json", "adapter_model.safetensors"} {
+			if err := sample(h, filepath.Join(adapter, name), name); err != nil {
+				return "", fmt.Errorf("reading %s: %w", filepath.Join(adapter, name), atomicfile.Cause(err))
+			}
+		}
+	}
+	return hex.EncodeToString(h.Sum(nil)[:8]), nil
+}
+
 // identify hashes what tells the model at path from others.
 func identify(h io.Writer, path string) error {
 	if format, err := open.FormatOf(path); err != nil {

@@ -86,6 +86,17 @@ const multiHop = "LongBench multi-hop"
 
 var table []*Benchmark
 
+// Columns returns the columns of the paper's table, with the number of benchmarks in each.
+func Columns() map[string]int {
+	columns := map[string]int{}
+	for _, b := range table {
+		if b.Column != "" {
+			columns[b.Column]++
+		}
+	}
+	return columns
+}
+
 // register adds a benchmark. Two of one name or number are a mistake in the program.
 func register(b Benchmark) {
 	for _, other := range table {

@@ -2,6 +2,8 @@ package bench
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -12,6 +14,7 @@ import (
 
 	"spell/rl/plural"
 	"spell/rl/records"
+	"spell/tensor/rng"
 )
 
 // Data is what was read of some benchmarks.
@@ -288,7 +291,7 @@ func (d *Data) Left() (lines []string) {
 	say(len(d.Twice), "there twice and left out the second time", first(d.Twice))
 	say(len(d.NoAnswer), "left out without a usable answer", first(d.NoAnswer))
 	if len(d.NoDocs) > 0 {
-		say(len(d.NoDocs), "without documents", fmt.Sprintf("; the first is %v", d.NoDocs[0].At))
+		say(len(d.NoDocs), "without documents and not asked", fmt.Sprintf("; the first is %v", d.NoDocs[0].At))
 	}
 	say(d.Other, "of other benchmarks", "")
 	if len(d.Foreign) > 0 {
@@ -303,4 +306,38 @@ func hold(files int) string {
 		return "1 file holds"
 	}
 	return fmt.Sprintf("%d files hold", files)
+}
+
+// Draw returns so many questions of each set, drawn by the seed, in their order; all of sets that have
+// no more, and of all if most is 0.
+func Draw(questions []*Question, seed uint64, most int) (drawn []*Question) {
+	sets := map[string][]int{}
+	for i, q := range questions {
+		sets[q.Set] = append(sets[q.Set], i)
+	}
+	kept := make([]bool, len(questions))
+	for _, places := range sets {
+		n := most
+		if n == 0 {
+			n = len(places)
+		}
+		for _, k := range rng.At(seed, rng.Benchmark, 0, 0, 0).Choose(len(places), n) {
+			kept[places[k]] = true
+		}
+	}
+	for i, q := range questions {
+		if kept[i] {
+			drawn = append(drawn, q)
+		}
+	}
+	return drawn
+}
+
+// Sum returns a hash of questions and their order, as they are asked.
+func Sum(questions []*Question) string {
+	h := sha256.New()
+	for _, q := range questions {
+		fmt.Fprintf(h, "%q %q %v %q %q %q %q %v\n", q.Set, q.ID, q.Task, q.Text, q.Options, q.Docs, q.Answers, q.All)
+	}
+	return hex.EncodeToString(h.Sum(nil))
 }
