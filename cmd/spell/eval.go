@@ -218,8 +218,9 @@ func (v *evalFlags) sizes(cmd *cobra.Command, m *source) error {
 		}
 	}
 	if v.maxInput+v.maxTokens > m.Context {
-		return fmt.Errorf("prompts of %d tokens and answers of %d exceed the model's context of %d; lower --max-input, "+
-			"--length or --max-tokens, or stretch the context with --yarn", v.maxInput, v.maxTokens, m.Context)
+		return fmt.Errorf("prompts of %d tokens and answers of %d exceed the model's context of %d; lower "+
+			"--max-input, --length or --max-tokens, or stretch the context with --yarn",
+			v.maxInput, v.maxTokens, m.Context)
 	}
 	return nil
 }
@@ -259,8 +260,9 @@ func (x *evaluation) prepare(ctx context.Context, m *source, p model.Precision) 
 	}
 	x.settings = eval.Settings{Format: eval.Format, Benchmarks: names, Questions: bench.Sum(x.questions), N: x.n,
 		Limit: x.limit, Model: identity, YaRN: x.yarn, Precision: p.Name, Template: x.template, NoThinking: x.noThink,
-		Prompts: x.policy.Prompts.Hash(), MaxInput: x.maxInput, MaxTokens: x.maxTokens, Temp: x.temperature, TopP: x.topP,
-		TopK: x.topK, Seed: x.seed, Strict: x.strict, Blind: x.blind, Judge: x.judge, JudgeModel: x.judgeModel}
+		Prompts: x.policy.Prompts.Hash(), MaxInput: x.maxInput, MaxTokens: x.maxTokens, Temp: x.temperature,
+		TopP: x.topP, TopK: x.topK, Seed: x.seed, Strict: x.strict, Blind: x.blind, Judge: x.judge,
+		JudgeModel: x.judgeModel}
 	if x.data == nil {
 		x.settings.Length = x.length
 	}

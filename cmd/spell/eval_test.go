@@ -31,8 +31,8 @@ func musique(t *testing.T, questions int) string {
 func TestEval(t *testing.T) {
 	f, data := newFixture(t), musique(t, 5)
 	out := filepath.Join(t.TempDir(), "r.jsonl")
-	args := []string{"eval", "--model", f.dir, "--bench", "musique", "--data", data, "--out", out, "--prompts", "compact",
-		"--n", "3", "--max-input", "48", "--max-tokens", "16", "--seed", "7"}
+	args := []string{"eval", "--model", f.dir, "--bench", "musique", "--data", data, "--out", out, "--prompts",
+		"compact", "--n", "3", "--max-input", "48", "--max-tokens", "16", "--seed", "7"}
 	first := succeed(t, "", args...)
 	for _, want := range []string{"musique", "5 questions  avg@3", "pass@2", "1 record is damaged", data + ", line 6",
 		"5 questions with documents cut in the middle"} {
@@ -88,7 +88,8 @@ func TestEvalJudge(t *testing.T) {
 	if err := nano.Extract(dir); err != nil {
 		t.Fatal(err)
 	}
-	frames := write(t, filepath.Join(t.TempDir(), "frames.json"), `[{"Prompt": "who is the mayor of Fenham ?",
+	frames := write(t, filepath.Join(t.TempDir(), "frames.json"),
+		`[{"Prompt": "who is the mayor of Fenham ?",
 		"Answer": "Tolan", "wiki_items": [{"title": "", "text": "mayor Fenham Velwick ."}]}]`)
 	var asked atomic.Int32
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -105,7 +106,8 @@ func TestEvalJudge(t *testing.T) {
 		"--max-tokens", "16", "--temperature", "0"}
 	judged := append(args, "--judge", server.URL+"/v1", "--judge-model", "m", "--out", out)
 	text := succeed(t, "", judged...)
-	if !strings.Contains(text, "avg@4 100.0 %") || !strings.Contains(text, "by the rule alone 0.0") || asked.Load() != 1 {
+	right := strings.Contains(text, "avg@4 100.0 %") && strings.Contains(text, "by the rule alone 0.0")
+	if !right || asked.Load() != 1 {
 		t.Errorf("%d requests\n%s", asked.Load(), text)
 	}
 	if err := os.Remove(out); err != nil {
@@ -138,8 +140,8 @@ func TestEvalGenerated(t *testing.T) {
 		t.Fatal(err)
 	}
 	out := filepath.Join(t.TempDir(), "r.jsonl")
-	text := succeed(t, "", "eval", "--model", dir, "--bench", "ruler-needle,ruler-aggregation", "--length", "900", "--limit",
-		"2", "--n", "2", "--max-tokens", "8", "--prompts", "compact", "--out", out)
+	text := succeed(t, "", "eval", "--model", dir, "--bench", "ruler-needle,ruler-aggregation", "--length", "900",
+		"--limit", "2", "--n", "2", "--max-tokens", "8", "--prompts", "compact", "--out", out)
 	if strings.Count(text, "2 questions  avg@2") != 2 || strings.Contains(text, "cut in the middle") {
 		t.Error(text)
 	}
@@ -155,7 +157,8 @@ func TestEvalGenerated(t *testing.T) {
 // TestEvalRefuses: what cannot be asked is refused with what to do.
 func TestEvalRefuses(t *testing.T) {
 	f, data := newFixture(t), musique(t, 1)
-	frames := write(t, filepath.Join(t.TempDir(), "frames.json"), `[{"Prompt": "Who?", "Answer": "x", "wiki_links": "[]"}]`)
+	frames := write(t, filepath.Join(t.TempDir(), "frames.json"),
+		`[{"Prompt": "Who?", "Answer": "x", "wiki_links": "[]"}]`)
 	for _, c := range []struct {
 		line string
 		want []string

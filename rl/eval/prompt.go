@@ -68,8 +68,8 @@ func (p *Policy) around() (before, after string, err error) {
 	const mark = "\ufdd0" // a noncharacter, which no set of prompts holds
 	before, after, found := strings.Cut(p.Prompts.Documents([]string{mark}), mark)
 	if !found || strings.Contains(after, mark) {
-		return "", "", errors.New("the prompt set has {{documents}} in documents.txt more than once, so that documents " +
-			"cannot be cut; write it there once")
+		return "", "", errors.New("the prompt set has {{documents}} in documents.txt more than once, so that " +
+			"documents cannot be cut; write it there once")
 	}
 	return before, after, nil
 }

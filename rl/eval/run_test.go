@@ -92,7 +92,8 @@ func some(t *testing.T, kind string, n int) (qs []*bench.Question) {
 	}
 	for i := range n {
 		q := &bench.Question{Set: "musique", ID: fmt.Sprint(i), Task: of, Docs: []string{fmt.Sprintf("Number %d.", i)},
-			Question: task.Question{Text: fmt.Sprintf("Who is %d?", i), Answer: "Tolan"}, Answers: []string{"Tolan", "Reed"}}
+			Question: task.Question{Text: fmt.Sprintf("Who is %d?", i), Answer: "Tolan"},
+			Answers:  []string{"Tolan", "Reed"}}
 		if of.NeedsLetter() {
 			q.Options, q.Answers = []string{"w", "x", "y", "z"}, []string{"B"}
 		}
@@ -113,6 +114,16 @@ func (g *fixed) Grade(_ context.Context, _ *bench.Question, prediction string) (
 	g.asked = append(g.asked, prediction)
 	g.mu.Unlock()
 	return g.say(prediction)
+}
+
+// linesOf asks the questions.
+func linesOf(t *testing.T, run *Run, qs []*bench.Question) (lines []*Line, err error) {
+	t.Helper()
+	err = run.Ask(t.Context(), qs, 0, func(l *Line) error {
+		lines = append(lines, l)
+		return nil
+	})
+	return lines, err
 }
 
 // TestRules: an answer is right by the rule or by the judge, the latter is asked only of what the rule
@@ -152,8 +163,7 @@ func TestRules(t *testing.T) {
 		if tt.judged {
 			run.Grader = g
 		}
-		var lines []*Line
-		err := run.Ask(t.Context(), some(t, tt.kind, 1), 0, func(l *Line) error { lines = append(lines, l); return nil })
+		lines, err := linesOf(t, run, some(t, tt.kind, 1))
 		if err != nil || len(lines) != 1 || len(lines[0].Answers) != 2 {
 			t.Fatalf("%s: %v, %v", tt.name, lines, err)
 		}
@@ -282,9 +292,12 @@ func TestPrompt(t *testing.T) {
 		}
 		// The question is longer than half of what is left: documents give way, the question does not.
 		tight, err := p.Prompt(q, none.Tokens()+7)
-		if err != nil || tight.Tokens() != none.Tokens()+7 || !strings.HasSuffix(tok.Decode(slices.Concat(tight.Runs...)),
-			tok.Decode(none.Runs[1])) {
-			t.Errorf("%s: a tight prompt has %v tokens, %v", set, tight.Tokens(), err)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, end := tok.Decode(slices.Concat(tight.Runs...)), tok.Decode(none.Runs[1])
+		if tight.Tokens() != none.Tokens()+7 || !strings.HasSuffix(text, end) {
+			t.Errorf("%s: a tight prompt of %d tokens ends otherwise: %s", set, tight.Tokens(), text)
 		}
 		if _, err := p.Prompt(q, none.Tokens()-1); !errors.Is(err, errTooLong) {
 			t.Errorf("%s: a question that does not fit gives %v", set, err)
@@ -296,8 +309,7 @@ func TestPrompt(t *testing.T) {
 func TestTooLong(t *testing.T) {
 	run, e := newRun(t, "full", func(string, int) string { return "The correct answer is (Tolan)" })
 	run.MaxInput = 10
-	var lines []*Line
-	err := run.Ask(t.Context(), some(t, "general_qa", 1), 0, func(l *Line) error { lines = append(lines, l); return nil })
+	lines, err := linesOf(t, run, some(t, "general_qa", 1))
 	if err != nil || e.asked != 0 || len(lines) != 1 || !strings.Contains(lines[0].TooLong, "--max-input is 10") {
 		t.Fatal(lines, err)
 	}
@@ -366,7 +378,8 @@ func TestResults(t *testing.T) {
 	} {
 		other = s
 		tt.change()
-		if err := run(other); err == nil || !strings.Contains(err.Error(), tt.say) || !strings.Contains(err.Error(), path) {
+		err := run(other)
+		if err == nil || !strings.Contains(err.Error(), tt.say) || !strings.Contains(err.Error(), path) {
 			t.Errorf("%v, want %s", err, tt.say)
 		}
 	}
@@ -424,7 +437,8 @@ func TestSummarize(t *testing.T) {
 		}
 	}
 	frames := s.Sets[slices.IndexFunc(s.Sets, func(c Score) bool { return c.Name == "frames" })]
-	if fmt.Sprint(s.K) != "[1 2 4]" || !near(frames.Pass[0], 0.25) || !near(frames.Pass[1], 0.5) || frames.Pass[2] != 1 {
+	p := frames.Pass
+	if fmt.Sprint(s.K) != "[1 2 4]" || !near(p[0], 0.25) || !near(p[1], 0.5) || p[2] != 1 {
 		t.Errorf("pass@%v of frames is %v", s.K, frames.Pass)
 	}
 	text := strings.Join(s.Lines(), "\n")

@@ -188,8 +188,12 @@ func (s *Summary) Lines() (lines []string) {
 		for _, note := range []struct {
 			n    int
 			what string // with s behind %s if there are several
-		}{{c.Cut, "question%s with documents cut in the middle"}, {c.TooLong, "question%s too long to be asked, counted as wrong"},
-			{c.Unended, "answer%s cut off at the longest"}, {c.Judge[Invalid], "verdict%s of the judge that cannot be read"}} {
+		}{
+			{c.Cut, "question%s with documents cut in the middle"},
+			{c.TooLong, "question%s too long to be asked, counted as wrong"},
+			{c.Unended, "answer%s cut off at the longest"},
+			{c.Judge[Invalid], "verdict%s of the judge that cannot be read"},
+		} {
 			if note.n > 0 {
 				what, more, _ := strings.Cut(note.what, "%s")
 				notes = append(notes, plural.Of(note.n, what)+more)

@@ -39,22 +39,22 @@ func TestForms(t *testing.T) {
 	z.Close()
 	for _, tt := range []struct{ name, text, want string }{
 		{"lines.jsonl", "{\"question\": \"a\"}\n\n{\"question\": }\n{\"question\": NaN}\n",
-			"line 1 at 1: a; line 3 at 3 is bad: this is not JSON, '}' stands where a value is wanted (byte 14); write it, " +
-				"one object per line; line 4 at 4: 1e99999"},
+			"line 1 at 1: a; line 3 at 3 is bad: this is not JSON, '}' stands where a value is wanted (byte 14); " +
+				"write it, one object per line; line 4 at 4: 1e99999"},
 		{"latin.jsonl", "{\"question\": \"\xe9\"}\n{\"question\": \"b\"}",
 			"line 1 at 1 is bad: the text is not UTF-8, it has the byte 0xe9; convert it (byte 15); line 2 at 2: b"},
 		{"list.json", "[\n {\n  \"question\": \"a\"\n },\n {\"question\": \"b}\n },\n {\"question\": \"c\"}\n]",
-			"row 1 at 2: a; line 5 at 5 is bad: this is not JSON, the control character '\\n' stands in a string (byte " +
-				"45); write it, one object per line or all in one list; row 3 at 7: c"},
+			"row 1 at 2: a; line 5 at 5 is bad: this is not JSON, the control character '\\n' stands in a string " +
+				"(byte 45); write it, one object per line or all in one list; row 3 at 7: c"},
 		{"cut.json", `[{"question": "a"}, {"question": "b`,
-			"row 1 at 1: a; line 1 at 1 is bad: this is not JSON, it ends within a string (byte 36); write it, one object " +
-				"per line or all in one list, and the rest is not read"},
+			"row 1 at 1: a; line 1 at 1 is bad: this is not JSON, it ends within a string (byte 36); write it, " +
+				"one object per line or all in one list, and the rest is not read"},
 		{"data.json", `{"version": 1, "data": [{"question": "a"}, {"question": "b"}]}`, "row 1 at 0: a; row 2 at 0: b"},
 		{"one.json", "{\n\"question\": \"a\"\n}", "row 1 at 0: a"},
 		{"table.csv", "question,answer\na,b\nc\n\"d\ne\",f\n\"g,h\ni,j\n",
-			"line 2 at 2: a; line 3 at 3 is bad: the row has another number of fields than the 2 of the header; put quotes " +
-				"around a text that holds what separates fields; line 4 at 4: d\ne; line 6 at 6 is bad: a field in quotes " +
-				"has no closing quote, or text behind it; write \"\" for a quote within one"},
+			"line 2 at 2: a; line 3 at 3 is bad: the row has another number of fields than the 2 of the header; put " +
+				"quotes around a text that holds what separates fields; line 4 at 4: d\ne; line 6 at 6 is bad: a " +
+				"field in quotes has no closing quote, or text behind it; write \"\" for a quote within one"},
 		{"table.tsv", "other\tquestion\n1\ta, b\n", "line 2 at 2: a, b"},
 		{"unknown.tsv", "other\tname\n1\ta, b\n", "line 2 at 2: <nil>"},
 		{"latin.csv", "question\n\xe9\nb\n", "line 2 at 2 is bad: the text is not UTF-8; convert the file; line 3 at 3: b"},

@@ -82,8 +82,8 @@ func Read(ctx context.Context, benchmarks []*Benchmark, path string) (*Data, err
 		}
 	}
 	if len(r.data.Files) == 0 {
-		return nil, fmt.Errorf("%s holds no file with questions of %s; name the file or folder with the data as it was "+
-			"published", path, r.names())
+		return nil, fmt.Errorf("%s holds no file with questions of %s; name the file or folder with the data as "+
+			"it was published", path, r.names())
 	}
 	return r.data, nil
 }

@@ -111,8 +111,12 @@ func (g *generator) number(digits int) string {
 
 // allNames are invented names, none of which is part of another.
 func allNames() (names []string) {
-	for _, a := range strings.Fields("Bal Cor Dun Fel Gar Hol Ist Jun Kel Lom Mar Nev Orl Pas Qui Ros Sil Tam Ulf Ver") {
-		for _, b := range strings.Fields("ack bin cot dra eth fin gus hem ila jok kad lun mey nor oph pet rus sev tin vim") {
+	const (
+		starts = "Bal Cor Dun Fel Gar Hol Ist Jun Kel Lom Mar Nev Orl Pas Qui Ros Sil Tam Ulf Ver"
+		ends   = "ack bin cot dra eth fin gus hem ila jok kad lun mey nor oph pet rus sev tin vim"
+	)
+	for _, a := range strings.Fields(starts) {
+		for _, b := range strings.Fields(ends) {
 			names = append(names, a+b)
 		}
 	}

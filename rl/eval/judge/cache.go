@@ -54,7 +54,11 @@ func OpenCache(path string) (*Cache, error) {
 	c := &Cache{path: path, file: f, said: map[string]eval.Verdict{}, asked: map[string]*sync.Mutex{}}
 	for line := range bytes.Lines(raw[:whole]) {
 		var k kept
-		if json.Unmarshal(line, &k) == nil && (k.Verdict == eval.Yes || k.Verdict == eval.No || k.Verdict == eval.Invalid) {
+		if json.Unmarshal(line, &k) != nil {
+			continue
+		}
+		switch k.Verdict {
+		case eval.Yes, eval.No, eval.Invalid:
 			c.said[k.Key] = k.Verdict
 		}
 	}

@@ -158,7 +158,8 @@ type request struct {
 func (e *Endpoint) once(ctx context.Context, text string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, e.Timeout)
 	defer cancel()
-	body, err := json.Marshal(request{Model: e.Model, Messages: []message{{"user", text}}, TopP: 1, MaxTokens: maxReply})
+	asked := request{Model: e.Model, Messages: []message{{"user", text}}, TopP: 1, MaxTokens: maxReply}
+	body, err := json.Marshal(asked)
 	if err != nil {
 		return "", refused{err}
 	}

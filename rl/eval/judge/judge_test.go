@@ -43,8 +43,8 @@ func endpoint(t *testing.T, serve http.HandlerFunc) (e *Endpoint, pauses *[]time
 	}
 	t.Cleanup(func() { cache.Close() })
 	pauses = &[]time.Duration{}
-	e = &Endpoint{URL: server.URL + "/v1", Model: "m", Key: "k", Timeout: 10 * time.Second, Retries: 3, Prompts: prompts,
-		Cache: cache, Wait: func(_ context.Context, pause time.Duration) error {
+	e = &Endpoint{URL: server.URL + "/v1", Model: "m", Key: "k", Timeout: 10 * time.Second, Retries: 3,
+		Prompts: prompts, Cache: cache, Wait: func(_ context.Context, pause time.Duration) error {
 			*pauses = append(*pauses, pause)
 			return nil
 		}}
@@ -85,7 +85,8 @@ func TestReplies(t *testing.T) {
 			raw, _ := io.ReadAll(r.Body)
 			var q request
 			if err := json.Unmarshal(raw, &q); err != nil || q.Model != "m" || q.Temperature != 0 || q.TopP != 1 ||
-				len(q.Messages) != 1 || r.URL.Path != "/v1/chat/completions" || r.Header.Get("Authorization") != "Bearer k" {
+				len(q.Messages) != 1 || r.URL.Path != "/v1/chat/completions" ||
+				r.Header.Get("Authorization") != "Bearer k" {
 				t.Errorf("%s %s: %s, %v", r.Method, r.URL, raw, err)
 			}
 			for _, part := range []string{"Who founded it?", "Tolan or T. Reed", "Predicted answer: Reed"} {
@@ -162,7 +163,8 @@ func TestSlow(t *testing.T) {
 	}
 	gone, _ := endpoint(t, nil)
 	gone.URL, gone.Retries = "http://127.0.0.1:1", 1
-	if _, err := gone.Grade(t.Context(), question, "x"); err == nil || !strings.Contains(err.Error(), "cannot be reached") {
+	_, err := gone.Grade(t.Context(), question, "x")
+	if err == nil || !strings.Contains(err.Error(), "cannot be reached") {
 		t.Errorf("nobody there: %v", err)
 	}
 }
