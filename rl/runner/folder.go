@@ -13,6 +13,7 @@ import (
 
 	"spell/model/train"
 	"spell/rl/journal"
+	"spell/rl/lock"
 	"spell/rl/settings"
 	"spell/tensor/atomicfile"
 	"spell/tokenizer/chat"
@@ -37,7 +38,7 @@ type Folder struct {
 	made   bool // by Open
 	begun  bool // by a run: it holds startFile
 	noted  bool // that there were checkpoints
-	lock   *lock
+	lock   *lock.Lock
 	broken []string      // names of checkpoints that were passed over
 	saved  *savedRun     // of the checkpoint, or of a run that has none yet
 	left   journal.Marks // where the logs of a run began that had no checkpoint and is not gone on with
@@ -79,7 +80,7 @@ func Open(ctx context.Context, dir string, resume bool, show func(doing string, 
 	case !info.IsDir():
 		return nil, fmt.Errorf("--out %s is a file; name a folder", dir)
 	}
-	if f.lock, err = acquire(dir); err != nil {
+	if f.lock, err = lock.Acquire(dir); err != nil {
 		return nil, err
 	}
 	defer func() {
@@ -129,7 +130,7 @@ func (f *Folder) holds(name string) bool {
 
 // Close unlocks the folder, and removes it if Open made it and nothing was written.
 func (f *Folder) Close() {
-	f.lock.release(func() {
+	f.lock.Release(func() {
 		if f.made {
 			os.Remove(f.Dir) // refused unless it is empty
 		}

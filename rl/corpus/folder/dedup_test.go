@@ -9,7 +9,6 @@ import (
 	"testing"
 
 	"spell/rl/corpus"
-	"spell/rl/corpus/term"
 )
 
 func asPieces(texts ...string) (pieces []piece) {
@@ -22,7 +21,7 @@ func asPieces(texts ...string) (pieces []piece) {
 
 // newReader returns a reader that nothing stops.
 func newReader() *reader {
-	return &reader{meter: meter{ctx: context.Background()}, report: &Report{}}
+	return &reader{meter: meter{ctx: context.Background()}, report: &Report{}, extensions: textExtensions}
 }
 
 func TestDistinct(t *testing.T) {
@@ -120,34 +119,5 @@ func TestDistinctAgainstAllPairs(t *testing.T) {
 	}
 	if len(want) == len(texts) || len(want) <= 40 {
 		t.Errorf("the texts put nothing to the test: %d of %d are distinct", len(want), len(texts))
-	}
-}
-
-// The signatures estimate the similarity without bias and with the binomial's spread.
-func TestSignatureEstimate(t *testing.T) {
-	const pairs = 200
-	for _, shared := range []int{20, 50, 80} {
-		sum := 0.0
-		for p := range pairs {
-			var a, b []uint64
-			for i := range 100 {
-				a = append(a, term.Mix(uint64(p*1000+i)))
-				if i < shared {
-					b = append(b, a[i])
-				} else {
-					b = append(b, term.Mix(uint64(p*1000+500+i)))
-				}
-			}
-			var ma, mb minima
-			ma.add(a)
-			mb.add(b)
-			sa, _ := ma.signature()
-			sb, _ := mb.signature()
-			sum += estimate(&sa, &sb)
-		}
-		want := float64(shared) / float64(200-shared)
-		if got := sum / pairs; got < want-0.02 || got > want+0.02 {
-			t.Errorf("%d shared: mean estimate %.3f, want %.3f", shared, got, want)
-		}
 	}
 }

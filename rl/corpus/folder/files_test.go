@@ -264,7 +264,7 @@ func (s *stopper) Err() error {
 // least once for every chunk of text in every pass.
 func TestReadStops(t *testing.T) {
 	dir := t.TempDir()
-	long := strings.Repeat("many words and more of them. ", 12*chunkBytes/29)
+	long := strings.Repeat("many words and more of them. ", 12<<16/29)
 	write(t, dir, "a.txt", long, "b.txt", long+strings.Repeat("nearly the same", 900), "c/1.txt", "one", "c/2.txt",
 		"two")
 	for i := range 30 {

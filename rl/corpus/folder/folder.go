@@ -20,6 +20,7 @@ import (
 	"fmt"
 
 	"spell/rl/corpus"
+	"spell/rl/corpus/minhash"
 	"spell/rl/plural"
 )
 
@@ -68,7 +69,7 @@ func Read(ctx context.Context, path string, o Options) (*corpus.Corpus, *Report,
 	if err != nil {
 		return nil, nil, err
 	}
-	r := &reader{meter: meter{ctx: ctx, passes: 4, on: o.OnProgress}, report: &Report{}}
+	r := &reader{meter: meter{ctx: ctx, passes: 4, on: o.OnProgress}, report: &Report{}, extensions: textExtensions}
 	files, err := r.distinctFiles(path)
 	if err != nil {
 		return nil, r.report, err
@@ -103,7 +104,7 @@ type Text struct {
 // are nearly the same as an earlier one. It takes OnProgress alone of the options. Errors are those
 // of Read.
 func Texts(ctx context.Context, path string, o Options) ([]Text, *Report, error) {
-	r := &reader{meter: meter{ctx: ctx, passes: 2, on: o.OnProgress}, report: &Report{}}
+	r := &reader{meter: meter{ctx: ctx, passes: 2, on: o.OnProgress}, report: &Report{}, extensions: textExtensions}
 	files, err := r.distinctFiles(path)
 	if err != nil {
 		return nil, r.report, err
@@ -118,16 +119,17 @@ func Texts(ctx context.Context, path string, o Options) ([]Text, *Report, error)
 
 // reader is one reading of a folder.
 type reader struct {
-	meter  meter
-	report *Report
+	meter      meter
+	report     *Report
+	extensions []string // of the files that are read
 }
 
 // piece is a whole file or a document cut from one.
 type piece struct {
 	corpus.Document
-	file  string // name of the file
-	entry int    // index of the file in the report
-	print *print // of a whole file, once it is known
+	file  string         // name of the file
+	entry int            // index of the file in the report
+	print *minhash.Print // of a whole file, once it is known
 }
 
 // distinctFiles returns the texts of the files under path, without near-duplicates.

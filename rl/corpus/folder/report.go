@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"spell/rl/corpus/decode"
 	"spell/rl/plural"
 )
 
@@ -73,7 +74,7 @@ func (r *Report) count(is func(*File) bool) (n int) {
 // String returns one or two lines: what was read, and the files that were ignored by their kinds.
 func (r *Report) String() string {
 	var how list
-	how.add(r.count(func(f *File) bool { return f.Encoding == windows1252 }), "in "+windows1252)
+	how.add(r.count(func(f *File) bool { return f.Encoding == decode.Windows1252 }), "in "+decode.Windows1252)
 	how.add(r.count(func(f *File) bool { return strings.HasPrefix(f.Encoding, "UTF-16") }), "in UTF-16")
 	how.add(r.count(func(f *File) bool { return f.Repaired }), "with invalid bytes replaced")
 	read := r.count(func(f *File) bool { return f.Fate <= NearDuplicate })
@@ -173,7 +174,7 @@ func (f *File) what() string {
 	if f.Documents > 1 {
 		what += fmt.Sprintf(" in %d documents", f.Documents)
 	}
-	if f.Encoding != utf8Text {
+	if f.Encoding != decode.UTF8 {
 		what += ", " + f.Encoding
 	}
 	if f.Repaired {
@@ -183,7 +184,7 @@ func (f *File) what() string {
 }
 
 // refuse returns the error of a folder that has files which cannot be opened, or no text at all.
-func (r *Report) refuse(top string, texts int) error {
+func (r *Report) refuse(top, kinds string, texts int) error {
 	const shown = 5
 	var bad []string
 	n := r.Count(Unreadable)
@@ -204,9 +205,9 @@ func (r *Report) refuse(top string, texts int) error {
 	case texts > 0:
 		return nil
 	case len(r.Files) == 0:
-		return fmt.Errorf("document folder %s is empty: put %s files into it", top, textKinds)
+		return fmt.Errorf("document folder %s is empty: put %s files into it", top, kinds)
 	}
-	return fmt.Errorf("document folder %s has no text, %s: put %s files into it", top, r.ignored(), textKinds)
+	return fmt.Errorf("document folder %s has no text, %s: put %s files into it", top, r.ignored(), kinds)
 }
 
 // short returns a name without the beginning of a very long one.

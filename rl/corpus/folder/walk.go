@@ -2,6 +2,7 @@ package folder
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -19,11 +20,19 @@ import (
 	"spell/tensor/atomicfile"
 )
 
-// source is a text file that is to be read.
-type source struct {
-	name string // path under the folder, as the corpus gives it
-	raw  string // the same as the system gives it
-	size int64
+// A Source is a file that is to be read.
+type Source struct {
+	Name string // path under the folder, as the corpus gives it
+	Raw  string // the same as the system gives it
+	Size int64
+}
+
+// Walk returns the files under the folder top whose names end in one of extensions, which begin with a full
+// stop, in the order of their names, and what else is there.
+func Walk(ctx context.Context, top string, extensions []string) ([]Source, []File, error) {
+	r := &reader{meter: meter{ctx: ctx}, report: &Report{}, extensions: extensions}
+	sources, err := r.walk(top)
+	return sources, r.report.Files, err
 }
 
 // walker finds the files under a folder.
@@ -33,16 +42,16 @@ type walker struct {
 	realTop string
 	seen    map[string]bool // real paths of folders walked and of files taken
 	links   []string        // raw paths of links, which are followed once all else has been seen
-	sources []source
+	sources []Source
 }
 
 // walk returns the text files under top in the order of their names. All other files, and what the
 // system does not let one see, go into the report.
-func (r *reader) walk(top string) ([]source, error) {
+func (r *reader) walk(top string) ([]Source, error) {
 	info, err := os.Stat(top)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, fmt.Errorf("document folder %s does not exist: give a folder of %s files", top, textKinds)
+		return nil, fmt.Errorf("document folder %s does not exist: give a folder of %s files", top, r.kinds())
 	case err != nil:
 		return nil, fmt.Errorf("reading document folder %s: %w", top, atomicfile.Cause(err))
 	case !info.IsDir():
@@ -112,11 +121,11 @@ func (w *walker) file(raw, real string, info fs.FileInfo, err error) {
 		w.add(raw, Unreadable, atomicfile.Cause(err).Error())
 	case !info.Mode().IsRegular():
 		w.add(raw, Device, "")
-	case !slices.Contains(textExtensions, ext):
+	case !slices.Contains(w.extensions, ext):
 		w.add(raw, OtherFormat, cmp.Or(ext, "without extension"))
 	default:
 		w.seen[real] = true
-		w.sources = append(w.sources, source{raw: raw, size: info.Size()})
+		w.sources = append(w.sources, Source{Raw: raw, Size: info.Size()})
 	}
 }
 
@@ -151,20 +160,20 @@ func holds(outer, inner string) bool {
 
 // nameAll gives every source its name and sorts them by it. Should the names of two look the same,
 // the second is told by a number.
-func nameAll(sources []source) []source {
+func nameAll(sources []Source) []Source {
 	for i := range sources {
-		sources[i].name = display(sources[i].raw)
+		sources[i].Name = display(sources[i].Raw)
 	}
-	slices.SortFunc(sources, func(a, b source) int {
-		return cmp.Or(cmp.Compare(a.name, b.name), cmp.Compare(a.raw, b.raw))
+	slices.SortFunc(sources, func(a, b Source) int {
+		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Raw, b.Raw))
 	})
 	taken := map[string]bool{}
 	for i := range sources {
-		name := sources[i].name
-		for n := 2; taken[sources[i].name]; n++ {
-			sources[i].name = fmt.Sprintf("%s (%d)", name, n)
+		name := sources[i].Name
+		for n := 2; taken[sources[i].Name]; n++ {
+			sources[i].Name = fmt.Sprintf("%s (%d)", name, n)
 		}
-		taken[sources[i].name] = true
+		taken[sources[i].Name] = true
 	}
 	return sources
 }

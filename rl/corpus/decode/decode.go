@@ -1,4 +1,5 @@
-package folder
+// Package decode tells in which encoding the bytes of a text file are, and decodes them.
+package decode
 
 import (
 	"bytes"
@@ -14,45 +15,46 @@ import (
 
 // The encodings that are read.
 const (
-	utf8Text    = "UTF-8"
-	utf16Little = "UTF-16LE"
-	utf16Big    = "UTF-16BE"
-	windows1252 = "Windows-1252" // of which Latin-1 text is a part
+	UTF8        = "UTF-8"
+	UTF16LE     = "UTF-16LE"
+	UTF16BE     = "UTF-16BE"
+	Windows1252 = "Windows-1252" // of which Latin-1 text is a part
 )
 
+// What is no text that can be read.
 var (
-	errBinary  = errors.New("not text")
-	errUnknown = errors.New("text of an unknown encoding")
+	ErrBinary  = errors.New("not text")
+	ErrUnknown = errors.New("text of an unknown encoding")
 )
 
-// decoded is the text of a file: UTF-8 with LF line ends and no blank space around it.
-type decoded struct {
-	text     string
-	encoding string
-	repaired bool // invalid bytes became U+FFFD
+// Text is the text of a file: UTF-8 with LF line ends and no blank space around it.
+type Text struct {
+	Text     string
+	Encoding string // UTF8, UTF16LE, UTF16BE or Windows1252
+	Repaired bool   // invalid bytes became U+FFFD
 }
 
-// decode returns the text that the bytes of a file stand for. A byte order mark is obeyed and
+// Decode returns the text that the bytes of a file stand for. A byte order mark is obeyed and
 // dropped; without one, UTF-8 and then Windows-1252 are tried. Now and then it asks stop whether to
-// go on. Its errors are errBinary, errUnknown and what stop returns.
-func decode(raw []byte, stop func() error) (d decoded, err error) {
+// go on. Its errors are ErrBinary, ErrUnknown and what stop returns.
+func Decode(raw []byte, stop func() error) (d Text, err error) {
 	switch encoding, mark := guess(raw); encoding {
-	case utf16Little:
+	case UTF16LE:
 		d, err = decodeUTF16(raw[mark:], binary.LittleEndian, stop)
-		d.encoding = encoding
-	case utf16Big:
+		d.Encoding = encoding
+	case UTF16BE:
 		d, err = decodeUTF16(raw[mark:], binary.BigEndian, stop)
-		d.encoding = encoding
+		d.Encoding = encoding
 	default:
 		d, err = decodeBytes(raw[mark:], stop)
 	}
 	if err != nil {
-		return decoded{}, err
+		return Text{}, err
 	}
-	if isBinary(d.text) {
-		return decoded{}, errBinary
+	if isBinary(d.Text) {
+		return Text{}, ErrBinary
 	}
-	d.text = strings.TrimSpace(strings.ReplaceAll(strings.ReplaceAll(d.text, "\r\n", "\n"), "\r", "\n"))
+	d.Text = strings.TrimSpace(strings.ReplaceAll(strings.ReplaceAll(d.Text, "\r\n", "\n"), "\r", "\n"))
 	return d, nil
 }
 
@@ -61,11 +63,11 @@ func decode(raw []byte, stop func() error) (d decoded, err error) {
 func guess(raw []byte) (encoding string, mark int) {
 	switch {
 	case bytes.HasPrefix(raw, []byte{0xEF, 0xBB, 0xBF}):
-		return utf8Text, 3
+		return UTF8, 3
 	case bytes.HasPrefix(raw, []byte{0xFF, 0xFE}):
-		return utf16Little, 2
+		return UTF16LE, 2
 	case bytes.HasPrefix(raw, []byte{0xFE, 0xFF}):
-		return utf16Big, 2
+		return UTF16BE, 2
 	}
 	var zeros [2]int // at even and odd offsets
 	head := raw[:min(len(raw), 4096)]
@@ -77,11 +79,11 @@ func guess(raw []byte) (encoding string, mark int) {
 	enough := max(2, len(head)/4)
 	switch {
 	case len(raw)%2 == 0 && zeros[0] == 0 && zeros[1] >= enough:
-		return utf16Little, 0
+		return UTF16LE, 0
 	case len(raw)%2 == 0 && zeros[1] == 0 && zeros[0] >= enough:
-		return utf16Big, 0
+		return UTF16BE, 0
 	}
-	return utf8Text, 0
+	return UTF8, 0
 }
 
 // blockBytes is how much is decoded between two looks at whether to stop.
@@ -89,7 +91,7 @@ const blockBytes = 1 << 20
 
 // decodeUTF16 decodes UTF-16 without a byte order mark. Halves of surrogate pairs and of characters
 // become U+FFFD.
-func decodeUTF16(raw []byte, order binary.ByteOrder, stop func() error) (d decoded, err error) {
+func decodeUTF16(raw []byte, order binary.ByteOrder, stop func() error) (d Text, err error) {
 	var out strings.Builder
 	out.Grow(len(raw))
 	for len(raw) > 1 {
@@ -106,7 +108,7 @@ func decodeUTF16(raw []byte, order binary.ByteOrder, stop func() error) (d decod
 				low = rune(order.Uint16(raw))
 			}
 			if r = utf16.DecodeRune(r, low); r == utf8.RuneError {
-				d.repaired = true
+				d.Repaired = true
 			} else {
 				raw = raw[2:]
 			}
@@ -115,9 +117,9 @@ func decodeUTF16(raw []byte, order binary.ByteOrder, stop func() error) (d decod
 	}
 	if len(raw) > 0 {
 		out.WriteRune(utf8.RuneError)
-		d.repaired = true
+		d.Repaired = true
 	}
-	d.text = out.String()
+	d.Text = out.String()
 	return d, nil
 }
 
@@ -126,20 +128,20 @@ func decodeUTF16(raw []byte, order binary.ByteOrder, stop func() error) (d decod
 const maxInvalid = 1000
 
 // decodeBytes decodes UTF-8 or Windows-1252.
-func decodeBytes(raw []byte, stop func() error) (decoded, error) {
+func decodeBytes(raw []byte, stop func() error) (Text, error) {
 	invalid, wide := countUTF8(raw)
 	switch {
 	case invalid == 0:
-		return decoded{text: string(raw), encoding: utf8Text}, nil
+		return Text{Text: string(raw), Encoding: UTF8}, nil
 	case isBinary(string(raw[:min(len(raw), blockBytes)])):
-		return decoded{}, errBinary
+		return Text{}, ErrBinary
 	case 10*wide <= invalid && isWestern(raw):
 		text, err := decodeWestern(raw, stop)
-		return decoded{text: text, encoding: windows1252}, err
+		return Text{Text: text, Encoding: Windows1252}, err
 	case invalid <= len(raw)/maxInvalid:
-		return decoded{text: strings.ToValidUTF8(string(raw), "\uFFFD"), encoding: utf8Text, repaired: true}, nil
+		return Text{Text: strings.ToValidUTF8(string(raw), "\uFFFD"), Encoding: UTF8, Repaired: true}, nil
 	}
-	return decoded{}, errUnknown
+	return Text{}, ErrUnknown
 }
 
 // countUTF8 returns the number of bytes that are not valid UTF-8 and that of valid characters of
