@@ -78,7 +78,7 @@ func newRoot(out *output) *cobra.Command {
 	root.SetCompletionCommandGroupID(machineGroup)
 	var e engine
 	e.flags(root)
-	for _, c := range []*cobra.Command{trainCommand(&e), sftCommand(&e), pretrainCommand(&e)} {
+	for _, c := range []*cobra.Command{trainCommand(&e), sftCommand(&e), pretrainCommand(&e), corpusCommand(&e)} {
 		c.GroupID = trainingGroup
 		c.SetOut(steady{out}) // nobody has to read along
 		c.PreRun = func(cmd *cobra.Command, _ []string) {

@@ -73,5 +73,8 @@ type Key struct {
 
 // Key returns a band.
 func (s *Signature) Key(band int) Key {
-	return Key{band, [rows]uint32(s[band*rows:])}
+	return Key{band, s.Rows(band)}
 }
+
+// Rows returns the rows of a band.
+func (s *Signature) Rows(band int) [rows]uint32 { return [rows]uint32(s[band*rows:]) }

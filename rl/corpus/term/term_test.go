@@ -63,7 +63,7 @@ func TestVectorsAgainstDefinition(t *testing.T) {
 		counts[i] = map[uint64]int{}
 		for _, p := range parts {
 			for _, h := range Words(nil, p) {
-				counts[i][h%dims]++
+				counts[i][h%Dims]++
 			}
 		}
 		for d := range counts[i] {
