@@ -10,6 +10,7 @@ import (
 	"spell/rl"
 	"spell/rl/budget"
 	"spell/rl/corpus"
+	"spell/rl/corpus/build"
 	"spell/rl/corpus/folder"
 	"spell/rl/corpus/world"
 	"spell/rl/eval"
@@ -22,14 +23,20 @@ import (
 type Method struct {
 	runner.OnModel
 	Config Config
-	Docs   string // folder; empty: the generated world
+	Docs   string // folder of files, or a corpus that spell corpus made; empty: the generated world
 
 	AskedTests bool // the user asks for held-out questions, which there are none of over documents
 
 	docs   *corpus.Corpus
-	report *folder.Report
+	report told
 	texts  *Texts
 	judge  Judge
+}
+
+// told is what became of the files of a folder or a corpus.
+type told interface {
+	String() string
+	Write(w io.Writer) error
 }
 
 // noHeldOut is what a run over documents says about tests.
@@ -88,9 +95,7 @@ func (m *Method) Read(ctx context.Context, _ string, c *runner.Console) error {
 // read reads the documents or makes them.
 func (m *Method) read(ctx context.Context, c *runner.Console) error {
 	if m.Docs != "" {
-		o := folder.Options{OnProgress: func(done, total int) { c.Progress("reading "+m.Docs, done, total) }}
-		o.DocChars, o.MaxDocs = m.Config.DocChars, m.Config.MaxDocs
-		docs, report, err := folder.Read(ctx, m.Docs, o)
+		docs, report, err := m.documents(ctx, func(done, total int) { c.Progress("reading "+m.Docs, done, total) })
 		if err != nil {
 			return err
 		}
@@ -107,6 +112,15 @@ func (m *Method) read(ctx context.Context, c *runner.Console) error {
 	}
 	m.docs, m.texts, m.judge = &w.Corpus, textsOf(&w.Corpus, m.Path == ""), eval.Judge{Corpus: w}
 	return ctx.Err()
+}
+
+// documents reads the user's folder.
+func (m *Method) documents(ctx context.Context, show func(done, total int)) (*corpus.Corpus, told, error) {
+	if build.Is(m.Docs) {
+		return build.Open(ctx, m.Docs, show)
+	}
+	o := folder.Options{DocChars: m.Config.DocChars, MaxDocs: m.Config.MaxDocs, OnProgress: show}
+	return folder.Read(ctx, m.Docs, o)
 }
 
 // untested leaves the held-out questions out of settings to plan with if none are asked: over

@@ -17,6 +17,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
 	"spell/rl/corpus/filter"
 	"spell/rl/corpus/format"
@@ -43,6 +44,7 @@ type Options struct {
 
 // steps are how much is done at a time, which tests make small.
 type steps struct {
+	batch      int                // documents that all workers have at a time
 	sorted     int                // bytes of what is sorted at once
 	checkpoint int64              // bytes appended between two checkpoints
 	vectors    int                // between two checkpoints
@@ -50,7 +52,8 @@ type steps struct {
 	reached    func(stage string) // called where a process may be killed
 }
 
-var usual = steps{sorted: 96 << 20, checkpoint: 128 << 20, vectors: 1 << 16, shard: 64 << 20, reached: func(string) {}}
+var usual = steps{batch: 512, sorted: 96 << 20, checkpoint: 128 << 20, vectors: 1 << 16, shard: 64 << 20,
+	reached: func(string) {}}
 
 // The file that says that a folder is a corpus and how it was begun, and the one that says it is finished.
 const (
@@ -118,9 +121,8 @@ func Run(ctx context.Context, o Options) (r *Report, again bool, err error) {
 
 // isSystem reports whether an error is of the file system, such as that of a full disk.
 func isSystem(err error) bool {
-	var p *fs.PathError
-	var l *os.LinkError
-	return errors.As(err, &p) || errors.As(err, &l)
+	var e syscall.Errno
+	return errors.As(err, &e)
 }
 
 // open makes the folder of a corpus, or finds that it holds this one, and locks it.
@@ -165,8 +167,8 @@ func begin(ctx context.Context, o *Options) error {
 	}
 	for _, e := range entries {
 		if !found && e.Name() != ".lock" && !temporary(e.Name(), beginFile) {
-			return fmt.Errorf("--out %s holds %s, which is of no corpus that was begun here; name a new or an empty folder",
-				o.Out, e.Name())
+			return fmt.Errorf("--out %s holds %s, which is of no corpus that was begun here; name a new or an empty "+
+				"folder", o.Out, e.Name())
 		}
 	}
 	if o.listed, err = list(ctx, o.In, o.Out); err != nil {
@@ -188,16 +190,16 @@ func (now *begun) goesOn(was begun, out string) error {
 	case was.Version != version:
 		return fmt.Errorf("%s is a corpus of another version of this program; name another --out", out)
 	case !slices.Equal(was.In, now.In) || !slices.Equal(was.Bench, now.Bench):
-		return fmt.Errorf("%s is a corpus of other files, --in %s%s; name those to go on with it, or another --out", out,
-			strings.Join(was.In, " --in "), prefixed(" --bench ", was.Bench))
+		return fmt.Errorf("%s is a corpus of other files, --in %s%s; name those to go on with it, or another --out",
+			out, strings.Join(was.In, " --in "), prefixed(" --bench ", was.Bench))
 	}
 	var names []string
 	for _, c := range settings.Changes(&now.Config, &was.Config) {
 		names = append(names, c.Name+" "+c.Value)
 	}
 	if len(names) > 0 {
-		return fmt.Errorf("%s is a corpus with other settings, %s; give the same to go on with it, or name another --out",
-			out, strings.Join(names, ", "))
+		return fmt.Errorf("%s is a corpus with other settings, %s; give the same to go on with it, or name another "+
+			"--out", out, strings.Join(names, ", "))
 	}
 	return nil
 }
@@ -264,9 +266,9 @@ func (b *builder) run(ctx context.Context) (*Report, bool, error) {
 		}
 	}
 	if len(stay) < b.o.Config.Least {
-		return nil, false, fmt.Errorf("only %s left of up to %d characters, and a cluster takes at least %d: add files, or "+
-			"lower the setting least; %s says what was left out", plural.Are(len(stay), "document"), b.o.Config.DocChars,
-			b.o.Config.Least, filepath.Join(b.work, leftFile))
+		return nil, false, fmt.Errorf("only %s left of up to %d characters, and a cluster takes at least %d: add "+
+			"files, or lower the setting least; %s says what was left out", plural.Are(len(stay), "document"),
+			b.o.Config.DocChars, b.o.Config.Least, filepath.Join(b.work, leftFile))
 	}
 	space, err := b.space(ctx, t, stay)
 	if err != nil {

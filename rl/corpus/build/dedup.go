@@ -219,7 +219,9 @@ func (d *dedup) candidates() error {
 		if err != nil {
 			return err
 		}
-		slices.SortFunc(list, func(a, b entry) int { return cmp.Or(cmp.Compare(a.key, b.key), cmp.Compare(a.id, b.id)) })
+		slices.SortFunc(list, func(a, b entry) int {
+			return cmp.Or(cmp.Compare(a.key, b.key), cmp.Compare(a.id, b.id))
+		})
 		var run []uint32
 		for i := range list {
 			run = append(run, list[i].id)

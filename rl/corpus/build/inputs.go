@@ -114,8 +114,8 @@ func (s *source) same() error {
 		err = errors.New("it has changed since this corpus was begun")
 	}
 	if err != nil {
-		return fmt.Errorf("%s cannot be gone on with: %w; put it back, or begin a new corpus with another --out", s.Path,
-			atomicfile.Cause(err))
+		return fmt.Errorf("%s cannot be gone on with: %w; put it back, or begin a new corpus with another --out",
+			s.Path, atomicfile.Cause(err))
 	}
 	return nil
 }
@@ -126,7 +126,7 @@ func benchmarks(ctx context.Context, paths, extensions []string) (files []string
 		info, err := os.Stat(path)
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
-			return nil, fmt.Errorf("--bench %s does not exist: name the files of benchmarks, or folders that hold some", path)
+			return nil, fmt.Errorf("--bench %s does not exist: name files of benchmarks, or folders that hold some", path)
 		case err != nil:
 			return nil, fmt.Errorf("--bench %s: %w", path, atomicfile.Cause(err))
 		case !info.IsDir():

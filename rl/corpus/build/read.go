@@ -18,6 +18,7 @@ import (
 	"spell/rl/corpus/folder"
 	"spell/rl/corpus/format"
 	"spell/rl/corpus/minhash"
+	"spell/rl/plural"
 )
 
 // The files of the work folder that note what is to be read, and how far it was.
@@ -84,11 +85,8 @@ type cutPiece struct {
 	found      filter.Found
 }
 
-// The sizes of a batch, which is worked on by all workers, and the bytes between checkpoints.
-const (
-	batchItems = 512
-	batchBytes = 4 << 20
-)
+// batchBytes bounds the text that all workers have at a time, unless a document alone has more.
+const batchBytes = 4 << 20
 
 // reading is the stage that reads, filters, cuts and signs.
 type reading struct {
@@ -252,7 +250,7 @@ func (r *reading) last(file string) string {
 func (r *reading) add(ctx context.Context, it item) error {
 	r.batch = append(r.batch, it)
 	r.bytes += len(it.record.Text)
-	if len(r.batch) >= batchItems || r.bytes >= batchBytes {
+	if len(r.batch) >= r.o.batch || r.bytes >= batchBytes {
 		return r.flush(ctx)
 	}
 	return nil
@@ -381,13 +379,15 @@ func (r *reading) keep(it *item) error {
 			if len(it.pieces) > 1 {
 				name = pieceLabel(name, i+1)
 			}
-			if err := r.leave(Left{aPiece, name, Benchmark, fmt.Sprintf("%d runs of %d words, the first in %s", cut.found.Runs,
-				r.o.Config.BenchWords, cut.found.Benchmark)}); err != nil {
+			detail := fmt.Sprintf("%s of %d words, the first in %s", plural.Of(cut.found.Runs, "run"),
+				r.o.Config.BenchWords, cut.found.Benchmark)
+			if err := r.leave(Left{aPiece, name, Benchmark, detail}); err != nil {
 				return err
 			}
 			continue
 		}
-		p := piece{text: d.text + uint64(cut.at), length: uint32(cut.length), doc: uint32(t.Documents), number: uint32(i + 1)}
+		p := piece{text: d.text + uint64(cut.at), length: uint32(cut.length), doc: uint32(t.Documents),
+			number: uint32(i + 1)}
 		if _, err := r.files.add(piecesFile, p.append(nil)); err != nil {
 			return err
 		}

@@ -66,8 +66,8 @@ func sampleOf(lines []Line) Sample {
 
 func reportOf(read *tally, w *written) *Report {
 	return &Report{Files: read.Files, Read: read.Documents, Characters: read.Characters, Mended: read.Mended,
-		LeftOut: maps.Clone(read.Left), Documents: w.Manifest.Documents, Clusters: w.Manifest.Clusters, Samples: w.Samples,
-		Sizes: w.Sizes}
+		LeftOut: maps.Clone(read.Left), Documents: w.Manifest.Documents, Clusters: w.Manifest.Clusters,
+		Samples: w.Samples, Sizes: w.Sizes}
 }
 
 func (r *Report) leave(l Left) { r.LeftOut[l.What+": "+l.Why]++ }
@@ -127,7 +127,8 @@ func counts(m map[string]int, before, behind string) string {
 // mean.
 func (r *Report) Write(w io.Writer) error {
 	var out strings.Builder
-	fmt.Fprintf(&out, "%v\n%s names everything that was left out, and why.\n\nDocuments of a cluster:\n", r, leftOutFile)
+	fmt.Fprintf(&out, "%v\n%s names everything that was left out, and why.\n\n", r, leftOutFile)
+	out.WriteString("Documents of a cluster:\n")
 	for _, size := range slices.Sorted(maps.Keys(r.Sizes)) {
 		fmt.Fprintf(&out, "%6d: %s\n", size, plural.Of(r.Sizes[size], "cluster"))
 	}

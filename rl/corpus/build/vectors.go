@@ -80,7 +80,7 @@ func (b *builder) vectors(ctx context.Context, t *tables, stay []uint32, s *embe
 	since := 0
 	for at.Done < len(stay) {
 		b.show("making vectors", at.Done, len(stay))
-		batch := stay[at.Done:min(at.Done+vectorBatch, len(stay))]
+		batch := stay[at.Done:min(at.Done+min(vectorBatch, b.o.vectors), len(stay))]
 		errs := make([]error, workers)
 		parallel(workers, workers, func(w int) {
 			row := make([]float32, s.Dims)

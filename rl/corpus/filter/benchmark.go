@@ -61,8 +61,8 @@ func ReadBenchmarks(ctx context.Context, paths []string, words int) (*Benchmarks
 			return nil, fmt.Errorf("benchmark %s: %w", path, err)
 		}
 		if runs == 0 {
-			return nil, fmt.Errorf("benchmark %s holds no text of %d words: name a file with questions or documents, or "+
-				"leave it out", path, words)
+			return nil, fmt.Errorf("benchmark %s holds no text of %d words: name a file with questions or documents, "+
+				"or leave it out", path, words)
 		}
 	}
 	return b, nil
