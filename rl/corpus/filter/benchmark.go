@@ -187,17 +187,22 @@ func jsonTexts(path string, yield func(text string) error) error {
 	}
 	defer f.Close()
 	in := json.NewDecoder(f)
-	for {
+	for depth := 0; ; {
 		token, err := in.Token()
-		if errors.Is(err, io.EOF) {
+		if errors.Is(err, io.EOF) && depth == 0 {
 			return nil
 		}
 		if err != nil {
 			return fmt.Errorf("it is no JSON at byte %d: %w", in.InputOffset()+1, err)
 		}
-		if s, ok := token.(string); ok {
-			if err := yield(s); err != nil {
+		switch token := token.(type) {
+		case string:
+			if err := yield(token); err != nil {
 				return err
+			}
+		case json.Delim:
+			if depth--; token == '{' || token == '[' {
+				depth += 2
 			}
 		}
 	}

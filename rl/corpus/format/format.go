@@ -213,12 +213,12 @@ func choose(names []string, field string) (text, title int) {
 func noText(what, field string, names []string) string {
 	const most = 8
 	slices.Sort(names)
-	shown := strings.Join(names[:min(len(names), most)], ", ")
+	shown := oneLine(strings.Join(names[:min(len(names), most)], ", "))
 	if len(names) > most {
 		shown += fmt.Sprintf(" and %d more", len(names)-most)
 	}
 	if field != "" {
 		return fmt.Sprintf("no %s %q, but %s", what, field, shown)
 	}
-	return fmt.Sprintf("no %s of a text that is known, but %s: name the one with --field", what, shown)
+	return fmt.Sprintf("no %s of a text that is known, but %s: name the one with --set field=NAME", what, shown)
 }
