@@ -11,7 +11,6 @@ import (
 	"github.com/spf13/cobra"
 
 	corpora "spell/rl/corpus/build"
-	"spell/rl/corpus/filter"
 	"spell/rl/corpus/format"
 	"spell/rl/runner"
 	"spell/rl/settings"
@@ -44,13 +43,11 @@ func corpusCommand(e *engine) *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error { return e.corpus(cmd, &t) },
 	}
 	f := cmd.Flags()
-	f.StringArrayVar(&t.in, "in", nil, "folder or file to read, and may be given again")
+	f.StringArrayVar(&t.in, "in", nil, "folder or file to read; may be given again")
 	f.StringVar(&t.out, "out", "", "folder for the corpus")
-	f.StringArrayVar(&t.bench, "bench", nil, "file or folder of a benchmark that no document may hold text of "+
-		"(also "+filter.BenchmarkExtensions[0]+"), and may be given again")
+	f.StringArrayVar(&t.bench, "bench", nil, "file or folder of a benchmark, also .json; no document may hold its text")
 	f.StringVar(&t.config, "config", "", "YAML or JSON file laid over the settings; --print-config writes one")
-	f.StringArrayVar(&t.set, "set", nil, "one setting, as in --set doc_chars=8000; laid over --config, and may be "+
-		"given again")
+	f.StringArrayVar(&t.set, "set", nil, "one setting, as in --set doc_chars=8000; may be given again")
 	f.Uint64Var(&t.seed, "seed", 1, "random seed")
 	f.BoolVar(&t.print, "print-config", false, "write the settings as a file that --config reads, and stop")
 	return cmd

@@ -61,8 +61,9 @@ func line(t testing.TB, value any) string {
 	return string(raw) + "\n"
 }
 
-const planted = "The committee that met in the old customs house in the autumn of that year resolved by nine votes to four " +
-	"that the lighthouse keeper should be paid in barley, and that no ship should leave before the bells had rung twice."
+const planted = "The committee that met in the old customs house in the autumn of that year resolved by nine " +
+	"votes to four that the lighthouse keeper should be paid in barley, and that no ship should leave before the " +
+	"bells had rung twice."
 
 // documents writes a folder with planted duplicates and a planted paragraph of a benchmark, and the benchmark.
 func documents(t testing.TB, dir string) (in, bench string) {
@@ -103,7 +104,8 @@ func documents(t testing.TB, dir string) (in, bench string) {
 
 // small are steps of which this much text has many.
 func small() steps {
-	return steps{batch: 40, sorted: 1 << 15, checkpoint: 1 << 18, vectors: 200, shard: 1 << 17, reached: func(string) {}}
+	return steps{batch: 40, sorted: 1 << 15, checkpoint: 1 << 18, vectors: 200, shard: 1 << 17,
+		reached: func(string) {}}
 }
 
 func options(in, bench, out string) Options {
@@ -354,7 +356,8 @@ func TestInterrupted(t *testing.T) {
 		}
 		_, _, err := Run(ctx, o)
 		var i *Interrupted
-		if !errors.As(err, &i) || !strings.Contains(err.Error(), "the same command goes on with "+o.Out) || i.ExitCode() != 130 {
+		if !errors.As(err, &i) || i.ExitCode() != 130 ||
+			!strings.Contains(err.Error(), "the same command goes on with "+o.Out) {
 			t.Errorf("%s: %v", at, err)
 		}
 		o.reached = func(string) {}
@@ -420,7 +423,8 @@ func TestRefused(t *testing.T) {
 		!strings.Contains(err.Error(), "lines.jsonl cannot be gone on with: it has changed") {
 		t.Error(err)
 	}
-	if _, _, err := Open(context.Background(), half, nil); err == nil || !strings.Contains(err.Error(), "is not finished") {
+	if _, _, err := Open(context.Background(), half, nil); err == nil ||
+		!strings.Contains(err.Error(), "is not finished") {
 		t.Error(err)
 	}
 }

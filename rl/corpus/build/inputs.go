@@ -126,7 +126,8 @@ func benchmarks(ctx context.Context, paths, extensions []string) (files []string
 		info, err := os.Stat(path)
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
-			return nil, fmt.Errorf("--bench %s does not exist: name files of benchmarks, or folders that hold some", path)
+			return nil, fmt.Errorf("--bench %s does not exist: name files of benchmarks, or folders that hold some",
+				path)
 		case err != nil:
 			return nil, fmt.Errorf("--bench %s: %w", path, atomicfile.Cause(err))
 		case !info.IsDir():

@@ -75,7 +75,8 @@ func TestBenchmarks(t *testing.T) {
 			t.Errorf("%q: %+v, want %+v", c.text, got, c.want)
 		}
 	}
-	for name, want := range map[string]string{"cut.json": "it is no JSON", "few.json": "no text of 13 words", "no.json": "no.json"} {
+	for name, want := range map[string]string{"cut.json": "it is no JSON", "few.json": "no text of 13 words",
+		"no.json": "no.json"} {
 		if _, err := read(name); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", name, err)
 		}

@@ -193,7 +193,8 @@ var (
 func choose(names []string, field string) (text, title int) {
 	find := func(wanted []string) int {
 		for _, w := range wanted {
-			if i := slices.IndexFunc(names, func(n string) bool { return strings.EqualFold(strings.TrimSpace(n), w) }); i >= 0 {
+			i := slices.IndexFunc(names, func(n string) bool { return strings.EqualFold(strings.TrimSpace(n), w) })
+			if i >= 0 {
 				return i
 			}
 		}

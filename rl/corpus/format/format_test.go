@@ -150,8 +150,8 @@ func TestFormats(t *testing.T) {
 		{"other.parquet", parquetOf(t, []numbers{{3}}), "", []string{"not read: no column of a text that is known, but stars: name the one with --set field=NAME"}},
 		{"a.pdf", pdfOf([]string{"One two", "three."}, []string{"Four"}), "", []string{"||One two\nthree.\n\nFour||"}},
 		{"scan.pdf", pdfOf(nil), "", []string{"|||a PDF without text, as of a scan|"}},
-		{"a.docx", docxOf(t, `<w:p><w:r><w:t>One</w:t><w:tab/><w:t>two</w:t></w:r></w:p><w:p><w:r><w:delText>gone</w:delText>`+
-			`<w:t>three</w:t></w:r></w:p><w:tbl><w:tr><w:tc><w:p><w:r><w:t>a</w:t></w:r></w:p></w:tc></w:tr></w:tbl>`), "",
+		{"a.docx", docxOf(t, `<w:p><w:r><w:t>One</w:t><w:tab/><w:t>two</w:t></w:r></w:p><w:p><w:r>`+
+			`<w:delText>gone</w:delText><w:t>three</w:t></w:r></w:p><w:tbl><w:tr><w:tc><w:p><w:r><w:t>a</w:t></w:r></w:p></w:tc></w:tr></w:tbl>`), "",
 			[]string{"|A title|One\ttwo\n\nthree\n\na||"}},
 		{"cut.docx", docxOf(t, "<w:p><w:t>One"), "", []string{"|||a docx that is damaged: XML syntax error on line 1: element <t> closed by </body>|"}},
 		{"a.zip", "PK", "", []string{`not read: files of the kind ".zip" are not read`}},

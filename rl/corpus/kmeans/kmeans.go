@@ -41,8 +41,8 @@ const (
 // the farthest. Clusters that are like each other come one after another. It returns the error of yield.
 func Tree(ctx context.Context, rows *Rows, n int, o Options, yield func([]Member) error) error {
 	if o.Least < 1 || o.Most < 2*o.Least || o.Target < o.Least || o.Target > o.Most {
-		return fmt.Errorf("clusters of %d to %d members, about %d, cannot be made: the most is at least twice the least, "+
-			"and the target is between them", o.Least, o.Most, o.Target)
+		return fmt.Errorf("clusters of %d to %d members, about %d, cannot be made: the most is at least twice the "+
+			"least, and the target is between them", o.Least, o.Most, o.Target)
 	}
 	ids := make([]uint32, n)
 	for i := range ids {
