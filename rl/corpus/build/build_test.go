@@ -296,7 +296,7 @@ func TestKilled(t *testing.T) {
 	o := options(in, bench, filepath.Join(dir, "out"))
 	run(t, o)
 	want := files(t, o.Out)
-	stages := []string{"batch 1", "batch 2", "read 1", "read 3", docsFile + " 1", piecesFile + " 1", spaceFile + " 1",
+	stages := []string{"batch 1", "batch 2", "read 1", "read 2", docsFile + " 1", piecesFile + " 1", spaceFile + " 1",
 		vectorsFile + " 2", clustersFile + " 5", "write 1", "write 3", "report 1", "end 1"}
 	if testing.Short() {
 		stages = []string{"read 2", piecesFile + " 1", vectorsFile + " 2", "write 2"}
