@@ -57,7 +57,7 @@ func trainCommand(e *engine) *cobra.Command {
 func (t *trainFlags) describe(cmd *cobra.Command) {
 	f := cmd.Flags()
 	modelFlag(cmd, &t.model, "; empty: the embedded base")
-	f.StringVar(&t.docs, "docs", "", "folder of documents; empty: the generated world")
+	f.StringVar(&t.docs, "docs", "", "folder of documents, or a corpus of spell corpus; empty: the generated world")
 	f.StringVar(&t.preset, "preset", "", selfplay.Presets+
 		" (default: laptop with --model, else embedded)")
 	f.Float64Var(&t.hours, "hours", 0, "size steps, questions and lengths to take about so long; "+
