@@ -18,6 +18,7 @@ type Config struct {
 	BadFormat   float64 `json:"bad_format" doc:"questioner, reply cannot be read; paper -1"`
 	Ungrounded  float64 `json:"ungrounded" doc:"questioner, answered without documents; paper -1/2"`
 	InvalidVote float64 `json:"invalid_vote" doc:"verifier, neither yes nor no: 0; paper's code -1"`
+	Characters  bool    `json:"characters" doc:"a phrase is right if it is part of the answer character by character, as in the paper's code, and not word by word"`
 	Strict      bool    `json:"strict" doc:"numbers must agree in sign and scale; paper's code is tolerant"`
 }
 
@@ -68,7 +69,7 @@ func (c Config) Verifier(v role.Vote, majority bool) float64 {
 
 // Rule reports whether a prediction is right by the rule of its task and the reference answer.
 func (c Config) Rule(t task.Task, prediction, reference string) bool {
-	return t.Match(task.Rules{Strict: c.Strict}, prediction, reference)
+	return t.Match(task.Rules{Strict: c.Strict, Characters: c.Characters}, prediction, reference)
 }
 
 // Tally counts the votes on one answer.

@@ -1,6 +1,7 @@
 package role
 
 import (
+	"slices"
 	"strings"
 
 	"spell/rl/task"
@@ -34,13 +35,25 @@ func (p *Prompts) ExtractAnswer(t task.Task, output string) (string, bool) {
 	return t.ReadAnswer(p.format, strings.ToValidUTF8(text, "\uFFFD"))
 }
 
+// opens and ends are the marks of reasoning, as families of models write them.
+var (
+	opens = []string{"<think>", "<THINK>", "<thinking>", "◁think▷", "<|begin_of_thought|>"}
+	ends  = []string{"</think>", "</THINK>", "</thinking>", `<\/think>`, "◁/think▷", "<|end_of_thought|>"}
+)
+
 // afterThinking returns what follows the reasoning, and whether the reasoning ended.
 func (p *Prompts) afterThinking(output string) (text string, ended bool) {
-	const open, end = "<think>", "</think>"
-	if i := strings.LastIndex(output, end); i >= 0 {
-		return output[i+len(end):], true
+	after := -1
+	for _, mark := range ends {
+		if i := strings.LastIndex(output, mark); i >= 0 {
+			after = max(after, i+len(mark))
+		}
 	}
-	if p.Thinking || strings.Contains(output, open) {
+	if after >= 0 {
+		return output[after:], true
+	}
+	opened := func(mark string) bool { return strings.Contains(output, mark) }
+	if p.Thinking || slices.ContainsFunc(opens, opened) {
 		return "", false
 	}
 	return output, true

@@ -1,10 +1,14 @@
 package role
 
 import (
+	"regexp"
 	"strings"
 
 	"spell/rl/task"
 )
+
+// maxDecision is how many bytes of a verifier's reply are searched for its decision, the last.
+const maxDecision = 1 << 16
 
 // Vote is a verifier's decision.
 type Vote uint8
@@ -15,9 +19,9 @@ const (
 	Yes
 )
 
-// ParseVote reads a verifier's reply. In the full format a bracketed decision outranks bare words,
-// and a reply that says both YES and NO, or neither, is invalid; bare words count only in capitals
-// and whole, so NOTE is no NO.
+// ParseVote reads a verifier's reply. In the full format the last decision in brackets counts, in any case. Without
+// one it is what follows the last "decision:" or its like at the end of a line, or else the whole reply if that is one
+// word, or else the bare words in capitals: a reply that says both of these, or neither, is invalid. NOTE is no NO.
 func (p *Prompts) ParseVote(output string) Vote {
 	text, ended := p.afterThinking(output)
 	if !ended || len(text) > maxReply {
@@ -26,8 +30,14 @@ func (p *Prompts) ParseVote(output string) Vote {
 	if p.format == task.Words {
 		return voteFromWords(text)
 	}
-	if v, said := decision(strings.Contains(text, "[[YES]]"), strings.Contains(text, "[[NO]]")); said {
-		return v
+	text = text[max(0, len(text)-maxDecision):]
+	for _, form := range []*regexp.Regexp{bracketed, announced, alone} {
+		if all := form.FindAllStringSubmatch(text, -1); len(all) > 0 {
+			if strings.EqualFold(all[len(all)-1][1], "yes") {
+				return Yes
+			}
+			return No
+		}
 	}
 	notLetter := func(r rune) bool { return !('A' <= r && r <= 'Z' || 'a' <= r && r <= 'z') }
 	var yes, no bool
@@ -35,21 +45,21 @@ func (p *Prompts) ParseVote(output string) Vote {
 		yes = yes || word == "YES"
 		no = no || word == "NO"
 	}
-	v, _ := decision(yes, no)
-	return v
+	switch {
+	case yes && !no:
+		return Yes
+	case no && !yes:
+		return No
+	}
+	return Invalid
 }
 
-func decision(yes, no bool) (v Vote, said bool) {
-	switch {
-	case yes && no:
-		return Invalid, true
-	case yes:
-		return Yes, true
-	case no:
-		return No, true
-	}
-	return Invalid, false
-}
+var (
+	bracketed = regexp.MustCompile(`(?i)\[\[\s*(yes|no)\s*\]\]`)
+	announced = regexp.MustCompile(`(?im)\b(?:decision|answer|verdict|conclusion|judge?ment|so|thus|hence|therefore)` +
+		`[^\pL\n]{1,12}(yes|no)[^\pL\pN\n]*$`)
+	alone = regexp.MustCompile(`(?i)^[^\pL\pN]*(yes|no)[^\pL\pN]*$`)
+)
 
 // voteFromWords reads "yes ." or "no .".
 func voteFromWords(text string) Vote {

@@ -1,10 +1,5 @@
 package task
 
-import (
-	"strings"
-	"unicode"
-)
-
 // GeneralQA asks for a short phrase. A question and its reference answer, as a questioner writes
 // them:
 //
@@ -16,7 +11,7 @@ import (
 //
 //	She was born in Balbex but grew up elsewhere. The correct answer is (Norvale).
 //
-// The rule is cover exact match: the reference must be part of the prediction. Here it is not,
+// The rule is cover exact match: the reference must be part of the prediction, word by word. Here it is not,
 // since "town of Norvale" says more than the prediction; the verifiers' votes are for such answers.
 const GeneralQA Task = 0
 
@@ -29,7 +24,10 @@ func init() {
 		name:      "general_qa",
 		responder: "responder",
 		fromJSON: func(f fields, q *Question) (ok bool) {
-			q.Answer, ok = f.phrase("answer")
+			if q.Answer, ok = f.textOrNumber("answer"); !ok {
+				return false
+			}
+			q.Answer, ok = reference(q.Answer, phraseAnswer)
 			return ok
 		},
 		fromWords: answerToStop,
@@ -41,48 +39,22 @@ func init() {
 		},
 		answer:          phraseAnswer,
 		answerFromWords: wordsToStop,
-		match: func(_ Rules, prediction, reference string) bool {
-			return coverExactMatch(prediction, reference)
+		match: func(r Rules, prediction, reference string) bool {
+			return covers(r, prediction, reference)
 		},
 	})
 }
 
-// phraseAnswer returns what follows the last "the answer is"; else the last "correct answer is";
-// else the last "answer is".
+// phraseAnswer returns the phrase that a reply closes with.
 func phraseAnswer(text string) (string, bool) {
-	lower := lowerASCII(text)
-	for _, phrase := range []string{"the answer is", "correct answer is", "answer is"} {
-		if i := strings.LastIndex(lower, phrase); i >= 0 {
-			answer := cleanAnswer(text[i+len(phrase):])
-			return answer, !isPlaceholder(answer)
+	return closingAnswer(text, false, func(s statement) (string, bool) {
+		said := firstLine(s.tail)
+		if s.inside != "" {
+			said = s.inside
 		}
-	}
-	return "", false
-}
-
-// coverExactMatch reports whether the reference is part of the prediction, both in lower case,
-// without punctuation and articles and with single spaces. One direction only: accepting a
-// prediction that is part of the reference rewards fragments (paper, App. F). A reference of which
-// nothing is left matches nothing.
-func coverExactMatch(prediction, reference string) bool {
-	r := normalize(reference)
-	return r != "" && strings.Contains(normalize(prediction), r)
-}
-
-func normalize(s string) string {
-	const asciiSymbols = "$+<=>^`|~" // punctuation by C's ispunct, symbols by Unicode
-	s = strings.Map(func(r rune) rune {
-		if unicode.IsPunct(r) || strings.ContainsRune(asciiSymbols, r) {
-			return -1
+		if answer := cleanAnswer(said); !isPlaceholder(said) && !isPlaceholder(answer) {
+			return answer, false
 		}
-		return unicode.ToLower(r)
-	}, s)
-	words := strings.Fields(s)
-	kept := words[:0]
-	for _, w := range words {
-		if w != "a" && w != "an" && w != "the" {
-			kept = append(kept, w)
-		}
-	}
-	return strings.Join(kept, " ")
+		return "", false
+	})
 }

@@ -35,6 +35,9 @@ func init() {
 		responder: "responder_numeric",
 		fromJSON: func(f fields, q *Question) bool {
 			answer, ok := f.textOrNumber("answer")
+			if stated, is := numericAnswer(answer); is && states(answer) {
+				answer = stated
+			}
 			q.Answer = strings.TrimRight(strings.TrimSpace(answer), " .") // a leading dot belongs to ".5"
 			return ok
 		},
@@ -56,36 +59,38 @@ func init() {
 	})
 }
 
-// numericAnswer prefers the last \boxed{…}; else it returns the number after the last "answer is"
-// that has one in its line.
+// numericAnswer returns the number that a reply closes with: what is in the last box, or in the brackets of the last
+// "the answer is"; else the number right behind that, or the only one in its line. Of several numbers none is the
+// answer.
 func numericAnswer(text string) (string, bool) {
-	if boxed, ok := lastBoxed(text); ok {
-		if _, ok := number.Parse(boxed); ok {
-			return withoutCommas(boxed), true
+	return closingAnswer(text, true, func(s statement) (string, bool) {
+		if s.inside != "" {
+			answer, ok := number.Written(s.inside)
+			return answer, !ok && number.HasAny(s.inside)
 		}
-		n, ok := number.Find(boxed)
-		return withoutCommas(n), ok
-	}
-	const window = 300 // bytes after the phrase: bounds the work for a reply made of the phrase alone
-	for tail := range answersFromLast(text) {
-		tail, _, _ = strings.Cut(tail, "\n")
-		if n, ok := number.Find(strings.ToValidUTF8(tail[:min(len(tail), window)], "")); ok {
-			return withoutCommas(n), true
+		line := firstLine(s.tail)
+		if answer, ok := number.Lead(line); ok {
+			return answer, false
 		}
-	}
-	return "", false
+		sentence, _, _ := strings.Cut(line, ". ")
+		for _, part := range []string{line, sentence} {
+			if answer, ok := number.Written(part); ok {
+				return answer, false
+			}
+		}
+		return "", number.HasAny(line)
+	})
 }
-
-func withoutCommas(s string) string { return strings.ReplaceAll(s, ",", "") }
 
 // equalTolerant is the tolerant check of the paper's code. Percent signs and magnitude words are
 // dropped, and it accepts
 //   - |p − r| ≤ 0.15 % of |r|;
 //   - magnitudes a factor 100, 10³, 10⁶ or 10⁹ apart within 0.15 %: percent, thousands, millions
 //     and billions mixed up;
+//   - numbers that are so with their percent signs and magnitude words: 1.2 trillion and 1.2e12;
 //   - magnitudes that are equal after rounding up to three decimals.
 //
-// The last two compare magnitudes, so −5 matches 5, and any two magnitudes up to 0.001 match.
+// The second and the last compare magnitudes, so −5 matches 5, and any two magnitudes up to 0.001 match.
 // equalStrict does neither.
 func equalTolerant(prediction, reference string) bool {
 	p, okP := number.Parse(prediction)
@@ -102,6 +107,9 @@ func equalTolerant(prediction, reference string) bool {
 			return true
 		}
 	}
+	if near(p.Scaled(), r.Scaled()) {
+		return true
+	}
 	up := math.Ceil(a * 1000)
 	return up == math.Ceil(b*1000) && !math.IsInf(up, 0)
 }
@@ -116,8 +124,7 @@ func equalStrict(prediction, reference string) bool {
 		return false
 	}
 	if p.Scale != 0 && r.Scale != 0 {
-		p.Value *= p.Scale
-		r.Value *= r.Scale
+		p.Value, r.Value = p.Scaled(), r.Scaled()
 	}
 	return near(p.Value, r.Value)
 }

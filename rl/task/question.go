@@ -2,6 +2,7 @@ package task
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 )
 
@@ -81,10 +82,45 @@ func (t Task) ReadAnswer(f Format, text string) (string, bool) {
 // isLetter reports whether s is one of the letters of options.
 func isLetter(s string) bool { return len(s) == 1 && strings.Contains(Letters, s) }
 
-// isPlaceholder reports whether a value repeats a prompt's blank instead of filling it. Prompts
-// write blanks as <…>.
+// isPlaceholder reports whether a value repeats a prompt's blank instead of filling it, as in <your answer>, or is
+// empty.
 func isPlaceholder(s string) bool {
 	s = strings.TrimSpace(s)
-	return strings.Trim(s, ". …") == "" || strings.Contains(s, "{{") ||
-		strings.HasPrefix(s, "<") && strings.HasSuffix(s, ">")
+	if strings.Trim(s, ". …") == "" || field.MatchString(s) {
+		return true
+	}
+	inside, ok := strings.CutPrefix(s, "<")
+	inside, shut := strings.CutSuffix(inside, ">")
+	if !ok || !shut {
+		return false
+	}
+	for w := range strings.FieldsSeq(strings.ToLower(inside)) {
+		if !blanks[w] {
+			return false
+		}
+	}
+	return true
+}
+
+// field matches a field of a prompt that was never filled.
+var field = regexp.MustCompile(`^\{\{ ?[a-zA-Z_ ]* ?\}\}$`)
+
+// blanks are the words of which prompts make their blanks, and models theirs.
+var blanks = map[string]bool{
+	"question": true, "answer": true, "number": true, "letter": true, "option": true, "phrase": true, "choice": true,
+	"a": true, "b": true, "c": true, "d": true, "your": true, "the": true, "here": true, "correct": true, "final": true,
+}
+
+// reference returns a questioner's answer as a responder's is read: what the reply states, if it states one, or
+// else all of it without the marks around it.
+func reference(answer string, stated func(string) (string, bool)) (string, bool) {
+	if states(answer) {
+		if a, ok := stated(answer); ok {
+			return a, true
+		}
+	}
+	if isPlaceholder(answer) {
+		return "", false
+	}
+	return cleanAnswer(answer), true
 }

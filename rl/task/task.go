@@ -132,6 +132,8 @@ func (t Task) NeedsLetter() bool { return table[t].letter }
 // Rules are the settings of the rules that compare answers.
 type Rules struct {
 	Strict bool // numbers must agree in sign and scale
+	// Characters has phrases compared character by character, as the paper's code does it, not word by word.
+	Characters bool
 }
 
 // Match reports whether a prediction is right by the task's rule and the reference answer.

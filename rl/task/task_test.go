@@ -72,6 +72,9 @@ func ruled(of Task, text string) string {
 		if strict := of.Match(Rules{Strict: true}, prediction, reference); strict != right {
 			s.WriteString(", strictly " + word[strict])
 		}
+		if characters := of.Match(Rules{Characters: true}, prediction, reference); characters != right {
+			s.WriteString(", by characters " + word[characters])
+		}
 		s.WriteByte('\n')
 	}
 	return s.String()
@@ -137,6 +140,7 @@ func FuzzReadQuestion(f *testing.F) {
 	for _, s := range []string{
 		"```json\n{\"question\":\"1?\",\"answer\":\"a\"}\n```", "```json```", "{}",
 		`{"question":"1?","options":{"A":"w","B":"x","C":"y","D":"z"},"answer":"B"}`,
+		"~~~\n[{'Question':“\\frac”, // x\n\"answer\":\"The answer is (A)\",}]",
 		" question : who ? answer : x .", " question : where ? ( A ) w ( B ) x ( C ) z ( D ) u answer : ( B ) .",
 	} {
 		f.Add(s)
@@ -162,6 +166,7 @@ func FuzzReadQuestion(f *testing.F) {
 func FuzzReadAnswer(f *testing.F) {
 	for _, s := range []string{
 		"The correct answer is (x).", `\boxed{3}`, " the answer is w so ( B ) .", "answer is answer is",
+		"**Answer:** `B`", `the answer for 2019 is \[ 12\,345 \]`, "answer: （１２）", "the answer is “A” or [B]",
 	} {
 		f.Add(s)
 	}
