@@ -133,8 +133,8 @@ func grow(rest []int, seen []bool, want int, near func(a, b int) float64, r *rng
 }
 
 // Admit remembers a question that passes of g answers got right, if that is neither none nor all,
-// and forgets the oldest of its place beyond Length. It reports whether the question was
-// remembered.
+// and forgets the oldest of its place beyond Length. A question that is remembered already is not
+// remembered again. It reports whether the question was remembered.
 func (m *Memory) Admit(t task.Task, cluster int, v View, question, answer string, passes, g int) bool {
 	admitted := Informative(passes, g)
 	if m.config.AdmitSolved {
@@ -150,9 +150,18 @@ func (m *Memory) Admit(t task.Task, cluster int, v View, question, answer string
 	// JSON holds valid UTF-8 only; keeping the same here makes a resumed memory equal to this one.
 	e := Entry{slices.Clone(docs), strings.ToValidUTF8(question, "\uFFFD"), strings.ToValidUTF8(answer, "\uFFFD")}
 	at := place{t, cluster}
+	same := func(other Entry) bool { return Same(other.Question, e.Question) }
+	if slices.ContainsFunc(m.entries[at], same) {
+		return false
+	}
 	kept := append(m.entries[at], e)
 	m.entries[at] = slices.Clone(kept[max(0, len(kept)-m.config.Length):])
 	return true
+}
+
+// Same reports whether two questions are one but for case and spaces.
+func Same(a, b string) bool {
+	return strings.EqualFold(strings.Join(strings.Fields(a), " "), strings.Join(strings.Fields(b), " "))
 }
 
 // Entries returns the questions remembered for a task and cluster, oldest first; the caller must

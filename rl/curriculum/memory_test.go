@@ -59,7 +59,7 @@ func TestExhaustedClusterIsNotRefilled(t *testing.T) {
 		if len(v.Docs) != want.docs || len(v.New) != want.fresh {
 			t.Errorf("visit %d: %d documents, %d new; want %v", k, len(v.Docs), len(v.New), want)
 		}
-		m.Admit(task.Numeric, 0, v, "q", "1", 1, 8)
+		m.Admit(task.Numeric, 0, v, strings.Repeat("q", k+1), "1", 1, 8)
 	}
 }
 
@@ -70,7 +70,7 @@ func TestCumulativeMemoryNeverShrinks(t *testing.T) {
 		if len(v.Docs) != want {
 			t.Errorf("visit %d: %d documents, want %d", k, len(v.Docs), want)
 		}
-		m.Admit(task.Numeric, 0, v, "q", "1", 1, 8)
+		m.Admit(task.Numeric, 0, v, strings.Repeat("q", k+1), "1", 1, 8)
 	}
 }
 
@@ -206,5 +206,25 @@ func TestDrawNear(t *testing.T) {
 	v := m.Draw(task.GeneralQA, 0, 20, 1, near, visit(0))
 	if !slices.Equal(v.New, []int{7}) || !slices.Equal(v.Docs, []int{6, 7}) {
 		t.Errorf("beside document 6 it shows %v", v.New)
+	}
+}
+
+// A question that is remembered already is not remembered again, whatever its case and spaces, but for other documents.
+func TestNoRepetition(t *testing.T) {
+	m := NewMemory(MemoryConfig{Length: 3})
+	for i, tt := range []struct {
+		cluster  int
+		question string
+		want     bool
+	}{
+		{0, "Who runs it?", true}, {0, "Who runs it?", false}, {0, " who  runs it?", false},
+		{1, "Who runs it?", true}, {0, "Why?", true},
+	} {
+		if got := m.Admit(task.GeneralQA, tt.cluster, View{New: []int{i}}, tt.question, "a", 1, 2); got != tt.want {
+			t.Errorf("%d: %q is admitted: %v", i, tt.question, got)
+		}
+	}
+	if n := len(m.Entries(task.GeneralQA, 0)); n != 2 {
+		t.Errorf("%d questions are remembered, want 2", n)
 	}
 }

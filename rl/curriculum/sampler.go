@@ -22,6 +22,57 @@ type Item struct {
 	Cluster int
 }
 
+// Suit exchanges clusters between domains so that each has such as suit its task, and as many as before; what
+// finds no other place goes to the smallest domain that it suits. The order of the clusters stays, and domains that
+// suit stay as they are.
+func Suit(domains []Domain, suits func(t task.Task, cluster int) bool) {
+	for i := range domains {
+		d := &domains[i]
+		for k := 0; k < len(d.Clusters); k++ {
+			cluster := d.Clusters[k]
+			if suits(d.Task, cluster) {
+				continue
+			}
+			if other, at := exchange(domains, i, cluster, suits); other != nil {
+				d.Clusters[k], other.Clusters[at] = other.Clusters[at], cluster
+				continue
+			}
+			d.Clusters = slices.Delete(d.Clusters, k, k+1)
+			k--
+			var least *Domain
+			for j := range domains {
+				other := &domains[j]
+				if suits(other.Task, cluster) && !slices.Contains(other.Clusters, cluster) &&
+					(least == nil || len(other.Clusters) < len(least.Clusters)) {
+					least = other
+				}
+			}
+			if least != nil {
+				least.Clusters = append(least.Clusters, cluster)
+			}
+		}
+	}
+	for i := range domains {
+		slices.Sort(domains[i].Clusters)
+	}
+}
+
+// exchange finds a cluster of another domain that suits domain i and may change places with one that does not.
+func exchange(domains []Domain, i, cluster int, suits func(task.Task, int) bool) (other *Domain, at int) {
+	for j := range domains {
+		other := &domains[j]
+		if j == i || !suits(other.Task, cluster) || slices.Contains(other.Clusters, cluster) {
+			continue
+		}
+		for at, c := range other.Clusters {
+			if suits(domains[i].Task, c) && !slices.Contains(domains[i].Clusters, c) {
+				return other, at
+			}
+		}
+	}
+	return nil, 0
+}
+
 // Split divides clusters that serve several tasks into disjoint random parts of equal size, one
 // domain of weight 1 each; the first parts are one larger where the number does not divide.
 func Split(clusters []int, tasks []task.Task, seed uint64) []Domain {
@@ -86,32 +137,36 @@ func (d *shuffled) begin(seed, epoch uint64) {
 
 // Draw returns n items in random order, each domain's share proportional to its weight. What does
 // not divide goes to one domain each, another one with every draw. A domain begins a new epoch when
-// fewer clusters remain than its share, and those are passed over; a share larger than the domain
-// takes whole epochs, so that every cluster comes up equally often.
+// fewer clusters remain than its share, and those are passed over. No cluster comes twice in a
+// domain's share, so that a question about it can be remembered before the next is asked: of a domain
+// with fewer clusters than its share, each comes once.
 func (s *Sampler) Draw(n int) []Item {
 	items := make([]Item, 0, n)
 	for i, share := range s.shares(n) {
 		d := &s.domains[i]
-		if share <= len(d.order) && len(d.order)-d.position < share {
+		share = min(share, len(d.order))
+		if len(d.order)-d.position < share {
 			d.begin(s.seed, d.epoch+1)
 		}
-		for share > 0 {
-			if d.position == len(d.order) {
-				d.begin(s.seed, d.epoch+1)
-			}
-			k := min(share, len(d.order)-d.position)
-			for _, cluster := range d.order[d.position : d.position+k] {
-				items = append(items, Item{d.Task, cluster})
-			}
-			d.position += k
-			share -= k
+		for _, cluster := range d.order[d.position : d.position+share] {
+			items = append(items, Item{d.Task, cluster})
 		}
+		d.position += share
 	}
 	// Without this a run that stops at enough questions would favour the first task.
 	r := rng.At(s.seed, rng.Batch, s.draws, 0, 0)
 	r.Shuffle(len(items), func(i, j int) { items[i], items[j] = items[j], items[i] })
 	s.draws++
 	return items
+}
+
+// Most returns how many items a draw of n has, about: fewer where domains have fewer clusters than
+// their share.
+func (s *Sampler) Most(n int) (most int) {
+	for i, share := range s.shares(n) {
+		most += min(share, len(s.domains[i].Clusters))
+	}
+	return most
 }
 
 func (s *Sampler) shares(n int) []int {

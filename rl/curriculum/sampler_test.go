@@ -83,16 +83,40 @@ func TestEpochHasNoRepetition(t *testing.T) {
 	}
 }
 
+// A draw takes each cluster of a small domain once, so that there is a question to go beyond before the next.
 func TestShareLargerThanDomain(t *testing.T) {
-	s := newSampler(t, 1, threeDomains(4))
-	hits := make([]int, 4)
+	s := newSampler(t, 1, threeDomains(4, 50))
 	for range 6 {
-		for _, it := range s.Draw(6) {
-			hits[it.Cluster]++
+		items := s.Draw(12)
+		hits := map[int]int{}
+		for _, it := range items {
+			if hits[it.Cluster]++; hits[it.Cluster] > 1 {
+				t.Errorf("cluster %d comes twice in a draw", it.Cluster)
+			}
+		}
+		if got := perTask(items); got != [3]int{4, 6, 0} || s.Most(12) != 10 {
+			t.Errorf("a draw of 12 from 4 and 50 clusters has %v, and at most %d", got, s.Most(12))
 		}
 	}
-	if !slices.Equal(hits, []int{9, 9, 9, 9}) {
-		t.Errorf("36 draws from 4 clusters fall %v", hits)
+}
+
+// Clusters that do not suit a task change places with such as do, and what suits none is left out.
+func TestSuit(t *testing.T) {
+	domains := []Domain{{0, []int{0, 1, 2}, 1}, {1, []int{3, 4, 5}, 1}}
+	Suit(domains, func(task.Task, int) bool { return true })
+	if !slices.Equal(domains[0].Clusters, []int{0, 1, 2}) || !slices.Equal(domains[1].Clusters, []int{3, 4, 5}) {
+		t.Errorf("domains that suit become %v", domains)
+	}
+	// Task 1 is for even clusters, and no task for 5.
+	suits := func(t task.Task, c int) bool { return c != 5 && (t == 0 || c%2 == 0) }
+	Suit(domains, suits)
+	if !slices.Equal(domains[0].Clusters, []int{1, 2, 3}) || !slices.Equal(domains[1].Clusters, []int{0, 4}) {
+		t.Errorf("the domains become %v", domains)
+	}
+	domains = []Domain{{0, []int{1, 2}, 1}, {1, []int{3, 5, 7}, 1}}
+	Suit(domains, func(t task.Task, c int) bool { return t == 0 || c == 2 })
+	if !slices.Equal(domains[0].Clusters, []int{1, 3, 5, 7}) || !slices.Equal(domains[1].Clusters, []int{2}) {
+		t.Errorf("the domains become %v", domains)
 	}
 }
 

@@ -23,16 +23,28 @@ const (
 	VoteTied               // the valid votes are split evenly, or their winner is not the majority of all
 )
 
-// Votes decides whether the votes on one answer train the verifier: their majority must be the
-// rule's verdict, and the valid ones must have a winner but not agree.
-func Votes(t reward.Tally, rule bool) VoteFate {
-	switch {
-	case t.Majority() != rule:
+// A Filter says which votes train the verifier.
+type Filter struct {
+	Consistent  bool    // only those whose decision is the rule's, too (maj_cons), not any that are decided (maj)
+	Least, Most float64 // share of the winner among the valid votes
+}
+
+// Votes decides whether the votes on one answer train the verifier: their decision must be the rule's verdict, if the
+// filter asks for that, and the valid ones must have a winner but not agree.
+func (f Filter) Votes(t reward.Tally, d reward.Decision, rule bool) VoteFate {
+	winner, valid := max(t.Yes, t.No), t.Yes+t.No
+	share := float64(winner) / float64(max(1, valid))
+	switch accepted := d == reward.Accepted; {
+	case f.Consistent && accepted != rule:
 		return VoteDisagrees
-	case t.Yes == 0 || t.No == 0:
+	case winner == valid:
 		return VoteUnanimous
-	case t.Yes == t.No, t.Majority() != (t.Yes > t.No):
+	case d == reward.Undecided, t.Yes == t.No, accepted != (t.Yes > t.No):
 		return VoteTied // invalid votes can make a majority that the valid ones are not of
+	case share < f.Least:
+		return VoteTied
+	case share > f.Most:
+		return VoteUnanimous
 	}
 	return VoteKept
 }
@@ -60,6 +72,10 @@ func Negatives(good map[task.Task]int, bad map[task.Task][]int, ratio float64, r
 	return chosen
 }
 
+// Scaled returns how many verifier groups belong to a step with so many questions that train, if want belong to a full
+// one of full questions: as many in proportion, rounded up.
+func Scaled(want, questions, full int) int { return (want*questions + full - 1) / full }
+
 // VerifierGroups chooses want of n verifier groups at random, ascending. When there are fewer, the
 // paper's code trains none; partial trains those there are.
 func VerifierGroups(n, want int, partial bool, r *rng.Rand) []int {
@@ -73,8 +89,9 @@ func VerifierGroups(n, want int, partial bool, r *rng.Rand) []int {
 type Counts struct {
 	Drawn         int `json:"drawn"`
 	BadFormat     int `json:"bad_format"`
-	Skipped       int `json:"skipped"`  // reasoning not ended, useless answer
-	TooLong       int `json:"too_long"` // the responder's prompt does not fit
+	Skipped       int `json:"skipped"`            // reasoning not ended, useless answer
+	TooLong       int `json:"too_long"`           // the responder's prompt does not fit
+	Repeated      int `json:"repeated,omitempty"` // asked before in the step, or remembered
 	Ungrounded    int `json:"ungrounded"`
 	AllWrong      int `json:"all_wrong"`
 	AllRight      int `json:"all_right"`

@@ -23,12 +23,14 @@ func TestInformative(t *testing.T) {
 // With 8 valid votes exactly the groups with 5, 6 or 7 for the winner train, and only where the
 // rule agrees.
 func TestVotes(t *testing.T) {
+	paper := Filter{Consistent: true, Least: 0.51, Most: 0.99}
+	decide := reward.Default().Decide
 	for yes := range 9 {
 		tally := reward.Tally{Yes: yes, No: 8 - yes}
 		for _, rule := range []bool{true, false} {
 			winner := max(yes, 8-yes)
 			want := winner >= 5 && winner <= 7 && (yes > 4) == rule
-			if got := Votes(tally, rule) == VoteKept; got != want {
+			if got := paper.Votes(tally, decide(tally), rule) == VoteKept; got != want {
 				t.Errorf("%d YES of 8 with rule %v: kept %v", yes, rule, got)
 			}
 		}
@@ -46,13 +48,43 @@ func TestVotes(t *testing.T) {
 	}
 	var c Counts
 	for _, tt := range tests {
-		if got := Votes(tt.tally, tt.rule); got != tt.want {
+		if got := paper.Votes(tt.tally, decide(tt.tally), tt.rule); got != tt.want {
 			t.Errorf("%+v with rule %v: fate %d, want %d", tt.tally, tt.rule, got, tt.want)
 		}
 		c.Voted(tt.want)
 	}
 	if c.VoteKept != 2 || c.VoteTied != 2 || c.VoteDisagrees != 2 || c.VoteUnanimous != 4 {
 		t.Errorf("counts %+v", c)
+	}
+}
+
+// Without the filter all votes train that have a winner, and a band leaves out what is nearly even or nearly unanimous.
+func TestFilters(t *testing.T) {
+	decide := reward.Default().Decide
+	for _, tt := range []struct {
+		Filter
+		yes  int // of 8
+		rule bool
+		want VoteFate
+	}{
+		{Filter{true, 0.51, 0.99}, 6, false, VoteDisagrees}, {Filter{false, 0.51, 0.99}, 6, false, VoteKept},
+		{Filter{false, 0.51, 0.99}, 2, true, VoteKept}, {Filter{false, 0.51, 0.99}, 8, false, VoteUnanimous},
+		{Filter{false, 0.51, 0.99}, 4, true, VoteTied}, {Filter{true, 0.7, 0.99}, 5, true, VoteTied},
+		{Filter{true, 0.7, 0.99}, 6, true, VoteKept}, {Filter{true, 0.51, 0.8}, 7, true, VoteUnanimous},
+	} {
+		tally := reward.Tally{Yes: tt.yes, No: 8 - tt.yes}
+		if got := tt.Votes(tally, decide(tally), tt.rule); got != tt.want {
+			t.Errorf("%+v: %d YES of 8 with rule %v have fate %d, want %d", tt.Filter, tt.yes, tt.rule, got, tt.want)
+		}
+	}
+}
+
+// A step of fewer questions trains fewer groups of votes.
+func TestScaled(t *testing.T) {
+	for questions, want := range map[int]int{0: 0, 1: 1, 8: 1, 9: 2, 64: 8, 128: 16, 256: 32} {
+		if got := Scaled(16, questions, 128); got != want {
+			t.Errorf("%d of 128 questions have %d groups of votes, want %d", questions, got, want)
+		}
 	}
 }
 

@@ -34,6 +34,7 @@ func TestShapes(t *testing.T) {
 		"gaussian": func(rate float64) float64 { return math.Exp(-18 * (rate - 0.5) * (rate - 0.5)) },
 		"reverse":  func(rate float64) float64 { return 1 - rate },
 		"triangle": func(rate float64) float64 { return min(2*rate, 2-2*rate) },
+		"variance": func(rate float64) float64 { return math.Exp(-50 * math.Pow(rate*(1-rate)-0.25, 2)) },
 	}
 	field, _ := reflect.TypeFor[Config]().FieldByName("Shape")
 	for i := range shapes {
@@ -106,28 +107,72 @@ func TestMajority(t *testing.T) {
 	}
 }
 
-func TestVerifierAndResponder(t *testing.T) {
+// TestDecisions: votes are yes, no or neither. A tie refuses, and by plurality neither may win.
+func TestDecisions(t *testing.T) {
+	for _, tt := range []struct {
+		votes           string
+		most, plurality Decision
+	}{
+		{"", Undecided, Undecided}, {"y", Accepted, Accepted}, {"yyyyynnn", Accepted, Accepted},
+		{"yyyynnnn", Refused, Refused}, {"nnnnyyyy", Refused, Refused}, {"yyyy????", Refused, Refused},
+		{"yyy??nnn", Refused, Refused}, {"yyy???nn", Refused, Refused}, {"yyyy??nn", Refused, Accepted},
+		{"yy????nn", Refused, Undecided}, {"????????", Refused, Undecided},
+	} {
+		c := Default()
+		for plurality, want := range map[bool]Decision{false: tt.most, true: tt.plurality} {
+			c.Plurality = plurality
+			if got := c.Decide(Count(votes(tt.votes))); got != want {
+				t.Errorf("%q decide %d with plurality %v, want %d", tt.votes, got, plurality, want)
+			}
+		}
+	}
+}
+
+func TestVerifier(t *testing.T) {
 	c := Default()
 	for _, tt := range []struct {
-		v        role.Vote
-		majority bool
-		want     float64
+		v    role.Vote
+		d    Decision
+		want float64
 	}{
-		{role.Yes, true, 1}, {role.Yes, false, 0}, {role.No, false, 1}, {role.No, true, 0}, {role.Invalid, false, 0}, {role.Invalid, true, 0},
+		{role.Yes, Accepted, 1}, {role.Yes, Refused, 0}, {role.No, Refused, 1}, {role.No, Accepted, 0},
+		{role.Invalid, Refused, 0}, {role.Invalid, Accepted, 0}, {role.Yes, Undecided, 0},
 	} {
-		if got := c.Verifier(tt.v, tt.majority); got != tt.want {
-			t.Errorf("Verifier(%d, %v) = %g, want %g", tt.v, tt.majority, got, tt.want)
+		if got := c.Verifier(tt.v, tt.d); got != tt.want {
+			t.Errorf("Verifier(%d, %v) = %g, want %g", tt.v, tt.d, got, tt.want)
 		}
 	}
 	c.InvalidVote = -1
-	if got := c.Verifier(role.Invalid, false); got != -1 {
-		t.Errorf("invalid vote = %g, want −1", got)
+	for _, tt := range []struct {
+		v role.Vote
+		d Decision
+	}{{role.Invalid, Refused}, {role.Yes, Undecided}, {role.Invalid, Undecided}} {
+		if got := c.Verifier(tt.v, tt.d); got != -1 {
+			t.Errorf("vote %d = %g where %d is decided, want −1", tt.v, got, tt.d)
+		}
 	}
-	for _, tt := range []struct{ rule, vote, want bool }{
-		{false, false, false}, {true, false, true}, {false, true, true}, {true, true, true},
+}
+
+// TestResponder: the rewards of an answer that the rule and the votes refuse, that the rule alone accepts, the votes
+// alone and both, and of one without votes that the rule refuses and accepts.
+func TestResponder(t *testing.T) {
+	for combine, want := range map[string][6]float64{
+		"max": {0, 1, 1, 1, 0, 1}, "mean": {0, 0.5, 0.5, 1, 0, 1}, "min": {0, 0, 0, 1, 0, 1}, "sum": {0, 1, 1, 2, 0, 1},
 	} {
-		if Responder(tt.rule, tt.vote) != tt.want {
-			t.Errorf("Responder(%v, %v) is not %v", tt.rule, tt.vote, tt.want)
+		c := Default()
+		c.Combine = combine
+		for i, tt := range []struct {
+			rule bool
+			vote Decision
+		}{
+			{false, Refused}, {true, Refused}, {false, Accepted}, {true, Accepted}, {false, Undecided},
+			{true, Undecided},
+		} {
+			points, got := c.Responder(tt.rule, tt.vote)
+			if got != want[i] || points < 0 || points > MaxPoints || (points == 0) != (got == 0) {
+				t.Errorf("%s of rule %v and votes %d is %g, %d points; want %g", combine, tt.rule, tt.vote, got, points,
+					want[i])
+			}
 		}
 	}
 }

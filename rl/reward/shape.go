@@ -19,10 +19,17 @@ var shapes = []struct {
 	{"gaussian", gaussian}, // exp(−(r̄−μ)²/2σ²): the paper's
 	{"reverse", func(_ Config, rate float64) float64 { return 1 - rate }},
 	{"triangle", func(_ Config, rate float64) float64 { return 1 - 2*math.Abs(rate-0.5) }},
+	{"variance", variance}, // exp(−(r̄(1−r̄)−¼)²/2s²): that of SPICE, arXiv 2510.24684
 }
 
 func gaussian(c Config, rate float64) float64 {
 	d := (rate - c.Mu) / c.Sigma
+	return math.Exp(-d * d / 2)
+}
+
+// variance rewards answers that vary as much as answers can, which is by ¼.
+func variance(c Config, rate float64) float64 {
+	d := (rate*(1-rate) - 0.25) / c.VarianceSigma
 	return math.Exp(-d * d / 2)
 }
 

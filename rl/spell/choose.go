@@ -22,17 +22,21 @@ func (g *Game) Choose() []rl.Group {
 	var ballots []*answer
 	for _, it := range g.items {
 		switch {
-		case it.good() && len(questions) < c.Questions:
+		case it.good() && (len(questions) < c.Questions || c.TrainSurplus):
 			questions = append(questions, it)
 			good[it.Task]++
 		case it.outcome != reward.Answered, it.alive() && !it.good() && len(it.answers) > 0:
 			bad[it.Task] = append(bad[it.Task], it.index)
 		}
 		for _, a := range it.answers {
-			if len(a.votes) > 0 && a.fate == curriculum.VoteKept {
+			if !it.repeated && len(a.votes) > 0 && a.fate == curriculum.VoteKept {
 				ballots = append(ballots, a)
 			}
 		}
+	}
+	verifiers := c.VerifierGroups
+	if c.VerifierScaled {
+		verifiers = curriculum.Scaled(verifiers, len(questions), c.Questions)
 	}
 	if c.RoleWeights[role.Responder] > 0 {
 		for _, it := range questions {
@@ -51,7 +55,7 @@ func (g *Game) Choose() []rl.Group {
 		groups = append(groups, g.questioners(questions)...)
 	}
 	if c.RoleWeights[role.Verifier] > 0 {
-		for _, i := range curriculum.VerifierGroups(len(ballots), c.VerifierGroups, c.VerifierAny,
+		for _, i := range curriculum.VerifierGroups(len(ballots), verifiers, c.VerifierAny,
 			rng.At(c.Seed, rng.Verifiers, uint64(g.step), 0, 0)) {
 			var samples []*rl.Sample
 			for _, v := range ballots[i].votes {

@@ -24,25 +24,38 @@ type Config struct {
 
 	Questions      int     `json:"questions" min:"1" max:"1073741824" doc:"N, questions that train the responder in a step; paper 128"`
 	Draw           int     `json:"draw" min:"1" max:"1073741824" doc:"questions drawn at a time until there are N; paper 480"`
+	DrawByRate     bool    `json:"draw_by_rate" doc:"draw only so many, up to draw, as the share of good questions so far lets expect to be enough; paper: no"`
+	TrainSurplus   bool    `json:"train_surplus" doc:"train all good questions of a step, at the one version of the weights that it plays with; paper: those beyond N are dropped"`
 	BadRatio       float64 `json:"bad_ratio" min:"0" max:"100" doc:"failed questions that train, for each good one; paper 1"`
 	VerifierGroups int     `json:"verifier_groups" min:"0" max:"1073741824" doc:"groups of votes that train in a step; paper 16 (N/G)"`
+	VerifierScaled bool    `json:"verifier_scaled" doc:"train fewer groups of votes in proportion in a step of fewer than N good questions, as the paper's code does"`
 	VerifierAny    bool    `json:"verifier_any" doc:"train the groups there are if there are fewer; paper's code: none"`
+	VerifierLabel  string  `json:"verifier_label" oneof:"consistent majority" doc:"votes that train: those whose majority is the rule's verdict, too (consistent), or all that are decided (majority, an ablation of the paper)"`
+	VerifierLeast  float64 `json:"verifier_least" min:"0" max:"1" doc:"share of the winner among the valid votes that train, at least; paper's code 0.51"`
+	VerifierMost   float64 `json:"verifier_most" min:"0" max:"1" doc:"the same at most; paper's code 0.99"`
 
-	Tasks   []task.Task `json:"tasks" group:"questions" doc:"kinds of questions, equally often"`
-	Prompts string      `json:"prompts" doc:"prompt set: full, compact, or a folder of one's own"`
-	HeldOut int         `json:"held_out" min:"0" max:"1073741824" doc:"held-out questions before and after, on the generated world; 0: none"`
+	Tasks       []task.Task `json:"tasks" group:"questions" doc:"kinds of questions"`
+	TaskWeights []int       `json:"task_weights" min:"1" max:"1024" doc:"how often each of tasks is asked, beside the others; empty: equally often, as in the paper"`
+	VotedTasks  []task.Task `json:"voted_tasks" doc:"kinds of questions whose answers are voted on; for others the rule decides alone"`
+	Grounding   Grounding   `json:"grounding"`
+	Prompts     string      `json:"prompts" doc:"prompt set: full, compact, or a folder of one's own"`
+	HeldOut     int         `json:"held_out" min:"0" max:"1073741824" doc:"held-out questions before and after, on the generated world; 0: none"`
 
-	Docs     int  `json:"docs" group:"documents" min:"1" max:"1073741824" doc:"m, documents new to the questioner in one call; paper 5"`
-	NearDocs bool `json:"near_docs" doc:"draw the questioner's documents by the rare words they share, so that questions can join them; paper: at random"`
-	DocChars int  `json:"doc_chars" min:"16" max:"1073741824" doc:"characters at which long files are cut into documents"`
-	MaxDocs  int  `json:"max_docs" min:"2" max:"1073741824" doc:"documents of a cluster, all of which the responder reads; clusters are cut to fit max_prompt, too"`
+	Docs      int   `json:"docs" group:"documents" min:"1" max:"1073741824" doc:"m, documents new to the questioner in one call; paper 5"`
+	DocsAmong []int `json:"docs_among" min:"1" max:"1073741824" doc:"m is drawn from these for each question, in place of docs; empty: docs"`
+	LeastDocs int   `json:"least_docs" min:"0" max:"1073741824" doc:"documents of a cluster at least; smaller ones are left out. 0: m+1, as in the paper"`
+	NearDocs  bool  `json:"near_docs" doc:"draw the questioner's documents by the rare words they share, so that questions can join them; paper: at random"`
+	DocChars  int   `json:"doc_chars" min:"16" max:"1073741824" doc:"characters at which long files are cut into documents"`
+	MaxDocs   int   `json:"max_docs" min:"2" max:"1073741824" doc:"documents of a cluster, all of which the responder reads; clusters are cut to fit max_prompt, too"`
 
-	MaxQuestion int  `json:"max_question" group:"outputs" min:"1" max:"1073741824" doc:"tokens of a questioner's output; paper 4,096"`
-	MaxAnswer   int  `json:"max_answer" min:"1" max:"1073741824" doc:"tokens of a responder's output; paper 4,096, reasoning models 20,480"`
-	MaxVote     int  `json:"max_vote" min:"1" max:"1073741824" doc:"tokens of a verifier's output; paper 4,096"`
-	Answers     int  `json:"answers" min:"2" max:"1073741824" doc:"G, answers to a question; paper 8"`
-	Votes       int  `json:"votes" min:"0" max:"1073741824" doc:"G, votes on an answer; paper 8. 0: rule rewards alone"`
-	EarlyVotes  bool `json:"early_votes" doc:"stop voting once the majority is decided; needs votes that do not train. Metrics then report vote_disagrees alone. Paper: off"`
+	QuestionTokens int  `json:"question_tokens" min:"1" max:"1073741824" doc:"tokens of a question's text, for which documents leave room in the responder's prompt; a longer one may be too long"`
+	MaxQuestion    int  `json:"max_question" group:"outputs" min:"1" max:"1073741824" doc:"tokens of a questioner's output; paper 4,096"`
+	MaxAnswer      int  `json:"max_answer" min:"1" max:"1073741824" doc:"tokens of a responder's output; paper 4,096, reasoning models 20,480"`
+	MaxVote        int  `json:"max_vote" min:"1" max:"1073741824" doc:"tokens of a verifier's output; paper 4,096"`
+	Answers        int  `json:"answers" min:"2" max:"1073741824" doc:"G, answers to a question; paper 8"`
+	Votes          int  `json:"votes" min:"0" max:"1073741824" doc:"G, votes on an answer; paper 8. 0: rule rewards alone"`
+	Judgements     int  `json:"judgements" min:"0" max:"1073741824" doc:"votes, the first, that decide whether an answer is right; 0: all. All train; paper: all, an ablation 1"`
+	EarlyVotes     bool `json:"early_votes" doc:"stop voting once the majority is decided; needs votes that do not train. Metrics then report vote_disagrees alone. Paper: off"`
 
 	MemoryLength int  `json:"memory_length" group:"history" min:"0" max:"1073741824" doc:"L, remembered questions of a cluster and task; paper 3"`
 	MemoryUnion  bool `json:"memory_union" doc:"remember all documents of a question (code) or the new ones (paper)"`
@@ -60,7 +73,10 @@ func Default() Config {
 		Tasks:  []task.Task{task.GeneralQA, task.Numeric, task.MultipleChoice}, HeldOut: 512,
 		Prompts: "full", Docs: 5, DocChars: 4000, MaxDocs: 20,
 		MaxQuestion: 4096, MaxAnswer: 4096, MaxVote: 4096, Answers: 8, Votes: 8,
-		Questions: 128, Draw: 480, BadRatio: 1, VerifierGroups: 16,
+		VotedTasks: []task.Task{task.GeneralQA, task.Numeric, task.MultipleChoice}, Grounding: usualGrounding(),
+		TaskWeights: []int{}, DocsAmong: []int{},
+		Questions: 128, Draw: 480, BadRatio: 1, VerifierGroups: 16, VerifierScaled: true, VerifierAny: true,
+		VerifierLabel: "consistent", VerifierLeast: 0.51, VerifierMost: 0.99, QuestionTokens: 512,
 		MemoryLength: 3, Reward: reward.Default(), QuestionerBaseline: "batch", RoleWeights: [3]float64{1, 1, 1},
 	}
 }
@@ -73,7 +89,7 @@ func Small() Config {
 	c.Prompts, c.Docs, c.DocChars, c.MaxDocs, c.MaxPrompt = "compact", 5, 400, 32, 1024
 	c.NearDocs, c.Temperature, c.TopP = true, 1, 1
 	c.MaxQuestion, c.MaxAnswer, c.MaxVote = 80, 48, 4
-	c.Questions, c.Draw, c.MaxRounds, c.VerifierGroups, c.VerifierAny = 24, 48, 2, 12, true
+	c.Questions, c.Draw, c.MaxRounds, c.VerifierGroups, c.LeastDocs, c.VerifierScaled = 24, 48, 2, 12, 2, false
 	c.Optim = train.Optim{LR: 1e-4, EmbedScale: 1, Beta1: 0.9, Beta2: 0.99, Eps: 1e-8, WeightDecay: 0, ClipNorm: 1}
 	c.PassTokens, c.BatchTokens, c.CacheTokens = 4096, 4096, 65536
 	return c
@@ -87,14 +103,39 @@ func (c *Config) most(r role.Role) int {
 	return [role.NumRoles]int{role.Questioner: c.MaxQuestion, role.Responder: c.MaxAnswer, role.Verifier: c.MaxVote}[r]
 }
 
+// maxRounds bounds the rounds of a step: requests' keys have bits for so many.
+const maxRounds = 256
+
+// questionRoom returns the tokens that documents leave for a question in the responder's prompt.
+func (c *Config) questionRoom() int { return min(c.QuestionTokens, c.MaxQuestion) }
+
+// leastDocs returns how many documents a cluster has at least.
+func (c *Config) leastDocs() int {
+	if c.LeastDocs > 0 {
+		return max(2, c.LeastDocs)
+	}
+	m := c.Docs
+	if len(c.DocsAmong) > 0 {
+		m = slices.Max(c.DocsAmong)
+	}
+	return max(2, min(m+1, c.MaxDocs))
+}
+
+// filter returns which votes train.
+func (c *Config) filter() curriculum.Filter {
+	return curriculum.Filter{Consistent: c.VerifierLabel == "consistent", Least: c.VerifierLeast, Most: c.VerifierMost}
+}
+
 // leastCache returns the tokens of a cache that holds the longest prompt and its outputs.
 func (c *Config) leastCache() int {
-	return c.LeastCache([2]int{1, c.MaxQuestion}, [2]int{c.Answers, c.MaxAnswer}, [2]int{c.Votes, c.MaxVote})
+	return c.LeastCache([2]int{1, c.MaxQuestion}, [2]int{max(c.Answers, c.Grounding.most()), c.MaxAnswer},
+		[2]int{c.Votes, c.MaxVote})
 }
 
 // sampled returns how many tokens a step samples if all that is drawn is asked, answered and voted on.
 func (c *Config) sampled() int {
-	question := float64(c.MaxQuestion) + float64(c.Answers)*(float64(c.MaxAnswer)+float64(c.Votes)*float64(c.MaxVote))
+	question := float64(c.MaxQuestion) + float64(max(0, c.Grounding.most()-1))*float64(c.MaxAnswer) +
+		float64(c.Answers)*(float64(c.MaxAnswer)+float64(c.Votes)*float64(c.MaxVote))
 	return int(min(float64(c.MaxRounds)*float64(c.Draw)*question, 1<<40))
 }
 
@@ -136,8 +177,8 @@ func (c *Config) Validate() error {
 	}
 	longest, cache := c.longest(), c.leastCache()
 	switch {
-	case c.MaxRounds > 256: // this and the next have so many bits of a request's key
-		return fmt.Errorf("max_rounds is %d; it must be at most 256", c.MaxRounds)
+	case c.MaxRounds > maxRounds: // this and the next have so many bits of a request's key
+		return fmt.Errorf("max_rounds is %d; it must be at most %d", c.MaxRounds, maxRounds)
 	case c.Draw > maxNumber/c.Answers:
 		return fmt.Errorf("draw %d times answers %d must be at most %d", c.Draw, c.Answers, maxNumber)
 	case c.BatchTokens < longest:
@@ -147,6 +188,10 @@ func (c *Config) Validate() error {
 			c.CacheTokens, c.MaxPrompt, cache)
 	case max(c.Answers, c.Votes) > min(c.PassTokens, 1024):
 		return fmt.Errorf("answers %d and votes %d must be at most 1024 and at most pass_tokens", c.Answers, c.Votes)
+	case c.Judgements > c.Votes && c.Votes > 0:
+		return fmt.Errorf("judgements is %d; there are votes %d", c.Judgements, c.Votes)
+	case len(c.TaskWeights) > 0 && len(c.TaskWeights) != len(c.Tasks):
+		return fmt.Errorf("task_weights has %d weights; tasks has %d kinds", len(c.TaskWeights), len(c.Tasks))
 	case c.EarlyVotes && c.VerifierGroups > 0 && c.RoleWeights[role.Verifier] > 0:
 		return fmt.Errorf("early_votes drops votes, and votes train: set verifier_groups or the verifier's role " +
 			"weight to 0, or early_votes to false")
@@ -154,6 +199,9 @@ func (c *Config) Validate() error {
 		return fmt.Errorf("role_weights are all 0: nothing would be trained; give at least one role a weight above 0")
 	case len(c.Tasks) == 0:
 		return fmt.Errorf("tasks is empty; name at least one of %s", task.Names())
+	}
+	if err := c.Grounding.validate(); err != nil {
+		return err
 	}
 	for i, t := range c.Tasks {
 		if slices.Contains(c.Tasks[:i], t) {

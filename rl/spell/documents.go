@@ -76,7 +76,7 @@ func (g *Game) fit(ctx context.Context, docs *corpus.Corpus) ([]cluster, error) 
 		}
 	}
 	c := &g.Config
-	limit := c.MostPrompt(g.context, max(c.MaxQuestion, c.MaxAnswer)) - instruction - c.MaxQuestion
+	limit := c.MostPrompt(g.context, max(c.MaxQuestion, c.MaxAnswer)) - instruction - g.room
 	sizes := func(texts []string) []int {
 		n := make([]int, len(texts))
 		for i, ids := range g.Chat.Tok.EncodeAll(texts) {
@@ -89,6 +89,7 @@ func (g *Game) fit(ctx context.Context, docs *corpus.Corpus) ([]cluster, error) 
 		return nil, err
 	}
 	g.unread = division.Unread()
+	least, small := g.Config.leastDocs(), 0
 	var out []cluster
 	for _, c := range divided {
 		k := cluster{name: c.Name}
@@ -98,7 +99,16 @@ func (g *Game) fit(ctx context.Context, docs *corpus.Corpus) ([]cluster, error) 
 		if g.Config.NearDocs {
 			k.near = nearness(k.docs)
 		}
+		if len(k.docs) < least {
+			g.unread += len(k.docs)
+			small++
+			continue
+		}
 		out = append(out, k)
+	}
+	if len(out) == 0 && small > 0 {
+		return nil, fmt.Errorf("no cluster has %d documents, of which the questioner of the first question would see "+
+			"all but one; lower docs, or set least_docs to 2", least)
 	}
 	if len(out) == 0 {
 		return nil, fmt.Errorf("no cluster has two documents that fit in the %d tokens that max_prompt %d and the "+

@@ -2,6 +2,7 @@ package spell
 
 import (
 	"fmt"
+	"slices"
 
 	"spell/model/forest"
 	"spell/rl"
@@ -25,13 +26,14 @@ type item struct {
 	asked        rl.Sample
 	verdict      task.Verdict
 	question     task.Question
-	grounding    *rl.Sample // the answer without documents
+	grounding    []*rl.Sample // the answers without documents
 	outcome      reward.Outcome
 	tooLong      bool
+	repeated     bool  // the question was asked before
 	failed       error // why it ended early
 	answers      []*answer
 	prompt       forest.Forest // of the responder, answers included
-	passes       int           // answers rewarded
+	points       int           // that the answers earned
 	done         float64       // share of its work
 }
 
@@ -44,6 +46,8 @@ type answer struct {
 	votes      []*vote
 	ballot     forest.Forest // the verifier's prompt and votes
 	tally      reward.Tally
+	points     int
+	decision   reward.Decision // of all votes
 	fate       curriculum.VoteFate
 }
 
@@ -129,6 +133,12 @@ func (it *item) read(replies []play.Reply) ([]play.Ask, error) {
 		func(s string) int { return len(g.Chat.Tok.Encode(s)) })
 	switch it.verdict {
 	case task.OK:
+		if it.Task.NeedsLetter() {
+			it.question = it.question.WithRight(it.letter)
+		}
+		if it.repeated = g.askedBefore(it); it.repeated {
+			return it.end()
+		}
 		return it.ground()
 	case task.BadFormat:
 		it.outcome = reward.BadFormat
@@ -136,29 +146,45 @@ func (it *item) read(replies []play.Reply) ([]play.Ask, error) {
 	return it.end()
 }
 
-// ground asks for an answer without any document.
+// ground asks for answers without any document.
 func (it *item) ground() ([]play.Ask, error) {
 	g := it.game
+	samples, _ := g.Config.Grounding.of(it.Task)
+	if samples == 0 {
+		return it.respond()
+	}
 	prefix, suffix := g.Prompts.Responder(it.Task, nil, it.question)
 	prompt, fits, err := g.encode(prefix, suffix, g.Config.MaxAnswer)
 	if !fits {
 		it.tooLong = true
 		return nil, err
 	}
-	return it.then(it.grounded, it.ask(stageGround, it.place, prompt, 1, g.Config.MaxAnswer))
+	return it.then(it.grounded, it.ask(stageGround, it.place, prompt, samples, g.Config.MaxAnswer))
 }
 
-// grounded discards the question if it was answered right without any document, and has it answered
-// over all documents of its cluster if not.
+// grounded discards the question if enough answers without any document are right, and has it answered if not.
 func (it *item) grounded(replies []play.Reply) ([]play.Ask, error) {
 	g := it.game
 	it.done = stages[stageGround].done
-	s := rl.SampleOf(replies[0], 0)
-	it.grounding = &s
-	if p, ok := g.Prompts.ExtractAnswer(it.Task, s.Text); ok && g.Config.Reward.Rule(it.Task, p, it.question.Answer) {
+	known := 0
+	for k := range replies[0].Outputs {
+		s := rl.SampleOf(replies[0], k)
+		it.grounding = append(it.grounding, &s)
+		p, ok := g.Prompts.ExtractAnswer(it.Task, s.Text)
+		if ok && g.Config.Reward.Rule(it.Task, p, it.question.Answer) {
+			known++
+		}
+	}
+	if _, right := g.Config.Grounding.of(it.Task); known >= right {
 		it.outcome = reward.Ungrounded
 		return it.end()
 	}
+	return it.respond()
+}
+
+// respond has the question answered over all documents of its cluster.
+func (it *item) respond() ([]play.Ask, error) {
+	g := it.game
 	prefix, suffix := g.Prompts.Responder(it.Task, g.clusters[it.Cluster].docs, it.question)
 	prompt, fits, err := g.encode(prefix, suffix, g.Config.MaxAnswer)
 	if !fits {
@@ -195,7 +221,7 @@ func (it *item) answered(replies []play.Reply) ([]play.Ask, error) {
 // verify has the verifier vote on an answer that could be extracted.
 func (it *item) verify(a *answer, number int) (ask play.Ask, ok bool, err error) {
 	g, c := it.game, &it.game.Config
-	if !a.extracted || c.Votes == 0 {
+	if !a.extracted || c.Votes == 0 || !slices.Contains(c.VotedTasks, it.Task) {
 		return ask, false, nil
 	}
 	prompt, fits, err := g.encode("", g.Prompts.Verifier(it.question, a.prediction, it.question.Answer), c.MaxVote)
@@ -230,9 +256,12 @@ func (it *item) voted(answers []*answer, replies []play.Reply) ([]play.Ask, erro
 }
 
 // good reports whether some answers to a question are right and some wrong.
-func (it *item) good() bool { return it.alive() && curriculum.Informative(it.passes, len(it.answers)) }
+func (it *item) good() bool { return it.alive() && curriculum.Informative(it.points, it.most()) }
+
+// most returns the points that the answers earn at most.
+func (it *item) most() int { return reward.MaxPoints * len(it.answers) }
 
 // alive reports whether a question is still to be worked on.
 func (it *item) alive() bool {
-	return it.verdict == task.OK && it.outcome == reward.Answered && !it.tooLong && it.failed == nil
+	return it.verdict == task.OK && it.outcome == reward.Answered && !it.tooLong && !it.repeated && it.failed == nil
 }

@@ -72,7 +72,8 @@ func laptop(own bool) Config {
 	c.Steps, c.HeldOut, c.Checkpoint = 64, 64, 1
 	c.Docs, c.DocChars, c.MaxDocs, c.NearDocs = 3, 2000, 10, true
 	c.MaxPrompt, c.MaxQuestion, c.MaxAnswer, c.MaxVote = 8192, 1024, 1024, 256
-	c.MaxRounds, c.VerifierAny = 2, true
+	c.MaxRounds, c.LeastDocs = 2, 2
+	c.Grounding.ChoiceSamples, c.Grounding.ChoiceRight = 4, 3
 	return c.of(64).in(8192, 4)
 }
 

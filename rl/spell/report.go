@@ -108,12 +108,14 @@ func (g *Game) reportQuestion(rep *Report, it *item, m *means) {
 		return
 	case it.tooLong:
 		c.TooLong++
+	case it.repeated:
+		c.Repeated++
 	case it.outcome == reward.Ungrounded:
 		c.Ungrounded++
 	default:
-		c.Answered(it.passes, len(it.answers))
+		c.Answered(it.points, it.most())
 		m.answered++
-		m.rates += ratio(float64(it.passes), float64(len(it.answers)))
+		m.rates += ratio(float64(it.points), float64(it.most()))
 	}
 	if g.Judge == nil {
 		return
@@ -144,7 +146,7 @@ func (g *Game) reportAnswer(rep *Report, it *item, a *answer, m *means) {
 		rep.Counts.Voted(a.fate)
 	}
 	m.ballots++
-	majority := a.tally.Majority()
+	majority := a.decision == reward.Accepted
 	if majority == a.rule {
 		m.agree++
 	}
@@ -195,7 +197,8 @@ func (rep *Report) others() string {
 	for _, d := range []struct {
 		n    int
 		what string
-	}{{c.BadFormat, "bad format"}, {c.Skipped, "skipped"}, {c.TooLong, "too long"}, {c.Ungrounded, "ungrounded"},
+	}{{c.BadFormat, "bad format"}, {c.Skipped, "skipped"}, {c.TooLong, "too long"}, {c.Repeated, "repeated"},
+		{c.Ungrounded, "ungrounded"},
 		{c.AllWrong, "all wrong"}, {c.AllRight, "all right"}, {rep.Failed, "failed"}} {
 		if d.n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", d.n, d.what))

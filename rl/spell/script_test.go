@@ -89,8 +89,9 @@ type script struct {
 	on    runner.Model
 	d     *model.Decoder
 	plans func(step, round, i int) plan
-	stop  func(at stage)       // called before each stage, to cancel
-	fail  func(at stage) error // called before each reply, if set
+	stop  func(at stage)                              // called before each stage, to cancel
+	fail  func(at stage) error                        // called before each reply, if set
+	says  func(at stage, prompt string, k int) string // what it says instead, if set
 	queue []asked
 	seen  []string // what the questioner was asked, all prompts
 }
@@ -196,6 +197,9 @@ func (s *script) answer(q rollout.Request) (rollout.Result, error) {
 	res := rollout.Result{Forest: slices.Clone(q.Prompt)}
 	for k := range leaf.N {
 		ids := append(s.on.Text.Tok.Encode(s.reply(stage(q.Key>>36&15), q.Key, text, k)), s.on.Weights.EOS[0])
+		if s.says != nil { // as the engine cuts them
+			ids = ids[:min(len(ids), leaf.MaxTokens)]
+		}
 		at := res.Forest.Add(leaf.Segment, ids, true)
 		res.Forest[at].Temperature = leaf.Temperature
 		res.Answers = append(res.Answers, rollout.Answer{Segment: at, Finish: rollout.Stop})
@@ -219,6 +223,9 @@ func (s *script) answer(q rollout.Request) (rollout.Result, error) {
 
 // reply is what the policy says to a prompt, as child k of a group.
 func (s *script) reply(now stage, key uint64, prompt string, k int) string {
+	if s.says != nil {
+		return s.says(now, prompt, k)
+	}
 	if now == stageAsk {
 		s.seen = append(s.seen, prompt)
 		of, letter := task.GeneralQA, ""
@@ -228,7 +235,9 @@ func (s *script) reply(now stage, key uint64, prompt string, k int) string {
 		case strings.Contains(prompt, "ask choice "):
 			of, letter = task.MultipleChoice, prompt[len(prompt)-len("C :"):len(prompt)-len(" :")]
 		}
-		return s.plans(int(key>>40), int(key>>28&255), int(key&(1<<28-1))).text(of, letter)
+		step, round, i := int(key>>40), int(key>>28&255), int(key&(1<<28-1))
+		said := s.plans(step, round, i).text(of, letter)
+		return strings.Replace(said, " ?", fmt.Sprintf(" %d ?", (step*8+round)*64+i), 1) // no two are the same
 	}
 	p, gold := readPlan(prompt)
 	answer := func(x string) string {
@@ -297,7 +306,7 @@ func small() Config {
 	c := Small()
 	c.Steps, c.Tasks, c.HeldOut = 6, []task.Task{task.GeneralQA}, 0
 	c.Answers, c.Votes, c.Questions, c.Draw, c.MaxRounds, c.VerifierGroups = 4, 4, 3, 8, 1, 4
-	c.MaxPrompt, c.MaxDocs, c.MaxQuestion = 700, 20, 40
+	c.MaxPrompt, c.MaxDocs, c.MaxQuestion = 700, 20, 44
 	c.PassTokens, c.BatchTokens, c.CacheTokens = 2048, 2048, 8192
 	c.Optim.LR, c.Optim.WeightDecay = 1e-2, 0.01
 	return c

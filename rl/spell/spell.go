@@ -9,6 +9,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
+	"strings"
 
 	"spell/rl"
 	"spell/rl/corpus"
@@ -42,12 +44,15 @@ type Game struct {
 	clusters []cluster
 	memory   *curriculum.Memory
 	sampler  *curriculum.Sampler
-	unread   int    // documents left out because they do not fit
+	unread   int // documents left out because they do not fit
+	room     int // tokens that documents leave for a question
+	docs     *corpus.Corpus
 	data     string // fingerprint of documents and prompts
 
-	step  int     // at work, from 0
-	items []*item // of the step
-	round []*item // of the round
+	step  int             // at work, from 0
+	items []*item         // of the step
+	round []*item         // of the round
+	seen  map[string]bool // questions of the step, before the round
 
 	total totals // of the whole run
 }
@@ -69,30 +74,60 @@ func newGame(ctx context.Context, c Config, text *chat.Dialog, contextLen int, d
 	if g.Prompts.Thinking, err = g.Chat.Thinks(); err != nil {
 		return nil, err
 	}
-	if g.clusters, err = g.fit(ctx, docs); err != nil {
+	g.docs = docs
+	if err = g.prepare(ctx, c.questionRoom()); err != nil {
 		return nil, err
 	}
-	g.data = g.fingerprint()
-	if g.sampler, err = curriculum.NewSampler(c.Seed, g.domains()); err != nil {
-		return nil, err
+	// Rounds that draw fewer than draw, since there are no more clusters, are more, so that a step asks as much.
+	if most := g.sampler.Most(c.Draw); most < c.Draw {
+		g.Config.MaxRounds = min(maxRounds, (c.MaxRounds*c.Draw+most-1)/most)
 	}
-	g.memory = curriculum.NewMemory(c.memory())
 	return g, nil
 }
 
-// domains deals the clusters out to the tasks; if there are too few to part, each task has all.
+// prepare fits the documents beside a question of so many tokens, and deals them out.
+func (g *Game) prepare(ctx context.Context, room int) (err error) {
+	g.room = room
+	if g.clusters, err = g.fit(ctx, g.docs); err != nil {
+		return err
+	}
+	g.data = g.fingerprint()
+	if g.sampler, err = curriculum.NewSampler(g.Config.Seed, g.domains()); err != nil {
+		return err
+	}
+	g.memory = curriculum.NewMemory(g.Config.memory())
+	return nil
+}
+
+// domains deals the clusters out to the tasks that they suit; if there are too few to part, each task has all of
+// those. A task that no cluster suits has all nevertheless.
 func (g *Game) domains() []curriculum.Domain {
 	c := &g.Config
 	indices := make([]int, len(g.clusters))
 	for i := range indices {
 		indices[i] = i
 	}
-	if len(indices) >= len(c.Tasks) {
-		return curriculum.Split(indices, c.Tasks, c.Seed)
+	some := map[task.Task]bool{}
+	for _, t := range c.Tasks {
+		some[t] = slices.ContainsFunc(g.clusters, func(k cluster) bool { return t.Suits(k.docs) })
 	}
-	domains := make([]curriculum.Domain, len(c.Tasks))
+	suits := func(t task.Task, i int) bool { return !some[t] || t.Suits(g.clusters[i].docs) }
+	var domains []curriculum.Domain
+	if len(indices) >= len(c.Tasks) {
+		domains = curriculum.Split(indices, c.Tasks, c.Seed)
+		curriculum.Suit(domains, suits)
+	}
 	for i, t := range c.Tasks {
-		domains[i] = curriculum.Domain{Task: t, Clusters: indices, Weight: 1}
+		if len(indices) < len(c.Tasks) {
+			domains = append(domains, curriculum.Domain{Task: t, Clusters: slices.Clone(indices), Weight: 1})
+		}
+		d := &domains[i]
+		if len(d.Clusters) == 0 || len(indices) < len(c.Tasks) {
+			d.Clusters = slices.DeleteFunc(slices.Clone(indices), func(k int) bool { return !suits(t, k) })
+		}
+		if len(c.TaskWeights) > 0 {
+			d.Weight = c.TaskWeights[i]
+		}
 	}
 	return domains
 }
@@ -107,24 +142,31 @@ func (g *Game) Parts() []string {
 }
 
 // Sampled returns how many tokens a step samples at most.
-func (g *Game) Sampled() int { return g.Config.sampled() }
+func (g *Game) Sampled() int {
+	c := g.Config
+	c.Draw = g.sampler.Most(c.Draw)
+	return c.sampled()
+}
 
 // Begin starts a step.
-func (g *Game) Begin(step int) { g.step, g.items, g.round = step, nil, nil }
+func (g *Game) Begin(step int) { g.step, g.items, g.round, g.seen = step, nil, nil, map[string]bool{} }
 
 // Draw picks clusters and tasks, and the documents and history that each questioner sees.
 func (g *Game) Draw(round int) ([]play.Player, error) {
 	g.round = nil
 	var players []play.Player
-	for i, drawn := range g.sampler.Draw(g.Config.Draw) {
+	for i, drawn := range g.sampler.Draw(g.wanted()) {
 		random := rng.At(g.Config.Seed, rng.Documents, uint64(g.step), uint64(round), uint64(i))
-		c := &g.clusters[drawn.Cluster]
+		c, want := &g.clusters[drawn.Cluster], g.Config.Docs
+		if among := g.Config.DocsAmong; len(among) > 0 {
+			want = among[random.Intn(len(among))]
+		}
 		var near func(a, b int) float64
 		if c.near != nil {
 			near = func(a, b int) float64 { return c.near[a*len(c.docs)+b] }
 		}
 		it := &item{Item: drawn, game: g, round: round, place: i, index: len(g.items) + i,
-			view: g.memory.Draw(drawn.Task, drawn.Cluster, len(c.docs), g.Config.Docs, near, random)}
+			view: g.memory.Draw(drawn.Task, drawn.Cluster, len(c.docs), want, near, random)}
 		letter := rng.At(g.Config.Seed, rng.Letter, uint64(g.step), uint64(round), uint64(i)).Intn(len(task.Letters))
 		it.letter, it.next = task.Letters[letter:letter+1], it.write
 		g.round, players = append(g.round, it), append(players, it)
@@ -140,9 +182,14 @@ func (g *Game) Reward(errs []error) error {
 			continue
 		}
 		g.reward(it)
+		if it.verdict == task.OK {
+			key := g.questionKey(it)
+			it.repeated = it.repeated || g.seen[key]
+			g.seen[key] = true
+		}
 		if it.alive() {
 			g.memory.Admit(it.Task, it.Cluster, it.view, g.Prompts.QuestionText(it.question), it.question.Answer,
-				it.passes, len(it.answers))
+				it.points, it.most())
 		}
 	}
 	g.items = append(g.items, g.round...)
@@ -152,37 +199,95 @@ func (g *Game) Reward(errs []error) error {
 // reward judges the samples of one question: answers by rule and vote, votes by their majority, the
 // question by how many answers it let through (§3.3).
 func (g *Game) reward(it *item) {
+	c := &g.Config
 	for _, a := range it.answers {
 		votes := make([]role.Vote, len(a.votes))
 		for i, v := range a.votes {
 			votes[i] = v.vote
 		}
 		a.tally = reward.Count(votes)
-		majority := len(votes) > 0 && a.tally.Majority()
+		a.decision = c.Reward.Decide(a.tally)
 		for _, v := range a.votes {
-			v.Reward = g.Config.Reward.Verifier(v.vote, majority)
+			v.Reward = c.Reward.Verifier(v.vote, a.decision)
 		}
-		if reward.Responder(a.rule, majority) {
-			a.Reward = 1
-			it.passes++
+		judged := a.decision
+		if c.Judgements > 0 {
+			judged = c.Reward.Decide(reward.Count(votes[:min(len(votes), c.Judgements)]))
 		}
+		a.points, a.Reward = c.Reward.Responder(a.rule, judged)
+		it.points += a.points
 		if len(votes) > 0 {
-			a.fate = curriculum.Votes(a.tally, a.rule)
+			a.fate = c.filter().Votes(a.tally, a.decision, a.rule)
 		}
 	}
-	it.asked.Reward = g.Config.Reward.Questioner(it.outcome, it.passes, len(it.answers))
+	alike := func(a *answer) bool { return a.points == it.answers[0].points }
+	if it.points > 0 && !slices.ContainsFunc(it.answers, func(a *answer) bool { return !alike(a) }) {
+		it.points = it.most() // answers that all earn the same tell as little as if all were right
+	}
+	it.asked.Reward = c.Reward.Questioner(it.outcome, it.points, it.most())
+	if c.Reward.Contradicted != 0 && it.outcome == reward.Answered && g.contradicted(it) {
+		it.asked.Reward += c.Reward.Contradicted
+	}
+}
+
+// contradicted reports whether more than half of the answers to a question agree with each other, by the rule, and are
+// not its reference, by rule or vote.
+func (g *Game) contradicted(it *item) bool {
+	same := func(a, b *answer) bool {
+		r := &g.Config.Reward
+		return r.Rule(it.Task, a.prediction, b.prediction) && r.Rule(it.Task, b.prediction, a.prediction)
+	}
+	for _, a := range it.answers {
+		n := 0
+		for _, b := range it.answers {
+			if a.extracted && b.extracted && a.points == 0 && b.points == 0 && same(a, b) {
+				n++
+			}
+		}
+		if 2*n > len(it.answers) {
+			return true
+		}
+	}
+	return false
+}
+
+// questionKey tells the questions of a step apart.
+func (g *Game) questionKey(it *item) string {
+	text := strings.ToLower(strings.Join(strings.Fields(g.Prompts.QuestionText(it.question)), " "))
+	return fmt.Sprintf("%d %d %s", it.Cluster, it.Task, text)
+}
+
+// askedBefore reports whether a question was asked in an earlier round of the step, or is one of those that its
+// questioner was shown.
+func (g *Game) askedBefore(it *item) bool {
+	text := g.Prompts.QuestionText(it.question)
+	shown := func(e role.Example) bool { return curriculum.Same(e.Question, text) }
+	return g.seen[g.questionKey(it)] || slices.ContainsFunc(it.view.Examples, shown)
+}
+
+// wanted returns how many questions the next round draws.
+func (g *Game) wanted() int {
+	c := &g.Config
+	if !c.DrawByRate || g.total.RecentGood == 0 {
+		return c.Draw
+	}
+	missing := c.Questions - g.good()
+	expected := (missing*g.total.Recent + g.total.RecentGood - 1) / g.total.RecentGood
+	return min(c.Draw, max(len(c.Tasks), expected+expected/10))
+}
+
+// good counts the good questions of the step.
+func (g *Game) good() (n int) {
+	for _, it := range g.items {
+		if it.good() {
+			n++
+		}
+	}
+	return n
 }
 
 // Enough reports whether as many questions as train have some answers right and some wrong.
-func (g *Game) Enough() bool {
-	good := 0
-	for _, it := range g.items {
-		if it.good() {
-			good++
-		}
-	}
-	return good >= g.Config.Questions
-}
+func (g *Game) Enough() bool { return g.good() >= g.Config.Questions }
 
 // End reports the step and adds it to the run.
 func (g *Game) End(version int, u *rl.Update) *runner.Report {
@@ -202,6 +307,7 @@ type state struct {
 	Memory  json.RawMessage `json:"memory"`
 	Sampler json.RawMessage `json:"sampler"`
 	Total   totals          `json:"total"`
+	Room    int             `json:"question_tokens,omitempty"` // that documents leave for a question
 }
 
 // State returns what Restore needs.
@@ -211,7 +317,7 @@ func (g *Game) State() (any, error) {
 		return nil, err
 	}
 	s, err := json.Marshal(g.sampler)
-	return state{g.data, g.Prompts.Hash(), m, s, g.total}, err
+	return state{g.data, g.Prompts.Hash(), m, s, g.total, g.room}, err
 }
 
 // Restore goes back to a state over the same documents and prompts.
@@ -219,6 +325,12 @@ func (g *Game) Restore(raw json.RawMessage) error {
 	var s state
 	if err := json.Unmarshal(raw, &s); err != nil {
 		return err
+	}
+	if s.Data != g.data && s.Room == 0 && g.room != g.Config.MaxQuestion {
+		// An earlier program left room for the whole output of a questioner.
+		if err := g.prepare(context.Background(), g.Config.MaxQuestion); err != nil {
+			return err
+		}
 	}
 	if s.Data != g.data {
 		what := "documents"

@@ -23,7 +23,10 @@ type totals struct {
 	Seen     questionSet `json:"seen"`     // different ones among them
 	First    eval.Count  `json:"first"`    // questions of the first step, and those that could be read
 	Last     eval.Count  `json:"last"`     // and of the last
-	Measured []accuracy  `json:"measured"` // the first and the last
+	// Recent and RecentGood count drawn and good questions, those of each step half as much as of the next.
+	Recent     int        `json:"recent,omitempty"`
+	RecentGood int        `json:"recent_good,omitempty"`
+	Measured   []accuracy `json:"measured"` // the first and the last
 }
 
 // add adds the step at work.
@@ -45,6 +48,7 @@ func (t *totals) add(g *Game, rep *Report) {
 		}
 	}
 	t.Seen = seen
+	t.Recent, t.RecentGood = t.Recent/2+rep.Counts.Drawn, t.RecentGood/2+rep.Counts.Good
 	t.Last = eval.Count{N: rep.Counts.Drawn, Right: rep.readable()}
 	if rep.Step == 1 {
 		t.First = t.Last

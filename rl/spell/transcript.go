@@ -65,14 +65,16 @@ func (g *Game) transcribe(version int) []Record {
 			ask.Text, ask.Answer = g.Prompts.QuestionText(it.question), it.question.Answer
 		}
 		o := output(&it.asked)
-		if it.verdict != task.Skip && !it.tooLong && it.failed == nil {
+		if it.verdict != task.Skip && !it.tooLong && !it.repeated && it.failed == nil {
 			o.Reward = &it.asked.Reward
 		}
 		ask.Samples = []Output{o}
 		out = append(out, ask)
-		if it.grounding != nil {
-			ground := record(role.Responder, "ground", it.grounding)
-			ground.Samples = []Output{output(it.grounding)}
+		if len(it.grounding) > 0 {
+			ground := record(role.Responder, "ground", it.grounding[0])
+			for _, s := range it.grounding {
+				ground.Samples = append(ground.Samples, output(s))
+			}
 			out = append(out, ground)
 		}
 		if len(it.answers) > 0 {
@@ -135,11 +137,13 @@ func (it *item) fate() string {
 		return "skipped"
 	case it.tooLong:
 		return "too long"
+	case it.repeated:
+		return "repeated"
 	case it.outcome == reward.Ungrounded:
 		return "ungrounded"
-	case curriculum.Informative(it.passes, len(it.answers)):
+	case curriculum.Informative(it.points, it.most()):
 		return "good"
-	case it.passes > 0:
+	case it.points > 0:
 		return "all right"
 	}
 	return "all wrong"

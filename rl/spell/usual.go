@@ -56,6 +56,7 @@ type Step struct {
 	Ask, Ground, Respond, Verify   int // tokens of prompts
 	Question, Answer, Vote         int // tokens of outputs
 	Answers, Votes                 int // of a question, and of an answer
+	Blind                          int // answers to a question without documents
 	Good, Questions, VerifierGroup int // groups of answers, questions and groups of votes that train
 }
 
@@ -69,7 +70,7 @@ func mean(n int) int { return min(n, n/3+1) }
 // usual returns the usual step with prompts of at most so many tokens.
 func (c *Config) usual(prompt int, texts *Texts) (s Step, err error) {
 	rounds := int(math.Ceil(float64(c.Questions) / informative / float64(c.Draw)))
-	s = Step{Rounds: min(rounds, c.MaxRounds), Answers: c.Answers, Votes: c.Votes,
+	s = Step{Rounds: min(rounds, c.MaxRounds), Answers: c.Answers, Votes: c.Votes, Blind: c.Grounding.most(),
 		Question: mean(c.MaxQuestion), Answer: mean(c.MaxAnswer), Vote: mean(c.MaxVote)}
 	s.Asked = s.Rounds * c.Draw
 	s.Good = min(c.Questions, s.Asked)
@@ -108,7 +109,7 @@ func (c *Config) prompts(s *Step, prompt int, texts *Texts) error {
 	t := c.Tasks[0] // Validate has seen that there is one
 	ask := of(p.Questioner(t, nil, nil, task.Letters[:1]))
 	answer := of(p.Responder(t, nil, task.Question{})) + s.Question/2
-	room := max(1, prompt-max(ask, answer)-c.MaxQuestion)
+	room := max(1, prompt-max(ask, answer)-c.questionRoom())
 	docs, of1 := room, c.MaxDocs
 	if texts != nil {
 		whole := max(1, int(texts.Cluster/per)+texts.Documents)
@@ -125,7 +126,8 @@ func (c *Config) prompts(s *Step, prompt int, texts *Texts) error {
 // sampled returns the tokens of all outputs of a step, and their number.
 func (s *Step) sampled() (tokens, outputs int) {
 	answers := s.Asked * s.Answers
-	return s.Asked*(s.Question+s.Answer) + answers*(s.Answer+s.Votes*s.Vote), 2*s.Asked + answers*(1+s.Votes)
+	tokens = s.Asked*(s.Question+s.Blind*s.Answer) + answers*(s.Answer+s.Votes*s.Vote)
+	return tokens, (1+s.Blind)*s.Asked + answers*(1+s.Votes)
 }
 
 // read returns the tokens of all prompts of a step, and their number.

@@ -113,7 +113,7 @@ func choiceFromWords(c *cursor, q *Question) {
 	c.expect("(")
 	q.Answer = c.until(")")
 	c.expect(".")
-	c.failed = c.failed || !isLetter(q.Answer) || !different(q.Options)
+	c.failed = c.failed || !isLetter(q.Answer)
 }
 
 // choiceAnswer returns the letter that a reply closes with.

@@ -33,6 +33,7 @@ func init() {
 	register(Numeric, spec{
 		name:      "numeric",
 		responder: "responder_numeric",
+		suits:     number.HasAny,
 		fromJSON: func(f fields, q *Question) bool {
 			answer, ok := f.textOrNumber("answer")
 			if stated, is := numericAnswer(answer); is && states(answer) {

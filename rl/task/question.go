@@ -3,6 +3,7 @@ package task
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -14,6 +15,19 @@ type Question struct {
 	Text    string   // without the options
 	Answer  string   // as its task has it: a phrase, a number, a letter
 	Options []string // the texts of A–D; nil if the task has none
+}
+
+// WithRight returns the question with its right option at a letter, in exchange for the one that was there. A
+// questioner left to itself favours some letters, also when it is told another.
+func (q Question) WithRight(letter string) Question {
+	from, to := strings.Index(Letters, q.Answer), strings.Index(Letters, letter)
+	if len(q.Options) != len(Letters) || !isLetter(q.Answer) || !isLetter(letter) || from == to {
+		return q
+	}
+	q.Options = slices.Clone(q.Options)
+	q.Options[from], q.Options[to] = q.Options[to], q.Options[from]
+	q.Answer = letter
+	return q
 }
 
 // Verdict says what becomes of a questioner's reply.

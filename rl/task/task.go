@@ -29,6 +29,9 @@ type spec struct {
 	// {{letter}}.
 	letter bool
 
+	// suits reports whether a question of the task can be asked about a text; nil: about any.
+	suits func(text string) bool
+
 	// fromJSON completes a question, whose Text is set, from the fields of a reply in JSON. It
 	// returns false if the reply lacks what the task needs.
 	fromJSON func(f fields, q *Question) bool
@@ -128,6 +131,11 @@ func (t Task) ResponderPrompt() string { return table[t].responder }
 
 // NeedsLetter reports whether a questioner is told which option must be right.
 func (t Task) NeedsLetter() bool { return table[t].letter }
+
+// Suits reports whether a question of the task can be asked about documents.
+func (t Task) Suits(docs []string) bool {
+	return table[t].suits == nil || slices.ContainsFunc(docs, table[t].suits)
+}
 
 // Rules are the settings of the rules that compare answers.
 type Rules struct {

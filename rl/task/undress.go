@@ -116,7 +116,8 @@ func isHex(s string) bool {
 // commands are those of LaTeX that begin as an escape of JSON does and mean something else in prose only by chance.
 // Backspaces and form feeds before a letter mean nothing at all.
 var commands = map[string]bool{
-	"times": true, "text": true, "textbf": true, "textit": true, "textrm": true, "theta": true, "tan": true, "tau": true,
+	"times": true, "text": true, "textbf": true, "textit": true, "textrm": true,
+	"theta": true, "tan": true, "tau": true,
 	"to": true, "top": true, "tfrac": true, "tilde": true, "triangle": true, "therefore": true,
 	"neq": true, "nabla": true, "nu": true, "rho": true, "right": true, "rangle": true, "rightarrow": true, "rm": true,
 }
