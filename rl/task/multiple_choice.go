@@ -59,6 +59,9 @@ func choiceFromJSON(f fields, q *Question) (ok bool) {
 	}
 	q.Options = withoutLetters(q.Options)
 	answer, ok := f.textOrNumber("answer")
+	if !ok {
+		return false
+	}
 	q.Answer, ok = choiceReference(answer, q.Options)
 	return ok && different(q.Options)
 }
