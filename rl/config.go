@@ -39,7 +39,7 @@ type Config struct {
 	LossMean string  `json:"loss_mean" group:"loss" oneof:"tokens groups roles samples constant" doc:"over the tokens of the batch (tokens), of each group (groups, SPELL's equation 12), of each group and then of each role, whose losses are added (roles, its equations 10 and 12), of each sample (samples, as GRPO and GSPO), or of samples of the longest length there can be (constant, Dr. GRPO)"`
 	Centred  bool    `json:"centred" doc:"advantages are rewards less their mean, not divided by their standard deviation, as in Dr. GRPO; SPELL: no"`
 	Updates  int     `json:"updates" min:"1" max:"1024" aka:"mini_batches ppo_mini_batches" doc:"updates of a step, each of an equal share of its groups; after the first the loss is off-policy. SPELL 1"`
-	Epochs   int     `json:"epochs" min:"1" max:"1024" aka:"ppo_epochs num_iterations" doc:"times that a step's samples train; SPELL 1"`
+	Epochs   int     `json:"ppo_epochs" min:"1" max:"1024" aka:"num_iterations" doc:"times that a step's samples train; SPELL 1"`
 	Ratio    string  `json:"ratio" oneof:"token sequence" doc:"off-policy, whether the ratio of probabilities that is clipped is a token's or a whole sample's (GSPO, with bounds such as 3e-4 and 4e-4)"`
 	ClipLow  float64 `json:"clip_low" min:"0" max:"1" aka:"cliprange clip_ratio clip_ratio_low epsilon" doc:"the ratio is at least 1 less this where the advantage is negative; SPELL's code 0.2"`
 	ClipHigh float64 `json:"clip_high" min:"0" max:"1e6" aka:"clip_ratio_high epsilon_high" doc:"and at most 1 and this where it is positive; SPELL's code 0.2, DAPO 0.28"`

@@ -70,7 +70,7 @@ func TestReplies(t *testing.T) {
 		{"yes", []response{ok("They agree. [[YES]]")}, eval.Yes, "", 1},
 		{"no", []response{ok("They do not.\n[[NO]]")}, eval.No, "", 1},
 		{"neither", []response{ok("I cannot tell.")}, eval.Invalid, "", 1},
-		{"both", []response{ok("[[YES]] [[NO]]")}, eval.Invalid, "", 1},
+		{"both", []response{ok("[[YES]] [[NO]]")}, eval.No, "", 1}, // the last one counts
 		{"thoughts", []response{ok("<think>[[NO]]?</think>[[YES]]")}, eval.Yes, "", 1},
 		{"no content", []response{{200, `{"choices": [{"message": {"content": null}}]}`}}, eval.Invalid, "", 1},
 		{"busy, then yes", []response{{503, "busy"}, {429, ""}, ok("[[YES]]")}, eval.Yes, "", 3},
