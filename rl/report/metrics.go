@@ -1,16 +1,12 @@
 package report
 
 import (
-	"bufio"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
-	"os"
 	"slices"
 	"strings"
 
-	"spell/tensor/atomicfile"
+	"spell/rl/journal"
 )
 
 // A quantity is a curve of a plot: where in a line of metrics its value is, as a path of keys, of which one
@@ -74,26 +70,17 @@ func readPlots(path string) ([]Plot, error) {
 
 // readLines returns the lines of a file of JSON objects. A last one without its end is passed over.
 func readLines(path string) (lines []any, err error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, atomicfile.Cause(err)
-	}
-	defer f.Close()
-	in := bufio.NewReader(f)
-	for n := 1; ; n++ {
-		raw, err := in.ReadBytes('\n')
-		if errors.Is(err, io.EOF) {
-			return lines, nil
+	for raw, err := range journal.Lines(path) {
+		if err != nil {
+			return nil, fmt.Errorf("reading %s, line %d: %w", path, len(lines)+1, err)
 		}
 		var line any
-		if err == nil {
-			err = json.Unmarshal(raw, &line)
-		}
-		if err != nil {
-			return nil, fmt.Errorf("%s: line %d is no line of metrics: %w", path, n, err)
+		if err := json.Unmarshal(raw, &line); err != nil {
+			return nil, fmt.Errorf("%s: line %d is no line of metrics: %w", path, len(lines)+1, err)
 		}
 		lines = append(lines, line)
 	}
+	return lines, nil
 }
 
 // of returns the quantity in a line.

@@ -1,7 +1,6 @@
 package sft
 
 import (
-	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -9,10 +8,9 @@ import (
 	"strings"
 	"testing"
 
+	"spell/rl/internal/textcase"
 	"spell/rl/jsonl"
 )
-
-var update = flag.Bool("update", false, "write what the files of testdata are expected to give")
 
 // file writes and reads a file of lines.
 func file(t testing.TB, lines ...string) *File {
@@ -31,24 +29,6 @@ func write(t testing.TB, text string) string {
 		t.Fatal(err)
 	}
 	return path
-}
-
-// golden compares a text with that of a file, or writes it there.
-func golden(t *testing.T, path, got string) {
-	t.Helper()
-	if *update {
-		if err := os.WriteFile(path, []byte(got), 0o666); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatalf("%v; go test -update writes it", err)
-	}
-	if got != string(want) {
-		t.Errorf("%s: got\n%s\nwant\n%s", path, got, want)
-	}
 }
 
 // spelled writes lines as text. Replies that are learned have a star, and lines that need no
@@ -92,7 +72,7 @@ func TestRead(t *testing.T) {
 		} else {
 			got = spelled(f)
 		}
-		golden(t, filepath.Join("testdata/want", filepath.Base(path)+".txt"), got)
+		textcase.Golden(t, filepath.Join("testdata/want", filepath.Base(path)+".txt"), got)
 	}
 	if _, err := Read(t.Context(), "testdata/none.jsonl"); err == nil || !strings.Contains(err.Error(), "none.jsonl") {
 		t.Errorf("a file that is not there gives %v", err)
@@ -129,7 +109,7 @@ func TestBadLines(t *testing.T) {
 		}
 		got = append(got, line+"\n----\n"+say)
 	}
-	golden(t, path, strings.Join(got, "\n\n")+"\n")
+	textcase.Golden(t, path, strings.Join(got, "\n\n")+"\n")
 }
 
 // TestSum: two files are the same if their bytes are.

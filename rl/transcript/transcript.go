@@ -2,17 +2,13 @@
 package transcript
 
 import (
-	"bufio"
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"iter"
-	"os"
 
+	"spell/rl/journal"
 	"spell/rl/spell"
-	"spell/tensor/atomicfile"
 )
 
 // A Question is all that was asked and said about one question of a step. Records are nil, or none, where a
@@ -25,32 +21,20 @@ type Question struct {
 	Verify       []*spell.Record // one for each answer that was voted on, in their order
 }
 
-// maxLine is the longest line that is read: prompts and outputs of hundreds of thousands of tokens.
-const maxLine = 1 << 28
-
 // Questions returns the questions of a transcript file in the order in which they were asked. It reads the
 // file as they are taken. A line that is not a record ends with an error that names it; a last line without its
 // end, as a run that is at work or was killed leaves it, is passed over.
 func Questions(path string) iter.Seq2[*Question, error] {
 	return func(yield func(*Question, error) bool) {
-		f, err := os.Open(path)
-		if err != nil {
-			yield(nil, atomicfile.Cause(err))
-			return
-		}
-		defer f.Close()
 		var q *Question
-		in := bufio.NewReaderSize(f, 1<<20)
-		for number := 1; ; number++ {
-			line, err := readLine(in)
-			if errors.Is(err, io.EOF) {
-				break
+		number := 0
+		for line, err := range journal.Lines(path) {
+			if number++; err != nil {
+				yield(nil, fmt.Errorf("reading %s, line %d: %w", path, number, err))
+				return
 			}
 			var r spell.Record
-			if err == nil {
-				err = json.Unmarshal(line, &r)
-			}
-			if err == nil && (r.Step < 1 || r.Stage == "") {
+			if err = json.Unmarshal(line, &r); err == nil && (r.Step < 1 || r.Stage == "") {
 				err = errors.New("it has no step or no stage")
 			}
 			if err != nil {
@@ -70,23 +54,6 @@ func Questions(path string) iter.Seq2[*Question, error] {
 		}
 		if q != nil {
 			yield(q, nil)
-		}
-	}
-}
-
-// readLine returns the next line, without its end. A line that has none is io.EOF.
-func readLine(in *bufio.Reader) ([]byte, error) {
-	var line []byte
-	for {
-		part, err := in.ReadSlice('\n')
-		line = append(line, part...)
-		switch {
-		case err == nil:
-			return bytes.TrimSuffix(line, []byte("\n")), nil
-		case !errors.Is(err, bufio.ErrBufferFull):
-			return nil, err
-		case len(line) > maxLine:
-			return nil, fmt.Errorf("it is longer than %d bytes", maxLine)
 		}
 	}
 }

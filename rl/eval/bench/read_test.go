@@ -2,36 +2,16 @@ package bench
 
 import (
 	"context"
-	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"spell/rl/internal/textcase"
 	"spell/rl/task"
 	"spell/tensor/fixture"
 )
-
-var update = flag.Bool("update", false, "write what the files of testdata are expected to give")
-
-// golden compares a text with that of a file, or writes it there.
-func golden(t *testing.T, path, got string) {
-	t.Helper()
-	if *update {
-		if err := os.WriteFile(path, []byte(got), 0o666); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatalf("%v; go test -update writes it", err)
-	}
-	if got != string(want) {
-		t.Errorf("%s: got\n%s\nwant\n%s", path, got, want)
-	}
-}
 
 // spelled writes what was read.
 func spelled(d *Data) string {
@@ -81,7 +61,7 @@ func TestRead(t *testing.T) {
 			} else {
 				got = spelled(d)
 			}
-			golden(t, filepath.Join("testdata/want", filepath.Base(path)+"."+name+".txt"), got)
+			textcase.Golden(t, filepath.Join("testdata/want", filepath.Base(path)+"."+name+".txt"), got)
 		}
 	}
 }

@@ -37,6 +37,24 @@ type Case struct {
 
 const separator = "----"
 
+// Golden compares a text with that of a file, or, with -update, writes it there.
+func Golden(t *testing.T, path, got string) {
+	t.Helper()
+	if *update {
+		if err := os.WriteFile(path, []byte(got), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatalf("%v; go test -update writes it", err)
+	}
+	if got != string(want) {
+		t.Errorf("%s: got\n%s\nwant\n%s", path, got, want)
+	}
+}
+
 // Run gives every case of a file to run and compares what it returns, without blank space at its
 // end, with the expected output. A file without cases, or with one that does not end, is an error.
 func Run(t *testing.T, path string, run func(Case) string) {
