@@ -20,16 +20,16 @@ import (
 	"spell/tokenizer/chat"
 )
 
-// A stub is an engine that says what its function says to each prompt. It serves the newest request
+// An actor is an engine that says what its function says to each prompt. It serves the newest request
 // first, so that questions end in another order than they are asked in.
-type stub struct {
+type actor struct {
 	tok   *tokenizer.Tokenizer
 	reply func(prompt string, k int) string
 	queue []func() error
 	asked int
 }
 
-func (s *stub) Serve(ctx context.Context, begin func() error) error {
+func (s *actor) Serve(ctx context.Context, begin func() error) error {
 	if err := begin(); err != nil {
 		return err
 	}
@@ -48,7 +48,7 @@ func (s *stub) Serve(ctx context.Context, begin func() error) error {
 	return nil
 }
 
-func (s *stub) Submit(r rollout.Request, done func(rollout.Result) error) error {
+func (s *actor) Submit(r rollout.Request, done func(rollout.Result) error) error {
 	s.asked++
 	s.queue = append(s.queue, func() error {
 		b := r.Branches[0]
@@ -63,7 +63,7 @@ func (s *stub) Submit(r rollout.Request, done func(rollout.Result) error) error 
 	return nil
 }
 
-func (s *stub) prompt(f forest.Forest, segment int) (text string) {
+func (s *actor) prompt(f forest.Forest, segment int) (text string) {
 	for _, at := range f.Path(segment) {
 		text += s.tok.Decode(f[at].Tokens)
 	}
@@ -71,7 +71,7 @@ func (s *stub) prompt(f forest.Forest, segment int) (text string) {
 }
 
 // newRun returns a run of an engine that says what reply says.
-func newRun(t *testing.T, set string, reply func(prompt string, k int) string) (*Run, *stub) {
+func newRun(t *testing.T, set string, reply func(prompt string, k int) string) (*Run, *actor) {
 	t.Helper()
 	prompts, err := role.Load(set)
 	if err != nil {
@@ -79,7 +79,7 @@ func newRun(t *testing.T, set string, reply func(prompt string, k int) string) (
 	}
 	p, _ := policy(t, nil)
 	p.Prompts = prompts
-	e := &stub{tok: p.Chat.Tok, reply: reply}
+	e := &actor{tok: p.Chat.Tok, reply: reply}
 	return &Run{Policy: p, Engine: e, Asking: Asking{N: 2, MaxInput: 1 << 20, MaxTokens: 64}}, e
 }
 
