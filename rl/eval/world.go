@@ -67,6 +67,20 @@ type Result struct {
 	Valid  Count                         `json:"valid"` // answers in a readable form, and the right ones among them
 	ByKind [world.NumQuestionKinds]Count `json:"by_kind"`
 	Tokens int                           `json:"prompt_tokens"` // mean length of the documents
+	// Outcomes has a character per question, in their order: 1 of a right answer, 0 of a wrong one, and - of
+	// one that cannot be read.
+	Outcomes string `json:"outcomes"`
+}
+
+// Points returns 1 for every right answer and 0 for the others, in the order of the questions.
+func (r *Result) Points() []float64 {
+	points := make([]float64, len(r.Outcomes))
+	for i, o := range r.Outcomes {
+		if o == '1' {
+			points[i] = 1
+		}
+	}
+	return points
 }
 
 // Questions answers the questions of a test greedily, several over one reading of their
@@ -111,12 +125,24 @@ func Questions(ctx context.Context, p Policy, items []world.Item, maxTokens int)
 			if valid {
 				res.Valid.add(right)
 			}
+			res.Outcomes += outcome(right, valid)
 		}
 	}
 	if len(items) > 0 {
 		res.Tokens /= len(items)
 	}
 	return res, nil
+}
+
+// outcome returns the character of an answer among the outcomes.
+func outcome(right, valid bool) string {
+	switch {
+	case right:
+		return "1"
+	case valid:
+		return "0"
+	}
+	return "-"
 }
 
 // String is the result in one line.

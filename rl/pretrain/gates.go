@@ -79,7 +79,7 @@ func (r *Run) Measure(ctx context.Context, show runner.Show) (*runner.Report, er
 		return nil, err
 	}
 	defer e.Free()
-	const parts = 6 // tests and gates that generate, of about one size
+	const parts = 7 // tests and gates that generate, of about one size
 	part := 0
 	if show != nil {
 		e.OnProgress = func(done, total, read, sampled int) {
@@ -88,7 +88,7 @@ func (r *Run) Measure(ctx context.Context, show runner.Show) (*runner.Report, er
 	}
 	p := eval.Policy{Engine: e, Chat: &chat.Dialog{Tok: r.tok}, Prompts: r.prompts}
 	m := &Measurement{Step: r.state.Total}
-	for _, docs := range []int{3, 16, 32} {
+	for _, docs := range []int{5, 10, 20, 40} {
 		items, err := world.Evaluation(ctx, r.Config.Seed, world.EvaluationOptions{
 			Questions: 256, Cluster: world.Options{Docs: docs, Chains: true}})
 		if err != nil {

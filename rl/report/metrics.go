@@ -33,8 +33,9 @@ var plots = []struct {
 	{"Truth, where it is known", []quantity{{"true references", "truth/right", "truth/parsed"},
 		{"votes: precision", "truth/accepted_right", "truth/accepted"},
 		{"votes: recall", "truth/accepted_right", "truth/same"}}},
-	{"Held-out accuracy", []quantity{{"few documents", "held_out/0/all/right", "held_out/0/all/n"},
-		{"many documents", "held_out/1/all/right", "held_out/1/all/n"}}},
+	{"Held-out accuracy", []quantity{{"5 documents", "held_out/0/all/right", "held_out/0/all/n"},
+		{"10", "held_out/1/all/right", "held_out/1/all/n"}, {"20", "held_out/2/all/right", "held_out/2/all/n"},
+		{"40", "held_out/3/all/right", "held_out/3/all/n"}}},
 	{"Gradient norm", []quantity{{"before clipping", "update/grad_norm", ""}}},
 	{"Entropy, nats a token", []quantity{{"entropy", "update/entropy", ""}}},
 }

@@ -15,11 +15,13 @@ import (
 	"spell/rl/runner"
 )
 
-// Documents of the clusters that held-out questions are asked over: as many as the embedded base
-// was trained with, and more. The world that a run trains on has clusters of the larger size.
+// testDocs are the documents of the clusters that held-out questions are asked over: as many as the
+// embedded base was trained with at most, and two, four and eight times as many.
+var testDocs = [...]int{5, 10, 20, 40}
+
+// The world that a run trains on has clusters of longDocs documents.
 const (
-	shortDocs     = 3
-	longDocs      = 32
+	longDocs      = 40
 	worldClusters = 600
 )
 
@@ -58,7 +60,7 @@ func (c *Config) testing(ctx context.Context, contextLen int) (*rollout.Options,
 	if err != nil {
 		return nil, err
 	}
-	items, err := heldOut(ctx, c.HeldOut, longDocs)
+	items, err := heldOut(ctx, c.HeldOut, testDocs[len(testDocs)-1])
 	if err != nil {
 		return nil, err
 	}
@@ -90,19 +92,22 @@ func (c *Config) testing(ctx context.Context, contextLen int) (*rollout.Options,
 
 // An accuracy is the outcome of the tests after a number of steps, a line of metrics.jsonl.
 type accuracy struct {
-	Step  int           `json:"step"`
-	Tests []eval.Result `json:"held_out"` // over shortDocs and longDocs documents
+	Step  int    `json:"step"`
+	Tests []test `json:"held_out"` // one for each of testDocs
 }
 
-// testDocs are the documents of each test.
-var testDocs = [...]int{shortDocs, longDocs}
+// A test is the outcome of the questions over so many documents.
+type test struct {
+	Docs int `json:"documents"`
+	eval.Result
+}
 
 // String is a line per test.
 func (a *accuracy) String() string {
 	var lines []string
-	for i, docs := range testDocs {
+	for _, t := range a.Tests {
 		lines = append(lines, fmt.Sprintf("after %s: held-out accuracy over %d documents (%d tokens) %v",
-			plural.Of(a.Step, "step"), docs, a.Tests[i].Tokens, a.Tests[i]))
+			plural.Of(a.Step, "step"), t.Docs, t.Tokens, t.Result))
 	}
 	return strings.Join(lines, "\n")
 }
@@ -143,36 +148,59 @@ func (g *Game) Measure(ctx context.Context, m runner.Model, done int, show runne
 		if err != nil {
 			return nil, fmt.Errorf("held-out test over %d documents: %w; --eval 0 leaves it out", docs, err)
 		}
-		a.Tests = append(a.Tests, res)
+		a.Tests = append(a.Tests, test{docs, res})
 	}
 	was := g.total.Measured
 	g.total.Measured = append(was[:min(1, len(was)):min(1, len(was))], *a)
 	return &runner.Report{Metrics: a, Always: true}, nil
 }
 
-// compare returns what training changed since the first test, a line per test.
+// compare returns what training changed since the first test, a line per test, and the mean over those with
+// more documents than the first. The intervals are paired: each question is compared with itself.
 func (t *totals) compare() (lines []string) {
 	if len(t.Measured) < 2 {
 		return nil
 	}
 	before, after := t.Measured[0], t.Measured[1]
-	for i, docs := range testDocs {
-		b, a := before.Tests[i], after.Tests[i]
-		lines = append(lines, fmt.Sprintf("%2d documents, before → after: %v → %v (%+.1f points); of readable "+
-			"answers %v → %v (%+.1f)",
-			docs, b.All, a.All, 100*(a.All.Rate()-b.All.Rate()), b.Valid, a.Valid, 100*(a.Valid.Rate()-b.Valid.Rate())))
+	draws := eval.Bootstrap{Seed: 1, Samples: 2000}
+	var longer [][]float64
+	for i, b := range before.Tests {
+		a := after.Tests[i]
+		gains := a.Points()
+		for k, was := range b.Points() {
+			gains[k] -= was
+		}
+		if i > 0 {
+			longer = append(longer, gains)
+		}
+		lines = append(lines, fmt.Sprintf("%2d documents, before → after: %v → %v (%s); of readable answers %v → %v (%+.1f)",
+			b.Docs, b.All, a.All, gain([][]float64{gains}, draws), b.Valid, a.Valid,
+			100*(a.Valid.Rate()-b.Valid.Rate())))
 	}
-	return lines
+	return append(lines, fmt.Sprintf("with more than %d documents: %s", testDocs[0], gain(longer, draws)))
+}
+
+// gain writes the mean over tests of the mean gain of their questions, and its interval.
+func gain(tests [][]float64, draws eval.Bootstrap) string {
+	mean := func(tests [][]float64) float64 {
+		sum := 0.0
+		for _, gains := range tests {
+			sum += eval.Mean(gains)
+		}
+		return 100 * sum / float64(len(tests))
+	}
+	interval := draws.Interval(tests, mean)
+	return fmt.Sprintf("%+.1f points, %+.1f to %+.1f", mean(tests), interval[0], interval[1])
 }
 
 // worse says in what the model became worse, by more than chance; it is empty if nothing shows that.
 func (t *totals) worse() string {
 	var fell []string
 	if len(t.Measured) == 2 {
-		for i, docs := range testDocs {
-			b, a := t.Measured[0].Tests[i].All, t.Measured[1].Tests[i].All
+		for i, b := range t.Measured[0].Tests {
+			b, a := b.All, t.Measured[1].Tests[i].All
 			if a.Below(b) {
-				fell = append(fell, fmt.Sprintf("from %v to %v of %d questions over %d documents", b, a, a.N, docs))
+				fell = append(fell, fmt.Sprintf("from %v to %v of %d questions over %d documents", b, a, a.N, testDocs[i]))
 			}
 		}
 	}

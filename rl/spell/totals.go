@@ -66,6 +66,12 @@ func (t *totals) check() error {
 			return fmt.Errorf("the state holds the outcome of %d held-out tests after step %d; there are %d",
 				len(a.Tests), a.Step, len(testDocs))
 		}
+		for _, t := range a.Tests {
+			if len(t.Outcomes) != t.All.N {
+				return fmt.Errorf("the state holds %d outcomes of %d held-out questions after step %d", len(t.Outcomes),
+					t.All.N, a.Step)
+			}
+		}
 	}
 	return nil
 }

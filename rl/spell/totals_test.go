@@ -210,7 +210,7 @@ func TestHeldOut(t *testing.T) {
 			t.Error("no progress is shown")
 		}
 		a := rep.Metrics.(*accuracy)
-		if a.Step != step || len(a.Tests) != 2 || a.Tests[0].All.N != 2 || strings.Count(a.String(), "\n") != 1 {
+		if a.Step != step || len(a.Tests) != 4 || a.Tests[0].All.N != 2 || strings.Count(a.String(), "\n") != 3 {
 			t.Errorf("measured %+v: %v", *a, a)
 		}
 		lines = append(lines, a.String())
@@ -219,8 +219,9 @@ func TestHeldOut(t *testing.T) {
 		t.Errorf("kept are %+v", kept)
 	}
 	verdict, _ := r.game.Verdict()
-	if n := len(verdict); n != 3 || !strings.Contains(verdict[n-2], " 3 documents, before → after: ") ||
-		!strings.Contains(verdict[n-1], "32 documents, before → after: ") {
+	if n := len(verdict); n != 6 || !strings.Contains(verdict[n-5], " 5 documents, before → after: ") ||
+		!strings.Contains(verdict[n-2], "40 documents, before → after: ") ||
+		!strings.Contains(verdict[n-1], "with more than 5 documents: ") {
 		t.Errorf("the verdict is %q after %q", verdict, lines)
 	}
 	again := &Game{}
@@ -245,8 +246,11 @@ func TestHeldOut(t *testing.T) {
 // could be read any more, and its last sentence says so; what is within chance does not.
 func TestVerdictWorse(t *testing.T) {
 	measured := func(step, short, long int) accuracy {
-		of := func(n int) eval.Result { return eval.Result{All: eval.Count{N: 64, Right: n}} }
-		return accuracy{Step: step, Tests: []eval.Result{of(short), of(long)}}
+		of := func(docs, n int) test {
+			outcomes := strings.Repeat("1", n) + strings.Repeat("0", 64-n)
+			return test{docs, eval.Result{All: eval.Count{N: 64, Right: n}, Outcomes: outcomes}}
+		}
+		return accuracy{Step: step, Tests: []test{of(5, short), of(10, long)}}
 	}
 	tests := func(short, long, shortAfter, longAfter int) []accuracy {
 		return []accuracy{measured(0, short, long), measured(6, shortAfter, longAfter)}
@@ -261,9 +265,9 @@ func TestVerdictWorse(t *testing.T) {
 		"within chance":   {totals{Measured: tests(64, 57, 62, 54)}, ""},
 		"one test alone":  {totals{Measured: tests(64, 57, 0, 0)[:1]}, ""},
 		"both fell": {totals{Measured: tests(64, 57, 0, 0)},
-			"from 100.0% to 0.0% of 64 questions over 3 documents and from 89.1% to 0.0% of 64 questions over 32"},
-		"the shorter fell":   {totals{Measured: tests(64, 57, 40, 57)}, "from 100.0% to 62.5% of 64 questions over 3"},
-		"the longer fell":    {totals{Measured: tests(64, 57, 64, 30)}, "from 89.1% to 46.9% of 64 questions over 32"},
+			"from 100.0% to 0.0% of 64 questions over 5 documents and from 89.1% to 0.0% of 64 questions over 10 "},
+		"the shorter fell":   {totals{Measured: tests(64, 57, 40, 57)}, "from 100.0% to 62.5% of 64 questions over 5 "},
+		"the longer fell":    {totals{Measured: tests(64, 57, 64, 30)}, "from 89.1% to 46.9% of 64 questions over 10 "},
 		"unreadable at last": {totals{First: count(9), Last: count(0)}, "of 12 questions in the last step none"},
 		"fewer readable":     {totals{First: count(9), Last: count(1)}, ""},
 		"never readable":     {totals{First: count(0), Last: count(0)}, ""},

@@ -18,7 +18,7 @@ func mustGenerate(t testing.TB, seed, index uint64, opts Options) *Cluster {
 
 func TestNames(t *testing.T) {
 	counts := map[Class][2]int{
-		Person: {48, 16}, Town: {32, 8}, Firm: {32, 8}, Region: {10, 10},
+		Person: {108, 36}, Town: {90, 30}, Firm: {90, 30}, Region: {10, 10},
 		Job: {24, 24}, Product: {24, 24}, Number: {11, 11},
 	}
 	pool := map[string]Pool{}
@@ -106,9 +106,9 @@ func readFacts(t *testing.T, c *Cluster) map[string]string {
 func TestGenerate(t *testing.T) {
 	for _, opts := range []Options{
 		{Docs: 1}, {Docs: 3}, {Docs: 3, Chains: true}, {Docs: 1, MaxDocs: 4}, {Docs: 16, Chains: true}, {Docs: 64}, {Docs: 64, Chains: true},
-		{Docs: 32, Kinds: Homogeneous}, {Docs: 48, Kinds: Homogeneous},
-		{Docs: 32, Pool: HeldOut}, {Docs: 16, Pool: HeldOut, Chains: true}, {Docs: 8, Pool: HeldOut, Kinds: Homogeneous},
-		{Docs: 16, Pool: HeldOut, Kinds: Homogeneous},
+		{Docs: 32, Kinds: Homogeneous}, {Docs: 64, Kinds: Homogeneous},
+		{Docs: 64, Pool: HeldOut}, {Docs: 40, Pool: HeldOut, Chains: true}, {Docs: 8, Pool: HeldOut, Kinds: Homogeneous},
+		{Docs: 36, Pool: HeldOut, Kinds: Homogeneous},
 	} {
 		sizes := map[int]int{}
 		for i := range uint64(60) {
@@ -151,8 +151,8 @@ func TestGenerate(t *testing.T) {
 		t.Error("the index or the seed does not matter")
 	}
 	for _, opts := range []Options{
-		{}, {Docs: -1}, {Docs: 65}, {Docs: 3, MaxDocs: 65}, {Docs: 33, Pool: HeldOut},
-		{Docs: 49, Kinds: Homogeneous}, {Docs: 17, Kinds: Homogeneous, Pool: HeldOut},
+		{}, {Docs: -1}, {Docs: 65}, {Docs: 3, MaxDocs: 65}, {Docs: 65, Pool: HeldOut},
+		{Docs: 65, Kinds: Homogeneous}, {Docs: 37, Kinds: Homogeneous, Pool: HeldOut},
 	} {
 		if _, err := Generate(1, 1, opts); err == nil {
 			t.Errorf("%+v: no error", opts)

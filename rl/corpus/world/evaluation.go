@@ -13,7 +13,7 @@ type EvaluationOptions struct {
 	PerCluster int     // most questions over one cluster; default 8
 	Cluster    Options // Docs must be given
 	Asking     Asking
-	Weights    Weights // default: mostly two hops
+	Weights    Weights // default: mostly two and three hops
 }
 
 // Item is a cluster with the questions asked about it.
@@ -23,8 +23,8 @@ type Item struct {
 }
 
 func defaultWeights() Weights {
-	return Weights{OneHop: 15, TwoHop: 35, Lookup: 10, LookupTwoHop: 15, Sum: 5, Difference: 5,
-		ChoiceOneHop: 5, ChoiceTwoHop: 10}
+	return Weights{OneHop: 5, TwoHop: 15, ThreeHop: 25, Lookup: 5, LookupTwoHop: 8, LookupThreeHop: 12,
+		Sum: 3, Difference: 3, SumTwoHop: 6, DifferenceTwoHop: 6, SumOfThree: 4, ChoiceTwoHop: 3, ChoiceThreeHop: 5}
 }
 
 // Evaluation returns a test: the same one for the same arguments. The kinds have exactly the shares

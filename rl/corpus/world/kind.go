@@ -7,21 +7,25 @@ type Kind uint8
 
 // Kinds of questions come first; a new one goes before Digest.
 const (
-	OneHop         Kind = iota // "what is the home of Tolan ?"
-	TwoHop                     // "what is the mayor of the home of Tolan ?"
-	ThreeHop                   // "what is the job of the mayor of the home of Tolan ?"
-	Lookup                     // "what is the rank of Tolan ?"
-	LookupTwoHop               // "what is the size of the home of Tolan ?"
-	LookupThreeHop             // "what is the size of the seat of the employer of Tolan ?"
-	Sum                        // "what is the sum of the rank of Tolan and the rank of Kestor ?"
-	Difference                 // the same with a difference
-	ChoiceOneHop               // OneHop with four options
-	ChoiceTwoHop               // TwoHop with four options
-	Digest                     // all facts of the documents restated
-	Verify                     // two answers compared
-	Grounding                  // a question without documents
-	Arithmetic                 // "7 + 5 = 12 ."
-	Letter                     // the letter of a value among four options
+	OneHop           Kind = iota // "what is the home of Tolan ?"
+	TwoHop                       // "what is the mayor of the home of Tolan ?"
+	ThreeHop                     // "what is the job of the mayor of the home of Tolan ?"
+	Lookup                       // "what is the rank of Tolan ?"
+	LookupTwoHop                 // "what is the size of the home of Tolan ?"
+	LookupThreeHop               // "what is the size of the seat of the employer of Tolan ?"
+	Sum                          // "what is the sum of the rank of Tolan and the rank of Kestor ?"
+	Difference                   // the same with a difference
+	ChoiceOneHop                 // OneHop with four options
+	ChoiceTwoHop                 // TwoHop with four options
+	SumTwoHop                    // Sum of two numbers that are each two hops away
+	DifferenceTwoHop             // the same with a difference
+	SumOfThree                   // Sum of three numbers
+	ChoiceThreeHop               // ThreeHop with four options
+	Digest                       // all facts of the documents restated
+	Verify                       // two answers compared
+	Grounding                    // a question without documents
+	Arithmetic                   // "7 + 5 = 12 ."
+	Letter                       // the letter of a value among four options
 )
 
 const (
@@ -31,7 +35,7 @@ const (
 
 var kindNames = [NumKinds]string{
 	"one-hop", "two-hop", "three-hop", "lookup", "lookup-two-hop", "lookup-three-hop", "sum", "difference",
-	"choice-one-hop", "choice-two-hop", "digest", "verify", "grounding", "arithmetic", "letter",
+	"choice-one-hop", "choice-two-hop", "sum-two-hop", "difference-two-hop", "sum-of-three", "choice-three-hop", "digest", "verify", "grounding", "arithmetic", "letter",
 }
 
 func (k Kind) String() string { return kindNames[k] }
@@ -49,17 +53,25 @@ func (k Kind) Task() task.Task { return kindTasks[k] }
 // shape is the work that a question takes.
 type shape struct {
 	op     byte // '+', '-', or 0 for a single path
-	hops   int  // of a single path
-	number bool // whether its value is a number
+	terms  int  // of an operation
+	hops   int  // of a single path, or of the longest term
+	number bool // whether the value of a single path is a number
 }
 
-// shape returns the work that a query takes.
+// shape returns the work that a query takes. Terms of an operation that a question of no kind has, as a
+// model may write them, count as what comes nearest: three have one hop, and none has more than two.
 func (q query) shape() shape {
-	if q.op != 0 {
-		return shape{op: q.op}
+	hops := 0
+	for _, p := range q.paths {
+		hops = max(hops, len(p.relations))
 	}
-	p := q.paths[0]
-	return shape{hops: len(p.relations), number: p.class() == Number}
+	switch {
+	case q.op == 0:
+		return shape{hops: hops, number: q.paths[0].class() == Number}
+	case len(q.paths) > 2:
+		hops = 1
+	}
+	return shape{op: q.op, terms: len(q.paths), hops: min(hops, 2)}
 }
 
 // kind returns the first kind with the shape of the query.

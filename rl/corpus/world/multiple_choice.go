@@ -8,14 +8,14 @@ import (
 	"spell/tensor/rng"
 )
 
-// A multiple-choice question asks for a name or a word over one or two hops and offers four of its
+// A multiple-choice question asks for a name or a word over one to three hops and offers four of its
 // class:
 //
 //	what is the job of Tolan ? ( A ) cook ( B ) physician ( C ) tutor ( D ) lawyer
 //	job Tolan doctor . the answer is physician so ( B ) .
 func init() {
 	register(task.MultipleChoice, form{
-		kinds:    map[Kind]shape{ChoiceOneHop: {hops: 1}, ChoiceTwoHop: {hops: 2}},
+		kinds:    map[Kind]shape{ChoiceOneHop: {hops: 1}, ChoiceTwoHop: {hops: 2}, ChoiceThreeHop: {hops: 3}},
 		training: []Kind{Letter},
 		read:     parseQuery,
 		pose: func(r *rng.Rand, c *Cluster, about query, q *task.Question) {

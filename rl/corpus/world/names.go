@@ -32,31 +32,35 @@ func (c Class) String() string { return classNames[c] }
 type Pool uint8
 
 const (
-	Train   Pool = iota // 48 persons, 32 towns, 32 firms
-	HeldOut             // 16 persons, 8 towns, 8 firms
+	Train   Pool = iota // 108 persons, 90 towns, 90 firms
+	HeldOut             // 36 persons, 30 towns, 30 firms
 )
 
 const (
 	minNumber = 2 // numbers that a document states
 	maxNumber = 12
-	maxSum    = 2 * maxNumber // numbers that an answer states
+	maxTerms  = 3
+	maxSum    = maxTerms * maxNumber // numbers that an answer states
 )
 
-// Names are a first syllable, which all classes share, and an ending of the class.
-const starts = "Tol Kes Nor Bal Dar Fen Gal Har Jor Lin Mor Ras Vel"
+// Names are a first syllable, which all classes share, and an ending of the class. The more documents there
+// are, the more of their names share a syllable.
+const starts = "Tol Kes Nor Bal Dar Fen Gal Har Jor Lin Mor Ras Vel Bor Cal Dun Gil Hol Kir Mel Pel Sor Tam Ulm"
 
 var invented = []struct {
 	class   Class
 	endings string
-	count   int
-	stride  int // every stride-th name is held out, while heldOut lasts
-	heldOut int
+	starts  int  // of these the first
+	pooled  bool // one name in four is held out
 }{
-	{Person, "an tor wick dell mund", 64, 4, 16},
-	{Town, "vale ford ham by", 40, 5, 8},
-	{Firm, "bex tec co dyne", 40, 5, 8},
-	{Region, "land", 10, 0, 0},
+	{Person, "an tor wick dell mund gar", 24, true},
+	{Town, "vale ford ham by stead", 24, true},
+	{Firm, "bex tec co dyne lux", 24, true},
+	{Region, "land", 10, false},
 }
+
+// heldOut reports whether a name is held out. Each start and each ending has names in both pools.
+func heldOut(start, ending int) bool { return (start+ending)%4 == 3 }
 
 // Each pair says the same thing.
 const (
@@ -72,6 +76,7 @@ type lexicon struct {
 	class   map[string]Class
 	pool    map[string]Pool // persons, towns and firms alone
 	alias   map[string]string
+	parts   []string // the invented names, each before its two syllables with a hyphen between
 }
 
 var names = newLexicon()
@@ -86,19 +91,21 @@ func newLexicon() *lexicon {
 	}
 	first := strings.Fields(starts)
 	for _, g := range invented {
-		endings := strings.Fields(g.endings)
-		for i := range g.count {
-			name := first[i%len(first)] + endings[i/len(first)]
-			if g.stride == 0 {
-				both(name, g.class)
-				continue
+		for e, ending := range strings.Fields(g.endings) {
+			for s, start := range first[:g.starts] {
+				name := start + ending
+				l.parts = append(l.parts, name, start+"-"+ending)
+				if !g.pooled {
+					both(name, g.class)
+					continue
+				}
+				pool := Train
+				if heldOut(s, e) {
+					pool = HeldOut
+				}
+				l.class[name], l.pool[name] = g.class, pool
+				l.members[pool][g.class] = append(l.members[pool][g.class], name)
 			}
-			pool := Train
-			if i%g.stride == g.stride-1 && i/g.stride < g.heldOut {
-				pool = HeldOut
-			}
-			l.class[name], l.pool[name] = g.class, pool
-			l.members[pool][g.class] = append(l.members[pool][g.class], name)
 		}
 	}
 	for i, list := range [...]string{jobs, products} {

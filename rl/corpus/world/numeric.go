@@ -1,6 +1,7 @@
 package world
 
 import (
+	"slices"
 	"strconv"
 
 	"spell/rl/role"
@@ -8,7 +9,7 @@ import (
 	"spell/tensor/rng"
 )
 
-// A numeric question asks for a number over one to three hops, or for the sum or difference of two:
+// A numeric question asks for a number over one to three hops, or for the sum or difference of several:
 //
 //	what is the sum of the rank of Tolan and the rank of Kestor ?
 //	rank Tolan 7 . rank Kestor 5 . 7 + 5 = 12 . the answer is 12 .
@@ -18,8 +19,12 @@ func init() {
 			Lookup:         {hops: 1, number: true},
 			LookupTwoHop:   {hops: 2, number: true},
 			LookupThreeHop: {hops: 3, number: true},
-			Sum:            {op: '+'},
-			Difference:     {op: '-'},
+			Sum:            {op: '+', terms: 2, hops: 1},
+			Difference:     {op: '-', terms: 2, hops: 1},
+
+			SumTwoHop:        {op: '+', terms: 2, hops: 2},
+			DifferenceTwoHop: {op: '-', terms: 2, hops: 2},
+			SumOfThree:       {op: '+', terms: 3, hops: 1},
 		},
 		training: []Kind{Arithmetic},
 		read:     parseQuery,
@@ -30,25 +35,31 @@ func init() {
 	})
 }
 
-// calculations returns sums or differences of two numbers of
-// different documents, at most as many as there are numbers.
-func (c *Cluster) calculations(r *rng.Rand, op byte) []query {
-	terms := c.queries(r, kindShapes[Lookup])
-	number := func(q query) int {
-		s, _ := c.solve(q)
+// calculations returns sums or differences of numbers that lead on from different documents, at most as
+// many as there are numbers.
+func (c *Cluster) calculations(r *rng.Rand, s shape) []query {
+	terms := c.queries(r, shape{hops: s.hops, number: true})
+	number := func(p path) int {
+		s, _ := c.solve(query{paths: []path{p}})
 		n, _ := strconv.Atoi(s.answer)
 		return n
 	}
 	var found []query
-	for i, a := range terms {
-		b := terms[(i+1)%len(terms)]
-		if a.paths[0].subject == b.paths[0].subject {
+	for i := range terms {
+		q := query{op: s.op}
+		subjects := map[string]bool{}
+		for k := range s.terms {
+			p := terms[(i+k)%len(terms)].paths[0]
+			q.paths = append(q.paths, p)
+			subjects[p.subject] = true
+		}
+		if len(subjects) < s.terms {
 			continue
 		}
-		if op == '-' && number(a) < number(b) {
-			a, b = b, a
+		if s.op == '-' && number(q.paths[0]) < number(q.paths[1]) {
+			slices.Reverse(q.paths)
 		}
-		found = append(found, query{op, []path{a.paths[0], b.paths[0]}})
+		found = append(found, q)
 	}
 	return found
 }
@@ -64,7 +75,7 @@ func calculate(a int, op byte, b int) (sentence, result string) {
 	return strconv.Itoa(a) + " " + string(op) + " " + strconv.Itoa(b) + " = " + result + " .", result
 }
 
-// arithmetic returns a branch of one calculation as replies have it.
+// arithmetic returns a branch of one calculation as replies have it. One sum in three goes on from a sum.
 func (t *Training) arithmetic(r *rng.Rand, i int) Branch {
 	op := byte('+')
 	if i%2 == 1 {
@@ -74,6 +85,9 @@ func (t *Training) arithmetic(r *rng.Rand, i int) Branch {
 	for a == b { // a difference of equal numbers is never asked for, and their sum can be spared
 		a, b = minNumber+r.Intn(maxNumber-minNumber+1), minNumber+r.Intn(maxNumber-minNumber+1)
 		if op == '+' {
+			if chance(r, 1.0/3) {
+				a += minNumber + r.Intn(maxNumber-minNumber+1)
+			}
 			break
 		}
 	}

@@ -8,12 +8,12 @@ import (
 // The grammar of questions:
 //
 //	question = phrasing ( path | "sum of the" terms | "difference of the" terms ) "?"
-//	terms    = path "and the" path
+//	terms    = path "and the" path [ "and the" path ]
 //	path     = relation "of" { "the" relation "of" } name
 //	phrasing = "what is the" | "name the" | "give the" | "tell the"
 //
 // A path has one to three relations, each fit for what it is asked
-// of. Terms of a sum or difference are numbers.
+// of. Terms of a sum or difference are numbers. A difference has two.
 
 // phrasings open a question. The last is never used in training.
 var phrasings = [...]string{"what is the", "name the", "give the", "tell the"}
@@ -48,7 +48,7 @@ func (p path) words() string {
 // query is what a question asks, whatever its wording.
 type query struct {
 	op    byte   // '+', '-', or 0 for a single path
-	paths []path // one, or the two terms
+	paths []path // one, or the terms
 }
 
 var operations = map[byte]string{'+': "sum", '-': "difference"}
@@ -57,7 +57,10 @@ var operations = map[byte]string{'+': "sum", '-': "difference"}
 func (q query) text(phrasing int) string {
 	what := q.paths[0].words()
 	if q.op != 0 {
-		what = operations[q.op] + " of the " + what + " and the " + q.paths[1].words()
+		what = operations[q.op] + " of the " + what
+		for _, p := range q.paths[1:] {
+			what += " and the " + p.words()
+		}
 	}
 	return phrasings[phrasing] + " " + what + " ?"
 }
@@ -83,20 +86,37 @@ func parseAsked(words []string) (query, bool) {
 		if !ok {
 			continue
 		}
-		and := slices.Index(rest, "and")
-		if and < 0 {
-			return query{}, false
-		}
-		second, ok := cutWords(rest[and:], 1, "and", "the")
-		if !ok {
-			return query{}, false
-		}
-		a, okA := parsePath(rest[:and])
-		b, okB := parsePath(second)
-		return query{op, []path{a, b}}, okA && okB && a.class() == Number && b.class() == Number
+		return parseTerms(op, rest)
 	}
 	p, ok := parsePath(words)
 	return query{0, []path{p}}, ok
+}
+
+// parseTerms reads the terms of an operation.
+func parseTerms(op byte, words []string) (query, bool) {
+	q := query{op: op}
+	most := maxTerms
+	if op == '-' {
+		most = 2
+	}
+	for {
+		and := slices.Index(words, "and")
+		term := words
+		if and >= 0 {
+			term = words[:and]
+		}
+		p, ok := parsePath(term)
+		if !ok || p.class() != Number || len(q.paths) == most {
+			return query{}, false
+		}
+		q.paths = append(q.paths, p)
+		if and < 0 {
+			return q, len(q.paths) > 1
+		}
+		if words, ok = cutWords(words[and:], 1, "and", "the"); !ok {
+			return query{}, false
+		}
+	}
 }
 
 func parsePath(words []string) (p path, ok bool) {

@@ -39,15 +39,20 @@ func rewrite(facts map[string]string, text string) (string, bool) {
 	}
 	words := strings.Fields(text)
 	last := words[len(words)-2]
-	if i := slices.Index(words, "and"); i > 0 {
-		a, _ := strconv.Atoi(words[i-1])
-		b, _ := strconv.Atoi(last)
-		if slices.Contains(words, "sum") {
-			return strconv.Itoa(a + b), true
-		}
-		return strconv.Itoa(max(a-b, b-a)), true
+	if !slices.Contains(words, "and") {
+		return last, true
 	}
-	return last, true
+	sum := 0
+	for i, w := range words {
+		if n, err := strconv.Atoi(w); err == nil && slices.Contains(words, "sum") {
+			sum += n
+		} else if err == nil && words[i+1] == "and" {
+			sum = n
+		} else if err == nil {
+			sum = max(sum-n, n-sum)
+		}
+	}
+	return strconv.Itoa(sum), true
 }
 
 // Thousands of questions: round trip through the grammar, truth against rewrite, and gold replies
@@ -94,8 +99,11 @@ func TestQuestions(t *testing.T) {
 				t.Fatalf("%s: %q: truth %+v, the documents say %q", c.Name, q.Text, truth, want)
 			}
 			plain := kind
-			if kind == ChoiceOneHop || kind == ChoiceTwoHop {
+			switch kind {
+			case ChoiceOneHop, ChoiceTwoHop:
 				plain = kind - ChoiceOneHop + OneHop
+			case ChoiceThreeHop:
+				plain = ThreeHop
 			}
 			if truth.Kind != plain || q.Task != kind.Task() || !slices.Equal(q.Docs, truth.Docs) {
 				t.Fatalf("%q: %v of %v, truth %+v", q.Text, kind, q.Task, truth)
@@ -115,7 +123,7 @@ func TestQuestions(t *testing.T) {
 			t.Errorf("only %d questions of %v", n, Kind(k))
 		}
 	}
-	total := perKind[ChoiceOneHop] + perKind[ChoiceTwoHop]
+	total := perKind[ChoiceOneHop] + perKind[ChoiceTwoHop] + perKind[ChoiceThreeHop]
 	for _, l := range task.Letters {
 		if n := letters[string(l)]; n*4 < total*85/100 || n*4 > total*115/100 {
 			t.Errorf("%c is right in %d of %d", l, n, total)
@@ -282,7 +290,9 @@ func TestTruth(t *testing.T) {
 		{"what is the rank of the mayor of the home of Tolan ?", true, true, LookupThreeHop, "7", []int{0, 1, 2}},
 		{"what is the sum of the rank of Tolan and the rank of Kestor ?", true, true, Sum, "14", []int{0, 2}},
 		{"what is the sum of the rank of Tolan and the rank of Tolan ?", true, true, Sum, "14", []int{0}},
-		{"what is the sum of the rank of Tolan and the size of the home of Tolan ?", true, true, Sum, "12", []int{0, 1}},
+		{"what is the sum of the rank of Tolan and the size of the home of Tolan ?", true, true, SumTwoHop, "12", []int{0, 1}},
+		{"what is the sum of the rank of Tolan and the rank of Kestor and the size of Norvale ?", true, true, SumOfThree,
+			"19", []int{0, 2, 1}},
 		{"what is the difference of the rank of Tolan and the size of Norvale ?", true, true, Difference, "2", []int{0, 1}},
 		{"what is the difference of the size of Norvale and the rank of Tolan ?", true, true, Difference, "2", []int{1, 0}},
 		{"what is the difference of the rank of Kestor and the rank of Tolan ?", true, false, Difference, "", nil},
@@ -301,7 +311,10 @@ func TestTruth(t *testing.T) {
 		{"what is the sum of the home of Tolan and the rank of Tolan ?", false, false, 0, "", nil},
 		{"what is the sum of the rank of Tolan ?", false, false, 0, "", nil},
 		{"what is the sum of the rank of Tolan and rank of Kestor ?", false, false, 0, "", nil},
-		{"what is the sum of the rank of Tolan and the rank of Kestor and the size of Norvale ?", false, false, 0, "", nil},
+		{"what is the sum of the rank of Tolan and the rank of Kestor and the size of Norvale and the rank of Tolan ?",
+			false, false, 0, "", nil},
+		{"what is the difference of the rank of Tolan and the rank of Kestor and the size of Norvale ?", false, false, 0, "",
+			nil},
 		{"what is the mayor of the home of the mayor of the home of Tolan ?", false, false, 0, "", nil}, // four hops
 		{"?", false, false, 0, "", nil},
 		{"", false, false, 0, "", nil},

@@ -37,9 +37,9 @@ func (s solution) evidence() string {
 		b.WriteByte(' ')
 		b.WriteString(f.String())
 	}
-	if s.sum != "" {
+	for _, sum := range s.sums {
 		b.WriteByte(' ')
-		b.WriteString(s.sum)
+		b.WriteString(sum)
 	}
 	return b.String()
 }
@@ -69,9 +69,9 @@ func (c *Cluster) Ask(prompts *role.Prompts, q task.Question, of task.Task) (rep
 		end := len(reply) - len(" .")
 		determined = append(determined, Span{end - len(fact.Value) - 1, end})
 	}
-	if s.sum != "" {
-		result := len(reply) + strings.Index(s.sum, "=") // with the space before
-		reply += " " + s.sum
+	for _, sum := range s.sums {
+		result := len(reply) + strings.Index(sum, "=") // with the space before
+		reply += " " + sum
 		determined = append(determined, Span{result, len(reply)})
 	}
 	reply += " question :"

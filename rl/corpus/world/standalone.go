@@ -78,7 +78,7 @@ func (t *Training) grounding(r *rng.Rand, _ int) Branch {
 	return b
 }
 
-// anyQuery returns a question of one or two hops, or a sum or
+// anyQuery returns a question of one to three hops, or a sum or
 // difference, of no particular cluster, and the class of its answer.
 func (t *Training) anyQuery(r *rng.Rand) (query, Class) {
 	if chance(r, 0.2) {
@@ -90,7 +90,7 @@ func (t *Training) anyQuery(r *rng.Rand) (query, Class) {
 		}
 		return query{"+-"[r.Intn(2)], terms}, Number
 	}
-	p := t.anyPath(r, 1+r.Intn(2))
+	p := t.anyPath(r, 1+r.Intn(maxHops))
 	return query{paths: []path{p}}, p.class()
 }
 

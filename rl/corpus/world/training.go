@@ -67,13 +67,16 @@ func DefaultTraining() TrainingOptions {
 		Branches:    8,
 		Documents:   0.78, Verifier: 0.1, Grounding: 0.02, Arithmetic: 0.05, Letters: 0.05,
 		Responder: 0.6, Questioner: 0.28, Digest: 0.12,
-		Asked: Weights{OneHop: 20, TwoHop: 25, Lookup: 10, LookupTwoHop: 12, Sum: 9, Difference: 8,
-			ChoiceOneHop: 8, ChoiceTwoHop: 8},
-		Composed: Weights{OneHop: 40, TwoHop: 60, Lookup: 25, LookupTwoHop: 35, Sum: 20, Difference: 20,
-			ChoiceOneHop: 40, ChoiceTwoHop: 60},
+		Asked: Weights{OneHop: 14, TwoHop: 18, ThreeHop: 14, Lookup: 8, LookupTwoHop: 8, LookupThreeHop: 8,
+			Sum: 7, Difference: 7, SumTwoHop: 6, DifferenceTwoHop: 6, SumOfThree: 6,
+			ChoiceOneHop: 5, ChoiceTwoHop: 6, ChoiceThreeHop: 5},
+		Composed: Weights{OneHop: 25, TwoHop: 40, ThreeHop: 35, Lookup: 15, LookupTwoHop: 20, LookupThreeHop: 15,
+			Sum: 12, Difference: 12, SumTwoHop: 9, DifferenceTwoHop: 9, SumOfThree: 8,
+			ChoiceOneHop: 25, ChoiceTwoHop: 40, ChoiceThreeHop: 35},
 		History: 0.4,
-		AfterFirst: Weights{OneHop: 15, TwoHop: 85, Lookup: 10, LookupTwoHop: 45, Sum: 22, Difference: 22,
-			ChoiceOneHop: 15, ChoiceTwoHop: 85},
+		AfterFirst: Weights{OneHop: 10, TwoHop: 35, ThreeHop: 55, Lookup: 5, LookupTwoHop: 20, LookupThreeHop: 20,
+			Sum: 10, Difference: 10, SumTwoHop: 12, DifferenceTwoHop: 12, SumOfThree: 11,
+			ChoiceOneHop: 10, ChoiceTwoHop: 35, ChoiceThreeHop: 55},
 	}
 }
 

@@ -51,15 +51,15 @@ func (c *Cluster) Right(q task.Question, of task.Task) bool {
 
 // solution is how a query is answered.
 type solution struct {
-	facts  []Fact // evidence in the order of the hops, first term first
-	sum    string // "7 + 5 = 12 .", or empty
+	facts  []Fact   // evidence in the order of the hops, first term first
+	sums   []string // "7 + 5 = 12 .", of three terms a second one that goes on
 	answer string
 	docs   []int
 }
 
 func (c *Cluster) solve(q query) (s solution, ok bool) {
 	var seen [MaxDocs]bool
-	terms := make([]string, 0, 2)
+	terms := make([]string, 0, maxTerms)
 	for _, p := range q.paths {
 		at := p.subject
 		for _, rel := range p.relations {
@@ -77,13 +77,15 @@ func (c *Cluster) solve(q query) (s solution, ok bool) {
 		terms = append(terms, at)
 	}
 	s.answer = terms[0]
-	if q.op != 0 {
-		a, _ := strconv.Atoi(terms[0])
-		b, _ := strconv.Atoi(terms[1])
+	for _, term := range terms[1:] {
+		a, _ := strconv.Atoi(s.answer)
+		b, _ := strconv.Atoi(term)
 		if q.op == '-' && a == b {
 			return solution{}, false
 		}
-		s.sum, s.answer = calculate(a, q.op, b)
+		var sum string
+		sum, s.answer = calculate(a, q.op, b)
+		s.sums = append(s.sums, sum)
 	}
 	return s, true
 }
