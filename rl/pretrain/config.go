@@ -68,7 +68,7 @@ type Stage struct {
 // pairs, or with queries among the pairs, small shortcuts are learned instead of binding.
 func World() Config {
 	mix := world.DefaultTraining()
-	mix.Documents, mix.Verifier, mix.Grounding, mix.Arithmetic, mix.Letters = 0.66, 0.18, 0.02, 0.07, 0.07
+	mix.Documents, mix.Verifier, mix.Grounding, mix.Arithmetic, mix.Letters = 0.66, 0.16, 0.02, 0.1, 0.06
 	mix.Responder, mix.Questioner, mix.Digest = 0.55, 0.3, 0.15
 	mix.OtherPool, mix.Loose = 0.25, 0.3
 	narrow, wide := mix, mix

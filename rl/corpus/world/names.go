@@ -32,8 +32,8 @@ func (c Class) String() string { return classNames[c] }
 type Pool uint8
 
 const (
-	Train   Pool = iota // 108 persons, 90 towns, 90 firms
-	HeldOut             // 36 persons, 30 towns, 30 firms
+	Train   Pool = iota // 720 persons, as many towns and firms
+	HeldOut             // 240 persons, as many towns and firms
 )
 
 const (
@@ -45,7 +45,8 @@ const (
 
 // Names are a first syllable, which all classes share, and an ending of the class. The more documents there
 // are, the more of their names share a syllable.
-const starts = "Tol Kes Nor Bal Dar Fen Gal Har Jor Lin Mor Ras Vel Bor Cal Dun Gil Hol Kir Mel Pel Sor Tam Ulm"
+const starts = "Tol Kes Nor Bal Dar Fen Gal Har Jor Lin Mor Ras Vel Bor Cal Dun Gil Hol Kir Mel " +
+	"Pel Sor Tam Ulm Ber Cas Dor Fil Gan Hed Jan Kar Lor Mar Nel Pol Rin Ser Tur Wen"
 
 var invented = []struct {
 	class   Class
@@ -53,9 +54,12 @@ var invented = []struct {
 	starts  int  // of these the first
 	pooled  bool // one name in four is held out
 }{
-	{Person, "an tor wick dell mund gar", 24, true},
-	{Town, "vale ford ham by stead", 24, true},
-	{Firm, "bex tec co dyne lux", 24, true},
+	{Person, "an tor wick dell mund gar bert fred helm rick son ulf vin wald yon esk ich olm oss und iva ette ora ula",
+		40, true},
+	{Town, "vale ford ham by stead ton ville port gate mouth haven field bridge wood wich moor dale cliff lake hill " +
+		"burn shire fold grove", 40, true},
+	{Firm, "bex tec nex dyne lux corp works line soft tron max plex gen dex net sys ware bank mill yard forge loom " +
+		"press craft", 40, true},
 	{Region, "land", 10, false},
 }
 

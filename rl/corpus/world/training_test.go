@@ -227,11 +227,10 @@ func checkAnswered(t *testing.T, prompts *role.Prompts, c *Cluster, e Example, b
 
 func TestNewTrainingErrors(t *testing.T) {
 	for name, spoil := range map[string]func(*TrainingOptions){
-		"no documents":       func(o *TrainingOptions) { o.Cluster = Options{} },
-		"too many":           func(o *TrainingOptions) { o.Cluster.MaxDocs = 65 },
-		"too many of a kind": func(o *TrainingOptions) { o.Cluster.Pool, o.Cluster.MaxDocs = HeldOut, 37 },
-		"no branches":        func(o *TrainingOptions) { o.Branches = 0 },
-		"no roles":           func(o *TrainingOptions) { o.Responder, o.Questioner, o.Digest = 0, 0, 0 },
+		"no documents": func(o *TrainingOptions) { o.Cluster = Options{} },
+		"too many":     func(o *TrainingOptions) { o.Cluster.MaxDocs = 65 },
+		"no branches":  func(o *TrainingOptions) { o.Branches = 0 },
+		"no roles":     func(o *TrainingOptions) { o.Responder, o.Questioner, o.Digest = 0, 0, 0 },
 		"nothing at all": func(o *TrainingOptions) {
 			o.Documents, o.Verifier, o.Grounding, o.Arithmetic, o.Letters = 0, 0, 0, 0, 0
 		},
