@@ -106,7 +106,7 @@ func choiceReference(answer string, options []string) (string, bool) {
 	return letter, letter != ""
 }
 
-// choiceFromWords reads "( A ) w ( B ) x ( C ) y ( D ) z answer : ( B ) .".
+// choiceFromWords reads "( A ) w ( B ) x ( C ) y ( D ) z answer : ( B ) .". No two options are equal.
 func choiceFromWords(c *cursor, q *Question) {
 	c.expect("(", "A", ")")
 	for _, next := range Letters[1:] {
@@ -116,7 +116,7 @@ func choiceFromWords(c *cursor, q *Question) {
 	c.expect("(")
 	q.Answer = c.until(")")
 	c.expect(".")
-	c.failed = c.failed || !isLetter(q.Answer)
+	c.failed = c.failed || !isLetter(q.Answer) || !different(q.Options)
 }
 
 // choiceAnswer returns the letter that a reply closes with.
