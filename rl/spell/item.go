@@ -265,3 +265,8 @@ func (it *item) most() int { return reward.MaxPoints * len(it.answers) }
 func (it *item) alive() bool {
 	return it.verdict == task.OK && it.outcome == reward.Answered && !it.tooLong && !it.repeated && it.failed == nil
 }
+
+// judged reports whether a question has a reward; those that were skipped have none, whatever the reason.
+func (it *item) judged() bool {
+	return it.verdict != task.Skip && !it.tooLong && !it.repeated && it.failed == nil
+}

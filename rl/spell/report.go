@@ -26,7 +26,7 @@ type Report struct {
 	RuleRate float64           `json:"rule_rate"` // mean share of answers the rule accepts
 	Agree    float64           `json:"agree"`     // share of votes' majorities that agree with the rule
 	Cut      int               `json:"cut"`       // outputs that met their limit
-	Distinct int               `json:"distinct"`  // different questions among those that parse
+	Distinct int               `json:"distinct"`  // different questions among those that could be read
 	Truth    *Truth            `json:"truth,omitempty"`
 	Update   rl.Update         `json:"update"`
 }
@@ -35,15 +35,20 @@ type Report struct {
 type RoleReport struct {
 	Role    role.Role `json:"role"`
 	Samples int       `json:"samples"`
-	Reward  float64   `json:"reward"` // mean
+	Reward  float64   `json:"reward"` // mean, over those that were judged
 	Length  float64   `json:"length"` // mean, tokens
 	Cut     int       `json:"cut"`    // samples that met their limit
+
+	judged int // samples
 }
 
 // add counts a sample.
-func (r *RoleReport) add(s *rl.Sample) {
+func (r *RoleReport) add(s *rl.Sample, judged bool) {
 	r.Samples++
-	r.Reward += s.Reward
+	if judged {
+		r.judged++
+		r.Reward += s.Reward
+	}
 	r.Length += float64(len(s.LogProbs))
 	if s.Finish == rollout.Length {
 		r.Cut++
@@ -60,7 +65,7 @@ func (g *Game) report(u *rl.Update) *Report {
 		rep.Truth = &Truth{}
 	}
 	var m means
-	distinct := map[string]bool{}
+	distinct := map[uint64]bool{}
 	for _, it := range g.items {
 		rep.Rounds = max(rep.Rounds, it.round+1)
 		if it.failed != nil {
@@ -68,10 +73,10 @@ func (g *Game) report(u *rl.Update) *Report {
 			rep.Failed++
 			continue
 		}
-		rep.Roles[role.Questioner].add(&it.asked)
+		rep.Roles[role.Questioner].add(&it.asked, it.judged())
 		g.reportQuestion(rep, it, &m)
 		if it.verdict == task.OK {
-			distinct[g.clusters[it.Cluster].name+"\x00"+it.question.Text] = true
+			distinct[g.hash(it)] = true
 		}
 		for _, a := range it.answers {
 			g.reportAnswer(rep, it, a, &m)
@@ -79,7 +84,7 @@ func (g *Game) report(u *rl.Update) *Report {
 	}
 	for i := range rep.Roles {
 		r := &rep.Roles[i]
-		r.Reward, r.Length = ratio(r.Reward, float64(r.Samples)), ratio(r.Length, float64(r.Samples))
+		r.Reward, r.Length = ratio(r.Reward, float64(r.judged)), ratio(r.Length, float64(r.Samples))
 		rep.Cut += r.Cut
 	}
 	rep.PassRate, rep.RuleRate, rep.Agree = ratio(m.rates, m.answered), ratio(m.rules, m.answers),
@@ -131,7 +136,7 @@ func (g *Game) reportQuestion(rep *Report, it *item, m *means) {
 
 // reportAnswer counts an answer and the votes on it.
 func (g *Game) reportAnswer(rep *Report, it *item, a *answer, m *means) {
-	rep.Roles[role.Responder].add(&a.Sample)
+	rep.Roles[role.Responder].add(&a.Sample, true)
 	m.answers++
 	if a.rule {
 		m.rules++
@@ -140,7 +145,7 @@ func (g *Game) reportAnswer(rep *Report, it *item, a *answer, m *means) {
 		return
 	}
 	for _, v := range a.votes {
-		rep.Roles[role.Verifier].add(&v.Sample)
+		rep.Roles[role.Verifier].add(&v.Sample, true)
 	}
 	if !g.Config.EarlyVotes || a.fate == curriculum.VoteDisagrees { // the others ask for the votes that were dropped
 		rep.Counts.Voted(a.fate)

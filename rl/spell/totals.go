@@ -44,7 +44,7 @@ func (t *totals) add(g *Game, rep *Report) {
 	for _, it := range g.items {
 		if it.verdict == task.OK && it.failed == nil {
 			t.Readable++
-			seen[questionHash(g.clusters[it.Cluster].name, it.Task, g.Prompts.QuestionText(it.question))] = true
+			seen[g.hash(it)] = true
 		}
 	}
 	t.Seen = seen
@@ -97,6 +97,11 @@ func (g *Game) Verdict() (lines []string, failed bool) {
 
 // A questionSet is hashes of questions. In JSON it is one string, ascending.
 type questionSet map[uint64]bool
+
+// hash is questionHash of a question with its options.
+func (g *Game) hash(it *item) uint64 {
+	return questionHash(g.clusters[it.Cluster].name, it.Task, g.Prompts.QuestionText(it.question))
+}
 
 // questionHash tells questions apart by cluster, task and text.
 func questionHash(cluster string, t task.Task, text string) uint64 {

@@ -65,7 +65,7 @@ func (g *Game) transcribe(version int) []Record {
 			ask.Text, ask.Answer = g.Prompts.QuestionText(it.question), it.question.Answer
 		}
 		o := output(&it.asked)
-		if it.verdict != task.Skip && !it.tooLong && !it.repeated && it.failed == nil {
+		if it.judged() {
 			o.Reward = &it.asked.Reward
 		}
 		ask.Samples = []Output{o}
