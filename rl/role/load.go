@@ -50,9 +50,16 @@ func Load(name string) (*Prompts, error) {
 	}
 	p := &Prompts{questioner: map[string]*template{}, responder: map[string]*template{}}
 	hash := sha256.New()
+	sum := func() string { return hex.EncodeToString(hash.Sum(nil)) }
 	for _, f := range p.files() {
+		if f.optional { // the last one
+			p.plain = sum()
+		}
 		at := filepath.Join(name, f.name)
 		text, err := fs.ReadFile(set, f.name)
+		if errors.Is(err, fs.ErrNotExist) && f.optional {
+			continue
+		}
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil, fmt.Errorf("the prompt set lacks %s, which should hold %s", at, f.holds)
 		}
@@ -65,7 +72,7 @@ func Load(name string) (*Prompts, error) {
 		}
 		fmt.Fprintf(hash, "%q %q\n", f.name, own)
 	}
-	p.hash = hex.EncodeToString(hash.Sum(nil))
+	p.hash = sum()
 	return p, nil
 }
 
@@ -74,6 +81,7 @@ type promptFile struct {
 	name     string
 	holds    string   // what the file should hold, for the error that it is missing
 	required []string // fields that it must have
+	optional bool     // a set may lack it; one file alone, the last
 	parse    func(file, text string) error
 }
 
@@ -93,7 +101,8 @@ func (p *Prompts) files() []promptFile {
 	for _, t := range task.All() {
 		files = append(files, p.taskFiles(t)...)
 	}
-	return files
+	return append(files, promptFile{name: "between.txt", holds: "what stands between two documents", optional: true,
+		parse: p.parseBetween})
 }
 
 // taskFiles lists the files that a task adds to a set, without those that a task before it added.
@@ -120,7 +129,7 @@ func (p *Prompts) taskFiles(t task.Task) (files []promptFile) {
 
 // file returns the file whose text becomes the template.
 func (t *template) file(name, holds string, required []string, optional ...string) promptFile {
-	return promptFile{name + ".txt", holds, required, func(file, text string) (err error) {
+	return promptFile{name: name + ".txt", holds: holds, required: required, parse: func(file, text string) (err error) {
 		*t, err = parseTemplate(file, text, required, optional)
 		return err
 	}}
@@ -131,4 +140,10 @@ func (p *Prompts) parseFormat(file, text string) (err error) {
 		return fmt.Errorf("%s:1: %w", file, err)
 	}
 	return nil
+}
+
+func (p *Prompts) parseBetween(file, text string) error {
+	t, err := parseTemplate(file, text, nil, nil)
+	p.between = &t
+	return err
 }

@@ -15,6 +15,7 @@ import (
 //
 //	format.txt                  json or words
 //	documents.txt               {{documents}}: opens every prompt that has documents
+//	between.txt                 stands between two documents, from the line after the first; may be left out
 //	questioner_TASK.txt         follows the documents; with {{letter}} if the task has options
 //	questioner_TASK_history.txt the same with {{history}}
 //	example.txt                 {{question}} {{answer}} {{number}}: a line or block of the history
@@ -28,8 +29,10 @@ type Prompts struct {
 	Thinking bool
 
 	hash      string // of the texts
+	plain     string // of those without what stands between documents
 	format    task.Format
 	documents template
+	between   *template // nil: a line end alone
 	// questioner and responder hold texts by the names that tasks give them.
 	questioner, responder      map[string]*template
 	example, choices, verifier template
@@ -39,6 +42,13 @@ type Prompts struct {
 // whatever their names.
 func (p *Prompts) Hash() string { return p.hash }
 
+// Unmarked returns the set with nothing but a line end between documents, as if it lacked between.txt.
+func (p *Prompts) Unmarked() *Prompts {
+	plain := *p
+	plain.between, plain.hash = nil, p.plain
+	return &plain
+}
+
 // EmptyDocuments stands for the documents in a prompt that has none, as in the grounding test.
 const EmptyDocuments = "Empty"
 
@@ -47,9 +57,17 @@ const EmptyDocuments = "Empty"
 func (p *Prompts) Documents(docs []string) string {
 	text := EmptyDocuments
 	if len(docs) > 0 {
-		text = strings.Join(docs, "\n")
+		text = strings.Join(docs, p.Between())
 	}
 	return p.documents.render(map[string]string{"documents": text}) + "\n"
+}
+
+// Between returns what stands between two documents.
+func (p *Prompts) Between() string {
+	if p.between == nil {
+		return "\n"
+	}
+	return "\n" + p.between.render(nil) + "\n"
 }
 
 // Questioner returns the prompt that asks for a question over docs, in two parts whose

@@ -56,7 +56,7 @@ func TestFullPrompts(t *testing.T) {
 	p := mustLoad(t, "full")
 	docs := []string{"Alpha {{question}}.", "Beta."}
 	history := []Example{{"Where is it?", "There"}, {"Who?", "Her"}}
-	const documents = "<text>\nAlpha {{question}}.\nBeta.\n</text>\n"
+	const documents = "<text>\nAlpha {{question}}.\n\n=====\n\nBeta.\n</text>\n"
 	for _, of := range task.All() {
 		prefix, first := p.Questioner(of, docs, nil, "C")
 		again, later := p.Questioner(of, docs, history, "C")

@@ -77,10 +77,11 @@ func (g *Game) fit(ctx context.Context, docs *corpus.Corpus) ([]cluster, error) 
 	}
 	c := &g.Config
 	limit := c.MostPrompt(g.context, max(c.MaxQuestion, c.MaxAnswer)) - instruction - g.room
+	mark := g.mark()
 	sizes := func(texts []string) []int {
 		n := make([]int, len(texts))
 		for i, ids := range g.Chat.Tok.EncodeAll(texts) {
-			n[i] = len(ids)
+			n[i] = len(ids) + mark - 1 // Divide adds one for a line end
 		}
 		return n
 	}
@@ -117,6 +118,15 @@ func (g *Game) fit(ctx context.Context, docs *corpus.Corpus) ([]cluster, error) 
 			max(limit, 0), g.Config.MaxPrompt, g.context)
 	}
 	return out, nil
+}
+
+// mark returns the tokens between two documents.
+func (g *Game) mark() int {
+	between := g.Prompts.Between()
+	if between == "\n" {
+		return 1
+	}
+	return len(g.Chat.Tok.Encode(between))
 }
 
 // encode returns a prompt's tokens, and whether limit and context hold them and an output of n
@@ -164,11 +174,11 @@ func (g *Game) fingerprint() string {
 
 // describe writes how many documents, clusters and tokens prompts are made of.
 func (g *Game) describe(w io.Writer) error {
-	tokens, most := 0, 0
+	tokens, most, mark := 0, 0, g.mark()
 	for _, c := range g.clusters {
 		n := 0
 		for _, ids := range g.Chat.Tok.EncodeAll(c.docs) {
-			n += len(ids) + 1
+			n += len(ids) + mark
 		}
 		tokens, most = tokens+n, max(most, n)
 	}

@@ -320,17 +320,35 @@ func (g *Game) State() (any, error) {
 	return state{g.data, g.Prompts.Hash(), m, s, g.total, g.room}, err
 }
 
+// asBegun fits the documents as the program did that a state is of: earlier ones left room for the whole output of a
+// questioner, and put no mark between documents.
+func (g *Game) asBegun(s *state) {
+	now, rooms := g.Prompts, []int{g.room}
+	if s.Room == 0 && g.room != g.Config.MaxQuestion {
+		rooms = append(rooms, g.Config.MaxQuestion)
+	}
+	for _, prompts := range []*role.Prompts{now, now.Unmarked()} {
+		for _, room := range rooms {
+			if s.Prompts != "" && s.Prompts != prompts.Hash() {
+				continue
+			}
+			g.Prompts = prompts
+			if err := g.prepare(context.Background(), room); err == nil && g.data == s.Data {
+				return
+			}
+		}
+	}
+	g.Prompts = now
+}
+
 // Restore goes back to a state over the same documents and prompts.
 func (g *Game) Restore(raw json.RawMessage) error {
 	var s state
 	if err := json.Unmarshal(raw, &s); err != nil {
 		return err
 	}
-	if s.Data != g.data && s.Room == 0 && g.room != g.Config.MaxQuestion {
-		// An earlier program left room for the whole output of a questioner.
-		if err := g.prepare(context.Background(), g.Config.MaxQuestion); err != nil {
-			return err
-		}
+	if s.Data != g.data {
+		g.asBegun(&s)
 	}
 	if s.Data != g.data {
 		what := "documents"
