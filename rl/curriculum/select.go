@@ -54,19 +54,28 @@ func (f Filter) Votes(t reward.Tally, d reward.Decision, rule bool) VoteFate {
 // from the one with most good questions: each gets ratio × good of its own failed ones at random,
 // rounded down, and what it lacks is asked of the next task. The chosen numbers are returned
 // ascending. A task without failed questions draws no random number, so that a task which a run
-// does not ask changes nothing.
-func Negatives(good map[task.Task]int, bad map[task.Task][]int, ratio float64, r *rng.Rand) []int {
+// does not ask changes nothing. If they are fewer than least, others of all tasks are added.
+func Negatives(good map[task.Task]int, bad map[task.Task][]int, ratio float64, least int, r *rng.Rand) []int {
 	order := task.All()
 	slices.SortStableFunc(order, func(a, b task.Task) int { return cmp.Compare(good[b], good[a]) })
-	var chosen []int
+	var chosen, rest []int
 	want := 0
 	for _, t := range order {
 		want += int(ratio * float64(good[t]))
 		taken := r.Choose(len(bad[t]), want)
-		for _, i := range taken {
-			chosen = append(chosen, bad[t][i])
+		for i, k := range bad[t] {
+			if slices.Contains(taken, i) {
+				chosen = append(chosen, k)
+			} else {
+				rest = append(rest, k)
+			}
 		}
 		want -= len(taken)
+	}
+	if more := least - len(chosen); more > 0 {
+		for _, i := range r.Choose(len(rest), more) {
+			chosen = append(chosen, rest[i])
+		}
 	}
 	slices.Sort(chosen)
 	return chosen

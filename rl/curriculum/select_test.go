@@ -110,7 +110,7 @@ func TestNegatives(t *testing.T) {
 		for i, of := range task.All()[:3] {
 			good[of], bad[of] = tt.good[i], tt.bad[i]
 		}
-		got := Negatives(good, bad, tt.ratio, rng.At(1, rng.Negatives, 0, 0, 0))
+		got := Negatives(good, bad, tt.ratio, 0, rng.At(1, rng.Negatives, 0, 0, 0))
 		var n [3]int
 		for _, id := range got {
 			n[id/100]++
@@ -120,6 +120,29 @@ func TestNegatives(t *testing.T) {
 		}
 		if n != tt.want || !slices.IsSorted(got) || len(slices.Compact(slices.Clone(got))) != len(got) {
 			t.Errorf("%s: chose %v", tt.name, got)
+		}
+	}
+}
+
+// TestLeastNegatives: failed questions train beyond their share if there are too few, of whatever task.
+func TestLeastNegatives(t *testing.T) {
+	first, last := clusters(0, 2), clusters(200, 3)
+	for _, tt := range []struct{ good, least, want int }{
+		{0, 0, 0}, {0, 1, 1}, {0, 4, 4}, {0, 9, 5}, {1, 1, 1}, {1, 3, 3}, {2, 1, 2}, {2, 4, 4},
+	} {
+		good := map[task.Task]int{task.GeneralQA: tt.good}
+		bad := map[task.Task][]int{task.GeneralQA: first, task.MultipleChoice: last}
+		got := Negatives(good, bad, 1, tt.least, rng.At(1, rng.Negatives, 0, 0, 0))
+		own := 0
+		for _, i := range got {
+			if slices.Contains(first, i) {
+				own++
+			} else if !slices.Contains(last, i) {
+				t.Errorf("%+v: %d is in no pool", tt, i)
+			}
+		}
+		if len(slices.Compact(got)) != tt.want || !slices.IsSorted(got) || own < min(tt.good, len(first)) {
+			t.Errorf("%+v: chose %v", tt, got)
 		}
 	}
 }

@@ -129,10 +129,11 @@ func (p *Prompts) taskFiles(t task.Task) (files []promptFile) {
 
 // file returns the file whose text becomes the template.
 func (t *template) file(name, holds string, required []string, optional ...string) promptFile {
-	return promptFile{name: name + ".txt", holds: holds, required: required, parse: func(file, text string) (err error) {
+	parse := func(file, text string) (err error) {
 		*t, err = parseTemplate(file, text, required, optional)
 		return err
-	}}
+	}
+	return promptFile{name: name + ".txt", holds: holds, required: required, parse: parse}
 }
 
 func (p *Prompts) parseFormat(file, text string) (err error) {

@@ -78,7 +78,8 @@ func TestEveryFileIsChecked(t *testing.T) {
 				t.Fatal(err)
 			}
 			_, err = Load(dir)
-			if lacks := err != nil && strings.Contains(err.Error(), path+", which should hold "+f.holds); lacks == f.optional {
+			lacks := err != nil && strings.Contains(err.Error(), path+", which should hold "+f.holds)
+			if lacks == f.optional {
 				t.Errorf("%s without %s: error %v", set, f.name, err)
 			}
 			if err := os.WriteFile(path, original, 0o644); err != nil {

@@ -29,7 +29,7 @@ func (g *Game) Choose() []rl.Group {
 			bad[it.Task] = append(bad[it.Task], it.index)
 		}
 		for _, a := range it.answers {
-			if !it.repeated && len(a.votes) > 0 && a.fate == curriculum.VoteKept {
+			if !it.repeated && a.votedOn() && a.fate == curriculum.VoteKept {
 				ballots = append(ballots, a)
 			}
 		}
@@ -48,7 +48,7 @@ func (g *Game) Choose() []rl.Group {
 		}
 	}
 	if c.RoleWeights[role.Questioner] > 0 {
-		for _, i := range curriculum.Negatives(good, bad, c.BadRatio,
+		for _, i := range curriculum.Negatives(good, bad, c.BadRatio, c.BadLeast,
 			rng.At(c.Seed, rng.Negatives, uint64(g.step), 0, 0)) {
 			questions = append(questions, g.items[i])
 		}

@@ -27,6 +27,7 @@ type Config struct {
 	DrawByRate     bool    `json:"draw_by_rate" doc:"draw only so many, up to draw, as the share of good questions so far lets expect to be enough; paper: no"`
 	TrainSurplus   bool    `json:"train_surplus" doc:"train all good questions of a step, at the one version of the weights that it plays with; paper: those beyond N are dropped"`
 	BadRatio       float64 `json:"bad_ratio" min:"0" max:"100" doc:"failed questions that train, for each good one; paper 1"`
+	BadLeast       int     `json:"bad_least" min:"0" max:"1073741824" doc:"failed questions that train at least, so that the questioner learns in a step without good ones, too; paper 0"`
 	VerifierGroups int     `json:"verifier_groups" min:"0" max:"1073741824" doc:"groups of votes that train in a step; paper 16 (N/G)"`
 	VerifierScaled bool    `json:"verifier_scaled" doc:"train fewer groups of votes in proportion in a step of fewer than N good questions, as the paper's code does"`
 	VerifierAny    bool    `json:"verifier_any" doc:"train the groups there are if there are fewer; paper's code: none"`
@@ -56,6 +57,7 @@ type Config struct {
 	Votes          int  `json:"votes" min:"0" max:"1073741824" doc:"G, votes on an answer; paper 8. 0: rule rewards alone"`
 	Judgements     int  `json:"judgements" min:"0" max:"1073741824" doc:"votes, the first, that decide whether an answer is right; 0: all. All train; paper: all, an ablation 1"`
 	EarlyVotes     bool `json:"early_votes" doc:"stop voting once the majority is decided; needs votes that do not train. Metrics then report vote_disagrees alone. Paper: off"`
+	ShareVotes     bool `json:"share_votes" doc:"answers to a question that read the same are voted on once, and share the votes; paper: no"`
 
 	MemoryLength int  `json:"memory_length" group:"history" min:"0" max:"1073741824" doc:"L, remembered questions of a cluster and task; paper 3"`
 	MemoryUnion  bool `json:"memory_union" doc:"remember all documents of a question (code) or the new ones (paper)"`

@@ -43,6 +43,7 @@ type answer struct {
 	prediction string
 	extracted  bool
 	rule       bool
+	like       *answer // an earlier one that reads the same, whose votes it shares
 	votes      []*vote
 	ballot     forest.Forest // the verifier's prompt and votes
 	tally      reward.Tally
@@ -50,6 +51,9 @@ type answer struct {
 	decision   reward.Decision // of all votes
 	fate       curriculum.VoteFate
 }
+
+// votedOn reports whether an answer has votes that it shares with none before it.
+func (a *answer) votedOn() bool { return len(a.votes) > 0 && a.like == nil }
 
 // A vote is a verifier's sample.
 type vote struct {
@@ -207,6 +211,9 @@ func (it *item) answered(replies []play.Reply) ([]play.Ask, error) {
 		a.prediction, a.extracted = g.Prompts.ExtractAnswer(it.Task, a.Text)
 		a.rule = a.extracted && g.Config.Reward.Rule(it.Task, a.prediction, it.question.Answer)
 		it.answers = append(it.answers, a)
+		if a.like = it.alike(voted, a); a.like != nil {
+			continue
+		}
 		ask, ok, err := it.verify(a, it.place*g.Config.Answers+k)
 		if err != nil {
 			return nil, err
@@ -216,6 +223,16 @@ func (it *item) answered(replies []play.Reply) ([]play.Ask, error) {
 		}
 	}
 	return it.then(func(replies []play.Reply) ([]play.Ask, error) { return it.voted(voted, replies) }, asks...)
+}
+
+// alike returns the answer among those voted on that reads as a does, if answers share their votes.
+func (it *item) alike(voted []*answer, a *answer) *answer {
+	if i := slices.IndexFunc(voted, func(b *answer) bool {
+		return it.game.Config.ShareVotes && a.extracted && a.prediction == b.prediction
+	}); i >= 0 {
+		return voted[i]
+	}
+	return nil
 }
 
 // verify has the verifier vote on an answer that could be extracted.
@@ -250,6 +267,11 @@ func (it *item) voted(answers []*answer, replies []play.Reply) ([]play.Ask, erro
 			v := &vote{Sample: rl.SampleOf(r, k)}
 			v.vote = it.game.Prompts.ParseVote(v.Text)
 			a.votes = append(a.votes, v)
+		}
+	}
+	for _, a := range it.answers {
+		if a.like != nil {
+			a.votes = a.like.votes
 		}
 	}
 	return it.end()

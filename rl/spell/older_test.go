@@ -28,8 +28,9 @@ func TestOlderStates(t *testing.T) {
 	}
 	plain, marked, other := ownPrompts(t), ownPrompts(t), ownPrompts(t)
 	for path, text := range map[string]string{
-		filepath.Join(marked, "between.txt"): strings.Repeat("long ", 12) + "\n", filepath.Join(other, "between.txt"): "long\n",
-		filepath.Join(other, "example.txt"): "earlier : {{question}} {{answer}}\n",
+		filepath.Join(marked, "between.txt"): strings.Repeat("long ", 12) + "\n",
+		filepath.Join(other, "between.txt"):  "long\n",
+		filepath.Join(other, "example.txt"):  "earlier : {{question}} {{answer}}\n",
 	} {
 		if err := os.WriteFile(path, []byte(text), 0o666); err != nil {
 			t.Fatal(err)

@@ -144,11 +144,14 @@ func (g *Game) reportAnswer(rep *Report, it *item, a *answer, m *means) {
 	if len(a.votes) == 0 {
 		return
 	}
-	for _, v := range a.votes {
-		rep.Roles[role.Verifier].add(&v.Sample, true)
-	}
-	if !g.Config.EarlyVotes || a.fate == curriculum.VoteDisagrees { // the others ask for the votes that were dropped
-		rep.Counts.Voted(a.fate)
+	if a.votedOn() {
+		for _, v := range a.votes {
+			rep.Roles[role.Verifier].add(&v.Sample, true)
+		}
+		// The other fates ask for the votes that early ones drop.
+		if !g.Config.EarlyVotes || a.fate == curriculum.VoteDisagrees {
+			rep.Counts.Voted(a.fate)
+		}
 	}
 	m.ballots++
 	majority := a.decision == reward.Accepted

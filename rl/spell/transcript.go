@@ -93,7 +93,7 @@ func (g *Game) transcribe(version int) []Record {
 			out = append(out, res)
 		}
 		for _, a := range it.answers {
-			if len(a.votes) == 0 {
+			if !a.votedOn() {
 				continue
 			}
 			ver := record(role.Verifier, "verify", &a.votes[0].Sample)

@@ -74,7 +74,7 @@ func (c *Config) usual(prompt int, texts *Texts) (s Step, err error) {
 		Question: mean(c.MaxQuestion), Answer: mean(c.MaxAnswer), Vote: mean(c.MaxVote)}
 	s.Asked = s.Rounds * c.Draw
 	s.Good = min(c.Questions, s.Asked)
-	s.Questions = min(s.Asked, s.Good+int(c.BadRatio*float64(s.Good)))
+	s.Questions = min(s.Asked, s.Good+max(int(c.BadRatio*float64(s.Good)), c.BadLeast))
 	s.VerifierGroup = min(c.VerifierGroups, s.Asked*c.Answers)
 	if c.Votes == 0 || c.RoleWeights[role.Verifier] == 0 {
 		s.VerifierGroup = 0

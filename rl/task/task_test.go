@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"path/filepath"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -181,4 +183,28 @@ func FuzzReadAnswer(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestWithRight: the right option changes places with the one at a letter, in a copy.
+func TestWithRight(t *testing.T) {
+	options := []string{"w", "x", "y", "z"}
+	for _, tt := range []struct {
+		q      Question
+		letter string
+		want   Question
+	}{
+		{Question{Answer: "A", Options: options}, "C", Question{Answer: "C", Options: []string{"y", "x", "w", "z"}}},
+		{Question{Answer: "D", Options: options}, "A", Question{Answer: "A", Options: []string{"z", "x", "y", "w"}}},
+		{Question{Answer: "B", Options: options}, "B", Question{Answer: "B", Options: options}},
+		{Question{Answer: "B", Options: options}, "E", Question{Answer: "B", Options: options}},
+		{Question{Answer: "B", Options: options[:3]}, "A", Question{Answer: "B", Options: options[:3]}},
+		{Question{Answer: "red"}, "A", Question{Answer: "red"}},
+	} {
+		if got := tt.q.WithRight(tt.letter); !reflect.DeepEqual(got, tt.want) {
+			t.Errorf("%v with %s is %v, want %v", tt.q, tt.letter, got, tt.want)
+		}
+	}
+	if !slices.Equal(options, []string{"w", "x", "y", "z"}) {
+		t.Errorf("the options became %v", options)
+	}
 }

@@ -1,0 +1,253 @@
+package spell
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"spell/kernels/open/opentest"
+	"spell/model"
+	"spell/rl/role"
+	"spell/rl/task"
+)
+
+// steps plays n steps of a scripted run and returns the reports and the transcript of the last, with the run.
+func steps(t *testing.T, c Config, n int, plans func(step, round, i int) plan) ([]*Report, []Record, *run) {
+	t.Helper()
+	r, _ := newRun(t, c, opentest.CPU(t, 1), model.F32, documents(12, 4), plans)
+	var reports []*Report
+	var records []Record
+	for range n {
+		rep, last, err := r.take(context.Background())
+		if err != nil {
+			t.Fatal(err)
+		}
+		reports, records = append(reports, rep), last
+	}
+	return reports, records, r
+}
+
+// stageOf returns the records of a stage.
+func stageOf(records []Record, name string) (of []Record) {
+	for _, r := range records {
+		if r.Stage == name {
+			of = append(of, r)
+		}
+	}
+	return of
+}
+
+// TestShareVotes: answers that read the same are voted on once. What they earn is what it was, and their votes are one
+// group.
+func TestShareVotes(t *testing.T) {
+	c := small()
+	c.Draw, c.VerifierGroups = len(fates), 2
+	whole, all, _ := steps(t, c, 1, fateOf)
+	c.ShareVotes = true
+	shared, fewer, _ := steps(t, c, 1, fateOf)
+	full, rep := whole[0], shared[0]
+	// The five questions that are answered have one, one, two, two and two different answers.
+	if n, of := len(stageOf(fewer, "verify")), len(stageOf(all, "verify")); n != 8 || of != 20 {
+		t.Errorf("%d answers are voted on, and %d unshared; want 8 and 20", n, of)
+	}
+	if rep.PassRate != full.PassRate || rep.RuleRate != full.RuleRate || rep.Agree != full.Agree ||
+		rep.Roles[role.Responder] != full.Roles[role.Responder] ||
+		rep.Roles[role.Questioner] != full.Roles[role.Questioner] || rep.Roles[role.Verifier].Samples != 8*4 {
+		t.Errorf("shared votes decide otherwise:\n%v\n%v", rep, full)
+	}
+	counts := full.Counts
+	counts.VoteUnanimous, counts.VoteKept, counts.VoteTied, counts.VoteDisagrees = 3, 2, 1, 2
+	if rep.Counts != counts {
+		t.Errorf("counts %+v, want %+v", rep.Counts, counts)
+	}
+	if got := trained(&rep.Update); got != [3]int{4, 8, 8} {
+		t.Errorf("trained %v samples", got)
+	}
+	for _, of := range stageOf(fewer, "respond") {
+		for _, o := range of.Samples {
+			if o.Votes == nil || o.Votes.Votes() != 4 {
+				t.Errorf("question %d: answer %q has the votes %v", of.Question, o.Prediction, o.Votes)
+			}
+		}
+	}
+}
+
+// TestBadLeast: in a step without a good question the questioner learns if some failed questions are to train.
+func TestBadLeast(t *testing.T) {
+	plans := func(_, _, i int) plan { return fates[3*(i%2)] } // cannot be read, known without documents
+	for least, want := range map[int]int{0: 0, 6: 6, 99: 8} {
+		c := small()
+		c.BadLeast = least
+		r, _ := newRun(t, c, opentest.CPU(t, 1), model.F32, documents(12, 4), plans)
+		before := numbers(r)
+		rep, _, err := r.take(context.Background())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := trained(&rep.Update); got != [3]int{want} || reflect.DeepEqual(before, numbers(r)) != (want == 0) {
+			t.Errorf("bad_least %d trains %v", least, got)
+		}
+	}
+}
+
+// TestContradicted: a question loses reward if more than half of its answers say the same and not its reference.
+func TestContradicted(t *testing.T) {
+	c := small()
+	c.Draw, c.Reward.Contradicted = 5, -0.25
+	none := [2]int{0, 4}
+	plans := []plan{{fate: "asked", passes: 0, yes: none}, {fate: "asked", passes: 1, yes: none},
+		{fate: "asked", passes: 2, yes: none}, {fate: "asked", passes: 4, yes: none},
+		{fate: "asked", passes: 0, yes: [2]int{3, 4}}} // the votes accept the others' answer
+	quarter := math.Exp(-math.Pow(0.25/(0.5/3), 2) / 2)
+	want := []float64{-0.25, quarter - 0.25, 1, 0, 0}
+	_, records, _ := steps(t, c, 1, func(_, _, i int) plan { return plans[i] })
+	for i, rec := range stageOf(records, "ask") {
+		if got := *rec.Samples[0].Reward; math.Abs(got-want[i]) > 1e-12 {
+			t.Errorf("question %d earns %v, want %v", i, got, want[i])
+		}
+	}
+}
+
+// TestDrawByRate: later steps draw what earlier ones let expect to be enough.
+func TestDrawByRate(t *testing.T) {
+	for good, want := range map[int][]int{8: {8, 3, 3}, 4: {8, 6, 6}, 2: {8, 8, 8}, 0: {8, 8, 8}} {
+		c := small()
+		c.DrawByRate = true
+		reports, _, _ := steps(t, c, 3, func(step, _, i int) plan {
+			if step == 0 && i < good || step > 0 && good > 2 {
+				return plan{fate: "asked", passes: 2, yes: [2]int{1, 3}}
+			}
+			return plan{fate: "asked", yes: [2]int{0, 4}}
+		})
+		var drawn []int
+		for _, rep := range reports {
+			drawn = append(drawn, rep.Counts.Drawn)
+		}
+		if good == 4 { // all of the second step are good
+			want[2] = drawn[2]
+			if drawn[2] >= 6 || drawn[2] < 3 {
+				t.Errorf("after %v, %d are drawn", drawn[:2], drawn[2])
+			}
+		}
+		if !slices.Equal(drawn, want) {
+			t.Errorf("of 8 questions %d are good, and %v are drawn, want %v", good, drawn, want)
+		}
+	}
+}
+
+// TestTrainSurplus: good questions beyond those that a step needs train if they shall.
+func TestTrainSurplus(t *testing.T) {
+	good := func(_, _, i int) plan { return plan{fate: "asked", passes: 1 + i%3, yes: [2]int{1, 3}} }
+	for surplus, want := range map[bool][3]int{false: {3, 3 * 4, 4 * 4}, true: {8, 8 * 4, 4 * 4}} {
+		c := small()
+		c.TrainSurplus = surplus
+		reports, _, _ := steps(t, c, 1, good)
+		if got := trained(&reports[0].Update); got != want {
+			t.Errorf("train_surplus %v: %v samples train, want %v", surplus, got, want)
+		}
+	}
+}
+
+// TestJudgements: the first votes decide what answers earn, and all train.
+func TestJudgements(t *testing.T) {
+	var first *Report
+	// The first vote on a wrong answer accepts it, and the other three refuse it.
+	for _, tt := range []struct {
+		judgements int
+		pass       float64
+	}{{0, 0.25}, {1, 1}, {2, 0.25}, {4, 0.25}} {
+		c := small()
+		c.Judgements = tt.judgements
+		reports, _, _ := steps(t, c, 1, func(_, _, _ int) plan {
+			return plan{fate: "asked", passes: 1, yes: [2]int{1, 3}}
+		})
+		rep := reports[0]
+		if first == nil {
+			first = rep
+		}
+		if rep.PassRate != tt.pass || rep.Counts.VoteKept != first.Counts.VoteKept ||
+			rep.Roles[role.Verifier] != first.Roles[role.Verifier] || trained(&rep.Update)[role.Verifier] != 16 {
+			t.Errorf("judgements %d: %v", tt.judgements, rep)
+		}
+	}
+}
+
+// TestDocsAmong: each question has one of several numbers of new documents.
+func TestDocsAmong(t *testing.T) {
+	c := small()
+	c.DocsAmong = []int{1, 3}
+	seen := map[int]int{}
+	_, records, _ := steps(t, c, 1, fateOf)
+	for _, rec := range stageOf(records, "ask") {
+		seen[len(rec.Docs)]++
+	}
+	if seen[1] == 0 || seen[3] == 0 || seen[1]+seen[3] != c.Draw {
+		t.Errorf("questions by the documents that they are asked over: %v", seen)
+	}
+	c.LeastDocs = 0
+	if got := c.leastDocs(); got != 4 {
+		t.Errorf("clusters have %d documents at least, want one more than 3", got)
+	}
+}
+
+// TestDrawnLetter: the right option stands at the letter that was drawn, whichever the questioner chose.
+func TestDrawnLetter(t *testing.T) {
+	c := small()
+	c.Tasks = []task.Task{task.MultipleChoice}
+	r, s := newRun(t, c, opentest.CPU(t, 1), model.F32, documents(12, 4), nil)
+	s.says = func(at stage, _ string, _ int) string {
+		if at == stageAsk {
+			return " question : which ? ( A ) red ( B ) b ( C ) c ( D ) d answer : ( A ) ."
+		}
+		return " answer is ( E ) ."
+	}
+	_, records, err := r.take(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := map[string]bool{}
+	for _, rec := range stageOf(records, "ask") {
+		seen[rec.Answer] = true
+		if !strings.Contains(rec.Text, fmt.Sprintf("( %s ) red", rec.Answer)) || strings.Count(rec.Text, "red") != 1 ||
+			!strings.Contains(rec.Prompt, "choice "+rec.Answer+" :") {
+			t.Errorf("the answer to %q is %s", rec.Text, rec.Answer)
+		}
+	}
+	if len(seen) < 2 {
+		t.Errorf("the letters drawn are %v", seen)
+	}
+}
+
+// TestRepeatedEarnsNothing: a question that a step asks twice is judged once, in the mean reward, too.
+func TestRepeatedEarnsNothing(t *testing.T) {
+	c := small()
+	c.MaxRounds, c.Questions = 2, 99
+	r, s := newRun(t, c, opentest.CPU(t, 1), model.F32, documents(2, 4), nil)
+	s.says = func(at stage, prompt string, k int) string {
+		switch {
+		case at == stageAsk:
+			return " question : which ? answer : red ."
+		case at == stageRespond && k < 2:
+			return " answer is red ."
+		}
+		return " answer is blue ."
+	}
+	rep, records, err := r.take(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	k := rep.Counts
+	if k.Good != 2 || k.Repeated != k.Drawn-2 || k.Repeated == 0 || rep.Roles[role.Questioner].Samples != k.Drawn ||
+		rep.Roles[role.Questioner].Reward != 1 || rep.Distinct != 2 {
+		t.Errorf("%+v; %+v; %d distinct", k, rep.Roles[role.Questioner], rep.Distinct)
+	}
+	for _, rec := range stageOf(records, "ask") {
+		if (rec.Samples[0].Reward == nil) != (rec.Outcome == "repeated") {
+			t.Errorf("a question that is %s earns %v", rec.Outcome, rec.Samples[0].Reward)
+		}
+	}
+}
