@@ -251,3 +251,73 @@ func TestRepeatedEarnsNothing(t *testing.T) {
 		}
 	}
 }
+
+// TestVotedTasks: answers to other kinds of questions than those named are not voted on, and the rule decides.
+func TestVotedTasks(t *testing.T) {
+	c := small()
+	c.Tasks, c.Draw, c.VotedTasks = task.All(), 9, []task.Task{task.GeneralQA}
+	reports, records, _ := steps(t, c, 1, func(_, _, _ int) plan {
+		return plan{fate: "asked", passes: 1, yes: [2]int{4, 4}} // votes accept whatever is said
+	})
+	for _, rec := range stageOf(records, "verify") {
+		if rec.Task != task.GeneralQA {
+			t.Errorf("an answer to a question of task %v is voted on", rec.Task)
+		}
+	}
+	// Votes make the three of the one kind all right, and the other six have one answer of four.
+	if k := reports[0].Counts; k.AllRight != 3 || k.Good != 6 || len(stageOf(records, "verify")) != 3*4 {
+		t.Errorf("counts %+v", k)
+	}
+}
+
+// TestGroundingOfSeveral: a question is dropped if so many of its answers without documents are right, and not tested
+// where settings say so.
+func TestGroundingOfSeveral(t *testing.T) {
+	for _, tt := range []struct {
+		samples, right, known int // known: answers without documents that are right
+		of                    []task.Task
+		dropped               bool
+		blind                 int // answers
+	}{
+		{1, 1, 1, task.All(), true, 1}, {4, 3, 2, task.All(), false, 4}, {4, 3, 3, task.All(), true, 4},
+		{4, 3, 4, []task.Task{task.Numeric}, false, 0}, {0, 1, 4, task.All(), false, 0},
+	} {
+		c := small()
+		c.Draw, c.Grounding.Samples, c.Grounding.Right, c.Grounding.Tasks = 1, tt.samples, tt.right, tt.of
+		r, s := newRun(t, c, opentest.CPU(t, 1), model.F32, documents(4, 4), nil)
+		s.says = func(at stage, _ string, k int) string {
+			switch {
+			case at == stageAsk:
+				return " question : which ? answer : red ."
+			case at == stageGround && k < tt.known, at == stageRespond && k < 2:
+				return " answer is red ."
+			}
+			return " answer is blue ."
+		}
+		rep, records, err := r.take(context.Background())
+		if err != nil {
+			t.Fatal(err)
+		}
+		blind := 0
+		for _, rec := range stageOf(records, "ground") {
+			blind += len(rec.Samples)
+		}
+		if k := rep.Counts; k.Ungrounded == 1 != tt.dropped || k.Good == 1 == tt.dropped || blind != tt.blind {
+			t.Errorf("%+v: %+v, %d answers without documents", tt, k, blind)
+		}
+	}
+}
+
+// TestVerifierLabel: without the filter votes that contradict the rule train, too.
+func TestVerifierLabel(t *testing.T) {
+	for label, want := range map[string]int{"consistent": 1, "majority": 4} {
+		c := small()
+		c.Draw, c.VerifierLabel, c.VerifierGroups = 1, label, 9
+		reports, _, _ := steps(t, c, 1, func(_, _, _ int) plan {
+			return plan{fate: "asked", passes: 1, yes: [2]int{3, 3}} // accepts right and wrong answers
+		})
+		if got := trained(&reports[0].Update)[role.Verifier]; got != want*4 {
+			t.Errorf("%s: %d votes train, want %d", label, got, want*4)
+		}
+	}
+}
