@@ -9,6 +9,7 @@ import (
 	"reflect"
 	"strings"
 
+	"spell/rl/lock"
 	"spell/rl/plural"
 	"spell/tensor/atomicfile"
 )
@@ -83,20 +84,25 @@ func (s Settings) differs(file Settings) string {
 type Results struct {
 	path string
 	file *os.File
+	lock *lock.Lock // so that two processes do not write to one file
 
 	Lines []*Line // that are finished
 }
 
 // OpenResults opens the file of a run of so many questions, or begins it. Lines that are there stay,
-// and a last one that was cut off by a crash is removed. A file of other settings is refused.
+// and a last one that was cut off by a crash is removed. A file of other settings is refused, and so is one
+// that another process has.
 func OpenResults(path string, s Settings, questions int) (*Results, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o666)
 	if err != nil {
 		return nil, err
 	}
 	r := &Results{path: path, file: f}
-	if err := r.read(s, questions); err != nil {
-		f.Close()
+	if r.lock, err = lock.Acquire(path); err == nil {
+		err = r.read(s, questions)
+	}
+	if err != nil {
+		r.Close()
 		return nil, err
 	}
 	return r, nil
@@ -182,4 +188,7 @@ func (r *Results) Add(l *Line) error {
 }
 
 // Close closes the file.
-func (r *Results) Close() error { return r.file.Close() }
+func (r *Results) Close() (err error) {
+	r.lock.Release(func() { err = r.file.Close() })
+	return err
+}

@@ -364,6 +364,16 @@ func TestResults(t *testing.T) {
 			t.Fatalf("cut at %d the file becomes\n%s\nwant\n%s", cut, got, want)
 		}
 	}
+	first, err := OpenResults(path, s, len(lines))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := run(s); err == nil || !strings.Contains(err.Error(), path+" is in use by another run") {
+		t.Errorf("a second run at the same time says %v", err)
+	}
+	if err := errors.Join(first.Close(), run(s)); err != nil {
+		t.Error(err)
+	}
 	other := s
 	for _, tt := range []struct {
 		change func()

@@ -3,34 +3,39 @@ package lock
 import (
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 
 	"golang.org/x/sys/windows"
 )
 
-// A Lock is a file in the folder that nobody else can open and that the system removes with the
-// process, however that ends.
+// A Lock is a file in the folder, or beside the file, that nobody else can open and that the system
+// removes with the process, however that ends.
 type Lock struct{ file windows.Handle }
 
-// Acquire locks a folder for this process.
-func Acquire(dir string) (*Lock, error) {
-	path, err := windows.UTF16PtrFromString(filepath.Join(dir, ".lock"))
+// Acquire locks a folder or a file for this process.
+func Acquire(path string) (*Lock, error) {
+	name := path + ".lock"
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		name = filepath.Join(path, ".lock")
+	}
+	raw, err := windows.UTF16PtrFromString(name)
 	if err != nil {
 		return nil, err
 	}
 	const noSharing = 0
-	h, err := windows.CreateFile(path, windows.GENERIC_WRITE|windows.DELETE, noSharing, nil, windows.CREATE_ALWAYS,
+	h, err := windows.CreateFile(raw, windows.GENERIC_WRITE|windows.DELETE, noSharing, nil, windows.CREATE_ALWAYS,
 		windows.FILE_ATTRIBUTE_HIDDEN|windows.FILE_FLAG_DELETE_ON_CLOSE, 0)
 	if errors.Is(err, windows.ERROR_SHARING_VIOLATION) {
-		return nil, inUse(dir)
+		return nil, inUse(path)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("--out %s cannot be written to: %w; name another folder", dir, err)
+		return nil, fmt.Errorf("--out %s cannot be written to: %w; name another", path, err)
 	}
 	return &Lock{h}, nil
 }
 
-// Release unlocks the folder and does a last thing with it, which its file would prevent.
+// Release unlocks it and does a last thing with it, which the lock's file would prevent.
 func (l *Lock) Release(last func()) {
 	if l != nil {
 		windows.CloseHandle(l.file)
