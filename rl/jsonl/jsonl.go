@@ -6,8 +6,11 @@ package jsonl
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"unicode/utf8"
+
+	"spell/tensor/jsonfile"
 )
 
 // maxDepth bounds the lists and objects that stand in each other.
@@ -16,6 +19,7 @@ const maxDepth = 1000
 // An Error says what is wrong with a text and at which byte.
 type Error struct {
 	Offset  int    // of the byte, from 0
+	Line    int    // of the byte, from 1
 	Problem string // a clause; it names the mend if the text is JSON
 	Syntax  bool   // the text is not JSON at all
 	Rest    bool   // of List: nothing behind it was read
@@ -23,20 +27,19 @@ type Error struct {
 
 func (e *Error) Error() string { return fmt.Sprintf("%s (byte %d)", e.Problem, e.Offset+1) }
 
-// Line returns the line of data, from 1, that the error is about.
-func (e *Error) Line(data []byte) int {
-	return 1 + bytes.Count(data[:min(e.Offset, len(data))], []byte("\n"))
-}
-
 // Parse returns the one value that data holds: nil, bool, json.Number, string, []any or
 // map[string]any. Every error is an *Error.
-func Parse(data []byte) (any, error) {
+func Parse(data []byte) (v any, err error) {
 	p := &parser{data: data}
+	defer func() {
+		if e := (*Error)(nil); errors.As(err, &e) {
+			e.Line = 1 + p.lines(e.Offset)
+		}
+	}()
 	if err := p.utf8(0, len(data)); err != nil {
 		return nil, err
 	}
-	v, err := p.value(0)
-	if err != nil {
+	if v, err = p.value(0); err != nil {
 		return nil, err
 	}
 	if p.space(); p.at < len(data) {
@@ -47,9 +50,13 @@ func Parse(data []byte) (any, error) {
 
 // A parser stands at a byte of a text.
 type parser struct {
-	data []byte
-	at   int
+	data  []byte
+	at    int
+	words bool // those of Python for numbers that are not finite are read
 }
+
+// lines returns how many lines end before a place.
+func (p *parser) lines(at int) int { return bytes.Count(p.data[:min(at, len(p.data))], []byte("\n")) }
 
 // utf8 returns an error if the bytes from one place to another are no UTF-8.
 func (p *parser) utf8(from, to int) error {
@@ -121,6 +128,12 @@ func (p *parser) value(depth int) (any, error) {
 	c := p.space()
 	if depth > maxDepth {
 		return nil, p.refused(p.at, "lists and objects stand in each other more than %d deep", maxDepth)
+	}
+	if p.words {
+		if n, number := jsonfile.Word(p.data[p.at:]); number != "" {
+			p.at += n
+			return json.Number(number), nil
+		}
 	}
 	switch {
 	case c == '{':

@@ -73,9 +73,9 @@ func TestErrors(t *testing.T) {
 			t.Errorf("%.40q gives %+v, want %q at %d", tt.text, err, tt.say, tt.offset)
 		}
 	}
-	e := &Error{Offset: 4, Problem: "x"}
-	if e.Line([]byte("a\nb\nc\nd")) != 3 || e.Error() != "x (byte 5)" {
-		t.Errorf("line %d, %v", e.Line([]byte("a\nb\nc\nd")), e)
+	_, err := Parse([]byte("[1,\n2,\n?]"))
+	if e := (*Error)(nil); !errors.As(err, &e) || e.Line != 3 || !strings.HasSuffix(err.Error(), " (byte 8)") {
+		t.Errorf("%+v", err)
 	}
 }
 

@@ -3,36 +3,140 @@ package jsonl
 import (
 	"bytes"
 	"errors"
+	"io"
+	"slices"
 )
 
-// List parses the elements of the list that data holds, one after the other, so that one that is
-// damaged does not take the others with it. each is given an element and the byte at which it begins,
-// or the error of one that cannot be read, an *Error. Behind such an element it goes on at the next
-// line that begins as the element's own did; where there is none it ends, and the error has Rest set.
-// An error of each ends it.
-func List(data []byte, each func(offset int, v any, err error) error) error {
-	p := &parser{data: data}
-	if !p.take('[') {
-		return each(p.at, nil, p.wanted("a list"))
+// List reads the elements of a list one after the other, so that one that is damaged does not take the
+// others with it, in memory for a few of the largest. each is given an element and the line at which it
+// begins, from 1, or the error of one that cannot be read, an *Error. Behind such an element it goes on
+// at the next line that begins as the element's own did; where there is none it ends, and the error has
+// Rest set. Python's words for numbers that are not finite are read as jsonfile.Standard has them.
+//
+// It returns the error of each, which ends it, or that of in.
+func List(in io.Reader, each func(line int, v any, err error) error) error {
+	l := &list{parser: parser{words: true}, in: in, line: 1, chunk: chunk}
+	return l.read(each)
+}
+
+// chunk is how many bytes are read at once, at least.
+const chunk = 1 << 20
+
+// A list parses what has been read of it and not been dropped since.
+type list struct {
+	parser
+	in    io.Reader
+	chunk int
+	base  int  // bytes dropped
+	line  int  // at which data begins
+	whole bool // data reaches to the end
+}
+
+func (l *list) read(each func(line int, v any, err error) error) error {
+	if err := l.space(); err != nil {
+		return err
 	}
-	for comma := false; !p.take(']'); {
-		start, v, err := p.element(comma)
-		comma = err == nil
-		if e := (*Error)(nil); errors.As(err, &e) {
-			e.Rest = !p.skip(start)
-			if err := each(start, nil, err); err != nil || e.Rest {
+	if !l.take('[') {
+		return each(l.line+l.lines(l.at), nil, l.placed(l.wanted("a list")))
+	}
+	for comma := false; ; {
+		if err := l.space(); err != nil {
+			return err
+		}
+		if l.take(']') {
+			break
+		}
+		start, v, damage, err := l.element(comma)
+		if err != nil {
+			return err
+		}
+		comma = damage == nil
+		line := l.line + l.lines(start)
+		if e := l.placed(damage); e != nil {
+			next, err := l.skip(start)
+			if err != nil {
+				return err
+			}
+			e.Rest = !next
+			if err := each(line, nil, e); err != nil || e.Rest {
 				return err
 			}
 			continue
 		}
-		if err := each(start, v, nil); err != nil {
+		if err := each(line, v, nil); err != nil {
 			return err
 		}
 	}
-	if p.space(); p.at < len(data) {
-		return each(p.at, nil, p.syntax("more follows the first value"))
+	if err := l.space(); err != nil {
+		return err
+	}
+	if l.at < len(l.data) {
+		return each(l.line+l.lines(l.at), nil, l.placed(l.syntax("more follows the first value")))
 	}
 	return nil
+}
+
+// placed returns an error about a byte of data as one about a byte of all.
+func (l *list) placed(err error) *Error {
+	e := (*Error)(nil)
+	if errors.As(err, &e) {
+		e.Line = l.line + l.lines(e.Offset)
+		e.Offset += l.base
+	}
+	return e
+}
+
+// more drops what stands before a place, but for the line that the place is in if it has only begun, and
+// reads on.
+func (l *list) more(from int) error {
+	const begun = 1 << 10
+	line := bytes.LastIndexByte(l.data[:from], '\n')
+	if l.base == 0 {
+		line = max(line, 0)
+	}
+	if line >= 0 && from-line <= begun {
+		from = line
+	}
+	l.line += l.lines(from)
+	l.base += from
+	l.at -= from
+	l.data = slices.Delete(l.data, 0, from)
+	n := len(l.data)
+	wanted := max(n, l.chunk)
+	l.data = slices.Grow(l.data, wanted)
+	read, err := io.ReadFull(l.in, l.data[n:n+wanted])
+	l.data = l.data[:n+read]
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		l.whole, err = true, nil
+	}
+	return err
+}
+
+// space skips white space.
+func (l *list) space() error {
+	for l.parser.space(); l.at == len(l.data) && !l.whole; l.parser.space() {
+		if err := l.more(l.at); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// element parses the next element, and the comma before it. damage is what is wrong with it, err the
+// error of reading.
+func (l *list) element(comma bool) (start int, v any, damage, err error) {
+	const cut = 16 // bytes from the end of data, from where on an error may be that more has not been read
+	for {
+		from := l.at
+		start, v, damage = l.parser.element(comma)
+		if l.whole || l.at < len(l.data) && (damage == nil || l.at+cut < len(l.data)) {
+			return start, v, damage, nil
+		}
+		l.at = from
+		if err := l.more(from); err != nil {
+			return 0, nil, nil, err
+		}
+	}
 }
 
 // element parses the next element of a list, and the comma before it.
@@ -50,19 +154,32 @@ func (p *parser) element(comma bool) (start int, v any, err error) {
 
 // skip moves from a damaged element, which begins at start, to the next line that begins with the same
 // white space and the same byte, and reports whether there is one.
-func (p *parser) skip(start int) bool {
-	if start >= len(p.data) {
-		return false
+func (l *list) skip(start int) (bool, error) {
+	if start >= len(l.data) {
+		return false, nil
 	}
-	line := bytes.TrimLeft(p.data[bytes.LastIndexByte(p.data[:start], '\n')+1:start], "[,")
+	i := bytes.LastIndexByte(l.data[:start], '\n')
+	if i < 0 && l.base > 0 {
+		return false, nil
+	}
+	line := bytes.TrimLeft(l.data[i+1:start], "[,")
 	if len(bytes.TrimLeft(line, " \t")) > 0 {
-		return false
+		return false, nil
 	}
-	begin := append(append([]byte("\n"), line...), p.data[start])
-	i := bytes.Index(p.data[start+1:], begin)
-	if i < 0 {
-		return false
+	begin := append(append([]byte("\n"), line...), l.data[start])
+	for from := start + 1; ; {
+		if i := bytes.Index(l.data[from:], begin); i >= 0 {
+			l.at = from + i
+			return true, nil
+		}
+		if l.whole {
+			return false, nil
+		}
+		from = max(from, len(l.data)-len(begin)+1)
+		base := l.base
+		if err := l.more(from); err != nil {
+			return false, err
+		}
+		from -= l.base - base
 	}
-	p.at = start + 1 + i
-	return true
 }

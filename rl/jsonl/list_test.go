@@ -1,18 +1,25 @@
 package jsonl
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"reflect"
 	"strings"
 	"testing"
+	"testing/iotest"
 )
 
-// spelledList is what List finds: the line and value of each element, or the line and problem.
-func spelledList(text string) (found []string) {
-	List([]byte(text), func(offset int, v any, err error) error {
-		line := 1 + strings.Count(text[:offset], "\n")
+// spelledList is what List finds if it reads so many bytes at once: the line and value of each element, or
+// the line and problem.
+func spelledList(text string, chunk int) (found []string) {
+	l := &list{parser: parser{words: true}, in: strings.NewReader(text), line: 1, chunk: chunk}
+	l.read(func(line int, v any, err error) error {
 		if e := (*Error)(nil); errors.As(err, &e) {
+			if at := 1 + strings.Count(text[:e.Offset], "\n"); e.Line != at {
+				found = append(found, fmt.Sprintf("line %d in place of %d", e.Line, at))
+			}
 			found = append(found, fmt.Sprintf("%d: bad, %s, rest %v", line, e.Problem, e.Rest))
 			return nil
 		}
@@ -39,15 +46,53 @@ func TestList(t *testing.T) {
 		"[{}] {}":                           {"1: map[]", "1: bad, more follows the first value, rest false"},
 		"[\n\"\xff\",\n\"b\"]":              {"2: bad, the text is not UTF-8, it has the byte 0xff; convert it, rest false", "3: b"},
 		"{}":                                {"1: bad, '{' stands where a list is wanted, rest false"},
+		"[\n {\"a\": NaN},\n {\"a\": -Infinity}]": {"2: map[a:1e99999]", "3: map[a:-1e9999]"},
+		"[\n {\"a\": \"\\ud83d\\ude00\"},\n {\"a\": \"\\ud83d\"},\n {\"a\": true}]": {"2: map[a:😀]", `3: bad, \ud83d ` +
+			"is half of a surrogate pair and stands for no character; write both halves or remove it, rest false",
+			"4: map[a:true]"},
+		" \n [" + strings.Repeat(" \n", 40) + " {\"a\": },\n  {},\n {\"b\": 2}]": {
+			"42: bad, '}' stands where a value is wanted, rest false", "44: map[b:2]"},
 	} {
-		if got := spelledList(text); !reflect.DeepEqual(got, want) {
-			t.Errorf("%q holds\n%q\nwant\n%q", text, got, want)
+		for _, chunk := range []int{1, 2, 7, 30, 1 << 10} {
+			if got := spelledList(text, chunk); !reflect.DeepEqual(got, want) {
+				t.Errorf("%q, %d bytes at once, holds\n%q\nwant\n%q", text, chunk, got, want)
+			}
 		}
 	}
 	stop := errors.New("enough")
 	n := 0
-	if err := List([]byte("[1, 2]"), func(int, any, error) error { n++; return stop }); err != stop || n != 1 {
+	enough := func(int, any, error) error { n++; return stop }
+	if err := List(strings.NewReader("[1, 2]"), enough); err != stop || n != 1 {
 		t.Errorf("%v after %d elements", err, n)
+	}
+	in := io.MultiReader(strings.NewReader("[1, 2"), iotest.ErrReader(stop))
+	if err := List(in, func(int, any, error) error { return nil }); err != stop {
+		t.Errorf("of a file that cannot be read on it says %v", err)
+	}
+}
+
+// TestListMemory: a list of large elements, damaged ones among them, takes memory for a few of them.
+func TestListMemory(t *testing.T) {
+	const size, elements = 1 << 16, 1000
+	element := "\n{\"a\": \"" + strings.Repeat("x", size) + "\"},"
+	var in []io.Reader
+	for i := range elements {
+		if in = append(in, strings.NewReader(element)); i%10 == 5 {
+			in = append(in, strings.NewReader(element[:size/2]))
+		}
+	}
+	l := &list{in: io.MultiReader(append([]io.Reader{strings.NewReader("[")}, in...)...), line: 1, chunk: 1 << 12}
+	good, bad := 0, 0
+	err := l.read(func(line int, v any, err error) error {
+		if err != nil {
+			bad++
+		} else {
+			good++
+		}
+		return nil
+	})
+	if err != nil || bad != 1+elements/10 || good != elements || cap(l.data) > 8*size {
+		t.Errorf("%d elements, %d damaged, %d bytes at once, %v", good, bad, cap(l.data), err)
 	}
 }
 
@@ -57,19 +102,23 @@ func FuzzList(f *testing.F) {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		list, bad := []any{}, 0
-		List(data, func(offset int, v any, err error) error {
+		if bytes.Contains(data, []byte("NaN")) || bytes.Contains(data, []byte("Infinity")) {
+			return // which Parse does not read
+		}
+		found, bad := []any{}, 0
+		l := &list{in: bytes.NewReader(data), line: 1, chunk: 1 + len(data)%9}
+		l.read(func(line int, v any, err error) error {
 			if err != nil {
 				bad++
 			} else {
-				list = append(list, v)
+				found = append(found, v)
 			}
 			return nil
 		})
 		want, err := Parse(data)
 		all, ok := want.([]any)
-		if ok && err == nil && (bad > 0 || !reflect.DeepEqual(list, all)) || (!ok || err != nil) && bad == 0 {
-			t.Errorf("%q holds %v with %d errors, want %v, %v", data, list, bad, want, err)
+		if ok && err == nil && (bad > 0 || !reflect.DeepEqual(found, all)) || (!ok || err != nil) && bad == 0 {
+			t.Errorf("%q holds %v with %d errors, want %v, %v", data, found, bad, want, err)
 		}
 	})
 }

@@ -6,6 +6,7 @@
 package records
 
 import (
+	"bufio"
 	"bytes"
 	"compress/gzip"
 	"crypto/sha256"
@@ -68,37 +69,55 @@ type file struct {
 	path string
 }
 
-// Read reads a file and returns the SHA-256 of its bytes. Errors name the file.
+// Read reads a file and returns the SHA-256 of its bytes. Errors name the file. Of a list the records are
+// read one after the other, other files whole.
 func (r *Reader) Read(path string) (sum string, err error) {
-	raw, err := os.ReadFile(path)
+	in, err := os.Open(path)
 	if err != nil {
 		return "", err
 	}
-	hash := sha256.Sum256(raw)
-	f := &file{r, path}
-	return hex.EncodeToString(hash[:]), f.read(raw)
+	defer in.Close()
+	hash := sha256.New()
+	all := io.TeeReader(in, hash)
+	if err := (&file{r, path}).read(all); err != nil {
+		return "", err
+	}
+	if _, err := io.Copy(io.Discard, all); err != nil { // what is behind the records
+		return "", err
+	}
+	return hex.EncodeToString(hash.Sum(nil)), nil
 }
 
 // read takes the records out of the bytes of a file.
-func (f *file) read(raw []byte) error {
-	if bytes.HasPrefix(raw, []byte("\x1f\x8b")) {
-		z, err := gzip.NewReader(bytes.NewReader(raw))
-		if err == nil {
-			raw, err = io.ReadAll(z)
-		}
-		if err != nil {
-			return fmt.Errorf("%s cannot be unpacked by gzip (%w); copy it again", f.path, err)
-		}
+func (f *file) read(raw io.Reader) error {
+	in := bufio.NewReader(raw)
+	if begin, err := in.Peek(2); err == nil && string(begin) == "\x1f\x8b" {
+		in = bufio.NewReader(&unpacked{in: in, path: f.path})
+	}
+	begin, err := in.Peek(in.Size())
+	if err != nil && !errors.Is(err, io.EOF) {
+		return err
 	}
 	for _, s := range signatures {
-		if bytes.HasPrefix(raw, []byte(s.begins)) {
+		if bytes.HasPrefix(begin, []byte(s.begins)) {
 			return fmt.Errorf("%s is %s; %s", f.path, s.name, s.mend)
 		}
 	}
-	if bytes.HasPrefix(raw, []byte("PAR1")) {
-		return f.parquet(raw)
+	const mark = "\ufeff"
+	if rest, ok := bytes.CutPrefix(begin, []byte(mark)); ok {
+		in.Discard(len(mark))
+		begin = rest
 	}
-	text := bytes.TrimPrefix(raw, []byte("\ufeff"))
+	if bytes.HasPrefix(bytes.TrimSpace(begin), []byte("[")) {
+		return f.list(in)
+	}
+	text, err := io.ReadAll(in)
+	if err != nil {
+		return err
+	}
+	if bytes.HasPrefix(text, []byte("PAR1")) {
+		return f.parquet(text)
+	}
 	switch begin := bytes.TrimSpace(text); {
 	case f.isDocument(begin):
 		return f.document(text)
@@ -106,6 +125,26 @@ func (f *file) read(raw []byte) error {
 		return f.table(text)
 	}
 	return f.lines(text)
+}
+
+// unpacked reads what gzip packed.
+type unpacked struct {
+	in   io.Reader
+	path string
+	z    *gzip.Reader
+}
+
+func (u *unpacked) Read(p []byte) (n int, err error) {
+	if u.z == nil {
+		u.z, err = gzip.NewReader(u.in)
+	}
+	if err == nil {
+		n, err = u.z.Read(p)
+	}
+	if err != nil && err != io.EOF {
+		err = fmt.Errorf("%s cannot be unpacked by gzip (%w); copy it again", u.path, err)
+	}
+	return n, err
 }
 
 // line returns the place of a line.
@@ -163,17 +202,12 @@ func (f *file) wrapped(v any) ([]any, bool) {
 
 // document reads one JSON value: a list of objects, an object that holds one, or an object alone.
 func (f *file) document(text []byte) error {
-	text = jsonfile.Standard(text)
 	if bytes.HasPrefix(bytes.TrimSpace(text), []byte("[")) {
-		return f.list(text)
+		return f.list(bytes.NewReader(text))
 	}
-	v, err := jsonl.Parse(text)
-	if err != nil {
-		line := 1
-		if e := (*jsonl.Error)(nil); errors.As(err, &e) {
-			line = e.Line(text)
-		}
-		return f.Bad(f.line(line), f.unreadable(err, inOneList))
+	v, err := jsonl.Parse(jsonfile.Standard(text))
+	if e := (*jsonl.Error)(nil); errors.As(err, &e) {
+		return f.Bad(f.line(e.Line), f.unreadable(err, inOneList))
 	}
 	rows, ok := f.wrapped(v)
 	if !ok {
@@ -190,14 +224,12 @@ func (f *file) document(text []byte) error {
 const inOneList = "one object per line or all in one list"
 
 // list reads the objects of a list.
-func (f *file) list(text []byte) error {
-	row, line, seen := 0, 1, 0 // the line of the byte seen
-	return jsonl.List(text, func(offset int, v any, err error) error {
-		line += bytes.Count(text[seen:offset], []byte("\n"))
-		seen = offset
+func (f *file) list(in io.Reader) error {
+	row := 0
+	return jsonl.List(in, func(line int, v any, err error) error {
 		row++
 		if e := (*jsonl.Error)(nil); errors.As(err, &e) {
-			at := f.line(e.Line(text))
+			at := f.line(e.Line)
 			err = f.unreadable(err, inOneList)
 			at.Line, at.Rest = line, e.Rest
 			return f.Bad(at, err)

@@ -33,10 +33,13 @@ func reader(found *[]string) *Reader {
 // TestForms: every form of a file gives its records with their places, and a damaged record does not
 // take others with it.
 func TestForms(t *testing.T) {
-	var zipped bytes.Buffer
-	z := gzip.NewWriter(&zipped)
-	z.Write([]byte("{\"question\": \"a\"}\n"))
-	z.Close()
+	zipped := func(text string) string {
+		var out bytes.Buffer
+		z := gzip.NewWriter(&out)
+		z.Write([]byte(text))
+		z.Close()
+		return out.String()
+	}
 	for _, tt := range []struct{ name, text, want string }{
 		{"lines.jsonl", "{\"question\": \"a\"}\n\n{\"question\": }\n{\"question\": NaN}\n",
 			"line 1 at 1: a; line 3 at 3 is bad: this is not JSON, '}' stands where a value is wanted (byte 14); " +
@@ -59,7 +62,9 @@ func TestForms(t *testing.T) {
 		{"unknown.tsv", "other\tname\n1\ta, b\n", "line 2 at 2: <nil>"},
 		{"latin.csv", "question\n\xe9\nb\n", "line 2 at 2 is bad: the text is not UTF-8; convert the file; line 3 at 3: b"},
 		{"twice.csv", "question,question\na,b\n", "line 1 at 1 is bad: the header has the field \"question\" twice; rename one of them"},
-		{"zipped.jsonl.gz", zipped.String(), "line 1 at 1: a"},
+		{"zipped.jsonl.gz", zipped("{\"question\": \"a\"}\n"), "line 1 at 1: a"},
+		{"zipped.json.gz", zipped("\ufeff\n [{\"question\": NaN}]"), "row 1 at 2: 1e99999"},
+		{"many.json", strings.Repeat("\n", 1<<13) + "[{\"question\": \"a\"}]", "row 1 at 8193: a"},
 		{"empty.json", "", ""},
 	} {
 		path := filepath.Join(t.TempDir(), tt.name)
@@ -74,6 +79,13 @@ func TestForms(t *testing.T) {
 	}
 	var found []string
 	r := reader(&found)
+	cut := filepath.Join(t.TempDir(), "cut.gz")
+	if err := os.WriteFile(cut, []byte(zipped("[{}, {}]"))[:20], 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Read(cut); err == nil || !strings.Contains(err.Error(), cut+" cannot be unpacked by gzip") {
+		t.Errorf("half a file in gzip: %v", err)
+	}
 	stop := errors.New("enough")
 	r.Record = func(Place, any) error { return stop }
 	for _, name := range []string{"pairs.parquet", "list.json", "pairs.jsonl", "table.csv", "data.json"} {
@@ -111,7 +123,7 @@ func TestDamagedParquet(t *testing.T) {
 				tried++
 				var found []string
 				f := &file{reader(&found), "x"}
-				if err := f.read(bad); err != nil {
+				if err := f.read(bytes.NewReader(bad)); err != nil {
 					refused++
 					if s := err.Error(); strings.Contains(s, "reader") || strings.Contains(s, "offset") ||
 						len(bad) < len(raw) && len(bad) > 4 && !strings.Contains(s, "not a whole Parquet file") {
@@ -138,14 +150,14 @@ func TestDamagedTable(t *testing.T) {
 	} {
 		var found []string
 		f := &file{reader(&found), "x.csv"}
-		err := f.read([]byte("question,answer\n" + text))
+		err := f.read(strings.NewReader("question,answer\n" + text))
 		got := strings.Join(found, "; ")
 		if err != nil || !strings.Contains(got, want) || strings.Contains(got, "extraneous") {
 			t.Errorf("%q: %s, %v, want %s", text, got, err, want)
 		}
 	}
 	var found []string
-	err := (&file{reader(&found), "x.csv"}).read([]byte("question,\"answer\na,b\n"))
+	err := (&file{reader(&found), "x.csv"}).read(strings.NewReader("question,\"answer\na,b\n"))
 	if err != nil || len(found) != 1 || !strings.HasPrefix(found[0], "line 1 at 1 is bad: a field in quotes") {
 		t.Error(found, err)
 	}

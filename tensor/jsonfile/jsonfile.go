@@ -46,7 +46,7 @@ func Standard(text []byte) []byte {
 	}
 	out := make([]byte, 0, len(text)+4*bytes.Count(text, []byte("NaN"))) // which alone grows
 	for i := 0; i < len(text); {
-		n, number := word(text[i:])
+		n, number := Word(text[i:])
 		if text[i] == '"' {
 			n = Quoted(text[i:])
 		}
@@ -73,9 +73,9 @@ func Number(literal string) string {
 	return literal
 }
 
-// word returns the length of one of Python's words at the beginning of text, and the number in its
-// place; 1 and no number if there is none.
-func word(text []byte) (n int, number string) {
+// Word returns the length of one of Python's words at the beginning of text, and the number that Standard
+// writes in its place; 1 and no number if there is none.
+func Word(text []byte) (n int, number string) {
 	for _, w := range []struct{ word, number string }{
 		{"Infinity", infinity}, {"-Infinity", negInfinity}, {"NaN", notANumber},
 	} {
