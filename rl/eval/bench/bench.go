@@ -1,8 +1,8 @@
 // Package bench holds the benchmarks of long documents that models are compared by. Each is one file
 // here that registers itself: how its records are told from others, and how one becomes a question.
 // Records are read in the layouts in which their publishers hand them out, whatever the file's format;
-// which layout a record has follows from its fields. Benchmarks that are generated, at any length, are
-// files that begin with ruler.
+// which layout a record has follows from its fields. Benchmarks that are generated are those of RULER's
+// kinds, at any length, in files that begin with ruler, and world.
 //
 // The package knows text only: no prompts, no tokens and no model.
 package bench
@@ -75,6 +75,7 @@ type Benchmark struct {
 	read func(f fields, q *Question) error
 
 	make   func(g *generator, q *Question) // of one that is generated
+	most   int                             // sentences, or documents, that it can be made longer by; 0: any number
 	number uint64                          // of one that is generated; draws depend on it, so that it never changes
 }
 

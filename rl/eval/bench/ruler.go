@@ -2,6 +2,7 @@ package bench
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -13,9 +14,10 @@ import (
 // sentences that do not matter, as many of them as make a prompt of a wanted length. Names, words and
 // sentences are our own, and all follows from the seed.
 
-// A generator makes the parts of one question.
+// A generator makes one question.
 type generator struct {
 	r       *rng.Rand
+	index   int      // of the question
 	fillers int      // sentences that do not matter
 	unused  []string // names, in random order
 }
@@ -28,7 +30,7 @@ func Generate(benchmarks []*Benchmark, seed uint64, n, length int, tokens func(*
 	var all []*Question
 	for _, b := range benchmarks {
 		for i := range n {
-			q, err := fitted(length, func(fillers int) (*Question, int, error) {
+			q, err := fitted(length, b.most, func(fillers int) (*Question, int, error) {
 				q, err := b.generate(seed, i, fillers)
 				if err != nil {
 					return nil, 0, err
@@ -51,7 +53,7 @@ func (b *Benchmark) generate(seed uint64, i, fillers int) (*Question, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := &generator{r: rng.At(seed, rng.Benchmark, b.number, uint64(i), 0), fillers: fillers}
+	g := &generator{r: rng.At(seed, rng.Benchmark, b.number, uint64(i), 0), index: i, fillers: fillers}
 	g.unused = allNames()
 	g.r.Shuffle(len(g.unused), func(i, j int) { g.unused[i], g.unused[j] = g.unused[j], g.unused[i] })
 	b.make(g, q)
@@ -60,8 +62,9 @@ func (b *Benchmark) generate(seed uint64, i, fillers int) (*Question, error) {
 }
 
 // fitted returns the longest question of at most so many tokens. build makes one with a number of
-// sentences that do not matter and measures it; tokens grow with them, evenly by and large.
-func fitted(length int, build func(fillers int) (*Question, int, error)) (*Question, error) {
+// sentences that do not matter, of at most most unless that is 0, and measures it; tokens grow with them,
+// evenly by and large.
+func fitted(length, most int, build func(fillers int) (*Question, int, error)) (*Question, error) {
 	lo, hi := 0, -1 // lo fits; hi, if there is one, does not
 	best, least, err := build(lo)
 	if err != nil {
@@ -72,7 +75,11 @@ func fitted(length int, build func(fillers int) (*Question, int, error)) (*Quest
 	}
 	at, over := least, 0 // tokens at lo and hi
 	next := 16
-	for step := 1; hi < 0 || hi-lo > 1; step++ {
+	if most == 0 {
+		most = math.MaxInt
+	}
+	for step := 1; lo < most && (hi < 0 || hi-lo > 1); step++ {
+		next = min(next, most)
 		q, n, err := build(next)
 		if err != nil {
 			return nil, err
