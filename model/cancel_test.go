@@ -64,6 +64,15 @@ func TestCancel(t *testing.T) {
 			2*layers + 4},
 		"argmax": {nil, forest.Limits{Batch: len(ids)}, RecomputeActivations,
 			func(d *Decoder, ctx context.Context, _ forest.Forest) (any, error) { return d.Argmax(ctx, ids) }, layers},
+		"hidden states": {nil, forest.Limits{Batch: len(ids)}, RecomputeActivations,
+			func(d *Decoder, ctx context.Context, _ forest.Forest) (any, error) {
+				var all []float32
+				err := d.Hidden(ctx, [][]int32{ids, ids[1:]}, func(_ int, rows []float32) { all = append(all, rows...) })
+				if err != nil {
+					all = nil
+				}
+				return all, err
+			}, 2 * layers},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b, d := open64(t, families()["qwen3"], c.limits, c.a)

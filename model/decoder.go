@@ -85,25 +85,23 @@ func (d *Decoder) Argmax(ctx context.Context, ids []int32) ([]int32, error) {
 	if err != nil || len(ids) == 0 {
 		return nil, err
 	}
-	defer d.arena.Release(d.arena.Mark())
-	batch := &l.Bundles[0].Branches[0]
-	batch.LiveRows, batch.LastQueries = nil, batch.Queries
-	kv := d.newBundleKV(d.arena, 0, len(ids), false)
-	p := d.newBatchPass(d.arena, batch, 0)
-	if err := d.forwardBatch(ctx, p, kv); err != nil {
-		return nil, err
-	}
-	logits, err := d.B.Alloc("logits", tensor.Bytes(d.W.Acc, 1, d.W.Vocab))
+	top := make([]int32, len(ids))
+	err = d.lastRows(ctx, &l.Bundles[0].Branches[0], func(x tensor.Mat) error {
+		logits, err := d.B.Alloc("logits", tensor.Bytes(d.W.Acc, 1, d.W.Vocab))
+		if err != nil {
+			return err
+		}
+		defer logits.Free()
+		z := logits.New(d.W.Acc, 1, d.W.Vocab)
+		logp, greedy := make([]float32, 1), make([]kernels.Sampling, 1)
+		for i := range top {
+			d.B.MatMul(z, x.Slice(i, i+1), d.W.Head.W, tensor.Mat{}, false)
+			d.B.Sample(top[i:i+1], logp, z, greedy)
+		}
+		return nil
+	})
 	if err != nil {
 		return nil, err
-	}
-	defer logits.Free()
-	z := logits.New(d.W.Acc, 1, d.W.Vocab)
-	top, logp, greedy := make([]int32, len(ids)), make([]float32, 1), make([]kernels.Sampling, 1)
-	d.B.RMSNorm(p.x[0], p.out, d.W.Norm.W, d.W.NormEps)
-	for i := range top {
-		d.B.MatMul(z, p.x[0].Slice(i, i+1), d.W.Head.W, tensor.Mat{}, false)
-		d.B.Sample(top[i:i+1], logp, z, greedy)
 	}
 	return top, nil
 }
