@@ -104,6 +104,7 @@ type Counts struct {
 	Ungrounded    int `json:"ungrounded"`
 	AllWrong      int `json:"all_wrong"`
 	AllRight      int `json:"all_right"`
+	Contradicted  int `json:"contradicted,omitempty"` // left out since most answers agree on another one
 	Good          int `json:"good"`
 	VoteKept      int `json:"vote_kept"`
 	VoteDisagrees int `json:"vote_disagrees"`

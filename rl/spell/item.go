@@ -30,6 +30,7 @@ type item struct {
 	outcome      reward.Outcome
 	tooLong      bool
 	repeated     bool  // the question was asked before
+	contradicted bool  // most answers agree on one that is not the reference
 	failed       error // why it ended early
 	answers      []*answer
 	prompt       forest.Forest // of the responder, answers included
@@ -278,7 +279,13 @@ func (it *item) voted(answers []*answer, replies []play.Reply) ([]play.Ask, erro
 }
 
 // good reports whether some answers to a question are right and some wrong.
-func (it *item) good() bool { return it.alive() && curriculum.Informative(it.points, it.most()) }
+func (it *item) good() bool {
+	return it.alive() && curriculum.Informative(it.points, it.most()) && !it.dropped()
+}
+
+// dropped reports whether the answers to a question are not to be learned from, since they contradict its
+// reference.
+func (it *item) dropped() bool { return it.contradicted && it.game.Config.DropContradicted }
 
 // most returns the points that the answers earn at most.
 func (it *item) most() int { return reward.MaxPoints * len(it.answers) }

@@ -110,6 +110,22 @@ func TestContradicted(t *testing.T) {
 			t.Errorf("question %d earns %v, want %v", i, got, want[i])
 		}
 	}
+	fates := func(drop bool) (all []string, contradicted, good int) {
+		c.DropContradicted = drop
+		reports, records, _ := steps(t, c, 1, func(_, _, i int) plan { return plans[i] })
+		for _, rec := range stageOf(records, "ask") {
+			all = append(all, rec.Outcome)
+		}
+		return all, reports[0].Counts.Contradicted, reports[0].Counts.Good
+	}
+	kept := []string{"all wrong", "good", "good", "all right", "all right"}
+	if got, contradicted, good := fates(false); !slices.Equal(got, kept) || contradicted != 0 || good != 2 {
+		t.Errorf("kept: %q, %d contradicted and %d good", got, contradicted, good)
+	}
+	dropped := []string{"contradicted", "contradicted", "good", "all right", "all right"}
+	if got, contradicted, good := fates(true); !slices.Equal(got, dropped) || contradicted != 2 || good != 1 {
+		t.Errorf("dropped: %q, %d contradicted and %d good", got, contradicted, good)
+	}
 }
 
 // TestDrawByRate: later steps draw what earlier ones let expect to be enough.

@@ -118,7 +118,11 @@ func (g *Game) reportQuestion(rep *Report, it *item, m *means) {
 	case it.outcome == reward.Ungrounded:
 		c.Ungrounded++
 	default:
-		c.Answered(it.points, it.most())
+		if it.dropped() {
+			c.Contradicted++
+		} else {
+			c.Answered(it.points, it.most())
+		}
 		m.answered++
 		m.rates += ratio(float64(it.points), float64(it.most()))
 	}
@@ -206,7 +210,7 @@ func (rep *Report) others() string {
 		n    int
 		what string
 	}{{c.BadFormat, "bad format"}, {c.Skipped, "skipped"}, {c.TooLong, "too long"}, {c.Repeated, "repeated"},
-		{c.Ungrounded, "ungrounded"},
+		{c.Ungrounded, "ungrounded"}, {c.Contradicted, "contradicted"},
 		{c.AllWrong, "all wrong"}, {c.AllRight, "all right"}, {rep.Failed, "failed"}} {
 		if d.n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", d.n, d.what))

@@ -187,7 +187,7 @@ func (g *Game) Reward(errs []error) error {
 			it.repeated = it.repeated || g.seen[key]
 			g.seen[key] = true
 		}
-		if it.alive() {
+		if it.alive() && !it.dropped() {
 			g.memory.Admit(it.Task, it.Cluster, it.view, g.Prompts.QuestionText(it.question), it.question.Answer,
 				it.points, it.most())
 		}
@@ -225,7 +225,7 @@ func (g *Game) reward(it *item) {
 		it.points = it.most() // answers that all earn the same tell as little as if all were right
 	}
 	it.asked.Reward = c.Reward.Questioner(it.outcome, it.points, it.most())
-	if c.Reward.Contradicted != 0 && it.outcome == reward.Answered && g.contradicted(it) {
+	if it.contradicted = it.outcome == reward.Answered && g.contradicted(it); it.contradicted {
 		it.asked.Reward += c.Reward.Contradicted
 	}
 }

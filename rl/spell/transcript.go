@@ -141,6 +141,8 @@ func (it *item) fate() string {
 		return "repeated"
 	case it.outcome == reward.Ungrounded:
 		return "ungrounded"
+	case it.dropped():
+		return "contradicted"
 	case curriculum.Informative(it.points, it.most()):
 		return "good"
 	case it.points > 0:
