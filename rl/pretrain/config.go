@@ -77,10 +77,10 @@ func World() Config {
 	wide.Cluster.Docs, wide.Cluster.MaxDocs = 2, 5
 	drill := Stage{Name: "drill", Data: "drill", Steps: 9000, LR: 3e-3, Warmup: 100, Flat: 1, Final: 1, Embed: 0.3,
 		Batch: 32, Pairs: 8, Queries: 16, StopAt: 0.93}
-	docs := Stage{Name: "world", Data: "world", Steps: 2500, LR: 2e-3, Warmup: 20, Flat: 1, Final: 1, Embed: 0.3,
+	docs := Stage{Name: "world", Data: "world", Steps: 2000, LR: 2e-3, Warmup: 20, Flat: 1, Final: 1, Embed: 0.3,
 		Tokens: 4096, Slack: 200, Mixture: &narrow, DocWeight: 0.03, FreeWeight: 0.2, Batch: 4, Pairs: 8, Queries: 16}
 	wider := docs
-	wider.Name, wider.Steps, wider.Flat, wider.Final = "world, wider", 2500, 0.3, 0.05
+	wider.Name, wider.Steps, wider.Flat, wider.Final = "world, wider", 2000, 0.3, 0.05
 	wider.Tokens, wider.Slack, wider.Mixture = 6144, 800, &wide
 	// At last the base meets the phrasing that self-play will be tested with, as it met the names: in
 	// documents that self-play never reads.

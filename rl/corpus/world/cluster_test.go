@@ -74,7 +74,7 @@ func TestNames(t *testing.T) {
 	}
 }
 
-var sentence = regexp.MustCompile(`([a-z]+) ([A-Z][a-z]+) ([A-Za-z0-9]+) \.`)
+var sentence = regexp.MustCompile(`([A-Z][a-z]+) ([a-z]+) ([A-Za-z0-9]+) \.`)
 
 // readFacts reads canonical documents with a regular expression: "home of Tolan" → "Norvale".
 func readFacts(t *testing.T, c *Cluster) map[string]string {
@@ -84,15 +84,15 @@ func readFacts(t *testing.T, c *Cluster) map[string]string {
 		whole := make([]string, len(found))
 		for i, m := range found {
 			whole[i] = m[0]
-			key := m[1] + " of " + m[2]
+			key := m[2] + " of " + m[1]
 			if _, twice := facts[key]; twice {
 				t.Fatalf("%s: two values of the %s", c.Name, key)
 			}
 			facts[key] = m[3]
-			if m[2] != doc.Name {
-				t.Fatalf("%s: document %s says something of %s", c.Name, doc.Name, m[2])
+			if m[1] != doc.Name {
+				t.Fatalf("%s: document %s says something of %s", c.Name, doc.Name, m[1])
 			}
-			if want := (Fact{m[2], byWord[m[1]], m[3]}); c.Facts[d][i] != want {
+			if want := (Fact{m[1], byWord[m[2]], m[3]}); c.Facts[d][i] != want {
 				t.Fatalf("%s: fact %v, text %v", c.Name, c.Facts[d][i], want)
 			}
 		}

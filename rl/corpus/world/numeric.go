@@ -12,7 +12,7 @@ import (
 // A numeric question asks for a number over one to three hops, or for the sum or difference of several:
 //
 //	what is the sum of the rank of Tolan and the rank of Kestor ?
-//	rank Tolan 7 . rank Kestor 5 . 7 + 5 = 12 . the answer is 12 .
+//	Tolan rank 7 . Kestor rank 5 . 7 + 5 = 12 . the answer is 12 .
 func init() {
 	register(task.Numeric, form{
 		kinds: map[Kind]shape{

@@ -103,7 +103,7 @@ func reread(t *testing.T, docs []string) *Cluster {
 	for d, text := range docs {
 		var facts []Fact
 		for _, m := range sentence.FindAllStringSubmatch(text, -1) {
-			facts = append(facts, Fact{m[2], byWord[m[1]], m[3]})
+			facts = append(facts, Fact{m[1], byWord[m[2]], m[3]})
 		}
 		if len(facts) < 3 {
 			t.Fatalf("%q has %d facts", text, len(facts))
