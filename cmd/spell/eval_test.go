@@ -90,7 +90,7 @@ func TestEvalJudge(t *testing.T) {
 	}
 	frames := write(t, filepath.Join(t.TempDir(), "frames.json"),
 		`[{"Prompt": "who is the mayor of Fenham ?",
-		"Answer": "Tolan", "wiki_items": [{"title": "", "text": "Fenham mayor Velwick ."}]}]`)
+		"Answer": "Tolan", "wiki_items": [{"title": "", "text": "mayor Fenham Velwick ."}]}]`)
 	var asked atomic.Int32
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		raw, _ := io.ReadAll(r.Body)

@@ -46,7 +46,7 @@ func ExampleLoad() {
 			log.Fatal(err)
 		}
 		defer scorer.Free()
-		text := forest.Forest{{Parent: -1, Tokens: tok.Encode("Fenham mayor Velwick ."), Scored: true}}
+		text := forest.Forest{{Parent: -1, Tokens: tok.Encode("mayor Fenham Velwick ."), Scored: true}}
 		stats, err := scorer.Score(context.Background(), text)
 		if err != nil {
 			log.Fatal(err)

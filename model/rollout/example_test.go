@@ -46,7 +46,7 @@ func ExampleEngine_Generate() {
 		log.Fatal(err)
 	}
 	defer engine.Free()
-	prompt := "Fenham mayor Velwick .\nquestion : who is the mayor of Fenham ?\nanswer :"
+	prompt := "mayor Fenham Velwick .\nquestion : who is the mayor of Fenham ?\nanswer :"
 	results, err := engine.Generate(context.Background(), []rollout.Request{{
 		Prompt: forest.Forest{{Parent: -1, Tokens: tok.Encode(prompt)}},
 		Branches: []rollout.Branch{
@@ -62,5 +62,5 @@ func ExampleEngine_Generate() {
 	}
 	// Output:
 	// " . the answer is Empty .<|end|>", because of stop
-	// " Fenham mayor Velwick . the answer is Velwick .<|end|>", because of stop
+	// " mayor Fenham Velwick . the answer is Velwick .<|end|>", because of stop
 }

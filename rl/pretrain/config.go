@@ -81,7 +81,7 @@ func World() Config {
 		Tokens: 4096, Slack: 200, Mixture: &narrow, DocWeight: 0.03, FreeWeight: 0.2, Batch: 4, Pairs: 8, Queries: 16}
 	wider := docs
 	wider.Name, wider.Steps, wider.Flat, wider.Final = "world, wider", 2000, 0.3, 0.05
-	wider.Tokens, wider.Slack, wider.Mixture = 6144, 800, &wide
+	wider.Tokens, wider.Slack, wider.Mixture = 6144, 300, &wide
 	// At last the base meets the phrasing that self-play will be tested with, as it met the names: in
 	// documents that self-play never reads.
 	words := wide
@@ -93,7 +93,7 @@ func World() Config {
 			Seed: 1, PassTokens: 8192, Checkpoint: 500, Keep: 2,
 			Optim: train.Optim{LR: 1, Beta1: 0.9, Beta2: 0.98, Eps: 1e-8, ClipNorm: 1},
 		},
-		Vocab: 1024, Hidden: 128, FF: 352, Layers: 3, Heads: 4, KV: 4, Dim: 32, Context: 4096, Theta: 10000,
+		Vocab: 1280, Hidden: 128, FF: 352, Layers: 3, Heads: 4, KV: 4, Dim: 32, Context: 4096, Theta: 10000,
 		Family:  "qwen2",
 		Init:    model.Init{Embedding: 0.1, Matrix: 1, Residual: 0.1},
 		Measure: 500,

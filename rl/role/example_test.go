@@ -13,13 +13,13 @@ func ExamplePrompts() {
 	if err != nil {
 		panic(err)
 	}
-	docs := []string{"Tolan home Norvale .", "Norvale mayor Kestor ."}
+	docs := []string{"home Tolan Norvale .", "mayor Norvale Kestor ."}
 	prefix, ask := p.Questioner(task.GeneralQA, docs, nil, "")
 	_, answer := p.Responder(task.GeneralQA, docs, task.Question{Text: "what is the home of Tolan ?"})
 	fmt.Printf("%s--\n%s\n--\n%s\n", prefix, ask, answer)
 	// Output:
-	// Tolan home Norvale .
-	// Norvale mayor Kestor .
+	// home Tolan Norvale .
+	// mayor Norvale Kestor .
 	// --
 	// ask text :
 	// --

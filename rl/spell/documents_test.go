@@ -76,10 +76,10 @@ func TestDocumentsFit(t *testing.T) {
 
 // TestNearness: what two documents share counts by its rarity; numbers and common words do not.
 func TestNearness(t *testing.T) {
-	docs := []string{"Tolan home Norvale . Tolan rank 7 .", "Norvale mayor Kestor . Norvale size 7 .",
-		"Kestor home Rasham . Kestor rank 7 .",
-		"Velan home Rasham .", "Morwick home Velham .", "Darmund home Fenford .", "Balan home Tolham .",
-		"Linan home Galvale .", "Noran home Harvale .", "Kesan home Jorvale ."}
+	docs := []string{"home Tolan Norvale . rank Tolan 7 .", "mayor Norvale Kestor . size Norvale 7 .",
+		"home Kestor Rasham . rank Kestor 7 .",
+		"home Velan Rasham .", "home Morwick Velham .", "home Darmund Fenford .", "home Balan Tolham .",
+		"home Linan Galvale .", "home Noran Harvale .", "home Kesan Jorvale ."}
 	near := nearness(docs)
 	at := func(i, j int) float64 { return near[i*len(docs)+j] }
 	if !(at(0, 1) > 0 && at(1, 2) > 0 && at(2, 3) > 0) || at(0, 1) != at(1, 0) {

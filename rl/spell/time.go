@@ -9,7 +9,6 @@ import (
 	"spell/model/forest"
 	"spell/model/rollout"
 	"spell/rl/budget"
-	"spell/rl/corpus/world"
 	"spell/rl/learn"
 	"spell/rl/role"
 )
@@ -170,12 +169,12 @@ func (d *dryRun) test() (sum tally.Work, err error) {
 		var reqs []rollout.Request
 		for i, it := range items[:min(sample, len(items))] {
 			var r rollout.Request
-			ids := make([]int32, world.Tokens(prompts.Documents(it.Cluster.Texts())))
+			ids := make([]int32, wordCount(prompts.Documents(it.Cluster.Texts())))
 			ids[0] = int32(i) // clusters have nothing in common
 			at := r.Prompt.Chain(-1, ids)
 			for _, q := range it.Questions {
 				_, ask := prompts.Responder(q.Task, nil, q.Question)
-				end := r.Prompt.Add(at, make([]int32, world.Tokens(ask)), false)
+				end := r.Prompt.Add(at, make([]int32, wordCount(ask)), false)
 				r.Branches = append(r.Branches, rollout.Branch{Segment: end, N: 1, MaxTokens: mean(d.c.MaxAnswer),
 					Sampling: rollout.Sampling{TopP: 1}})
 			}

@@ -2,9 +2,9 @@ package spell
 
 import (
 	"math"
+	"strings"
 
 	"spell/rl/corpus"
-	"spell/rl/corpus/world"
 	"spell/rl/role"
 	"spell/rl/task"
 )
@@ -20,24 +20,24 @@ type Texts struct {
 // bytesPerToken is what tokenizers of large vocabularies make of English text, about.
 const bytesPerToken = 4
 
-// textsOf measures documents. Generated tells that they are of the generated world and read by the embedded
-// base, whose tokens of them are known.
-func textsOf(c *corpus.Corpus, generated bool) *Texts {
+// textsOf measures documents. Words tells that the model's tokens are words, as those of the embedded
+// base are for the generated world.
+func textsOf(c *corpus.Corpus, words bool) *Texts {
 	t := &Texts{PerToken: bytesPerToken}
-	documents, tokens := 0, 0
+	documents, spaces := 0, 0
 	for _, k := range c.Clusters {
 		documents += len(k.Docs)
 		for _, d := range k.Docs {
 			t.Bytes += int64(len(d.Text))
-			if generated {
-				tokens += world.Tokens(d.Text)
+			if words {
+				spaces += 1 + strings.Count(d.Text, " ")
 			}
 		}
 	}
 	n := max(1, len(c.Clusters))
 	t.Documents, t.Cluster = max(1, documents/n), float64(t.Bytes)/float64(n)
-	if tokens > 0 {
-		t.PerToken = float64(t.Bytes) / float64(tokens)
+	if spaces > 0 {
+		t.PerToken = float64(t.Bytes) / float64(spaces)
 	}
 	return t
 }

@@ -57,7 +57,7 @@ var relationsOf, byWord = func() (of [numKinds][]Relation, by map[string]Relatio
 type Style uint8
 
 const (
-	Canonical Style = iota // "Tolan home Norvale ."
+	Canonical Style = iota // "home Tolan Norvale ."
 	Natural                // one of two plain sentences: "Tolan lives in Norvale ."
 )
 
@@ -70,7 +70,7 @@ type Fact struct {
 
 // String returns the canonical sentence.
 func (f Fact) String() string {
-	return f.Subject + " " + f.Relation.String() + " " + f.Value + " ."
+	return f.Relation.String() + " " + f.Subject + " " + f.Value + " ."
 }
 
 // natural returns the sentence in one of the two other forms.

@@ -5,7 +5,7 @@ import "spell/rl/task"
 // A general question asks for a name or a word over one to three hops:
 //
 //	what is the mayor of the home of Tolan ?
-//	Tolan home Norvale . Norvale mayor Kestor . the answer is Kestor .
+//	home Tolan Norvale . mayor Norvale Kestor . the answer is Kestor .
 func init() {
 	register(task.GeneralQA, form{
 		kinds:    map[Kind]shape{OneHop: {hops: 1}, TwoHop: {hops: 2}, ThreeHop: {hops: 3}},

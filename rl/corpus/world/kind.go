@@ -20,6 +20,7 @@ const (
 	SumTwoHop                    // Sum of two numbers that are each two hops away
 	DifferenceTwoHop             // the same with a difference
 	SumOfThree                   // Sum of three numbers
+	Count                        // "what is the count of the home Norvale ?"
 	ChoiceThreeHop               // ThreeHop with four options
 	Digest                       // all facts of the documents restated
 	Verify                       // two answers compared
@@ -35,7 +36,7 @@ const (
 
 var kindNames = [NumKinds]string{
 	"one-hop", "two-hop", "three-hop", "lookup", "lookup-two-hop", "lookup-three-hop", "sum", "difference",
-	"choice-one-hop", "choice-two-hop", "sum-two-hop", "difference-two-hop", "sum-of-three", "choice-three-hop", "digest", "verify", "grounding", "arithmetic", "letter",
+	"choice-one-hop", "choice-two-hop", "sum-two-hop", "difference-two-hop", "sum-of-three", "count", "choice-three-hop", "digest", "verify", "grounding", "arithmetic", "letter",
 }
 
 func (k Kind) String() string { return kindNames[k] }
@@ -52,7 +53,7 @@ func (k Kind) Task() task.Task { return kindTasks[k] }
 
 // shape is the work that a question takes.
 type shape struct {
-	op     byte // '+', '-', or 0 for a single path
+	op     byte // '+', '-', '#' for a count, or 0 for a single path
 	terms  int  // of an operation
 	hops   int  // of a single path, or of the longest term
 	number bool // whether the value of a single path is a number
@@ -66,6 +67,8 @@ func (q query) shape() shape {
 		hops = max(hops, len(p.relations))
 	}
 	switch {
+	case q.op == '#':
+		return shape{op: '#'}
 	case q.op == 0:
 		return shape{hops: hops, number: q.paths[0].class() == Number}
 	case len(q.paths) > 2:

@@ -12,7 +12,7 @@ import (
 // class:
 //
 //	what is the job of Tolan ? ( A ) cook ( B ) physician ( C ) tutor ( D ) lawyer
-//	Tolan job doctor . the answer is physician so ( B ) .
+//	job Tolan doctor . the answer is physician so ( B ) .
 func init() {
 	register(task.MultipleChoice, form{
 		kinds:    map[Kind]shape{ChoiceOneHop: {hops: 1}, ChoiceTwoHop: {hops: 2}, ChoiceThreeHop: {hops: 3}},

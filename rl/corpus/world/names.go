@@ -32,8 +32,8 @@ func (c Class) String() string { return classNames[c] }
 type Pool uint8
 
 const (
-	Train   Pool = iota // 720 persons, as many towns and firms
-	HeldOut             // 240 persons, as many towns and firms
+	Train   Pool = iota // 72 persons, as many towns and firms
+	HeldOut             // 24 persons, as many towns and firms
 )
 
 const (
@@ -43,10 +43,8 @@ const (
 	maxSum    = maxTerms * maxNumber // numbers that an answer states
 )
 
-// Names are a first syllable, which all classes share, and an ending of the class. The more documents there
-// are, the more of their names share a syllable.
-const starts = "Tol Kes Nor Bal Dar Fen Gal Har Jor Lin Mor Ras Vel Bor Cal Dun Gil Hol Kir Mel " +
-	"Pel Sor Tam Ulm Ber Cas Dor Fil Gan Hed Jan Kar Lor Mar Nel Pol Rin Ser Tur Wen"
+// Names are a first syllable, which all classes share, and an ending of the class.
+const starts = "Tol Kes Nor Bal Dar Fen Gal Har Jor Lin Mor Ras Vel Bor Cal Dun Gil Hol Kir Mel Pel Sor Tam Ulm"
 
 var invented = []struct {
 	class   Class
@@ -54,12 +52,9 @@ var invented = []struct {
 	starts  int  // of these the first
 	pooled  bool // one name in four is held out
 }{
-	{Person, "an tor wick dell mund gar bert fred helm rick son ulf vin wald yon esk ich olm oss und iva ette ora ula",
-		40, true},
-	{Town, "vale ford ham by stead ton ville port gate mouth haven field bridge wood wich moor dale cliff lake hill " +
-		"burn shire fold grove", 40, true},
-	{Firm, "bex tec nex dyne lux corp works line soft tron max plex gen dex net sys ware bank mill yard forge loom " +
-		"press craft", 40, true},
+	{Person, "an tor wick dell", 24, true},
+	{Town, "vale ford ham by", 24, true},
+	{Firm, "bex tec co dyne", 24, true},
 	{Region, "land", 10, false},
 }
 
@@ -80,7 +75,6 @@ type lexicon struct {
 	class   map[string]Class
 	pool    map[string]Pool // persons, towns and firms alone
 	alias   map[string]string
-	parts   []string // the invented names, each before its two syllables with a hyphen between
 }
 
 var names = newLexicon()
@@ -98,7 +92,6 @@ func newLexicon() *lexicon {
 		for e, ending := range strings.Fields(g.endings) {
 			for s, start := range first[:g.starts] {
 				name := start + ending
-				l.parts = append(l.parts, name, start+"-"+ending)
 				if !g.pooled {
 					both(name, g.class)
 					continue

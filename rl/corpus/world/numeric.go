@@ -9,10 +9,11 @@ import (
 	"spell/tensor/rng"
 )
 
-// A numeric question asks for a number over one to three hops, or for the sum or difference of several:
+// A numeric question asks for a number over one to three hops, for the sum or difference of several, or in how
+// many documents a value stands:
 //
 //	what is the sum of the rank of Tolan and the rank of Kestor ?
-//	Tolan rank 7 . Kestor rank 5 . 7 + 5 = 12 . the answer is 12 .
+//	rank Tolan 7 . rank Kestor 5 . 7 + 5 = 12 . the answer is 12 .
 func init() {
 	register(task.Numeric, form{
 		kinds: map[Kind]shape{
@@ -25,6 +26,7 @@ func init() {
 			SumTwoHop:        {op: '+', terms: 2, hops: 2},
 			DifferenceTwoHop: {op: '-', terms: 2, hops: 2},
 			SumOfThree:       {op: '+', terms: 3, hops: 1},
+			Count:            {op: '#'},
 		},
 		training: []Kind{Arithmetic},
 		read:     parseQuery,
@@ -60,6 +62,31 @@ func (c *Cluster) calculations(r *rng.Rand, s shape) []query {
 			slices.Reverse(q.paths)
 		}
 		found = append(found, q)
+	}
+	return found
+}
+
+// counts returns counts of values. Those of several documents mostly come first. Words that have an alias are
+// not counted.
+func (c *Cluster) counts(r *rng.Rand) []query {
+	var found []query
+	n := map[Fact]int{} // documents that state a value
+	key := func(rel Relation, value string) Fact { return Fact{Relation: rel, Value: value} }
+	for _, facts := range c.Facts {
+		for _, f := range facts {
+			if _, has := Alias(f.Value); has {
+				continue
+			}
+			at := key(f.Relation, f.Value)
+			if n[at]++; n[at] == 1 {
+				found = append(found, query{op: '#', relation: f.Relation, value: f.Value})
+			}
+		}
+	}
+	shuffle(r, found)
+	if chance(r, 0.8) {
+		several := func(q query) int { return min(n[key(q.relation, q.value)], 2) }
+		slices.SortStableFunc(found, func(a, b query) int { return several(b) - several(a) })
 	}
 	return found
 }

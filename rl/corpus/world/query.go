@@ -7,13 +7,14 @@ import (
 
 // The grammar of questions:
 //
-//	question = phrasing ( path | "sum of the" terms | "difference of the" terms ) "?"
+//	question = phrasing ( path | "sum of the" terms | "difference of the" terms | "count of the" relation value ) "?"
 //	terms    = path "and the" path [ "and the" path ]
 //	path     = relation "of" { "the" relation "of" } name
 //	phrasing = "what is the" | "name the" | "give the" | "tell the"
 //
 // A path has one to three relations, each fit for what it is asked
-// of. Terms of a sum or difference are numbers. A difference has two.
+// of. Terms of a sum or difference are numbers. A difference has two. A count is that of the documents that
+// state the value.
 
 // phrasings open a question. The last is never used in training.
 var phrasings = [...]string{"what is the", "name the", "give the", "tell the"}
@@ -47,14 +48,20 @@ func (p path) words() string {
 
 // query is what a question asks, whatever its wording.
 type query struct {
-	op    byte   // '+', '-', or 0 for a single path
-	paths []path // one, or the terms
+	op    byte   // '+', '-', '#' for a count, or 0 for a single path
+	paths []path // one, or the terms, or none of a count
+
+	relation Relation // of a count
+	value    string
 }
 
 var operations = map[byte]string{'+': "sum", '-': "difference"}
 
 // text returns the question in one of the phrasings.
 func (q query) text(phrasing int) string {
+	if q.op == '#' {
+		return phrasings[phrasing] + " count of the " + q.relation.String() + " " + q.value + " ?"
+	}
 	what := q.paths[0].words()
 	if q.op != 0 {
 		what = operations[q.op] + " of the " + what
@@ -88,8 +95,21 @@ func parseAsked(words []string) (query, bool) {
 		}
 		return parseTerms(op, rest)
 	}
+	if rest, ok := cutWords(words, 1, "count", "of", "the"); ok {
+		return parseCount(rest)
+	}
 	p, ok := parsePath(words)
-	return query{0, []path{p}}, ok
+	return query{paths: []path{p}}, ok
+}
+
+// parseCount reads what is counted.
+func parseCount(words []string) (query, bool) {
+	if len(words) != 2 {
+		return query{}, false
+	}
+	rel, known := byWord[words[0]]
+	class, is := names.class[words[1]]
+	return query{op: '#', relation: rel, value: words[1]}, known && is && relations[rel].value == class
 }
 
 // parseTerms reads the terms of an operation.

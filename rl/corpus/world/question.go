@@ -65,6 +65,9 @@ func (c *Cluster) question(r *rng.Rand, kind Kind, how Asking, asked map[string]
 
 // queries returns candidates of a shape in random order.
 func (c *Cluster) queries(r *rng.Rand, s shape) []query {
+	if s.op == '#' {
+		return c.counts(r)
+	}
 	if s.op != 0 {
 		return c.calculations(r, s)
 	}

@@ -39,6 +39,15 @@ func rewrite(facts map[string]string, text string) (string, bool) {
 	}
 	words := strings.Fields(text)
 	last := words[len(words)-2]
+	if slices.Contains(words, "count") {
+		n := 0
+		for what, value := range facts {
+			if strings.HasPrefix(what, words[len(words)-3]+" of ") && value == last {
+				n++
+			}
+		}
+		return strconv.Itoa(n), true
+	}
 	if !slices.Contains(words, "and") {
 		return last, true
 	}
@@ -290,6 +299,11 @@ func TestTruth(t *testing.T) {
 		{"what is the rank of the mayor of the home of Tolan ?", true, true, LookupThreeHop, "7", []int{0, 1, 2}},
 		{"what is the sum of the rank of Tolan and the rank of Kestor ?", true, true, Sum, "14", []int{0, 2}},
 		{"what is the sum of the rank of Tolan and the rank of Tolan ?", true, true, Sum, "14", []int{0}},
+		{"what is the count of the rank 7 ?", true, true, Count, "2", []int{0, 2}},
+		{"what is the count of the job doctor ?", true, true, Count, "1", []int{0}},
+		{"what is the count of the rank 9 ?", true, false, Count, "", nil},
+		{"what is the count of the rank Tolan ?", false, false, 0, "", nil},
+		{"what is the count of the rank ?", false, false, 0, "", nil},
 		{"what is the sum of the rank of Tolan and the size of the home of Tolan ?", true, true, SumTwoHop, "12", []int{0, 1}},
 		{"what is the sum of the rank of Tolan and the rank of Kestor and the size of Norvale ?", true, true, SumOfThree,
 			"19", []int{0, 2, 1}},
@@ -337,23 +351,23 @@ func TestRightAndReply(t *testing.T) {
 		reply string
 	}{
 		{task.GeneralQA, task.Question{Text: "what is the home of Tolan ?", Answer: "Norvale"}, true,
-			" Tolan home Norvale . the answer is Norvale ."},
+			" home Tolan Norvale . the answer is Norvale ."},
 		{task.GeneralQA, task.Question{Text: "what is the home of Tolan ?", Answer: "Balvale"}, false,
-			" Tolan home Norvale . the answer is Norvale ."},
+			" home Tolan Norvale . the answer is Norvale ."},
 		{task.GeneralQA, task.Question{Text: "what is the job of Tolan ?", Answer: "doctor"}, true,
-			" Tolan job physician . the answer is physician ."},
+			" job Tolan physician . the answer is physician ."},
 		{task.GeneralQA, task.Question{Text: "what is the mayor of the home of Tolan ?", Answer: "Kestor"}, true,
-			" Tolan home Norvale . Norvale mayor Kestor . the answer is Kestor ."},
+			" home Tolan Norvale . mayor Norvale Kestor . the answer is Kestor ."},
 		{task.Numeric, task.Question{Text: "what is the sum of the rank of Tolan and the size of Norvale ?", Answer: "12"}, true,
-			" Tolan rank 7 . Norvale size 5 . 7 + 5 = 12 . the answer is 12 ."},
+			" rank Tolan 7 . size Norvale 5 . 7 + 5 = 12 . the answer is 12 ."},
 		{task.Numeric, task.Question{Text: "what is the difference of the size of Norvale and the rank of Tolan ?", Answer: "2"}, true,
-			" Norvale size 5 . Tolan rank 7 . 7 - 5 = 2 . the answer is 2 ."},
+			" size Norvale 5 . rank Tolan 7 . 7 - 5 = 2 . the answer is 2 ."},
 		{task.MultipleChoice, task.Question{Text: "what is the home of Tolan ?", Answer: "B", Options: options}, true,
-			" Tolan home Norvale . the answer is Norvale so ( B ) ."},
+			" home Tolan Norvale . the answer is Norvale so ( B ) ."},
 		{task.MultipleChoice, task.Question{Text: "what is the home of Tolan ?", Answer: "A", Options: options}, false,
-			" Tolan home Norvale . the answer is Norvale so ( B ) ."},
+			" home Tolan Norvale . the answer is Norvale so ( B ) ."},
 		{task.MultipleChoice, task.Question{Text: "what is the job of Tolan ?", Answer: "D", Options: []string{"cook", "lawyer", "tutor", "doctor"}}, true,
-			" Tolan job physician . the answer is doctor so ( D ) ."},
+			" job Tolan physician . the answer is doctor so ( D ) ."},
 		{task.MultipleChoice, task.Question{Text: "what is the job of Tolan ?", Answer: "D", Options: []string{"cook", "physician", "tutor", "doctor"}}, false, ""},
 		{task.MultipleChoice, task.Question{Text: "what is the home of Tolan ?", Answer: "B"}, false, ""},
 		{task.GeneralQA, task.Question{Text: "what is the seat of Balbex ?", Answer: "Norvale"}, false, ""},

@@ -49,7 +49,7 @@ func (s solution) evidence() string {
 // is free, and so are the phrasing and the wrong options. The spans of determined are the values of
 // the facts, and what follows from them and from the letter that must be right.
 //
-//	Tolan home Norvale . Norvale mayor Kestor .
+//	home Tolan Norvale . mayor Norvale Kestor .
 //	question : what is the mayor of the home of Tolan ? answer : Kestor .
 func (c *Cluster) Ask(prompts *role.Prompts, q task.Question, of task.Task) (reply string, determined []Span, ok bool) {
 	f, known := forms[of]

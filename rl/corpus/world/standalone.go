@@ -88,7 +88,7 @@ func (t *Training) anyQuery(r *rng.Rand) (query, Class) {
 				terms = append(terms, p)
 			}
 		}
-		return query{"+-"[r.Intn(2)], terms}, Number
+		return query{op: "+-"[r.Intn(2)], paths: terms}, Number
 	}
 	p := t.anyPath(r, 1+r.Intn(maxHops))
 	return query{paths: []path{p}}, p.class()

@@ -68,7 +68,7 @@ func DefaultTraining() TrainingOptions {
 		Documents:   0.78, Verifier: 0.1, Grounding: 0.02, Arithmetic: 0.05, Letters: 0.05,
 		Responder: 0.6, Questioner: 0.28, Digest: 0.12,
 		Asked: Weights{OneHop: 14, TwoHop: 18, ThreeHop: 14, Lookup: 8, LookupTwoHop: 8, LookupThreeHop: 8,
-			Sum: 7, Difference: 7, SumTwoHop: 6, DifferenceTwoHop: 6, SumOfThree: 6,
+			Sum: 7, Difference: 7, SumTwoHop: 6, DifferenceTwoHop: 6, SumOfThree: 6, Count: 12,
 			ChoiceOneHop: 5, ChoiceTwoHop: 6, ChoiceThreeHop: 5},
 		Composed: Weights{OneHop: 25, TwoHop: 40, ThreeHop: 35, Lookup: 15, LookupTwoHop: 20, LookupThreeHop: 15,
 			Sum: 12, Difference: 12, SumTwoHop: 9, DifferenceTwoHop: 9, SumOfThree: 8,

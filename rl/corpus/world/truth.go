@@ -58,6 +58,9 @@ type solution struct {
 }
 
 func (c *Cluster) solve(q query) (s solution, ok bool) {
+	if q.op == '#' {
+		return c.count(q.relation, q.value)
+	}
 	var seen [MaxDocs]bool
 	terms := make([]string, 0, maxTerms)
 	for _, p := range q.paths {
@@ -88,4 +91,17 @@ func (c *Cluster) solve(q query) (s solution, ok bool) {
 		s.sums = append(s.sums, sum)
 	}
 	return s, true
+}
+
+// count returns the documents that state a value of a relation.
+func (c *Cluster) count(rel Relation, value string) (s solution, ok bool) {
+	for d, facts := range c.Facts {
+		for _, f := range facts {
+			if f.Relation == rel && Same(f.Value, value) {
+				s.facts, s.docs = append(s.facts, f), append(s.docs, d)
+			}
+		}
+	}
+	s.answer = strconv.Itoa(len(s.facts))
+	return s, len(s.facts) > 0
 }

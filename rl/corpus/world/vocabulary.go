@@ -12,7 +12,7 @@ import (
 
 // The words of prompts and replies that are neither names nor in a relation's sentences.
 const formatWords = ". : ? ( ) A B C D + - = the of is answer so question and sum difference what name give tell " +
-	"ask text number choice before first second same yes no facts " + role.EmptyDocuments
+	"ask text number count choice before first second same yes no facts " + role.EmptyDocuments
 
 // Vocabulary returns all words that documents, prompts and replies can have, in ascending order.
 func Vocabulary() []string {
@@ -39,28 +39,9 @@ func Vocabulary() []string {
 	return slices.Sorted(maps.Keys(words))
 }
 
-// Tokens returns how many tokens the embedded base's tokenizer makes of a text of the world, if blanks
-// part its words: one of a word, and two of an invented name.
-func Tokens(text string) (n int) {
-	for w := range strings.FieldsSeq(text) {
-		n++
-		if c, known := names.class[w]; known && c <= Region {
-			n++
-		}
-	}
-	return n
-}
-
-// hyphenated puts a hyphen between the syllables of every name.
-var hyphenated = strings.NewReplacer(names.parts...)
-
 // Text returns the i-th text for training a tokenizer. Even ones are examples of training, prompts
-// and replies in full. Odd ones hold every word once, each after a space, so that none is rare. Names
-// are hyphenated, so that no token is more than a syllable of one: a name is two tokens, and documents
-// differ in both.
-func (t *Training) Text(seed uint64, i int) string { return hyphenated.Replace(t.text(seed, i)) }
-
-func (t *Training) text(seed uint64, i int) string {
+// and replies in full. Odd ones hold every word once, each after a space, so that none is rare.
+func (t *Training) Text(seed uint64, i int) string {
 	if i%2 == 1 {
 		r := rng.At(seed, rng.World, useText, uint64(i), 0)
 		return " " + strings.Join(shuffle(r, Vocabulary()), " ")

@@ -2,7 +2,7 @@
 // firms, the questions that can be asked about them, gold replies of every role in the compact
 // prompt format, and a judge that reads a question a model wrote and says what is true of it.
 //
-// A document is one entity. Its sentences all have the form "Tolan home Norvale .", with one space
+// A document is one entity. Its sentences all have the form "home Tolan Norvale .", with one space
 // between words; a value of one document is often the subject of another, so that questions of two
 // and three hops have answers. A few values have an alias (doctor, physician), so that a right
 // answer may read differently from the reference.
