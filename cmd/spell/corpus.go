@@ -20,6 +20,7 @@ import (
 type corpusFlags struct {
 	in, bench, set []string
 	out, config    string
+	model          string
 	seed           uint64
 	print          bool
 }
@@ -34,10 +35,13 @@ func corpusCommand(e *engine) *cobra.Command {
 			"CSV and Parquet are a document each. It leaves out documents that do not read like text,\n" +
 			"near-duplicates, and what holds text of the benchmarks under --bench; long documents are cut. All that\n" +
 			"is left out is named in left-out.jsonl, counted in report.json and summed up in report.txt.\n\n" +
+			"Documents are together that use the same words or, with --model, for which that model's last hidden\n" +
+			"states, in the mean over all tokens, are alike: a pass of the model over all text.\n\n" +
 			"Texts are kept on the disk, in --out, which takes about three times their size until all is done.\n" +
 			"However it was ended, the same command goes on to the same bytes.",
 		Example: "  spell corpus --in my-documents --out my-corpus\n" +
 			"  spell corpus --in crawl.jsonl --in books --out my-corpus --bench benchmarks --set target=12\n" +
+			"  spell corpus --in my-documents --out my-corpus --model path/to/model --precision bf16\n" +
 			"  spell train --docs my-corpus --model path/to/model --out mine",
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error { return e.corpus(cmd, &t) },
@@ -46,6 +50,7 @@ func corpusCommand(e *engine) *cobra.Command {
 	f.StringArrayVar(&t.in, "in", nil, "folder or file to read; may be given again")
 	f.StringVar(&t.out, "out", "", "folder for the corpus")
 	f.StringArrayVar(&t.bench, "bench", nil, "file or folder of a benchmark, also .json; no document may hold its text")
+	modelFlag(cmd, &t.model, " that makes the vectors")
 	f.StringVar(&t.config, "config", "", "YAML or JSON file laid over the settings; --print-config writes one")
 	f.StringArrayVar(&t.set, "set", nil, "one setting, as in --set doc_chars=8000; may be given again")
 	f.Uint64Var(&t.seed, "seed", 1, "random seed")
@@ -96,6 +101,16 @@ func (e *engine) corpus(cmd *cobra.Command, t *corpusFlags) error {
 	o := corpora.Options{In: t.in, Out: t.out, Bench: t.bench, Config: config, Workers: e.workers}
 	if o.Workers <= 0 {
 		o.Workers = runtime.GOMAXPROCS(0)
+	}
+	if t.model != "" {
+		x, err := e.embedder(t.model)
+		if err != nil {
+			return err
+		}
+		defer x.close()
+		if o.Model, err = x.model(); err != nil {
+			return err
+		}
 	}
 	console := runner.NewConsole(out, os.Stderr, e.quiet)
 	o.OnProgress = console.Progress

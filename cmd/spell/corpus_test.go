@@ -48,6 +48,17 @@ func TestCorpus(t *testing.T) {
 	if after := files(t, out); len(after) != len(before) {
 		t.Errorf("a second time there are %d files, not %d", len(after), len(before))
 	}
+	nano := newFixture(t)
+	spell(t, "", append(args, "--model", nano.dir)...).fails(t, "a corpus of vectors of words", nano.dir, "another --out")
+	spell(t, "", append(args, "--model", in)...).fails(t, in, "config.json")
+	byModel := []string{"corpus", "--in", in, "--out", out + "2", "--set", "max_repeated_lines=0", "--quiet", "--model",
+		nano.dir}
+	if by := succeed(t, "", byModel...); !strings.HasPrefix(by, said[:strings.LastIndex(said, "\n16")]) {
+		t.Errorf("with vectors of a model it says\n%s\nnot\n%s", by, said)
+	}
+	if begun := string(read(t, filepath.Join(out+"2", "corpus.json"))); !strings.Contains(begun, `"precision": "f32"`) {
+		t.Errorf("it began as\n%s", begun)
+	}
 	spell(t, "", append(args, "--set", "doc_chars=500")...).fails(t, "other settings, doc_chars 4000", "another --out")
 	if p := succeed(t, "", "corpus", "--print-config"); !strings.Contains(p, "min_letters: 0.4") {
 		t.Errorf("the settings are\n%s", p)

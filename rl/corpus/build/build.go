@@ -33,6 +33,7 @@ type Options struct {
 	Out    string   // the corpus
 	Bench  []string // files and folders whose text no document may hold
 	Config Config
+	Model  *Model // makes vectors; nil: they are of the words
 
 	Workers    int                                 // 0: 1
 	OnProgress func(doing string, done, total int) // nil: nobody asks
@@ -68,6 +69,7 @@ type begun struct {
 	In      []string `json:"in"`
 	Bench   []string `json:"bench"`
 	Config  Config   `json:"config"`
+	Model   *Origin  `json:"model,omitempty"`
 }
 
 // version is that of what a corpus and its work folder hold.
@@ -153,7 +155,10 @@ func open(ctx context.Context, o *Options) (release func(), err error) {
 // begin writes how the corpus is begun, or refuses a folder that holds something else.
 func begin(ctx context.Context, o *Options) error {
 	path := filepath.Join(o.Out, beginFile)
-	now, was := begun{version, o.In, o.Bench, o.Config}, begun{}
+	now, was := begun{Version: version, In: o.In, Bench: o.Bench, Config: o.Config}, begun{}
+	if o.Model != nil {
+		now.Model = &o.Model.Origin
+	}
 	found, err := readJSON(path, &was)
 	if err != nil {
 		return err
@@ -192,6 +197,10 @@ func (now *begun) goesOn(was begun, out string) error {
 	case !slices.Equal(was.In, now.In) || !slices.Equal(was.Bench, now.Bench):
 		return fmt.Errorf("%s is a corpus of other files, --in %s%s; name those to go on with it, or another --out",
 			out, strings.Join(was.In, " --in "), prefixed(" --bench ", was.Bench))
+	}
+	if !now.Model.same(was.Model) {
+		return fmt.Errorf("%s is a corpus of %s, and now it is %s; give the same --model and --precision to go on "+
+			"with it, or name another --out", out, was.Model, now.Model)
 	}
 	var names []string
 	for _, c := range settings.Changes(&now.Config, &was.Config) {
@@ -270,14 +279,11 @@ func (b *builder) run(ctx context.Context) (*Report, bool, error) {
 			"files, or lower the setting least; %s says what was left out", plural.Are(len(stay), "document"),
 			b.o.Config.DocChars, b.o.Config.Least, filepath.Join(b.work, leftFile))
 	}
-	space, err := b.space(ctx, t, stay)
+	dims, err := b.embed(ctx, t, stay)
 	if err != nil {
 		return nil, false, err
 	}
-	if err := b.vectors(ctx, t, stay, space); err != nil {
-		return nil, false, err
-	}
-	if err := b.cluster(ctx, stay, space.Dims); err != nil {
+	if err := b.cluster(ctx, stay, dims); err != nil {
 		return nil, false, err
 	}
 	r, err := b.write(ctx, t, read, docs, pieces)
@@ -287,6 +293,18 @@ func (b *builder) run(ctx context.Context) (*Report, bool, error) {
 	t.close()
 	b.o.reached("end")
 	return r, false, os.RemoveAll(b.work)
+}
+
+// embed writes the vectors of the pieces that stay and returns their length.
+func (b *builder) embed(ctx context.Context, t *tables, stay []uint32) (int, error) {
+	if b.o.Model != nil {
+		return b.hidden(ctx, t, stay)
+	}
+	space, err := b.space(ctx, t, stay)
+	if err != nil {
+		return 0, err
+	}
+	return space.Dims, b.vectors(ctx, t, stay, space)
 }
 
 // nothing is the error of files without any document.

@@ -258,6 +258,9 @@ func TestMain(m *testing.M) {
 		dir := os.Getenv(asKilled + "_DIR")
 		fmt.Sscan(how, &at, &n)
 		o := options(filepath.Join(dir, "in"), filepath.Join(dir, "bench.json"), filepath.Join(dir, "out"))
+		if at == meansFile {
+			o.Model = reader()
+		}
 		o.reached = func(stage string) {
 			if stage == at {
 				if n--; n == 0 {

@@ -21,7 +21,7 @@ type Config struct {
 	BenchWords int `json:"bench_words" group:"benchmarks" min:"5" max:"100" doc:"words of a run that a document may not have in common with a benchmark"`
 	BenchRuns  int `json:"bench_runs" min:"1" max:"1048576" doc:"runs in common from which on a document is left out"`
 
-	Dims   int `json:"dims" group:"clusters" min:"2" max:"512" doc:"directions that vectors are reduced to, by a singular value decomposition of the sample"`
+	Dims   int `json:"dims" group:"clusters" min:"2" max:"512" doc:"directions that vectors of words are reduced to, by a singular value decomposition of the sample"`
 	Sample int `json:"sample" min:"16" max:"65536" doc:"documents in the sample that directions and rarity of words are learned from"`
 	Target int `json:"target" min:"2" max:"4096" doc:"documents of a cluster, about"`
 	Least  int `json:"least" min:"2" max:"4096" doc:"fewest documents of a cluster: one more than a question is shown, so that there is something left to find"`

@@ -3,6 +3,7 @@ package build
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -62,25 +63,13 @@ func (b *builder) space(ctx context.Context, t *tables, stay []uint32) (*embed.S
 
 // vectors writes the vector of every piece that stays.
 func (b *builder) vectors(ctx context.Context, t *tables, stay []uint32, s *embed.Space) error {
-	var at struct{ Done int }
-	files, done, err := openStore(b.work, "vectors.json", &at, vectorsFile)
-	if err != nil {
-		return err
-	}
-	defer files.close()
-	if done {
-		return nil
-	}
 	workers := max(1, b.o.Workers)
 	counters := make([]*term.Counter, workers)
 	for i := range counters {
 		counters[i] = term.NewCounter()
 	}
 	raw := make([]byte, vectorBatch*4*s.Dims)
-	since := 0
-	for at.Done < len(stay) {
-		b.show("making vectors", at.Done, len(stay))
-		batch := stay[at.Done:min(at.Done+min(vectorBatch, b.o.vectors), len(stay))]
+	return b.rows(ctx, vectorsFile, stay, min(vectorBatch, b.o.vectors), b.o.vectors, func(batch []uint32) ([]byte, error) {
 		errs := make([]error, workers)
 		parallel(workers, workers, func(w int) {
 			row := make([]float32, s.Dims)
@@ -96,23 +85,46 @@ func (b *builder) vectors(ctx context.Context, t *tables, stay []uint32, s *embe
 				}
 			}
 		})
-		for _, err := range errs {
-			if err != nil {
+		return raw[:len(batch)*4*s.Dims], errors.Join(errs...)
+	})
+}
+
+// rows appends to a file what of makes of the pieces that stay, so many at a time, and makes it count whenever
+// so many more are done.
+func (b *builder) rows(ctx context.Context, file string, stay []uint32, batch, every int,
+	of func(batch []uint32) ([]byte, error)) error {
+
+	var at struct{ Done int }
+	files, done, err := openStore(b.work, file+".json", &at, file)
+	if err != nil {
+		return err
+	}
+	defer files.close()
+	if done {
+		return nil
+	}
+	since := 0
+	for at.Done < len(stay) {
+		b.show("making vectors", at.Done, len(stay))
+		part := stay[at.Done:min(at.Done+batch, len(stay))]
+		raw, err := of(part)
+		if err == nil {
+			if _, err := files.add(file, raw); err != nil {
 				return err
 			}
+			at.Done += len(part)
+			since += len(part)
 		}
-		if _, err := files.add(vectorsFile, raw[:len(batch)*4*s.Dims]); err != nil {
+		stop := ctx.Err()
+		if err != nil && stop == nil {
 			return err
 		}
-		at.Done += len(batch)
-		since += len(batch)
-		stop := ctx.Err()
-		if since >= b.o.vectors || stop != nil {
+		if since >= every || stop != nil {
 			since = 0
 			if err := files.checkpoint(at, false); err != nil {
 				return err
 			}
-			b.o.reached(vectorsFile)
+			b.o.reached(file)
 		}
 		if stop != nil {
 			return stop
