@@ -66,6 +66,10 @@ func TestCorpus(t *testing.T) {
 	if testing.Short() {
 		return
 	}
+	base := succeed(t, "", "pretrain", "--docs", out, "--out", filepath.Join(dir, "base"), "--dry-run", "--quiet")
+	if !strings.Contains(base, "16 texts of ") {
+		t.Errorf("pretrain says\n%s", base)
+	}
 	plan := succeed(t, "", "train", "--docs", out, "--out", filepath.Join(dir, "run"), "--dry-run", "--quiet")
 	if !strings.Contains(plan, "in 1 cluster") && !strings.Contains(plan, "clusters fit a prompt") {
 		t.Errorf("train says\n%s", plan)

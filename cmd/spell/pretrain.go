@@ -18,7 +18,8 @@ func pretrainCommand(e *engine) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "pretrain --out DIR [--docs DIR]",
 		Short: "Make a small base model from a folder of text",
-		Long: "pretrain trains a tokenizer and a small decoder on the text files under --docs.\n" +
+		Long: "pretrain trains a tokenizer and a small decoder on the text files under --docs, or on what spell\n" +
+			"corpus made of others.\n" +
 			"Without --docs it runs the recipe of the embedded base on the generated world.\n" +
 			`{"moments": "int8"} in --config keeps the optimizer's moments in 2 bytes a parameter,` + "\n" +
 			`"bf16" in 4, not in 8.`,
@@ -28,7 +29,7 @@ func pretrainCommand(e *engine) *cobra.Command {
 	}
 	t.add(cmd, "", "checkpoints")
 	f := cmd.Flags()
-	f.StringVar(&t.docs, "docs", "", "folder of text files; empty: the generated world")
+	f.StringVar(&t.docs, "docs", "", "folder of text files, or a corpus of spell corpus; empty: the generated world")
 	f.IntVar(&t.steps, "steps", 0, "steps of the last stage; as the recipe says if not given")
 	return cmd
 }
@@ -37,6 +38,7 @@ func (e *engine) pretrain(cmd *cobra.Command, t pretrainFlags) error {
 	m := &pretrain.Method{Config: pretrain.World(), Docs: t.docs}
 	if t.docs != "" {
 		m.Config = pretrain.Text()
+		_, m.Memory = memory()
 	}
 	k := &job{method: m, given: map[string]func(){
 		"steps": func() {

@@ -70,6 +70,7 @@ func (t *trainFlags) describe(cmd *cobra.Command) {
 func (t *trainFlags) method() (*selfplay.Method, selfplay.Preset, error) {
 	p, err := selfplay.PresetNamed(t.preset, t.model != "", t.hours)
 	m := &selfplay.Method{OnModel: runner.OnModel{Path: t.model, Adapter: t.adapter}, Config: p.Config, Docs: t.docs}
+	_, m.Memory = memory()
 	if err == nil && !t.resume {
 		err = t.read(m.OnModel)
 	}

@@ -12,6 +12,7 @@ import (
 	"spell/kernels"
 	"spell/model"
 	"spell/rl/budget"
+	"spell/rl/corpus/build"
 	"spell/rl/corpus/folder"
 	"spell/rl/plural"
 	"spell/rl/runner"
@@ -23,11 +24,18 @@ import (
 // A Method is pretraining as the command line knows it: its settings, and where the texts are.
 type Method struct {
 	Config Config
-	Docs   string // folder; empty: the generated world
+	Docs   string // folder of files, or a corpus that spell corpus made; empty: the generated world
+	Memory int64  // bytes that this machine has for a corpus and a model; 0: nobody knows
 
 	texts  []folder.Text
-	report *folder.Report
+	report told
 	tok    *tokenizer.Tokenizer
+}
+
+// told is what became of the files of a folder or a corpus.
+type told interface {
+	String() string
+	Write(w io.Writer) error
 }
 
 // Name returns the name of the command.
@@ -50,13 +58,10 @@ func (m *Method) About() runner.About {
 func (m *Method) Read(ctx context.Context, checkpoint string, c *runner.Console) (err error) {
 	var texts []string
 	if m.Docs != "" {
-		o := folder.Options{OnProgress: func(done, total int) { c.Progress("reading "+m.Docs, done, total) }}
-		var report *folder.Report
-		if m.texts, report, err = folder.Texts(ctx, m.Docs, o); err != nil {
+		if err := m.documents(ctx, func(done, total int) { c.Progress("reading "+m.Docs, done, total) }); err != nil {
 			return err
 		}
-		c.Printf("%v\n", report)
-		m.report = report
+		c.Printf("%v\n", m.report)
 		for _, t := range m.texts {
 			texts = append(texts, t.Text)
 		}
@@ -67,6 +72,26 @@ func (m *Method) Read(ctx context.Context, checkpoint string, c *runner.Console)
 		m.tok, err = Tokenizer(&m.Config, texts)
 	}
 	return errors.Join(err, ctx.Err())
+}
+
+// documents reads the files of a folder, or the documents of a corpus, one cluster after the other.
+func (m *Method) documents(ctx context.Context, show func(done, total int)) error {
+	if !build.Is(m.Docs) {
+		texts, report, err := folder.Texts(ctx, m.Docs, folder.Options{OnProgress: show})
+		m.texts, m.report = texts, report
+		return err
+	}
+	c, report, err := build.Open(ctx, m.Docs, m.Memory, show)
+	if err != nil {
+		return err
+	}
+	m.report = report
+	for _, cluster := range c.Clusters {
+		for _, d := range cluster.Docs {
+			m.texts = append(m.texts, folder.Text(d))
+		}
+	}
+	return nil
 }
 
 // Shape returns the configuration of the model that is made.

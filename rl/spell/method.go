@@ -24,6 +24,7 @@ type Method struct {
 	runner.OnModel
 	Config Config
 	Docs   string // folder of files, or a corpus that spell corpus made; empty: the generated world
+	Memory int64  // bytes that this machine has for a corpus and a model; 0: nobody knows
 
 	AskedTests bool // the user asks for held-out questions, which there are none of over documents
 
@@ -117,7 +118,7 @@ func (m *Method) read(ctx context.Context, c *runner.Console) error {
 // documents reads the user's folder.
 func (m *Method) documents(ctx context.Context, show func(done, total int)) (*corpus.Corpus, told, error) {
 	if build.Is(m.Docs) {
-		return build.Open(ctx, m.Docs, show)
+		return build.Open(ctx, m.Docs, m.Memory, show)
 	}
 	o := folder.Options{DocChars: m.Config.DocChars, MaxDocs: m.Config.MaxDocs, OnProgress: show}
 	return folder.Read(ctx, m.Docs, o)

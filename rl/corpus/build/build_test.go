@@ -181,9 +181,13 @@ func TestBuild(t *testing.T) {
 	if !slices.Equal(got, want) {
 		t.Errorf("left out are\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
-	c, again, err := Open(context.Background(), o.Out, nil)
+	c, again, err := Open(context.Background(), o.Out, 0, nil)
 	if err != nil {
 		t.Fatal(err)
+	}
+	_, _, err = Open(context.Background(), o.Out, 1000, nil)
+	if err == nil || !strings.Contains(err.Error(), "up to 0.0 GB, about 0 clusters of its") {
+		t.Errorf("a corpus larger than memory: %v", err)
 	}
 	if !reflect.DeepEqual(again, r) || r.Read != 241 || r.Files != 121 || r.Clusters != len(c.Clusters) {
 		t.Errorf("the report is %+v, and was %+v", again, r)
@@ -426,7 +430,7 @@ func TestRefused(t *testing.T) {
 		!strings.Contains(err.Error(), "lines.jsonl cannot be gone on with: it has changed") {
 		t.Error(err)
 	}
-	if _, _, err := Open(context.Background(), half, nil); err == nil ||
+	if _, _, err := Open(context.Background(), half, 0, nil); err == nil ||
 		!strings.Contains(err.Error(), "is not finished") {
 		t.Error(err)
 	}
@@ -445,7 +449,7 @@ func TestChanged(t *testing.T) {
 	}
 	for _, text := range []string{strings.Replace(string(raw), "wa", "wb", 1), "", "no JSON\n"} {
 		write(t, path, text)
-		if _, _, err := Open(context.Background(), o.Out, nil); err == nil ||
+		if _, _, err := Open(context.Background(), o.Out, 0, nil); err == nil ||
 			!strings.Contains(err.Error(), "clusters-00001.jsonl is not as spell corpus wrote it") {
 			t.Errorf("%.20q: %v", text, err)
 		}
@@ -461,7 +465,7 @@ func TestRealDocuments(t *testing.T) {
 			r := run(t, o)
 			t.Log(r)
 			read := map[string]int{}
-			c, _, err := Open(context.Background(), o.Out, nil)
+			c, _, err := Open(context.Background(), o.Out, 0, nil)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -47,7 +47,7 @@ func TestModel(t *testing.T) {
 	o.Model = reader()
 	run(t, o)
 	want := files(t, o.Out)
-	c, _, err := Open(context.Background(), o.Out, nil)
+	c, _, err := Open(context.Background(), o.Out, 0, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,15 +13,17 @@ import (
 	"path/filepath"
 
 	"spell/rl/corpus"
+	"spell/rl/plural"
 	"spell/tensor/atomicfile"
 )
 
 // Is reports whether a folder is a corpus, finished or not.
 func Is(dir string) bool { return exists(filepath.Join(dir, beginFile)) }
 
-// Open reads a finished corpus. show, if not nil, is told how many MB of all are read. Errors are one sentence
-// that names the file, but for that of the context.
-func Open(ctx context.Context, dir string, show func(done, total int)) (*corpus.Corpus, *Report, error) {
+// Open reads a finished corpus. It is held in memory, of which there are so many bytes (0: nobody knows), and one
+// that would take more than half of them is refused before it is read. show, if not nil, is told how many MB of
+// all are read. Errors are one sentence that names the file, but for that of the context.
+func Open(ctx context.Context, dir string, memory int64, show func(done, total int)) (*corpus.Corpus, *Report, error) {
 	m := manifest{}
 	found, err := readJSON(filepath.Join(dir, manifestFile), &m)
 	if err != nil {
@@ -37,6 +39,12 @@ func Open(ctx context.Context, dir string, show func(done, total int)) (*corpus.
 	total, done := int64(0), int64(0)
 	for _, s := range m.Shards {
 		total += s.Bytes
+	}
+	if room := memory / 2; memory > 0 && total > room {
+		return nil, nil, fmt.Errorf("the corpus %s has %.1f GB of text, and all of it is held in memory beside the "+
+			"model: on this machine up to %.1f GB, about %s of its %d; make a corpus of fewer files", dir,
+			float64(total)/1e9, float64(room)/1e9, plural.Of(int(float64(m.Clusters)*float64(room)/float64(total)),
+				"cluster"), m.Clusters)
 	}
 	c := &corpus.Corpus{Stats: corpus.Stats{Documents: m.Documents, Clusters: m.Clusters}}
 	for _, s := range m.Shards {
