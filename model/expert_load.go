@@ -4,11 +4,9 @@ import "fmt"
 
 // An ExpertLoad says how evenly the routers of a model spread rows over experts.
 type ExpertLoad struct {
-	// Busiest is the largest share of its layer's choices that an expert got; of a perfect router
-	// it is 1/experts.
-	Busiest float64 `json:"busiest"`
-	Unused  int     `json:"unused"` // experts that no row chose, of all layers
-	Of      int     `json:"of"`     // experts of all layers
+	Busiest float64 `json:"busiest" doc:"largest share of its layer's choices that an expert got; 1/experts of a perfect router"`
+	Unused  int     `json:"unused" doc:"experts that no row chose, of all layers"`
+	Of      int     `json:"of" doc:"experts of all layers"`
 }
 
 // String returns the load in words.

@@ -2,6 +2,7 @@ package rl
 
 import (
 	"context"
+	"math"
 	"slices"
 
 	"spell/model"
@@ -13,30 +14,35 @@ import (
 
 // An Update says what the policy learned from.
 type Update struct {
-	Parts    []Part  `json:"parts"`
-	GradNorm float64 `json:"grad_norm"` // before clipping, the largest of several updates; 0 if there was none
-	Entropy  float64 `json:"entropy"`   // mean over trained tokens, nats
-	// MaxLogpDiff is the largest difference between the log-probability a token was sampled with
-	// and the one it is trained at: 0, since both are one computation, unless int8 weights sampled
-	// it. MeanLogpDiff is the mean.
-	MaxLogpDiff  float64 `json:"max_logp_diff"`
-	MeanLogpDiff float64 `json:"mean_logp_diff,omitempty"`
-	// KL is the mean over trained tokens of the k3 estimate of the divergence from the reference, nats; 0 if
-	// the loss has no such term.
-	KL float64 `json:"kl,omitempty"`
-	// Clipped and Masked are the shares of trained tokens whose gradient the bounds of the ratio made zero, and
-	// that the correction of the sampler left out.
-	Clipped float64 `json:"clipped,omitempty"`
-	Masked  float64 `json:"masked,omitempty"`
+	Parts    []Part  `json:"parts" doc:"by kind of samples: in self-play the roles"`
+	GradNorm float64 `json:"grad_norm" doc:"of the gradient before clipping, the largest of several updates; 0: there was none"`
+	Entropy  float64 `json:"entropy" doc:"of the policy, mean over trained tokens, nats"`
 
-	Experts *model.ExpertLoad `json:"experts,omitempty"` // of a mixture of experts
+	MaxLogpDiff  float64 `json:"max_logp_diff" doc:"largest difference between the log-probability a token was sampled with and the one it is trained at: 0, since both are one computation, unless int8 weights sampled it"`
+	MeanLogpDiff float64 `json:"mean_logp_diff,omitempty" doc:"the mean of that"`
+
+	KL      float64 `json:"kl,omitempty" doc:"divergence from the reference, mean of the k3 estimate over trained tokens, nats; if the loss has the term"`
+	Clipped float64 `json:"clipped,omitempty" doc:"share of trained tokens whose gradient the bounds of the ratio made zero"`
+	Masked  float64 `json:"masked,omitempty" doc:"share of trained tokens that the correction of the sampler left out"`
+
+	Experts *model.ExpertLoad `json:"experts,omitempty" doc:"of a mixture of experts"`
 }
 
 // A Part is what of one kind of samples was trained.
 type Part struct {
-	Name      string `json:"name"`
-	Sequences int    `json:"sequences"`
-	Tokens    int    `json:"tokens"`
+	Name      string  `json:"name" doc:"of the kind"`
+	Sequences int     `json:"sequences" doc:"samples that trained"`
+	Tokens    int     `json:"tokens" doc:"their tokens"`
+	Share     float64 `json:"share" doc:"of the tokens that trained"`
+	Advantage float64 `json:"advantage" doc:"size of the advantages, mean over the samples"`
+	Pull      float64 `json:"pull" doc:"sum over the tokens of the size of the loss's derivative by the log-probability: what the loss pulls at the kind with, before the network; costs nothing"`
+}
+
+// count counts a sample that trains.
+func (p *Part) count(s *Sample) {
+	p.Sequences++
+	p.Tokens += len(s.LogProbs)
+	p.Advantage += math.Abs(s.Advantage)
 }
 
 // Trained reports whether there was anything to learn from.
@@ -67,8 +73,7 @@ func (l *Loop) update(ctx context.Context, groups []Group) (*Update, error) {
 	for _, g := range groups {
 		for _, s := range g.Samples {
 			if s.Trained = l.trains(s); s.Trained {
-				u.Parts[g.Part].Sequences++
-				u.Parts[g.Part].Tokens += len(s.LogProbs)
+				u.Parts[g.Part].count(s)
 			}
 		}
 	}
@@ -286,6 +291,9 @@ func (p *policyLoss) of(g *Group, weights []float64, old, reference [][]float32)
 		}
 		s := p.Coefficients(rows, dLogProb, dEntropy)
 		p.clipped, p.masked = p.clipped+s.Clipped, p.masked+s.Masked
+		for _, d := range dLogProb {
+			p.update.Parts[g.Part].Pull += math.Abs(float64(d))
+		}
 		if !p.first {
 			return
 		}
@@ -298,6 +306,16 @@ func (p *policyLoss) of(g *Group, weights []float64, old, reference [][]float32)
 // end writes what was counted.
 func (p *policyLoss) end() {
 	u := p.update
+	tokens := 0
+	for _, part := range u.Parts {
+		tokens += part.Tokens
+	}
+	for i := range u.Parts {
+		if part := &u.Parts[i]; part.Sequences > 0 {
+			part.Share = float64(part.Tokens) / float64(tokens)
+			part.Advantage /= float64(part.Sequences)
+		}
+	}
 	u.MaxLogpDiff, u.MeanLogpDiff = p.apart.Largest, p.apart.Mean()
 	if n := float64(p.tokens); n > 0 {
 		u.Entropy, u.KL = u.Entropy/n, u.KL/n

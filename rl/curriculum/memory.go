@@ -168,6 +168,14 @@ func Same(a, b string) bool {
 // not change them.
 func (m *Memory) Entries(t task.Task, cluster int) []Entry { return m.entries[place{t, cluster}] }
 
+// Len returns how many questions are remembered.
+func (m *Memory) Len() (n int) {
+	for _, entries := range m.entries {
+		n += len(entries)
+	}
+	return n
+}
+
 // savedPlace is one line of the memory's JSON.
 type savedPlace struct {
 	Task    task.Task `json:"task"`

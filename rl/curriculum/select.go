@@ -96,20 +96,20 @@ func VerifierGroups(n, want int, partial bool, r *rng.Rand) []int {
 
 // Counts says what became of the questions of a step, by cause, and of the votes on their answers.
 type Counts struct {
-	Drawn         int `json:"drawn"`
-	BadFormat     int `json:"bad_format"`
-	Skipped       int `json:"skipped"`            // reasoning not ended, useless answer
-	TooLong       int `json:"too_long"`           // the responder's prompt does not fit
-	Repeated      int `json:"repeated,omitempty"` // asked before in the step, or remembered
-	Ungrounded    int `json:"ungrounded"`
-	AllWrong      int `json:"all_wrong"`
-	AllRight      int `json:"all_right"`
-	Contradicted  int `json:"contradicted,omitempty"` // left out since most answers agree on another one
-	Good          int `json:"good"`
-	VoteKept      int `json:"vote_kept"`
-	VoteDisagrees int `json:"vote_disagrees"`
-	VoteUnanimous int `json:"vote_unanimous"`
-	VoteTied      int `json:"vote_tied"`
+	Drawn         int `json:"drawn" doc:"questions asked for"`
+	BadFormat     int `json:"bad_format" doc:"replies that could not be read"`
+	Skipped       int `json:"skipped" doc:"replies whose reasoning did not end, or with an answer of no use"`
+	TooLong       int `json:"too_long" doc:"questions that do not fit a prompt beside their documents"`
+	Repeated      int `json:"repeated,omitempty" doc:"questions that were asked before in the step, or shown as remembered"`
+	Ungrounded    int `json:"ungrounded" doc:"questions that were answered without any document"`
+	AllWrong      int `json:"all_wrong" doc:"questions that no answer got right"`
+	AllRight      int `json:"all_right" doc:"questions that all answers got right"`
+	Contradicted  int `json:"contradicted,omitempty" doc:"questions left out since more than half of the answers agree on one that is not the reference (drop_contradicted)"`
+	Good          int `json:"good" doc:"questions with right and wrong answers, from which there is something to learn"`
+	VoteKept      int `json:"vote_kept" doc:"answers whose votes may train the verifier"`
+	VoteDisagrees int `json:"vote_disagrees" doc:"answers whose votes may not, because their majority contradicts the rule"`
+	VoteUnanimous int `json:"vote_unanimous" doc:"answers whose votes may not, because they agree"`
+	VoteTied      int `json:"vote_tied" doc:"answers whose votes may not, because they are tied"`
 }
 
 // Parsed counts a drawn question by the verdict on its reply.

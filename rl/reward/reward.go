@@ -6,6 +6,8 @@
 package reward
 
 import (
+	"math"
+
 	"spell/rl/role"
 	"spell/rl/task"
 )
@@ -157,6 +159,17 @@ func (t *Tally) Add(v role.Vote) {
 
 // Votes is the number of votes counted.
 func (t Tally) Votes() int { return t.Yes + t.No + t.Invalid }
+
+// Entropy is that of a vote drawn from those counted, in nats: 0 if they agree or there are none.
+func (t Tally) Entropy() (nats float64) {
+	for _, n := range []int{t.Yes, t.No, t.Invalid} {
+		if n > 0 {
+			share := float64(n) / float64(t.Votes())
+			nats -= share * math.Log(share)
+		}
+	}
+	return nats
+}
 
 // Majority is 1[Σ v > G/2] (Eq. 4) over all votes, invalid ones included: a tie is NO.
 func (t Tally) Majority() bool { return 2*t.Yes > t.Votes() }

@@ -22,6 +22,7 @@ type item struct {
 	round, place int                                    // in the step, in the round
 	index        int                                    // in the step
 	view         curriculum.View
+	shown        int    // of the questions of the view, how many were shown
 	letter       string // the option that must be right
 	asked        rl.Sample
 	verdict      task.Verdict
@@ -31,6 +32,7 @@ type item struct {
 	tooLong      bool
 	repeated     bool  // the question was asked before
 	contradicted bool  // most answers agree on one that is not the reference
+	admitted     bool  // it was remembered
 	failed       error // why it ended early
 	answers      []*answer
 	prompt       forest.Forest // of the responder, answers included
@@ -124,6 +126,7 @@ func (it *item) write([]play.Reply) ([]play.Ask, error) {
 			return nil, err
 		}
 		if fits || len(shown) == 0 {
+			it.shown = len(shown)
 			return it.then(it.read, it.ask(stageAsk, it.place, prompt, 1, g.Config.MaxQuestion))
 		}
 	}

@@ -2,6 +2,7 @@ package spell
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -17,27 +18,63 @@ import (
 // A Report is what one step did, a line of metrics.jsonl. Shares are NaN-free: of nothing they are
 // 0.
 type Report struct {
-	Step     int               `json:"step"`
-	Rounds   int               `json:"rounds"`
-	Counts   curriculum.Counts `json:"questions"`        // what became of them, by cause
-	Failed   int               `json:"failed,omitempty"` // questions that met an error
-	Roles    []RoleReport      `json:"roles"`
-	PassRate float64           `json:"pass_rate"` // mean share of answers rewarded, over questions answered
-	RuleRate float64           `json:"rule_rate"` // mean share of answers the rule accepts
-	Agree    float64           `json:"agree"`     // share of votes' majorities that agree with the rule
-	Cut      int               `json:"cut"`       // outputs that met their limit
-	Distinct int               `json:"distinct"`  // different questions among those that could be read
-	Truth    *Truth            `json:"truth,omitempty"`
-	Update   rl.Update         `json:"update"`
+	Step   int               `json:"step" doc:"the step, from 1"`
+	Rounds int               `json:"rounds" doc:"rounds of play"`
+	Counts curriculum.Counts `json:"questions" doc:"what became of them, by cause, and of the votes on answers"`
+	Failed int               `json:"failed,omitempty" doc:"questions that met an error"`
+	Kinds  []KindReport      `json:"kinds" doc:"by kind of questions"`
+	Roles  []RoleReport      `json:"roles" doc:"by role, over all its samples but those of questions that met an error"`
+
+	PassRate float64 `json:"pass_rate" doc:"share of answers rewarded, mean over questions answered; 1 less it is their difficulty"`
+	RuleRate float64 `json:"rule_rate" doc:"share of answers that the rule accepts"`
+
+	Agree       float64 `json:"agree" doc:"share of the answers voted on whose majority is of the rule's opinion; 1 less it is the disagreement"`
+	VotesAlone  int     `json:"votes_alone" doc:"answers that the votes accept and the rule does not"`
+	RuleAlone   int     `json:"rule_alone" doc:"answers that the rule accepts and the votes do not"`
+	VoteEntropy float64 `json:"vote_entropy" doc:"of an answer's votes over yes, no and invalid, mean over the answers voted on, nats"`
+
+	Cut        int     `json:"cut" doc:"outputs that met their limit"`
+	Distinct   int     `json:"distinct" doc:"different questions of the step among those that could be read"`
+	Duplicates float64 `json:"duplicates" doc:"share of the questions that could be read that the run had asked before"`
+
+	History History   `json:"history" doc:"the memory of earlier questions"`
+	Truth   *Truth    `json:"truth,omitempty" doc:"counts of what is true, on documents whose truth is known: the generated world"`
+	Update  rl.Update `json:"update" doc:"what the policy learned from"`
 }
 
-// A RoleReport is what a role did, over all its samples but those of questions that met an error.
+// A KindReport is what became of the questions of a kind.
+type KindReport struct {
+	Name     task.Task `json:"name" doc:"of the kind"`
+	Drawn    int       `json:"drawn" doc:"questions asked for"`
+	Readable int       `json:"readable" doc:"those that could be read"`
+	Answered int       `json:"answered" doc:"those that were answered over all documents"`
+	Good     int       `json:"good" doc:"those with right and wrong answers"`
+	Trained  int       `json:"trained" doc:"those whose answers trained"`
+	Reward   float64   `json:"reward" doc:"of the questioner, mean over those that were judged"`
+	PassRate float64   `json:"pass_rate" doc:"share of answers rewarded, mean over questions answered"`
+	Agree    float64   `json:"agree" doc:"share of the answers voted on whose majority is of the rule's opinion"`
+	Right    *int      `json:"right,omitempty" doc:"readable ones whose reference answer is true, if that is known"`
+}
+
+// History is what questioners saw of earlier questions, means over all of the step that met no error.
+type History struct {
+	HitRate  float64 `json:"hit_rate" doc:"share of questioners that saw remembered questions"`
+	Shown    float64 `json:"shown" doc:"remembered questions that a questioner saw, mean"`
+	Docs     float64 `json:"docs" doc:"documents that a questioner saw, mean"`
+	New      float64 `json:"new_docs" doc:"of these, that no remembered question was asked over, mean"`
+	Admitted int     `json:"admitted" doc:"questions of the step that were remembered"`
+	Held     int     `json:"held" doc:"questions remembered after the step"`
+}
+
+// A RoleReport is what a role did.
 type RoleReport struct {
-	Role    role.Role `json:"role"`
-	Samples int       `json:"samples"`
-	Reward  float64   `json:"reward"` // mean, over those that were judged
-	Length  float64   `json:"length"` // mean, tokens
-	Cut     int       `json:"cut"`    // samples that met their limit
+	Role    role.Role `json:"role" doc:"its name"`
+	Samples int       `json:"samples" doc:"its outputs"`
+	Reward  float64   `json:"reward" doc:"mean over those that were judged"`
+	Prompt  float64   `json:"prompt" doc:"tokens of the prompt, mean over the outputs"`
+	Length  float64   `json:"length" doc:"tokens of the output, mean"`
+	Share   float64   `json:"share" doc:"of the tokens of all roles' outputs"`
+	Cut     int       `json:"cut" doc:"outputs that met their limit"`
 
 	judged int // samples
 }
@@ -49,6 +86,7 @@ func (r *RoleReport) add(s *rl.Sample, judged bool) {
 		r.judged++
 		r.Reward += s.Reward
 	}
+	r.Prompt += float64(s.Forest[s.Segment].Pos)
 	r.Length += float64(len(s.LogProbs))
 	if s.Finish == rollout.Length {
 		r.Cut++
@@ -64,8 +102,15 @@ func (g *Game) report(u *rl.Update) *Report {
 	if g.Judge != nil {
 		rep.Truth = &Truth{}
 	}
-	var m means
-	distinct := map[uint64]bool{}
+	for _, t := range g.Config.Tasks {
+		k := KindReport{Name: t}
+		if g.Judge != nil {
+			k.Right = new(int)
+		}
+		rep.Kinds = append(rep.Kinds, k)
+	}
+	m := means{kinds: make([]kindMeans, len(rep.Kinds))}
+	asked := questionSet{}
 	for _, it := range g.items {
 		rep.Rounds = max(rep.Rounds, it.round+1)
 		if it.failed != nil {
@@ -75,21 +120,22 @@ func (g *Game) report(u *rl.Update) *Report {
 		}
 		rep.Roles[role.Questioner].add(&it.asked, it.judged())
 		g.reportQuestion(rep, it, &m)
+		g.reportView(&rep.History, it)
 		if it.verdict == task.OK {
-			distinct[g.hash(it)] = true
+			hash := g.hash(it)
+			if g.total.Seen[hash] || asked[hash] {
+				m.duplicates++
+			}
+			asked[hash] = true
 		}
 		for _, a := range it.answers {
 			g.reportAnswer(rep, it, a, &m)
 		}
 	}
-	for i := range rep.Roles {
-		r := &rep.Roles[i]
-		r.Reward, r.Length = ratio(r.Reward, float64(r.judged)), ratio(r.Length, float64(r.Samples))
-		rep.Cut += r.Cut
-	}
-	rep.PassRate, rep.RuleRate, rep.Agree = ratio(m.rates, m.answered), ratio(m.rules, m.answers),
-		ratio(m.agree, m.ballots)
-	rep.Distinct = len(distinct)
+	m.write(rep)
+	rep.Distinct, rep.Duplicates = len(asked), ratio(m.duplicates, float64(rep.readable()))
+	rep.History.mean(rep.Counts.Drawn - rep.Failed)
+	rep.History.Held = g.memory.Len()
 	if t := rep.Truth; t != nil {
 		t.Drawn, t.Parsed = rep.Counts.Drawn, rep.readable()
 	}
@@ -102,12 +148,73 @@ func (rep *Report) readable() int {
 }
 
 // means are sums that a report's shares are made of.
-type means struct{ answered, rates, rules, answers, agree, ballots float64 }
+type means struct {
+	kindMeans
+	answers, rules, entropy, duplicates float64
+	kinds                               []kindMeans
+}
+
+// kindMeans are those of one kind of questions, or of all.
+type kindMeans struct{ judged, reward, answered, rates, ballots, agree float64 }
+
+// write writes the shares.
+func (m *means) write(rep *Report) {
+	for i, k := range m.kinds {
+		r := &rep.Kinds[i]
+		r.Reward, r.PassRate, r.Agree = ratio(k.reward, k.judged), ratio(k.rates, k.answered), ratio(k.agree, k.ballots)
+	}
+	rep.PassRate, rep.RuleRate = ratio(m.rates, m.answered), ratio(m.rules, m.answers)
+	rep.Agree, rep.VoteEntropy = ratio(m.agree, m.ballots), ratio(m.entropy, m.ballots)
+	tokens := 0.0
+	for _, r := range rep.Roles {
+		tokens += r.Length
+	}
+	for i := range rep.Roles {
+		r := &rep.Roles[i]
+		n := float64(r.Samples)
+		r.Share = ratio(r.Length, tokens)
+		r.Reward, r.Prompt, r.Length = ratio(r.Reward, float64(r.judged)), ratio(r.Prompt, n), ratio(r.Length, n)
+		rep.Cut += r.Cut
+	}
+}
+
+// reportView counts what a questioner saw.
+func (g *Game) reportView(h *History, it *item) {
+	if it.shown > 0 {
+		h.HitRate++
+	}
+	h.Shown += float64(it.shown)
+	h.Docs += float64(len(it.view.Docs))
+	h.New += float64(len(it.view.New))
+	if it.admitted {
+		h.Admitted++
+	}
+}
+
+// mean divides sums over so many questions.
+func (h *History) mean(questions int) {
+	for _, v := range []*float64{&h.HitRate, &h.Shown, &h.Docs, &h.New} {
+		*v = ratio(*v, float64(questions))
+	}
+}
 
 // reportQuestion counts what became of a question.
 func (g *Game) reportQuestion(rep *Report, it *item, m *means) {
 	c := &rep.Counts
 	c.Parsed(it.verdict)
+	at := slices.Index(g.Config.Tasks, it.Task)
+	kind, sums := &rep.Kinds[at], &m.kinds[at]
+	kind.Drawn++
+	if it.judged() {
+		sums.judged++
+		sums.reward += it.asked.Reward
+	}
+	if it.verdict == task.OK {
+		kind.Readable++
+	}
+	if slices.ContainsFunc(it.answers, func(a *answer) bool { return a.Trained }) {
+		kind.Trained++
+	}
 	switch {
 	case it.verdict != task.OK:
 		return
@@ -123,8 +230,14 @@ func (g *Game) reportQuestion(rep *Report, it *item, m *means) {
 		} else {
 			c.Answered(it.points, it.most())
 		}
-		m.answered++
-		m.rates += ratio(float64(it.points), float64(it.most()))
+		kind.Answered++
+		if it.good() {
+			kind.Good++
+		}
+		for _, s := range []*kindMeans{&m.kindMeans, sums} {
+			s.answered++
+			s.rates += ratio(float64(it.points), float64(it.most()))
+		}
 	}
 	if g.Judge == nil {
 		return
@@ -135,6 +248,7 @@ func (g *Game) reportQuestion(rep *Report, it *item, m *means) {
 	}
 	if right {
 		rep.Truth.Right++
+		*kind.Right++
 	}
 }
 
@@ -157,10 +271,20 @@ func (g *Game) reportAnswer(rep *Report, it *item, a *answer, m *means) {
 			rep.Counts.Voted(a.fate)
 		}
 	}
-	m.ballots++
+	m.entropy += a.tally.Entropy()
 	majority := a.decision == reward.Accepted
-	if majority == a.rule {
-		m.agree++
+	for _, s := range []*kindMeans{&m.kindMeans, &m.kinds[slices.Index(g.Config.Tasks, it.Task)]} {
+		s.ballots++
+		if majority == a.rule {
+			s.agree++
+		}
+	}
+	switch {
+	case majority == a.rule:
+	case majority:
+		rep.VotesAlone++
+	default:
+		rep.RuleAlone++
 	}
 	if g.Judge == nil {
 		return

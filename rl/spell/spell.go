@@ -188,8 +188,8 @@ func (g *Game) Reward(errs []error) error {
 			g.seen[key] = true
 		}
 		if it.alive() && !it.dropped() {
-			g.memory.Admit(it.Task, it.Cluster, it.view, g.Prompts.QuestionText(it.question), it.question.Answer,
-				it.points, it.most())
+			it.admitted = g.memory.Admit(it.Task, it.Cluster, it.view, g.Prompts.QuestionText(it.question),
+				it.question.Answer, it.points, it.most())
 		}
 	}
 	g.items = append(g.items, g.round...)

@@ -71,6 +71,17 @@ func TestStepCounts(t *testing.T) {
 	near("pass rate", rep.PassRate, (0+1+0.5+0.25+1)/5)
 	near("rule rate", rep.RuleRate, 8.0/20)
 	near("agreement", rep.Agree, (4.0+4+4+3+1)/20)
+	if rep.VotesAlone != 3 || rep.RuleAlone != 1 { // of the last, and the tie on the right one
+		t.Errorf("%d answers are accepted by the votes alone, %d by the rule alone", rep.VotesAlone, rep.RuleAlone)
+	}
+	// 2 answers have 1 YES, 2 NO, 1 invalid; 4 have 2 and 2; 2 and 4 have 3 and 1.
+	threeToOne := 0.75*math.Log(4.0/3) + 0.25*math.Log(4)
+	near("entropy of votes", rep.VoteEntropy, (2*1.5*math.Ln2+4*math.Ln2+6*threeToOne)/20)
+	kind := KindReport{Name: task.GeneralQA, Drawn: 9, Readable: 7, Answered: 5, Good: 2, Trained: 2,
+		Reward: rep.Roles[role.Questioner].Reward, PassRate: rep.PassRate, Agree: rep.Agree}
+	if len(rep.Kinds) != 1 || rep.Kinds[0] != kind {
+		t.Errorf("by kind %+v, want %+v", rep.Kinds, kind)
+	}
 	quarter := math.Exp(-math.Pow(0.25/(0.5/3), 2) / 2)
 	// Without the one skipped and the one too long, which nobody judged.
 	near("questioner's reward", rep.Roles[role.Questioner].Reward, (-1-0.5+0+0+1+quarter+0)/7)
@@ -86,6 +97,18 @@ func TestStepCounts(t *testing.T) {
 	if got := trained(&u); got != [3]int{2 + 2, 8, 8} {
 		t.Errorf("trained %v samples", got)
 	}
+	share, trainedTokens := 0.0, 0
+	for _, p := range u.Parts {
+		trainedTokens += p.Tokens
+	}
+	for _, p := range u.Parts {
+		near("share of the "+p.Name, p.Share, float64(p.Tokens)/float64(trainedTokens))
+		share += p.Share
+		if !(p.Advantage > 0.5 && p.Advantage < 1) || !(p.Pull > 0) { // of standardised rewards
+			t.Errorf("%+v", p)
+		}
+	}
+	near("sum of shares", share, 1)
 	if !(u.GradNorm > 0) || !(u.Entropy > 0) || u.Entropy > math.Log(float64(r.game.Chat.Tok.VocabSize())) {
 		t.Errorf("gradient norm %g, entropy %g", u.GradNorm, u.Entropy)
 	}
@@ -99,6 +122,37 @@ func TestStepCounts(t *testing.T) {
 	}
 	checkRecords(t, records, 0)
 	checkTrained(t, c, records)
+}
+
+// TestHistory: what questioners see of the memory is told, and so are questions that the run has asked before.
+func TestHistory(t *testing.T) {
+	c := small()
+	c.Draw, c.Docs, c.Questions = 1, 3, 1
+	r, _ := newRun(t, c, opentest.CPU(t, 1), model.F32, documents(1, 8), fateOf)
+	passes := 0
+	r.script.says = func(at stage, prompt string, k int) string {
+		if at == stageAsk {
+			return plan{fate: "asked", passes: passes, yes: [2]int{0, 4}}.text(task.GeneralQA, "")
+		}
+		return new(script).reply(at, 0, prompt, k)
+	}
+	for i, want := range []struct {
+		History
+		duplicates float64
+	}{
+		{History{Docs: 3, New: 3, Admitted: 1, Held: 1}, 0},
+		{History{HitRate: 1, Shown: 1, Docs: 6, New: 3, Admitted: 1, Held: 2}, 0},
+		{History{HitRate: 1, Shown: 2, Docs: 8, New: 2, Held: 2}, 1}, // the question of the first step again
+	} {
+		passes = 1 + i%2
+		rep, _, err := r.take(context.Background())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if rep.History != want.History || rep.Duplicates != want.duplicates {
+			t.Errorf("step %d: %+v, %g duplicates; want %+v", i+1, rep.History, rep.Duplicates, want)
+		}
+	}
 }
 
 // trained are the samples of an update by role.

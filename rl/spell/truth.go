@@ -9,13 +9,13 @@ import (
 // Truth compares questions and votes with what is true, where a Judge knows. It holds counts, so
 // that those of several steps add up.
 type Truth struct {
-	Drawn         int `json:"drawn"`          // questions asked for
-	Parsed        int `json:"parsed"`         // of these, readable
-	Known         int `json:"known"`          // readable ones about facts of the cluster
-	Right         int `json:"right"`          // readable ones whose reference answer is true
-	Accepted      int `json:"accepted"`       // answers with a YES majority
-	Same          int `json:"same"`           // answers voted on that mean the reference
-	AcceptedRight int `json:"accepted_right"` // answers that mean the reference, with a YES majority
+	Drawn         int `json:"drawn" doc:"questions asked for"`
+	Parsed        int `json:"parsed" doc:"of these, readable"`
+	Known         int `json:"known" doc:"readable ones about facts of the cluster"`
+	Right         int `json:"right" doc:"readable ones whose reference answer is true: over parsed, the truth share"`
+	Accepted      int `json:"accepted" doc:"answers with a YES majority"`
+	Same          int `json:"same" doc:"answers voted on that mean the reference"`
+	AcceptedRight int `json:"accepted_right" doc:"these with a YES majority: precision over accepted, recall over same"`
 }
 
 // Add adds the counts of other.
