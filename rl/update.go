@@ -35,7 +35,7 @@ type Part struct {
 	Tokens    int     `json:"tokens" doc:"their tokens"`
 	Share     float64 `json:"share" doc:"of the tokens that trained"`
 	Advantage float64 `json:"advantage" doc:"size of the advantages, mean over the samples"`
-	Pull      float64 `json:"pull" doc:"sum over the tokens of the size of the loss's derivative by the log-probability: what the loss pulls at the kind with, before the network; costs nothing"`
+	Pull      float64 `json:"pull" doc:"sum over the tokens of the size of the derivative of the loss by their log-probabilities: how hard it pulls, before the network"`
 }
 
 // count counts a sample that trains.

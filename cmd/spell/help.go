@@ -2,21 +2,29 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"spell/rl/metrics"
+	"spell/rl/runner"
 )
 
 // helpCommand returns the command help, which knows when there is nothing to say about its
 // arguments.
 func helpCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:               "help [command]",
-		Short:             "Describe a command and its flags",
-		Long:              "help describes a command with its flags and examples, or spell as a whole.",
-		Example:           "  spell help train",
+		Use:   "help [command]",
+		Short: "Describe a command and its flags",
+		Long: "help describes a command with its flags and examples, or spell as a whole. help " + metricsTopic +
+			"\nexplains every field of " + runner.MetricsFile + ".",
+		Example:           "  spell help train\n  spell help " + metricsTopic,
 		ValidArgsFunction: completeCommands,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 1 && args[0] == metricsTopic {
+				return explainMetrics(cmd.OutOrStdout())
+			}
 			c, rest, err := cmd.Root().Find(args)
 			if err != nil {
 				return err
@@ -31,6 +39,35 @@ func helpCommand() *cobra.Command {
 	}
 }
 
+// metricsTopic is what help knows beside commands.
+const metricsTopic = "metrics"
+
+// metricLines are the lines of metrics of every method.
+func metricLines() (lines []metrics.Line) {
+	for _, m := range methods() {
+		if d, ok := m.(interface{ Metrics() []metrics.Line }); ok {
+			lines = append(lines, d.Metrics()...)
+		}
+	}
+	return lines
+}
+
+// explainMetrics writes what every field of a run's metrics means.
+func explainMetrics(w io.Writer) error {
+	_, err := fmt.Fprintf(w, "%s has a JSON object per line, a line per step and measurement. Fields within others\n"+
+		"stand further in. In TensorBoard (setting tensorboard) the names that lead to a number, with / between\n"+
+		"them, are its tag.\n", runner.MetricsFile)
+	for _, l := range metricLines() {
+		if err == nil {
+			_, err = fmt.Fprintln(w)
+		}
+		if err == nil {
+			err = l.Write(w)
+		}
+	}
+	return err
+}
+
 // completeCommands completes the name of a command.
 func completeCommands(cmd *cobra.Command, args []string, _ string) (names []string, _ cobra.ShellCompDirective) {
 	if len(args) == 0 {
@@ -39,6 +76,7 @@ func completeCommands(cmd *cobra.Command, args []string, _ string) (names []stri
 				names = append(names, cobra.CompletionWithDesc(c.Name(), c.Short))
 			}
 		}
+		names = append(names, cobra.CompletionWithDesc(metricsTopic, "Explain "+runner.MetricsFile))
 	}
 	return names, cobra.ShellCompDirectiveNoFileComp
 }

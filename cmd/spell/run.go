@@ -82,6 +82,15 @@ func (t *runFlags) lay(cmd *cobra.Command, m runner.Method, given map[string]fun
 	return nil
 }
 
+// methods returns every way to train.
+func methods() []runner.Method {
+	return []runner.Method{
+		&selfplay.Method{Config: selfplay.Default()},
+		&sft.Method{Config: sft.Default()},
+		&pretrain.Method{Config: pretrain.World()},
+	}
+}
+
 // elsewhere returns what says of a name that is no setting of the method that it is a flag of the
 // command, or a setting of another one.
 func elsewhere(cmd *cobra.Command, m runner.Method) settings.Elsewhere {
@@ -89,11 +98,7 @@ func elsewhere(cmd *cobra.Command, m runner.Method) settings.Elsewhere {
 		if flag := cmd.Flags().Lookup(strings.ReplaceAll(name, "_", "-")); flag != nil {
 			return "it is no setting but the flag --" + flag.Name
 		}
-		for _, other := range []runner.Method{
-			&selfplay.Method{Config: selfplay.Default()},
-			&sft.Method{Config: sft.Default()},
-			&pretrain.Method{Config: pretrain.World()},
-		} {
+		for _, other := range methods() {
 			if other.Name() == m.Name() || !settings.Has(other.Settings(), name) {
 				continue
 			}

@@ -38,7 +38,8 @@ func trainCommand(e *engine) *cobra.Command {
 			"began with, whatever --preset and --hours say.\n" +
 			"--precision int8 generates with an int8 copy of weights that are trained in f32. --lora 16 trains\n" +
 			"adapters of that rank beside weights that stay as they are, and --base int8 keeps those in eight\n" +
-			"bits; a checkpoint is then a folder as PEFT saves it, and needs the model of --model beside it.",
+			"bits; a checkpoint is then a folder as PEFT saves it, and needs the model of --model beside it.\n" +
+			"spell help " + metricsTopic + " explains the numbers that a run writes for each step.",
 		Example: "  spell train\n" +
 			"  spell train --docs my-documents --model path/to/model --out mine --hours 4\n" +
 			"  spell train --docs my-documents --model path/to/model --out mine --resume",

@@ -30,8 +30,8 @@ type Policy struct {
 
 // A Count is a number of trials and of those that went well.
 type Count struct {
-	N     int `json:"n"`
-	Right int `json:"right"`
+	N     int `json:"n" doc:"questions asked"`
+	Right int `json:"right" doc:"questions answered rightly"`
 }
 
 // Rate is Right/N, 0 of nothing.
@@ -63,13 +63,12 @@ func (c Count) String() string { return fmt.Sprintf("%.1f%%", 100*c.Rate()) }
 
 // A Result is the outcome of a test of questions.
 type Result struct {
-	All    Count                         `json:"all"`
-	Valid  Count                         `json:"valid"` // answers in a readable form, and the right ones among them
-	ByKind [world.NumQuestionKinds]Count `json:"by_kind"`
-	Tokens int                           `json:"prompt_tokens"` // mean length of the documents
-	// Outcomes has a character per question, in their order: 1 of a right answer, 0 of a wrong one, and - of
-	// one that cannot be read.
-	Outcomes string `json:"outcomes"`
+	All    Count                         `json:"all" doc:"of all answers"`
+	Valid  Count                         `json:"valid" doc:"of answers in a readable form"`
+	ByKind [world.NumQuestionKinds]Count `json:"by_kind" doc:"of all answers, by kind of question"`
+	Tokens int                           `json:"prompt_tokens" doc:"length of the documents, mean"`
+	// Outcomes has a character per question, in their order.
+	Outcomes string `json:"outcomes" doc:"a character per question: 1 of a right answer, 0 of a wrong one, - of one that cannot be read"`
 }
 
 // Points returns 1 for every right answer and 0 for the others, in the order of the questions.

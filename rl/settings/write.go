@@ -25,7 +25,7 @@ const (
 func Write(w io.Writer, config any, heading string) error {
 	out := writer{w: bufio.NewWriter(w)}
 	for line := range strings.Lines(heading) {
-		for _, s := range wrap(strings.TrimSpace(line), pageWidth-2) {
+		for _, s := range Wrap(strings.TrimSpace(line), pageWidth-2) {
 			out.line(strings.TrimSpace("# " + s))
 		}
 	}
@@ -91,7 +91,7 @@ func (w *writer) field(v reflect.Value, f field, lead, indent string) {
 // remark writes a line with what it means beside it and, if that takes more lines, below.
 func (w *writer) remark(s, doc string) {
 	margin := strings.Repeat(" ", remarks)
-	for i, part := range wrap(doc, pageWidth-remarks-2) {
+	for i, part := range Wrap(doc, pageWidth-remarks-2) {
 		switch n := utf8.RuneCountInString(s); {
 		case i > 0:
 			s = margin
@@ -108,8 +108,8 @@ func (w *writer) remark(s, doc string) {
 	}
 }
 
-// wrap cuts text into lines of at most width characters, if its words allow it.
-func wrap(text string, width int) []string {
+// Wrap cuts text into lines of at most width characters, if its words allow it.
+func Wrap(text string, width int) []string {
 	var lines []string
 	n := 0
 	for _, word := range strings.Fields(text) {

@@ -39,16 +39,16 @@ type state struct {
 
 // A Report is what one update did, a line of metrics.jsonl.
 type Report struct {
-	Step     int     `json:"step"`
-	Epoch    int     `json:"epoch"`
-	Loss     float64 `json:"loss"`   // mean over the learned tokens before the update, nats
-	Lines    int     `json:"lines"`  // answers of the batch, or conversations
-	Tokens   int     `json:"tokens"` // that went through the model
-	Learned  int     `json:"learned"`
-	LR       float64 `json:"lr"`
-	GradNorm float64 `json:"grad_norm"` // before clipping
+	Step     int     `json:"step" doc:"the update, from 1"`
+	Epoch    int     `json:"epoch" doc:"pass over the data, from 1"`
+	Loss     float64 `json:"loss" doc:"mean over the learned tokens before the update, nats"`
+	Lines    int     `json:"lines" doc:"answers of the batch, or conversations"`
+	Tokens   int     `json:"tokens" doc:"tokens that went through the model"`
+	Learned  int     `json:"learned" doc:"tokens that were learned: the answers with their ends"`
+	LR       float64 `json:"lr" doc:"learning rate"`
+	GradNorm float64 `json:"grad_norm" doc:"of the gradient before clipping"`
 
-	Experts *model.ExpertLoad `json:"experts,omitempty"` // of a mixture of experts
+	Experts *model.ExpertLoad `json:"experts,omitempty" doc:"of a mixture of experts"`
 
 	total int // updates of the run
 }
@@ -64,9 +64,9 @@ func (r *Report) String() string {
 
 // A Measurement is the loss on the lines that are held out, a line of metrics.jsonl.
 type Measurement struct {
-	Step   int     `json:"step"`
-	Loss   float64 `json:"held_out_loss"` // mean over their answers' tokens, nats
-	Tokens int     `json:"tokens"`        // of the mean
+	Step   int     `json:"step" doc:"updates before it"`
+	Loss   float64 `json:"held_out_loss" doc:"mean over the tokens of their answers, nats"`
+	Tokens int     `json:"tokens" doc:"tokens of the mean"`
 
 	total int
 }

@@ -92,13 +92,13 @@ func (c *Config) testing(ctx context.Context, contextLen int) (*rollout.Options,
 
 // An accuracy is the outcome of the tests after a number of steps, a line of metrics.jsonl.
 type accuracy struct {
-	Step  int    `json:"step"`
-	Tests []test `json:"held_out"` // one for each of testDocs
+	Step  int    `json:"step" doc:"steps done before the questions were asked"`
+	Tests []test `json:"held_out" doc:"outcomes of the held-out questions, over few documents and over more"`
 }
 
 // A test is the outcome of the questions over so many documents.
 type test struct {
-	Docs int `json:"documents"`
+	Docs int `json:"documents" doc:"documents that each question is asked over"`
 	eval.Result
 }
 
