@@ -64,9 +64,15 @@ func TestScript(t *testing.T) {
 	if said.Cut > 0 || said.PassRate != 0.5 || said.RuleRate != 0.5 || said.Agree != 1 || said.Counts.Good != 2 {
 		t.Errorf("the step is not that of the script: %+v", said)
 	}
+	documents := map[string][]string{}
 	for _, line := range rep.Transcript {
+		if d, ok := line.(spell.Documents); ok {
+			documents[d.Cluster] = d.Documents
+			continue
+		}
 		said := line.(spell.Record)
-		if n := len(text.Tok.Encode(said.Prompt)); said.Stage == "respond" && (n < r.Prompt-200 || n > r.Prompt) {
+		n := len(text.Tok.Encode(said.Pieces.Join(documents[said.Cluster])))
+		if said.Stage == "respond" && (n < r.Prompt-200 || n > r.Prompt) {
 			t.Errorf("a prompt that is answered has %d tokens", n) // a questioner's instructions are longer
 		}
 	}

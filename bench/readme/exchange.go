@@ -1,72 +1,38 @@
 package main
 
 import (
-	"bufio"
-	"encoding/json"
 	"fmt"
-	"io"
 	"math"
-	"os"
 	"strings"
+
+	"spell/rl/spell"
+	"spell/rl/transcript"
 )
-
-// A record is what is wanted of a line of a transcript.
-type record struct {
-	Stage   string   `json:"stage"`
-	Docs    []int    `json:"docs"`
-	Prompt  string   `json:"prompt"`
-	Outcome string   `json:"outcome"`
-	Text    string   `json:"text"`
-	Answer  string   `json:"answer"`
-	Samples []sample `json:"samples"`
-}
-
-type sample struct {
-	Text       string `json:"text"`
-	Prediction string `json:"prediction"`
-	Rule       *bool  `json:"rule"`
-	Votes      *struct {
-		Yes int `json:"yes"`
-		No  int `json:"no"`
-	} `json:"votes"`
-	Reward    *float64 `json:"reward"`
-	Advantage float64  `json:"advantage"`
-}
 
 // exchange writes the question of a transcript that was neither easy
 // nor hard as a table in Markdown.
 func exchange(path string) (string, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return "", err
-	}
-	defer f.Close()
-	var ask, question, answers *record
+	var question *transcript.Question
 	nearest := 1.0
-	for d := json.NewDecoder(bufio.NewReader(f)); ; {
-		r := &record{}
-		if err := d.Decode(r); err == io.EOF {
-			break
-		} else if err != nil {
+	for q, err := range transcript.Questions(path) {
+		if err != nil {
 			return "", err
 		}
-		switch {
-		case r.Stage == "ask":
-			ask = r
-		case r.Stage == "respond" && ask.Outcome == "good":
-			if off := math.Abs(r.passRate() - 0.5); off < nearest {
-				nearest, question, answers = off, ask, r
-			}
+		if q.Ask == nil || q.Ask.Outcome != "good" {
+			continue
+		}
+		if off := math.Abs(passRate(q.Respond) - 0.5); off < nearest {
+			nearest, question = off, q
 		}
 	}
 	if question == nil {
 		return "", fmt.Errorf("%s has no question that some answers got right and some wrong", path)
 	}
-	return markdown(question, answers), nil
+	return markdown(question.Ask, question.Respond), nil
 }
 
 // passRate returns the share of the answers that were rewarded.
-func (r *record) passRate() float64 {
+func passRate(r *spell.Record) float64 {
 	sum := 0.0
 	for _, a := range r.Samples {
 		if a.Reward != nil {
@@ -77,7 +43,7 @@ func (r *record) passRate() float64 {
 }
 
 // markdown writes a question, its answers, the votes on them and what all of them earned.
-func markdown(ask, answers *record) string {
+func markdown(ask, answers *spell.Record) string {
 	var s strings.Builder
 	documents, _, _ := strings.Cut(ask.Prompt, "\nask ")
 	lines := strings.Split(documents, "\n")

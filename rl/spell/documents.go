@@ -22,6 +22,15 @@ type cluster struct {
 	near []float64 // [i*len(docs)+j]: how near documents i and j are; nil where they are drawn at random
 }
 
+// all returns the numbers of the documents.
+func (c *cluster) all() []int {
+	numbers := make([]int, len(c.docs))
+	for i := range numbers {
+		numbers[i] = i
+	}
+	return numbers
+}
+
 // between reports whether a character is no part of a word.
 func between(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) }
 

@@ -138,8 +138,27 @@ func (r *run) take(ctx context.Context) (*Report, []Record, error) {
 		return nil, nil, err
 	}
 	var records []Record
+	docs, ballots := map[string][]string{}, map[string]string{}
+	for _, c := range r.game.clusters { // some may have been written down by an earlier step
+		docs[c.name] = c.docs
+	}
 	for _, line := range rep.Transcript {
-		records = append(records, line.(Record))
+		rec, ok := line.(Record)
+		if !ok {
+			if d := line.(Documents); !slices.Equal(d.Documents, docs[d.Cluster]) || d.Step != rep.Metrics.(*Report).Step {
+				return nil, nil, fmt.Errorf("the documents of a cluster are %v", d)
+			}
+			continue
+		}
+		if rec.Pieces != nil {
+			rec.Prompt, rec.Pieces = rec.Pieces.Join(docs[rec.Cluster]), nil
+		}
+		if at := fmt.Sprint(rec.Question, " ", rec.Prediction); rec.Stage == "verify" && rec.Prompt == "" {
+			rec.Prompt = ballots[at]
+		} else if rec.Stage == "verify" {
+			ballots[at] = rec.Prompt
+		}
+		records = append(records, rec)
 	}
 	return rep.Metrics.(*Report), records, err
 }

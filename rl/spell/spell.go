@@ -54,7 +54,8 @@ type Game struct {
 	round []*item         // of the round
 	seen  map[string]bool // questions of the step, before the round
 
-	total totals // of the whole run
+	total   totals // of the whole run
+	written bitset // clusters whose documents the transcript has
 }
 
 // newGame prepares self-play over a corpus for a model that reads contextLen tokens.
@@ -293,11 +294,7 @@ func (g *Game) Enough() bool { return g.good() >= g.Config.Questions }
 func (g *Game) End(version int, u *rl.Update) *runner.Report {
 	rep := g.report(u)
 	g.total.add(g, rep)
-	out := &runner.Report{Metrics: rep, Always: true}
-	for _, r := range g.transcribe(version) {
-		out.Transcript = append(out.Transcript, r)
-	}
-	return out
+	return &runner.Report{Metrics: rep, Always: true, Transcript: g.transcribe(version)}
 }
 
 // A state is that of a game between steps.
@@ -308,6 +305,7 @@ type state struct {
 	Sampler json.RawMessage `json:"sampler"`
 	Total   totals          `json:"total"`
 	Room    int             `json:"question_tokens,omitempty"` // that documents leave for a question
+	Written bitset          `json:"written,omitempty"`         // clusters whose documents the transcript has
 }
 
 // State returns what Restore needs.
@@ -317,7 +315,7 @@ func (g *Game) State() (any, error) {
 		return nil, err
 	}
 	s, err := json.Marshal(g.sampler)
-	return state{g.data, g.Prompts.Hash(), m, s, g.total, g.room}, err
+	return state{g.data, g.Prompts.Hash(), m, s, g.total, g.room, g.written}, err
 }
 
 // asBegun fits the documents as the program did that a state is of: earlier ones left room for the whole output of a
@@ -374,6 +372,6 @@ func (g *Game) Restore(raw json.RawMessage) error {
 	if err := g.sampler.Restore(s.Sampler); err != nil {
 		return err
 	}
-	g.total = s.Total
+	g.total, g.written = s.Total, s.Written
 	return nil
 }

@@ -10,7 +10,9 @@ import (
 )
 
 // A Record is a line of transcript.jsonl: one prompt and everything the policy said to it. It
-// holds no times, so that equal runs write equal files.
+// holds no times, so that equal runs write equal files. The prompt is Prompt or, of one with documents
+// of the cluster, Pieces. Of votes on an answer it is left out if votes on another answer to the question
+// had the same: those of the same prediction.
 type Record struct {
 	Step     int       `json:"step"`     // the step, from 1
 	Version  int       `json:"version"`  // updates the weights had seen
@@ -20,7 +22,8 @@ type Record struct {
 	Task     task.Task `json:"task"`
 	Cluster  string    `json:"cluster"`
 	Docs     []int     `json:"docs,omitempty"` // documents the questioner saw
-	Prompt   string    `json:"prompt"`
+	Prompt   string    `json:"prompt,omitempty"`
+	Pieces   Pieces    `json:"pieces,omitempty"`
 	Outcome  string    `json:"outcome,omitempty"` // of the question
 	Text     string    `json:"text,omitempty"`    // the question as it was read
 	Answer   string    `json:"answer,omitempty"`  // its reference answer
@@ -47,19 +50,28 @@ type Output struct {
 
 var voteNames = map[role.Vote]string{role.Yes: "yes", role.No: "no", role.Invalid: "invalid"}
 
-// transcribe writes a step's samples down, question by question. The weights had seen version
-// updates.
-func (g *Game) transcribe(version int) []Record {
-	var out []Record
+// transcribe writes a step's samples down, question by question: lines of Documents and Record. The weights
+// had seen version updates.
+func (g *Game) transcribe(version int) (out []any) {
 	for _, it := range g.items {
 		if it.asked.Forest == nil { // it failed before anything was said
 			continue
 		}
-		record := func(which role.Role, stage string, s *rl.Sample) Record {
-			return Record{Step: g.step + 1, Version: version, Question: it.index, Role: which, Stage: stage,
-				Task: it.Task, Cluster: g.clusters[it.Cluster].name, Prompt: g.promptText(s)}
+		c := &g.clusters[it.Cluster]
+		if !g.written.has(it.Cluster) {
+			g.written = g.written.with(it.Cluster)
+			out = append(out, Documents{Step: g.step + 1, Stage: DocumentsStage, Cluster: c.name, Documents: c.docs})
 		}
-		ask := record(role.Questioner, "ask", &it.asked)
+		record := func(which role.Role, stage string, s *rl.Sample, docs []int) Record {
+			r := Record{Step: g.step + 1, Version: version, Question: it.index, Role: which, Stage: stage,
+				Task: it.Task, Cluster: c.name}
+			r.Prompt = g.promptText(s)
+			if pieces := Cut(r.Prompt, c.docs, docs); len(pieces) > 1 {
+				r.Prompt, r.Pieces = "", pieces
+			}
+			return r
+		}
+		ask := record(role.Questioner, "ask", &it.asked, it.view.Docs)
 		ask.Docs, ask.Outcome = it.view.Docs, it.fate()
 		if it.verdict == task.OK {
 			ask.Text, ask.Answer = g.Prompts.QuestionText(it.question), it.question.Answer
@@ -71,14 +83,14 @@ func (g *Game) transcribe(version int) []Record {
 		ask.Samples = []Output{o}
 		out = append(out, ask)
 		if len(it.grounding) > 0 {
-			ground := record(role.Responder, "ground", it.grounding[0])
+			ground := record(role.Responder, "ground", it.grounding[0], nil)
 			for _, s := range it.grounding {
 				ground.Samples = append(ground.Samples, output(s))
 			}
 			out = append(out, ground)
 		}
 		if len(it.answers) > 0 {
-			res := record(role.Responder, "respond", &it.answers[0].Sample)
+			res := record(role.Responder, "respond", &it.answers[0].Sample, c.all())
 			for _, a := range it.answers {
 				o := output(&a.Sample)
 				o.Prediction, o.Rule = a.prediction, &a.rule
@@ -92,12 +104,18 @@ func (g *Game) transcribe(version int) []Record {
 			}
 			out = append(out, res)
 		}
+		ballots := map[string]string{} // prompts of votes by prediction
 		for _, a := range it.answers {
 			if !a.votedOn() {
 				continue
 			}
-			ver := record(role.Verifier, "verify", &a.votes[0].Sample)
+			ver := record(role.Verifier, "verify", &a.votes[0].Sample, nil)
 			ver.Prediction, ver.Rule = a.prediction, &a.rule
+			if before, twice := ballots[a.prediction]; !twice {
+				ballots[a.prediction] = ver.Prompt
+			} else if before == ver.Prompt {
+				ver.Prompt = ""
+			}
 			for _, v := range a.votes {
 				o := output(&v.Sample)
 				o.Vote, o.Reward = voteNames[v.vote], &v.Reward

@@ -21,14 +21,17 @@ type Question struct {
 	Verify       []*spell.Record // one for each answer that was voted on, in their order
 }
 
-// Questions returns the questions of a transcript file in the order in which they were asked. It reads the
-// file as they are taken. A line that is not a record ends with an error that names it; a last line without its
-// end, as a run that is at work or was killed leaves it, is passed over.
+// Questions returns the questions of a transcript file in the order in which they were asked, their records with
+// whole prompts. It reads the file as they are taken. A line that is not a record ends with an error that names
+// it; a last line without its end, as a run that is at work or was killed leaves it, is passed over.
 func Questions(path string) iter.Seq2[*Question, error] {
 	return func(yield func(*Question, error) bool) {
 		var q *Question
-		number := 0
+		number, next := 0, int64(0)
+		docs := documents{path: path, at: map[string]span{}}
 		for line, err := range journal.Lines(path) {
+			here := span{next, len(line)}
+			next += int64(len(line)) + 1
 			if number++; err != nil {
 				yield(nil, fmt.Errorf("reading %s, line %d: %w", path, number, err))
 				return
@@ -41,6 +44,10 @@ func Questions(path string) iter.Seq2[*Question, error] {
 				yield(nil, fmt.Errorf("%s: line %d is no record of self-play: %w", path, number, err))
 				return
 			}
+			if r.Stage == spell.DocumentsStage {
+				docs.add(r.Cluster, here)
+				continue
+			}
 			if q != nil && (q.Step != r.Step || q.Number != r.Question || r.Stage == "ask") {
 				if !yield(q, nil) {
 					return
@@ -50,7 +57,10 @@ func Questions(path string) iter.Seq2[*Question, error] {
 			if q == nil {
 				q = &Question{Step: r.Step, Number: r.Question}
 			}
-			q.add(&r)
+			if err := q.add(&r, &docs); err != nil {
+				yield(nil, fmt.Errorf("%s, line %d: %w", path, number, err))
+				return
+			}
 		}
 		if q != nil {
 			yield(q, nil)
@@ -58,7 +68,22 @@ func Questions(path string) iter.Seq2[*Question, error] {
 	}
 }
 
-func (q *Question) add(r *spell.Record) {
+// add adds a record and gives it its prompt whole.
+func (q *Question) add(r *spell.Record, d *documents) error {
+	if r.Pieces != nil {
+		texts, err := d.of(r.Cluster)
+		if err != nil {
+			return err
+		}
+		r.Prompt, r.Pieces = r.Pieces.Join(texts), nil
+	}
+	if r.Stage == "verify" && r.Prompt == "" {
+		for _, v := range q.Verify {
+			if v.Prediction == r.Prediction {
+				r.Prompt = v.Prompt
+			}
+		}
+	}
 	switch r.Stage {
 	case "ask":
 		q.Ask = r
@@ -69,6 +94,7 @@ func (q *Question) add(r *spell.Record) {
 	case "verify":
 		q.Verify = append(q.Verify, r)
 	}
+	return nil
 }
 
 // Passes returns how many answers earned a reward, of how many.

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -83,6 +84,63 @@ func TestQuestions(t *testing.T) {
 			answers != 2 {
 			t.Errorf("after %q: %+v", tt.after, q)
 		}
+	}
+}
+
+// TestWholePrompts: records have their prompts whole, whether they stand there, in pieces with documents that are
+// earlier in the file, or at the votes on an answer of the same prediction; and a document that is not in the
+// file is named.
+func TestWholePrompts(t *testing.T) {
+	var file strings.Builder
+	add := func(values ...any) {
+		for _, v := range values {
+			line, err := json.Marshal(v)
+			if err != nil {
+				t.Fatal(err)
+			}
+			file.Write(append(line, '\n'))
+		}
+	}
+	docs := []string{"Ann keeps the ferry.", "Bob <b>sleeps</b>.", "Cy"}
+	prompt := func(numbers ...int) string {
+		s := "Read:\n"
+		for _, n := range numbers {
+			s += docs[n] + "\n"
+		}
+		return s + "Ask."
+	}
+	all := records()
+	ask, respond, verify, bad := all[0], all[1], all[2], all[3]
+	ask.Cluster, respond.Cluster = "south", "south"
+	ask.Prompt, ask.Pieces = "", spell.Cut(prompt(0, 2), docs, []int{0, 2})
+	respond.Prompt, respond.Pieces = "", spell.Cut(prompt(0, 1, 2), docs, []int{0, 1, 2})
+	again, other := verify, verify
+	again.Prompt = ""
+	other.Prompt, other.Prediction = "another", "Cy"
+	bad.Cluster, bad.Pieces = "west", spell.Pieces{{Text: "Read: "}, {Doc: 1}}
+	add(spell.Documents{Step: 1, Stage: spell.DocumentsStage, Cluster: "north", Documents: []string{"x"}},
+		spell.Documents{Step: 2, Stage: spell.DocumentsStage, Cluster: "south", Documents: docs}, ask, respond, verify,
+		other, again, bad)
+	if raw := file.String(); strings.Count(raw, docs[0]) != 1 || strings.Count(raw, verify.Prompt) != 1 {
+		t.Errorf("a prompt stands in the file more than once:\n%s", raw)
+	}
+	var got []string
+	for q, err := range transcript.Questions(write(t, nil, file.String())) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, q.Ask.Prompt)
+		if q.Respond != nil {
+			got = append(got, q.Respond.Prompt)
+		}
+		for _, v := range q.Verify {
+			got = append(got, v.Prompt)
+		}
+	}
+	want := []string{prompt(0, 2), prompt(0, 1, 2), verify.Prompt, "another", verify.Prompt,
+		"Read: [document 1, which the transcript does not have]"}
+	if !slices.Equal(got, want) {
+		t.Errorf("prompts\n%q\nwant\n%q", got, want)
 	}
 }
 
