@@ -113,6 +113,7 @@ func (e *engine) corpus(cmd *cobra.Command, t *corpusFlags) error {
 		}
 	}
 	console := runner.NewConsole(out, os.Stderr, e.quiet)
+	onStatus(cmd.Context(), console.Tell)
 	o.OnProgress = console.Progress
 	report, again, err := corpora.Run(cmd.Context(), o)
 	console.Done()

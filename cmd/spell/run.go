@@ -163,6 +163,7 @@ func (e *engine) run(cmd *cobra.Command, t *runFlags, k *job) error {
 		Console:   runner.NewConsole(cmd.OutOrStdout(), os.Stderr, e.quiet),
 	}
 	defer options.Console.Done()
+	onStatus(cmd.Context(), options.Console.Tell)
 	if t.dry {
 		if k.rates == nil {
 			options.Rates = e.measure

@@ -14,6 +14,9 @@ func ignoreSignals() {}
 // stopSignals returns the signals that ask the program to end.
 func stopSignals() []os.Signal { return []os.Signal{os.Interrupt, syscall.SIGTERM} }
 
+// asksStatus reports whether a signal asks a run where it is: none does.
+func asksStatus(os.Signal) bool { return false }
+
 // signalName returns what the system calls a signal.
 func signalName(s os.Signal) string { return s.String() }
 

@@ -17,7 +17,8 @@ import (
 func ignoreSignals() { signal.Ignore(syscall.SIGXFSZ, syscall.SIGPIPE) }
 
 // stopSignals returns the signals that ask the program to end. A hangup does not if it is ignored
-// already, as under nohup, and SIGQUIT (Ctrl-\) prints Go's stacks if SPELL_DEBUG is set.
+// already, as under nohup, and SIGQUIT (Ctrl-\) prints Go's stacks if SPELL_DEBUG is set. Of commands that
+// tell where they are, SIGQUIT asks that; see asksStatus.
 func stopSignals() []os.Signal {
 	list := []os.Signal{os.Interrupt, syscall.SIGTERM}
 	if os.Getenv(debugVariable) == "" {
@@ -28,6 +29,9 @@ func stopSignals() []os.Signal {
 	}
 	return list
 }
+
+// asksStatus reports whether a signal asks a run where it is.
+func asksStatus(s os.Signal) bool { return s == syscall.SIGQUIT }
 
 // signalName returns what manuals call a signal.
 func signalName(s os.Signal) string {

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"syscall"
@@ -111,6 +112,46 @@ func TestInterruptedGeneration(t *testing.T) {
 			}
 			break
 		}
+	}
+}
+
+// TestStatus: a run that gets SIGQUIT says where it is, and goes on.
+func TestStatus(t *testing.T) {
+	out := filepath.Join(t.TempDir(), "run")
+	child := command(t, "free", "train", "--steps", "1000", "--eval", "0", "--config", "testdata/golden/train.json",
+		"--out", out, "--quiet")
+	child.Stderr = nil
+	stderr, err := child.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := child.Start(); err != nil {
+		t.Fatal(err)
+	}
+	made := func() int { // steps
+		raw, _ := os.ReadFile(filepath.Join(out, "metrics.jsonl"))
+		return strings.Count(string(raw), "\n")
+	}
+	said := bufio.NewReader(stderr)
+	for range 2 {
+		for before := made(); made() < before+2; time.Sleep(20 * time.Millisecond) {
+			if t.Context().Err() != nil {
+				t.Fatal("no step is made")
+			}
+		}
+		child.Process.Signal(syscall.SIGQUIT)
+		line, err := said.ReadString('\n')
+		want := regexp.MustCompile(`^spell: (step \d+ of 1000: \w+(, \d+% done)?|writing the checkpoint of step \d+); ` +
+			`it last moved \d+ s ago\n$`)
+		if err != nil || !want.MatchString(line) {
+			t.Fatalf("%q, %v", line, err)
+		}
+	}
+	child.Process.Signal(os.Interrupt)
+	io.Copy(io.Discard, said)
+	child.Wait()
+	if o := child.result(); o.code != exitInterrupted {
+		t.Errorf("exit code %d", o.code)
 	}
 }
 

@@ -39,7 +39,8 @@ func trainCommand(e *engine) *cobra.Command {
 			"--precision int8 generates with an int8 copy of weights that are trained in f32. --lora 16 trains\n" +
 			"adapters of that rank beside weights that stay as they are, and --base int8 keeps those in eight\n" +
 			"bits; a checkpoint is then a folder as PEFT saves it, and needs the model of --model beside it.\n" +
-			"spell help " + metricsTopic + " explains the numbers that a run writes for each step.",
+			"Ctrl-\\ (SIGQUIT), where there is such a signal, says what a run is doing, how far it is and when it\n" +
+			"last moved. spell help " + metricsTopic + " explains the numbers that it writes for each step.",
 		Example: "  spell train\n" +
 			"  spell train --docs my-documents --model path/to/model --out mine --hours 4\n" +
 			"  spell train --docs my-documents --model path/to/model --out mine --resume",
@@ -122,6 +123,7 @@ func (e *engine) size(cmd *cobra.Command, t *trainFlags, k *job, p selfplay.Pres
 		out = io.Discard
 	}
 	console := runner.NewConsole(out, os.Stderr, e.quiet)
+	onStatus(cmd.Context(), console.Tell)
 	read := k.read
 	if read == nil {
 		read = func() error { return m.Read(cmd.Context(), "", console) }

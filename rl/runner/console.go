@@ -32,6 +32,7 @@ type Console struct {
 	share  float64
 	live   bool // a line stands on the terminal
 	reps   []*Report
+	motion motion
 }
 
 // NewConsole returns a console that prints results to out and progress to err. A reader of out that
@@ -76,6 +77,7 @@ func (c *Console) Watch(ctx context.Context) (stop func() bool) {
 func (c *Console) Progress(doing string, done, total int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.motion.move(place{doing: doing, far: fmt.Sprintf("%d of %d", done, total)}, c.now())
 	if !c.due() {
 		return
 	}
@@ -98,6 +100,7 @@ func (c *Console) begin(n, total int) {
 		c.began, c.shown, c.listed = c.start, c.start, c.start
 	}
 	c.step, c.total, c.share = n, total, 0
+	c.motion.move(place{doing: "beginning", step: n, steps: total}, c.start)
 }
 
 // end ends the step and returns what it took.
@@ -116,6 +119,8 @@ func (c *Console) show(doing string, share float64, tokens int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.share = max(c.share, min(share, 1))
+	c.motion.move(place{doing: doing, step: c.step, steps: c.total, far: fmt.Sprintf("%.0f%%", 100*c.share),
+		tokens: tokens}, c.now())
 	if !c.due() {
 		return
 	}

@@ -110,6 +110,7 @@ func (r *run) end() error {
 	if done == 0 {
 		return nil // no steps were asked for: there is no model
 	}
+	r.console.phase("ending")
 	path := filepath.Join(r.folder.Dir, train.Name(done))
 	if e, ok := r.recipe.(Exporter); ok {
 		var err error

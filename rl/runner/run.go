@@ -49,6 +49,8 @@ func Run(ctx context.Context, m Method, f *Folder, o Options) error {
 	}
 	stop := r.console.Watch(ctx)
 	defer stop()
+	defer r.console.guard()()
+	r.console.phase("reading the data")
 	if err := m.Read(ctx, f.Checkpoint, o.Console); err != nil {
 		return stopped(ctx, err, whileRead)
 	}
@@ -58,10 +60,12 @@ func Run(ctx context.Context, m Method, f *Folder, o Options) error {
 	}
 	defer b.Close()
 	p = m.Base().Kept(p)
+	r.console.phase("planning")
 	takes, err := r.fit(ctx, b, p, o)
 	if err != nil {
 		return stopped(ctx, err, whilePlanned)
 	}
+	r.console.phase("loading the model")
 	w, err := r.load(ctx, b, p)
 	if err != nil {
 		return stopped(ctx, err, whileLoaded)
@@ -336,6 +340,7 @@ func (r *run) save() error {
 	if err != nil {
 		return err
 	}
+	r.console.phase(fmt.Sprintf("writing the checkpoint of step %d", s.Step))
 	t := r.recipe.Trainer()
 	t.Base = r.basePath()
 	if r.saved == s.Step {
