@@ -96,6 +96,7 @@ type Loop struct {
 	round  int
 	tokens int     // through the model in the step, but for the round at work
 	now    int     // and in this one
+	aside  bool    // what is played is an interlude
 	share  float64 // of the round that is done
 	doing  string
 }
@@ -177,11 +178,50 @@ func (l *Loop) play(ctx context.Context) error {
 		return err
 	}
 	l.tokens += l.now
-	well := slices.ContainsFunc(errs, func(err error) bool { return err == nil })
-	if !well && len(errs) > 0 { // the cause is not the items'
-		return errs[0]
+	if err := allFailed(errs); err != nil {
+		return err
 	}
 	return l.Game.Reward(errs)
+}
+
+// allFailed returns the error of the first of some items if every one met an error: the cause is then not theirs.
+func allFailed(errs []error) error {
+	well := slices.ContainsFunc(errs, func(err error) bool { return err == nil })
+	if !well && len(errs) > 0 {
+		return errs[0]
+	}
+	return nil
+}
+
+// interlude returns what is to be played before the next step; nil if nothing is.
+func (l *Loop) interlude() *Interlude {
+	if g, ok := l.Game.(Interluder); ok {
+		return g.Interlude(l.step, l.Config.Steps)
+	}
+	return nil
+}
+
+// playAside plays an interlude. If it is cut short, what was sampled is kept.
+func (l *Loop) playAside(ctx context.Context, i *Interlude, show runner.Show) (*runner.Report, error) {
+	l.show, l.share, l.doing, l.now, l.aside = show, 0, "", 0, true
+	defer func() { l.aside = false }()
+	var errs []error
+	if len(i.Players) > 0 {
+		var err error
+		if errs, err = l.driver.Play(ctx, i.Players); err != nil {
+			return nil, err
+		}
+		if err := allFailed(errs); err != nil {
+			return nil, err
+		}
+	}
+	rep, err := i.End(errs)
+	if err != nil {
+		return nil, err
+	}
+	l.driver.Kept().Empty()
+	rep.Tokens = l.now
+	return rep, nil
 }
 
 // playing is the share of a step that is playing; the rest is the update.
@@ -192,6 +232,10 @@ const playing = 0.7
 func (l *Loop) progress(tokens int) {
 	l.now = tokens
 	if l.show == nil {
+		return
+	}
+	if l.aside {
+		l.show(l.doing, l.share, tokens)
 		return
 	}
 	left := 1.0
@@ -259,14 +303,20 @@ func (l *Loop) Restore(state json.RawMessage) error {
 	return nil
 }
 
-// Due reports whether the game wants to measure the policy.
+// Due reports whether the game wants to play an interlude, or to measure the policy.
 func (l *Loop) Due() bool {
+	if l.interlude() != nil {
+		return true
+	}
 	m, ok := l.Game.(Measurer)
 	return ok && m.Due(l.step, l.Config.Steps)
 }
 
-// Measure lets the game measure the policy.
+// Measure lets the game play its interlude or, if there is none, measure the policy.
 func (l *Loop) Measure(ctx context.Context, show runner.Show) (*runner.Report, error) {
+	if i := l.interlude(); i != nil {
+		return l.playAside(ctx, i, show)
+	}
 	return l.Game.(Measurer).Measure(ctx, l.Model, l.step, show)
 }
 

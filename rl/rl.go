@@ -63,6 +63,19 @@ type Measurer interface {
 	Measure(ctx context.Context, m runner.Model, done int, show runner.Show) (*runner.Report, error)
 }
 
+// An Interluder is a game that plays between steps, too, without learning from that.
+type Interluder interface {
+	// Interlude returns what is to be played when so many steps of all are done; nil if nothing is.
+	Interlude(done, total int) *Interlude
+}
+
+// An Interlude is play that the policy does not learn from.
+type Interlude struct {
+	Players []play.Player
+	// End returns what the play came to and takes it into the state. errs is as in Reward.
+	End func(errs []error) (*runner.Report, error)
+}
+
 // A Sample is an output of the policy and how it was judged.
 type Sample struct {
 	play.Output

@@ -160,6 +160,32 @@ func (s *Sampler) Draw(n int) []Item {
 	return items
 }
 
+// Fresh returns a sampler of the same domains at their first epochs.
+func (s *Sampler) Fresh() *Sampler {
+	fresh := &Sampler{seed: s.seed, domains: slices.Clone(s.domains)}
+	for i := range fresh.domains {
+		fresh.domains[i].begin(s.seed, 0)
+	}
+	return fresh
+}
+
+// Whole returns how large a draw must be to have an item of every cluster of every domain.
+func (s *Sampler) Whole() (n int) {
+	total := s.weights()
+	for _, d := range s.domains {
+		n = max(n, (len(d.Clusters)*total+d.Weight-1)/d.Weight)
+	}
+	return n
+}
+
+// weights returns the sum of the weights of the domains.
+func (s *Sampler) weights() (total int) {
+	for _, d := range s.domains {
+		total += d.Weight
+	}
+	return total
+}
+
 // Most returns how many items a draw of n has, about: fewer where domains have fewer clusters than
 // their share.
 func (s *Sampler) Most(n int) (most int) {
@@ -170,10 +196,7 @@ func (s *Sampler) Most(n int) (most int) {
 }
 
 func (s *Sampler) shares(n int) []int {
-	total := 0
-	for _, d := range s.domains {
-		total += d.Weight
-	}
+	total := s.weights()
 	shares, left := make([]int, len(s.domains)), n
 	for i, d := range s.domains {
 		shares[i] = n * d.Weight / total

@@ -218,3 +218,30 @@ func TestSplit(t *testing.T) {
 		t.Error("the seed does not matter")
 	}
 }
+
+// TestWhole: a draw that is large enough has an item of every cluster once, and a fresh sampler draws as the first did.
+func TestWhole(t *testing.T) {
+	for _, c := range []struct {
+		sizes   []int
+		weights [3]int
+	}{{[]int{5, 5, 5}, [3]int{1, 1, 1}}, {[]int{1, 9, 4}, [3]int{1, 1, 1}}, {[]int{7, 2, 3}, [3]int{1, 5, 2}}} {
+		d := threeDomains(c.sizes...)
+		for i := range d {
+			d[i].Weight = c.weights[i]
+		}
+		s := newSampler(t, 3, d)
+		first := s.Fresh().Draw(s.Whole())
+		times := map[int]int{}
+		for _, it := range first {
+			times[it.Cluster]++
+		}
+		all := c.sizes[0] + c.sizes[1] + c.sizes[2]
+		if len(first) != all || len(times) != all {
+			t.Errorf("%v: %d items of %d clusters, want %d", c, len(first), len(times), all)
+		}
+		s.Draw(7)
+		if again := s.Fresh().Draw(s.Whole()); !reflect.DeepEqual(again, first) {
+			t.Errorf("%v: a fresh sampler draws %v, then %v", c, first, again)
+		}
+	}
+}

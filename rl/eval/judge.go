@@ -5,6 +5,7 @@ import (
 
 	"spell/rl/corpus/world"
 	"spell/rl/task"
+	"spell/tensor/rng"
 )
 
 // A Judge tells the truth about questions over a generated corpus.
@@ -19,6 +20,22 @@ func (j Judge) Right(cluster string, t task.Task, q task.Question) (right, known
 	}
 	_, known = c.Truth(q.Text, t)
 	return c.Right(q, t), known
+}
+
+// Ask returns a true question of a kind about a cluster; ok is false if there is none.
+func (j Judge) Ask(cluster string, t task.Task, random *rng.Rand) (q task.Question, ok bool) {
+	c, ok := j.Corpus.Cluster(cluster)
+	if !ok {
+		return q, false
+	}
+	for _, k := range random.Perm(world.NumQuestionKinds) {
+		if kind := world.Kind(k); kind.Task() == t {
+			if q, ok := c.Question(random, kind, world.Asking{}); ok {
+				return q.Question, true
+			}
+		}
+	}
+	return q, false
 }
 
 // Same reports whether two answers mean the same.

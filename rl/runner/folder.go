@@ -23,6 +23,7 @@ import (
 const (
 	MetricsFile    = "metrics.jsonl"    // a line per step and measurement
 	TranscriptFile = "transcript.jsonl" // what the model was asked and said
+	QuestionsFile  = "questions.jsonl"  // questions that are the same through the run, if it has any
 	ClockFile      = "clock.jsonl"      // when each step ended and how fast it was
 	ModelDir       = "model"            // the folder that an Exporter leaves its model in
 	startFile      = "run.json"         // what the run was started with

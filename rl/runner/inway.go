@@ -21,7 +21,7 @@ func inTheWay(dir string) error {
 	for _, e := range entries {
 		path := filepath.Join(dir, e.Name())
 		switch e.Name() {
-		case MetricsFile, TranscriptFile, ClockFile:
+		case MetricsFile, TranscriptFile, QuestionsFile, ClockFile:
 			err = fileOr(path, os.DevNull)
 		case startFile, unfinishedFile, SettingsFile:
 			err = fileOr(path, "")

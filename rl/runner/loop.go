@@ -41,12 +41,19 @@ func (r *run) loop(ctx context.Context) error {
 	}
 }
 
-// measure makes the measurement that is due.
+// measure makes the measurements that are due.
 func (r *run) measure(ctx context.Context) error {
 	m, ok := r.recipe.(Measurer)
-	if !ok || !m.Due() {
-		return nil
+	for ok && m.Due() {
+		if err := r.measureOnce(ctx, m); err != nil {
+			return err
+		}
 	}
+	return nil
+}
+
+// measureOnce makes one measurement.
+func (r *run) measureOnce(ctx context.Context, m Measurer) error {
 	if done, total := r.recipe.Steps(); done > 0 && done >= total && r.saved < done {
 		if err := r.save(); err != nil { // what was learned, before anything else
 			return err
@@ -65,6 +72,9 @@ func (r *run) measure(ctx context.Context) error {
 // log writes and shows a report.
 func (r *run) log(rep *Report, took time.Duration) error {
 	if err := r.journal.Append(TranscriptFile, rep.Transcript...); err != nil {
+		return err
+	}
+	if err := r.journal.Append(QuestionsFile, rep.Questions...); err != nil {
 		return err
 	}
 	if err := r.journal.Append(MetricsFile, rep.Metrics); err != nil {

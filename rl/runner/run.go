@@ -280,7 +280,7 @@ func (r *run) begin() error {
 	if err != nil {
 		return err
 	}
-	if s.Log, err = journal.At(f.Dir, MetricsFile, TranscriptFile); err != nil {
+	if s.Log, err = journal.At(f.Dir, MetricsFile, TranscriptFile, QuestionsFile); err != nil {
 		return err
 	}
 	if err := r.describe(); err != nil {

@@ -125,6 +125,7 @@ type Exporter interface {
 type Report struct {
 	Metrics    Line  // a line of metrics.jsonl
 	Transcript []any // lines of transcript.jsonl
+	Questions  []any // lines of questions.jsonl
 	Tokens     int   // that went through the model
 	Always     bool  // shown even if a line was shown a moment ago
 }

@@ -48,7 +48,7 @@ func (r *run) keep() (outputs int, written bool, err error) {
 		if err != nil {
 			return 0, false, err
 		}
-		if h.Log, err = journal.At(r.folder.Dir, MetricsFile, TranscriptFile); err != nil {
+		if h.Log, err = journal.At(r.folder.Dir, MetricsFile, TranscriptFile, QuestionsFile); err != nil {
 			return 0, false, err
 		}
 		h.State = s.State

@@ -38,7 +38,7 @@ func (g *Game) Choose() []rl.Group {
 	if c.VerifierScaled {
 		verifiers = curriculum.Scaled(verifiers, len(questions), c.Questions)
 	}
-	if c.RoleWeights[role.Responder] > 0 {
+	if c.trains(role.Responder) {
 		for _, it := range questions {
 			var samples []*rl.Sample
 			for _, a := range it.answers {
@@ -47,14 +47,14 @@ func (g *Game) Choose() []rl.Group {
 			groups = append(groups, g.group(role.Responder, it.prompt, samples))
 		}
 	}
-	if c.RoleWeights[role.Questioner] > 0 {
+	if c.trains(role.Questioner) {
 		for _, i := range curriculum.Negatives(good, bad, c.BadRatio, c.BadLeast,
 			rng.At(c.Seed, rng.Negatives, uint64(g.step), 0, 0)) {
 			questions = append(questions, g.items[i])
 		}
 		groups = append(groups, g.questioners(questions)...)
 	}
-	if c.RoleWeights[role.Verifier] > 0 {
+	if c.trains(role.Verifier) {
 		for _, i := range curriculum.VerifierGroups(len(ballots), verifiers, c.VerifierAny,
 			rng.At(c.Seed, rng.Verifiers, uint64(g.step), 0, 0)) {
 			var samples []*rl.Sample

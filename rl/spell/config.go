@@ -40,6 +40,8 @@ type Config struct {
 	VotedTasks  []task.Task `json:"voted_tasks" doc:"kinds of questions whose answers are voted on; for others the rule decides alone"`
 	Grounding   Grounding   `json:"grounding"`
 	Prompts     string      `json:"prompts" doc:"prompt set: full, compact, or a folder of one's own"`
+	Static      string      `json:"static" oneof:"none base truth" doc:"questions that are fixed before the first step, RLVR's baseline, so that the questioner neither asks nor trains: those that the model then asks of the documents that are readable, not answered without documents and answered right once at least (base), or true ones of the generated world (truth)"`
+	StaticAsked int         `json:"static_asked" min:"0" max:"268435456" doc:"how many questions are asked for static; 0: one of each cluster and of each of tasks that it is dealt to"`
 	HeldOut     int         `json:"held_out" min:"0" max:"1073741824" doc:"held-out questions before and after, on the generated world; 0: none"`
 
 	Docs      int   `json:"docs" group:"documents" min:"1" max:"1073741824" doc:"m, documents new to the questioner in one call; paper 5"`
@@ -74,7 +76,7 @@ func Default() Config {
 	return Config{
 		Config: rl.DefaultConfig(),
 		Tasks:  []task.Task{task.GeneralQA, task.Numeric, task.MultipleChoice}, HeldOut: 512,
-		Prompts: "full", Docs: 5, DocChars: 4000, MaxDocs: 20,
+		Static: "none", Prompts: "full", Docs: 5, DocChars: 4000, MaxDocs: 20,
 		MaxQuestion: 4096, MaxAnswer: 4096, MaxVote: 4096, Answers: 8, Votes: 8,
 		VotedTasks: []task.Task{task.GeneralQA, task.Numeric, task.MultipleChoice}, Grounding: usualGrounding(),
 		TaskWeights: []int{}, DocsAmong: []int{},
@@ -122,6 +124,11 @@ func (c *Config) leastDocs() int {
 		m = slices.Max(c.DocsAmong)
 	}
 	return max(2, min(m+1, c.MaxDocs))
+}
+
+// trains reports whether a role is trained.
+func (c *Config) trains(r role.Role) bool {
+	return c.RoleWeights[r] > 0 && (r != role.Questioner || c.Static == "none")
 }
 
 // filter returns which votes train.
@@ -195,11 +202,14 @@ func (c *Config) Validate() error {
 		return fmt.Errorf("judgements is %d; there are votes %d", c.Judgements, c.Votes)
 	case len(c.TaskWeights) > 0 && len(c.TaskWeights) != len(c.Tasks):
 		return fmt.Errorf("task_weights has %d weights; tasks has %d kinds", len(c.TaskWeights), len(c.Tasks))
-	case c.EarlyVotes && c.VerifierGroups > 0 && c.RoleWeights[role.Verifier] > 0:
+	case c.EarlyVotes && c.VerifierGroups > 0 && c.trains(role.Verifier):
 		return fmt.Errorf("early_votes drops votes, and votes train: set verifier_groups or the verifier's role " +
 			"weight to 0, or early_votes to false")
 	case c.RoleWeights == [role.NumRoles]float64{}:
 		return fmt.Errorf("role_weights are all 0: nothing would be trained; give at least one role a weight above 0")
+	case !c.trains(role.Questioner) && !c.trains(role.Responder) && !c.trains(role.Verifier):
+		return fmt.Errorf("static leaves the questioner out and role_weights the others: nothing would be trained; " +
+			"give the responder a weight above 0")
 	case len(c.Tasks) == 0:
 		return fmt.Errorf("tasks is empty; name at least one of %s", task.Names())
 	}

@@ -64,6 +64,8 @@ func TestConfigErrors(t *testing.T) {
 		"cache_tokens is 1500":              func(c *Config) { c.CacheTokens = 1500 },
 		"optim.lr, the learning rate, is 0": func(c *Config) { c.Optim.LR = 0 },
 		"role_weights are all 0":            func(c *Config) { c.RoleWeights = [3]float64{} },
+		"static leaves the questioner out":  func(c *Config) { c.Static, c.RoleWeights = "base", [3]float64{1, 0, 0} },
+		"static is \"some\"":                func(c *Config) { c.Static = "some" },
 		"answers 2000 and votes":            func(c *Config) { c.Answers, c.CacheTokens = 2000, 1<<20 },
 	} {
 		c := Small()

@@ -13,11 +13,15 @@ import (
 	"spell/rl/task"
 )
 
-// An item is one question on its way: it is asked, tried without documents, answered and voted on.
+// An item is one question on its way: it is asked, tried without documents, answered and voted on. One that is fixed
+// is answered and voted on, one of an interlude not voted on.
 // It is a play.Player that asks for each of these when it has read the outputs of the one before.
 type item struct {
 	curriculum.Item
 	game         *Game
+	from         *cluster
+	keys         uint64                                 // that its asks begin with
+	fixed        bool                                   // the question was there before the step
 	next         func([]play.Reply) ([]play.Ask, error) // what reads the replies to come
 	round, place int                                    // in the step, in the round
 	index        int                                    // in the step
@@ -98,9 +102,24 @@ func (it *item) ask(s stage, number int, prompt [][]int32, n, max int) play.Ask 
 	}
 	return play.Ask{
 		Name: name, Doing: stages[s].doing, Prompt: prompt, N: n, Max: max, Sampling: it.game.Config.Sampling(),
-		Key: uint64(it.game.step)<<40 | uint64(s)<<36 | uint64(it.round)*maxNumber | uint64(number),
+		Key: it.keys | uint64(s)<<36 | uint64(number),
 	}
 }
+
+// asideBit is the bit of a stage that tells the keys of an interlude from those of a step.
+const asideBit = 3
+
+// keysOf returns what the keys of a round's asks begin with, in a step or after so many.
+func keysOf(step, round int, aside bool) uint64 {
+	keys := uint64(step)<<40 | uint64(round)*maxNumber
+	if aside {
+		keys |= 1 << (36 + asideBit)
+	}
+	return keys
+}
+
+// aside reports whether the item is of an interlude.
+func (it *item) aside() bool { return it.keys&(1<<(36+asideBit)) != 0 }
 
 // then has the replies to come read by next, and returns the asks.
 func (it *item) then(next func([]play.Reply) ([]play.Ask, error), asks ...play.Ask) ([]play.Ask, error) {
@@ -117,7 +136,7 @@ func (it *item) write([]play.Reply) ([]play.Ask, error) {
 	g := it.game
 	docs := make([]string, len(it.view.Docs))
 	for i, d := range it.view.Docs {
-		docs[i] = g.clusters[it.Cluster].docs[d]
+		docs[i] = it.from.docs[d]
 	}
 	for shown := it.view.Examples; ; shown = shown[1:] {
 		prefix, suffix := g.Prompts.Questioner(it.Task, docs, shown, it.letter)
@@ -152,6 +171,14 @@ func (it *item) read(replies []play.Reply) ([]play.Ask, error) {
 		it.outcome = reward.BadFormat
 	}
 	return it.end()
+}
+
+// pose has a question that is there answered, unless the step has asked it already.
+func (it *item) pose([]play.Reply) ([]play.Ask, error) {
+	if it.repeated = it.game.askedBefore(it); it.repeated {
+		return it.end()
+	}
+	return it.respond()
 }
 
 // ground asks for answers without any document.
@@ -193,7 +220,7 @@ func (it *item) grounded(replies []play.Reply) ([]play.Ask, error) {
 // respond has the question answered over all documents of its cluster.
 func (it *item) respond() ([]play.Ask, error) {
 	g := it.game
-	prefix, suffix := g.Prompts.Responder(it.Task, g.clusters[it.Cluster].docs, it.question)
+	prefix, suffix := g.Prompts.Responder(it.Task, it.from.docs, it.question)
 	prompt, fits, err := g.encode(prefix, suffix, g.Config.MaxAnswer)
 	if !fits {
 		it.tooLong = true
@@ -242,7 +269,7 @@ func (it *item) alike(voted []*answer, a *answer) *answer {
 // verify has the verifier vote on an answer that could be extracted.
 func (it *item) verify(a *answer, number int) (ask play.Ask, ok bool, err error) {
 	g, c := it.game, &it.game.Config
-	if !a.extracted || c.Votes == 0 || !slices.Contains(c.VotedTasks, it.Task) {
+	if !a.extracted || c.Votes == 0 || it.aside() || !slices.Contains(c.VotedTasks, it.Task) {
 		return ask, false, nil
 	}
 	prompt, fits, err := g.encode("", g.Prompts.Verifier(it.question, a.prediction, it.question.Answer), c.MaxVote)

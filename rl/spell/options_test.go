@@ -32,7 +32,7 @@ func steps(t *testing.T, c Config, n int, plans func(step, round, i int) plan) (
 }
 
 // stageOf returns the records of a stage.
-func stageOf(records []Record, name string) (of []Record) {
+func recordsOf(records []Record, name string) (of []Record) {
 	for _, r := range records {
 		if r.Stage == name {
 			of = append(of, r)
@@ -51,7 +51,7 @@ func TestShareVotes(t *testing.T) {
 	shared, fewer, _ := steps(t, c, 1, fateOf)
 	full, rep := whole[0], shared[0]
 	// The five questions that are answered have one, one, two, two and two different answers.
-	if n, of := len(stageOf(fewer, "verify")), len(stageOf(all, "verify")); n != 8 || of != 20 {
+	if n, of := len(recordsOf(fewer, "verify")), len(recordsOf(all, "verify")); n != 8 || of != 20 {
 		t.Errorf("%d answers are voted on, and %d unshared; want 8 and 20", n, of)
 	}
 	if rep.PassRate != full.PassRate || rep.RuleRate != full.RuleRate || rep.Agree != full.Agree ||
@@ -67,7 +67,7 @@ func TestShareVotes(t *testing.T) {
 	if got := trained(&rep.Update); got != [3]int{4, 8, 8} {
 		t.Errorf("trained %v samples", got)
 	}
-	for _, of := range stageOf(fewer, "respond") {
+	for _, of := range recordsOf(fewer, "respond") {
 		for _, o := range of.Samples {
 			if o.Votes == nil || o.Votes.Votes() != 4 {
 				t.Errorf("question %d: answer %q has the votes %v", of.Question, o.Prediction, o.Votes)
@@ -105,7 +105,7 @@ func TestContradicted(t *testing.T) {
 	quarter := math.Exp(-math.Pow(0.25/(0.5/3), 2) / 2)
 	want := []float64{-0.25, quarter - 0.25, 1, 0, 0}
 	_, records, _ := steps(t, c, 1, func(_, _, i int) plan { return plans[i] })
-	for i, rec := range stageOf(records, "ask") {
+	for i, rec := range recordsOf(records, "ask") {
 		if got := *rec.Samples[0].Reward; math.Abs(got-want[i]) > 1e-12 {
 			t.Errorf("question %d earns %v, want %v", i, got, want[i])
 		}
@@ -113,7 +113,7 @@ func TestContradicted(t *testing.T) {
 	fates := func(drop bool) (all []string, contradicted, good int) {
 		c.DropContradicted = drop
 		reports, records, _ := steps(t, c, 1, func(_, _, i int) plan { return plans[i] })
-		for _, rec := range stageOf(records, "ask") {
+		for _, rec := range recordsOf(records, "ask") {
 			all = append(all, rec.Outcome)
 		}
 		return all, reports[0].Counts.Contradicted, reports[0].Counts.Good
@@ -198,7 +198,7 @@ func TestDocsAmong(t *testing.T) {
 	c.DocsAmong = []int{1, 3}
 	seen := map[int]int{}
 	_, records, _ := steps(t, c, 1, fateOf)
-	for _, rec := range stageOf(records, "ask") {
+	for _, rec := range recordsOf(records, "ask") {
 		seen[len(rec.Docs)]++
 	}
 	if seen[1] == 0 || seen[3] == 0 || seen[1]+seen[3] != c.Draw {
@@ -226,7 +226,7 @@ func TestDrawnLetter(t *testing.T) {
 		t.Fatal(err)
 	}
 	seen := map[string]bool{}
-	for _, rec := range stageOf(records, "ask") {
+	for _, rec := range recordsOf(records, "ask") {
 		seen[rec.Answer] = true
 		if !strings.Contains(rec.Text, fmt.Sprintf("( %s ) red", rec.Answer)) || strings.Count(rec.Text, "red") != 1 ||
 			!strings.Contains(rec.Prompt, "choice "+rec.Answer+" :") {
@@ -261,7 +261,7 @@ func TestRepeatedEarnsNothing(t *testing.T) {
 		rep.Roles[role.Questioner].Reward != 1 || rep.Distinct != 2 {
 		t.Errorf("%+v; %+v; %d distinct", k, rep.Roles[role.Questioner], rep.Distinct)
 	}
-	for _, rec := range stageOf(records, "ask") {
+	for _, rec := range recordsOf(records, "ask") {
 		if (rec.Samples[0].Reward == nil) != (rec.Outcome == "repeated") {
 			t.Errorf("a question that is %s earns %v", rec.Outcome, rec.Samples[0].Reward)
 		}
@@ -275,13 +275,13 @@ func TestVotedTasks(t *testing.T) {
 	reports, records, _ := steps(t, c, 1, func(_, _, _ int) plan {
 		return plan{fate: "asked", passes: 1, yes: [2]int{4, 4}} // votes accept whatever is said
 	})
-	for _, rec := range stageOf(records, "verify") {
+	for _, rec := range recordsOf(records, "verify") {
 		if rec.Task != task.GeneralQA {
 			t.Errorf("an answer to a question of task %v is voted on", rec.Task)
 		}
 	}
 	// Votes make the three of the one kind all right, and the other six have one answer of four.
-	if k := reports[0].Counts; k.AllRight != 3 || k.Good != 6 || len(stageOf(records, "verify")) != 3*4 {
+	if k := reports[0].Counts; k.AllRight != 3 || k.Good != 6 || len(recordsOf(records, "verify")) != 3*4 {
 		t.Errorf("counts %+v", k)
 	}
 }
@@ -315,7 +315,7 @@ func TestGroundingOfSeveral(t *testing.T) {
 			t.Fatal(err)
 		}
 		blind := 0
-		for _, rec := range stageOf(records, "ground") {
+		for _, rec := range recordsOf(records, "ground") {
 			blind += len(rec.Samples)
 		}
 		if k := rep.Counts; k.Ungrounded == 1 != tt.dropped || k.Good == 1 == tt.dropped || blind != tt.blind {

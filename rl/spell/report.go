@@ -118,7 +118,9 @@ func (g *Game) report(u *rl.Update) *Report {
 			rep.Failed++
 			continue
 		}
-		rep.Roles[role.Questioner].add(&it.asked, it.judged())
+		if !it.fixed {
+			rep.Roles[role.Questioner].add(&it.asked, it.judged())
+		}
 		g.reportQuestion(rep, it, &m)
 		g.reportView(&rep.History, it)
 		if it.verdict == task.OK {
@@ -242,7 +244,7 @@ func (g *Game) reportQuestion(rep *Report, it *item, m *means) {
 	if g.Judge == nil {
 		return
 	}
-	right, known := g.Judge.Right(g.clusters[it.Cluster].name, it.Task, it.question)
+	right, known := g.Judge.Right(it.from.name, it.Task, it.question)
 	if known {
 		rep.Truth.Known++
 	}

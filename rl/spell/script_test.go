@@ -169,6 +169,9 @@ type asked struct {
 	done func(rollout.Result) error
 }
 
+// stageOf returns the stage of a request, in a step or in an interlude.
+func stageOf(key uint64) stage { return stage(key >> 36 & (1<<asideBit - 1)) }
+
 func (s *script) Submit(r rollout.Request, done func(rollout.Result) error) error {
 	s.queue = append(s.queue, asked{r, done})
 	return nil
@@ -182,7 +185,7 @@ func (s *script) Serve(ctx context.Context, begin func() error) error {
 	for at := stage(-1); len(s.queue) > 0; {
 		q := s.queue[0]
 		s.queue = s.queue[1:]
-		if now := stage(q.Key >> 36 & 15); now > at {
+		if now := stageOf(q.Key); now > at {
 			if at = now; s.stop != nil {
 				s.stop(at)
 			}
@@ -215,7 +218,7 @@ func (s *script) answer(q rollout.Request) (rollout.Result, error) {
 	leaf := q.Branches[0]
 	res := rollout.Result{Forest: slices.Clone(q.Prompt)}
 	for k := range leaf.N {
-		ids := append(s.on.Text.Tok.Encode(s.reply(stage(q.Key>>36&15), q.Key, text, k)), s.on.Weights.EOS[0])
+		ids := append(s.on.Text.Tok.Encode(s.reply(stageOf(q.Key), q.Key, text, k)), s.on.Weights.EOS[0])
 		if s.says != nil { // as the engine cuts them
 			ids = ids[:min(len(ids), leaf.MaxTokens)]
 		}

@@ -8,6 +8,7 @@ package spell
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -33,6 +34,13 @@ type Judge interface {
 	Same(t task.Task, a, b string) bool
 }
 
+// An Asker is a judge that knows true questions, too.
+type Asker interface {
+	Judge
+	// Ask returns a true question of a kind about a cluster; ok is false if there is none.
+	Ask(cluster string, t task.Task, random *rng.Rand) (q task.Question, ok bool)
+}
+
 // A Game is self-play in progress.
 type Game struct {
 	Config  Config
@@ -48,6 +56,8 @@ type Game struct {
 	room     int // tokens that documents leave for a question
 	docs     *corpus.Corpus
 	data     string // fingerprint of documents and prompts
+
+	static *static // nil before the first step, and if questions are not fixed
 
 	step  int             // at work, from 0
 	items []*item         // of the step
@@ -79,6 +89,10 @@ func newGame(ctx context.Context, c Config, text *chat.Dialog, contextLen int, d
 	if err = g.prepare(ctx, c.questionRoom()); err != nil {
 		return nil, err
 	}
+	if _, asks := judge.(Asker); c.Static == "truth" && !asks {
+		return nil, errors.New("static is truth, and only of the generated world true questions are known: set it to " +
+			"base, or leave --docs out")
+	}
 	// Rounds that draw fewer than draw, since there are no more clusters, are more, so that a step asks as much.
 	if most := g.sampler.Most(c.Draw); most < c.Draw {
 		g.Config.MaxRounds = min(maxRounds, (c.MaxRounds*c.Draw+most-1)/most)
@@ -96,6 +110,7 @@ func (g *Game) prepare(ctx context.Context, room int) (err error) {
 	if g.sampler, err = curriculum.NewSampler(g.Config.Seed, g.domains()); err != nil {
 		return err
 	}
+	g.static = nil
 	g.memory = curriculum.NewMemory(g.Config.memory())
 	return nil
 }
@@ -154,25 +169,43 @@ func (g *Game) Begin(step int) { g.step, g.items, g.round, g.seen = step, nil, n
 
 // Draw picks clusters and tasks, and the documents and history that each questioner sees.
 func (g *Game) Draw(round int) ([]play.Player, error) {
-	g.round = nil
-	var players []play.Player
-	for i, drawn := range g.sampler.Draw(g.wanted()) {
-		random := rng.At(g.Config.Seed, rng.Documents, uint64(g.step), uint64(round), uint64(i))
-		c, want := &g.clusters[drawn.Cluster], g.Config.Docs
-		if among := g.Config.DocsAmong; len(among) > 0 {
-			want = among[random.Intn(len(among))]
-		}
-		var near func(a, b int) float64
-		if c.near != nil {
-			near = func(a, b int) float64 { return c.near[a*len(c.docs)+b] }
-		}
-		it := &item{Item: drawn, game: g, round: round, place: i, index: len(g.items) + i,
-			view: g.memory.Draw(drawn.Task, drawn.Cluster, len(c.docs), want, near, random)}
-		letter := rng.At(g.Config.Seed, rng.Letter, uint64(g.step), uint64(round), uint64(i)).Intn(len(task.Letters))
-		it.letter, it.next = task.Letters[letter:letter+1], it.write
-		g.round, players = append(g.round, it), append(players, it)
+	g.round = g.drawn(round)
+	players := make([]play.Player, len(g.round))
+	for i, it := range g.round {
+		it.round, it.place, it.index, it.keys = round, i, len(g.items)+i, keysOf(g.step, round, false)
+		players[i] = it
 	}
 	return players, nil
+}
+
+// drawn returns the items of a round.
+func (g *Game) drawn(round int) (items []*item) {
+	if g.static != nil {
+		return g.static.draw(g, g.wanted())
+	}
+	for i, drawn := range g.sampler.Draw(g.wanted()) {
+		random := rng.At(g.Config.Seed, rng.Documents, uint64(g.step), uint64(round), uint64(i))
+		letter := rng.At(g.Config.Seed, rng.Letter, uint64(g.step), uint64(round), uint64(i))
+		items = append(items, g.asking(drawn, &g.clusters[drawn.Cluster], g.memory, random, letter))
+	}
+	return items
+}
+
+// asking returns an item that asks a question of a kind about a cluster, beyond those of a memory.
+func (g *Game) asking(what curriculum.Item, c *cluster, m *curriculum.Memory, random, letter *rng.Rand) *item {
+	want := g.Config.Docs
+	if among := g.Config.DocsAmong; len(among) > 0 {
+		want = among[random.Intn(len(among))]
+	}
+	var near func(a, b int) float64
+	if c.near != nil {
+		near = func(a, b int) float64 { return c.near[a*len(c.docs)+b] }
+	}
+	it := &item{Item: what, game: g, from: c,
+		view: m.Draw(what.Task, what.Cluster, len(c.docs), want, near, random)}
+	at := letter.Intn(len(task.Letters))
+	it.letter, it.next = task.Letters[at:at+1], it.write
+	return it
 }
 
 // Reward judges the round that was played, and remembers its questions that are neither trivial nor
@@ -188,7 +221,7 @@ func (g *Game) Reward(errs []error) error {
 			it.repeated = it.repeated || g.seen[key]
 			g.seen[key] = true
 		}
-		if it.alive() && !it.dropped() {
+		if it.alive() && !it.fixed && !it.dropped() {
 			it.admitted = g.memory.Admit(it.Task, it.Cluster, it.view, g.Prompts.QuestionText(it.question),
 				it.question.Answer, it.points, it.most())
 		}
@@ -306,6 +339,7 @@ type state struct {
 	Total   totals          `json:"total"`
 	Room    int             `json:"question_tokens,omitempty"` // that documents leave for a question
 	Written bitset          `json:"written,omitempty"`         // clusters whose documents the transcript has
+	Static  *staticState    `json:"static,omitempty"`
 }
 
 // State returns what Restore needs.
@@ -315,7 +349,11 @@ func (g *Game) State() (any, error) {
 		return nil, err
 	}
 	s, err := json.Marshal(g.sampler)
-	return state{g.data, g.Prompts.Hash(), m, s, g.total, g.room, g.written}, err
+	if err != nil {
+		return nil, err
+	}
+	fixed, err := g.static.state()
+	return state{g.data, g.Prompts.Hash(), m, s, g.total, g.room, g.written, fixed}, err
 }
 
 // asBegun fits the documents as the program did that a state is of: earlier ones left room for the whole output of a
@@ -366,12 +404,16 @@ func (g *Game) Restore(raw json.RawMessage) error {
 	for i, c := range g.clusters {
 		counts[i] = len(c.docs)
 	}
+	fixed, err := g.fixed(s.Static)
+	if err != nil {
+		return err
+	}
 	if err := g.memory.Restore(s.Memory, counts); err != nil {
 		return err
 	}
 	if err := g.sampler.Restore(s.Sampler); err != nil {
 		return err
 	}
-	g.total, g.written = s.Total, s.Written
+	g.total, g.written, g.static = s.Total, s.Written, fixed
 	return nil
 }

@@ -26,23 +26,28 @@ func (p *Plan) time(r tally.Rates, test *rollout.Options) (*budget.Times, error)
 	add := func(name string, tokens int, w tally.Work) {
 		t.Phases = append(t.Phases, budget.Phase{Name: name, Tokens: tokens, Work: w})
 	}
-	for _, g := range []struct {
-		name                                   string
-		n, prompt, outputs, length, mostLength int
-	}{
-		{"ask", s.Asked, s.Ask, 1, s.Question, c.MaxQuestion},
-		{"try without documents", s.Asked, s.Ground, 1, s.Answer, c.MaxAnswer},
-		{"answer", s.Asked, s.Respond, s.Answers, s.Answer, c.MaxAnswer},
-		{"vote", s.Asked * s.Answers, s.Verify, s.Votes, s.Vote, c.MaxVote},
-	} {
-		if g.outputs == 0 {
-			continue
+	sampled := func(g sampling) (w tally.Work, err error) {
+		if g.n*g.outputs > 0 {
+			w, err = d.sample(d.machine.Engine, g.n, g.prompt, g.outputs, g.length, g.mostLength)
 		}
-		w, err := d.sample(d.machine.Engine, g.n, g.prompt, g.outputs, g.length, g.mostLength)
+		return w, err
+	}
+	for _, g := range append(s.asking(c, s.Written, s.Asked),
+		sampling{"vote", s.Asked * s.Answers, s.Verify, s.Votes, s.Vote, c.MaxVote}) {
+		w, err := sampled(g)
 		if err != nil {
 			return nil, err
 		}
-		add(g.name, g.n*(g.prompt+g.outputs*g.length), w)
+		if g.n*g.outputs > 0 {
+			add(g.name, g.n*(g.prompt+g.outputs*g.length), w)
+		}
+	}
+	for _, g := range s.asking(c, s.Ahead, s.Ahead) {
+		w, err := sampled(g)
+		if err != nil {
+			return nil, err
+		}
+		t.Tests += w.Seconds
 	}
 	var gradients tally.Work
 	tokens := 0
@@ -73,9 +78,24 @@ func (p *Plan) time(r tally.Rates, test *rollout.Options) (*budget.Times, error)
 		if err != nil {
 			return nil, err
 		}
-		t.Tests = 2 * before.Seconds // and after
+		t.Tests += 2 * before.Seconds // and after
 	}
 	return t, nil
+}
+
+// A sampling is outputs to n prompts, of usual and of greatest length.
+type sampling struct {
+	name                                   string
+	n, prompt, outputs, length, mostLength int
+}
+
+// asking returns how so many questions are asked, and so many answered.
+func (s *Step) asking(c *Config, asked, answered int) []sampling {
+	return []sampling{
+		{"ask", asked, s.Ask, 1, s.Question, c.MaxQuestion},
+		{"try without documents", asked, s.Ground, 1, s.Answer, c.MaxAnswer},
+		{"answer", answered, s.Respond, s.Answers, s.Answer, c.MaxAnswer},
+	}
 }
 
 // Group returns what the answers to one question take at a machine's rates, prompt and answers as long as

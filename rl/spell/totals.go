@@ -100,7 +100,7 @@ type questionSet map[uint64]bool
 
 // hash is questionHash of a question with its options.
 func (g *Game) hash(it *item) uint64 {
-	return questionHash(g.clusters[it.Cluster].name, it.Task, g.Prompts.QuestionText(it.question))
+	return questionHash(it.from.name, it.Task, g.Prompts.QuestionText(it.question))
 }
 
 // questionHash tells questions apart by cluster, task and text.

@@ -12,7 +12,8 @@ import (
 // A Record is a line of transcript.jsonl: one prompt and everything the policy said to it. It
 // holds no times, so that equal runs write equal files. The prompt is Prompt or, of one with documents
 // of the cluster, Pieces. Of votes on an answer it is left out if votes on another answer to the question
-// had the same: those of the same prediction.
+// had the same: those of the same prediction. The questioner's record of a question that was fixed before
+// the step has neither a prompt nor samples.
 type Record struct {
 	Step     int       `json:"step"`     // the step, from 1
 	Version  int       `json:"version"`  // updates the weights had seen
@@ -54,10 +55,10 @@ var voteNames = map[role.Vote]string{role.Yes: "yes", role.No: "no", role.Invali
 // had seen version updates.
 func (g *Game) transcribe(version int) (out []any) {
 	for _, it := range g.items {
-		if it.asked.Forest == nil { // it failed before anything was said
+		if it.asked.Forest == nil && !it.fixed { // it failed before anything was said
 			continue
 		}
-		c := &g.clusters[it.Cluster]
+		c := it.from
 		if !g.written.has(it.Cluster) {
 			g.written = g.written.with(it.Cluster)
 			out = append(out, Documents{Step: g.step + 1, Stage: DocumentsStage, Cluster: c.name, Documents: c.docs})
@@ -76,11 +77,13 @@ func (g *Game) transcribe(version int) (out []any) {
 		if it.verdict == task.OK {
 			ask.Text, ask.Answer = g.Prompts.QuestionText(it.question), it.question.Answer
 		}
-		o := output(&it.asked)
-		if it.judged() {
-			o.Reward = &it.asked.Reward
+		if !it.fixed {
+			o := output(&it.asked)
+			if it.judged() {
+				o.Reward = &it.asked.Reward
+			}
+			ask.Samples = []Output{o}
 		}
-		ask.Samples = []Output{o}
 		out = append(out, ask)
 		if len(it.grounding) > 0 {
 			ground := record(role.Responder, "ground", it.grounding[0], nil)
@@ -135,8 +138,11 @@ func output(s *rl.Sample) Output {
 	return o
 }
 
-// promptText is the text a sample continued.
+// promptText is the text a sample continued; empty if nothing was sampled.
 func (g *Game) promptText(s *rl.Sample) string {
+	if s.Forest == nil {
+		return ""
+	}
 	text := ""
 	for _, a := range s.Forest.Path(int(s.Forest[s.Segment].Parent)) {
 		text += g.Chat.Tok.Decode(s.Forest[a].Tokens)

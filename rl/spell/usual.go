@@ -12,7 +12,8 @@ import (
 // Texts are the documents, as far as a plan asks for them.
 type Texts struct {
 	Bytes     int64
-	Documents int     // of a cluster, in the mean
+	Documents int // of a cluster, in the mean
+	Clusters  int
 	Cluster   float64 // bytes of a cluster, in the mean
 	PerToken  float64 // bytes of a token, about
 }
@@ -35,7 +36,7 @@ func textsOf(c *corpus.Corpus, words bool) *Texts {
 		}
 	}
 	n := max(1, len(c.Clusters))
-	t.Documents, t.Cluster = max(1, documents/n), float64(t.Bytes)/float64(n)
+	t.Clusters, t.Documents, t.Cluster = len(c.Clusters), max(1, documents/n), float64(t.Bytes)/float64(n)
 	if spaces > 0 {
 		t.PerToken = float64(t.Bytes) / float64(spaces)
 	}
@@ -53,6 +54,8 @@ func (t *Texts) bytes() int64 {
 // Outputs are taken to be a third as long as they may be.
 type Step struct {
 	Rounds, Asked                  int // draws, and questions asked in all of them
+	Written                        int // of these, by the questioner: none if they are fixed before
+	Ahead                          int // questions that it writes before the first step
 	Ask, Ground, Respond, Verify   int // tokens of prompts
 	Question, Answer, Vote         int // tokens of outputs
 	Answers, Votes                 int // of a question, and of an answer
@@ -73,16 +76,26 @@ func (c *Config) usual(prompt int, texts *Texts) (s Step, err error) {
 	s = Step{Rounds: min(rounds, c.MaxRounds), Answers: c.Answers, Votes: c.Votes, Blind: c.Grounding.most(),
 		Question: mean(c.MaxQuestion), Answer: mean(c.MaxAnswer), Vote: mean(c.MaxVote)}
 	s.Asked = s.Rounds * c.Draw
+	s.Written = s.Asked
+	if c.Static != "none" {
+		s.Written = 0
+	}
+	if c.Static == "base" {
+		s.Ahead = c.StaticAsked
+		if s.Ahead == 0 && texts != nil {
+			s.Ahead = texts.Clusters
+		}
+	}
 	s.Good = min(c.Questions, s.Asked)
 	s.Questions = min(s.Asked, s.Good+max(int(c.BadRatio*float64(s.Good)), c.BadLeast))
 	s.VerifierGroup = min(c.VerifierGroups, s.Asked*c.Answers)
-	if c.Votes == 0 || c.RoleWeights[role.Verifier] == 0 {
+	if c.Votes == 0 || !c.trains(role.Verifier) {
 		s.VerifierGroup = 0
 	}
-	if c.RoleWeights[role.Questioner] == 0 {
+	if !c.trains(role.Questioner) {
 		s.Questions = 0
 	}
-	if c.RoleWeights[role.Responder] == 0 {
+	if !c.trains(role.Responder) {
 		s.Good = 0
 	}
 	return s, c.prompts(&s, prompt, texts)
@@ -126,8 +139,8 @@ func (c *Config) prompts(s *Step, prompt int, texts *Texts) error {
 // sampled returns the tokens of all outputs of a step, and their number.
 func (s *Step) sampled() (tokens, outputs int) {
 	answers := s.Asked * s.Answers
-	tokens = s.Asked*(s.Question+s.Blind*s.Answer) + answers*(s.Answer+s.Votes*s.Vote)
-	return tokens, (1+s.Blind)*s.Asked + answers*(1+s.Votes)
+	tokens = s.Written*(s.Question+s.Blind*s.Answer) + answers*(s.Answer+s.Votes*s.Vote)
+	return tokens, (1+s.Blind)*s.Written + answers*(1+s.Votes)
 }
 
 // read returns the tokens of all prompts of a step, and their number.
@@ -136,7 +149,7 @@ func (s *Step) read() (tokens, prompts int) {
 	if s.Votes > 0 {
 		ballots = s.Asked * s.Answers
 	}
-	return s.Asked*(s.Ask+s.Ground+s.Respond) + ballots*s.Verify, 3*s.Asked + ballots
+	return s.Written*(s.Ask+s.Ground) + s.Asked*s.Respond + ballots*s.Verify, 2*s.Written + s.Asked + ballots
 }
 
 // logs estimates the bytes of a step's lines in the transcript.

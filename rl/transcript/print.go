@@ -112,7 +112,11 @@ func (p *printer) question(r *spell.Record) {
 		p.sample(&r.Samples[0])
 		return
 	}
-	p.line("QUESTION%s", Marks(r.Samples[0]))
+	marks := "" // of one that the questioner did not write
+	if len(r.Samples) > 0 {
+		marks = Marks(r.Samples[0])
+	}
+	p.line("QUESTION%s", marks)
 	p.text(r.Text)
 	p.line("REFERENCE")
 	p.text(r.Answer)

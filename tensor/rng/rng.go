@@ -39,6 +39,7 @@ const (
 	Adapters                    // fresh adapters: (parameter)
 	Bootstrap                   // questions drawn again for an interval: (sample, group)
 	Benchmark                   // generated questions of a benchmark, and those that are asked: (use, index)
+	Ahead                       // what items show that are played before the first step: (use, item)
 )
 
 const (

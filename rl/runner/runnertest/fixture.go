@@ -100,7 +100,7 @@ func Outcome(t testing.TB, dir string, steps ...int) map[string]string {
 			all[name+file] = text
 		}
 	}
-	for _, name := range []string{runner.MetricsFile, runner.TranscriptFile} {
+	for _, name := range []string{runner.MetricsFile, runner.TranscriptFile, runner.QuestionsFile} {
 		raw, err := os.ReadFile(filepath.Join(dir, name))
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
