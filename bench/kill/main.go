@@ -19,6 +19,8 @@ import (
 	"path/filepath"
 	"syscall"
 	"time"
+
+	"spell/bench/tool"
 )
 
 // options are the flags.
@@ -31,10 +33,7 @@ type options struct {
 }
 
 func main() {
-	if err := run(os.Args[1:]); err != nil {
-		fmt.Fprintln(os.Stderr, "kill:", err)
-		os.Exit(1)
-	}
+	tool.Main("kill", run)
 }
 
 func run(args []string) error {
@@ -63,11 +62,9 @@ func run(args []string) error {
 		defer os.RemoveAll(dir)
 		o.dir = dir
 	}
-	if o.spell == "" {
-		o.spell = filepath.Join(o.dir, "spell")
-		if out, err := exec.Command("go", "build", "-o", o.spell, "./cmd/spell").CombinedOutput(); err != nil {
-			return fmt.Errorf("building spell: %w\n%s", err, out)
-		}
+	var err error
+	if o.spell, err = tool.Build(o.spell, o.dir); err != nil {
+		return err
 	}
 	return o.loop()
 }
@@ -127,18 +124,10 @@ func (o *options) round(c command, alone time.Duration, random *rand.Rand, most 
 	return kills, compare(filepath.Join(o.dir, c.name+"-straight"), out, o.signal != syscall.SIGKILL)
 }
 
-// begun reports whether a folder holds a run to go on with. One that
-// was killed before it wrote anything begins anew.
-func begun(out string) bool {
-	steps, _ := filepath.Glob(filepath.Join(out, "step-*"))
-	_, err := os.Stat(filepath.Join(out, "run.json"))
-	return len(steps) > 0 || err == nil
-}
-
 // start starts the command into a folder, to go on if a run was begun there.
 func (o *options) start(c command, out string) (*exec.Cmd, *os.File, error) {
 	args := append(append([]string{}, c.args...), "--out", out, "--quiet")
-	if begun(out) {
+	if tool.Begun(out) {
 		args = append(args, "--resume")
 	}
 	log, err := os.Create(filepath.Join(o.dir, c.name+".log"))

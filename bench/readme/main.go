@@ -15,6 +15,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+
+	"spell/bench/tool"
 )
 
 // The pieces stand between these lines of README.md.
@@ -39,9 +41,9 @@ func run(readme, picture string) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	program := filepath.Join(dir, "spell")
-	if out, err := exec.Command("go", "build", "-o", program, "./cmd/spell").CombinedOutput(); err != nil {
-		return fmt.Errorf("building spell: %w\n%s", err, out)
+	program, err := tool.Build("", dir)
+	if err != nil {
+		return err
 	}
 	out := filepath.Join(dir, "run")
 	said, err := onTerminal(exec.Command(program, "train", "--eval", "0", "--out", out), halfway)
