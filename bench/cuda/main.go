@@ -20,6 +20,7 @@ import (
 	"slices"
 	"strings"
 
+	"spell/bench/tool"
 	"spell/kernels"
 	"spell/kernels/cuda"
 	"spell/kernels/cuda/cudatest"
@@ -60,17 +61,13 @@ func parseFlags(args []string, usage io.Writer) (o options, err error) {
 }
 
 func main() {
-	o, err := parseFlags(os.Args[1:], os.Stderr)
-	if errors.Is(err, flag.ErrHelp) {
-		return
-	}
-	if err == nil {
-		err = o.run(os.Stdout)
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "cuda:", err)
-		os.Exit(1)
-	}
+	tool.Main("cuda", func(args []string) error {
+		o, err := parseFlags(args, os.Stderr)
+		if err != nil {
+			return err
+		}
+		return o.run(os.Stdout)
+	})
 }
 
 // run takes the step.

@@ -38,6 +38,7 @@ import (
 	"github.com/klauspost/cpuid/v2"
 
 	"spell/bench/rounds"
+	"spell/bench/tool"
 	"spell/model"
 )
 
@@ -126,17 +127,13 @@ func parseFlags(args []string, usage io.Writer) (options, error) {
 }
 
 func main() {
-	o, err := parseFlags(os.Args[1:], os.Stderr)
-	if err == flag.ErrHelp {
-		return
-	}
-	if err == nil {
-		err = run(os.Stdout, o)
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "engine:", err)
-		os.Exit(1)
-	}
+	tool.Main("engine", func(args []string) error {
+		o, err := parseFlags(args, os.Stderr)
+		if err != nil {
+			return err
+		}
+		return run(os.Stdout, o)
+	})
 }
 
 // run measures everything that o asks for and prints it.

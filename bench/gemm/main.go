@@ -39,6 +39,7 @@ import (
 	"github.com/klauspost/cpuid/v2"
 
 	"spell/bench/rounds"
+	"spell/bench/tool"
 	"spell/kernels/cpu"
 	"spell/tensor"
 )
@@ -101,21 +102,17 @@ func parseFlags(args []string, usage io.Writer) (options, error) {
 }
 
 func main() {
-	o, err := parseFlags(os.Args[1:], os.Stderr)
-	if err == flag.ErrHelp {
-		return
-	}
-	if err == nil {
+	tool.Main("gemm", func(args []string) error {
+		o, err := parseFlags(args, os.Stderr)
+		if err != nil {
+			return err
+		}
 		var progress io.Writer = os.Stderr
 		if s, e := os.Stderr.Stat(); e != nil || s.Mode()&os.ModeCharDevice == 0 {
 			progress = io.Discard
 		}
-		err = run(os.Stdout, progress, o)
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "gemm:", err)
-		os.Exit(1)
-	}
+		return run(os.Stdout, progress, o)
+	})
 }
 
 // run measures everything that o asks for and prints it.

@@ -35,6 +35,7 @@ import (
 	"slices"
 	"strings"
 
+	"spell/bench/tool"
 	"spell/rl/runner"
 )
 
@@ -113,26 +114,22 @@ func (o *options) plan(name string) (list []row) {
 }
 
 func main() {
-	o, err := parseFlags(os.Args[1:], os.Stderr)
-	if errors.Is(err, flag.ErrHelp) {
-		return
-	}
-	if err == nil {
+	tool.Main("geometry", func(args []string) error {
+		o, err := parseFlags(args, os.Stderr)
+		if err != nil {
+			return err
+		}
 		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-		err = o.run(ctx)
-		stop()
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "geometry:", err)
-		os.Exit(1)
-	}
+		defer stop()
+		return o.run(ctx)
+	})
 }
 
 func (o *options) run(ctx context.Context) error {
 	if o.only != "" {
 		return o.one(ctx)
 	}
-	have, err := readResults(o.out)
+	have, err := tool.Results[result](o.out)
 	if err != nil {
 		return err
 	}
@@ -178,7 +175,7 @@ func (o *options) add(ctx context.Context, r row, at workplace) (res result, ok 
 		fmt.Fprintf(os.Stderr, "%s, %s: left out: %s\n", r.Model, r.name(), res.Refused)
 		return res, false, nil
 	}
-	return res, true, addResult(o.out, &res)
+	return res, true, tool.Add(o.out, &res)
 }
 
 // prepare makes the model and the documents of a row, unless they are there.

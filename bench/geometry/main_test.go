@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"spell/bench/tool"
 )
 
 func TestParseFlags(t *testing.T) {
@@ -43,13 +45,13 @@ func TestResults(t *testing.T) {
 	o := options{models: []string{"qwen3-4b"}, layers: 2, rows: []string{"score/f32"}, sizes: sizes{Prompt: 99},
 		dir: filepath.Join(t.TempDir(), "none"), out: filepath.Join(t.TempDir(), "results.jsonl")}
 	res := result{row: o.plan("qwen3-4b")[0], Tokens: 99, Seconds: 2.5, Planned: 2048, Resident: 1946}
-	if list, err := readResults(o.out); err != nil || list != nil {
+	if list, err := tool.Results[result](o.out); err != nil || list != nil {
 		t.Errorf("there are %v, %v; want none", list, err)
 	}
-	if err := addResult(o.out, &res); err != nil {
+	if err := tool.Add(o.out, &res); err != nil {
 		t.Fatal(err)
 	}
-	if list, err := readResults(o.out); err != nil || !slices.Equal(list, []result{res}) {
+	if list, err := tool.Results[result](o.out); err != nil || !slices.Equal(list, []result{res}) {
 		t.Errorf("there are %+v, %v; want %+v", list, err, res)
 	}
 	if err := o.run(t.Context()); err != nil { // nothing is to be made
@@ -67,7 +69,7 @@ func TestResults(t *testing.T) {
 	if err := os.WriteFile(o.out, []byte("{}\nnot\n"), 0o666); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := readResults(o.out); err == nil || !strings.Contains(err.Error(), "line 2") {
+	if _, err := tool.Results[result](o.out); err == nil || !strings.Contains(err.Error(), "line 2") {
 		t.Errorf("a broken line: %v", err)
 	}
 }

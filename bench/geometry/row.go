@@ -1,19 +1,12 @@
 package main
 
 import (
-	"bufio"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"os"
-	"path/filepath"
 
 	"spell/bench/rounds"
 	"spell/bench/shapes"
 	"spell/model"
-	"spell/rl/journal"
 )
 
 // A row is what is measured.
@@ -78,32 +71,6 @@ type decoder struct {
 var models = []decoder{
 	{"qwen2.5-7b", shapes.Qwen7B}, {"qwen3-4b", shapes.Qwen4B}, {"llama-3.1-8b", shapes.Llama8B},
 	{"qwen3-30b-a3b", shapes.Qwen30BA3B}, {"qwen2.5-0.5b", shapes.Qwen05B}, {"smollm-135m", shapes.Smol135M},
-}
-
-// readResults reads the results in a file, of which there may be none.
-func readResults(path string) (list []result, err error) {
-	f, err := os.Open(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	lines := bufio.NewScanner(f)
-	for n := 1; lines.Scan(); n++ {
-		var r result
-		if err := json.Unmarshal(lines.Bytes(), &r); err != nil {
-			return nil, fmt.Errorf("%s, line %d: %w; remove the line to measure its row again", path, n, err)
-		}
-		list = append(list, r)
-	}
-	return list, lines.Err()
-}
-
-// addResult adds a line to such a file.
-func addResult(path string, r *result) error {
-	return journal.New(filepath.Dir(path)).Append(filepath.Base(path), r)
 }
 
 // table prints results.

@@ -21,6 +21,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"spell/bench/tool"
 	"spell/kernels/open"
 )
 
@@ -69,17 +70,13 @@ func parseFlags(args []string, usage io.Writer) (options, error) {
 }
 
 func main() {
-	o, err := parseFlags(os.Args[1:], os.Stderr)
-	if err == flag.ErrHelp {
-		return
-	}
-	if err == nil {
-		err = run(os.Stdout, o)
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "greedy:", err)
-		os.Exit(1)
-	}
+	tool.Main("greedy", func(args []string) error {
+		o, err := parseFlags(args, os.Stderr)
+		if err != nil {
+			return err
+		}
+		return run(os.Stdout, o)
+	})
 }
 
 // run compares every model. A difference is an error, once all were compared.

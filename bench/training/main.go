@@ -25,7 +25,6 @@
 package main
 
 import (
-	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -35,6 +34,7 @@ import (
 
 	"spell/bench/rounds"
 	"spell/bench/shapes"
+	"spell/bench/tool"
 	"spell/model"
 	"spell/model/train"
 )
@@ -114,19 +114,14 @@ func parseFlags(args []string, usage io.Writer) (options, error) {
 }
 
 func main() {
-	o, err := parseFlags(os.Args[1:], os.Stderr)
-	if errors.Is(err, flag.ErrHelp) {
-		return
-	}
-	if err == nil {
-		if o.loss > 0 {
-			err = compareLosses(os.Stdout, o)
-		} else {
-			err = run(os.Stdout, o)
+	tool.Main("training", func(args []string) error {
+		o, err := parseFlags(args, os.Stderr)
+		switch {
+		case err != nil:
+			return err
+		case o.loss > 0:
+			return compareLosses(os.Stdout, o)
 		}
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "training:", err)
-		os.Exit(1)
-	}
+		return run(os.Stdout, o)
+	})
 }
