@@ -91,7 +91,7 @@ func Default() Config {
 func Small() Config {
 	c := Default()
 	c.Steps = 60
-	c.Prompts, c.Docs, c.DocChars, c.MaxDocs, c.MaxPrompt = "compact", 5, 400, 32, 1024
+	c.Prompts, c.Docs, c.DocChars, c.MaxDocs, c.MaxPrompt = "compact", 5, 400, 40, 1024
 	c.NearDocs, c.Temperature, c.TopP = true, 1, 1
 	c.MaxQuestion, c.MaxAnswer, c.MaxVote = 80, 48, 4
 	c.Questions, c.Draw, c.MaxRounds, c.VerifierGroups, c.LeastDocs, c.VerifierScaled = 24, 48, 2, 12, 2, false
