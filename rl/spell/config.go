@@ -44,12 +44,13 @@ type Config struct {
 	StaticAsked int         `json:"static_asked" min:"0" max:"268435456" doc:"how many questions are asked for static; 0: one of each cluster and of each of tasks that it is dealt to"`
 	HeldOut     int         `json:"held_out" min:"0" max:"1073741824" doc:"held-out questions before and after, on the generated world; 0: none"`
 
-	Docs      int   `json:"docs" group:"documents" min:"1" max:"1073741824" doc:"m, documents new to the questioner in one call; paper 5"`
-	DocsAmong []int `json:"docs_among" min:"1" max:"1073741824" doc:"m is drawn from these for each question, in place of docs; empty: docs"`
-	LeastDocs int   `json:"least_docs" min:"0" max:"1073741824" doc:"documents of a cluster at least; smaller ones are left out. 0: m+1, as in the paper"`
-	NearDocs  bool  `json:"near_docs" doc:"draw the questioner's documents by the rare words they share, so that questions can join them; paper: at random"`
-	DocChars  int   `json:"doc_chars" min:"16" max:"1073741824" doc:"characters at which long files are cut into documents"`
-	MaxDocs   int   `json:"max_docs" min:"2" max:"1073741824" doc:"documents of a cluster, all of which the responder reads; clusters are cut to fit max_prompt, too"`
+	Docs      int      `json:"docs" group:"documents" min:"1" max:"1073741824" doc:"m, documents new to the questioner in one call; paper 5"`
+	DocsAmong []int    `json:"docs_among" min:"1" max:"1073741824" doc:"m is drawn from these for each question, in place of docs; empty: docs"`
+	LeastDocs int      `json:"least_docs" min:"0" max:"1073741824" doc:"documents of a cluster at least; smaller ones are left out. 0: m+1, as in the paper"`
+	Sources   []Source `json:"sources" doc:"folders and files whose clusters have kinds of questions and m of their own; empty: all are alike, as in the paper but for its numeric questions, which are about financial reports"`
+	NearDocs  bool     `json:"near_docs" doc:"draw the questioner's documents by the rare words they share, so that questions can join them; paper: at random"`
+	DocChars  int      `json:"doc_chars" min:"16" max:"1073741824" doc:"characters at which long files are cut into documents"`
+	MaxDocs   int      `json:"max_docs" min:"2" max:"1073741824" doc:"documents of a cluster, all of which the responder reads; clusters are cut to fit max_prompt, too"`
 
 	QuestionTokens int  `json:"question_tokens" min:"1" max:"1073741824" doc:"tokens of a question's text, for which documents leave room in the responder's prompt; a longer one may be too long"`
 	MaxQuestion    int  `json:"max_question" group:"outputs" min:"1" max:"1073741824" doc:"tokens of a questioner's output; paper 4,096"`
@@ -79,7 +80,7 @@ func Default() Config {
 		Static: "none", Prompts: "full", Docs: 5, DocChars: 4000, MaxDocs: 20,
 		MaxQuestion: 4096, MaxAnswer: 4096, MaxVote: 4096, Answers: 8, Votes: 8,
 		VotedTasks: []task.Task{task.GeneralQA, task.Numeric, task.MultipleChoice}, Grounding: usualGrounding(),
-		TaskWeights: []int{}, DocsAmong: []int{},
+		TaskWeights: []int{}, DocsAmong: []int{}, Sources: []Source{},
 		Questions: 128, Draw: 480, BadRatio: 1, VerifierGroups: 16, VerifierScaled: true, VerifierAny: true,
 		VerifierLabel: "consistent", VerifierLeast: 0.51, VerifierMost: 0.99, QuestionTokens: 512,
 		MemoryLength: 3, Reward: reward.Default(), QuestionerBaseline: "batch", RoleWeights: [3]float64{1, 1, 1},
@@ -114,14 +115,17 @@ const maxRounds = 256
 // questionRoom returns the tokens that documents leave for a question in the responder's prompt.
 func (c *Config) questionRoom() int { return min(c.QuestionTokens, c.MaxQuestion) }
 
-// leastDocs returns how many documents a cluster has at least.
-func (c *Config) leastDocs() int {
+// leastDocs returns how many documents a cluster of a source, or of none, has at least.
+func (c *Config) leastDocs(of *Source) int {
 	if c.LeastDocs > 0 {
 		return max(2, c.LeastDocs)
 	}
 	m := c.Docs
 	if len(c.DocsAmong) > 0 {
 		m = slices.Max(c.DocsAmong)
+	}
+	if of != nil && of.Docs > 0 {
+		m = of.Docs
 	}
 	return max(2, min(m+1, c.MaxDocs))
 }
@@ -214,6 +218,9 @@ func (c *Config) Validate() error {
 		return fmt.Errorf("tasks is empty; name at least one of %s", task.Names())
 	}
 	if err := c.Grounding.validate(); err != nil {
+		return err
+	}
+	if err := c.validateSources(); err != nil {
 		return err
 	}
 	for i, t := range c.Tasks {

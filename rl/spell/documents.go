@@ -19,6 +19,7 @@ import (
 type cluster struct {
 	name string
 	docs []string
+	of   *Source   // nil: of none
 	near []float64 // [i*len(docs)+j]: how near documents i and j are; nil where they are drawn at random
 }
 
@@ -99,17 +100,17 @@ func (g *Game) fit(ctx context.Context, docs *corpus.Corpus) ([]cluster, error) 
 		return nil, err
 	}
 	g.unread = division.Unread()
-	least, small := g.Config.leastDocs(), 0
+	least, small := 0, 0
 	var out []cluster
 	for _, c := range divided {
-		k := cluster{name: c.Name}
+		k := cluster{name: c.Name, of: g.Config.sourceOf(c)}
 		for _, d := range c.Docs {
 			k.docs = append(k.docs, d.Text)
 		}
 		if g.Config.NearDocs {
 			k.near = nearness(k.docs)
 		}
-		if len(k.docs) < least {
+		if least = g.Config.leastDocs(k.of); len(k.docs) < least {
 			g.unread += len(k.docs)
 			small++
 			continue

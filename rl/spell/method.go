@@ -105,13 +105,16 @@ func (m *Method) read(ctx context.Context, c *runner.Console) error {
 			c.Note(noHeldOut)
 		}
 		m.docs, m.report, m.texts = docs, report, textsOf(docs, false)
-		return nil
+		return m.Config.matched(docs)
 	}
 	w, err := world.NewCorpus(m.Config.Seed, worldClusters, world.Options{Docs: longDocs, Chains: true})
 	if err != nil {
 		return err
 	}
 	m.docs, m.texts, m.judge = &w.Corpus, textsOf(&w.Corpus, m.Path == ""), eval.Judge{Corpus: w}
+	if err := m.Config.matched(m.docs); err != nil {
+		return err
+	}
 	return ctx.Err()
 }
 

@@ -205,7 +205,7 @@ func TestDocsAmong(t *testing.T) {
 		t.Errorf("questions by the documents that they are asked over: %v", seen)
 	}
 	c.LeastDocs = 0
-	if got := c.leastDocs(); got != 4 {
+	if got := c.leastDocs(nil); got != 4 {
 		t.Errorf("clusters have %d documents at least, want one more than 3", got)
 	}
 }

@@ -145,7 +145,7 @@ func TestPitfalls(t *testing.T) {
 			ruled(task.Numeric, task.Rules{}, pair{"1.2 trillion", "1.2e12", true}, pair{"-5", "5", true}))},
 		{what: "a cluster has documents that the questioner does not see", right: func(t *testing.T) {
 			c := Default()
-			if got := c.leastDocs(); got != c.Docs+1 {
+			if got := c.leastDocs(nil); got != c.Docs+1 {
 				t.Errorf("clusters have %d documents at least, and %d are shown at first", got, c.Docs)
 			}
 		}},

@@ -116,7 +116,7 @@ func (g *Game) prepare(ctx context.Context, room int) (err error) {
 }
 
 // domains deals the clusters out to the tasks that they suit; if there are too few to part, each task has all of
-// those. A task that no cluster suits has all nevertheless.
+// those. A task that no cluster suits has all nevertheless whose sources ask it.
 func (g *Game) domains() []curriculum.Domain {
 	c := &g.Config
 	indices := make([]int, len(g.clusters))
@@ -125,9 +125,11 @@ func (g *Game) domains() []curriculum.Domain {
 	}
 	some := map[task.Task]bool{}
 	for _, t := range c.Tasks {
-		some[t] = slices.ContainsFunc(g.clusters, func(k cluster) bool { return t.Suits(k.docs) })
+		some[t] = slices.ContainsFunc(g.clusters, func(k cluster) bool { return k.of.asks(t) && t.Suits(k.docs) })
 	}
-	suits := func(t task.Task, i int) bool { return !some[t] || t.Suits(g.clusters[i].docs) }
+	suits := func(t task.Task, i int) bool {
+		return g.clusters[i].of.asks(t) && (!some[t] || t.Suits(g.clusters[i].docs))
+	}
 	var domains []curriculum.Domain
 	if len(indices) >= len(c.Tasks) {
 		domains = curriculum.Split(indices, c.Tasks, c.Seed)
@@ -196,6 +198,9 @@ func (g *Game) asking(what curriculum.Item, c *cluster, m *curriculum.Memory, ra
 	want := g.Config.Docs
 	if among := g.Config.DocsAmong; len(among) > 0 {
 		want = among[random.Intn(len(among))]
+	}
+	if c.of != nil && c.of.Docs > 0 {
+		want = c.of.Docs
 	}
 	var near func(a, b int) float64
 	if c.near != nil {
