@@ -7,12 +7,29 @@ import (
 	"strings"
 
 	"spell/rl/journal"
+	"spell/rl/task"
 )
 
 // A quantity is a curve of a plot: where in a line of metrics its value is, as a path of keys, of which one
 // that ends with "=" names the element of a list that has that name or role; and over which other it is
-// taken, if it is a share.
+// taken, if it is a share. A path after less is of what the value lacks to 1.
 type quantity struct{ name, at, over string }
+
+// less begins the path of what a value lacks to 1.
+const less = "1-"
+
+// each returns a quantity of every kind of questions. before stands before the path.
+func each(before, at, over string) (all []quantity) {
+	for _, t := range task.All() {
+		kind := "kinds/" + t.String() + "=/"
+		q := quantity{name: strings.ReplaceAll(t.String(), "_", " "), at: before + kind + at}
+		if over != "" {
+			q.over = kind + over
+		}
+		all = append(all, q)
+	}
+	return all
+}
 
 // plots are those of self-play, in the order of the page.
 var plots = []struct {
@@ -22,20 +39,30 @@ var plots = []struct {
 	{"Rewards", []quantity{{"questioner", "roles/questioner=/reward", ""}, {"responder", "roles/responder=/reward", ""},
 		{"verifier", "roles/verifier=/reward", ""}}},
 	{"Pass rates", []quantity{{"rewarded answers", "pass_rate", ""}, {"right by the rule", "rule_rate", ""}}},
+	{"Difficulty: share of answers not rewarded", each(less, "pass_rate", "")},
 	{"Questions, by what became of them", []quantity{{"good", "questions/good", "questions/drawn"},
 		{"all right", "questions/all_right", "questions/drawn"}, {"all wrong", "questions/all_wrong", "questions/drawn"},
 		{"bad format", "questions/bad_format", "questions/drawn"},
 		{"ungrounded", "questions/ungrounded", "questions/drawn"}, {"skipped", "questions/skipped", "questions/drawn"},
-		{"too long", "questions/too_long", "questions/drawn"}}},
-	{"Votes and the rule agree", []quantity{{"majorities", "agree", ""}}},
+		{"too long", "questions/too_long", "questions/drawn"}, {"repeated", "questions/repeated", "questions/drawn"}}},
+	{"Good questions, by kind", each("", "good", "drawn")},
+	{"Votes against the rule", append([]quantity{{"all", less + "agree", ""}}, each(less, "agree", "")...)},
+	{"Entropy of an answer's votes, nats", []quantity{{"entropy", "vote_entropy", ""}}},
+	{"What questioners see", []quantity{{"documents", "history/docs", ""}, {"of these new", "history/new_docs", ""},
+		{"remembered questions", "history/shown", ""}}},
+	{"Memory and repetition", []quantity{{"questioners with remembered questions", "history/hit_rate", ""},
+		{"questions asked before", "duplicates", ""}}},
 	{"Mean length, tokens", []quantity{{"questioner", "roles/questioner=/length", ""},
 		{"responder", "roles/responder=/length", ""}, {"verifier", "roles/verifier=/length", ""}}},
 	{"Truth, where it is known", []quantity{{"true references", "truth/right", "truth/parsed"},
 		{"votes: precision", "truth/accepted_right", "truth/accepted"},
 		{"votes: recall", "truth/accepted_right", "truth/same"}}},
+	{"True references, by kind", each("", "right", "readable")},
 	{"Held-out accuracy", []quantity{{"5 documents", "held_out/0/all/right", "held_out/0/all/n"},
 		{"10", "held_out/1/all/right", "held_out/1/all/n"}, {"20", "held_out/2/all/right", "held_out/2/all/n"},
 		{"40", "held_out/3/all/right", "held_out/3/all/n"}}},
+	{"Tokens that train, by role", []quantity{{"questioner", "update/parts/questioner=/share", ""},
+		{"responder", "update/parts/responder=/share", ""}, {"verifier", "update/parts/verifier=/share", ""}}},
 	{"Gradient norm", []quantity{{"before clipping", "update/grad_norm", ""}}},
 	{"Entropy, nats a token", []quantity{{"entropy", "update/entropy", ""}}},
 }
@@ -86,11 +113,15 @@ func readLines(path string) (lines []any, err error) {
 
 // of returns the quantity in a line.
 func (q quantity) of(line any) (float64, bool) {
-	v, ok := value(line, q.at)
-	if !ok || q.over == "" {
+	path, lacks := strings.CutPrefix(q.at, less)
+	v, ok := value(line, path)
+	if lacks {
+		v = 1 - v
+	}
+	if q.over == "" {
 		return v, ok
 	}
-	all, ok := value(line, q.over)
+	all, ok := value(line, q.over) // counts of nothing may be left out
 	return v / all, ok && all > 0
 }
 

@@ -33,7 +33,8 @@ func makeRun(t *testing.T, questions int) string {
 	var metrics, lines strings.Builder
 	for step := 1; step <= 2; step++ {
 		fmt.Fprintf(&metrics, `{"step":%d,"questions":{"drawn":%d,"good":%d,"all_wrong":0},`+
-			`"roles":[{"role":"verifier","reward":0.%d}],"pass_rate":0.5}`+"\n", step, questions, questions/3, step)
+			`"kinds":[{"name":"numeric","readable":4,"pass_rate":0.25,"right":%d}],"agree":0.875,`+
+			`"roles":[{"role":"verifier","reward":0.%d}],"pass_rate":0.5}`+"\n", step, questions, questions/3, step, step)
 		for q := range questions {
 			r := spell.Record{Step: step, Question: q, Stage: "ask", Task: task.Numeric, Outcome: "all wrong",
 				Cluster: "a cluster", Prompt: strings.Repeat("documents ", 200), Text: fmt.Sprintf("Question %d?", q),
@@ -84,6 +85,8 @@ func TestWrite(t *testing.T) {
 		t.Fatalf("%d pages", len(pages))
 	}
 	for _, has := range []string{"<h2>Rewards</h2>", "<h2>Pass rates</h2>", "<h2>Held-out accuracy</h2>",
+		"<h2>Difficulty: share of answers not rewarded</h2>", "numeric, step 1: 0.75", "all, step 2: 0.125",
+		"numeric, step 1: 0.25", "numeric, step 2: 0.5", // of the true references
 		"Question 5?", "verifier, step 2: 0.2", "good, step 1: 0.3333", "many documents, step 2: 0.5", "12 questions",
 		"&lt;/pre&gt;&lt;script&gt;"} {
 		if !strings.Contains(pages[0], has) {
