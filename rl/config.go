@@ -50,6 +50,8 @@ type Config struct {
 	KL       float64 `json:"kl" min:"0" max:"1e6" aka:"kl_coef beta kl_beta kl_loss_coef" doc:"weight of the divergence from the model that the run began with (the k3 estimate), or, with adapters, from the one without them; without adapters it takes a copy of the weights. SPELL 0"`
 	SkipCut  bool    `json:"skip_cut" doc:"leave outputs that were cut off at their limit out of the loss; SPELL: no"`
 
+	PartNorms bool `json:"part_norms" resume:"free" doc:"measure the norm of each role's gradient by itself, for metrics.jsonl; takes the time of an update more in every step, and changes nothing else"`
+
 	MaxRounds int `json:"max_rounds" group:"a step" min:"1" max:"1073741824" doc:"rounds of play in a step at most; then it trains on what it has; SPELL 10"`
 }
 

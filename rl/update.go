@@ -36,6 +36,7 @@ type Part struct {
 	Share     float64 `json:"share" doc:"of the tokens that trained"`
 	Advantage float64 `json:"advantage" doc:"size of the advantages, mean over the samples"`
 	Pull      float64 `json:"pull" doc:"sum over the tokens of the size of the derivative of the loss by their log-probabilities: how hard it pulls, before the network"`
+	GradNorm  float64 `json:"grad_norm,omitempty" doc:"of the kind's gradient by itself, before clipping; only if part_norms asks for it, since it takes a backward pass of its own"`
 }
 
 // count counts a sample that trains.
@@ -93,6 +94,9 @@ func (l *Loop) update(ctx context.Context, groups []Group) (*Update, error) {
 				l.show("updating", playing+(1-playing)*part, l.tokens+done)
 			}
 		}
+		if err := l.partNorms(ctx, u, groups, turn, scores); err != nil {
+			return nil, err
+		}
 		norm, err := updater.Update(ctx, p.trees(l.Config.norm(), groups, turn, scores), 1)
 		if err != nil {
 			return nil, err
@@ -108,6 +112,41 @@ func (l *Loop) update(ctx context.Context, groups []Group) (*Update, error) {
 		l.machine.Copied.CopyFrom(l.Model.Backend, l.Model.Weights)
 	}
 	return u, nil
+}
+
+// partNorms measures the gradient of each part of an update by itself, if the settings ask for it. The roles'
+// gradients are sums of one accumulation, so that each takes a backward pass of its own.
+func (l *Loop) partNorms(ctx context.Context, u *Update, groups []Group, turn []int, s scores) error {
+	if !l.Config.PartNorms {
+		return nil
+	}
+	t := l.machine.Trainer
+	defer t.ZeroGrad()
+	p := &policyLoss{Policy: l.Config.policy(), update: &Update{Parts: make([]Part, len(u.Parts))}}
+	trees := p.trees(l.Config.norm(), groups, turn, s)
+	for part := range u.Parts {
+		var own []learn.Tree
+		for k, i := range turn {
+			if groups[i].Part == part {
+				own = append(own, trees[k])
+			}
+		}
+		through := 0
+		updater := learn.Updater{Trainer: t, Limits: l.Config.Limits(), Share: true}
+		updater.OnProgress = func(done, _ int) {
+			through = done
+			if l.show != nil {
+				l.show("updating", playing, l.tokens+done)
+			}
+		}
+		if err := updater.Accumulate(ctx, own); err != nil {
+			return err
+		}
+		l.tokens += through
+		u.Parts[part].GradNorm = max(u.Parts[part].GradNorm, t.GradNorm())
+		t.ZeroGrad()
+	}
+	return nil
 }
 
 // turns deals the groups out to the updates of the step: those of each part in turn, so that every update

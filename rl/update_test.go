@@ -3,6 +3,7 @@ package rl_test
 import (
 	"math"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -227,6 +228,44 @@ func TestNothingToTrainOn(t *testing.T) {
 		if _, failed := l.Verdict(); failed || l.Trainer().Steps != 1 {
 			t.Errorf("%s: after a step that trains the run has failed", name)
 		}
+	}
+}
+
+// TestPartNorms: the norm of each part's gradient is measured if it is asked for, alone it is the whole one, and
+// it changes neither weights nor anything else that is told.
+func TestPartNorms(t *testing.T) {
+	for _, updates := range []int{1, 2} {
+		var weights [2][][]float32
+		var told [2]rl.Update
+		for i, norms := range []bool{false, true} {
+			c := relayConfig()
+			c.Updates, c.PartNorms = updates, norms
+			l, _ := newLoop(t, c, opentest.CPU(t, 1), model.F32)
+			for range 2 {
+				told[i] = step(t, l).Metrics.(*report).Update
+			}
+			weights[i] = numbers(l)
+		}
+		a, b := told[1].Parts[0].GradNorm, told[1].Parts[1].GradNorm
+		if whole := told[1].GradNorm; !(a > 0 && b > 0) || updates == 1 && (whole > a+b || whole < math.Abs(a-b)) {
+			t.Errorf("norms %g and %g, of both %g", a, b, whole)
+		}
+		for i := range told[1].Parts {
+			told[1].Parts[i].GradNorm = 0
+		}
+		if !reflect.DeepEqual(weights[0], weights[1]) || !reflect.DeepEqual(told[0], told[1]) {
+			t.Errorf("with %d updates the run is another: %+v, %+v", updates, told[0], told[1])
+		}
+	}
+	c := relayConfig()
+	c.PartNorms = true
+	l, g := newLoop(t, c, opentest.CPU(t, 1), model.F32)
+	g.chosen = func(groups []rl.Group) []rl.Group {
+		return slices.DeleteFunc(groups, func(g rl.Group) bool { return g.Part != 1 })
+	}
+	u := step(t, l).Metrics.(*report).Update
+	if u.Parts[0].GradNorm != 0 || u.Parts[1].GradNorm != u.GradNorm || !(u.GradNorm > 0) {
+		t.Errorf("of one part: %+v", u)
 	}
 }
 

@@ -102,11 +102,7 @@ func (t *Trainer) Accumulate(ctx context.Context, f forest.Forest, loss model.Lo
 func (t *Trainer) Update(schedule float64) (norm float64, err error) {
 	t.Experts = t.Decoder.TakeExpertLoad()
 	defer t.ZeroGrad()
-	var sum float64
-	for _, p := range t.Weights.Trainable() {
-		sum += t.Backend.SumSquares(p.Grad)
-	}
-	norm = math.Sqrt(sum)
+	norm = t.GradNorm()
 	if math.IsNaN(norm) || math.IsInf(norm, 0) {
 		return norm, fmt.Errorf("the gradient norm is %g after %d updates: the update was left out; "+
 			"lower the learning rate or look for extreme weights", norm, t.Steps)
@@ -131,6 +127,15 @@ func (t *Trainer) Update(schedule float64) (norm float64, err error) {
 		t.Backend.AdamW(p.W, p.Master, p.M, p.V, p.Grad, s)
 	}
 	return norm, nil
+}
+
+// GradNorm returns the global norm of the accumulated gradients.
+func (t *Trainer) GradNorm() float64 {
+	var sum float64
+	for _, p := range t.Weights.Trainable() {
+		sum += t.Backend.SumSquares(p.Grad)
+	}
+	return math.Sqrt(sum)
 }
 
 // ZeroGrad clears the accumulated gradients, as of a batch that was cut short.
