@@ -9,17 +9,17 @@ import (
 	"testing"
 )
 
-// TestDryRun: a dry run lists the files, says what is not asked, and makes nothing.
+// TestDryRun: a dry run lists the files and makes nothing.
 func TestDryRun(t *testing.T) {
 	docs, out := t.TempDir(), filepath.Join(t.TempDir(), "out")
 	for _, name := range []string{"a.txt", "b.txt", "c.md", "d.bin"} {
 		write(t, filepath.Join(docs, name), strings.Repeat("The "+name+" is about ferries. ", 30))
 	}
 	o := spell(t, "", "train", "--docs", docs, "--eval", "8", "--out", out, "--workers", "1", "--dry-run")
-	if o.code != 0 || !strings.Contains(o.stderr, "held-out questions are about the generated world") {
+	if o.code != 0 {
 		t.Fatalf("exit code %d, %q", o.code, o.stderr)
 	}
-	for _, s := range []string{"a.txt", "c.md", "d.bin", "fit a prompt", "tokens", "it fits", "the run", "disk",
+	for _, s := range []string{"a.txt", "c.md", "d.bin", "fit a prompt", "too few to keep 0.1 of them out", "tokens", "it fits", "the run", "disk",
 		"gradients"} {
 		if !strings.Contains(o.out, s) {
 			t.Errorf("no %q in\n%s", s, o.out)

@@ -22,6 +22,7 @@ type trainFlags struct {
 	model, docs, preset string
 	hours               float64
 	steps, questions    int
+	heldOut             float64
 }
 
 func trainCommand(e *engine) *cobra.Command {
@@ -32,7 +33,9 @@ func trainCommand(e *engine) *cobra.Command {
 		Long: "train runs self-play (SPELL) over the text files under --docs: a sub-folder is a cluster of\n" +
 			"related documents, a flat folder is cut into clusters by similarity, and long files are cut at\n" +
 			"paragraphs. Without --model it trains the embedded base, without --docs it uses a generated world,\n" +
-			"whose truth it knows and reports: --eval is how many held-out questions it asks about it.\n" +
+			"whose truth it knows and reports: --eval is how many held-out questions it asks about it. Over\n" +
+			"documents the model asks them itself, before the first step, of the clusters that --held-out keeps\n" +
+			"out, and is measured on those that are of use.\n" +
 			"--preset names the settings to begin from. With --model, quick and laptop are sized once, when a\n" +
 			"run begins, to the time and memory there is; a run that goes on (--resume) keeps the settings it\n" +
 			"began with, whatever --preset and --hours say.\n" +
@@ -66,6 +69,8 @@ func (t *trainFlags) describe(cmd *cobra.Command) {
 		"0: as the preset says")
 	t.adapterFlags.describe(cmd)
 	f.IntVar(&t.questions, "eval", 0, "held-out questions before and after; 0: none (default: as in the settings)")
+	f.Float64Var(&t.heldOut, "held-out", selfplay.Default().HeldOutShare, "share of the clusters of --docs that is "+
+		"kept out to measure on; 0: none")
 }
 
 // method returns self-play with the preset that suits the model, or the one that was named.
@@ -84,6 +89,7 @@ func (t *trainFlags) given(m *selfplay.Method, e *engine) map[string]func() {
 	given := t.adapterFlags.given(&m.Config.LoRA)
 	given["precision"] = func() { m.Config.Int8 = e.precision == model.Int8.Name }
 	given["steps"] = func() { m.Config.Steps = t.steps }
+	given["held-out"] = func() { m.Config.HeldOutShare = t.heldOut }
 	given["eval"] = func() { m.Config.HeldOut = t.questions }
 	return given
 }
@@ -99,7 +105,6 @@ func (e *engine) train(cmd *cobra.Command, t *trainFlags) error {
 			"and they do nothing")
 	}
 	t.say(e)
-	m.AskedTests = cmd.Flags().Changed("eval") && t.questions > 0
 	trained := e.training()
 	k := &job{method: m, model: t.model, adapter: t.adapter, given: t.given(m, e)}
 	if !e.quiet && (t.model != "" || t.hours > 0) { // the embedded base takes minutes

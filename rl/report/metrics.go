@@ -61,6 +61,7 @@ var plots = []struct {
 	{"Held-out accuracy", []quantity{{"5 documents", "held_out/0/all/right", "held_out/0/all/n"},
 		{"10", "held_out/1/all/right", "held_out/1/all/n"}, {"20", "held_out/2/all/right", "held_out/2/all/n"},
 		{"40", "held_out/3/all/right", "held_out/3/all/n"}}},
+	{"Accuracy on documents kept out", []quantity{{"avg@n", "accuracy", ""}}},
 	{"Tokens that train, by role", []quantity{{"questioner", "update/parts/questioner=/share", ""},
 		{"responder", "update/parts/responder=/share", ""}, {"verifier", "update/parts/verifier=/share", ""}}},
 	{"Gradient norm", []quantity{{"before clipping", "update/grad_norm", ""}}},

@@ -12,10 +12,12 @@ import (
 	"spell/tensor/rng"
 )
 
-// What questions are asked ahead of the first step for.
+// What interludes are for.
 const (
 	forStatic = iota
 	forTruth
+	forKeptOut
+	forKeptAnswers // the answers to these
 )
 
 // ahead returns n items that ask questions ahead of the first step, of the clusters that a sampler has, in turn; 0 is

@@ -42,7 +42,11 @@ type Config struct {
 	Prompts     string      `json:"prompts" doc:"prompt set: full, compact, or a folder of one's own"`
 	Static      string      `json:"static" oneof:"none base truth" doc:"questions that are fixed before the first step, RLVR's baseline, so that the questioner neither asks nor trains: those that the model then asks of the documents that are readable, not answered without documents and answered right once at least (base), or true ones of the generated world (truth)"`
 	StaticAsked int         `json:"static_asked" min:"0" max:"268435456" doc:"how many questions are asked for static; 0: one of each cluster and of each of tasks that it is dealt to"`
-	HeldOut     int         `json:"held_out" min:"0" max:"1073741824" doc:"held-out questions before and after, on the generated world; 0: none"`
+	HeldOut     int         `json:"held_out" min:"0" max:"1073741824" doc:"held-out questions before and after, on the generated world; over documents of one's own, how many the model is asked for, of clusters that are kept out of training, to measure it on those that are of use. 0: none"`
+
+	HeldOutShare   float64 `json:"held_out_share" group:"measuring on documents of one's own" min:"0" max:"0.9" doc:"share of the clusters that are kept out, whole ones, rounded down. Before the first step the model asks questions of them; those are of use that can be read, are not answered without documents, and are answered right more often than not"`
+	HeldOutAnswers int     `json:"held_out_answers" min:"0" max:"1024" doc:"answers to each, whose mean is the accuracy (avg@n); 0: as many as answers"`
+	HeldOutEvery   int     `json:"held_out_every" min:"0" max:"1073741824" doc:"steps between measurements; 0: before the first step and after the last alone"`
 
 	Docs      int      `json:"docs" group:"documents" min:"1" max:"1073741824" doc:"m, documents new to the questioner in one call; paper 5"`
 	DocsAmong []int    `json:"docs_among" min:"1" max:"1073741824" doc:"m is drawn from these for each question, in place of docs; empty: docs"`
@@ -76,7 +80,7 @@ type Config struct {
 func Default() Config {
 	return Config{
 		Config: rl.DefaultConfig(),
-		Tasks:  []task.Task{task.GeneralQA, task.Numeric, task.MultipleChoice}, HeldOut: 512,
+		Tasks:  []task.Task{task.GeneralQA, task.Numeric, task.MultipleChoice}, HeldOut: 512, HeldOutShare: 0.1, HeldOutEvery: 10,
 		Static: "none", Prompts: "full", Docs: 5, DocChars: 4000, MaxDocs: 20,
 		MaxQuestion: 4096, MaxAnswer: 4096, MaxVote: 4096, Answers: 8, Votes: 8,
 		VotedTasks: []task.Task{task.GeneralQA, task.Numeric, task.MultipleChoice}, Grounding: usualGrounding(),
@@ -142,7 +146,7 @@ func (c *Config) filter() curriculum.Filter {
 
 // leastCache returns the tokens of a cache that holds the longest prompt and its outputs.
 func (c *Config) leastCache() int {
-	return c.LeastCache([2]int{1, c.MaxQuestion}, [2]int{max(c.Answers, c.Grounding.most()), c.MaxAnswer},
+	return c.LeastCache([2]int{1, c.MaxQuestion}, [2]int{max(c.Answers, c.HeldOutAnswers, c.Grounding.most()), c.MaxAnswer},
 		[2]int{c.Votes, c.MaxVote})
 }
 

@@ -168,8 +168,15 @@ func (g *Game) Summary() string {
 	if unread == 1 {
 		do = "does"
 	}
-	return fmt.Sprintf("%s in %s fit a prompt, %d %s not", plural.Of(documents, "document"),
+	s := fmt.Sprintf("%s in %s fit a prompt, %d %s not", plural.Of(documents, "document"),
 		plural.Of(clusters, "cluster"), unread, do)
+	switch {
+	case g.kept != nil:
+		return fmt.Sprintf("%s; %s kept out to measure on", s, plural.Are(len(g.kept.clusters), "cluster"))
+	case g.Config.keepsOut() && g.Judge == nil && !g.older:
+		return fmt.Sprintf("%s; they are too few to keep %.3g of them out to measure on", s, g.Config.HeldOutShare)
+	}
+	return s
 }
 
 // fingerprint tells the documents and prompts of a run from any others.

@@ -22,6 +22,7 @@ type item struct {
 	from         *cluster
 	keys         uint64                                 // that its asks begin with
 	fixed        bool                                   // the question was there before the step
+	wants        int                                    // answers; 0: as many as the settings say
 	next         func([]play.Reply) ([]play.Ask, error) // what reads the replies to come
 	round, place int                                    // in the step, in the round
 	index        int                                    // in the step
@@ -226,7 +227,11 @@ func (it *item) respond() ([]play.Ask, error) {
 		it.tooLong = true
 		return nil, err
 	}
-	return it.then(it.answered, it.ask(stageRespond, it.place, prompt, g.Config.Answers, g.Config.MaxAnswer))
+	n := it.wants
+	if n == 0 {
+		n = g.Config.Answers
+	}
+	return it.then(it.answered, it.ask(stageRespond, it.place, prompt, n, g.Config.MaxAnswer))
 }
 
 // answered reads the answers, checks them by rule and puts those that can be read to the vote.

@@ -26,8 +26,6 @@ type Method struct {
 	Docs   string // folder of files, or a corpus that spell corpus made; empty: the generated world
 	Memory int64  // bytes that this machine has for a corpus and a model; 0: nobody knows
 
-	AskedTests bool // the user asks for held-out questions, which there are none of over documents
-
 	docs   *corpus.Corpus
 	report told
 	texts  *Texts
@@ -39,10 +37,6 @@ type told interface {
 	String() string
 	Write(w io.Writer) error
 }
-
-// noHeldOut is what a run over documents says about tests.
-const noHeldOut = "held-out questions are about the generated world, not about documents of your own: " +
-	"with --docs none are asked"
 
 // Name returns the name of the command.
 func (m *Method) Name() string { return "train" }
@@ -101,10 +95,8 @@ func (m *Method) read(ctx context.Context, c *runner.Console) error {
 			return err
 		}
 		c.Printf("%v\n", report)
-		if m.AskedTests {
-			c.Note(noHeldOut)
-		}
 		m.docs, m.report, m.texts = docs, report, textsOf(docs, false)
+		m.texts.Own = true
 		return m.Config.matched(docs)
 	}
 	w, err := world.NewCorpus(m.Config.Seed, worldClusters, world.Options{Docs: longDocs, Chains: true})
@@ -127,19 +119,9 @@ func (m *Method) documents(ctx context.Context, show func(done, total int)) (*co
 	return folder.Read(ctx, m.Docs, o)
 }
 
-// untested leaves the held-out questions out of settings to plan with if none are asked: over
-// documents.
-func (m *Method) untested(c *Config) {
-	if m.Docs != "" {
-		c.HeldOut = 0
-	}
-}
-
 // plan returns the plan of the run.
 func (m *Method) plan(ctx context.Context, b kernels.Backend, shape model.Config, p model.Precision) (*Plan, error) {
-	c := m.Config
-	m.untested(&c)
-	return NewPlan(ctx, b, shape, p, c, m.texts)
+	return NewPlan(ctx, b, shape, p, m.Config, m.texts)
 }
 
 // Plan returns what the run takes.
@@ -167,13 +149,6 @@ func (m *Method) Fit(ctx context.Context, b kernels.Backend, shape model.Config,
 // Size sets the configuration to the largest sizes below a preset's that fit; see Sizing.
 func (m *Method) Size(ctx context.Context, s Sizing, preset Config) (inTime bool, err error) {
 	s.Texts = m.texts
-	m.untested(&preset)
-	lay := s.Lay
-	s.Lay = func(c *Config) error {
-		err := lay(c)
-		m.untested(c)
-		return err
-	}
 	m.Config, inTime, err = s.Size(ctx, preset)
 	return inTime, err
 }

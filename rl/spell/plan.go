@@ -51,9 +51,12 @@ func newDryRun(r tally.Rates, m model.Config, p model.Precision, c Config, test 
 func NewPlan(ctx context.Context, b kernels.Backend, m model.Config, p model.Precision, c Config, texts *Texts) (
 	*Plan, error) {
 	p = c.Kept(p)
-	test, err := c.testing(ctx, m.Context)
-	if err != nil {
-		return nil, err
+	var test *rollout.Options
+	if !texts.own() {
+		var err error
+		if test, err = c.testing(ctx, m.Context); err != nil {
+			return nil, err
+		}
 	}
 	prompt, err := c.prompt(m)
 	if err != nil {

@@ -57,7 +57,9 @@ type Game struct {
 	docs     *corpus.Corpus
 	data     string // fingerprint of documents and prompts
 
-	static *static // nil before the first step, and if questions are not fixed
+	static *static  // nil before the first step, and if questions are not fixed
+	kept   *keptOut // nil if nothing is kept out
+	older  bool     // the run is of a program that kept nothing out
 
 	step  int             // at work, from 0
 	items []*item         // of the step
@@ -106,8 +108,11 @@ func (g *Game) prepare(ctx context.Context, room int) (err error) {
 	if g.clusters, err = g.fit(ctx, g.docs); err != nil {
 		return err
 	}
+	if err = g.keepOut(); err != nil {
+		return err
+	}
 	g.data = g.fingerprint()
-	if g.sampler, err = curriculum.NewSampler(g.Config.Seed, g.domains()); err != nil {
+	if g.sampler, err = curriculum.NewSampler(g.Config.Seed, g.Config.domains(g.clusters)); err != nil {
 		return err
 	}
 	g.static = nil
@@ -117,18 +122,17 @@ func (g *Game) prepare(ctx context.Context, room int) (err error) {
 
 // domains deals the clusters out to the tasks that they suit; if there are too few to part, each task has all of
 // those. A task that no cluster suits has all nevertheless whose sources ask it.
-func (g *Game) domains() []curriculum.Domain {
-	c := &g.Config
-	indices := make([]int, len(g.clusters))
+func (c *Config) domains(clusters []cluster) []curriculum.Domain {
+	indices := make([]int, len(clusters))
 	for i := range indices {
 		indices[i] = i
 	}
 	some := map[task.Task]bool{}
 	for _, t := range c.Tasks {
-		some[t] = slices.ContainsFunc(g.clusters, func(k cluster) bool { return k.of.asks(t) && t.Suits(k.docs) })
+		some[t] = slices.ContainsFunc(clusters, func(k cluster) bool { return k.of.asks(t) && t.Suits(k.docs) })
 	}
 	suits := func(t task.Task, i int) bool {
-		return g.clusters[i].of.asks(t) && (!some[t] || t.Suits(g.clusters[i].docs))
+		return clusters[i].of.asks(t) && (!some[t] || t.Suits(clusters[i].docs))
 	}
 	var domains []curriculum.Domain
 	if len(indices) >= len(c.Tasks) {
@@ -345,6 +349,7 @@ type state struct {
 	Room    int             `json:"question_tokens,omitempty"` // that documents leave for a question
 	Written bitset          `json:"written,omitempty"`         // clusters whose documents the transcript has
 	Static  *staticState    `json:"static,omitempty"`
+	KeptOut *keptState      `json:"kept_out,omitempty"`
 }
 
 // State returns what Restore needs.
@@ -358,7 +363,7 @@ func (g *Game) State() (any, error) {
 		return nil, err
 	}
 	fixed, err := g.static.state()
-	return state{g.data, g.Prompts.Hash(), m, s, g.total, g.room, g.written, fixed}, err
+	return state{g.data, g.Prompts.Hash(), m, s, g.total, g.room, g.written, fixed, g.kept.saved()}, err
 }
 
 // asBegun fits the documents as the program did that a state is of: earlier ones left room for the whole output of a
@@ -388,6 +393,12 @@ func (g *Game) Restore(raw json.RawMessage) error {
 	if err := json.Unmarshal(raw, &s); err != nil {
 		return err
 	}
+	if s.Data != g.data && s.KeptOut == nil && g.kept != nil {
+		g.older = true
+		if err := g.prepare(context.Background(), g.room); err != nil {
+			return err
+		}
+	}
 	if s.Data != g.data {
 		g.asBegun(&s)
 	}
@@ -413,12 +424,16 @@ func (g *Game) Restore(raw json.RawMessage) error {
 	if err != nil {
 		return err
 	}
+	kept, err := g.kept.restored(s.KeptOut)
+	if err != nil {
+		return err
+	}
 	if err := g.memory.Restore(s.Memory, counts); err != nil {
 		return err
 	}
 	if err := g.sampler.Restore(s.Sampler); err != nil {
 		return err
 	}
-	g.total, g.written, g.static = s.Total, s.Written, fixed
+	g.total, g.written, g.static, g.kept = s.Total, s.Written, fixed, kept
 	return nil
 }

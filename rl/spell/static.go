@@ -89,9 +89,21 @@ func (g *Game) fixed(saved *staticState) (*static, error) {
 	return s, s.sampler.Restore(saved.Sampler)
 }
 
-// Interlude returns the asking of the questions that are fixed before the first step, if they are and are not there.
+// Interlude returns the asking of the questions that are fixed before the first step, if they are and are not there,
+// or a measurement on documents that are kept out.
 func (g *Game) Interlude(done, total int) *rl.Interlude {
-	if g.Config.Static == "none" || g.static != nil || done > 0 || total == 0 {
+	if total == 0 {
+		return nil
+	}
+	if i := g.fixing(done); i != nil {
+		return i
+	}
+	return g.kept.interlude(g, done, total)
+}
+
+// fixing returns the asking of the questions of a static game that are to be fixed now.
+func (g *Game) fixing(done int) *rl.Interlude {
+	if g.Config.Static == "none" || g.static != nil || done > 0 {
 		return nil
 	}
 	if g.Config.Static == "truth" {

@@ -42,7 +42,8 @@ func (p *Plan) time(r tally.Rates, test *rollout.Options) (*budget.Times, error)
 			add(g.name, g.n*(g.prompt+g.outputs*g.length), w)
 		}
 	}
-	for _, g := range s.asking(c, s.Ahead, s.Ahead) {
+	measured := sampling{"measure", s.Measured, s.Respond, c.keptOutAnswers(), s.Answer, c.MaxAnswer}
+	for _, g := range append(s.asking(c, s.Ahead, s.Ahead), measured) {
 		w, err := sampled(g)
 		if err != nil {
 			return nil, err

@@ -1,6 +1,7 @@
 package spell
 
 import (
+	"cmp"
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/json"
@@ -88,8 +89,8 @@ func (t *totals) lines() (lines []string) {
 // Verdict returns what the run counted, and what training changed. It fails a run that made the model
 // worse; the loop fails one that trained nothing.
 func (g *Game) Verdict() (lines []string, failed bool) {
-	lines = append(g.total.lines(), g.total.compare()...)
-	if worse := g.total.worse(); worse != "" {
+	lines = slices.Concat(g.total.lines(), g.total.compare(), g.kept.compare())
+	if worse := cmp.Or(g.total.worse(), g.kept.worse()); worse != "" {
 		return append(lines, worse+"; "+learn.Slower), true
 	}
 	return lines, false

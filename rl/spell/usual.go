@@ -11,6 +11,7 @@ import (
 
 // Texts are the documents, as far as a plan asks for them.
 type Texts struct {
+	Own       bool // the user's: questions of the generated world are not asked
 	Bytes     int64
 	Documents int // of a cluster, in the mean
 	Clusters  int
@@ -43,6 +44,9 @@ func textsOf(c *corpus.Corpus, words bool) *Texts {
 	return t
 }
 
+// own reports whether the documents are known to be the user's.
+func (t *Texts) own() bool { return t != nil && t.Own }
+
 func (t *Texts) bytes() int64 {
 	if t == nil {
 		return 0
@@ -56,6 +60,7 @@ type Step struct {
 	Rounds, Asked                  int // draws, and questions asked in all of them
 	Written                        int // of these, by the questioner: none if they are fixed before
 	Ahead                          int // questions that it writes before the first step
+	Measured                       int // questions about documents that are kept out, in all measurements
 	Ask, Ground, Respond, Verify   int // tokens of prompts
 	Question, Answer, Vote         int // tokens of outputs
 	Answers, Votes                 int // of a question, and of an answer
@@ -85,6 +90,14 @@ func (c *Config) usual(prompt int, texts *Texts) (s Step, err error) {
 		if s.Ahead == 0 && texts != nil {
 			s.Ahead = texts.Clusters
 		}
+	}
+	if texts.own() && c.keepsOut() && int(c.HeldOutShare*float64(texts.Clusters)) > 0 {
+		s.Ahead += c.HeldOut
+		times := 2
+		if c.HeldOutEvery > 0 {
+			times += max(0, c.Steps-1) / c.HeldOutEvery
+		}
+		s.Measured = times * (c.HeldOut/2 + 1)
 	}
 	s.Good = min(c.Questions, s.Asked)
 	s.Questions = min(s.Asked, s.Good+max(int(c.BadRatio*float64(s.Good)), c.BadLeast))
