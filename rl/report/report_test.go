@@ -87,7 +87,7 @@ func TestWrite(t *testing.T) {
 	for _, has := range []string{"<h2>Rewards</h2>", "<h2>Pass rates</h2>", "<h2>Held-out accuracy</h2>",
 		"<h2>Difficulty: share of answers not rewarded</h2>", "numeric, step 1: 0.75", "all, step 2: 0.125",
 		"numeric, step 1: 0.25", "numeric, step 2: 0.5", // of the true references
-		"Question 5?", "verifier, step 2: 0.2", "good, step 1: 0.3333", "many documents, step 2: 0.5", "12 questions",
+		"Question 5?", "verifier, step 2: 0.2", "good, step 1: 0.3333", "10 documents, step 2: 0.5", "12 questions",
 		"&lt;/pre&gt;&lt;script&gt;"} {
 		if !strings.Contains(pages[0], has) {
 			t.Errorf("there is no %q", has)

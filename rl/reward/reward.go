@@ -14,23 +14,25 @@ import (
 
 // Config holds the constants of the rewards. Default gives the paper's.
 type Config struct {
-	Shape         Shape   `json:"shape" doc:"questioner's reward over the pass rate: gaussian (paper), reverse (1-r, AZR), triangle (1-2|r-1/2|, R-Zero) or variance (a Gaussian of r(1-r) around 1/4, SPICE)"`
-	Mu            float64 `json:"mu" doc:"centre of the Gaussian; paper 1/2"`
-	Sigma         float64 `json:"sigma" above:"0" doc:"width of the Gaussian; paper 1/6"`
-	VarianceSigma float64 `json:"variance_sigma" above:"0" doc:"width of the shape variance; SPICE 0.1"`
-	BadFormat     float64 `json:"bad_format" doc:"questioner, reply cannot be read; paper -1"`
-	Ungrounded    float64 `json:"ungrounded" doc:"questioner, answered without documents; paper -1/2"`
-	Contradicted  float64 `json:"contradicted" doc:"added to the questioner's reward where more than half of the answers agree with each other and not with the reference; paper: 0"`
-	Combine       string  `json:"combine" oneof:"max mean min sum" doc:"of the rule and the votes on an answer; paper max"`
-	Plurality     bool    `json:"plurality" doc:"the most frequent of yes, no and neither decides, and where that is neither the rule does alone, as in the paper's code; else yes needs more than half of all votes"`
-	InvalidVote   float64 `json:"invalid_vote" doc:"verifier, neither yes nor no: 0; paper's code -1"`
-	Characters    bool    `json:"characters" doc:"a phrase is right if it is part of the answer character by character, as in the paper's code, and not word by word"`
-	Strict        bool    `json:"strict" doc:"numbers must agree in sign and scale; paper's code is tolerant"`
+	Shape             Shape   `json:"shape" doc:"questioner's reward over the pass rate: gaussian (paper), reverse (1-r, AZR), triangle (1-2|r-1/2|, R-Zero) or variance (a Gaussian of r(1-r) around 1/4, SPICE)"`
+	Mu                float64 `json:"mu" doc:"centre of the Gaussian; paper 1/2"`
+	Sigma             float64 `json:"sigma" above:"0" doc:"width of the Gaussian; paper 1/6"`
+	VarianceSigma     float64 `json:"variance_sigma" above:"0" doc:"width of the shape variance; SPICE 0.1"`
+	BadFormat         float64 `json:"bad_format" doc:"questioner, reply cannot be read; paper -1"`
+	Ungrounded        float64 `json:"ungrounded" doc:"questioner, answered without documents; paper -1/2"`
+	Contradicted      float64 `json:"contradicted" doc:"added to the questioner's reward where answers contradict the reference, agreeing with each other; paper: 0"`
+	ContradictedShare float64 `json:"contradicted_share" min:"0" max:"1" doc:"share of the answers that have to agree with each other, and not with the reference, to contradict it: more than this, and at least as many as are right"`
+	Combine           string  `json:"combine" oneof:"max mean min sum" doc:"of the rule and the votes on an answer; paper max"`
+	Plurality         bool    `json:"plurality" doc:"the most frequent of yes, no and neither decides, and where that is neither the rule does alone, as in the paper's code; else yes needs more than half of all votes"`
+	InvalidVote       float64 `json:"invalid_vote" doc:"verifier, neither yes nor no: 0; paper's code -1"`
+	Characters        bool    `json:"characters" doc:"a phrase is right if it is part of the answer character by character, as in the paper's code, and not word by word"`
+	Strict            bool    `json:"strict" doc:"numbers must agree in sign and scale; paper's code is tolerant"`
 }
 
 // Default returns the paper's constants; its shape is the first, the Gaussian.
 func Default() Config {
-	return Config{Mu: 0.5, Sigma: 0.5 / 3, VarianceSigma: 0.1, BadFormat: -1, Ungrounded: -0.5, Combine: "max"}
+	return Config{Mu: 0.5, Sigma: 0.5 / 3, VarianceSigma: 0.1, BadFormat: -1, Ungrounded: -0.5, ContradictedShare: 0.5,
+		Combine: "max"}
 }
 
 // Outcome is what became of a question that takes part in learning.

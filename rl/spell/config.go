@@ -71,7 +71,7 @@ type Config struct {
 	MemorySolved bool `json:"memory_solved" doc:"remember questions that all answers got right (code), not in the paper"`
 
 	Reward             reward.Config `json:"reward" group:"rewards"`
-	DropContradicted   bool          `json:"drop_contradicted" doc:"learn nothing from answers of which more than half agree with each other and not with the reference, which is false then, more often than not; the question counts as failed. Paper: no"`
+	DropContradicted   bool          `json:"drop_contradicted" doc:"learn nothing from answers that contradict the reference, agreeing with each other: it is false then, more often than not. The question counts as failed. Paper: no"`
 	QuestionerBaseline string        `json:"questioner_baseline" oneof:"batch task" doc:"batch (paper) or task (code)"`
 	RoleWeights        [3]float64    `json:"role_weights" min:"0" max:"1e6" doc:"of questioner, responder, verifier in the loss; 0: the role is not trained; paper 1, 1, 1"`
 }

@@ -86,7 +86,9 @@ func (r *RoleReport) add(s *rl.Sample, judged bool) {
 		r.judged++
 		r.Reward += s.Reward
 	}
-	r.Prompt += float64(s.Forest[s.Segment].Pos)
+	if s.Forest != nil {
+		r.Prompt += float64(s.Forest[s.Segment].Pos)
+	}
 	r.Length += float64(len(s.LogProbs))
 	if s.Finish == rollout.Length {
 		r.Cut++

@@ -273,12 +273,18 @@ func (g *Game) reward(it *item) {
 	}
 }
 
-// contradicted reports whether more than half of the answers to a question agree with each other, by the rule, and are
-// not its reference, by rule or vote.
+// contradicted reports whether a larger share of the answers to a question than is set, and at least as many as are
+// right, agree with each other, by the rule, and are not its reference, by rule or vote.
 func (g *Game) contradicted(it *item) bool {
 	same := func(a, b *answer) bool {
 		r := &g.Config.Reward
 		return r.Rule(it.Task, a.prediction, b.prediction) && r.Rule(it.Task, b.prediction, a.prediction)
+	}
+	right := 0
+	for _, a := range it.answers {
+		if a.points > 0 {
+			right++
+		}
 	}
 	for _, a := range it.answers {
 		n := 0
@@ -287,7 +293,7 @@ func (g *Game) contradicted(it *item) bool {
 				n++
 			}
 		}
-		if 2*n > len(it.answers) {
+		if n >= right && float64(n) > g.Config.Reward.ContradictedShare*float64(len(it.answers)) {
 			return true
 		}
 	}
