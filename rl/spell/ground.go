@@ -3,6 +3,8 @@ package spell
 import (
 	"fmt"
 	"slices"
+	"strings"
+	"unicode"
 
 	"spell/rl/task"
 )
@@ -16,6 +18,7 @@ type Grounding struct {
 	ChoiceSamples int         `json:"choice_samples" min:"0" max:"1024" doc:"the same of questions with options, one in four of which a guess answers; 0: samples"`
 	ChoiceRight   int         `json:"choice_right" min:"0" max:"1024" doc:"of these that must be right; 0: right"`
 	Tasks         []task.Task `json:"tasks" doc:"kinds of questions that are tested so"`
+	Names         bool        `json:"names" doc:"drop questions with a name, a word with a capital letter behind the first, that none of the documents has which the questioner saw. Paper: no"`
 }
 
 // usualGrounding is the paper's test.
@@ -40,6 +43,26 @@ func (g *Grounding) most() int {
 		return 0
 	}
 	return max(g.Samples, g.ChoiceSamples)
+}
+
+// namesAre reports whether the documents have all names of a question: the words with a capital letter behind the first
+// word, in any case.
+func namesAre(question string, documents []string) bool {
+	words := func(text string) []string {
+		return strings.FieldsFunc(text, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
+	}
+	missing := map[string]bool{}
+	for i, w := range words(question) {
+		if i > 0 && strings.IndexFunc(w, unicode.IsUpper) >= 0 {
+			missing[strings.ToLower(w)] = true
+		}
+	}
+	for _, text := range documents {
+		for _, w := range words(text) {
+			delete(missing, strings.ToLower(w))
+		}
+	}
+	return len(missing) == 0
 }
 
 // validate refuses a test that no question fails.

@@ -131,14 +131,20 @@ func (it *item) then(next func([]play.Reply) ([]play.Ask, error), asks ...play.A
 // end is what an item asks that has ended.
 func (it *item) end() ([]play.Ask, error) { return nil, nil }
 
-// write has the questioner write a question over the documents of the view. If the remembered
-// questions do not fit beside the documents, the oldest are not shown.
-func (it *item) write([]play.Reply) ([]play.Ask, error) {
-	g := it.game
+// shownDocs returns the documents that the questioner sees.
+func (it *item) shownDocs() []string {
 	docs := make([]string, len(it.view.Docs))
 	for i, d := range it.view.Docs {
 		docs[i] = it.from.docs[d]
 	}
+	return docs
+}
+
+// write has the questioner write a question over the documents of the view. If the remembered
+// questions do not fit beside the documents, the oldest are not shown.
+func (it *item) write([]play.Reply) ([]play.Ask, error) {
+	g := it.game
+	docs := it.shownDocs()
 	for shown := it.view.Examples; ; shown = shown[1:] {
 		prefix, suffix := g.Prompts.Questioner(it.Task, docs, shown, it.letter)
 		prompt, fits, err := g.encode(prefix, suffix, g.Config.MaxQuestion)
@@ -185,6 +191,10 @@ func (it *item) pose([]play.Reply) ([]play.Ask, error) {
 // ground asks for answers without any document.
 func (it *item) ground() ([]play.Ask, error) {
 	g := it.game
+	if g.Config.Grounding.Names && !it.fixed && !namesAre(it.question.Text, it.shownDocs()) {
+		it.outcome = reward.Ungrounded
+		return it.end()
+	}
 	samples, _ := g.Config.Grounding.of(it.Task)
 	if samples == 0 {
 		return it.respond()

@@ -342,3 +342,37 @@ func TestVerifierLabel(t *testing.T) {
 		}
 	}
 }
+
+// TestNames: names are words with a capital letter behind the first; all of a question's must be in the documents.
+func TestNames(t *testing.T) {
+	docs := []string{"home Tolan Norvale . rank Tolan 7 .", "The River Arn's source lies in NORLAND."}
+	for question, want := range map[string]bool{
+		"what is the home of Tolan ?":               true,
+		"what is the home of Kestor ?":              false,
+		"Where does the river arn rise?":            true,
+		"Where in Norland is the Arn's source?":     true,
+		"Where in Norland is the Arno's source?":    false,
+		"How many of the 12 ranks does TOLAN hold?": true,
+		"Who is it?": true,
+		"what is the sum of Tolan and Tolan and Kes?": false,
+		"": true,
+	} {
+		if got := namesAre(question, docs); got != want {
+			t.Errorf("%q: %v", question, got)
+		}
+	}
+	for _, names := range []bool{false, true} {
+		c := small()
+		c.Draw, c.Grounding.Names = 2, names
+		reports, _, _ := steps(t, c, 1, func(_, _, i int) plan {
+			return plan{fate: []string{"asked", "foreign"}[i], passes: 2, yes: [2]int{1, 3}}
+		})
+		dropped := 0
+		if names {
+			dropped = 1
+		}
+		if k := reports[0].Counts; k.Ungrounded != dropped || k.Good != 2-dropped {
+			t.Errorf("names %v: %d questions are ungrounded and %d good", names, k.Ungrounded, k.Good)
+		}
+	}
+}
