@@ -18,7 +18,8 @@ import (
 )
 
 // outcomes are what may become of a question.
-var outcomes = []string{"good", "all right", "all wrong", "ungrounded", "too long", "skipped", "bad format", "failed"}
+var outcomes = []string{"good", "all right", "all wrong", "ungrounded", "too long", "repeated", "skipped", "bad format",
+	"failed"}
 
 // inspectFlags are what the user said.
 type inspectFlags struct {

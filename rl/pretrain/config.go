@@ -87,7 +87,8 @@ func World() Config {
 	words := wide
 	words.OtherWords = true
 	all := wider
-	all.Name, all.Steps, all.LR, all.Mixture = "world, all phrasings", 500, 1e-3, &words
+	words.Asked[world.Count] = 40 // it lists whole documents, and is learned last
+	all.Name, all.Steps, all.LR, all.Mixture = "world, all phrasings", 900, 1e-3, &words
 	return Config{
 		Base: runner.Base{
 			Seed: 1, PassTokens: 8192, Checkpoint: 500, Keep: 2,

@@ -4,12 +4,18 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
 	"spell/kernels/open/opentest"
 	"spell/model"
+	"spell/rl/role"
+	"spell/rl/runner"
+	"spell/rl/runner/runnertest"
 	"spell/rl/task"
+	"spell/tokenizer"
+	"spell/tokenizer/chat"
 )
 
 // hostile is what a model may say to break what reads it.
@@ -29,14 +35,69 @@ var hostile = []string{
 	" question : who ? ( A ) a ( B ) b ( C ) c ( D ) d answer : ( A ) .", " answer is . answer is", " yes . no .",
 }
 
+// long are replies of 100,000 characters and more, in few tokens of wordsInRuns.
+var long = []string{
+	"The correct answer is (" + many("9", 100) + ")", "the answer is " + many("9", 100), many("x", 100), many("[", 100),
+	`{"question":"1?","answer":` + many("9", 100) + "}", `{"question":"` + many("x", 100) + `?","answer":"a"}`,
+	`{"question":"1?","answer":"` + many("x", 100) + `"}`,
+	`{"question":"1?","answer":` + many("[", 50) + many("]", 50) + "}",
+	"<think>" + many("x", 100), "<think>" + many("x", 100) + "</think> answer is red .", many("9", 50) + many("\x00", 50),
+	`\boxed{` + many("9", 100) + "}", " question : " + many("x", 100) + " ? answer : red .",
+	" question : which ? answer : " + many("9", 100) + " .", " answer is " + many("x", 100) + " .", " yes" + many("x", 100),
+	"[[YES]]" + many("x", 100) + "[[NO]]", `{"question":"1?","options":{"A":"` + many("x", 30) + `","B":"` + many("9", 30) +
+		`","C":"c","D":"d"},"answer":"B"}`,
+}
+
+// runOf is how many characters of a run are a token of wordsInRuns.
+const runOf = 1024
+
+// many is a character so many thousand times.
+func many(of string, thousands int) string { return strings.Repeat(of, thousands*runOf) }
+
+// wordsInRuns is a tokenizer to which a long run of a character is few tokens.
+func wordsInRuns(t *testing.T) *tokenizer.Tokenizer {
+	t.Helper()
+	texts := []string{words()}
+	for _, c := range []string{"9", "x", "[", "]", "\x00"} {
+		for range 64 {
+			texts = append(texts, strings.Repeat(c, runOf))
+		}
+	}
+	tok, err := tokenizer.Train(slices.Values(texts), tokenizer.TrainOptions{VocabSize: 480,
+		Special: []string{"<|end|>"}, Pattern: tokenizer.GPT2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := len(tok.Encode(long[0])); n > 120 {
+		t.Fatalf("a long reply has %d tokens", n)
+	}
+	return tok
+}
+
 // playHostile plays two steps in which all that is said are these texts in turn, from one of them on.
-func playHostile(t *testing.T, from int, texts []string) {
+func playHostile(t *testing.T, set string, from int, texts []string) {
 	c := small()
-	c.Steps, c.Tasks = 2, task.All()
+	c.Steps, c.Tasks, c.Prompts = 2, task.All(), set
 	c.MaxQuestion, c.MaxAnswer, c.MaxVote, c.Draw = 128, 128, 32, 12
 	c.Grounding.Samples = 2
 	c.Reward.Contradicted, c.Reward.Plurality, c.VerifierLabel = -0.5, true, "majority"
-	r, s := newRun(t, c, opentest.CPU(t, 1), model.F32, documents(12, 4), nil)
+	if set == "full" { // whose instructions are long
+		c.Draw, c.Answers, c.Votes, c.MaxPrompt = 6, 2, 2, 3500
+		c.PassTokens, c.BatchTokens, c.CacheTokens = 4096, 4096, 8192
+	}
+	text := &chat.Dialog{Tok: wordsInRuns(t)}
+	b, shape := opentest.CPU(t, 1), runnertest.Tiny(text.Tok.VocabSize(), 4096, int32(text.Tok.VocabSize())-1)
+	w, err := runnertest.Random(b, shape, model.F32)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(w.Free)
+	r, err := begin(context.Background(), c, runner.Model{Backend: b, Weights: w, Text: text}, documents(12, 4), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(r.Free)
+	s := followed(t, r, nil)
 	said := from
 	s.says = func(stage, string, int) string {
 		said++
@@ -49,7 +110,7 @@ func playHostile(t *testing.T, from int, texts []string) {
 		}
 		k := rep.Counts
 		sum := k.BadFormat + k.Skipped + k.TooLong + k.Repeated + k.Ungrounded + k.AllWrong + k.AllRight + k.Good
-		if sum != k.Drawn || rep.Failed != 0 || len(records) == 0 {
+		if sum != k.Drawn || k.Drawn == 0 || rep.Failed != 0 || len(records) == 0 {
 			t.Errorf("step %d: of %d questions %d have a fate, %d failed", step+1, k.Drawn, sum, rep.Failed)
 		}
 		if state := r.state(t); !strings.Contains(state, `"memory"`) {
@@ -66,7 +127,12 @@ func playHostile(t *testing.T, from int, texts []string) {
 }
 
 // TestHostileReplies: whatever a model says, a step ends, every question has a fate, and weights stay finite.
-func TestHostileReplies(t *testing.T) { playHostile(t, 0, hostile) }
+func TestHostileReplies(t *testing.T) {
+	for _, set := range role.Sets() {
+		t.Run(set, func(t *testing.T) { playHostile(t, set, 0, hostile) })
+		t.Run(set+"/long", func(t *testing.T) { playHostile(t, set, 0, long) })
+	}
+}
 
 // FuzzStep plays a step with a text among those that hold questions, answers and votes.
 func FuzzStep(f *testing.F) {
@@ -75,10 +141,10 @@ func FuzzStep(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, said string, from uint8) {
 		if len(said) > 1<<12 {
-			return // longer ones are package role's to read
+			return // longer ones are among those of TestHostileReplies, and package role's to read
 		}
 		texts := []string{said, fmt.Sprintf(" question : %.40q ? answer : red .", said), said,
 			" answer is red .", " yes ."}
-		playHostile(t, int(from), texts)
+		playHostile(t, role.Sets()[int(from)%2], int(from), texts)
 	})
 }

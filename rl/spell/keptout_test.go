@@ -172,7 +172,8 @@ func TestKeptOutFew(t *testing.T) {
 // TestKeptOutPlanned: over documents of one's own a plan has the time of the measurements, and none of questions of
 // the generated world.
 func TestKeptOutPlanned(t *testing.T) {
-	texts := textsOf(&corpus.Corpus{Clusters: documents(20, 6).Clusters}, false)
+	kept := keptConfig()
+	texts := kept.textsOf(&corpus.Corpus{Clusters: documents(20, 6).Clusters}, false)
 	texts.Own = true
 	tests := func(change func(*Config)) float64 {
 		c := keptConfig()

@@ -95,15 +95,18 @@ func (m *Method) read(ctx context.Context, c *runner.Console) error {
 			return err
 		}
 		c.Printf("%v\n", report)
-		m.docs, m.report, m.texts = docs, report, textsOf(docs, false)
+		m.docs, m.report, m.texts = docs, report, m.Config.textsOf(docs, false)
 		m.texts.Own = true
+		if note := m.texts.note(len(docs.Clusters)); note != "" {
+			c.Note(note)
+		}
 		return m.Config.matched(docs)
 	}
 	w, err := world.NewCorpus(m.Config.Seed, worldClusters, world.Options{Docs: longDocs, Chains: true})
 	if err != nil {
 		return err
 	}
-	m.docs, m.texts, m.judge = &w.Corpus, textsOf(&w.Corpus, m.Path == ""), eval.Judge{Corpus: w}
+	m.docs, m.texts, m.judge = &w.Corpus, m.Config.textsOf(&w.Corpus, m.Path == ""), eval.Judge{Corpus: w}
 	if err := m.Config.matched(m.docs); err != nil {
 		return err
 	}

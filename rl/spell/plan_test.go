@@ -279,6 +279,32 @@ func TestUsual(t *testing.T) {
 	}
 }
 
+// TestPlanLeavesOut: a plan is made for the clusters that a run asks about, and says how many it leaves out.
+func TestPlanLeavesOut(t *testing.T) {
+	docs := documents(6, 3)
+	docs.Clusters = append(docs.Clusters, documents(4, 10).Clusters...)
+	for least, want := range map[int]Texts{
+		2: {Documents: 5}, 4: {Small: 6, Least: 4, Documents: 10}, 11: {Small: 10, Least: 11, Documents: 5},
+	} {
+		c := small()
+		c.LeastDocs = least
+		got, note := c.textsOf(docs, false), c.textsOf(docs, false).note(len(docs.Clusters))
+		if got.Small != want.Small || got.Documents != want.Documents || got.Bytes == 0 {
+			t.Errorf("least_docs %d: %+v, want %+v", least, got, want)
+		}
+		if says := fmt.Sprintf("%d of 10 clusters have fewer than %d documents", want.Small, least); note != "" &&
+			!strings.Contains(note, says) || (note == "") != (want.Small == 0) {
+			t.Errorf("least_docs %d: the note is %q", least, note)
+		}
+	}
+	c := small()
+	c.LeastDocs = 11
+	m := Method{Config: c}
+	if err := m.read(t.Context(), nil); err != nil || m.texts.Small != 0 {
+		t.Errorf("of the world %+v is left out, %v", m.texts, err)
+	}
+}
+
 // TestPlanHolds: after some steps a process holds what its plan says, and not much less.
 func TestPlanHolds(t *testing.T) {
 	if testing.Short() || runtime.GOOS != "linux" {

@@ -54,7 +54,8 @@ func (s *Source) asks(t task.Task) bool {
 func (c *Config) validateSources() error {
 	for i, s := range c.Sources {
 		if _, err := path.Match(s.Match, ""); err != nil || s.Match == "" {
-			return fmt.Errorf("sources.%d.match is %q; write a folder's name or a pattern such as web/* or *.md", i, s.Match)
+			return fmt.Errorf("sources.%d.match is %q; write a folder's name or a pattern such as web/* or *.md", i,
+				s.Match)
 		}
 		for _, t := range s.Tasks {
 			if !slices.Contains(c.Tasks, t) {
@@ -83,8 +84,8 @@ func (c *Config) matched(docs *corpus.Corpus) error {
 	}
 	for _, t := range c.Tasks {
 		if len(of) > 0 && !slices.ContainsFunc(of, func(s *Source) bool { return s.asks(t) }) {
-			return fmt.Errorf("%s is one of tasks, and no source asks it; take it off tasks or add it to the tasks of a "+
-				"source", t)
+			return fmt.Errorf("%s is one of tasks, and no source asks it; take it off tasks or add it to the tasks of "+
+				"a source", t)
 		}
 	}
 	return nil

@@ -1,10 +1,12 @@
 package spell
 
 import (
+	"fmt"
 	"math"
 	"strings"
 
 	"spell/rl/corpus"
+	"spell/rl/plural"
 	"spell/rl/role"
 	"spell/rl/task"
 )
@@ -13,8 +15,10 @@ import (
 type Texts struct {
 	Own       bool // the user's: questions of the generated world are not asked
 	Bytes     int64
-	Documents int // of a cluster, in the mean
 	Clusters  int
+	Small     int     // clusters with too few documents, which a run leaves out but for those it can cut
+	Least     int     // documents that such have fewer of
+	Documents int     // of another cluster, in the mean
 	Cluster   float64 // bytes of a cluster, in the mean
 	PerToken  float64 // bytes of a token, about
 }
@@ -22,22 +26,33 @@ type Texts struct {
 // bytesPerToken is what tokenizers of large vocabularies make of English text, about.
 const bytesPerToken = 4
 
-// textsOf measures documents. Words tells that the model's tokens are words, as those of the embedded
-// base are for the generated world.
-func textsOf(c *corpus.Corpus, words bool) *Texts {
-	t := &Texts{PerToken: bytesPerToken}
-	documents, spaces := 0, 0
-	for _, k := range c.Clusters {
-		documents += len(k.Docs)
+// textsOf measures documents that a run of c asks about. Words tells that the model's tokens are words, as those of
+// the embedded base are for the generated world.
+func (c *Config) textsOf(docs *corpus.Corpus, words bool) *Texts {
+	t := &Texts{PerToken: bytesPerToken, Least: c.leastDocs(nil)}
+	spaces := 0
+	var all, read struct{ clusters, documents, bytes int } // read without the small clusters
+	for _, k := range docs.Clusters {
+		bytes := 0
 		for _, d := range k.Docs {
-			t.Bytes += int64(len(d.Text))
+			bytes += len(d.Text)
 			if words {
 				spaces += 1 + strings.Count(d.Text, " ")
 			}
 		}
+		all.clusters, all.documents, all.bytes = all.clusters+1, all.documents+len(k.Docs), all.bytes+bytes
+		if len(k.Docs) < c.leastDocs(c.sourceOf(k)) {
+			t.Small++
+			continue
+		}
+		read.clusters, read.documents, read.bytes = read.clusters+1, read.documents+len(k.Docs), read.bytes+bytes
 	}
-	n := max(1, len(c.Clusters))
-	t.Clusters, t.Documents, t.Cluster = len(c.Clusters), max(1, documents/n), float64(t.Bytes)/float64(n)
+	if read.clusters == 0 {
+		read = all
+	}
+	n := max(1, read.clusters)
+	t.Bytes = int64(all.bytes)
+	t.Clusters, t.Documents, t.Cluster = all.clusters, max(1, read.documents/n), float64(read.bytes)/float64(n)
 	if spaces > 0 {
 		t.PerToken = float64(t.Bytes) / float64(spaces)
 	}
@@ -46,6 +61,15 @@ func textsOf(c *corpus.Corpus, words bool) *Texts {
 
 // own reports whether the documents are known to be the user's.
 func (t *Texts) own() bool { return t != nil && t.Own }
+
+// note says which clusters are left out, of so many; "" if none is.
+func (t *Texts) note(clusters int) string {
+	if t.Small == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%d of %s have fewer than %d documents and are left out, unless they can be cut: least_docs "+
+		"says how many it takes", t.Small, plural.Of(clusters, "cluster"), t.Least)
+}
 
 func (t *Texts) bytes() int64 {
 	if t == nil {
