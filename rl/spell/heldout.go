@@ -98,7 +98,7 @@ type accuracy struct {
 
 // A test is the outcome of the questions over so many documents.
 type test struct {
-	Docs int `json:"documents" doc:"documents that each question is asked over"`
+	Docs int `json:"docs" doc:"documents that each question is asked over"`
 	eval.Result
 }
 
