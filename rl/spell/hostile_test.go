@@ -43,9 +43,10 @@ var long = []string{
 	`{"question":"1?","answer":` + many("[", 50) + many("]", 50) + "}",
 	"<think>" + many("x", 100), "<think>" + many("x", 100) + "</think> answer is red .", many("9", 50) + many("\x00", 50),
 	`\boxed{` + many("9", 100) + "}", " question : " + many("x", 100) + " ? answer : red .",
-	" question : which ? answer : " + many("9", 100) + " .", " answer is " + many("x", 100) + " .", " yes" + many("x", 100),
-	"[[YES]]" + many("x", 100) + "[[NO]]", `{"question":"1?","options":{"A":"` + many("x", 30) + `","B":"` + many("9", 30) +
-		`","C":"c","D":"d"},"answer":"B"}`,
+	" question : which ? answer : " + many("9", 100) + " .", " answer is " + many("x", 100) + " .",
+	" yes" + many("x", 100),
+	"[[YES]]" + many("x", 100) + "[[NO]]",
+	`{"question":"1?","options":{"A":"` + many("x", 30) + `","B":"` + many("9", 30) + `","C":"c","D":"d"},"answer":"B"}`,
 }
 
 // runOf is how many characters of a run are a token of wordsInRuns.
