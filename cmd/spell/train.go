@@ -69,8 +69,8 @@ func (t *trainFlags) describe(cmd *cobra.Command) {
 		"0: as the preset says")
 	t.adapterFlags.describe(cmd)
 	f.IntVar(&t.questions, "eval", 0, "held-out questions before and after; 0: none (default: as in the settings)")
-	f.Float64Var(&t.heldOut, "held-out", selfplay.Default().HeldOutShare, "share of the clusters of --docs that is "+
-		"kept out to measure on; 0: none")
+	f.Float64Var(&t.heldOut, "held-out", selfplay.Default().HeldOutShare, "share of the clusters of --docs to keep "+
+		"out and measure on; 0: none")
 }
 
 // method returns self-play with the preset that suits the model, or the one that was named.

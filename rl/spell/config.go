@@ -80,7 +80,8 @@ type Config struct {
 func Default() Config {
 	return Config{
 		Config: rl.DefaultConfig(),
-		Tasks:  []task.Task{task.GeneralQA, task.Numeric, task.MultipleChoice}, HeldOut: 512, HeldOutShare: 0.1, HeldOutEvery: 10,
+		Tasks:  []task.Task{task.GeneralQA, task.Numeric, task.MultipleChoice}, HeldOut: 512,
+		HeldOutShare: 0.1, HeldOutEvery: 10,
 		Static: "none", Prompts: "full", Docs: 5, DocChars: 4000, MaxDocs: 20,
 		MaxQuestion: 4096, MaxAnswer: 4096, MaxVote: 4096, Answers: 8, Votes: 8,
 		VotedTasks: []task.Task{task.GeneralQA, task.Numeric, task.MultipleChoice}, Grounding: usualGrounding(),
@@ -146,8 +147,8 @@ func (c *Config) filter() curriculum.Filter {
 
 // leastCache returns the tokens of a cache that holds the longest prompt and its outputs.
 func (c *Config) leastCache() int {
-	return c.LeastCache([2]int{1, c.MaxQuestion}, [2]int{max(c.Answers, c.HeldOutAnswers, c.Grounding.most()), c.MaxAnswer},
-		[2]int{c.Votes, c.MaxVote})
+	answers := max(c.Answers, c.HeldOutAnswers, c.Grounding.most())
+	return c.LeastCache([2]int{1, c.MaxQuestion}, [2]int{answers, c.MaxAnswer}, [2]int{c.Votes, c.MaxVote})
 }
 
 // sampled returns how many tokens a step samples if all that is drawn is asked, answered and voted on.

@@ -193,8 +193,8 @@ func (k *keptOut) measured(g *Game, done int, items []*item, errs []error) (*run
 
 // String says how many answers are right, and what has changed.
 func (a *ownAccuracy) String() string {
-	s := fmt.Sprintf("after %s: %.1f%% of %s about documents kept out (avg@%d)", plural.Of(a.Step, "step"), 100*a.Accuracy,
-		plural.Of(a.Questions, "question"), a.Answers)
+	s := fmt.Sprintf("after %s: %.1f%% of %s about documents kept out (avg@%d)", plural.Of(a.Step, "step"),
+		100*a.Accuracy, plural.Of(a.Questions, "question"), a.Answers)
 	if a.Step == 0 {
 		return s
 	}
@@ -248,8 +248,8 @@ func (k *keptOut) restored(saved *keptState) (*keptOut, error) {
 	}
 	for _, a := range saved.Measured {
 		if len(saved.Measured) > 2 || len(a.Right) != len(saved.Questions) || a.Answers < 1 {
-			return nil, fmt.Errorf("the state holds %d measurements of documents that are kept out, after step %d of %d "+
-				"questions; there are %d: the checkpoint is damaged", len(saved.Measured), a.Step, len(a.Right),
+			return nil, fmt.Errorf("the state holds %d measurements of documents that are kept out, after step %d of "+
+				"%d questions; there are %d: the checkpoint is damaged", len(saved.Measured), a.Step, len(a.Right),
 				len(saved.Questions))
 		}
 	}

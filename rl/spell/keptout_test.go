@@ -151,7 +151,11 @@ func TestKeptOutWorse(t *testing.T) {
 		questions int
 		interval  eval.Interval
 		fails     bool
-	}{{30, eval.Interval{-0.3, -0.1}, true}, {30, eval.Interval{-0.3, 0}, false}, {10, eval.Interval{-0.3, -0.1}, false}} {
+	}{
+		{30, eval.Interval{-0.3, -0.1}, true},
+		{30, eval.Interval{-0.3, 0}, false},
+		{10, eval.Interval{-0.3, -0.1}, false},
+	} {
 		g := &Game{kept: &keptOut{state: keptState{Measured: []ownAccuracy{{}, {Step: 5, Questions: tt.questions,
 			Interval: tt.interval}}}}}
 		if lines, failed := g.Verdict(); failed != tt.fails {
