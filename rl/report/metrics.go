@@ -66,7 +66,10 @@ var plots = []struct {
 	{"Accuracy on documents kept out", []quantity{{"avg@n", "accuracy", ""}}},
 	{"Tokens that train, by role", []quantity{{"questioner", "update/parts/questioner=/share", ""},
 		{"responder", "update/parts/responder=/share", ""}, {"verifier", "update/parts/verifier=/share", ""}}},
-	{"Gradient norm", []quantity{{"before clipping", "update/grad_norm", ""}}},
+	{"Gradient norm", []quantity{{"before clipping", "update/grad_norm", ""},
+		{"questioner", "update/parts/questioner=/grad_norm", ""},
+		{"responder", "update/parts/responder=/grad_norm", ""},
+		{"verifier", "update/parts/verifier=/grad_norm", ""}}},
 	{"Entropy, nats a token", []quantity{{"entropy", "update/entropy", ""}}},
 }
 
