@@ -54,8 +54,8 @@ func TestMetricsExplained(t *testing.T) {
 			if err := l.Write(&b); err != nil || !strings.Contains(said, b.String()) {
 				t.Errorf("help %s does not have\n%s", metricsTopic, b.String())
 			}
-			if slices.Contains(strings.FieldsFunc(l.What, func(r rune) bool { return r == ' ' || r == ',' || r == ';' }),
-				name) && !written[l.What] {
+			words := strings.FieldsFunc(l.What, func(r rune) bool { return strings.ContainsRune(" ,;", r) })
+			if slices.Contains(words, name) && !written[l.What] {
 				t.Errorf("no line was written for %q", l.What)
 			}
 			for path := range l.Docs {

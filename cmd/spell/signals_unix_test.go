@@ -141,8 +141,8 @@ func TestStatus(t *testing.T) {
 		}
 		child.Process.Signal(syscall.SIGQUIT)
 		line, err := said.ReadString('\n')
-		want := regexp.MustCompile(`^spell: (step \d+ of 1000: \w+(, \d+% done)?|writing the checkpoint of step \d+); ` +
-			`it last moved \d+ s ago\n$`)
+		want := regexp.MustCompile(`^spell: (step \d+ of 1000: \w+(, \d+% done)?|` +
+			`writing the checkpoint of step \d+); it last moved \d+ s ago\n$`)
 		if err != nil || !want.MatchString(line) {
 			t.Fatalf("%q, %v", line, err)
 		}

@@ -34,7 +34,8 @@ func makeRun(t *testing.T, questions int) string {
 	for step := 1; step <= 2; step++ {
 		fmt.Fprintf(&metrics, `{"step":%d,"questions":{"drawn":%d,"good":%d,"all_wrong":0},`+
 			`"kinds":[{"name":"numeric","readable":4,"pass_rate":0.25,"right":%d}],"agree":0.875,`+
-			`"roles":[{"role":"verifier","reward":0.%d}],"pass_rate":0.5}`+"\n", step, questions, questions/3, step, step)
+			`"roles":[{"role":"verifier","reward":0.%d}],"pass_rate":0.5}`+"\n", step, questions,
+			questions/3, step, step)
 		for q := range questions {
 			r := spell.Record{Step: step, Question: q, Stage: "ask", Task: task.Numeric, Outcome: "all wrong",
 				Cluster: "a cluster", Prompt: strings.Repeat("documents ", 200), Text: fmt.Sprintf("Question %d?", q),

@@ -148,7 +148,8 @@ func (r *run) take(ctx context.Context) (*Report, []Record, error) {
 	for _, line := range rep.Transcript {
 		rec, ok := line.(Record)
 		if !ok {
-			if d := line.(Documents); !slices.Equal(d.Documents, docs[d.Cluster]) || d.Step != rep.Metrics.(*Report).Step {
+			d := line.(Documents)
+			if !slices.Equal(d.Documents, docs[d.Cluster]) || d.Step != rep.Metrics.(*Report).Step {
 				return nil, nil, fmt.Errorf("the documents of a cluster are %v", d)
 			}
 			continue
