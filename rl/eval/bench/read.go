@@ -274,7 +274,8 @@ func (r *reading) unknown(f fields) error {
 	return fmt.Errorf("this has the fields of no question of %s, but %s", r.names(), strings.Join(named, ", "))
 }
 
-// Left returns a sentence for each cause for which records were left out, with the first of them.
+// Left returns a sentence for each cause for which records were left out, with the first of them and where
+// some others are.
 func (d *Data) Left() (lines []string) {
 	say := func(n int, what, first string) {
 		if n > 0 {
@@ -285,7 +286,15 @@ func (d *Data) Left() (lines []string) {
 		if len(faults) == 0 {
 			return ""
 		}
-		return "; the first is " + faults[0].String()
+		const shown = 8
+		s := "; the first is " + faults[0].String()
+		for i, f := range faults[1:] {
+			if i == shown {
+				return fmt.Sprintf("%s and %d more", s, len(faults)-1-shown)
+			}
+			s += []string{"; others are ", ", "}[min(i, 1)] + f.At.String()
+		}
+		return s
 	}
 	say(len(d.Bad), "damaged or wrong and left out", first(d.Bad))
 	say(len(d.Twice), "there twice and left out the second time", first(d.Twice))
