@@ -67,7 +67,9 @@ func TestCancel(t *testing.T) {
 		"hidden states": {nil, forest.Limits{Batch: len(ids)}, RecomputeActivations,
 			func(d *Decoder, ctx context.Context, _ forest.Forest) (any, error) {
 				var all []float32
-				err := d.Hidden(ctx, [][]int32{ids, ids[1:]}, func(_ int, rows []float32) { all = append(all, rows...) })
+				err := d.Hidden(ctx, [][]int32{ids, ids[1:]}, func(_ int, rows []float32) {
+					all = append(all, rows...)
+				})
 				if err != nil {
 					all = nil
 				}

@@ -49,7 +49,8 @@ func TestCorpus(t *testing.T) {
 		t.Errorf("a second time there are %d files, not %d", len(after), len(before))
 	}
 	nano := newFixture(t)
-	spell(t, "", append(args, "--model", nano.dir)...).fails(t, "a corpus of vectors of words", nano.dir, "another --out")
+	spell(t, "", append(args, "--model", nano.dir)...).fails(t, "a corpus of vectors of words", nano.dir,
+		"another --out")
 	spell(t, "", append(args, "--model", in)...).fails(t, in, "config.json")
 	byModel := []string{"corpus", "--in", in, "--out", out + "2", "--set", "max_repeated_lines=0", "--quiet", "--model",
 		nano.dir}

@@ -59,8 +59,8 @@ func evalCommand(e *engine) *cobra.Command {
 		Use:   "eval --model DIR --bench NAME[,NAME…] --data PATH [--judge none|self|URL]",
 		Short: "Measure a model on benchmarks of long documents",
 		Long: "eval asks a model the questions of benchmarks:\n\n" + names.String() + "\n" +
-			"world and those whose names begin with ruler are generated, at --length tokens. The others are read from\n" +
-			"--data, a file or a folder, as they were published: JSON, JSON lines, CSV, TSV or Parquet, each also\n" +
+			"world and those whose names begin with ruler are generated, at --length tokens. The others are read\n" +
+			"from --data, a file or a folder, as published: JSON, JSON lines, CSV, TSV or Parquet, each also\n" +
 			"as .gz; what a record is of follows from its fields, and one that is damaged is counted. all stands\n" +
 			"for those that are read, and gives the average of the paper's four columns.\n\n" +
 			"A prompt that is longer than --max-input loses the middle of its documents. An answer is right by\n" +

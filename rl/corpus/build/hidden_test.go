@@ -76,7 +76,8 @@ func TestModel(t *testing.T) {
 			t.Fatalf("nothing was killed at %s: %s", how, said)
 		}
 		other := o
-		for _, other.Model = range []*Model{nil, {Origin: Origin{"other", "2", "f32"}}, {Origin: Origin{"x", "1", "bf16"}}} {
+		others := []*Model{nil, {Origin: Origin{"other", "2", "f32"}}, {Origin: Origin{"x", "1", "bf16"}}}
+		for _, other.Model = range others {
 			_, _, err := Run(context.Background(), other)
 			if err == nil || !strings.Contains(err.Error(), "is a corpus of vectors of the model some/model in f32") {
 				t.Errorf("another model is taken: %v", err)

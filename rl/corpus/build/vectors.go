@@ -69,7 +69,8 @@ func (b *builder) vectors(ctx context.Context, t *tables, stay []uint32, s *embe
 		counters[i] = term.NewCounter()
 	}
 	raw := make([]byte, vectorBatch*4*s.Dims)
-	return b.rows(ctx, vectorsFile, stay, min(vectorBatch, b.o.vectors), b.o.vectors, func(batch []uint32) ([]byte, error) {
+	every := b.o.vectors
+	return b.rows(ctx, vectorsFile, stay, min(vectorBatch, every), every, func(batch []uint32) ([]byte, error) {
 		errs := make([]error, workers)
 		parallel(workers, workers, func(w int) {
 			row := make([]float32, s.Dims)
