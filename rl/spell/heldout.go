@@ -173,8 +173,8 @@ func (t *totals) compare() (lines []string) {
 		if i > 0 {
 			longer = append(longer, gains)
 		}
-		lines = append(lines, fmt.Sprintf("%2d documents, before → after: %v → %v (%s); of readable answers %v → %v (%+.1f)",
-			b.Docs, b.All, a.All, gain([][]float64{gains}, draws), b.Valid, a.Valid,
+		lines = append(lines, fmt.Sprintf("%2d documents, before → after: %v → %v (%s); of readable answers %v → %v "+
+			"(%+.1f)", b.Docs, b.All, a.All, gain([][]float64{gains}, draws), b.Valid, a.Valid,
 			100*(a.Valid.Rate()-b.Valid.Rate())))
 	}
 	return append(lines, fmt.Sprintf("with more than %d documents: %s", testDocs[0], gain(longer, draws)))
@@ -200,7 +200,8 @@ func (t *totals) worse() string {
 		for i, b := range t.Measured[0].Tests {
 			b, a := b.All, t.Measured[1].Tests[i].All
 			if a.Below(b) {
-				fell = append(fell, fmt.Sprintf("from %v to %v of %d questions over %d documents", b, a, a.N, testDocs[i]))
+				fell = append(fell, fmt.Sprintf("from %v to %v of %d questions over %d documents", b, a, a.N,
+					testDocs[i]))
 			}
 		}
 	}

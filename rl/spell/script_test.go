@@ -25,7 +25,7 @@ import (
 // through all prompts, so that the policy needs no state: the same prompt under the same key
 // always gets the same replies, whatever was asked before.
 type plan struct {
-	fate   string // bad, skip, long, known (answered without documents), foreign (names what no document does), or asked
+	fate   string // bad, skip, long, known (without documents), foreign (names what no document does), or asked
 	passes int    // answers that equal the reference
 	yes    [2]int // YES votes on a wrong and on a right answer
 	none   int    // votes that say neither, in place of NO votes

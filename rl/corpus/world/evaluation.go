@@ -24,7 +24,8 @@ type Item struct {
 
 func defaultWeights() Weights {
 	return Weights{OneHop: 5, TwoHop: 12, ThreeHop: 20, Lookup: 4, LookupTwoHop: 6, LookupThreeHop: 10,
-		Sum: 3, Difference: 3, SumTwoHop: 6, DifferenceTwoHop: 6, SumOfThree: 4, Count: 30, ChoiceTwoHop: 3, ChoiceThreeHop: 5}
+		Sum: 3, Difference: 3, SumTwoHop: 6, DifferenceTwoHop: 6, SumOfThree: 4, Count: 30,
+		ChoiceTwoHop: 3, ChoiceThreeHop: 5}
 }
 
 // Evaluation returns a test: the same one for the same arguments. The kinds have exactly the shares
