@@ -35,7 +35,10 @@ var rows = []row{
 	{"g16", "G 16", []string{"answers=16", "votes=16"}},
 	{"no-format-penalty", "no format penalty", []string{"reward.bad_format=0"}},
 	{"no-grounding", "no grounding filter", []string{"grounding.samples=0"}},
-	{"contradicted", "contradicted references cost 0.5", []string{"reward.contradicted=-0.5"}},
+	{"published", "no rule of our own", []string{"reward.contradicted=0", "drop_contradicted=false",
+		"grounding.names=false"}},
+	{"no-contradicted", "contradicted references as any", []string{"reward.contradicted=0", "drop_contradicted=false"}},
+	{"no-names", "names need not be in the documents", []string{"grounding.names=false"}},
 }
 
 // named returns the rows of a list of names, all of an empty one.

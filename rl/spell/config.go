@@ -93,15 +93,18 @@ func Default() Config {
 }
 
 // Small suits the embedded base: short outputs, small batches, a learning rate for a model of a
-// million parameters.
+// million parameters. The base has read five documents at most, and asks about things that are not there
+// when it sees many more: its questioner sees four, and questions that answers or documents give away as
+// false are left out.
 func Small() Config {
 	c := Default()
 	c.Steps = 60
-	c.Prompts, c.Docs, c.DocChars, c.MaxDocs, c.MaxPrompt = "compact", 5, 400, 40, 1024
-	c.NearDocs, c.Temperature, c.TopP = true, 1, 1
+	c.Prompts, c.Docs, c.DocChars, c.MaxDocs, c.MaxPrompt = "compact", 2, 400, 40, 1024
+	c.NearDocs, c.Temperature, c.TopP, c.MemoryLength = true, 1, 1, 1
+	c.Grounding.Names, c.Reward.Contradicted, c.DropContradicted = true, -1, true
 	c.MaxQuestion, c.MaxAnswer, c.MaxVote = 80, 48, 4
 	c.Questions, c.Draw, c.MaxRounds, c.VerifierGroups, c.LeastDocs, c.VerifierScaled = 24, 48, 2, 12, 2, false
-	c.Optim = train.Optim{LR: 1e-4, EmbedScale: 1, Beta1: 0.9, Beta2: 0.99, Eps: 1e-8, WeightDecay: 0, ClipNorm: 1}
+	c.Optim = train.Optim{LR: 5e-5, EmbedScale: 1, Beta1: 0.9, Beta2: 0.99, Eps: 1e-8, WeightDecay: 0, ClipNorm: 1}
 	c.PassTokens, c.BatchTokens, c.CacheTokens = 4096, 4096, 65536
 	return c
 }
