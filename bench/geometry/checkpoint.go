@@ -140,7 +140,7 @@ func instructions(vocab int) (l tokenizer.Lists, err error) {
 }
 
 // pieces is how many documents a prompt holds.
-const pieces = 48
+const pieces = 16
 
 // writeDocuments writes a folder of documents of random words for each question of a step. They fill what
 // the longest prompt has room for beside instructions and a question.
@@ -152,7 +152,8 @@ func writeDocuments(dir string, tok *tokenizer.Tokenizer, n sizes) error {
 	const joints = 8 // tokens where texts meet, at most
 	prefix, ask := p.Questioner(asked, nil, nil, "A")
 	room := n.Prompt - n.Answer - len(tok.Encode(prefix)) - len(tok.Encode(ask)) - joints
-	if room < 4*pieces {
+	mark := len(tok.Encode(p.Documents([]string{"", ""}))) - len(tok.Encode(p.Documents([]string{""})))
+	if room < (mark+3)*pieces {
 		return fmt.Errorf("a prompt of %d tokens leaves documents %d beside instructions and a question of %d",
 			n.Prompt, max(room, 0), n.Answer)
 	}
@@ -164,11 +165,11 @@ func writeDocuments(dir string, tok *tokenizer.Tokenizer, n sizes) error {
 		}
 		used := 0
 		for i := range pieces {
-			text, size := randomText(r, tok, room*(i+1)/pieces-used-1)
+			text, size := randomText(r, tok, room*(i+1)/pieces-used-mark)
 			if err := os.WriteFile(filepath.Join(at, fmt.Sprintf("%03d.txt", i)), []byte(text), 0o666); err != nil {
 				return err
 			}
-			used += size + 1
+			used += size + mark
 		}
 	}
 	return nil
