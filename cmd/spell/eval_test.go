@@ -89,8 +89,8 @@ func TestEvalJudge(t *testing.T) {
 		t.Fatal(err)
 	}
 	frames := write(t, filepath.Join(t.TempDir(), "frames.json"),
-		`[{"Prompt": "who is the mayor of Fenham ?",
-		"Answer": "Tolan", "wiki_items": [{"title": "", "text": "mayor Fenham Velwick ."}]}]`)
+		`[{"Prompt": "what is the mayor of Fenham ?",
+		"Answer": "Tolan", "wiki_items": [{"title": "", "text": "mayor Fenham Velwick . size Fenham 7 . region Fenham Darland ."}]}]`)
 	var asked atomic.Int32
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		raw, _ := io.ReadAll(r.Body)

@@ -16,11 +16,11 @@ func TestHeldOutRefused(t *testing.T) {
 			"--steps", "1", "--workers", "1", "--out", filepath.Join(t.TempDir(), "out")}
 		return spell(t, "", append(args, more...)...)
 	}
-	train(24).fails(t, "held-out test over 32 documents", "context of 512", "--eval 0")
+	train(24).fails(t, "held-out test over 10 documents", "context of 640", "--eval 0")
 	if o := train(24, "--eval", "0"); o.code != 0 {
 		t.Error(o.stderr)
 	}
 	write(t, filepath.Join(dir, "model", "model.safetensors"), "not read")
-	train(120).fails(t, "held-out test", "context of 512", "max_answer 120", "--eval 0")
+	train(120).fails(t, "held-out test", "context of 640", "max_answer 120", "--eval 0")
 	train(120, "--eval", "0").fails(t, "model.safetensors")
 }

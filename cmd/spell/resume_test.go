@@ -66,7 +66,7 @@ func chainModel(t *testing.T, dir string) {
 	defer b.Close()
 	w, err := model.NewWeights(b, model.Config{
 		Family: "llama", Vocab: vocab, Hidden: hidden, FF: 16, Layers: 1, Heads: 1, KVHeads: 1, HeadDim: 16,
-		NormEps: 1e-6, Context: 512, Rope: model.Rope{Theta: 1e4, Type: "default"},
+		NormEps: 1e-6, Context: 640, Rope: model.Rope{Theta: 1e4, Type: "default"},
 		BOS: -1, EOS: []int32{int32(id(endToken))},
 	}, model.F32, model.Inference)
 	if err != nil {

@@ -70,6 +70,6 @@ func ExampleLoad() {
 	}
 	score(half, model.BF16)
 	// Output:
-	// f32: 708608 parameters, 2.40 nats a token
-	// bf16: 708608 parameters, 2.41 nats a token
+	// f32: 730240 parameters, 4.23 nats a token
+	// bf16: 730240 parameters, 4.23 nats a token
 }

@@ -46,7 +46,8 @@ func ExampleEngine_Generate() {
 		log.Fatal(err)
 	}
 	defer engine.Free()
-	prompt := "mayor Fenham Velwick .\nquestion : who is the mayor of Fenham ?\nanswer :"
+	prompt := "mayor Fenham Velwick . size Fenham 7 . region Fenham Darland .\n" +
+		"question : what is the mayor of Fenham ?\nanswer :"
 	results, err := engine.Generate(context.Background(), []rollout.Request{{
 		Prompt: forest.Forest{{Parent: -1, Tokens: tok.Encode(prompt)}},
 		Branches: []rollout.Branch{
@@ -61,6 +62,6 @@ func ExampleEngine_Generate() {
 		fmt.Printf("%q, because of %v\n", tok.Decode(ids), answer.Finish)
 	}
 	// Output:
-	// " . the answer is Empty .<|end|>", because of stop
+	// " mayor Fenham Velwick . the answer is Velwick .<|end|>", because of stop
 	// " mayor Fenham Velwick . the answer is Velwick .<|end|>", because of stop
 }

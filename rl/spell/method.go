@@ -124,7 +124,17 @@ func (m *Method) documents(ctx context.Context, show func(done, total int)) (*co
 
 // plan returns the plan of the run.
 func (m *Method) plan(ctx context.Context, b kernels.Backend, shape model.Config, p model.Precision) (*Plan, error) {
-	return NewPlan(ctx, b, shape, p, m.Config, m.texts)
+	c := m.Config
+	m.untested(&c)
+	return NewPlan(ctx, b, shape, p, c, m.texts)
+}
+
+// untested leaves held-out questions out of settings to plan with if the documents were not read: how many of
+// their clusters are kept out is not known then, and the generated world is not asked about.
+func (m *Method) untested(c *Config) {
+	if m.Docs != "" && m.texts == nil {
+		c.HeldOut = 0
+	}
 }
 
 // Plan returns what the run takes.
@@ -152,6 +162,13 @@ func (m *Method) Fit(ctx context.Context, b kernels.Backend, shape model.Config,
 // Size sets the configuration to the largest sizes below a preset's that fit; see Sizing.
 func (m *Method) Size(ctx context.Context, s Sizing, preset Config) (inTime bool, err error) {
 	s.Texts = m.texts
+	m.untested(&preset)
+	lay := s.Lay
+	s.Lay = func(c *Config) error {
+		err := lay(c)
+		m.untested(c)
+		return err
+	}
 	m.Config, inTime, err = s.Size(ctx, preset)
 	return inTime, err
 }
