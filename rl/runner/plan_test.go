@@ -163,7 +163,7 @@ func TestDryRun(t *testing.T) {
 				t.Errorf("%s %d: something was made: %v", m.Name(), i, err)
 			}
 			want := [][]string{
-				{"19200 documents in 600 clusters fit a prompt", "tokens", "the run", "a step", "disk", "key-value cache"},
+				{"24000 documents in 600 clusters fit a prompt", "tokens", "the run", "a step", "disk", "key-value cache"},
 				{"0.txt", "3.txt", "read, ", "fit a prompt", "weights", "packed weights"},
 				{"2 updates", "2 lines", "the run", "2 steps", "a step", "memory", "gradients"},
 				{"0.txt", "3.txt", "4 texts of", "vocabulary ", "2000 steps", "gradients"},

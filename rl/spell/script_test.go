@@ -332,6 +332,8 @@ func small() Config {
 	c := Small()
 	c.Steps, c.Tasks, c.HeldOut = 6, []task.Task{task.GeneralQA}, 0
 	c.HeldOutShare = 0
+	c.Docs, c.MemoryLength = 5, 3
+	c.Grounding.Names, c.Reward.Contradicted, c.DropContradicted = false, 0, false
 	c.Answers, c.Votes, c.Questions, c.Draw, c.MaxRounds, c.VerifierGroups = 4, 4, 3, 8, 1, 4
 	c.MaxPrompt, c.MaxDocs, c.MaxQuestion = 700, 20, 44
 	c.PassTokens, c.BatchTokens, c.CacheTokens = 2048, 2048, 8192
