@@ -10,7 +10,7 @@ import (
 )
 
 // exchange writes the question of a transcript that was neither easy
-// nor hard as a table in Markdown.
+// nor hard as a table in Markdown. Questions with options are too long for it.
 func exchange(path string) (string, error) {
 	var question *transcript.Question
 	nearest := 1.0
@@ -18,7 +18,7 @@ func exchange(path string) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		if q.Ask == nil || q.Ask.Outcome != "good" {
+		if q.Ask == nil || q.Ask.Outcome != "good" || q.Ask.Task.NeedsLetter() {
 			continue
 		}
 		if off := math.Abs(passRate(q.Respond) - 0.5); off < nearest {
@@ -42,6 +42,15 @@ func passRate(r *spell.Record) float64 {
 	return sum / float64(len(r.Samples))
 }
 
+// short cuts a text where it is much longer than answers are.
+func short(text string) string {
+	const most = 90
+	if len(text) <= most {
+		return text
+	}
+	return text[:strings.LastIndexByte(text[:most], ' ')] + " …"
+}
+
 // markdown writes a question, its answers, the votes on them and what all of them earned.
 func markdown(ask, answers *spell.Record) string {
 	var s strings.Builder
@@ -56,7 +65,7 @@ func markdown(ask, answers *spell.Record) string {
 	var rows []row
 	count := map[row]int{}
 	for _, a := range answers.Samples {
-		r := row{"`" + strings.TrimSpace(a.Text) + "`", "wrong", "–", "0", fmt.Sprintf("%+.2f", a.Advantage)}
+		r := row{"`" + short(strings.TrimSpace(a.Text)) + "`", "wrong", "–", "0", fmt.Sprintf("%+.2f", a.Advantage)}
 		if a.Rule != nil && *a.Rule {
 			r.rule = "right"
 		}

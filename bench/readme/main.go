@@ -3,7 +3,7 @@
 //
 //	go run ./bench/readme              # rewrites both
 //
-// It runs self-play of the embedded base on a terminal of its own until the second step is half
+// It runs self-play of the embedded base on a terminal of its own until a step behind the first is half
 // done. The exchange is the question of the first step of whose answers nearest to half were right,
 // with everything that was said about it; the picture is the screen at the end.
 package main

@@ -11,10 +11,10 @@ import (
 // columns is how wide the picture is; longer lines are cut.
 const columns = 104
 
-// halfway reports whether the second step is about half done.
+// halfway reports whether a step behind the first is about half done. On a busy machine not every one is seen there.
 func halfway(said string) bool { return half.MatchString(lastLine(said)) }
 
-var half = regexp.MustCompile(`step 2/\d+ +[456]\d%`)
+var half = regexp.MustCompile(`step [2-9]/\d+ +[3-7]\d%`)
 
 // lastLine returns what stands in the line that a terminal's cursor is in.
 func lastLine(said string) string { return said[strings.LastIndexAny(said, "\n\r")+1:] }
