@@ -90,7 +90,8 @@ func TestEvalJudge(t *testing.T) {
 	}
 	frames := write(t, filepath.Join(t.TempDir(), "frames.json"),
 		`[{"Prompt": "what is the mayor of Fenham ?",
-		"Answer": "Tolan", "wiki_items": [{"title": "", "text": "mayor Fenham Velwick . size Fenham 7 . region Fenham Darland ."}]}]`)
+		"Answer": "Tolan", "wiki_items": [{"title": "",
+		"text": "mayor Fenham Velwick . size Fenham 7 . region Fenham Darland ."}]}]`)
 	var asked atomic.Int32
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		raw, _ := io.ReadAll(r.Body)
