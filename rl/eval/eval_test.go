@@ -273,8 +273,13 @@ func TestJudge(t *testing.T) {
 	if right, known := ask(name, "nobody"); right || !known {
 		t.Errorf("a wrong answer is right %v, known %v", right, known)
 	}
-	if right, known := ask("no such cluster", fact.Value); right || known {
-		t.Error("an unknown cluster knows")
+	for _, unknown := range []string{"no such cluster", "no such cluster (2)"} {
+		if right, known := ask(unknown, fact.Value); right || known {
+			t.Error("an unknown cluster knows")
+		}
+	}
+	if right, known := ask(name+" (2)", fact.Value); !right || !known {
+		t.Errorf("a part of a cluster: right %v, known %v", right, known)
 	}
 	if right, known := j.Right(name, task.GeneralQA, task.Question{Text: "why ?", Answer: "so"}); right || known {
 		t.Error("no question of the world is known")

@@ -12,11 +12,14 @@ import (
 type Judge struct{ Corpus *world.Corpus }
 
 // Right reports whether a question's reference answer is true, and known whether the question is
-// about facts of the cluster.
+// about facts of the cluster; of the whole one, if it was divided.
 func (j Judge) Right(cluster string, t task.Task, q task.Question) (right, known bool) {
 	c, ok := j.Corpus.Cluster(cluster)
-	if !ok {
-		return false, false
+	if !ok { // a cluster that was divided to fit a prompt: "name" and "name (2)", about the same entities
+		whole, _, _ := strings.Cut(cluster, " (")
+		if c, ok = j.Corpus.Cluster(whole); !ok {
+			return false, false
+		}
 	}
 	_, known = c.Truth(q.Text, t)
 	return c.Right(q, t), known
