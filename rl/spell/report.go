@@ -37,9 +37,10 @@ type Report struct {
 	Distinct   int     `json:"distinct" doc:"different questions of the step among those that could be read"`
 	Duplicates float64 `json:"duplicates" doc:"share of the questions that could be read that the run had asked before"`
 
-	History History   `json:"history" doc:"the memory of earlier questions"`
-	Truth   *Truth    `json:"truth,omitempty" doc:"counts of what is true, on documents whose truth is known: the generated world"`
-	Update  rl.Update `json:"update" doc:"what the policy learned from"`
+	Seen    []SeenReport `json:"seen,omitempty" doc:"questions by the number of documents that the questioner saw, where the truth is known"`
+	History History      `json:"history" doc:"the memory of earlier questions"`
+	Truth   *Truth       `json:"truth,omitempty" doc:"counts of what is true, on documents whose truth is known: the generated world"`
+	Update  rl.Update    `json:"update" doc:"what the policy learned from"`
 }
 
 // A KindReport is what became of the questions of a kind.
@@ -54,6 +55,25 @@ type KindReport struct {
 	PassRate float64   `json:"pass_rate" doc:"share of answers rewarded, mean over questions answered"`
 	Agree    float64   `json:"agree" doc:"share of the answers voted on whose majority is of the rule's opinion"`
 	Right    *int      `json:"right,omitempty" doc:"readable ones whose reference answer is true, if that is known"`
+}
+
+// A SeenReport is what is true of the questions that were asked over so many documents.
+type SeenReport struct {
+	Docs     int `json:"docs" doc:"that the questioner saw"`
+	Readable int `json:"readable" doc:"questions that could be read"`
+	Right    int `json:"right" doc:"those whose reference answer is true"`
+}
+
+// see counts a question asked over so many documents.
+func (rep *Report) see(docs int, right bool) {
+	at, found := slices.BinarySearchFunc(rep.Seen, docs, func(s SeenReport, n int) int { return s.Docs - n })
+	if !found {
+		rep.Seen = slices.Insert(rep.Seen, at, SeenReport{Docs: docs})
+	}
+	rep.Seen[at].Readable++
+	if right {
+		rep.Seen[at].Right++
+	}
 }
 
 // History is what questioners saw of earlier questions, means over all of the step that met no error.
@@ -247,6 +267,7 @@ func (g *Game) reportQuestion(rep *Report, it *item, m *means) {
 		return
 	}
 	right, known := g.Judge.Right(it.from.name, it.Task, it.question)
+	rep.see(len(it.view.Docs), right)
 	if known {
 		rep.Truth.Known++
 	}

@@ -417,6 +417,16 @@ func TestTruth(t *testing.T) {
 		AcceptedRight: 7}); *rep.Truth != want {
 		t.Errorf("truth %+v, want %+v", *rep.Truth, want)
 	}
+	if want := []SeenReport{{Docs: 4, Readable: 7, Right: 1}}; !slices.Equal(rep.Seen, want) {
+		t.Errorf("by documents %+v, want %+v", rep.Seen, want)
+	}
+	seen := Report{}
+	for i, docs := range []int{4, 2, 4, 10, 2} {
+		seen.see(docs, i > 1)
+	}
+	if want := []SeenReport{{2, 2, 1}, {4, 2, 1}, {10, 1, 1}}; !slices.Equal(seen.Seen, want) {
+		t.Errorf("by documents %+v, want %+v", seen.Seen, want)
+	}
 	if line := rep.String(); !strings.Contains(line, "true  14%") || !strings.Contains(line, "verifier 70/88%") {
 		t.Errorf("the step is described as %q", rep)
 	}
