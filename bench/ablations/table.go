@@ -111,13 +111,7 @@ func (o outcome) rights() []float64 {
 	if len(o.Outcomes) != o.All.N {
 		return nil
 	}
-	v := make([]float64, len(o.Outcomes))
-	for i, c := range o.Outcomes {
-		if c == '1' {
-			v[i] = 1
-		}
-	}
-	return v
+	return eval.Points(o.Outcomes)
 }
 
 // gains returns the gains of runs.

@@ -71,10 +71,10 @@ type Result struct {
 	Outcomes string `json:"outcomes" doc:"a character per question: 1 of a right answer, 0 of a wrong one, - of one that cannot be read"`
 }
 
-// Points returns 1 for every right answer and 0 for the others, in the order of the questions.
-func (r *Result) Points() []float64 {
-	points := make([]float64, len(r.Outcomes))
-	for i, o := range r.Outcomes {
+// Points returns 1 for every right answer of a Result's outcomes and 0 for the others, in the order of the questions.
+func Points(outcomes string) []float64 {
+	points := make([]float64, len(outcomes))
+	for i, o := range outcomes {
 		if o == '1' {
 			points[i] = 1
 		}

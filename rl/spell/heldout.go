@@ -17,7 +17,7 @@ import (
 
 // testDocs are the documents of the clusters that held-out questions are asked over: as many as the
 // embedded base was trained with at most, and two, four and eight times as many.
-var testDocs = [...]int{5, 10, 20, 40}
+var testDocs = [...]int{5, 10, 20, longDocs}
 
 // The world that a run trains on has clusters of longDocs documents.
 const (
@@ -60,7 +60,7 @@ func (c *Config) testing(ctx context.Context, contextLen int) (*rollout.Options,
 	if err != nil {
 		return nil, err
 	}
-	items, err := heldOut(ctx, c.HeldOut, testDocs[len(testDocs)-1])
+	items, err := heldOut(ctx, c.HeldOut, longDocs)
 	if err != nil {
 		return nil, err
 	}
@@ -155,6 +155,9 @@ func (g *Game) Measure(ctx context.Context, m runner.Model, done int, show runne
 	return &runner.Report{Metrics: a, Always: true}, nil
 }
 
+// intervals are how the intervals of a gain are found.
+var intervals = eval.Bootstrap{Seed: 1, Samples: 2000}
+
 // compare returns what training changed since the first test, a line per test, and the mean over those with
 // more documents than the first. The intervals are paired: each question is compared with itself.
 func (t *totals) compare() (lines []string) {
@@ -162,26 +165,25 @@ func (t *totals) compare() (lines []string) {
 		return nil
 	}
 	before, after := t.Measured[0], t.Measured[1]
-	draws := eval.Bootstrap{Seed: 1, Samples: 2000}
 	var longer [][]float64
 	for i, b := range before.Tests {
 		a := after.Tests[i]
-		gains := a.Points()
-		for k, was := range b.Points() {
+		gains := eval.Points(a.Outcomes)
+		for k, was := range eval.Points(b.Outcomes) {
 			gains[k] -= was
 		}
 		if i > 0 {
 			longer = append(longer, gains)
 		}
 		lines = append(lines, fmt.Sprintf("%2d documents, before → after: %v → %v (%s); of readable answers %v → %v "+
-			"(%+.1f)", b.Docs, b.All, a.All, gain([][]float64{gains}, draws), b.Valid, a.Valid,
+			"(%+.1f)", b.Docs, b.All, a.All, gain([][]float64{gains}), b.Valid, a.Valid,
 			100*(a.Valid.Rate()-b.Valid.Rate())))
 	}
-	return append(lines, fmt.Sprintf("with more than %d documents: %s", testDocs[0], gain(longer, draws)))
+	return append(lines, fmt.Sprintf("with more than %d documents: %s", testDocs[0], gain(longer)))
 }
 
 // gain writes the mean over tests of the mean gain of their questions, and its interval.
-func gain(tests [][]float64, draws eval.Bootstrap) string {
+func gain(tests [][]float64) string {
 	mean := func(tests [][]float64) float64 {
 		sum := 0.0
 		for _, gains := range tests {
@@ -189,7 +191,7 @@ func gain(tests [][]float64, draws eval.Bootstrap) string {
 		}
 		return 100 * sum / float64(len(tests))
 	}
-	interval := draws.Interval(tests, mean)
+	interval := intervals.Interval(tests, mean)
 	return fmt.Sprintf("%+.1f points, %+.1f to %+.1f", mean(tests), interval[0], interval[1])
 }
 

@@ -45,7 +45,7 @@ func TestHeldOutFits(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	items, err := heldOut(t.Context(), c.HeldOut, testDocs[len(testDocs)-1])
+	items, err := heldOut(t.Context(), c.HeldOut, longDocs)
 	if err != nil || len(items) != 1 || len(items[0].Questions) != 8 {
 		t.Fatalf("%d clusters, %v", len(items), err)
 	}

@@ -68,9 +68,6 @@ func (c *counts) UnmarshalText(text []byte) error {
 // enoughQuestions is how many questions an interval must rest on to tell that a model became worse.
 const enoughQuestions = 20
 
-// ownIntervals are how the intervals of a change are found.
-var ownIntervals = eval.Bootstrap{Seed: 1, Samples: 2000}
-
 // keepOut takes a share of the clusters out of training, whole ones rounded down.
 func (g *Game) keepOut() error {
 	g.kept = nil
@@ -184,7 +181,7 @@ func (k *keptOut) measured(g *Game, done int, items []*item, errs []error) (*run
 		for i := range rates {
 			rates[i] -= float64(first.Right[i]) / float64(first.Answers)
 		}
-		a.Change, a.Interval = eval.Mean(rates), ownIntervals.MeanInterval(rates)
+		a.Change, a.Interval = eval.Mean(rates), intervals.MeanInterval(rates)
 	}
 	was := k.state.Measured
 	k.state.Measured = append(slices.Clone(was[:min(1, len(was))]), a)

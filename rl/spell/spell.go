@@ -176,12 +176,10 @@ func (g *Game) Begin(step int) { g.step, g.items, g.round, g.seen = step, nil, n
 // Draw picks clusters and tasks, and the documents and history that each questioner sees.
 func (g *Game) Draw(round int) ([]play.Player, error) {
 	g.round = g.drawn(round)
-	players := make([]play.Player, len(g.round))
 	for i, it := range g.round {
 		it.round, it.place, it.index, it.keys = round, i, len(g.items)+i, keysOf(g.step, round, false)
-		players[i] = it
 	}
-	return players, nil
+	return players(g.round), nil
 }
 
 // drawn returns the items of a round.

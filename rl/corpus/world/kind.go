@@ -36,7 +36,8 @@ const (
 
 var kindNames = [NumKinds]string{
 	"one-hop", "two-hop", "three-hop", "lookup", "lookup-two-hop", "lookup-three-hop", "sum", "difference",
-	"choice-one-hop", "choice-two-hop", "sum-two-hop", "difference-two-hop", "sum-of-three", "count", "choice-three-hop", "digest", "verify", "grounding", "arithmetic", "letter",
+	"choice-one-hop", "choice-two-hop", "sum-two-hop", "difference-two-hop", "sum-of-three", "count",
+	"choice-three-hop", "digest", "verify", "grounding", "arithmetic", "letter",
 }
 
 func (k Kind) String() string { return kindNames[k] }
