@@ -15,7 +15,10 @@ require (
 	gonum.org/v1/gonum v0.17.0
 )
 
-require github.com/spf13/pflag v1.0.9
+require (
+	github.com/spf13/pflag v1.0.9
+	golang.org/x/sync v0.24.0
+)
 
 require (
 	github.com/andybalholm/brotli v1.1.1 // indirect

@@ -12,6 +12,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"spell/bench/tool"
@@ -65,13 +66,16 @@ func TestFlags(t *testing.T) {
 // A fake stands for spell train: it writes what a run leaves.
 type fake struct {
 	t    *testing.T
+	mu   sync.Mutex
 	ran  []string
 	fail map[string]error
 }
 
 func (f *fake) train(_ context.Context, dir string, seed uint64, set []string) (string, error) {
 	name := fmt.Sprintf("%d %v", seed, set)
+	f.mu.Lock()
 	f.ran = append(f.ran, name)
+	f.mu.Unlock()
 	if err := f.fail[name]; err != nil {
 		return "", err
 	}
@@ -106,7 +110,7 @@ func newPlan(t *testing.T, f *fake) *plan {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o.dir, o.out = t.TempDir(), filepath.Join(t.TempDir(), "results.jsonl")
+	o.dir, o.out, o.atOnce = t.TempDir(), filepath.Join(t.TempDir(), "results.jsonl"), 1
 	return &plan{options: &o, base: "abc", commit: "c0", train: f.train, say: func(string, ...any) {}}
 }
 
@@ -158,6 +162,14 @@ func TestPlan(t *testing.T) {
 	p.base = "def"
 	if err := p.run(context.Background()); err != nil || len(f.ran) != 6 {
 		t.Errorf("of another base %q, %v", f.ran, err)
+	}
+	f.ran, p.atOnce, p.base = nil, 3, "at once"
+	if err := p.run(context.Background()); err != nil || len(f.ran) != 6 {
+		t.Errorf("three at once: %q, %v", f.ran, err)
+	}
+	f.ran = nil
+	if err := p.run(context.Background()); err != nil || len(f.ran) > 0 {
+		t.Errorf("made again: %q, %v", f.ran, err)
 	}
 	f.ran, p.hours, p.base = nil, 1e-12, "ghi"
 	if err := p.run(context.Background()); err != nil || len(f.ran) > 0 {

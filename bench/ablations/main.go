@@ -8,7 +8,8 @@
 // A run is spell train in a folder of its own, with the settings of its row laid over those of -set: as many updates of
 // as many groups of answers in each. What it came to is a line of -out as soon as it is there, and a run that has its
 // line is not made again; one that was interrupted goes on where it was. Runs of another base, or with other settings,
-// are others. -table prints those that belong to the last line.
+// are others. -table prints those that belong to the last line. Several runs are made -at-once, one for each processor,
+// which gives the same results, and more of them in an hour.
 //
 // The table has the gain in held-out accuracy at each length, and over all lengths beyond the first. Its intervals hold
 // the true value with a probability of 95 %, as far as the seeds and questions tell: both are drawn again, the
@@ -29,6 +30,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -43,6 +45,7 @@ type options struct {
 	rows   []row
 	seeds  []int
 	hours  float64
+	atOnce int
 	out    string
 	dir    string
 	spell  string
@@ -56,6 +59,7 @@ func parseFlags(args []string, usage io.Writer) (o options, err error) {
 	list := f.String("rows", "", "names of rows, with commas between them; empty: all")
 	seeds := f.String("seeds", "1,2,3,4,5", "seeds of the runs of each row")
 	f.Float64Var(&o.hours, "hours", 0, "hours after which no further run begins; 0: no limit")
+	f.IntVar(&o.atOnce, "at-once", min(runtime.NumCPU(), 8), "runs that are made at the same time; they share the processors")
 	f.StringVar(&o.out, "out", filepath.Join("bench", "ablations", "results.jsonl"), "file of results")
 	f.StringVar(&o.dir, "dir", filepath.Join(os.TempDir(), "spell-ablations"), "folder of runs that are not finished")
 	f.StringVar(&o.spell, "spell", "", "the program; empty: built from ./cmd/spell")
@@ -75,6 +79,9 @@ func parseFlags(args []string, usage io.Writer) (o options, err error) {
 	}
 	if o.seeds, err = rounds.Numbers("seeds", *seeds, 1<<30); err != nil {
 		return o, err
+	}
+	if o.atOnce < 1 {
+		return o, fmt.Errorf("-at-once is %d; it must be at least 1", o.atOnce)
 	}
 	if !(o.hours >= 0) {
 		return o, fmt.Errorf("-hours is %g; it must be a number of hours", o.hours)
@@ -119,7 +126,7 @@ func (o *options) measure(ctx context.Context, w io.Writer) error {
 	if err != nil {
 		return err
 	}
-	p := plan{options: o, base: base, commit: commit(), train: trainer{program}.train,
+	p := plan{options: o, base: base, commit: commit(), train: trainer{program, max(1, runtime.NumCPU()/o.atOnce)}.train,
 		say: func(format string, args ...any) { fmt.Fprintf(os.Stderr, format+"\n", args...) }}
 	err = p.run(ctx)
 	return errors.Join(err, o.print(w))
@@ -171,11 +178,14 @@ func commit() string {
 }
 
 // A trainer runs the program.
-type trainer struct{ program string }
+type trainer struct {
+	program string
+	workers int // of each run
+}
 
 // train runs spell train to its end in a folder. What it returns if the run has ended, but not well, is what it said.
 func (t trainer) train(ctx context.Context, dir string, seed uint64, set []string) (ended string, err error) {
-	args := []string{"train", "--seed", fmt.Sprint(seed), "--out", dir}
+	args := []string{"train", "--seed", fmt.Sprint(seed), "--workers", fmt.Sprint(t.workers), "--out", dir}
 	for _, s := range set {
 		args = append(args, "--set", s)
 	}

@@ -9,7 +9,10 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"spell/bench/tool"
 )
@@ -21,38 +24,51 @@ type plan struct {
 	// train trains in a folder, or goes on there, and returns what the run ended with, if it has ended, but not well.
 	train func(ctx context.Context, dir string, seed uint64, set []string) (ended string, err error)
 	say   func(format string, args ...any)
+
+	writing sync.Mutex // of results
 }
 
-// run makes the runs that have no line, those of a seed after each other so that rows have equally many. A run that
-// meets an error is named and leaves no line, and the others are made.
+// run makes the runs that have no line, those of a seed after each other so that rows have equally many, several at
+// once. A run that meets an error is named and leaves no line, and the others are made.
 func (p *plan) run(ctx context.Context) error {
 	have, err := tool.Results[result](p.out)
 	if err != nil {
 		return err
 	}
-	var failed error
-	began := time.Now()
+	var todo []key
 	for _, seed := range p.seeds {
 		for i := range p.rows {
 			k := p.key(&p.rows[i], uint64(seed))
-			if slices.ContainsFunc(have, func(r result) bool { return r.is(&k) }) {
-				continue
-			}
-			if err := ctx.Err(); err != nil {
-				return errors.Join(failed, err)
-			}
-			if p.hours > 0 && time.Since(began).Hours() >= p.hours {
-				p.say("%g hours are over: the rest waits for another call", p.hours)
-				return failed
-			}
-			r, err := p.one(ctx, k)
-			if err != nil && ctx.Err() == nil {
-				failed = errors.Join(failed, fmt.Errorf("%s, seed %d: %w", k.Row, k.Seed, err))
-			} else if err == nil {
-				have = append(have, *r)
+			if !slices.ContainsFunc(have, func(r result) bool { return r.is(&k) }) {
+				todo = append(todo, k)
 			}
 		}
 	}
+	var (
+		began  = time.Now()
+		late   sync.Once
+		mutex  sync.Mutex // of failed
+		failed error
+		runs   errgroup.Group
+	)
+	runs.SetLimit(p.atOnce)
+	for _, k := range todo {
+		runs.Go(func() error {
+			switch {
+			case ctx.Err() != nil:
+			case p.hours > 0 && time.Since(began).Hours() >= p.hours:
+				late.Do(func() { p.say("%g hours are over: the rest waits for another call", p.hours) })
+			default:
+				if err := p.one(ctx, k); err != nil && ctx.Err() == nil {
+					mutex.Lock()
+					defer mutex.Unlock()
+					failed = errors.Join(failed, fmt.Errorf("%s, seed %d: %w", k.Row, k.Seed, err))
+				}
+			}
+			return nil
+		})
+	}
+	runs.Wait()
 	return errors.Join(failed, ctx.Err())
 }
 
@@ -63,24 +79,31 @@ func (p *plan) key(r *row, seed uint64) key {
 }
 
 // one makes a run and adds its line. Its folder goes then.
-func (p *plan) one(ctx context.Context, k key) (*result, error) {
+func (p *plan) one(ctx context.Context, k key) error {
 	p.say("%s, seed %d", k.Row, k.Seed)
 	name, err := json.Marshal(k)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	sum := sha256.Sum256(name)
 	dir := filepath.Join(p.dir, fmt.Sprintf("%s-%d-%x", k.Row, k.Seed, sum[:4]))
 	ended, err := p.train(ctx, dir, k.Seed, slices.Concat(k.Common, k.Set))
 	if err != nil {
-		return nil, err
+		return err
 	}
 	r := &result{key: k, Commit: p.commit, Ended: ended}
 	if err := read(dir, r); err != nil {
-		return nil, err
+		return err
 	}
-	if err := tool.Add(p.out, r); err != nil {
-		return nil, err
+	if err := p.add(r); err != nil {
+		return err
 	}
-	return r, os.RemoveAll(dir)
+	return os.RemoveAll(dir)
+}
+
+// add adds a line to the results.
+func (p *plan) add(r *result) error {
+	p.writing.Lock()
+	defer p.writing.Unlock()
+	return tool.Add(p.out, r)
 }
