@@ -28,8 +28,8 @@ type Options struct {
 	Workers []int
 	// Quick takes the cases that -short takes, for backends that are slow by design.
 	Quick bool
-	// Every, above 1, takes one in so many calls of operations that are compared with the oracle, and leaves
-	// out what compares attention with itself: for backends that are slower still.
+	// Every, above 1, takes one in so many calls of operations that are compared with the oracle, by chance but the
+	// same each time, and leaves out what compares attention with itself: for backends that are slower still.
 	Every int
 }
 
@@ -72,7 +72,7 @@ type suite struct {
 	types  []types
 	quick  bool
 	every  int
-	calls  int // of check
+	chance *rand.Rand // draws the calls that are checked, the same in every run
 }
 
 // Run tests the backends that open starts, with the given number of workers each.
@@ -83,7 +83,8 @@ func Run(t *testing.T, open func(workers int) (kernels.Backend, error), opts Opt
 	if opts.Workers == nil {
 		opts.Workers = []int{1, 2, 3, 8}
 	}
-	s := &suite{quick: opts.Quick || testing.Short(), every: max(1, opts.Every)}
+	s := &suite{quick: opts.Quick || testing.Short(), every: max(1, opts.Every),
+		chance: random(opts.Every)}
 	for _, n := range opts.Workers {
 		b, err := open(n)
 		if err != nil {
