@@ -18,8 +18,8 @@ import (
 )
 
 // outcomes are what may become of a question.
-var outcomes = []string{"good", "all right", "all wrong", "ungrounded", "too long", "repeated", "skipped", "bad format",
-	"failed"}
+var outcomes = []string{"good", "all right", "all wrong", "ungrounded", "too long", "repeated", "skipped", "contradicted",
+	"bad format", "failed"}
 
 // inspectFlags are what the user said.
 type inspectFlags struct {
@@ -35,7 +35,7 @@ func inspectCommand() *cobra.Command {
 		Long: "inspect prints what a run of self-play wrote down in RUN/transcript.jsonl, question by question:\n" +
 			"the question and its reference answer, what became of it, every answer with its votes and its reward,\n" +
 			"and what of it trained. --chars shows the prompts, too. On a terminal it waits after each question.\n" +
-			"A question is " + strings.Join(outcomes[:len(outcomes)-1], ", ") + " or " + outcomes[len(outcomes)-1] + ".",
+			"A question is\n" + strings.Join(outcomes[:len(outcomes)-1], ", ") + " or " + outcomes[len(outcomes)-1] + ".",
 		Example: "  spell inspect runs/mine --step 12 --outcome \"all wrong\"\n" +
 			"  spell inspect runs/mine --step 3 --question 7 --chars 2000",
 		Args: func(_ *cobra.Command, args []string) error {
@@ -47,7 +47,7 @@ func inspectCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error { return inspect(cmd, args[0], &f) },
 	}
 	p := cmd.Flags()
-	p.IntVar(&f.step, "step", 0, "questions of this step alone; 0: of all")
+	p.IntVar(&f.step, "step", -1, "questions of this step alone, 0: asked ahead of the first; -1: all")
 	p.IntVar(&f.question, "question", -1, "the question of this number alone, as the first line of each says it")
 	p.StringVar(&f.outcome, "outcome", "", "questions of which this became alone")
 	p.StringVar(&f.task, "task", "", "questions of this kind alone, such as general_qa")
@@ -104,7 +104,7 @@ func inspect(cmd *cobra.Command, run string, f *inspectFlags) error {
 
 // wants reports whether a question is one of those that were asked for.
 func (f *inspectFlags) wants(q *transcript.Question) bool {
-	if f.step > 0 && q.Step != f.step || f.question >= 0 && q.Number != f.question {
+	if f.step >= 0 && q.Step != f.step || f.question >= 0 && q.Number != f.question {
 		return false
 	}
 	if f.outcome == "" && f.task == "" {

@@ -15,6 +15,8 @@ func TestInspect(t *testing.T) {
 	for _, n := range []string{"0", "1", "2"} {
 		text += strings.ReplaceAll(line, "%", n)
 	}
+	ahead := strings.Replace(strings.ReplaceAll(line, "%", "3"), `"step":1`, `"step":0,"for":"kept_out","kept":true`, 1)
+	text = ahead + text
 	write(t, filepath.Join(dir, "transcript.jsonl"), text)
 	for _, tt := range []struct {
 		args []string
@@ -22,12 +24,14 @@ func TestInspect(t *testing.T) {
 		has  string
 		all  int // outputs shown
 	}{
-		{nil, 0, "step 1, question 0   general_qa   bad format", 3},
+		{nil, 0, "step 1, question 0   general_qa   bad format", 4},
+		{[]string{"--step", "0"}, 0, "step 0, question 3   general_qa   bad format   asked for kept out, kept", 1},
+		{[]string{"--step", "1"}, 0, "said 2", 3},
 		{[]string{"--question", "2"}, 0, "said 2", 1},
-		{[]string{"--limit", "2"}, 0, "said 1", 2},
-		{[]string{"--task", "numeric"}, 1, "has 3 questions, and none is such a one", 0},
+		{[]string{"--limit", "2"}, 0, "said 0", 2},
+		{[]string{"--task", "numeric"}, 1, "has 4 questions, and none is such a one", 0},
 		{[]string{"--step", "2"}, 1, "none is such a one", 0},
-		{[]string{"--outcome", "bad format", "--task", "general_qa"}, 0, "said 0", 3},
+		{[]string{"--outcome", "bad format", "--task", "general_qa"}, 0, "said 0", 4},
 		{[]string{"--outcome", "bad"}, 1, `--outcome "bad" is none; name one of good, all right`, 0},
 	} {
 		o := spell(t, "", append([]string{"inspect", dir}, tt.args...)...)

@@ -51,9 +51,14 @@ func makeRun(t *testing.T, questions int) string {
 			lines.Write(append(line, '\n'))
 		}
 	}
+	ahead, err := json.Marshal(spell.Record{Stage: "ask", For: "static", Outcome: "all right", Text: "What first?"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := string(ahead) + "\n" + lines.String()
 	metrics.WriteString(`{"step":2,"held_out":[{"all":{"n":4,"right":3}},{"all":{"n":4,"right":2}}]}` + "\n" + `{"ste`)
 	for name, text := range map[string]string{runner.MetricsFile: metrics.String(),
-		runner.TranscriptFile: lines.String()} {
+		runner.TranscriptFile: text} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o666); err != nil {
 			t.Fatal(err)
 		}
@@ -88,7 +93,7 @@ func TestWrite(t *testing.T) {
 	for _, has := range []string{"<h2>Rewards</h2>", "<h2>Pass rates</h2>", "<h2>Held-out accuracy</h2>",
 		"<h2>Difficulty: share of answers not rewarded</h2>", "numeric, step 1: 0.75", "all, step 2: 0.125",
 		"numeric, step 1: 0.25", "numeric, step 2: 0.5", // of the true references
-		"Question 5?", "verifier, step 2: 0.2", "good, step 1: 0.3333", "10 documents, step 2: 0.5", "12 questions",
+		"Question 5?", "verifier, step 2: 0.2", "good, step 1: 0.3333", "10 documents, step 2: 0.5", "13 questions", "asked for static, left out",
 		"&lt;/pre&gt;&lt;script&gt;"} {
 		if !strings.Contains(pages[0], has) {
 			t.Errorf("there is no %q", has)
@@ -120,7 +125,7 @@ func TestPages(t *testing.T) {
 			t.Errorf("page %d: %d bytes, before it %v, after it %v", i, len(page), before, next)
 		}
 	}
-	if questions != 120 {
+	if questions != 121 {
 		t.Errorf("%d questions", questions)
 	}
 	write(t, dir, report.MaxPage)

@@ -8,6 +8,7 @@ import (
 	"spell/rl/play"
 	"spell/rl/plural"
 	"spell/rl/reward"
+	"spell/rl/runner"
 	"spell/rl/task"
 	"spell/tensor/rng"
 )
@@ -36,7 +37,7 @@ func (g *Game) ahead(use int, s *curriculum.Sampler, clusters []cluster, n int) 
 	for i, what := range drawn {
 		random := rng.At(g.Config.Seed, rng.Ahead, uint64(use), uint64(i), 0)
 		it := g.asking(what, &clusters[what.Cluster], nothing, random, random)
-		it.place, it.keys = i, keysOf(0, use, true)
+		it.place, it.index, it.keys = i, i, keysOf(0, use, true)
 		items = append(items, it)
 	}
 	return items
@@ -103,6 +104,7 @@ type survey struct {
 
 	Failed    int             `json:"failed,omitempty"` // that met an error
 	questions []fixedQuestion // that are kept
+	items     []*item         // that asked all of them
 }
 
 // A surveyTruth compares the questions that are kept with what is true.
@@ -114,11 +116,11 @@ type surveyTruth struct {
 // surveyed returns what items came to that asked ahead: questions that could be read, are not answered without
 // documents, and of whose answers keep says that enough are right. errs is as in Reward.
 func (g *Game) surveyed(purpose string, items []*item, errs []error, keep func(right, answers int) bool) *survey {
-	s := &survey{For: purpose}
+	s := &survey{For: purpose, items: items}
 	seen := map[string]bool{}
 	for i, it := range items {
 		c := &s.Asked
-		if errs[i] != nil {
+		if it.failed = errs[i]; it.failed != nil {
 			c.Drawn++
 			s.Failed++
 			continue
@@ -133,6 +135,7 @@ func (g *Game) surveyed(purpose string, items []*item, errs []error, keep func(r
 		default:
 			if key = g.questionKey(it); seen[key] {
 				c.Repeated++
+				it.repeated = true
 				continue
 			}
 			seen[key] = true
@@ -141,10 +144,11 @@ func (g *Game) surveyed(purpose string, items []*item, errs []error, keep func(r
 				f.Answers++
 				if a.rule {
 					f.Right++
+					it.points += reward.MaxPoints
 				}
 			}
 			c.Answered(f.Right, f.Answers)
-			if keep(f.Right, f.Answers) {
+			if it.kept = keep(f.Right, f.Answers); it.kept {
 				s.add(g, it.from, f)
 			}
 		}
@@ -171,12 +175,15 @@ func (s *survey) add(g *Game, from *cluster, f fixedQuestion) {
 	}
 }
 
-// lines returns the questions as questions.jsonl has them.
-func (s *survey) lines(clusters []cluster) (lines []any) {
+// report returns the survey with the kept questions as questions.jsonl has them, and with all that was asked and said.
+// written and now are as in transcribe.
+func (s *survey) report(g *Game, clusters []cluster, written bitset) (rep *runner.Report, now bitset) {
+	rep = &runner.Report{Metrics: s, Always: true}
 	for _, f := range s.questions {
-		lines = append(lines, fixedLine{s.Step, s.For, clusters[f.Cluster].name, f})
+		rep.Questions = append(rep.Questions, fixedLine{s.Step, s.For, clusters[f.Cluster].name, f})
 	}
-	return lines
+	rep.Transcript, now = g.transcribe(s.items, Record{Step: s.Step, For: s.For}, written)
+	return rep, now
 }
 
 // String says how many questions were asked and kept, and what became of the others.

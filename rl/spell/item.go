@@ -38,6 +38,7 @@ type item struct {
 	repeated     bool  // the question was asked before
 	contradicted bool  // most answers agree on one that is not the reference
 	admitted     bool  // it was remembered
+	kept         bool  // it was asked ahead of the first step and is of use
 	failed       error // why it ended early
 	answers      []*answer
 	prompt       forest.Forest // of the responder, answers included

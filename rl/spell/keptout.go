@@ -116,7 +116,7 @@ func (k *keptOut) interlude(g *Game, done, total int) *rl.Interlude {
 	case !k.state.Asked && done == 0:
 		items := g.ahead(forKeptOut, k.sampler, k.clusters, g.Config.HeldOut)
 		return &rl.Interlude{Players: players(items), End: func(errs []error) (*runner.Report, error) {
-			return k.freeze(g.surveyed("kept_out", items, errs, func(right, n int) bool { return 2*right > n })), nil
+			return k.freeze(g, g.surveyed("kept_out", items, errs, func(right, n int) bool { return 2*right > n })), nil
 		}}
 	case len(k.state.Questions) == 0 || !k.due(g.Config.HeldOutEvery, done, total):
 		return nil
@@ -137,9 +137,10 @@ func (k *keptOut) due(every, done, total int) bool {
 }
 
 // freeze takes over the questions that a survey keeps.
-func (k *keptOut) freeze(s *survey) *runner.Report {
+func (k *keptOut) freeze(g *Game, s *survey) *runner.Report {
 	k.state = keptState{Asked: true, Questions: s.questions}
-	return &runner.Report{Metrics: s, Questions: s.lines(k.clusters), Always: true}
+	rep, _ := s.report(g, k.clusters, nil) // self-play never asks about these
+	return rep
 }
 
 // items returns items that have the questions answered, the same draws each time.

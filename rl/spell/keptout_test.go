@@ -34,9 +34,29 @@ func measures(t *testing.T, r *run) (lines []runner.Line) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		if s, ok := rep.Metrics.(*survey); ok {
+			checkSurveyed(t, s, rep)
+		}
 		lines = append(lines, rep.Metrics)
 	}
 	return lines
+}
+
+// checkSurveyed checks that the transcript has every question of a survey about documents that are kept out.
+func checkSurveyed(t *testing.T, s *survey, rep *runner.Report) {
+	t.Helper()
+	asked, kept := 0, 0
+	for _, line := range rep.Transcript {
+		if rec, ok := line.(Record); ok && rec.Stage == "ask" && rec.Step == 0 && rec.For == "kept_out" {
+			asked++
+			if rec.Kept {
+				kept++
+			}
+		}
+	}
+	if asked != s.Asked.Drawn || kept != s.Kept {
+		t.Errorf("the transcript has %d questions, %d kept, of %+v", asked, kept, s)
+	}
 }
 
 // TestKeptOut: clusters that are kept out are none that self-play asks about; questions about them that most answers

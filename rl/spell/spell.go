@@ -340,7 +340,9 @@ func (g *Game) Enough() bool { return g.good() >= g.Config.Questions }
 func (g *Game) End(version int, u *rl.Update) *runner.Report {
 	rep := g.report(u)
 	g.total.add(g, rep)
-	return &runner.Report{Metrics: rep, Always: true, Transcript: g.transcribe(version)}
+	var lines []any
+	lines, g.written = g.transcribe(g.items, Record{Step: g.step + 1, Version: version}, g.written)
+	return &runner.Report{Metrics: rep, Always: true, Transcript: lines}
 }
 
 // A state is that of a game between steps.

@@ -122,7 +122,9 @@ func (g *Game) fix(s *survey) (*runner.Report, error) {
 		return nil, err
 	}
 	g.static = fixed
-	return &runner.Report{Metrics: s, Questions: s.lines(g.clusters), Always: true}, nil
+	var rep *runner.Report
+	rep, g.written = s.report(g, g.clusters, g.written)
+	return rep, nil
 }
 
 // trueQuestions asks a judge for as many questions as the model would be asked for.

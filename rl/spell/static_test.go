@@ -27,7 +27,7 @@ func fixedConfig(static string) Config {
 }
 
 // asideOf plays the interlude that is due.
-func asideOf(t *testing.T, r *run) *survey {
+func asideOf(t *testing.T, r *run) (*survey, *runner.Report) {
 	t.Helper()
 	if !r.Due() {
 		t.Fatal("nothing is asked before the first step")
@@ -43,7 +43,55 @@ func asideOf(t *testing.T, r *run) *survey {
 	if len(rep.Questions) != s.Kept || len(s.questions) != s.Kept {
 		t.Fatalf("%d lines of %d questions", len(rep.Questions), s.Kept)
 	}
-	return s
+	return s, rep
+}
+
+// TestAheadTranscribed: what is asked ahead of the first step is in the transcript, with what became of it, and earns
+// nothing; documents that it has are not written again.
+func TestAheadTranscribed(t *testing.T) {
+	r, _ := newRun(t, fixedConfig("base"), opentest.CPU(t, 1), model.F32, documents(len(fates), 4), fateOf)
+	s, rep := asideOf(t, r)
+	outcomes, kept, stages, documents := map[string]int{}, 0, map[string]int{}, map[string]int{}
+	for _, line := range rep.Transcript {
+		rec, ok := line.(Record)
+		if !ok {
+			documents[line.(Documents).Cluster]++
+			continue
+		}
+		if stages[rec.Stage]++; rec.Step != 0 || rec.For != "static" || rec.Prompt == "" && rec.Pieces == nil {
+			t.Errorf("%+v", rec)
+		}
+		for _, o := range rec.Samples {
+			if o.Reward != nil || o.Trained || (o.Rule != nil) != (rec.Stage == "respond") {
+				t.Errorf("%+v of %s", o, rec.Stage)
+			}
+		}
+		if rec.Stage == "ask" {
+			outcomes[rec.Outcome]++
+		}
+		if rec.Kept {
+			kept++
+		}
+	}
+	want := map[string]int{"good": 3, "all right": 1, "all wrong": 1, "bad format": 1, "skipped": 1, "too long": 1,
+		"ungrounded": 1}
+	if !reflect.DeepEqual(outcomes, want) || kept != s.Kept || stages["respond"] != 5 || stages["verify"] != 0 {
+		t.Errorf("%d kept of %v, %v; want %d of %v", kept, outcomes, stages, s.Kept, want)
+	}
+	rep, err := r.Step(context.Background(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range rep.Transcript {
+		if d, ok := line.(Documents); ok {
+			documents[d.Cluster]++
+		}
+	}
+	for cluster, n := range documents {
+		if n > 1 {
+			t.Errorf("the documents of %s are there %d times", cluster, n)
+		}
+	}
 }
 
 // TestStaticBase: of the questions that the model asks first those are kept that can be read, need their documents and
@@ -51,7 +99,7 @@ func asideOf(t *testing.T, r *run) *survey {
 func TestStaticBase(t *testing.T) {
 	c := fixedConfig("base")
 	r, s := newRun(t, c, opentest.CPU(t, 1), model.F32, documents(len(fates), 4), fateOf)
-	got := asideOf(t, r)
+	got, _ := asideOf(t, r)
 	want := curriculum.Counts{Drawn: 9, BadFormat: 1, Skipped: 1, TooLong: 1, Ungrounded: 1, AllWrong: 1, AllRight: 1,
 		Good: 3}
 	if got.Asked != want || got.Kept != 4 {
@@ -128,7 +176,7 @@ func TestStaticTruth(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer r.Free()
-	s := asideOf(t, r)
+	s, _ := asideOf(t, r)
 	if s.Kept < 4 || s.Kept > 6 || s.Truth.Right != s.Kept || s.Truth.Known != s.Kept {
 		t.Errorf("%d kept, %+v", s.Kept, s.Truth)
 	}

@@ -13,15 +13,17 @@ import (
 // holds no times, so that equal runs write equal files. The prompt is Prompt or, of one with documents
 // of the cluster, Pieces. Of votes on an answer it is left out if votes on another answer to the question
 // had the same: those of the same prediction. The questioner's record of a question that was fixed before
-// the step has neither a prompt nor samples.
+// the step has neither a prompt nor samples. What is asked ahead of the first step is of step 0 and earns nothing.
 type Record struct {
-	Step     int       `json:"step"`     // the step, from 1
+	Step     int       `json:"step"`     // the step, from 1; 0 is ahead of the first
 	Version  int       `json:"version"`  // updates the weights had seen
 	Question int       `json:"question"` // number of the question within the step
 	Role     role.Role `json:"role"`
 	Stage    string    `json:"stage"` // ask, ground, respond, verify
 	Task     task.Task `json:"task"`
 	Cluster  string    `json:"cluster"`
+	For      string    `json:"for,omitempty"`  // what a question ahead of the first step is asked for
+	Kept     bool      `json:"kept,omitempty"` // such a one is of use for that
 	Docs     []int     `json:"docs,omitempty"` // documents the questioner saw
 	Prompt   string    `json:"prompt,omitempty"`
 	Pieces   Pieces    `json:"pieces,omitempty"`
@@ -51,21 +53,22 @@ type Output struct {
 
 var voteNames = map[role.Vote]string{role.Yes: "yes", role.No: "no", role.Invalid: "invalid"}
 
-// transcribe writes a step's samples down, question by question: lines of Documents and Record. The weights
-// had seen version updates.
-func (g *Game) transcribe(version int) (out []any) {
-	for _, it := range g.items {
+// transcribe writes the samples of items down, question by question: lines of Documents and Record, all with the step,
+// the version and the purpose of one. written are the clusters whose documents the transcript has, those of now after
+// the lines.
+func (g *Game) transcribe(items []*item, all Record, written bitset) (out []any, now bitset) {
+	for _, it := range items {
 		if it.asked.Forest == nil && !it.fixed { // it failed before anything was said
 			continue
 		}
 		c := it.from
-		if !g.written.has(it.Cluster) {
-			g.written = g.written.with(it.Cluster)
-			out = append(out, Documents{Step: g.step + 1, Stage: DocumentsStage, Cluster: c.name, Documents: c.docs})
+		if !written.has(it.Cluster) {
+			written = written.with(it.Cluster)
+			out = append(out, Documents{Step: all.Step, Stage: DocumentsStage, Cluster: c.name, Documents: c.docs})
 		}
 		record := func(which role.Role, stage string, s *rl.Sample, docs []int) Record {
-			r := Record{Step: g.step + 1, Version: version, Question: it.index, Role: which, Stage: stage,
-				Task: it.Task, Cluster: c.name}
+			r := Record{Step: all.Step, Version: all.Version, For: all.For, Question: it.index, Role: which,
+				Stage: stage, Task: it.Task, Cluster: c.name}
 			r.Prompt = g.promptText(s)
 			if pieces := Cut(r.Prompt, c.docs, docs); len(pieces) > 1 {
 				r.Prompt, r.Pieces = "", pieces
@@ -73,13 +76,13 @@ func (g *Game) transcribe(version int) (out []any) {
 			return r
 		}
 		ask := record(role.Questioner, "ask", &it.asked, it.view.Docs)
-		ask.Docs, ask.Outcome = it.view.Docs, it.fate()
+		ask.Docs, ask.Outcome, ask.Kept = it.view.Docs, it.fate(), it.kept
 		if it.verdict == task.OK {
 			ask.Text, ask.Answer = g.Prompts.QuestionText(it.question), it.question.Answer
 		}
 		if !it.fixed {
 			o := output(&it.asked)
-			if it.judged() {
+			if it.judged() && !it.aside() {
 				o.Reward = &it.asked.Reward
 			}
 			ask.Samples = []Output{o}
@@ -97,7 +100,7 @@ func (g *Game) transcribe(version int) (out []any) {
 			for _, a := range it.answers {
 				o := output(&a.Sample)
 				o.Prediction, o.Rule = a.prediction, &a.rule
-				if it.failed == nil {
+				if it.failed == nil && !it.aside() {
 					o.Reward = &a.Reward
 				}
 				if len(a.votes) > 0 {
@@ -127,7 +130,7 @@ func (g *Game) transcribe(version int) (out []any) {
 			out = append(out, ver)
 		}
 	}
-	return out
+	return out, written
 }
 
 func output(s *rl.Sample) Output {

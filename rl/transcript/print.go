@@ -18,7 +18,7 @@ func (q *Question) Print(w io.Writer, most int) error {
 	if q.Ask == nil {
 		p.line("step %d, question %d", q.Step, q.Number)
 	} else {
-		p.question(q.Ask)
+		p.question(q.Ask, q.Purpose())
 	}
 	if q.Ground != nil {
 		p.line("")
@@ -102,8 +102,11 @@ func printable(s string) string {
 }
 
 // question writes the questioner's part.
-func (p *printer) question(r *spell.Record) {
-	p.line("step %d, question %d   %s   %s   cluster %s, documents %s", r.Step, r.Question, r.Task, r.Outcome,
+func (p *printer) question(r *spell.Record, purpose string) {
+	if purpose != "" {
+		purpose = "   " + purpose
+	}
+	p.line("step %d, question %d   %s   %s%s   cluster %s, documents %s", r.Step, r.Question, r.Task, r.Outcome, purpose,
 		printable(r.Cluster), list(r.Docs))
 	p.prompt(r.Prompt)
 	p.line("")

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"strings"
 
 	"spell/rl/journal"
 	"spell/rl/spell"
@@ -37,7 +38,8 @@ func Questions(path string) iter.Seq2[*Question, error] {
 				return
 			}
 			var r spell.Record
-			if err = json.Unmarshal(line, &r); err == nil && (r.Step < 1 || r.Stage == "") {
+			stepless := func() bool { return r.Step < 1 && r.For == "" && r.Stage != spell.DocumentsStage }
+			if err = json.Unmarshal(line, &r); err == nil && (r.Stage == "" || stepless()) {
 				err = errors.New("it has no step or no stage")
 			}
 			if err != nil {
@@ -110,8 +112,29 @@ func (q *Question) Passes() (passes, answers int) {
 	return passes, len(q.Respond.Samples)
 }
 
-// Share says how many answers earned a reward.
+// Share says how many answers earned a reward, or were right where none could.
 func (q *Question) Share() string {
 	passes, answers := q.Passes()
-	return fmt.Sprintf("%d of %d rewarded", passes, answers)
+	if q.Step > 0 || q.Respond == nil {
+		return fmt.Sprintf("%d of %d rewarded", passes, answers)
+	}
+	right := 0
+	for _, o := range q.Respond.Samples {
+		if o.Rule != nil && *o.Rule {
+			right++
+		}
+	}
+	return fmt.Sprintf("%d of %d right", right, answers)
+}
+
+// Purpose says what a question ahead of the first step was asked for, and whether it is of use; "" of others.
+func (q *Question) Purpose() string {
+	if q.Ask == nil || q.Ask.For == "" {
+		return ""
+	}
+	became := "left out"
+	if q.Ask.Kept {
+		became = "kept"
+	}
+	return fmt.Sprintf("asked for %s, %s", strings.ReplaceAll(q.Ask.For, "_", " "), became)
 }

@@ -39,6 +39,51 @@ func records() []spell.Record {
 	return []spell.Record{ask, respond, verify, bad}
 }
 
+// aheadRecords are a question that was asked ahead of the first step, and its answers.
+func aheadRecords() []spell.Record {
+	all := records()[:2]
+	for i := range all {
+		r := &all[i]
+		r.Step, r.For = 0, "kept_out"
+		for k := range r.Samples {
+			r.Samples[k].Reward, r.Samples[k].Votes = nil, nil
+		}
+	}
+	all[0].Kept = true
+	return all
+}
+
+// printed returns what is printed of records.
+func printed(t *testing.T, most int, records []spell.Record) string {
+	t.Helper()
+	var b strings.Builder
+	for q, err := range transcript.Questions(write(t, records, "")) {
+		if err != nil || q.Print(&b, most) != nil {
+			t.Fatal(err)
+		}
+	}
+	return b.String()
+}
+
+// TestAhead: a question that was asked ahead of the first step says what for and whether it is of use, and its answers
+// are right or wrong.
+func TestAhead(t *testing.T) {
+	for _, tt := range []struct {
+		kept bool
+		says string
+	}{{true, "asked for kept out, kept"}, {false, "asked for kept out, left out"}} {
+		all := aheadRecords()
+		all[0].Kept = tt.kept
+		got := printed(t, 0, all)
+		for _, s := range []string{"step 0, question 7   general_qa   good   " + tt.says + "   cluster north",
+			"ANSWERS   1 of 2 right\n"} {
+			if !strings.Contains(got, s) {
+				t.Errorf("no %q in:\n%s", s, got)
+			}
+		}
+	}
+}
+
 // write writes records, and text after them, to a file.
 func write(t *testing.T, records []spell.Record, after string) string {
 	t.Helper()
