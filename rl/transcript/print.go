@@ -12,7 +12,7 @@ import (
 
 // Print writes a question for people: what was asked, what came of it, and every answer with its votes and its
 // reward. Of prompts and of outputs it writes at most so many characters each, their middle left out; 0 leaves
-// prompts out and outputs whole.
+// prompts out and outputs whole but for answers without documents, if there are several.
 func (q *Question) Print(w io.Writer, most int) error {
 	p := printer{w: w, most: most}
 	if q.Ask == nil {
@@ -23,7 +23,7 @@ func (q *Question) Print(w io.Writer, most int) error {
 	if q.Ground != nil {
 		p.line("")
 		p.line("WITHOUT DOCUMENTS")
-		p.sample(&q.Ground.Samples[0])
+		p.blind(q.Ground.Samples)
 	}
 	if q.Respond != nil {
 		p.line("")
@@ -148,6 +148,32 @@ func (p *printer) answer(n int, o *spell.Output) {
 	}
 	p.line("  %d. %s: %s by the rule%s%s", n, said, Verdict(o.Rule), votes, Marks(*o))
 	p.text(o.Text)
+}
+
+// blindMost is how many characters of one of several answers without documents are printed if all of others are.
+const blindMost = 400
+
+// blind writes answers without documents, each text once.
+func (p *printer) blind(answers []spell.Output) {
+	if len(answers) == 1 {
+		p.sample(&answers[0])
+		return
+	}
+	most := p.most
+	if most == 0 {
+		most = blindMost
+	}
+	first := map[string]int{}
+	for i := range answers {
+		o := &answers[i]
+		if n, again := first[o.Text]; again {
+			p.line("  %d. as %d.%s", i+1, n, Marks(*o))
+			continue
+		}
+		first[o.Text] = i + 1
+		p.line("  %d. an output%s", i+1, Marks(*o))
+		p.indented(o.Text, most)
+	}
 }
 
 func (p *printer) sample(o *spell.Output) {

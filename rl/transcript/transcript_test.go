@@ -65,6 +65,32 @@ func printed(t *testing.T, most int, records []spell.Record) string {
 	return b.String()
 }
 
+// TestPrintBlind: all answers without documents are printed, texts that come again once, and of several no more than a
+// few lines each.
+func TestPrintBlind(t *testing.T) {
+	output := func(text string) spell.Output { return spell.Output{Text: text, Tokens: 3, Finish: rollout.Stop} }
+	long := strings.Repeat("y", 1000)
+	for _, tt := range []struct {
+		most   int
+		blind  []spell.Output
+		prints string
+	}{
+		{0, []spell.Output{output(long)}, "  an output, 3 tokens, stop\n    | " + long + "\n\n"},
+		{0, []spell.Output{output("Ann"), output("Bob"), output("Ann")}, "  1. an output, 3 tokens, stop\n    | Ann\n" +
+			"  2. an output, 3 tokens, stop\n    | Bob\n  3. as 1., 3 tokens, stop\n\n"},
+		{0, []spell.Output{output("Ann"), output(long)}, "    | " + long[:200] + "\n    | … 600 characters …\n"},
+		{10, []spell.Output{output("Ann"), output(long)}, "    | yyyyy\n    | … 990 characters …\n"},
+	} {
+		all := records()[:2]
+		ground := all[1]
+		ground.Stage, ground.Samples = "ground", tt.blind
+		all[1] = ground
+		if got := printed(t, tt.most, all); !strings.Contains(got, tt.prints) {
+			t.Errorf("no %q in:\n%s", tt.prints, got)
+		}
+	}
+}
+
 // TestAhead: a question that was asked ahead of the first step says what for and whether it is of use, and its answers
 // are right or wrong.
 func TestAhead(t *testing.T) {
