@@ -228,8 +228,8 @@ func TestTable(t *testing.T) {
 	if len(lines) != 5 {
 		t.Fatalf("the table is\n%s", &out)
 	}
-	for i, wants := range [][]string{{"gain, 3 documents", "gain, 6 documents"}, nil,
-		{"SPELL", "| 2 |", "−75.0 [−100.0, −50.0]", "+25.0 [", "—", "5 → 85 %", "| 80 |", "| 1.5 |", "| 4 |"},
+	for i, wants := range [][]string{{"gain, 3 documents", "gain, 6 documents", "readable, beyond the first"}, nil,
+		{"SPELL", "| 2 |", "−75.0 [−100.0, −50.0]", "+25.0 [+0.0, +75.0] | +25.0 [+0.0, +75.0] |", "—", "5 → 85 %", "| 80 |", "| 1.5 |", "| 4 |"},
 		{"G 4", "+25.0 [", "+0.0 [+0.0, +0.0]"}, {"no history", "+50.0 [", "+25.0 ["}} {
 		for _, want := range wants {
 			if !strings.Contains(strings.Join(strings.Fields(lines[i]), " "), want) {
@@ -247,6 +247,31 @@ func TestTable(t *testing.T) {
 	}
 	if list, err := tool.Results[result](p.out); err != nil || len(list) != 7 {
 		t.Errorf("%d results, %v", len(list), err)
+	}
+}
+
+// TestReadable: the gain among readable answers is the mean over lengths and seeds of the difference of the rates, and
+// is not told where a run says no outcomes.
+func TestReadable(t *testing.T) {
+	of := func(before, after string) test {
+		return test{Before: outcome{Outcomes: before}, After: outcome{Outcomes: after}}
+	}
+	many := func(s string) string { return strings.Repeat(s, 100) }
+	short := of("0000", "1111")
+	for name, c := range map[string]struct {
+		runs []result
+		want string
+	}{
+		"no spread":        {[]result{{Tests: []test{short, of("10-1", "10-1")}}}, "+0.0 [+0.0, +0.0]"},
+		"two lengths":      {[]result{{Tests: []test{short, of("-0", "-1"), of("11", "--")}}}, "+0.0 [−"},
+		"seeds":            {[]result{{Tests: []test{short, of("00", "11")}}, {Tests: []test{short, of("0-", "00")}}}, "+50.0 [+0.0, +100.0]"},
+		"by question":      {[]result{{Tests: []test{short, of(many("0-10"), many("0110"))}}}, "+16.7 [+1"},
+		"no outcomes":      {[]result{{Tests: []test{short, of("", "")}}}, "—"},
+		"a run of another": {[]result{{Tests: []test{short, of("01", "01")}}, {Tests: []test{short, of("0", "1")}}}, "—"},
+	} {
+		if got := readable(c.runs, beyond(len(c.runs[0].Tests))); !strings.HasPrefix(got, c.want) {
+			t.Errorf("%s: %s, want %s", name, got, c.want)
+		}
 	}
 }
 
@@ -270,15 +295,16 @@ func TestGain(t *testing.T) {
 		"seeds":                 {gain{{seed(0), seed(1), seed(0), seed(1)}}, 0.5, 4 * 0.5 / 2},
 		"a value for each seed": {gain{{{0}, {1}, {0}, {1}}}, 0.5, 4 * 0.5 / 2},
 	} {
-		mean, in := c.over([]int{0})
+		g := c.over([]int{0})
+		mean, in := g.Mean, g.Interval
 		near := math.Abs(mean-c.mean) < 1e-12 && math.Abs(in[1]-in[0]-c.width) <= 0.15*c.width
 		if !near || in[0] > mean || in[1] < mean {
 			t.Errorf("%s: %g in %v, want %g in an interval of %g", name, mean, in, c.mean, c.width)
 		}
 	}
 	both := gain{{{1}, {1}}, {{0, 1}, {0, 0}}}
-	if mean, _ := both.over([]int{0, 1}); mean != 0.625 {
-		t.Errorf("over both lengths %g", mean)
+	if g := both.over([]int{0, 1}); g.Mean != 0.625 {
+		t.Errorf("over both lengths %+v", g)
 	}
 	if d := both.minus(gain{{{0}, {1}}, {{0.5}, {0, 1}}}); !reflect.DeepEqual(d, gain{{{1}, {0}}, {{0}, {0, -1}}}) {
 		t.Errorf("the difference is %v", d)

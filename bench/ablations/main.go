@@ -11,11 +11,11 @@
 // are others. -table prints those that belong to the last line. Several runs are made -at-once, one for each processor,
 // which gives the same results, and more of them in an hour.
 //
-// The table has the gain in held-out accuracy at each length, and over all lengths beyond the first. Its intervals hold
-// the true value with a probability of 95 %, as far as the seeds and questions tell: both are drawn again, the
-// questions alike for all seeds, since all answer the same. The difference to SPELL is paired by seed and question.
-// Beside them are the shares of true questions in the first and in the last fifth of the steps, the answers that
-// trained, and what a run took, tests included.
+// The table has the gain in held-out accuracy at each length, and over all lengths beyond the first, there also among
+// the answers that can be read. Its intervals hold the true value with a probability of 95 %, as far as the seeds and
+// questions tell: both are drawn again, the questions alike for all seeds, since all answer the same. The difference to
+// SPELL is paired by seed and question. Beside them are the shares of true questions in the first and in the last fifth
+// of the steps, the answers that trained, and what a run took, tests included.
 package main
 
 import (

@@ -29,8 +29,8 @@ func table(w io.Writer, rows []row, list []result) {
 	for _, t := range lengths {
 		titles = append(titles, "gain, "+t.length())
 	}
-	titles = append(titles, "beyond the first", "less SPELL's", "true, first → last", "answers", "10⁶ tokens",
-		"seconds")
+	titles = append(titles, "beyond the first", "readable, beyond the first", "less SPELL's", "true, first → last",
+		"answers", "10⁶ tokens", "seconds")
 	cells := [][]string{titles}
 	for _, r := range rows {
 		runs := of(r.name)
@@ -42,7 +42,7 @@ func table(w io.Writer, rows []row, list []result) {
 		for i := range lengths {
 			line = append(line, g.cell([]int{i}))
 		}
-		line = append(line, g.cell(beyond(len(lengths))))
+		line = append(line, g.cell(beyond(len(lengths))), readable(runs, beyond(len(lengths))))
 		less := "—"
 		if r.name != baseline {
 			if ours, theirs := common(runs, spell); len(ours) > 0 {
@@ -140,6 +140,23 @@ func gains(runs []result) gain {
 	return g
 }
 
+// readable returns by how much the share of right answers among those that can be read rose over some lengths, in a
+// cell. It is not told if the runs do not all say what became of each question.
+func readable(runs []result, lengths []int) string {
+	of := make(map[int][]eval.Paired)
+	for _, i := range lengths {
+		for _, r := range runs {
+			p := eval.Paired{Before: r.Tests[i].Before.Outcomes, After: r.Tests[i].After.Outcomes}
+			if n := len(runs[0].Tests[i].After.Outcomes); n == 0 || len(p.Before) != n || len(p.After) != n {
+				return "—"
+			}
+			of[i] = append(of[i], p)
+		}
+	}
+	return cell(redrawn(lengths, len(runs), func(i int) int { return len(of[i][0].After) },
+		func(i, s int, questions []float64) float64 { return of[i][s].Readable(questions) }))
+}
+
 // minus returns the differences to the gains of as many runs, by question where both tell them.
 func (g gain) minus(other gain) gain {
 	d := make(gain, len(g))
@@ -160,38 +177,41 @@ func (g gain) minus(other gain) gain {
 }
 
 // over returns the mean over some lengths, and its interval.
-func (g gain) over(lengths []int) (mean float64, interval eval.Interval) {
-	// What is drawn again are the numbers of the seeds, and at each length those of the questions.
-	groups := [][]float64{numbers(len(g[lengths[0]]))}
+func (g gain) over(lengths []int) eval.Gain {
+	return redrawn(lengths, len(g[lengths[0]]), func(i int) int { return len(g[i][0]) },
+		func(i, s int, questions []float64) (sum float64) {
+			for _, q := range questions {
+				sum += g[i][s][int(q)]
+			}
+			return sum / float64(len(questions))
+		})
+}
+
+// redrawn returns the mean over lengths and seeds of a value of each, over the questions of some numbers, and its
+// interval: what is drawn again are the numbers of the seeds, and at each length those of the questions.
+func redrawn(lengths []int, seeds int, questions func(length int) int,
+	value func(length, seed int, questions []float64) float64) eval.Gain {
+
+	groups := [][]float64{eval.Numbers(seeds)}
 	for _, i := range lengths {
-		groups = append(groups, numbers(len(g[i][0])))
+		groups = append(groups, eval.Numbers(questions(i)))
 	}
-	of := func(drawn [][]float64) (sum float64) {
+	mean := func(drawn [][]float64) (sum float64) {
 		for k, i := range lengths {
 			for _, s := range drawn[0] {
-				values, part := g[i][int(s)], 0.0
-				for _, q := range drawn[1+k] {
-					part += values[int(q)]
-				}
-				sum += part / float64(len(drawn[0])*len(drawn[1+k])*len(lengths))
+				sum += value(i, int(s), drawn[1+k])
 			}
 		}
-		return sum
+		return sum / float64(len(drawn[0])*len(lengths))
 	}
-	return of(groups), intervals.Interval(groups, of)
+	return eval.Gain{Mean: mean(groups), Interval: intervals.Interval(groups, mean)}
 }
 
-// numbers returns those from 0 to n-1.
-func numbers(n int) []float64 {
-	v := make([]float64, n)
-	for i := range v {
-		v[i] = float64(i)
-	}
-	return v
-}
+// cell returns the mean over some lengths in a cell.
+func (g gain) cell(lengths []int) string { return cell(g.over(lengths)) }
 
 // cell returns a mean with its interval, in points.
-func (g gain) cell(lengths []int) string {
-	mean, in := g.over(lengths)
-	return strings.ReplaceAll(fmt.Sprintf("%+.1f [%+.1f, %+.1f]", 100*mean, 100*in[0], 100*in[1]), "-", "−")
+func cell(g eval.Gain) string {
+	s := fmt.Sprintf("%+.1f [%+.1f, %+.1f]", 100*g.Mean, 100*g.Interval[0], 100*g.Interval[1])
+	return strings.ReplaceAll(s, "-", "−")
 }

@@ -18,8 +18,8 @@ import (
 )
 
 // outcomes are what may become of a question.
-var outcomes = []string{"good", "all right", "all wrong", "ungrounded", "too long", "repeated", "skipped", "contradicted",
-	"bad format", "failed"}
+var outcomes = []string{"good", "all right", "all wrong", "ungrounded", "too long", "repeated", "skipped",
+	"contradicted", "bad format", "failed"}
 
 // inspectFlags are what the user said.
 type inspectFlags struct {

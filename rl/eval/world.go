@@ -133,6 +133,9 @@ func Questions(ctx context.Context, p Policy, items []world.Item, maxTokens int)
 	return res, nil
 }
 
+// unreadable is the outcome of an answer that cannot be read.
+const unreadable = '-'
+
 // outcome returns the character of an answer among the outcomes.
 func outcome(right, valid bool) string {
 	switch {
@@ -141,7 +144,7 @@ func outcome(right, valid bool) string {
 	case valid:
 		return "0"
 	}
-	return "-"
+	return string(unreadable)
 }
 
 // String is the result in one line.

@@ -3,6 +3,7 @@ package spell
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 
@@ -94,12 +95,20 @@ func (c *Config) testing(ctx context.Context, contextLen int) (*rollout.Options,
 type accuracy struct {
 	Step  int    `json:"step" doc:"steps done before the questions were asked"`
 	Tests []test `json:"held_out" doc:"outcomes of the held-out questions, over few documents and over more"`
+	Gain  *gains `json:"gain,omitempty" doc:"mean over the tests with more documents than the first; none before the first step"`
+}
+
+// gains are by how much accuracy rose since the first test.
+type gains struct {
+	All      eval.Gain `json:"all" doc:"in the share of right answers"`
+	Readable eval.Gain `json:"readable" doc:"in their share among answers that can be read, other ones before than after"`
 }
 
 // A test is the outcome of the questions over so many documents.
 type test struct {
 	Docs int `json:"docs" doc:"documents that each question is asked over"`
 	eval.Result
+	Gain *gains `json:"gain,omitempty" doc:"since before the first step"`
 }
 
 // String is a line per test.
@@ -148,15 +157,32 @@ func (g *Game) Measure(ctx context.Context, m runner.Model, done int, show runne
 		if err != nil {
 			return nil, fmt.Errorf("held-out test over %d documents: %w; --eval 0 leaves it out", docs, err)
 		}
-		a.Tests = append(a.Tests, test{docs, res})
+		a.Tests = append(a.Tests, test{Docs: docs, Result: res})
 	}
 	was := g.total.Measured
+	if len(was) > 0 {
+		a.compare(&was[0])
+	}
 	g.total.Measured = append(was[:min(1, len(was)):min(1, len(was))], *a)
 	return &runner.Report{Metrics: a, Always: true}, nil
 }
 
 // intervals are how the intervals of a gain are found.
 var intervals = eval.Bootstrap{Seed: 1, Samples: 2000}
+
+// compare finds the gains since another measurement.
+func (a *accuracy) compare(before *accuracy) {
+	between := func(tests []eval.Paired) *gains {
+		return &gains{intervals.Gain(tests, eval.Paired.All), intervals.Gain(tests, eval.Paired.Readable)}
+	}
+	var all []eval.Paired
+	for i := range a.Tests {
+		t := &a.Tests[i]
+		all = append(all, eval.Paired{Before: before.Tests[i].Outcomes, After: t.Outcomes})
+		t.Gain = between(all[i:])
+	}
+	a.Gain = between(all[1:])
+}
 
 // compare returns what training changed since the first test, a line per test, and the mean over those with
 // more documents than the first. The intervals are paired: each question is compared with itself.
@@ -165,34 +191,15 @@ func (t *totals) compare() (lines []string) {
 		return nil
 	}
 	before, after := t.Measured[0], t.Measured[1]
-	var longer [][]float64
+	after.Tests = slices.Clone(after.Tests)
+	after.compare(&before) // which the state of an earlier program lacks
 	for i, b := range before.Tests {
-		a := after.Tests[i]
-		gains := eval.Points(a.Outcomes)
-		for k, was := range eval.Points(b.Outcomes) {
-			gains[k] -= was
-		}
-		if i > 0 {
-			longer = append(longer, gains)
-		}
-		lines = append(lines, fmt.Sprintf("%2d documents, before → after: %v → %v (%s); of readable answers %v → %v "+
-			"(%+.1f)", b.Docs, b.All, a.All, gain([][]float64{gains}), b.Valid, a.Valid,
-			100*(a.Valid.Rate()-b.Valid.Rate())))
+		a := &after.Tests[i]
+		lines = append(lines, fmt.Sprintf("%2d documents, before → after: %v → %v (%v); of readable answers %v → %v "+
+			"(%v)", b.Docs, b.All, a.All, a.Gain.All, b.Valid, a.Valid, a.Gain.Readable))
 	}
-	return append(lines, fmt.Sprintf("with more than %d documents: %s", testDocs[0], gain(longer)))
-}
-
-// gain writes the mean over tests of the mean gain of their questions, and its interval.
-func gain(tests [][]float64) string {
-	mean := func(tests [][]float64) float64 {
-		sum := 0.0
-		for _, gains := range tests {
-			sum += eval.Mean(gains)
-		}
-		return 100 * sum / float64(len(tests))
-	}
-	interval := intervals.Interval(tests, mean)
-	return fmt.Sprintf("%+.1f points, %+.1f to %+.1f", mean(tests), interval[0], interval[1])
+	return append(lines, fmt.Sprintf("with more than %d documents: %v; of readable answers %v", testDocs[0],
+		after.Gain.All, after.Gain.Readable))
 }
 
 // worse says in what the model became worse, by more than chance; it is empty if nothing shows that.

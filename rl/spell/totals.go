@@ -67,10 +67,10 @@ func (t *totals) check() error {
 			return fmt.Errorf("the state holds the outcome of %d held-out tests after step %d; there are %d",
 				len(a.Tests), a.Step, len(testDocs))
 		}
-		for _, t := range a.Tests {
-			if len(t.Outcomes) != t.All.N {
-				return fmt.Errorf("the state holds %d outcomes of %d held-out questions after step %d", len(t.Outcomes),
-					t.All.N, a.Step)
+		for i, test := range a.Tests {
+			if len(test.Outcomes) != test.All.N || test.All.N != t.Measured[0].Tests[i].All.N {
+				return fmt.Errorf("the state holds %d outcomes of %d held-out questions after step %d",
+					len(test.Outcomes), t.Measured[0].Tests[i].All.N, a.Step)
 			}
 		}
 	}

@@ -3,7 +3,9 @@ package spell
 import (
 	"context"
 	"encoding/json"
+	"math"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -213,6 +215,9 @@ func TestHeldOut(t *testing.T) {
 		if a.Step != step || len(a.Tests) != 4 || a.Tests[0].All.N != 2 || strings.Count(a.String(), "\n") != 3 {
 			t.Errorf("measured %+v: %v", *a, a)
 		}
+		if (a.Gain != nil) != (step > 0) || (a.Tests[3].Gain != nil) != (step > 0) {
+			t.Errorf("after %d steps the gains are %+v, %+v", step, a.Gain, a.Tests)
+		}
 		lines = append(lines, a.String())
 	}
 	if kept := r.game.total.Measured; len(kept) != 2 || kept[0].Step != 0 || kept[1].Step != 2 {
@@ -242,13 +247,61 @@ func TestHeldOut(t *testing.T) {
 	}
 }
 
+// TestGains: gains are told of all answers and of readable ones, by test and over the longer ones, the same in the line
+// of metrics as at the end and of a state that lacks them.
+func TestGains(t *testing.T) {
+	half := func(a, b string) string { return strings.Repeat(a, 128) + strings.Repeat(b, 128) }
+	measured := func(step int, outcomes ...string) (a accuracy) {
+		a.Step = step
+		for i, o := range outcomes {
+			readable := strings.ReplaceAll(o, "-", "")
+			a.Tests = append(a.Tests, test{Docs: testDocs[i], Result: eval.Result{Outcomes: o,
+				All:   eval.Count{N: len(o), Right: strings.Count(o, "1")},
+				Valid: eval.Count{N: len(readable), Right: strings.Count(o, "1")}}})
+		}
+		return a
+	}
+	before := measured(0, half("1", "1"), half("1", "-"), half("0", "-"), half("0", "0"))
+	after := measured(6, half("1", "1"), half("1", "1"), half("0", "1"), half("0", "0"))
+	after.compare(&before)
+	third := after.Gain.All.Mean
+	if after.Tests[1].Gain.All.Mean != 0.5 || after.Tests[1].Gain.Readable != (eval.Gain{}) ||
+		after.Tests[2].Gain.Readable.Mean != 0.5 || math.Abs(third-1.0/3) > 1e-12 {
+		t.Errorf("gains %+v of %+v", after.Gain, after.Tests)
+	}
+	total := totals{Measured: []accuracy{before, after}}
+	if err := total.check(); err != nil {
+		t.Error(err)
+	}
+	lines := total.compare()
+	for i, want := range []string{" 5 documents, before → after: 100.0% → 100.0% (+0.0 points, +0.0 to +0.0); of " +
+		"readable answers 100.0% → 100.0% (+0.0 points, +0.0 to +0.0)", "of readable answers 100.0% → 100.0% (+0.0 points, ",
+		"of readable answers 0.0% → 50.0% (+50.0 points, +4", "of readable answers 0.0% → 0.0% (+0.0 points, ",
+		"with more than 5 documents: +33.3 points, +3"} {
+		if len(lines) != 5 || !strings.Contains(lines[i], want) {
+			t.Errorf("line %d lacks %q:\n%s", i, want, strings.Join(lines, "\n"))
+		}
+	}
+	if !strings.Contains(lines[4], "; of readable answers +16.7 points, +1") {
+		t.Error(lines[4])
+	}
+	total.Measured[1].Gain = nil
+	if again := total.compare(); !slices.Equal(again, lines) {
+		t.Errorf("of a state without gains %q", again)
+	}
+	total.Measured[1].Tests[2].All.N, total.Measured[1].Tests[2].Outcomes = 3, "000"
+	if err := total.check(); err == nil || !strings.Contains(err.Error(), "3 outcomes of 256 held-out questions") {
+		t.Errorf("of fewer questions than before: %v", err)
+	}
+}
+
 // TestVerdictWorse: a run fails if a test fell by more than chance, or if in its last step no question
 // could be read any more, and its last sentence says so; what is within chance does not.
 func TestVerdictWorse(t *testing.T) {
 	measured := func(step, short, long int) accuracy {
 		of := func(docs, n int) test {
 			outcomes := strings.Repeat("1", n) + strings.Repeat("0", 64-n)
-			return test{docs, eval.Result{All: eval.Count{N: 64, Right: n}, Outcomes: outcomes}}
+			return test{Docs: docs, Result: eval.Result{All: eval.Count{N: 64, Right: n}, Outcomes: outcomes}}
 		}
 		return accuracy{Step: step, Tests: []test{of(5, short), of(10, long)}}
 	}

@@ -106,8 +106,8 @@ func (p *printer) question(r *spell.Record, purpose string) {
 	if purpose != "" {
 		purpose = "   " + purpose
 	}
-	p.line("step %d, question %d   %s   %s%s   cluster %s, documents %s", r.Step, r.Question, r.Task, r.Outcome, purpose,
-		printable(r.Cluster), list(r.Docs))
+	p.line("step %d, question %d   %s   %s%s   cluster %s, documents %s", r.Step, r.Question, r.Task, r.Outcome,
+		purpose, printable(r.Cluster), list(r.Docs))
 	p.prompt(r.Prompt)
 	p.line("")
 	if r.Text == "" {
