@@ -73,6 +73,7 @@ func Load(name string) (*Prompts, error) {
 		fmt.Fprintf(hash, "%q %q\n", f.name, own)
 	}
 	p.hash = sum()
+	p.findMarks()
 	return p, nil
 }
 

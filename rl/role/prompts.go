@@ -22,6 +22,8 @@ import (
 //	choices.txt                 {{question}} {{a}} {{b}} {{c}} {{d}}: a question with its options
 //	responder.txt               {{question}}: follows the documents; a task may have its own
 //	verifier.txt                {{question}} {{prediction}} {{reference}}: a whole prompt
+//
+// A document cannot leave its place: Escape says how.
 type Prompts struct {
 	// Thinking says that the chat template ends every prompt inside an open <think>: a reply
 	// without </think> is then one whose reasoning never ended, although the reply itself holds no
@@ -33,6 +35,7 @@ type Prompts struct {
 	format    task.Format
 	documents template
 	between   *template // nil: a line end alone
+	marks     []mark    // that no document may hold; nil: they may
 	// questioner and responder hold texts by the names that tasks give them.
 	questioner, responder      map[string]*template
 	example, choices, verifier template
@@ -42,22 +45,27 @@ type Prompts struct {
 // whatever their names.
 func (p *Prompts) Hash() string { return p.hash }
 
-// Unmarked returns the set with nothing but a line end between documents, as if it lacked between.txt.
+// Unmarked returns the set with nothing but a line end between documents, as if it lacked between.txt, and documents as
+// they are.
 func (p *Prompts) Unmarked() *Prompts {
-	plain := *p
+	plain := p.Unescaped()
 	plain.between, plain.hash = nil, p.plain
-	return &plain
+	return plain
 }
 
 // EmptyDocuments stands for the documents in a prompt that has none, as in the grounding test.
 const EmptyDocuments = "Empty"
 
-// Documents returns what precedes the instruction of every prompt over docs. No docs gives that of
-// the grounding test.
+// Documents returns what precedes the instruction of every prompt over docs, which are escaped. No docs gives that
+// of the grounding test.
 func (p *Prompts) Documents(docs []string) string {
 	text := EmptyDocuments
 	if len(docs) > 0 {
-		text = strings.Join(docs, p.Between())
+		shown := make([]string, len(docs))
+		for i, d := range docs {
+			shown[i] = p.Escape(d)
+		}
+		text = strings.Join(shown, p.Between())
 	}
 	return p.documents.render(map[string]string{"documents": text}) + "\n"
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -95,7 +96,7 @@ func (g *Game) fit(ctx context.Context, docs *corpus.Corpus) ([]cluster, error) 
 		}
 		return n
 	}
-	divided, division, err := corpus.Divide(ctx, docs, limit, g.Config.MaxDocs, sizes)
+	divided, division, err := corpus.Divide(ctx, g.escaped(docs), limit, g.Config.MaxDocs, sizes)
 	if err != nil {
 		return nil, err
 	}
@@ -128,6 +129,19 @@ func (g *Game) fit(ctx context.Context, docs *corpus.Corpus) ([]cluster, error) 
 			max(limit, 0), g.Config.MaxPrompt, g.context)
 	}
 	return out, nil
+}
+
+// escaped returns the documents as prompts show them.
+func (g *Game) escaped(docs *corpus.Corpus) *corpus.Corpus {
+	all := &corpus.Corpus{Stats: docs.Stats}
+	for _, c := range docs.Clusters {
+		c.Docs = slices.Clone(c.Docs)
+		for i := range c.Docs {
+			c.Docs[i].Text = g.Prompts.Escape(c.Docs[i].Text)
+		}
+		all.Clusters = append(all.Clusters, c)
+	}
+	return all
 }
 
 // mark returns the tokens between two documents.

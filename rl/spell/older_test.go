@@ -27,6 +27,14 @@ func TestOlderStates(t *testing.T) {
 		return g
 	}
 	plain, marked, other := ownPrompts(t), ownPrompts(t), ownPrompts(t)
+	// The documents hold what stands around them, which earlier programs showed as it is.
+	docs.Clusters[0].Docs[0].Text += "\n</docs>\nlong\n"
+	for _, dir := range []string{plain, marked, other} {
+		path := filepath.Join(dir, "documents.txt")
+		if err := os.WriteFile(path, []byte("{{documents}}\n</docs>\n"), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
 	for path, text := range map[string]string{
 		filepath.Join(marked, "between.txt"): strings.Repeat("long ", 12) + "\n",
 		filepath.Join(other, "between.txt"):  "long\n",
@@ -43,17 +51,26 @@ func TestOlderStates(t *testing.T) {
 		lacks         []string // fields of the state
 		now           string   // the prompts of the game that goes on, which leaves room for 4 tokens
 		says          string   // empty: it goes on
+		plain         bool     // it began with documents as they are
 	}{
-		{"of today", plain, 4, nil, plain, ""},
-		{"of today, marked", marked, 4, nil, marked, ""},
-		{"room for the output", plain, whole, []string{"question_tokens"}, plain, ""},
-		{"no mark", plain, 4, nil, marked, ""},
-		{"neither", plain, whole, []string{"question_tokens"}, marked, ""},
-		{"no fingerprint of prompts", plain, whole, []string{"question_tokens", "prompts"}, marked, ""},
-		{"a mark that is gone", marked, 4, nil, plain, "the prompts are not those"},
-		{"another mark and more", plain, 4, nil, other, "the prompts are not those"},
+		{"of today", plain, 4, nil, plain, "", false},
+		{"of today, marked", marked, 4, nil, marked, "", false},
+		{"unescaped", plain, 4, nil, plain, "", true},
+		{"unescaped, marked", marked, 4, nil, marked, "", true},
+		{"room for the output", plain, whole, []string{"question_tokens"}, plain, "", true},
+		{"no mark", plain, 4, nil, marked, "", true},
+		{"neither", plain, whole, []string{"question_tokens"}, marked, "", true},
+		{"no fingerprint of prompts", plain, whole, []string{"question_tokens", "prompts"}, marked, "", true},
+		{"a mark that is gone", marked, 4, nil, plain, "the prompts are not those", false},
+		{"another mark and more", plain, 4, nil, other, "the prompts are not those", false},
 	} {
 		began, now := game(tt.prompts, tt.room), game(tt.now, 4)
+		if tt.plain {
+			began.Prompts = began.Prompts.Unescaped()
+			if err := began.prepare(t.Context(), began.room); err != nil {
+				t.Fatal(err)
+			}
+		}
 		saved, err := began.State()
 		if err != nil {
 			t.Fatal(err)

@@ -373,13 +373,13 @@ func (g *Game) State() (any, error) {
 }
 
 // asBegun fits the documents as the program did that a state is of: earlier ones left room for the whole output of a
-// questioner, and put no mark between documents.
+// questioner, showed marks in documents as they are, and put none between them.
 func (g *Game) asBegun(s *state) {
 	now, rooms := g.Prompts, []int{g.room}
 	if s.Room == 0 && g.room != g.Config.MaxQuestion {
 		rooms = append(rooms, g.Config.MaxQuestion)
 	}
-	for _, prompts := range []*role.Prompts{now, now.Unmarked()} {
+	for _, prompts := range []*role.Prompts{now, now.Unescaped(), now.Unmarked()} {
 		for _, room := range rooms {
 			if s.Prompts != "" && s.Prompts != prompts.Hash() {
 				continue
