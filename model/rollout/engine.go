@@ -24,6 +24,7 @@ type Engine struct {
 	running []*requestState                  // admitted, in that order
 	count   progress
 	serving bool
+	held    *requestState   // with Hold, while its result is handed out
 	cut     []*requestState // what a cancelled Serve left undone; see Partial
 
 	// OnProgress, if set, is called after every pass with the answers that have ended, those
@@ -174,7 +175,9 @@ func (e *Engine) finish() error {
 	var ended []*requestState
 	e.running = slices.DeleteFunc(e.running, func(s *requestState) bool {
 		if s.live == 0 {
-			e.release(s)
+			if !s.Hold {
+				e.release(s)
+			}
 			ended = append(ended, s)
 		}
 		return s.live == 0
@@ -183,11 +186,26 @@ func (e *Engine) finish() error {
 		e.OnProgress(e.count.done, e.count.total, e.count.read, e.count.sampled)
 	}
 	for _, s := range ended {
-		if err := s.done(s.result()); err != nil {
+		if err := e.handOut(s); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// handOut hands out the result of a request.
+func (e *Engine) handOut(s *requestState) error {
+	if s.Hold {
+		e.held = s
+		defer func() {
+			e.held = nil
+			for _, q := range s.sequences {
+				e.giveBack(q)
+			}
+			e.release(s)
+		}()
+	}
+	return s.done(s.result())
 }
 
 // sample draws a token for every sequence whose predicting row was in the pass, and ends those that
@@ -238,11 +256,18 @@ func (e *Engine) dropLive(s *requestState) {
 	}
 }
 
-// end ends an answer and gives back its pages.
+// end ends an answer and, unless they are held, gives back its pages.
 func (e *Engine) end(q *sequence, why Finish) {
 	q.done = why
 	q.request.live--
 	e.count.done++
+	if !q.request.Hold {
+		e.giveBack(q)
+	}
+}
+
+// giveBack gives back the pages of an answer.
+func (e *Engine) giveBack(q *sequence) {
 	e.pages.give(q.kv.pages)
 	q.kv.pages = nil
 }

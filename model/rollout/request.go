@@ -108,10 +108,7 @@ func (e *Engine) release(s *requestState) {
 // result returns the prompt with the answers that were not dropped.
 func (s *requestState) result() Result {
 	r := Result{Forest: slices.Clone(s.Prompt)}
-	for _, q := range s.sequences {
-		if q.done == dropped {
-			continue
-		}
+	for _, q := range s.kept() {
 		b := s.Branches[q.branch]
 		at := r.Forest.Add(b.Segment, q.tokens, true)
 		r.Forest[at].Temperature = b.Temperature // 0, greedy, is recorded at 1

@@ -41,11 +41,15 @@ type Branch struct {
 // StopEarly, if set, is called with every answer that ends while others go on; once it returns
 // true, the others are dropped and left out of the result. Such a request has one branch: its
 // answers advance in lockstep, so that which of them are left depends on them alone.
+//
+// Hold keeps the keys and values of the prompt and of all answers until the request was handed out, for
+// Engine.Attention.
 type Request struct {
 	Prompt    forest.Forest
 	Branches  []Branch
 	Key       uint64
 	StopEarly func(answer []int32) bool
+	Hold      bool
 }
 
 // Finish says why an answer ended.
