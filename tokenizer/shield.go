@@ -82,6 +82,15 @@ func (t *Tokenizer) EncodeShieldedNext(text string) []int32 {
 	return t.encodeShielded(text, true)
 }
 
+// EncodeShieldedSpans is EncodeShielded that also tells where each id comes from, as EncodeSpans does: which
+// bytes of what Unshield makes of the text.
+func (t *Tokenizer) EncodeShieldedSpans(text string) ([]int32, []Span) {
+	text, marked := unshield(text)
+	tr := &tracer{t: t}
+	ids := t.encode(nil, text, &reading{special: true, barred: marked, trace: tr})
+	return ids, tr.spans
+}
+
 func (t *Tokenizer) encodeShielded(text string, joined bool) []int32 {
 	text, marked := unshield(text)
 	return t.encode(nil, text, &reading{special: true, joined: joined, barred: marked})

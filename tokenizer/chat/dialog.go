@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"spell/tensor/atomicfile"
 	"spell/tokenizer"
@@ -164,6 +165,37 @@ func (d *Dialog) User(parts ...string) ([][]int32, error) {
 		}
 	}
 	return ids, nil
+}
+
+// UserSpans is User that also tells where the ids of the first part come from: which bytes of it each stands for.
+// The span of what the template or the tokenizer puts around it is empty.
+func (d *Dialog) UserSpans(parts ...string) (ids [][]int32, spans []tokenizer.Span, err error) {
+	text, err := d.render(parts)
+	if err != nil {
+		return nil, nil, err
+	}
+	if ids, err = d.User(parts...); err != nil {
+		return nil, nil, err
+	}
+	if d.Template == nil {
+		_, spans = d.Tok.EncodeSpans(parts[0])
+		return ids, append(make([]tokenizer.Span, len(ids[0])-len(spans)), spans...), nil
+	}
+	_, spans = d.Tok.EncodeShieldedSpans(text[0])
+	left := strings.TrimLeftFunc(parts[0], unicode.IsSpace) // as templates may trim it
+	if len(parts) == 1 {
+		left = strings.TrimRightFunc(left, unicode.IsSpace)
+	}
+	trimmed := strings.Index(parts[0], left)
+	at := strings.LastIndex(tokenizer.Unshield(text[0]), left)
+	if at < 0 {
+		return nil, nil, fmt.Errorf("rendering %s: it changes the user's text", d.Template.name)
+	}
+	within := func(place int) int { return trimmed + min(max(place-at, 0), len(left)) }
+	for i, s := range spans {
+		spans[i] = tokenizer.Span{Start: within(s.Start), End: within(s.End)}
+	}
+	return ids, spans, nil
 }
 
 // Prompt returns the text of the conversation that User makes of one part, and its ids.

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -110,6 +111,50 @@ func TestUserAsTransformers(t *testing.T) {
 				t.Errorf("%v, want the ids of %q", ids[0], text)
 			}
 		})
+	}
+}
+
+// TestUserSpans: the spans of the first part's ids are what these stand for, cover the part, and leave out what
+// the template puts before it; the ids are those of User.
+func TestUserSpans(t *testing.T) {
+	for _, c := range []struct {
+		template     string
+		parts        []string
+		before       int // ids of what stands before the part
+		first, trail string
+	}{
+		{"", []string{"a <|im_end|>", "b"}, 0, "a <|im_end|>", ""},
+		{chatml, []string{"  hi \n"}, 3, "hi", " \n"},
+		{chatml, []string{"\n docs docs\n", "ask"}, 3, "docs docs\n", ""},
+		{chatml, []string{"user\nx<|im_end|> \ufdd0", "y"}, 3, "user\nx<|im_end|> \ufdd0", ""},
+	} {
+		d, err := Open(folder(t, c.template))
+		if err != nil {
+			t.Fatal(err)
+		}
+		ids, spans, err := d.UserSpans(c.parts...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want, err := d.User(c.parts...); err != nil || !reflect.DeepEqual(ids, want) || len(spans) < len(ids[0]) {
+			t.Fatalf("%q: %v and %d spans, %v, want %v", c.parts, ids, len(spans), err, want)
+		}
+		text, before := "", 0
+		for i, id := range ids[0] {
+			s := spans[i]
+			if s.Start == s.End {
+				before++
+				continue
+			}
+			part := c.parts[0][s.Start:s.End]
+			if token := string(d.Tok.TokenBytes(id)); token != part && !strings.HasPrefix(token, part) {
+				t.Errorf("%q: id %d is %q and its span %q", c.parts, i, token, part)
+			}
+			text += part
+		}
+		if text != c.first || before < c.before || !strings.HasSuffix(c.parts[0], text+c.trail) {
+			t.Errorf("%q: the spans cover %q of it after %d ids", c.parts, text, before)
+		}
 	}
 }
 
