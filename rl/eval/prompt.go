@@ -43,7 +43,7 @@ func (p *Policy) Prompt(q *bench.Question, most int) (*Prompt, error) {
 	if whole.Whole <= most {
 		return whole, nil
 	}
-	before, after, err := p.around()
+	before, after, err := p.Prompts.Around()
 	if err != nil {
 		return nil, err
 	}
@@ -61,15 +61,4 @@ func (p *Policy) Prompt(q *bench.Question, most int) (*Prompt, error) {
 	kept := append(append([]int32{}, runs[0]...), runs[1][:head]...)
 	kept = append(kept, runs[1][len(runs[1])-(left-head):]...)
 	return &Prompt{Runs: [][]int32{kept, runs[2]}, Whole: whole.Whole}, nil
-}
-
-// around returns what stands before and after the documents of every prompt.
-func (p *Policy) around() (before, after string, err error) {
-	const mark = "\ufdd0" // a noncharacter, which no set of prompts holds
-	before, after, found := strings.Cut(p.Prompts.Documents([]string{mark}), mark)
-	if !found || strings.Contains(after, mark) {
-		return "", "", errors.New("the prompt set has {{documents}} in documents.txt more than once, so that " +
-			"documents cannot be cut; write it there once")
-	}
-	return before, after, nil
 }

@@ -1,6 +1,7 @@
 package role
 
 import (
+	"errors"
 	"strconv"
 	"strings"
 
@@ -68,6 +69,18 @@ func (p *Prompts) Documents(docs []string) string {
 		text = strings.Join(shown, p.Between())
 	}
 	return p.documents.render(map[string]string{"documents": text}) + "\n"
+}
+
+// Around returns what stands before and after the documents of every prompt. The error is that of a set that
+// has them twice.
+func (p *Prompts) Around() (before, after string, err error) {
+	const mark = "\ufdd0" // a noncharacter, which no set of prompts holds
+	before, after, found := strings.Cut(p.Documents([]string{mark}), mark)
+	if !found || strings.Contains(after, mark) {
+		return "", "", errors.New("the prompt set has {{documents}} in documents.txt more than once, so that " +
+			"documents cannot be cut; write it there once")
+	}
+	return before, after, nil
 }
 
 // Between returns what stands between two documents.
