@@ -21,11 +21,17 @@ type located struct {
 	done func()    // removes what was unpacked
 }
 
-// locate finds a model and adapters. A --model that holds adapters alone, as a checkpoint of a run
+// locate finds a model and adapters. No --model is the embedded base. A --model that holds adapters alone, as a checkpoint of a run
 // that trained them does, stands for these and the model that they name, which may be the embedded
 // base.
 func locate(dir, adapter string) (located, error) {
 	at := located{dir, adapter, dir, card.BaseAt(dir), func() {}}
+	if dir == "" {
+		var err error
+		at.dir, at.done, err = runner.ModelFolder("")
+		at.text = at.dir
+		return at, err
+	}
 	if _, err := os.Stat(filepath.Join(dir, "config.json")); err == nil || adapter != "" || !peft.Is(dir) {
 		return at, nil
 	}

@@ -89,8 +89,8 @@ func newRoot(out *output) *cobra.Command {
 		}
 		root.AddCommand(c)
 	}
-	for _, c := range []*cobra.Command{generateCommand(&e), scoreCommand(&e), evalCommand(&e), tokenizeCommand(),
-		exportCommand(&e), promptsCommand(), inspectCommand(), reportCommand()} {
+	for _, c := range []*cobra.Command{askCommand(&e), generateCommand(&e), scoreCommand(&e), evalCommand(&e),
+		tokenizeCommand(), exportCommand(&e), promptsCommand(), inspectCommand(), reportCommand()} {
 		c.GroupID = usingGroup
 		root.AddCommand(c)
 	}

@@ -22,10 +22,15 @@ type modelFlags struct {
 }
 
 func (f *modelFlags) flags(cmd *cobra.Command) {
-	modelFlag(cmd, &f.dir, "")
+	f.describe(cmd, "")
+	cmd.MarkFlagRequired("model")
+}
+
+// describe describes the flags; without --model they mean otherwise.
+func (f *modelFlags) describe(cmd *cobra.Command, otherwise string) {
+	modelFlag(cmd, &f.dir, otherwise)
 	cmd.Flags().StringVar(&f.adapter, "adapter", "", "folder of LoRA adapters of the model, as PEFT saves them")
 	cmd.Flags().Float64Var(&f.yarn, "yarn", 0, "stretch the context this many times by YaRN")
-	cmd.MarkFlagRequired("model")
 }
 
 // check refuses flags that cannot be meant.
