@@ -21,11 +21,11 @@ func TestConformance(t *testing.T) {
 }
 
 // TestConformanceChecked does the same with every access to memory checked, in a random order, on an older
-// device, for one in sixty-four calls in short mode. TestWarpgroupsChecked has the kernels that such a device lacks.
+// device, for one in ninety-six calls in short mode. TestWarpgroupsChecked has the kernels that such a device lacks.
 func TestConformanceChecked(t *testing.T) {
 	o := kerneltest.Options{Quick: true}
 	if testing.Short() {
-		o.Every = 64
+		o.Every = 96
 	}
 	conform(t, cudatest.Device{Checked: true, Settings: "order=random sm=80 tensor=80"}, o)
 }
