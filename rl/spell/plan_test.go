@@ -279,6 +279,38 @@ func TestUsual(t *testing.T) {
 	}
 }
 
+// TestUsualShown: questioners' prompts are as long as the documents that they see, those of sources with a number of
+// their own too.
+func TestUsualShown(t *testing.T) {
+	ask := func(docs int, among []int, sources ...Source) int {
+		t.Helper()
+		c := small()
+		c.Docs, c.DocsAmong, c.Sources, c.LeastDocs = docs, among, sources, 2
+		s, err := c.usual(c.MaxPrompt, c.textsOf(documents(4, 12), false))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s.Ask
+	}
+	source := func(match string, m int) Source { return Source{Match: match, Docs: m} }
+	two, four, eight := ask(2, nil), ask(4, nil), ask(8, nil)
+	if two >= four || four >= eight || ask(12, nil) != ask(40, nil) {
+		t.Fatalf("2 documents are %d tokens, 4 %d, 8 %d", two, four, eight)
+	}
+	for name, tt := range map[string]struct{ got, want int }{
+		"a source of all":         {ask(2, nil, source("*", 8)), eight},
+		"a source without its m":  {ask(4, nil, source("*", 0)), four},
+		"one source of four":      {ask(4, nil, source("3", 8)), four + (eight-four)/4},
+		"two sources":             {ask(2, nil, source("2", 6), source("3", 6)), four},
+		"among several":           {ask(8, []int{2, 6}), four},
+		"a source beside several": {ask(8, []int{2, 6}, source("*", 8)), eight},
+	} {
+		if math.Abs(float64(tt.got-tt.want)) > 1 {
+			t.Errorf("%s: prompts have %d tokens, want %d", name, tt.got, tt.want)
+		}
+	}
+}
+
 // TestPlanLeavesOut: a plan is made for the clusters that a run asks about, and says how many it leaves out.
 func TestPlanLeavesOut(t *testing.T) {
 	docs := documents(6, 3)

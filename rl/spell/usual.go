@@ -20,6 +20,7 @@ type Texts struct {
 	Least     int     // documents that such have fewer of
 	Documents int     // of another cluster, in the mean
 	Cluster   float64 // bytes of a cluster, in the mean
+	Shown     float64 // documents of a cluster that a first questioner sees, in the mean; 0: as the settings say
 	PerToken  float64 // bytes of a token, about
 }
 
@@ -32,6 +33,7 @@ func (c *Config) textsOf(docs *corpus.Corpus, words bool) *Texts {
 	t := &Texts{PerToken: bytesPerToken, Least: c.leastDocs(nil)}
 	spaces := 0
 	var all, read struct{ clusters, documents, bytes int } // read without the small clusters
+	shown := 0.0
 	for _, k := range docs.Clusters {
 		bytes := 0
 		for _, d := range k.Docs {
@@ -46,7 +48,9 @@ func (c *Config) textsOf(docs *corpus.Corpus, words bool) *Texts {
 			continue
 		}
 		read.clusters, read.documents, read.bytes = read.clusters+1, read.documents+len(k.Docs), read.bytes+bytes
+		shown += c.shown(c.sourceOf(k), len(k.Docs))
 	}
+	t.Shown = shown / float64(max(1, read.clusters))
 	if read.clusters == 0 {
 		read = all
 	}
@@ -57,6 +61,22 @@ func (c *Config) textsOf(docs *corpus.Corpus, words bool) *Texts {
 		t.PerToken = float64(t.Bytes) / float64(spaces)
 	}
 	return t
+}
+
+// shown returns how many documents the questioner of a first question sees of a cluster of so many, of a source or, if
+// that is nil, of none: the mean of those that m is drawn from.
+func (c *Config) shown(of *Source, documents int) (mean float64) {
+	among := c.DocsAmong
+	if len(among) == 0 {
+		among = []int{c.Docs}
+	}
+	if of != nil && of.Docs > 0 {
+		among = []int{of.Docs}
+	}
+	for _, m := range among {
+		mean += float64(min(m, documents)) / float64(len(among))
+	}
+	return mean
 }
 
 // own reports whether the documents are known to be the user's.
@@ -161,12 +181,16 @@ func (c *Config) prompts(s *Step, prompt int, texts *Texts) error {
 	answer := of(p.Responder(t, nil, task.Question{})) + s.Question/2
 	room := max(1, prompt-max(ask, answer)-c.questionRoom())
 	docs, of1 := room, c.MaxDocs
+	shown := c.shown(nil, of1)
 	if texts != nil {
 		whole := max(1, int(texts.Cluster/per)+texts.Documents)
 		parts := (whole + room - 1) / room
 		docs, of1 = whole/parts, max(1, texts.Documents/parts)
+		if shown = texts.Shown; shown == 0 {
+			shown = c.shown(nil, of1)
+		}
 	}
-	s.Ask = min(prompt, ask+docs*min(c.Docs, of1)/of1)
+	s.Ask = min(prompt, ask+int(float64(docs)*min(shown, float64(of1))/float64(of1)))
 	s.Ground = min(prompt, answer)
 	s.Respond = min(prompt, answer+docs)
 	s.Verify = min(prompt, tokens(p.Verifier(task.Question{}, "", ""))+s.Question/2+s.Answer)
