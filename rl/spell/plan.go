@@ -72,7 +72,7 @@ func NewPlan(ctx context.Context, b kernels.Backend, m model.Config, p model.Pre
 	}
 	plan.Steps, plan.Shape = c.Steps, budget.ShapeOf(&m, &d.w.Precision, c.PassTokens)
 	plan.Clock = func(r tally.Rates) (*budget.Times, error) { return plan.time(r, test) }
-	plan.Disk.Logs = int64(c.Steps) * int64(plan.Usual.logs())
+	plan.Disk.Logs = c.logs(&plan.Usual, texts)
 	plan.AddModel(d.w)
 	plan.add(d)
 	if host, ok := b.(kernels.HostMemory); ok {

@@ -19,6 +19,8 @@ import (
 	"spell/model/rollout"
 	"spell/rl"
 	"spell/rl/budget"
+	"spell/rl/journal"
+	"spell/rl/runner"
 	"spell/tensor"
 	"spell/tokenizer/chat"
 )
@@ -276,6 +278,48 @@ func TestUsual(t *testing.T) {
 	c.Votes = 0
 	if s, err = c.usual(c.MaxPrompt, nil); err != nil || s.VerifierGroup != 0 {
 		t.Errorf("without votes %+v: %v", s, err)
+	}
+}
+
+// TestLogs: a run writes what its plan says of as many questions into the transcript, and not much less.
+func TestLogs(t *testing.T) {
+	if testing.Short() {
+		t.Skip("plays a step of the embedded base")
+	}
+	c := Small()
+	c.Steps, c.HeldOut = 1, 0
+	m := Method{Config: c}
+	if err := m.read(t.Context(), nil); err != nil {
+		t.Fatal(err)
+	}
+	b := opentest.CPU(t, 2)
+	w, text, err := runner.Learner(t.Context(), b, "", model.F32)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Free()
+	r, err := begin(t.Context(), c, runner.Model{Backend: b, Weights: w, Text: text}, m.docs, m.judge)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Free()
+	s, err := c.usual(c.MaxPrompt, m.texts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rep, err := r.Step(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	if err := journal.New(dir).Append(runner.TranscriptFile, rep.Transcript...); err != nil {
+		t.Fatal(err)
+	}
+	s.Asked = rep.Metrics.(*Report).Counts.Drawn // which depends on how many are good
+	s.Written, c.DrawByRate = s.Asked, false
+	written, planned := len(readFile(t, dir, runner.TranscriptFile)), int(c.logs(&s, m.texts))
+	if planned < written || planned > written*3/2 {
+		t.Errorf("%d bytes are written, the plan says %d", written, planned)
 	}
 }
 

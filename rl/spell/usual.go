@@ -106,6 +106,7 @@ type Step struct {
 	Ahead                          int // questions that it writes before the first step
 	Measured                       int // questions about documents that are kept out, in all measurements
 	Ask, Ground, Respond, Verify   int // tokens of prompts
+	AskDocs, Docs                  int // tokens of documents in the prompts of questioner and responder
 	Question, Answer, Vote         int // tokens of outputs
 	Answers, Votes                 int // of a question, and of an answer
 	Blind                          int // answers to a question without documents
@@ -190,7 +191,8 @@ func (c *Config) prompts(s *Step, prompt int, texts *Texts) error {
 			shown = c.shown(nil, of1)
 		}
 	}
-	s.Ask = min(prompt, ask+int(float64(docs)*min(shown, float64(of1))/float64(of1)))
+	s.Docs, s.AskDocs = docs, int(float64(docs)*min(shown, float64(of1))/float64(of1))
+	s.Ask = min(prompt, ask+s.AskDocs)
 	s.Ground = min(prompt, answer)
 	s.Respond = min(prompt, answer+docs)
 	s.Verify = min(prompt, tokens(p.Verifier(task.Question{}, "", ""))+s.Question/2+s.Answer)
@@ -213,12 +215,35 @@ func (s *Step) read() (tokens, prompts int) {
 	return s.Written*(s.Ask+s.Ground) + s.Asked*s.Respond + ballots*s.Verify, 2*s.Written + s.Asked + ballots
 }
 
-// logs estimates the bytes of a step's lines in the transcript.
-func (s *Step) logs() int {
-	const perPrompt, perOutput = 300, 110 // of names, numbers and brackets
+// logs estimates the bytes of the transcript of a run whose steps are usual. Prompts refer to documents, which stand in
+// it once for each cluster, and votes on answers that are alike have their prompt once.
+func (c *Config) logs(s *Step, texts *Texts) int64 {
+	const perPrompt, perOutput = 170, 115 // of names, numbers and brackets
+	const escaped = 1.05                  // bytes for a byte of text
+	const voted, unlike = 0.85, 0.3       // shares of answers that are voted on, and of these that are unlike others
+	per := float64(bytesPerToken)
+	if texts != nil {
+		per = texts.PerToken
+	}
 	tokens, outputs := s.sampled()
 	read, prompts := s.read()
-	return (tokens+read)*5 + prompts*perPrompt + outputs*perOutput
+	answers := 0
+	if s.Votes > 0 {
+		answers = s.Asked * s.Answers
+	}
+	shown := s.Written*s.AskDocs + s.Asked*s.Docs
+	text := float64(tokens+max(0, read-shown)) - (1-unlike)*float64(answers*s.Verify)
+	none := (1 - voted) * float64(answers)
+	step := text*per*escaped + (float64(prompts)-none)*perPrompt +
+		(float64(outputs)-none*float64(s.Votes))*perOutput
+	documents := float64(c.Steps*s.Asked) * float64(s.Docs) * per
+	if texts != nil {
+		documents = min(documents, float64(texts.Bytes))
+	}
+	if c.DrawByRate { // the last round of a step draws no more than it takes
+		step *= min(1, float64(c.Questions)/informative/float64(s.Asked))
+	}
+	return int64(float64(c.Steps)*step + documents*escaped)
 }
 
 // heap estimates the memory that a step's samples take until it ends: ids, log-probabilities and text,
