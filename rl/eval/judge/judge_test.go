@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -127,6 +128,36 @@ func TestRetryAfter(t *testing.T) {
 		e.Retries = 1
 		if _, err := e.Grade(t.Context(), question, "x"); err == nil || len(*pauses) != 1 || (*pauses)[0] != want {
 			t.Errorf("%q: pauses %v, %v", header, *pauses, err)
+		}
+	}
+}
+
+// TestReset: a connection that breaks off, before a reply or within one, is made again.
+func TestReset(t *testing.T) {
+	for name, sent := range map[string]string{"before": "",
+		"within": "HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n{\"cho"} {
+		for _, breaks := range []int32{1, 99} {
+			var requests atomic.Int32
+			e, _ := endpoint(t, func(w http.ResponseWriter, r *http.Request) {
+				if requests.Add(1) > breaks {
+					io.WriteString(w, completion("[[YES]]"))
+					return
+				}
+				c, _, err := w.(http.Hijacker).Hijack()
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				io.WriteString(c, sent)
+				c.(*net.TCPConn).SetLinger(0)
+				c.Close()
+			})
+			got, err := e.Grade(t.Context(), question, "x")
+			fails := breaks > 1
+			if (err != nil) != fails || !fails && (got != eval.Yes || requests.Load() != 2) ||
+				fails && !strings.Contains(err.Error(), e.URL) {
+				t.Errorf("%s, %d times: %q after %d requests, %v", name, breaks, got, requests.Load(), err)
+			}
 		}
 	}
 }
