@@ -35,8 +35,8 @@ func (c *Cache) Shares(ctx context.Context, s *Share) ([][]float64, error) {
 		return nil, err
 	}
 	defer scratch.Free()
-	m := &marking{c: c, s: s, marks: scratch.New(w.Act, slots, w.KVDim()), staging: scratch.New(w.Act, c.rows, w.KVDim()),
-		out: scratch.New(w.Act, n, w.QDim())}
+	m := &marking{c: c, s: s, out: scratch.New(w.Act, n, w.QDim()), marks: scratch.New(w.Act, slots, w.KVDim()),
+		staging: scratch.New(w.Act, c.rows, w.KVDim())}
 	for range w.Layers {
 		m.q = append(m.q, scratch.New(w.Act, n, w.QDim()))
 	}

@@ -91,7 +91,7 @@ func askCommand(e *engine) *cobra.Command {
 	f.BoolVar(&a.noThink, "no-thinking", false, "set enable_thinking of the chat template to false")
 	f.IntVar(&a.maxInput, "max-input", 16384, "longest prompt, tokens; less where the context is shorter")
 	f.IntVar(&a.maxTokens, "max-tokens", 512, "longest reply, tokens")
-	f.IntVar(&a.samples, "samples", 1, "replies to each question, of which most decide; the prompt is computed once")
+	f.IntVar(&a.samples, "samples", 1, "replies to each question; most of them decide")
 	f.Float64Var(&a.temperature, "temperature", 0, "sampling temperature; 0 takes the most likely token\n"+
 		"(default: 0, or 0.7 with several --samples)")
 	f.Float64Var(&a.topP, "top-p", 0.95, "sample from the smallest set of tokens of this probability")
@@ -321,7 +321,10 @@ func (a *askFlags) readQuestions(cmd *cobra.Command, args []string) ([]string, e
 		}
 	}
 	if list == nil {
-		return nil, fmt.Errorf("%s holds no question; write one a line", known(a.questions))
+		if file.file == "-" {
+			file.file = "standard input"
+		}
+		return nil, fmt.Errorf("%s holds no question; write one a line", file.file)
 	}
 	return list, nil
 }
@@ -337,10 +340,9 @@ func (a *askFlags) print(out io.Writer, x *ask.Answer, several bool) error {
 	if several {
 		fmt.Fprintf(&b, "%s\n", x.Question)
 	}
-	switch {
-	case x.Answer != nil:
+	if x.Answer != nil {
 		fmt.Fprintf(&b, "%s\n", *x.Answer)
-	default:
+	} else {
 		fmt.Fprintf(&b, "no answer can be read in the reply: %s\n", strings.TrimSpace(x.Reply))
 	}
 	said, of := x.AnswerLogProb, "of the answer"
@@ -357,8 +359,8 @@ func (a *askFlags) print(out io.Writer, x *ask.Answer, several bool) error {
 	}
 	fmt.Fprintln(&b)
 	if q := x.Passage; q != nil {
-		fmt.Fprintf(&b, "  %s, characters %d to %d, %.1f %% of the attention to documents:\n    %s\n", q.Document, q.Start,
-			q.End, 100*q.Share, strings.Join(strings.Fields(q.Text), " "))
+		fmt.Fprintf(&b, "  %s, characters %d to %d, %.1f %% of the attention to documents:\n    %s\n", q.Document,
+			q.Start, q.End, 100*q.Share, strings.Join(strings.Fields(q.Text), " "))
 	}
 	if several {
 		fmt.Fprintln(&b)
@@ -379,7 +381,8 @@ func fitsAsking(b kernels.Backend, m *source, p model.Precision, o rollout.Optio
 				return fits(askingNeeds(b, m, p, like))
 			})
 			if most > 0 {
-				ways = append(ways, fmt.Sprintf("a sum of --max-input and --samples times --max-tokens of %d", 256*most))
+				ways = append(ways, fmt.Sprintf("a sum of --max-input and --samples times --max-tokens of %d",
+					256*most))
 			}
 			return ways
 		})

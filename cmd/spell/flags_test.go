@@ -35,6 +35,8 @@ func TestFlagErrors(t *testing.T) {
 		{"prompts", []string{"one prompt set", "compact", "see spell help prompts"}},
 		{"prompts a b", []string{"one prompt set", "given 2"}},
 		{"train --docs a.txt b.txt", []string{"spell train takes no arguments", `"b.txt"`, "quote", "--docs"}},
+		{"ask --docs a", []string{"one question, in quotes", "see spell help ask"}},
+		{"ask --docs a --model= --task letter b", []string{`--task "letter"`}},
 		{"generate --model a --prompt The ferry", []string{"spell generate takes no arguments", `"ferry"`, "quote"}},
 		{"version now", []string{"spell version takes no arguments", `"now"`}},
 	} {
@@ -54,8 +56,8 @@ func TestFlagErrors(t *testing.T) {
 func TestModelFolder(t *testing.T) {
 	f := newFixture(t)
 	config := filepath.Join(f.dir, "config.json")
-	for _, c := range []string{"generate --prompt a", "score --text a", "tokenize --text a", "train", "plan",
-		"sft --data " + f.ids, "export --to gguf --out x"} {
+	for _, c := range []string{"generate --prompt a", "ask --docs . a", "score --text a", "tokenize --text a", "train",
+		"plan", "sft --data " + f.ids, "export --to gguf --out x"} {
 		name := strings.Fields(c)[0]
 		for model, want := range map[string]string{
 			"Qwen/Qwen2.5-0.5B": "nothing is downloaded",

@@ -21,9 +21,9 @@ type located struct {
 	done func()    // removes what was unpacked
 }
 
-// locate finds a model and adapters. No --model is the embedded base. A --model that holds adapters alone, as a checkpoint of a run
-// that trained them does, stands for these and the model that they name, which may be the embedded
-// base.
+// locate finds a model and adapters. No --model is the embedded base. A --model that holds adapters
+// alone, as a checkpoint of a run that trained them does, stands for these and the model that they
+// name, which may be the embedded base.
 func locate(dir, adapter string) (located, error) {
 	at := located{dir, adapter, dir, card.BaseAt(dir), func() {}}
 	if dir == "" {
