@@ -117,6 +117,37 @@ func TestPassages(t *testing.T) {
 	}
 }
 
+// TestEscapedPassages: the passages behind a mark that a prompt shows with a backslash are where they are.
+func TestEscapedPassages(t *testing.T) {
+	d := dialog(t)
+	tag := strings.TrimSpace(strings.Split(strings.TrimSpace(afterDocuments(t)), "\n")[0])
+	r := reader(t, d, "full", 4096, ferry+" "+tag+"\n"+tag+" "+ferry, moor)
+	p := prompt(t, r, "When does the ferry leave?")
+	if !strings.Contains(d.Tok.Decode(p.docs.ids), `\`) {
+		t.Fatalf("%q is not escaped", tag)
+	}
+	last := len(p.docs.passages) - 1
+	var held []int32
+	for i, g := range p.docs.groups {
+		if int(g) == last {
+			held = append(held, p.docs.ids[i])
+		}
+	}
+	if got := strings.TrimSpace(d.Tok.Decode(held)); got != moor {
+		t.Errorf("the tokens of the last passage are %q", got)
+	}
+}
+
+// afterDocuments returns what the full set puts behind documents.
+func afterDocuments(t *testing.T) string {
+	t.Helper()
+	_, after, err := load(t, "full").Around()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return after
+}
+
 // TestNearest: of documents beyond a prompt it holds the pieces nearest to the question, in the order of the
 // documents, as one where they follow each other; questions with equal pieces share them.
 func TestNearest(t *testing.T) {

@@ -141,11 +141,14 @@ func (r *Reader) fill(p *Prompt, list []part, suffix string) error {
 	var places []tokenizer.Span // of passages in the prefix
 	at := len(before)
 	for i, e := range list {
+		begin, from := at, e.start
 		for _, q := range parts(r.docs, e, passageChars) {
 			s.passages = append(s.passages, q)
-			places = append(places, tokenizer.Span{Start: at + q.start - e.start, End: at + q.end - e.start})
+			text := r.docs[q.doc].Text[from:q.end]
+			place := tokenizer.Span{Start: begin + q.start - from, End: begin + len(r.Prompts.Escape(text))}
+			places, begin, from = append(places, place), place.End, q.end
 		}
-		at += len(texts[i]) + len(r.Prompts.Between())
+		at += len(r.Prompts.Escape(texts[i])) + len(r.Prompts.Between())
 	}
 	s.groups = groupsOf(spans, places)
 	p.docs, p.ask, r.shown[prefix] = s, ids[1], s
