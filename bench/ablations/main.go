@@ -59,7 +59,7 @@ func parseFlags(args []string, usage io.Writer) (o options, err error) {
 	list := f.String("rows", "", "names of rows, with commas between them; empty: all")
 	seeds := f.String("seeds", "1,2,3,4,5", "seeds of the runs of each row")
 	f.Float64Var(&o.hours, "hours", 0, "hours after which no further run begins; 0: no limit")
-	f.IntVar(&o.atOnce, "at-once", min(runtime.NumCPU(), 8), "runs that are made at the same time; they share the processors")
+	f.IntVar(&o.atOnce, "at-once", min(runtime.NumCPU(), 8), "runs at the same time; they share the processors")
 	f.StringVar(&o.out, "out", filepath.Join("bench", "ablations", "results.jsonl"), "file of results")
 	f.StringVar(&o.dir, "dir", filepath.Join(os.TempDir(), "spell-ablations"), "folder of runs that are not finished")
 	f.StringVar(&o.spell, "spell", "", "the program; empty: built from ./cmd/spell")
@@ -126,8 +126,9 @@ func (o *options) measure(ctx context.Context, w io.Writer) error {
 	if err != nil {
 		return err
 	}
-	p := plan{options: o, base: base, commit: commit(), train: trainer{program, max(1, runtime.NumCPU()/o.atOnce)}.train,
-		say: func(format string, args ...any) { fmt.Fprintf(os.Stderr, format+"\n", args...) }}
+	p := plan{options: o, base: base, commit: commit(),
+		train: trainer{program, max(1, runtime.NumCPU()/o.atOnce)}.train,
+		say:   func(format string, args ...any) { fmt.Fprintf(os.Stderr, format+"\n", args...) }}
 	err = p.run(ctx)
 	return errors.Join(err, o.print(w))
 }
