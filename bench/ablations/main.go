@@ -4,6 +4,7 @@
 //	go run ./bench/ablations -hours 8
 //	go run ./bench/ablations -rows spell,static-base -seeds 1,2 -set steps=30
 //	go run ./bench/ablations -table
+//	go run ./bench/ablations -kinds spell
 //
 // A run is spell train in a folder of its own, with the settings of its row laid over those of -set: as many updates of
 // as many groups of answers in each. What it came to is a line of -out as soon as it is there, and a run that has its
@@ -51,6 +52,7 @@ type options struct {
 	spell  string
 	common []string
 	table  bool
+	kinds  string
 }
 
 func parseFlags(args []string, usage io.Writer) (o options, err error) {
@@ -68,6 +70,7 @@ func parseFlags(args []string, usage io.Writer) (o options, err error) {
 		return nil
 	})
 	f.BoolVar(&o.table, "table", false, "print the table of the results there are, and run nothing")
+	f.StringVar(&o.kinds, "kinds", "", "print accuracy by kind of question of the row of this name, and run nothing")
 	if err := f.Parse(args); err != nil {
 		return o, err
 	}
@@ -104,11 +107,14 @@ func main() {
 		if err != nil {
 			return err
 		}
-		if o.table {
-			return o.print(os.Stdout)
-		}
 		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 		defer stop()
+		switch {
+		case o.table:
+			return o.print(os.Stdout)
+		case o.kinds != "":
+			return o.printKinds(ctx, os.Stdout)
+		}
 		return o.measure(ctx, os.Stdout)
 	})
 }
@@ -135,17 +141,38 @@ func (o *options) measure(ctx context.Context, w io.Writer) error {
 
 // print prints the table of the results that belong to the last.
 func (o *options) print(w io.Writer) error {
-	list, err := tool.Results[result](o.out)
+	list, err := o.results()
 	if err != nil {
 		return err
 	}
-	if len(list) == 0 {
-		return fmt.Errorf("%s has no results yet", o.out)
-	}
-	last := list[len(list)-1].key
-	list = slices.DeleteFunc(list, func(r result) bool { return !r.with(&last) })
 	table(w, o.rows, list)
 	return nil
+}
+
+// printKinds prints what the runs of a row came to by kind of question.
+func (o *options) printKinds(ctx context.Context, w io.Writer) error {
+	list, err := o.results()
+	if err != nil {
+		return err
+	}
+	list = slices.DeleteFunc(list, func(r result) bool { return r.Row != o.kinds })
+	if len(list) == 0 {
+		return fmt.Errorf("-kinds %s: %s has no results of such a row", o.kinds, o.out)
+	}
+	return kinds(ctx, w, list)
+}
+
+// results returns the results that belong to the last.
+func (o *options) results() ([]result, error) {
+	list, err := tool.Results[result](o.out)
+	if err != nil {
+		return nil, err
+	}
+	if len(list) == 0 {
+		return nil, fmt.Errorf("%s has no results yet", o.out)
+	}
+	last := list[len(list)-1].key
+	return slices.DeleteFunc(list, func(r result) bool { return !r.with(&last) }), nil
 }
 
 // baseHash returns the SHA-256 of the weights of the embedded base.

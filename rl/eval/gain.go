@@ -20,7 +20,7 @@ func (p Paired) Readable(questions []float64) float64 {
 func among(outcomes string, questions []float64, readable bool) (c Count) {
 	for _, q := range questions {
 		if o := outcomes[int(q)]; o != unreadable || !readable {
-			c.add(o == '1')
+			c.Add(o == '1')
 		}
 	}
 	return c

@@ -52,7 +52,8 @@ func (c Count) Below(b Count) bool {
 	return b.Rate()-c.Rate() > 2*math.Sqrt(p*(1-p)*(1/float64(c.N)+1/float64(b.N)))
 }
 
-func (c *Count) add(right bool) {
+// Add counts one that is right or not.
+func (c *Count) Add(right bool) {
 	c.N++
 	if right {
 		c.Right++
@@ -119,10 +120,10 @@ func Questions(ctx context.Context, p Policy, items []world.Item, maxTokens int)
 			q := items[i].Questions[k]
 			pred, valid := p.Prompts.ExtractAnswer(q.Task, p.Chat.Tok.DecodeSkipSpecial(r.Forest[a.Segment].Tokens))
 			right := valid && world.Accepts(q.Task, pred, q.Answer)
-			res.All.add(right)
-			res.ByKind[q.Kind].add(right)
+			res.All.Add(right)
+			res.ByKind[q.Kind].Add(right)
 			if valid {
-				res.Valid.add(right)
+				res.Valid.Add(right)
 			}
 			res.Outcomes += outcome(right, valid)
 		}
@@ -207,18 +208,18 @@ func RolesOf(ctx context.Context, p Policy, items []world.Item, pairs []world.Br
 		if i < n {
 			t := tasks[i%len(tasks)]
 			q, v := p.Prompts.ParseQuestion(t, text, nil)
-			out.Parse.add(v == task.OK)
+			out.Parse.Add(v == task.OK)
 			if v == task.OK {
-				out.Right.add(items[i%len(items)].Cluster.Right(q, t))
+				out.Right.Add(items[i%len(items)].Cluster.Right(q, t))
 			}
 			continue
 		}
 		gold := p.Prompts.ParseVote(pairs[i-n].Reply)
 		said := p.Prompts.ParseVote(text)
 		if gold == role.Yes {
-			out.Accept.add(said == gold)
+			out.Accept.Add(said == gold)
 		} else {
-			out.Reject.add(said == gold)
+			out.Reject.Add(said == gold)
 		}
 	}
 	return out, nil

@@ -26,9 +26,9 @@ const (
 	worldClusters = 600
 )
 
-// heldOut returns the test over so many documents. Entities and phrasing are none that self-play uses.
-// Plans ask for the same test again and again, so it is kept.
-func heldOut(ctx context.Context, questions, docs int) ([]world.Item, error) {
+// HeldOut returns the test over so many documents, whose questions a run is asked in this order. Entities and phrasing
+// are none that self-play uses. Plans ask for the same test again and again, so it is kept.
+func HeldOut(ctx context.Context, questions, docs int) ([]world.Item, error) {
 	key := [2]int{questions, docs}
 	if items, ok := heldOutTests.Load(key); ok {
 		return items.([]world.Item), nil
@@ -40,7 +40,7 @@ func heldOut(ctx context.Context, questions, docs int) ([]world.Item, error) {
 	return items, err
 }
 
-var heldOutTests sync.Map // of items that nobody changes, by the arguments of heldOut
+var heldOutTests sync.Map // of items that nobody changes, by the arguments of HeldOut
 
 // wordCount returns how many words a text has, of which a token is at most one.
 func wordCount(s string) int { return len(strings.Fields(s)) }
@@ -61,7 +61,7 @@ func (c *Config) testing(ctx context.Context, contextLen int) (*rollout.Options,
 	if err != nil {
 		return nil, err
 	}
-	items, err := heldOut(ctx, c.HeldOut, longDocs)
+	items, err := HeldOut(ctx, c.HeldOut, longDocs)
 	if err != nil {
 		return nil, err
 	}
@@ -144,7 +144,7 @@ func (g *Game) Measure(ctx context.Context, m runner.Model, done int, show runne
 	defer e.Free()
 	a := &accuracy{Step: done}
 	for i, docs := range testDocs {
-		items, err := heldOut(ctx, g.Config.HeldOut, docs)
+		items, err := HeldOut(ctx, g.Config.HeldOut, docs)
 		if err != nil {
 			return nil, err
 		}

@@ -45,7 +45,7 @@ func TestHeldOutFits(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	items, err := heldOut(t.Context(), c.HeldOut, longDocs)
+	items, err := HeldOut(t.Context(), c.HeldOut, longDocs)
 	if err != nil || len(items) != 1 || len(items[0].Questions) != 8 {
 		t.Fatalf("%d clusters, %v", len(items), err)
 	}
@@ -68,7 +68,7 @@ func TestHeldOutHeeds(t *testing.T) {
 	shape := testShape(300)
 	for name, do := range map[string]func(context.Context) error{
 		"made": func(ctx context.Context) error {
-			_, err := heldOut(ctx, c.HeldOut, testDocs[0])
+			_, err := HeldOut(ctx, c.HeldOut, testDocs[0])
 			return err
 		},
 		"sized": func(ctx context.Context) error {
@@ -97,7 +97,7 @@ func TestHeldOutHeeds(t *testing.T) {
 		}
 		cancel()
 	}
-	few, err := heldOut(t.Context(), 4, testDocs[0])
+	few, err := HeldOut(t.Context(), 4, testDocs[0])
 	if err != nil {
 		t.Fatal(err)
 	}

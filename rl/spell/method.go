@@ -80,7 +80,7 @@ func (m *Method) Read(ctx context.Context, _ string, c *runner.Console) error {
 		return ctx.Err()
 	}
 	for _, docs := range testDocs { // plans have them at hand then
-		if _, err := heldOut(ctx, m.Config.HeldOut, docs); err != nil {
+		if _, err := HeldOut(ctx, m.Config.HeldOut, docs); err != nil {
 			return err
 		}
 	}

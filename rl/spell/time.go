@@ -183,7 +183,7 @@ func (d *dryRun) test() (sum tally.Work, err error) {
 	}
 	const sample = 16 // clusters that stand for all
 	for _, docs := range testDocs {
-		items, err := heldOut(context.Background(), d.c.HeldOut, docs)
+		items, err := HeldOut(context.Background(), d.c.HeldOut, docs)
 		if err != nil {
 			return sum, err
 		}
