@@ -40,6 +40,7 @@ const (
 	Bootstrap                   // questions drawn again for an interval: (sample, group)
 	Benchmark                   // generated questions of a benchmark, and those that are asked: (use, index)
 	Ahead                       // what items show that are played before the first step: (use, item)
+	Reading                     // passages of documents and questions about them: (use, index)
 )
 
 const (

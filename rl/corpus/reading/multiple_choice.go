@@ -1,0 +1,100 @@
+package reading
+
+import (
+	"slices"
+	"strings"
+
+	"spell/rl/task"
+	"spell/tensor/rng"
+)
+
+// A multiple-choice question asks as a general one does and offers four answers: what fills the blank,
+// and spans of its class from elsewhere in the cluster.
+//
+//	fill : independence from the ___ in 1912, but ? ( A ) NATO ( B ) Ottoman Empire ( C ) Kosovo ( D ) USSR
+//	independence from the Ottoman Empire in 1912, but . the answer is Ottoman Empire so ( B ) .
+func init() {
+	register(task.MultipleChoice, manner{
+		kinds: []Kind{Choice},
+		kind:  func(f form) (Kind, bool) { return Choice, f != difference },
+		pose: func(r *rng.Rand, c *Cluster, s *solution, q *task.Question) (ok bool) {
+			q.Options, q.Answer, ok = c.options(r, s)
+			return ok
+		},
+		right: func(t Truth, q task.Question) bool {
+			i, ok := t.option(q.Options)
+			return ok && task.Letters[i:i+1] == strings.TrimSpace(q.Answer)
+		},
+		conclude: func(t Truth, q task.Question) (string, bool) {
+			i, ok := t.option(q.Options)
+			if !ok {
+				return "", false
+			}
+			return " the answer is " + q.Options[i] + " so ( " + task.Letters[i:i+1] + " ) .", true
+		},
+		finish: finishChoice,
+		accept: func(prediction, reference string) bool {
+			return task.MultipleChoice.Match(task.Rules{Strict: true}, prediction, reference)
+		},
+	})
+}
+
+// finishChoice ends a questioner's reply with the letter. The letter that must be right determines its
+// option too.
+func finishChoice(reply string, q task.Question) (string, []Span) {
+	var determined []Span
+	if i := strings.Index(task.Letters, q.Answer); i >= 0 && len(q.Options) == len(task.Letters) {
+		right := " ( " + q.Answer + " ) "
+		at := strings.LastIndex(reply, right) + len(right) - 1
+		determined = append(determined, Span{at, at + 1 + len(q.Options[i])})
+	}
+	start := len(reply)
+	reply += " answer : ( " + q.Answer + " ) ."
+	return reply, append(determined, Span{start, len(reply)})
+}
+
+// option returns the one true option among four. It returns false if none is true, or more than one.
+func (t Truth) option(options []string) (index int, ok bool) {
+	if len(options) != len(task.Letters) {
+		return 0, false
+	}
+	index = -1
+	for i, o := range options {
+		if t.Is(o) {
+			if index >= 0 {
+				return 0, false
+			}
+			index = i
+		}
+	}
+	return index, index >= 0
+}
+
+// options returns the answer of a blank among three others of its class, from other documents where there
+// are enough, and its letter, each equally likely.
+func (c *Cluster) options(r *rng.Rand, s *solution) (list []string, letter string, ok bool) {
+	own := s.evidence[0].at
+	class, ok := c.classOf(own)
+	if !ok {
+		return nil, "", false
+	}
+	const tries = 90 // of which the last third takes any, also of the same document
+	all := c.spans[class]
+	for i := range tries {
+		other := pick(r, all).span
+		text := c.text(other)
+		unlike := other.doc == own.doc || class == figure && shape(text) != shape(s.answer)
+		if unlike && i < 2*tries/3 {
+			continue
+		}
+		same := func(o string) bool { return Same(o, text) }
+		if !plain(text) || same(s.answer) || slices.ContainsFunc(list, same) {
+			continue
+		}
+		if list = append(list, text); len(list) == len(task.Letters)-1 {
+			right := r.Intn(len(task.Letters))
+			return slices.Insert(list, right, s.answer), task.Letters[right : right+1], true
+		}
+	}
+	return nil, "", false
+}

@@ -1,0 +1,142 @@
+package reading
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"spell/rl/corpus"
+	"spell/rl/role"
+	"spell/rl/task"
+	"spell/tensor/rng"
+)
+
+func compact(t testing.TB) *role.Prompts {
+	t.Helper()
+	p, err := role.Load("compact")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// sharedDocs finds documents of the shared test data: below $SPELL_DATA, or beside the checkout.
+func sharedDocs(t testing.TB, name string) string {
+	t.Helper()
+	data := os.Getenv("SPELL_DATA")
+	for dir, _ := os.Getwd(); data == "" && dir != filepath.Dir(dir); dir = filepath.Dir(dir) {
+		if _, err := os.Stat(filepath.Join(dir, "shared", "data")); err == nil {
+			data = filepath.Join(dir, "shared", "data")
+		}
+	}
+	path := filepath.Join(data, "docs", name)
+	if _, err := os.Stat(path); data == "" || err != nil {
+		t.Skipf("the documents %s are not here; set SPELL_DATA to the folder of test data", name)
+	}
+	return path
+}
+
+// real reads some files of the shared test data, cut as folder does it: two files are a cluster.
+func real(t testing.TB, name string) *corpus.Corpus {
+	t.Helper()
+	const files, pieces = 8, 6
+	dir := sharedDocs(t, name)
+	list, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &corpus.Corpus{}
+	for i := 0; i < len(list); i += max(1, len(list)/files) {
+		text, err := os.ReadFile(filepath.Join(dir, list[i].Name()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var docs []corpus.Document
+		for piece := range corpus.Cut(strings.ToValidUTF8(string(text), "\uFFFD"), 4000) {
+			if len(docs) == pieces {
+				break
+			}
+			docs = append(docs, corpus.Document{Name: fmt.Sprintf("%s#%d", list[i].Name(), len(docs)+1), Text: piece})
+		}
+		if n := len(c.Clusters); n == 0 || len(c.Clusters[n-1].Docs) > pieces {
+			c.Clusters = append(c.Clusters, corpus.Cluster{Name: list[i].Name()})
+		}
+		last := &c.Clusters[len(c.Clusters)-1]
+		last.Docs = append(last.Docs, docs...)
+	}
+	return Titled(c)
+}
+
+// checkQuestion checks what holds of every question: it is read, its answer is true, and the gold replies of
+// responder and questioner are read by its task and found right.
+func checkQuestion(t *testing.T, prompts *role.Prompts, c *Cluster, q Question) {
+	t.Helper()
+	truth, ok := c.Truth(q.Text, q.Task)
+	if !ok || truth.Kind != q.Kind || !c.Right(q.Question, q.Task) || !reflect.DeepEqual(truth.Docs, q.Docs) {
+		t.Fatalf("%v %+v has the truth %+v", q.Kind, q.Question, truth)
+	}
+	reply, ok := c.Reply(q.Question, q.Task)
+	if !ok || reply[0] != ' ' || strings.Contains(reply, "  ") {
+		t.Fatalf("the reply to %+v is %q", q.Question, reply)
+	}
+	said, ok := prompts.ExtractAnswer(q.Task, reply)
+	if !ok || !q.Task.Match(task.Rules{}, said, q.Answer) || !q.Task.Match(task.Rules{Strict: true}, said, q.Answer) ||
+		!Accepts(q.Task, said, q.Answer) {
+
+		t.Fatalf("%q answers %+v with %q", reply, q.Question, said)
+	}
+	asked, determined, ok := c.Ask(prompts, q.Question, q.Task)
+	if !ok {
+		t.Fatalf("%+v cannot be asked", q.Question)
+	}
+	read, verdict := prompts.ParseQuestion(q.Task, asked, nil)
+	if verdict != task.OK || !reflect.DeepEqual(read, q.Question) {
+		t.Fatalf("%q is read as %+v, not %+v", asked, read, q.Question)
+	}
+	for _, s := range determined {
+		if s.Start < 0 || s.End > len(asked) || s.Start >= s.End || asked[s.Start] != ' ' {
+			t.Fatalf("%v of %q", s, asked)
+		}
+	}
+	wrong := q.Question
+	if wrong.Answer = "nothing of the kind"; c.Right(wrong, q.Task) {
+		t.Fatalf("%+v is right", wrong)
+	}
+}
+
+// TestRealQuestions asks questions of every kind about documents of four sorts.
+func TestRealQuestions(t *testing.T) {
+	prompts := compact(t)
+	for _, name := range []string{"factbook/europe", "sotu", "classics", "filings"} {
+		t.Run(name, func(t *testing.T) {
+			docs := real(t, name)
+			k := NewCorpus(docs)
+			var found [NumQuestionKinds]int
+			for i, cl := range docs.Clusters {
+				c, _ := k.Cluster(cl.Name)
+				for kind := range Kind(NumQuestionKinds) {
+					for n := range uint64(8) {
+						q, ok := c.Question(rng.At(1, rng.Reading, uint64(i), uint64(kind), n), kind)
+						if !ok {
+							continue
+						}
+						found[kind]++
+						checkQuestion(t, prompts, c, q)
+						if right, known := k.Right(cl.Name, q.Task, q.Question); !right || !known {
+							t.Fatalf("%+v is right %v, known %v", q, right, known)
+						}
+					}
+				}
+			}
+			t.Log(found)
+			for kind, n := range found {
+				if n < 8 && !(Kind(kind) == Field && name != "factbook/europe") {
+					t.Errorf("%d questions of %v", n, Kind(kind))
+				}
+			}
+		})
+	}
+}
