@@ -82,7 +82,7 @@ func concludeWith(t Truth, _ task.Question) (string, bool) {
 func finishWith(reply string, q task.Question) (string, []Span) {
 	start := len(reply)
 	reply += " answer : " + q.Answer + " ."
-	return reply, []Span{{start, len(reply)}}
+	return reply, []Span{{Start: start, End: len(reply)}}
 }
 
 // readable reports whether replies in the words format can state an answer: it is read as it was written, and

@@ -19,10 +19,51 @@
 // Everything is a pure function of the documents, a seed and an index.
 package reading
 
-import "spell/tensor/rng"
+import (
+	"spell/rl/corpus/exercise"
+	"spell/tensor/rng"
+)
+
+// Span, Branch and Example are what training is made of. The kind of a branch is a Kind of this package.
+type (
+	Span    = exercise.Span
+	Branch  = exercise.Branch
+	Example = exercise.Example
+)
+
+// The uses of the Reading stream: the second word of its keys. The third is an index.
+const (
+	useTraining uint64 = iota // examples of Training
+	useTest                   // clusters of Evaluation
+	useItem                   // questions of Evaluation
+)
+
+// chance returns true with probability p.
+func chance(r *rng.Rand, p float64) bool { return r.Float64() < p }
 
 // pick returns an element of list, each equally likely.
 func pick[T any](r *rng.Rand, list []T) T { return list[r.Intn(len(list))] }
 
 // between returns a number from least to most, each equally likely.
 func between(r *rng.Rand, least, most int) int { return least + r.Intn(max(most-least, 0)+1) }
+
+// weighted returns an index of weights with probability in proportion to its weight, or −1 if none is
+// positive.
+func weighted(r *rng.Rand, weights ...float64) int {
+	sum := 0.0
+	for _, w := range weights {
+		sum += max(w, 0)
+	}
+	at := r.Float64() * sum
+	last := -1
+	for i, w := range weights {
+		if w <= 0 {
+			continue
+		}
+		if last = i; at < w {
+			break
+		}
+		at -= w
+	}
+	return last
+}

@@ -7,9 +7,6 @@ import (
 	"spell/rl/task"
 )
 
-// Span is a range of bytes of a reply.
-type Span struct{ Start, End int }
-
 // Reply returns the gold reply of a responder: the pieces of documents it needs as evidence, the
 // calculation if there is one, and the answer as the task concludes with it. The reply begins with a
 // space, as what follows a prompt does. Reply returns false if the question has no true answer in the
@@ -41,13 +38,13 @@ func (s *solution) stated() (text string, determined []Span) {
 				from += 1 + i
 			}
 		}
-		determined = append(determined, Span{from, len(text)})
+		determined = append(determined, Span{Start: from, End: len(text)})
 		text += " ."
 	}
 	if s.sum != "" {
 		result := len(text) + strings.Index(s.sum, "=") // with the space before
 		text += " " + s.sum
-		determined = append(determined, Span{result, len(text)})
+		determined = append(determined, Span{Start: result, End: len(text)})
 	}
 	return text, determined
 }
@@ -75,14 +72,14 @@ func (c *Cluster) Ask(prompts *role.Prompts, q task.Question, of task.Task) (rep
 		}
 		space := at + strings.LastIndexByte(reply[at:at+i], ' ')
 		if at < space {
-			determined = append(determined, Span{at, space})
+			determined = append(determined, Span{Start: at, End: space})
 		}
 		if at += i + len(gap); at == len(reply) || reply[at] != ' ' {
 			at += max(0, strings.IndexByte(reply[at:], ' '))
 		}
 	}
 	if at < len(reply) {
-		determined = append(determined, Span{at, len(reply)})
+		determined = append(determined, Span{Start: at, End: len(reply)})
 	}
 	reply += strings.TrimPrefix(prompts.QuestionText(q), q.Text)
 	reply, ends := manners[of].finish(reply, q)

@@ -89,7 +89,7 @@ func concludeWith(answer string, _ task.Question) (string, bool) {
 func finishWith(reply string, q task.Question) (string, []Span) {
 	start := len(reply)
 	reply += " answer : " + q.Answer + " ."
-	return reply, []Span{{start, len(reply)}}
+	return reply, []Span{{Start: start, End: len(reply)}}
 }
 
 // isTrue reports whether the reference answer of a question is true.

@@ -44,11 +44,11 @@ func finishChoice(reply string, q task.Question) (string, []Span) {
 	if i := strings.Index(task.Letters, q.Answer); i >= 0 && len(q.Options) == len(task.Letters) {
 		right := " ( " + q.Answer + " ) "
 		at := strings.LastIndex(reply, right) + len(right) - 1
-		determined = append(determined, Span{at, at + 1 + len(q.Options[i])})
+		determined = append(determined, Span{Start: at, End: at + 1 + len(q.Options[i])})
 	}
 	start := len(reply)
 	reply += " answer : ( " + q.Answer + " ) ."
-	return reply, append(determined, Span{start, len(reply)})
+	return reply, append(determined, Span{Start: start, End: len(reply)})
 }
 
 // option returns the one true option among four. It returns false if

@@ -67,18 +67,18 @@ func (c *Cluster) Ask(prompts *role.Prompts, q task.Question, of task.Task) (rep
 	for _, fact := range s.facts {
 		reply += " " + fact.String()
 		end := len(reply) - len(" .")
-		determined = append(determined, Span{end - len(fact.Value) - 1, end})
+		determined = append(determined, Span{Start: end - len(fact.Value) - 1, End: end})
 	}
 	for _, sum := range s.sums {
 		result := len(reply) + strings.Index(sum, "=") // with the space before
 		reply += " " + sum
-		determined = append(determined, Span{result, len(reply)})
+		determined = append(determined, Span{Start: result, End: len(reply)})
 	}
 	reply += " question :"
 	_, path, _ := strings.Cut(q.Text, " the ")
 	start := len(reply) + len(q.Text) - len(path) // after the phrasing
 	reply += " " + q.Text
-	determined = append(determined, Span{start, len(reply)})
+	determined = append(determined, Span{Start: start, End: len(reply)})
 	reply += strings.TrimPrefix(prompts.QuestionText(q), q.Text)
 	reply, ends := f.finish(reply, q)
 	return reply, append(determined, ends...), true

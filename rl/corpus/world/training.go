@@ -3,34 +3,18 @@ package world
 import (
 	"fmt"
 
+	"spell/rl/corpus/exercise"
 	"spell/rl/role"
 	"spell/rl/task"
 	"spell/tensor/rng"
 )
 
-// Span is a range of bytes of a reply.
-type Span struct{ Start, End int }
-
-// Branch is one prompt after the documents, and its gold reply.
-type Branch struct {
-	Role   role.Role
-	Task   task.Task
-	Kind   Kind
-	Suffix string // the prompt after the prefix
-	Reply  string // begins with a space
-	// Determined are the parts of the reply that the prompt and the reply before them determine.
-	// The rest is free choice, as the question of a questioner is. nil stands for the whole reply.
-	Determined []Span
-}
-
-// Example is a set of branches over the same documents, or one without any.
-type Example struct {
-	Docs []string
-	// Prefix precedes every suffix: the documents as prompts give them,
-	// "Empty\n" for Grounding, or nothing.
-	Prefix   string
-	Branches []Branch
-}
+// Span, Branch and Example are what training is made of. The kind of a branch is a Kind of this package.
+type (
+	Span    = exercise.Span
+	Branch  = exercise.Branch
+	Example = exercise.Example
+)
 
 // TrainingOptions is the mixture of a base model's training. DefaultTraining returns a good one to
 // start from. A weight of zero means never.
@@ -260,7 +244,7 @@ func (t *Training) digest(r *rng.Rand, c *Cluster) Branch {
 	for _, f := range facts {
 		b.Reply += " " + f.String()
 		end := len(b.Reply) - len(" .")
-		b.Determined = append(b.Determined, Span{end - len(f.Value) - 1, end})
+		b.Determined = append(b.Determined, Span{Start: end - len(f.Value) - 1, End: end})
 	}
 	return b
 }

@@ -43,7 +43,7 @@ func TestTraining(t *testing.T) {
 			}
 			c := reread(t, e.Docs)
 			for _, b := range e.Branches {
-				kinds[b.Kind]++
+				kinds[b.Kind.(Kind)]++
 				checkWords(t, vocabulary, pool, e.Prefix+b.Suffix+b.Reply)
 				for _, s := range b.Determined {
 					if s.Start < 0 || s.End > len(b.Reply) || s.Start >= s.End || b.Reply[s.Start] != ' ' {
