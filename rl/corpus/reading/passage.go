@@ -60,23 +60,25 @@ func newLibrary(c *corpus.Corpus, measure func(string) int) *library {
 // neighbours is how often the next passage is of the document behind the one before.
 const neighbours = 0.3
 
-// passages returns up to n passages of one cluster, of at most length in all. It returns none if no sentence
-// at the places that were tried is that short.
+// passages returns up to n passages of one cluster, of at most length in all. A cluster with fewer documents
+// gives fewer and longer ones. It returns none if no sentence at the places that were tried is that short.
 func (l *library) passages(r *rng.Rand, n, length int) (texts []string) {
 	at := r.Intn(len(l.docs))
 	start, end := l.starts[at], l.ends[at]
+	n = min(n, end-start)
 	taken := map[int]bool{}
 	for n > 0 {
-		if !taken[at] {
-			taken[at] = true
-			if text, size := l.passage(r, l.docs[at].Text, length/n); text != "" {
-				texts, length = append(texts, text), length-size
-			}
+		taken[at] = true
+		if text, size := l.passage(r, l.docs[at].Text, length/n); text != "" {
+			texts, length = append(texts, text), length-size
 		}
-		n--
-		if at+1 < end && !taken[at+1] && chance(r, neighbours) {
+		if n--; n == 0 {
+			break
+		}
+		if at+1 < end && chance(r, neighbours) {
 			at++
-		} else {
+		}
+		for taken[at] {
 			at = start + r.Intn(end-start)
 		}
 	}
@@ -103,25 +105,28 @@ func (l *library) passage(r *rng.Rand, text string, length int) (passage string,
 	if len(parts) == 0 {
 		return "", 0
 	}
-	var b strings.Builder
-	b.WriteString(title)
 	size = l.measure(title) + 1
-	from := r.Intn(len(parts))
-	if title == "" {
-		parts[from] = strings.TrimSpace(parts[from])
-	}
-	n := 0
-	for _, p := range parts[from:] {
-		more := l.measure(p)
-		if size+more > length {
+	sizes, last, behind := make([]int, len(parts)), 0, size
+	for i := len(parts) - 1; i >= 0; i-- { // the last sentence from which on enough is left
+		sizes[i] = l.measure(parts[i])
+		if behind += sizes[i]; behind > length {
+			last = i
 			break
 		}
-		b.WriteString(p)
-		size += more
-		n++
 	}
-	if n == 0 {
+	from := r.Intn(last + 1)
+	to := from
+	for ; to < len(parts); to++ {
+		if sizes[to] == 0 {
+			sizes[to] = l.measure(parts[to])
+		}
+		if size+sizes[to] > length {
+			break
+		}
+		size += sizes[to]
+	}
+	if from == to {
 		return "", 0
 	}
-	return b.String(), size
+	return strings.TrimSpace(title + strings.Join(parts[from:to], "")), size
 }

@@ -46,24 +46,3 @@ func pick[T any](r *rng.Rand, list []T) T { return list[r.Intn(len(list))] }
 
 // between returns a number from least to most, each equally likely.
 func between(r *rng.Rand, least, most int) int { return least + r.Intn(max(most-least, 0)+1) }
-
-// weighted returns an index of weights with probability in proportion to its weight, or −1 if none is
-// positive.
-func weighted(r *rng.Rand, weights ...float64) int {
-	sum := 0.0
-	for _, w := range weights {
-		sum += max(w, 0)
-	}
-	at := r.Float64() * sum
-	last := -1
-	for i, w := range weights {
-		if w <= 0 {
-			continue
-		}
-		if last = i; at < w {
-			break
-		}
-		at -= w
-	}
-	return last
-}

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"spell/rl/corpus"
+	"spell/rl/corpus/exercise"
 	"spell/rl/role"
 	"spell/rl/task"
 	"spell/tensor/rng"
@@ -72,7 +73,7 @@ func NewTraining(prompts *role.Prompts, docs *corpus.Corpus, measure func(string
 		{o.Documents, o.Verifier, o.Grounding, o.Arithmetic}, {o.Responder, o.Questioner, o.Copy},
 		o.Asked[:NumQuestionKinds], o.Composed[:NumQuestionKinds],
 	} {
-		if weighted(r, shares...) < 0 {
+		if exercise.Weighted(r, shares) < 0 {
 			return nil, fmt.Errorf("the shares %v of the training are all zero: give one a positive number", shares)
 		}
 	}
@@ -91,7 +92,7 @@ const places = 50
 func (t *Training) Example(seed, index uint64) Example {
 	r := rng.At(seed, rng.Reading, useTraining, index, 0)
 	o := &t.opts
-	which := weighted(r, o.Documents, o.Verifier, o.Grounding, o.Arithmetic)
+	which := exercise.Weighted(r, []float64{o.Documents, o.Verifier, o.Grounding, o.Arithmetic})
 	for range places {
 		if e := t.example(r, which); len(e.Branches) > 0 {
 			return e
@@ -141,7 +142,7 @@ func (t *Training) branches(r *rng.Rand, c *Cluster) (all []Branch) {
 	for range o.Branches {
 		var b Branch
 		ok := false
-		switch weighted(r, o.Responder, o.Questioner, o.Copy) {
+		switch exercise.Weighted(r, []float64{o.Responder, o.Questioner, o.Copy}) {
 		case 0:
 			b, ok = t.answer(r, c, answered)
 		case 1:
@@ -160,7 +161,7 @@ func (t *Training) branches(r *rng.Rand, c *Cluster) (all []Branch) {
 // ask asks something not asked yet, of a kind that the cluster has, and marks it asked.
 func (c *Cluster) ask(r *rng.Rand, weights Weights, asked map[string]bool) (q Question, ok bool) {
 	for range NumQuestionKinds {
-		k := weighted(r, weights[:NumQuestionKinds]...)
+		k := exercise.Weighted(r, weights[:NumQuestionKinds])
 		if k < 0 {
 			break
 		}

@@ -66,7 +66,8 @@ func checkBranch(t *testing.T, prompts *role.Prompts, e Example, b Branch) Kind 
 		if verdict != task.OK || !c.Right(q, b.Task) {
 			t.Fatalf("%q over %q is read as %+v", b.Reply, e.Docs, q)
 		}
-		if b.Task.NeedsLetter() && !strings.Contains(b.Suffix, " "+q.Answer+" :") || strings.Contains(b.Suffix, q.Text) {
+		told := !b.Task.NeedsLetter() || strings.Contains(b.Suffix, " "+q.Answer+" :")
+		if !told || strings.Contains(b.Suffix, q.Text) {
 			t.Fatalf("%q is asked after %q", q.Text, b.Suffix)
 		}
 	default:
@@ -97,7 +98,7 @@ func TestTraining(t *testing.T) {
 			tr := mustTrain(t, c, o)
 			var kinds [NumKinds]int
 			var roles [role.NumRoles]int
-			votes, branches, examples := map[string]int{}, 0, 600
+			votes, branches, examples := map[string]int{}, 0, 150
 			for i := range uint64(examples) {
 				e := tr.Example(7, i)
 				if i < 100 && !reflect.DeepEqual(e, tr.Example(7, i)) {
@@ -107,7 +108,8 @@ func TestTraining(t *testing.T) {
 				for _, d := range e.Docs {
 					size += len(strings.Fields(d))
 				}
-				if size > o.MaxLength || len(e.Docs) > o.MaxDocs || len(e.Branches) > o.Branches || len(e.Branches) == 0 {
+				n := len(e.Branches)
+				if size > o.MaxLength || len(e.Docs) > o.MaxDocs || n > o.Branches || n == 0 {
 					t.Fatalf("%d words in %d documents, %d branches", size, len(e.Docs), len(e.Branches))
 				}
 				branches += len(e.Branches)
@@ -166,7 +168,7 @@ func TestNewTrainingErrors(t *testing.T) {
 		"no branches": {func(o *TrainingOptions) { o.Branches = 0 }, fixture(), "positive"},
 		"no passages": {func(o *TrainingOptions) { o.Docs = 0 }, fixture(), "positive"},
 		"backwards":   {func(o *TrainingOptions) { o.MaxLength = 1 }, fixture(), "larger one second"},
-		"no shares":   {func(o *TrainingOptions) { o.Responder, o.Questioner, o.Copy = 0, 0, 0 }, fixture(), "all zero"},
+		"no shares":   {func(o *TrainingOptions) { o.Asked = Weights{} }, fixture(), "zero"},
 		"no kinds":    {func(o *TrainingOptions) { o.Asked = Weights{Verify: 1} }, fixture(), "all zero"},
 		"too short":   {func(o *TrainingOptions) { o.Length, o.MaxLength = 1, 2 }, fixture(), "raise"},
 	} {

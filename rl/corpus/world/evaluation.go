@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"spell/rl/corpus/exercise"
 	"spell/tensor/rng"
 )
 
@@ -93,7 +94,7 @@ func (o EvaluationOptions) item(seed, index uint64, left *[NumQuestionKinds]floa
 	here := *left // kinds that this cluster may still be asked
 	asked := map[string]bool{}
 	for len(item.Questions) < o.PerCluster {
-		k := weighted(r, here[:])
+		k := exercise.Weighted(r, here[:])
 		if k < 0 {
 			break
 		}
@@ -110,8 +111,7 @@ func (o EvaluationOptions) item(seed, index uint64, left *[NumQuestionKinds]floa
 	return item
 }
 
-// quotas divides n questions among the kinds by largest remainders.
-// Of equal ones the earlier kind comes first.
+// quotas divides n questions among the kinds.
 func quotas(n int, weights Weights) (quota [NumQuestionKinds]float64, err error) {
 	var sum float64
 	for k, w := range weights {
@@ -124,23 +124,6 @@ func quotas(n int, weights Weights) (quota [NumQuestionKinds]float64, err error)
 	if !(sum > 0) {
 		return quota, fmt.Errorf("a test has no kind of question: give at least one a weight")
 	}
-	var rest [NumQuestionKinds]float64
-	given := 0
-	for k := range quota {
-		share := weights[k] / sum * float64(n)
-		whole := int(share)
-		quota[k], rest[k] = float64(whole), share-float64(whole)
-		given += whole
-	}
-	for ; given < n; given++ {
-		most := 0
-		for k, v := range rest {
-			if v > rest[most] {
-				most = k
-			}
-		}
-		quota[most]++
-		rest[most] = -1
-	}
+	copy(quota[:], exercise.Quotas(n, weights[:NumQuestionKinds]))
 	return quota, nil
 }

@@ -1,6 +1,7 @@
 package world
 
 import (
+	"spell/rl/corpus/exercise"
 	"spell/rl/task"
 	"spell/tensor/rng"
 )
@@ -112,7 +113,8 @@ type Weights [NumKinds]float64
 func (c *Cluster) draw(r *rng.Rand, weights Weights, how Asking, asked map[string]bool) (q Question, fresh bool) {
 	for _, known := range []map[string]bool{asked, nil} {
 		left := weights // a copy
-		for k := weighted(r, left[:NumQuestionKinds]); k >= 0; k = weighted(r, left[:NumQuestionKinds]) {
+		next := func() int { return exercise.Weighted(r, left[:NumQuestionKinds]) }
+		for k := next(); k >= 0; k = next() {
 			if q, ok := c.question(r, Kind(k), how, known); ok {
 				asked[q.key] = true
 				return q, known != nil

@@ -99,7 +99,7 @@ func NewTraining(prompts *role.Prompts, opts TrainingOptions) (*Training, error)
 		{opts.Documents, opts.Verifier, opts.Grounding, opts.Arithmetic, opts.Letters},
 		{opts.Responder, opts.Questioner, opts.Digest},
 	} {
-		if weighted(rng.At(0, rng.World, 0, 0, 0), shares) < 0 {
+		if exercise.Weighted(rng.At(0, rng.World, 0, 0, 0), shares) < 0 {
 			return nil, fmt.Errorf("the shares %v of the generated world's training are all zero: "+
 				"give one a positive number", shares)
 		}
@@ -129,7 +129,7 @@ func (t *Training) Example(seed, index uint64) Example {
 	o := &t.opts
 	var e Example
 	alone := [...]func(*rng.Rand, int) Branch{1: t.verify, t.grounding, t.arithmetic, t.letter}
-	which := weighted(r, []float64{o.Documents, o.Verifier, o.Grounding, o.Arithmetic, o.Letters})
+	which := exercise.Weighted(r, []float64{o.Documents, o.Verifier, o.Grounding, o.Arithmetic, o.Letters})
 	if which == 0 {
 		return t.documents(r)
 	}
@@ -159,7 +159,7 @@ func (t *Training) documents(r *rng.Rand) Example {
 	digested := false
 	for range o.Branches {
 		var b Branch
-		switch weighted(r, []float64{o.Responder, o.Questioner, o.Digest}) {
+		switch exercise.Weighted(r, []float64{o.Responder, o.Questioner, o.Digest}) {
 		case 2:
 			if !digested { // one digest says all there is to say
 				digested = true

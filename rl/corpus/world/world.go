@@ -36,29 +36,3 @@ func shuffle[T any](r *rng.Rand, list []T) []T {
 	r.Shuffle(len(list), func(i, j int) { list[i], list[j] = list[j], list[i] })
 	return list
 }
-
-// weighted returns an index of weights with probability in
-// proportion to its weight, or −1 if none is positive.
-func weighted(r *rng.Rand, weights []float64) int {
-	var sum float64
-	last := -1
-	for i, w := range weights {
-		if w > 0 {
-			sum += w
-			last = i
-		}
-	}
-	if last < 0 {
-		return -1
-	}
-	at := r.Float64() * sum
-	for i, w := range weights[:last] {
-		if w > 0 {
-			if at < w {
-				return i
-			}
-			at -= w
-		}
-	}
-	return last
-}
