@@ -215,6 +215,10 @@ func TestRoles(t *testing.T) {
 			}
 		}
 	}
+	var over []Truthful
+	for _, it := range items {
+		over = append(over, it.Cluster)
+	}
 	if yes == 0 || yes == 64 || len(asked) < 8 {
 		t.Fatalf("%d of 64 pairs are equal, %d prompts", yes, len(asked))
 	}
@@ -241,7 +245,7 @@ func TestRoles(t *testing.T) {
 			}
 			return asked[prompt]
 		})
-		got, err := RolesOf(context.Background(), p, items, pairs, 64, 48)
+		got, err := RolesOf(context.Background(), p, over, world.Tasks(), pairs, 64, 48)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -8,11 +8,9 @@ import (
 	"math"
 	"strings"
 
-	"spell/model/forest"
 	"spell/model/rollout"
 	"spell/rl/corpus/world"
 	"spell/rl/role"
-	"spell/rl/task"
 	"spell/tokenizer/chat"
 )
 
@@ -85,52 +83,19 @@ func Points(outcomes string) []float64 {
 
 // Questions answers the questions of a test greedily, several over one reading of their
 // documents, with at most maxTokens tokens each.
-func Questions(ctx context.Context, p Policy, items []world.Item, maxTokens int) (Result, error) {
-	var res Result
-	reqs := make([]rollout.Request, len(items))
+func Questions(ctx context.Context, p Policy, items []world.Item, maxTokens int) (res Result, err error) {
+	exams := make([]exam, len(items))
 	for i, it := range items {
-		if err := ctx.Err(); err != nil {
-			return res, err
-		}
-		var f forest.Forest
-		prefix := p.Prompts.Documents(it.Cluster.Texts())
-		docs := -1
+		exams[i].docs = it.Cluster.Texts()
 		for _, q := range it.Questions {
-			_, suffix := p.Prompts.Responder(q.Task, nil, q.Question)
-			ids, err := p.Chat.User(prefix, suffix)
-			if err != nil {
-				return res, err
-			}
-			if docs < 0 { // the same for all questions
-				docs = f.Add(-1, ids[0], false)
-				res.Tokens += len(ids[0])
-			}
-			at := f.Add(docs, ids[1], false)
-			reqs[i].Branches = append(reqs[i].Branches,
-				rollout.Branch{Segment: at, N: 1, MaxTokens: maxTokens, Sampling: rollout.Sampling{TopP: 1}})
+			exams[i].questions = append(exams[i].questions, asking{q.Question, q.Task, int(q.Kind), world.Accepts})
 		}
-		reqs[i].Prompt, reqs[i].Key = f, uint64(i)
 	}
-	results, err := p.Engine.Generate(ctx, reqs)
+	marks, tokens, err := answers(ctx, p, exams, maxTokens)
 	if err != nil {
 		return res, err
 	}
-	for i, r := range results {
-		for k, a := range r.Answers {
-			q := items[i].Questions[k]
-			pred, valid := p.Prompts.ExtractAnswer(q.Task, p.Chat.Tok.DecodeSkipSpecial(r.Forest[a.Segment].Tokens))
-			right := valid && world.Accepts(q.Task, pred, q.Answer)
-			res.All.Add(right)
-			res.ByKind[q.Kind].Add(right)
-			if valid {
-				res.Valid.Add(right)
-			}
-			res.Outcomes += outcome(right, valid)
-		}
-	}
-	if len(items) > 0 {
-		res.Tokens /= len(items)
-	}
+	res.Outcomes, res.Tokens = count(marks, &res.All, &res.Valid, res.ByKind[:]), tokens
 	return res, nil
 }
 
@@ -150,77 +115,18 @@ func outcome(right, valid bool) string {
 
 // String is the result in one line.
 func (r Result) String() string {
+	return line(r.All, r.Valid, r.ByKind[:], func(k int) string { return world.Kind(k).String() })
+}
+
+// line writes counts in one line.
+func line(all, valid Count, byKind []Count, name func(kind int) string) string {
 	var s strings.Builder
-	readable := 100 * float64(r.Valid.N) / float64(max(r.All.N, 1))
-	fmt.Fprintf(&s, "%v of %d  readable %.0f%%, of these %v", r.All, r.All.N, readable, r.Valid)
-	for k, c := range r.ByKind {
+	readable := 100 * float64(valid.N) / float64(max(all.N, 1))
+	fmt.Fprintf(&s, "%v of %d  readable %.0f%%, of these %v", all, all.N, readable, valid)
+	for k, c := range byKind {
 		if c.N > 0 {
-			fmt.Fprintf(&s, "  %v %.0f", world.Kind(k), 100*c.Rate())
+			fmt.Fprintf(&s, "  %v %.0f", name(k), 100*c.Rate())
 		}
 	}
 	return s.String()
-}
-
-// A Roles is how well a model plays questioner and verifier.
-type Roles struct {
-	Parse  Count `json:"parse"`  // questions in a readable form
-	Right  Count `json:"right"`  // of those, with a true reference answer
-	Accept Count `json:"accept"` // equal answers the verifier calls the same
-	Reject Count `json:"reject"` // different answers it calls different
-}
-
-// RolesOf samples n questions at temperature 1 over clusters of a test and puts n pairs of
-// answers to the verifier, greedily.
-func RolesOf(ctx context.Context, p Policy, items []world.Item, pairs []world.Branch, n, maxTokens int) (Roles, error) {
-	var out Roles
-	var reqs []rollout.Request
-	add := func(prefix, suffix string, s rollout.Sampling) error {
-		ids, err := p.Chat.User(prefix, suffix)
-		if err != nil {
-			return err
-		}
-		var f forest.Forest
-		at := f.Chain(-1, ids...)
-		branch := rollout.Branch{Segment: at, N: 1, MaxTokens: maxTokens, Sampling: s}
-		reqs = append(reqs, rollout.Request{Prompt: f, Key: uint64(len(reqs)), Branches: []rollout.Branch{branch}})
-		return nil
-	}
-	tasks := world.Tasks()
-	for i := range n {
-		docs := items[i%len(items)].Cluster.Texts()
-		letter := i % len(task.Letters)
-		prefix, suffix := p.Prompts.Questioner(tasks[i%len(tasks)], docs, nil, task.Letters[letter:letter+1])
-		if err := add(prefix, suffix, rollout.Sampling{Temperature: 1, TopP: 1}); err != nil {
-			return out, err
-		}
-	}
-	for _, b := range pairs[:min(n, len(pairs))] {
-		if err := add("", b.Suffix, rollout.Sampling{TopP: 1}); err != nil {
-			return out, err
-		}
-	}
-	results, err := p.Engine.Generate(ctx, reqs)
-	if err != nil {
-		return out, err
-	}
-	for i, r := range results {
-		text := p.Chat.Tok.DecodeSkipSpecial(r.Forest[r.Answers[0].Segment].Tokens)
-		if i < n {
-			t := tasks[i%len(tasks)]
-			q, v := p.Prompts.ParseQuestion(t, text, nil)
-			out.Parse.Add(v == task.OK)
-			if v == task.OK {
-				out.Right.Add(items[i%len(items)].Cluster.Right(q, t))
-			}
-			continue
-		}
-		gold := p.Prompts.ParseVote(pairs[i-n].Reply)
-		said := p.Prompts.ParseVote(text)
-		if gold == role.Yes {
-			out.Accept.Add(said == gold)
-		} else {
-			out.Reject.Add(said == gold)
-		}
-	}
-	return out, nil
 }

@@ -4,6 +4,7 @@ import (
 	"unicode/utf8"
 
 	"spell/model/forest"
+	"spell/rl/corpus/exercise"
 	"spell/tensor/rng"
 )
 
@@ -49,22 +50,38 @@ func (r *Run) batch() batch {
 	}
 	switch s.Data {
 	case "drill":
-		return drill(at(rng.Drill), r.words, s)
-	case "world":
+		return drill(at(rng.Drill), words(r.tok, s.Words), s)
+	case "world", "reading":
 		var b batch
 		for i := uint64(0); b.tokens() < s.Tokens; i++ {
 			index := uint64(r.state.Stage)<<56 | uint64(r.state.Step)<<16 | i
-			f, w := example(rng.At(r.Config.Seed, rng.Gaps, index, 0, 0), r.tok,
-				r.mixtures[r.state.Stage].Example(r.Config.Seed, index), r.eos, s)
-			b.add(f, w)
+			e := r.mixtures[r.state.Stage].Example(r.Config.Seed, index)
+			if s.Data == "reading" {
+				e = r.fitting(e)
+			}
+			b.add(example(rng.At(r.Config.Seed, rng.Gaps, index, 0, 0), r.tok, e, r.eos, s))
 		}
 		if s.Batch > 0 { // keeps alive the recall of words that no document has
-			d := drill(at(rng.Drill), r.words, s)
+			d := drill(at(rng.Drill), words(r.tok, s.Words), s)
 			b.trees, b.weights = append(b.trees, d.trees...), append(b.weights, d.weights...)
 		}
 		return b
 	}
 	return r.text(s, at(rng.Windows))
+}
+
+// fitting returns an example without the last branches where a pass does not hold it: the documents with the
+// prompts behind them, or a reply.
+func (r *Run) fitting(e exercise.Example) exercise.Example {
+	n := len(r.tok.Encode(e.Prefix))
+	for i, b := range e.Branches {
+		n += len(r.tok.Encode(b.Suffix))
+		if max(n, len(r.tok.Encode(b.Reply))+1) > r.Config.PassTokens && i > 0 {
+			e.Branches = e.Branches[:i]
+			break
+		}
+	}
+	return e
 }
 
 // window returns the most tokens of a window of text in a stage.

@@ -1,16 +1,19 @@
 // Package pretrain makes base models: from a folder of text by next-token training, or, as the
 // embedded base was made, from the generated world by a staged recipe: recall drill first, then
-// documents with role-formatted examples at short contexts only.
+// documents with role-formatted examples at short contexts only. The same recipe can be run on
+// questions about the documents of a folder.
 package pretrain
 
 import (
 	"errors"
 	"fmt"
+	"path"
 	"strings"
 
 	"spell/model"
 	"spell/model/forest"
 	"spell/model/train"
+	"spell/rl/corpus/reading"
 	"spell/rl/corpus/world"
 	"spell/rl/runner"
 	"spell/rl/settings"
@@ -32,14 +35,15 @@ type Config struct {
 	Family  string     `json:"family" doc:"llama, mistral, qwen2 or qwen3; mixtures of experts, as of qwen3_moe, are not made here"`
 	Init    model.Init `json:"init"`
 
-	Measure int     `json:"measure" group:"learning" min:"1" max:"1073741824" doc:"steps between tests of what self-play needs of its base, on the generated world"`
-	Stages  []Stage `json:"stages" doc:"what is learned one after the other; one that a file gives is laid over the one in its place"`
+	Measure int      `json:"measure" group:"learning" min:"1" max:"1073741824" doc:"steps between tests of what self-play needs of its base, on the generated world or on the documents"`
+	HeldOut []string `json:"held_out,omitempty" doc:"files of --docs that are only tested on, and folders of such: patterns as of a shell"`
+	Stages  []Stage  `json:"stages" doc:"what is learned one after the other; one that a file gives is laid over the one in its place"`
 }
 
 // A Stage is a number of steps on one kind of data.
 type Stage struct {
 	Name   string  `json:"name"`
-	Data   string  `json:"data" oneof:"drill world text"`
+	Data   string  `json:"data" oneof:"drill world reading text"`
 	Steps  int     `json:"steps" min:"1"`                          // at most
 	LR     float64 `json:"lr" aka:"learning_rate" min:"0" max:"1"` // peak learning rate
 	Warmup int     `json:"warmup" min:"0"`                         // steps of linear rise
@@ -47,7 +51,7 @@ type Stage struct {
 	Final  float64 `json:"final" min:"0" max:"1"`                  // share of the peak at the end
 	Embed  float64 `json:"embed" min:"0"`                          // factor on the embedding's rate
 	Decay  float64 `json:"decay" min:"0"`                          // weight decay
-	Tokens int     `json:"tokens" min:"0" max:"16777216"`          // of a step, for world and text
+	Tokens int     `json:"tokens" min:"0" max:"16777216"`          // of a step, but for a drill
 	Slack  int     `json:"slack" min:"0"`                          // most positions left open between texts
 
 	// The drill: sequences of a step, pairs and queries in each, and the share of right recalls over
@@ -55,13 +59,15 @@ type Stage struct {
 	Batch   int     `json:"batch,omitempty" min:"0" max:"16777216"`
 	Pairs   int     `json:"pairs,omitempty" min:"0" max:"16777216"`
 	Queries int     `json:"queries,omitempty" min:"0" max:"16777216"`
+	Words   int     `json:"words,omitempty" min:"0" max:"16777216"` // of the vocabulary, its commonest; 0: of the world
 	StopAt  float64 `json:"stop_at,omitempty"`
 
-	// The world: its mixture, and the weight of document tokens and of free tokens of replies
-	// (those of a reply that nothing determines) in the loss.
-	Mixture    *world.TrainingOptions `json:"mixture,omitempty"`
-	DocWeight  float32                `json:"doc_weight,omitempty"`
-	FreeWeight float32                `json:"free_weight,omitempty"`
+	// The world, and questions about the documents of --docs: the mixture, and the weight of document tokens and
+	// of free tokens of replies (those of a reply that nothing determines) in the loss.
+	Mixture    *world.TrainingOptions   `json:"mixture,omitempty"`
+	Reading    *reading.TrainingOptions `json:"reading,omitempty"`
+	DocWeight  float32                  `json:"doc_weight,omitempty"`
+	FreeWeight float32                  `json:"free_weight,omitempty"`
 }
 
 // World is the recipe of the embedded base. The drill comes first, in just this form: with fewer
@@ -146,6 +152,11 @@ func (r *Config) Validate() error {
 		return fmt.Errorf("family: a %s has mixtures of experts, and no setting sizes them here; the same blocks "+
 			"without them are qwen3", f.Name)
 	}
+	for _, pattern := range r.HeldOut {
+		if _, err := path.Match(pattern, ""); err != nil {
+			return fmt.Errorf("held_out: %q is no pattern of names of files; close its bracket", pattern)
+		}
+	}
 	if err := r.Optim.Validate(); err != nil {
 		return err
 	}
@@ -164,6 +175,8 @@ func (r *Config) Validate() error {
 			return fmt.Errorf("stage %q: tokens is %d; it must be at least 2", s.Name, s.Tokens)
 		case s.Data == "world" && s.Mixture == nil:
 			return fmt.Errorf("stage %q: mixture is missing", s.Name)
+		case s.Data == "reading" && s.Reading == nil:
+			return fmt.Errorf("stage %q: reading, its mixture, is missing", s.Name)
 		}
 	}
 	c := r.Model(r.Vocab, 0)

@@ -19,19 +19,23 @@ type gate struct {
 	least float64
 }
 
-// gated says whether a run of the recipe ends on the world.
-func (r *Config) gated() bool { return r.Stages[len(r.Stages)-1].Data == "world" }
+// gated says whether a run of the recipe ends on questions whose truth is known: about the world or documents.
+func (r *Config) gated() bool {
+	last := r.Stages[len(r.Stages)-1].Data
+	return last == "world" || last == "reading"
+}
 
 // testing is what the gates generate with.
 func (r *Config) testing(eos int32) rollout.Options {
 	return rollout.Options{Slots: 1 << 16, Rows: 1024, Stop: []int32{eos}, Seed: r.Seed}
 }
 
-// A Measurement is how the base does on the generated world, a line of metrics.jsonl.
+// A Measurement is how the base does on the generated world or on documents, a line of metrics.jsonl.
 type Measurement struct {
-	Step  int          `json:"step"`
-	Tests []test       `json:"tests"`
-	Gates []gateResult `json:"gates"`
+	Step    int           `json:"step"`
+	Tests   []test        `json:"tests"`
+	Reading []readingTest `json:"reading,omitempty"`
+	Gates   []gateResult  `json:"gates"`
 }
 
 // A test is the accuracy of answers over a number of documents.
@@ -52,6 +56,9 @@ func (m *Measurement) String() string {
 	for _, t := range m.Tests {
 		lines = append(lines, fmt.Sprintf("  %d documents (%d tokens): %v", t.Docs, t.Result.Tokens, t.Result))
 	}
+	for _, t := range m.Reading {
+		lines = append(lines, fmt.Sprintf("  documents of %d tokens: %v", t.Result.Tokens, t.Result))
+	}
 	for _, g := range m.Gates {
 		verdict := "holds"
 		if g.Count.Rate() < g.Least {
@@ -63,16 +70,19 @@ func (m *Measurement) String() string {
 	return strings.Join(lines, "\n")
 }
 
-// Due reports whether the base is to be tested: when a run that ends on the world has reached it, and
-// then now and then.
+// Due reports whether the base is to be tested: when a run that ends on the world, or on questions about
+// documents, has reached them, and then now and then.
 func (r *Run) Due() bool {
 	n := r.state.Total
-	return n > 0 && n != r.state.Tested && r.Config.gated() && r.stage().Data == "world" &&
+	return n > 0 && n != r.state.Tested && r.Config.gated() && r.stage().Data == r.last().Data &&
 		(r.complete() || n%r.Config.Measure == 0)
 }
 
-// Measure tests the base on the generated world: what self-play needs of it, and how its accuracy falls
-// with the number of documents.
+// last returns the last stage.
+func (r *Run) last() *Stage { return &r.Config.Stages[len(r.Config.Stages)-1] }
+
+// Measure tests the base on the generated world or on documents: what self-play needs of it, and how its accuracy falls
+// with the number or the length of documents.
 func (r *Run) Measure(ctx context.Context, show runner.Show) (*runner.Report, error) {
 	e, err := rollout.New(r.Model.Backend, r.Model.Weights, r.Config.testing(r.eos))
 	if err != nil {
@@ -88,6 +98,13 @@ func (r *Run) Measure(ctx context.Context, show runner.Show) (*runner.Report, er
 	}
 	p := eval.Policy{Engine: e, Chat: &chat.Dialog{Tok: r.tok}, Prompts: r.prompts}
 	m := &Measurement{Step: r.state.Total}
+	if r.last().Data == "reading" {
+		if err := r.measureReading(ctx, p, m, func() { part++ }); err != nil {
+			return nil, err
+		}
+		r.state.Tested = r.state.Total
+		return &runner.Report{Metrics: m, Always: true}, nil
+	}
 	for _, docs := range []int{5, 10, 20, 40} {
 		items, err := world.Evaluation(ctx, r.Config.Seed, world.EvaluationOptions{
 			Questions: 256, Cluster: world.Options{Docs: docs, Chains: true}})
@@ -101,8 +118,7 @@ func (r *Run) Measure(ctx context.Context, show runner.Show) (*runner.Report, er
 		m.Tests = append(m.Tests, test{docs, res})
 		part++
 	}
-	last := r.Config.Stages[len(r.Config.Stages)-1]
-	gates, err := r.gates(ctx, p, &last)
+	gates, err := r.gates(ctx, p, r.last())
 	if err != nil {
 		return nil, err
 	}
@@ -138,7 +154,11 @@ func (r *Run) gates(ctx context.Context, p eval.Policy, last *Stage) ([]gate, er
 	for i := uint64(0); len(pairs) < 256; i++ {
 		pairs = append(pairs, t.Example(r.Config.Seed, 1<<60|i).Branches...)
 	}
-	roles, err := eval.RolesOf(ctx, p, items, pairs, 256, 80)
+	var over []eval.Truthful
+	for _, it := range items {
+		over = append(over, it.Cluster)
+	}
+	roles, err := eval.RolesOf(ctx, p, over, world.Tasks(), pairs, 256, 80)
 	if err != nil {
 		return nil, err
 	}

@@ -63,13 +63,18 @@ func (m *Method) Read(ctx context.Context, checkpoint string, c *runner.Console)
 		}
 		c.Printf("%v\n", m.report)
 		for _, t := range m.texts {
-			texts = append(texts, t.Text)
+			if !m.Config.heldOut(t.Name) {
+				texts = append(texts, t.Text)
+			}
 		}
 	}
 	if checkpoint != "" {
 		m.tok, err = tokenizer.Load(filepath.Join(checkpoint, "tokenizer.json"))
 	} else {
-		m.tok, err = Tokenizer(&m.Config, texts)
+		var spoken []string
+		if spoken, err = m.Config.spoken(m.texts); err == nil {
+			m.tok, err = Tokenizer(&m.Config, append(texts, spoken...))
+		}
 	}
 	return errors.Join(err, ctx.Err())
 }

@@ -15,11 +15,14 @@ func (*Method) Metrics() []metrics.Line {
 			"recall":    "share of scored tokens of probability over a half",
 			"grad_norm": "of the gradient before clipping",
 			"lr":        "learning rate"}},
-		{What: "A measurement of pretrain, on the generated world", Value: Measurement{}, Docs: map[string]string{
+		{What: "A measurement of pretrain, on the generated world or on documents", Value: Measurement{}, Docs: map[string]string{
 			"step":            "updates before it",
 			"tests":           "accuracy, by number of documents",
 			"tests/documents": "documents that each question is asked over",
 			"tests/result":    "the outcome",
+			"reading":         "accuracy on questions about documents, by their length",
+			"reading/length":  "tokens of the documents that each question is asked over, about",
+			"reading/result":  "the outcome",
 			"gates":           "what self-play needs of its base",
 			"gates/what":      "what is measured",
 			"gates/count":     "the outcome",

@@ -11,6 +11,10 @@ import (
 // leastPass is the fewest tokens of a pass for any data: text is cut to it.
 const leastPass = 64
 
+// promptTokens is room for the prompts behind the documents of a stage on questions about them. What does not
+// fit into a pass is left out of an example.
+const promptTokens = 256
+
 // least is the fewest tokens of a pass that hold what every stage makes of texts with the tokenizer. A
 // recipe whose passes hold fewer is refused, and one whose drill wants more words than are one token.
 func (r *Config) least(tok *tokenizer.Tokenizer) (int, error) {
@@ -23,9 +27,16 @@ func (r *Config) least(tok *tokenizer.Tokenizer) (int, error) {
 				return 0, fmt.Errorf("stage %q: %w", s.Name, err)
 			}
 		}
+		if s.Data == "reading" {
+			n = s.Reading.MaxLength + s.Reading.MaxDocs + promptTokens
+		}
 		if s.Batch > 0 {
 			n = max(n, 2*(s.Pairs+s.Queries))
-			if have, all := len(words(tok)), len(world.Vocabulary()); have < s.Pairs {
+			have, all := len(words(tok, s.Words)), len(world.Vocabulary())
+			if s.Words > 0 {
+				all = s.Words
+			}
+			if have < s.Pairs {
 				mend := "raise vocab or lower pairs"
 				if s.Pairs > all {
 					mend = "lower pairs"

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"path"
 	"path/filepath"
 	"slices"
 
@@ -14,7 +15,10 @@ import (
 	"spell/model/forest"
 	"spell/model/hf"
 	"spell/model/train"
+	"spell/rl/corpus"
+	"spell/rl/corpus/exercise"
 	"spell/rl/corpus/folder"
+	"spell/rl/corpus/reading"
 	"spell/rl/corpus/world"
 	"spell/rl/learn"
 	"spell/rl/plural"
@@ -35,9 +39,11 @@ type Run struct {
 	tok      *tokenizer.Tokenizer
 	eos      int32
 	prompts  *role.Prompts
-	words    []int32
 	texts    []string
-	mixtures []*world.Training // of each stage
+	mixtures []exercise.Source // of each stage
+	docs     []corpus.Document // for questions about them
+	corpus   *corpus.Corpus
+	tested   []corpus.Document // that are only tested on; nil: docs
 	state    state
 }
 
@@ -80,7 +86,11 @@ func New(c Config, m runner.Model, texts []folder.Text) (*Run, error) {
 	}
 	r := &Run{Config: c, Model: m, tok: m.Text.Tok, state: state{Window: c.PassTokens, Tested: -1}}
 	for _, t := range texts {
-		r.texts = append(r.texts, t.Text)
+		if c.heldOut(t.Name) {
+			r.tested = append(r.tested, corpus.Document(t))
+			continue
+		}
+		r.docs, r.texts = append(r.docs, corpus.Document(t)), append(r.texts, t.Text)
 	}
 	r.state.Texts = fingerprint(r.texts)
 	var ok bool
@@ -94,7 +104,6 @@ func New(c Config, m runner.Model, texts []folder.Text) (*Run, error) {
 	if err := r.stages(); err != nil {
 		return nil, err
 	}
-	r.words = words(r.tok)
 	var err error
 	r.trainer, err = train.New(m.Backend, m.Weights, c.Optim, c.limits(), c.Activations())
 	return r, err
@@ -106,18 +115,49 @@ func (r *Run) stages() (err error) {
 		return err
 	}
 	for i := range r.Config.Stages {
-		var t *world.Training
-		if s := &r.Config.Stages[i]; s.Data == "world" {
-			if t, err = world.NewTraining(r.prompts, *s.Mixture); err != nil {
-				return fmt.Errorf("stage %q: %w", s.Name, err)
+		var t exercise.Source
+		s := &r.Config.Stages[i]
+		switch s.Data {
+		case "world":
+			t, err = world.NewTraining(r.prompts, *s.Mixture)
+		case "reading", "text":
+			if len(r.texts) == 0 {
+				return fmt.Errorf("stage %q trains on text and there is none; name a folder with --docs", s.Name)
 			}
-		} else if s.Data == "text" && len(r.texts) == 0 {
-			return fmt.Errorf("stage %q trains on text and there is none; name a folder with --docs", s.Name)
+			if s.Data == "reading" {
+				t, err = reading.NewTraining(r.prompts, r.gathered(), r.measure, *s.Reading)
+			}
+		}
+		if err != nil {
+			return fmt.Errorf("stage %q: %w", s.Name, err)
 		}
 		r.mixtures = append(r.mixtures, t)
 	}
 	_, err = r.Config.least(r.tok)
 	return err
+}
+
+// gathered returns the corpus that questions are asked about, which is read once.
+func (r *Run) gathered() *corpus.Corpus {
+	if r.corpus == nil {
+		r.corpus = reading.Gather(r.docs)
+	}
+	return r.corpus
+}
+
+// measure returns the tokens of a text.
+func (r *Run) measure(text string) int { return len(r.tok.Encode(text)) }
+
+// heldOut reports whether a file is only tested on: a pattern matches its name or that of a folder it is in.
+func (r *Config) heldOut(name string) bool {
+	for ; name != "." && name != "/"; name = path.Dir(name) {
+		for _, pattern := range r.HeldOut {
+			if ok, err := path.Match(pattern, name); ok && err == nil {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // Steps returns how many steps are done, and how many there are if no stage ends before its time.

@@ -2,21 +2,42 @@ package pretrain
 
 import (
 	"spell/model/forest"
+	"spell/rl/corpus/exercise"
 	"spell/rl/corpus/world"
 	"spell/tensor/rng"
 	"spell/tokenizer"
 )
 
 // words are the ids of the words that are one token with the space before them: what the
-// recall drill is made of.
-func words(t *tokenizer.Tokenizer) []int32 {
+// recall drill is made of. n of them are the first that the tokenizer learned, which are the commonest; 0
+// are those of the world.
+func words(t *tokenizer.Tokenizer, n int) []int32 {
 	var ids []int32
+	if n > 0 {
+		for id := range int32(t.VocabSize()) {
+			text := t.TokenBytes(id)
+			if len(text) > 2 && text[0] == ' ' && isWord(text[1:]) && len(ids) < n {
+				ids = append(ids, id)
+			}
+		}
+		return ids
+	}
 	for _, w := range world.Vocabulary() {
 		if e := t.Encode(" " + w); len(e) == 1 {
 			ids = append(ids, e[0])
 		}
 	}
 	return ids
+}
+
+// isWord reports whether text is of letters of English alone.
+func isWord(text []byte) bool {
+	for _, c := range text {
+		if (c < 'a' || 'z' < c) && (c < 'A' || 'Z' < c) {
+			return false
+		}
+	}
+	return true
 }
 
 // drill makes a batch of the recall drill: pairs of distinct keys and random values, then queries,
@@ -70,9 +91,9 @@ func pieces(r *rng.Rand, tokens []int32, weight []float32, slack int) (forest.Fo
 	return f, w
 }
 
-// example turns a text example of the world into a tree: the documents as root, or as a chain
+// example turns a text example into a tree: the documents as root, or as a chain
 // with random gaps between their positions, and the branches as children. eos ends every reply.
-func example(r *rng.Rand, tok *tokenizer.Tokenizer, e world.Example, eos int32, s *Stage) (forest.Forest, [][]float32) {
+func example(r *rng.Rand, tok *tokenizer.Tokenizer, e exercise.Example, eos int32, s *Stage) (forest.Forest, [][]float32) {
 	var f forest.Forest
 	var w [][]float32
 	scored := s.DocWeight > 0
@@ -120,7 +141,7 @@ func example(r *rng.Rand, tok *tokenizer.Tokenizer, e world.Example, eos int32, 
 }
 
 // replyWeights is 1 for tokens of the reply that are determined and free for the others.
-func replyWeights(tok *tokenizer.Tokenizer, b world.Branch, reply []int32, free float32) []float32 {
+func replyWeights(tok *tokenizer.Tokenizer, b exercise.Branch, reply []int32, free float32) []float32 {
 	w := make([]float32, len(reply))
 	at := 0
 	for i, id := range reply {

@@ -3,6 +3,7 @@ package reading
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"spell/rl/corpus"
@@ -113,21 +114,21 @@ func (t *Training) example(r *rng.Rand, which int) (e Example) {
 	if len(docs) == 0 {
 		return e
 	}
-	c := Over(docs)
+	c, a := Over(docs), newAsking(o.Asked)
 	switch which {
 	case 0:
 		e.Docs, e.Prefix = docs, t.prompts.Documents(docs)
 		e.Branches = t.branches(r, c)
 	case 1:
 		for i := range o.Branches {
-			if b, ok := t.verify(r, c, i%2 == 0); ok {
+			if b, ok := t.verify(r, c, a, i%2 == 0); ok {
 				e.Branches = append(e.Branches, b)
 			}
 		}
 	case 2:
 		e.Prefix = t.prompts.Documents(nil)
 		for range o.Branches {
-			if b, ok := t.grounding(r, c); ok {
+			if b, ok := t.grounding(r, c, a); ok {
 				e.Branches = append(e.Branches, b)
 			}
 		}
@@ -138,7 +139,7 @@ func (t *Training) example(r *rng.Rand, which int) (e Example) {
 // branches returns those over documents. What the documents are too short for is left out.
 func (t *Training) branches(r *rng.Rand, c *Cluster) (all []Branch) {
 	o := &t.opts
-	answered, composed := map[string]bool{}, map[string]bool{}
+	answered, composed := newAsking(o.Asked), newAsking(o.Composed)
 	for range o.Branches {
 		var b Branch
 		ok := false
@@ -158,25 +159,39 @@ func (t *Training) branches(r *rng.Rand, c *Cluster) (all []Branch) {
 	return all
 }
 
-// ask asks something not asked yet, of a kind that the cluster has, and marks it asked.
-func (c *Cluster) ask(r *rng.Rand, weights Weights, asked map[string]bool) (q Question, ok bool) {
+// asking is what is asked of a cluster.
+type asking struct {
+	weights Weights // 0 for a kind of which no more was found
+	asked   map[string]bool
+}
+
+func newAsking(w Weights) *asking { return &asking{w, map[string]bool{}} }
+
+// ask asks a question of one of the tasks that was not asked yet, of a kind that the cluster has.
+func (a *asking) ask(r *rng.Rand, c *Cluster, of ...task.Task) (q Question, ok bool) {
 	for range NumQuestionKinds {
+		weights := a.weights
+		for k := range weights {
+			if !slices.Contains(of, Kind(k).Task()) {
+				weights[k] = 0
+			}
+		}
 		k := exercise.Weighted(r, weights[:NumQuestionKinds])
 		if k < 0 {
 			break
 		}
-		if q, ok = c.question(r, Kind(k), asked); ok {
-			asked[q.Text] = true
+		if q, ok = c.question(r, Kind(k), a.asked); ok {
+			a.asked[q.Text] = true
 			return q, true
 		}
-		weights[k] = 0
+		a.weights[k] = 0
 	}
 	return q, false
 }
 
 // answer returns a responder's branch.
-func (t *Training) answer(r *rng.Rand, c *Cluster, asked map[string]bool) (b Branch, ok bool) {
-	q, ok := c.ask(r, t.opts.Asked, asked)
+func (t *Training) answer(r *rng.Rand, c *Cluster, a *asking) (b Branch, ok bool) {
+	q, ok := a.ask(r, c, Tasks()...)
 	if !ok {
 		return b, false
 	}
@@ -191,17 +206,17 @@ const mostEarlier = 3
 
 // compose returns a questioner's branch. The earlier questions that it shows differ from each other and from
 // the new one.
-func (t *Training) compose(r *rng.Rand, c *Cluster, composed map[string]bool) (b Branch, ok bool) {
-	kinds := only(pick(r, Tasks()), t.opts.Composed)
+func (t *Training) compose(r *rng.Rand, c *Cluster, a *asking) (b Branch, ok bool) {
+	of := pick(r, Tasks())
 	var history []role.Example
 	if chance(r, t.opts.History) {
 		for range between(r, 1, mostEarlier) {
-			if q, ok := c.ask(r, kinds, composed); ok {
+			if q, ok := a.ask(r, c, of); ok {
 				history = append(history, role.Example{Question: t.prompts.QuestionText(q.Question), Answer: q.Answer})
 			}
 		}
 	}
-	q, ok := c.ask(r, kinds, composed)
+	q, ok := a.ask(r, c, of)
 	if !ok {
 		return b, false
 	}
@@ -209,16 +224,6 @@ func (t *Training) compose(r *rng.Rand, c *Cluster, composed map[string]bool) (b
 	_, b.Suffix = t.prompts.Questioner(q.Task, nil, history, q.Answer)
 	b.Reply, b.Determined, ok = c.Ask(t.prompts, q.Question, q.Task)
 	return b, ok
-}
-
-// only returns the weights of one task, and 0 for the others.
-func only(of task.Task, w Weights) Weights {
-	for k := range w {
-		if Kind(k).Task() != of {
-			w[k] = 0
-		}
-	}
-	return w
 }
 
 const (
@@ -253,8 +258,8 @@ func (t *Training) copy(r *rng.Rand, c *Cluster) (b Branch, ok bool) {
 }
 
 // grounding asks a question without documents: no one can answer it.
-func (t *Training) grounding(r *rng.Rand, c *Cluster) (b Branch, ok bool) {
-	q, ok := c.ask(r, t.opts.Asked, map[string]bool{})
+func (t *Training) grounding(r *rng.Rand, c *Cluster, a *asking) (b Branch, ok bool) {
+	q, ok := a.ask(r, c, Tasks()...)
 	b = Branch{Role: role.Responder, Task: q.Task, Kind: Grounding,
 		Reply: " the answer is " + role.EmptyDocuments + " ."}
 	_, b.Suffix = t.prompts.Responder(q.Task, nil, q.Question)

@@ -1,6 +1,7 @@
 package reading
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -13,14 +14,9 @@ import (
 // verify returns a branch that asks whether two answers to a question are the same. Some that are look
 // otherwise, and those that are not are near: another figure or name of the documents, or the same with a
 // digit, a letter or a word changed.
-func (t *Training) verify(r *rng.Rand, c *Cluster, same bool) (b Branch, ok bool) {
-	weights := only(pick(r, Tasks()), t.opts.Asked)
-	for k := range weights {
-		if Kind(k).Task().NeedsLetter() { // letters are not voted on
-			weights[k] = 0
-		}
-	}
-	q, ok := c.ask(r, weights, map[string]bool{})
+func (t *Training) verify(r *rng.Rand, c *Cluster, a *asking, same bool) (b Branch, ok bool) {
+	voted := slices.DeleteFunc(Tasks(), task.Task.NeedsLetter) // letters are not voted on
+	q, ok := a.ask(r, c, pick(r, voted))
 	if !ok {
 		return b, false
 	}
