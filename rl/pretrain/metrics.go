@@ -15,7 +15,7 @@ func (*Method) Metrics() []metrics.Line {
 			"recall":    "share of scored tokens of probability over a half",
 			"grad_norm": "of the gradient before clipping",
 			"lr":        "learning rate"}},
-		{What: "A measurement of pretrain, on the generated world or on documents", Value: Measurement{}, Docs: map[string]string{
+		{What: "A measurement of pretrain, on the world or documents", Value: Measurement{}, Docs: map[string]string{
 			"step":            "updates before it",
 			"tests":           "accuracy, by number of documents",
 			"tests/documents": "documents that each question is asked over",

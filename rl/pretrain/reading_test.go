@@ -23,8 +23,10 @@ func pages(n int) (all []folder.Text) {
 		at, of := places[i%8], places[(3*i+1)%8]
 		text := fmt.Sprintf("%s\n\nCapital: Port %s\nArea: %d sq km\nPopulation: %d,500\nThe old harbour was built by "+
 			"the %s Company in %d, and the light beside the harbour was lit in %d by %s Holm. It borders %s to the "+
-			"north, where the river %s falls into the grey sea, and its ships carry timber, wool and %d barrels of salt.",
-			at, people[i%8], 1000+37*i, 12+i, people[(i+3)%8], 1800+i, 1900+i, people[(i+5)%8], of, people[(i+1)%8], 20+i)
+			"north, where the river %s falls into the grey sea, and its ships carry timber, wool and %d barrels of "+
+			"salt.",
+			at, people[i%8], 1000+37*i, 12+i, people[(i+3)%8], 1800+i, 1900+i, people[(i+5)%8], of, people[(i+1)%8],
+			20+i)
 		all = append(all, folder.Text{Name: fmt.Sprintf("region%d/%s.txt", i%2, at), Text: text})
 	}
 	return all

@@ -93,7 +93,9 @@ func pieces(r *rng.Rand, tokens []int32, weight []float32, slack int) (forest.Fo
 
 // example turns a text example into a tree: the documents as root, or as a chain
 // with random gaps between their positions, and the branches as children. eos ends every reply.
-func example(r *rng.Rand, tok *tokenizer.Tokenizer, e exercise.Example, eos int32, s *Stage) (forest.Forest, [][]float32) {
+func example(r *rng.Rand, tok *tokenizer.Tokenizer, e exercise.Example, eos int32, s *Stage) (
+	forest.Forest, [][]float32) {
+
 	var f forest.Forest
 	var w [][]float32
 	scored := s.DocWeight > 0

@@ -100,6 +100,9 @@ func (g *Game) fit(ctx context.Context, docs *corpus.Corpus) ([]cluster, error) 
 	if err != nil {
 		return nil, err
 	}
+	if j, ok := g.Judge.(Divided); ok {
+		j.Divided(divided)
+	}
 	g.unread = division.Unread()
 	least, small := 0, 0
 	var out []cluster

@@ -34,6 +34,13 @@ type Judge interface {
 	Same(t task.Task, a, b string) bool
 }
 
+// A Divided judge is told the clusters that its corpus was divided into, so that it judges a question by the
+// documents that its responder reads.
+type Divided interface {
+	Judge
+	Divided(clusters []corpus.Cluster)
+}
+
 // An Asker is a judge that knows true questions, too.
 type Asker interface {
 	Judge
