@@ -110,12 +110,12 @@ func numeral(s string) (n string, end int) {
 	for digit(s, end) {
 		end++
 	}
-	whole := s[:end]
 	if 0 < end && end <= 3 {
-		for ; group(s[end:]); end += 4 {
-			whole += s[end+1 : end+4]
+		for group(s[end:]) {
+			end += len(",000")
 		}
 	}
+	whole := strings.ReplaceAll(s[:end], ",", "")
 	decimals := ""
 	if strings.HasPrefix(s[end:], ".") && digit(s, end+1) {
 		from := end + 1

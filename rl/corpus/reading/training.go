@@ -228,30 +228,34 @@ func (t *Training) compose(r *rng.Rand, c *Cluster, a *asking) (b Branch, ok boo
 
 const (
 	leastCue, mostCue   = 4, 6 // words that a piece begins with
-	leastCopy, mostCopy = 8, 16
+	leastCopy, mostCopy = 4, 24
 )
 
-// copy returns a branch that goes on with a piece of a document: the prompt has its first words, which stand
-// nowhere else.
+// copy returns a branch that goes on with a sentence of a document to its end: the prompt has words of it that
+// stand nowhere else.
 func (t *Training) copy(r *rng.Rand, c *Cluster) (b Branch, ok bool) {
+	c.candidates()
 	for range tries {
-		d := r.Intn(len(c.docs))
-		doc := &c.docs[d]
-		cue, n := between(r, leastCue, mostCue), between(r, leastCopy, mostCopy)
-		if len(doc.words) < cue+leastCopy {
+		if len(c.quotes) == 0 {
+			break
+		}
+		s := pick(r, c.quotes)
+		cue := between(r, leastCue, mostCue)
+		if s.n < cue+leastCopy {
 			continue
 		}
-		at := r.Intn(len(doc.words) - cue - leastCopy + 1)
+		end := int(s.word) + s.n
+		at := between(r, max(int(s.word), end-cue-mostCopy), end-cue-leastCopy)
+		doc := &c.docs[s.doc]
 		var ids []int32
 		for _, w := range doc.words[at : at+cue] {
 			ids = append(ids, w.id)
 		}
-		n = min(n, len(doc.words)-at-cue)
-		from, end := doc.edges(at, at+cue+n)
-		_, middle := doc.edges(at, at+cue)
-		if len(c.find(ids)) == 1 && middle < end {
+		from, middle := doc.edges(at, at+cue)
+		_, stop := doc.edges(at, end)
+		if len(c.find(ids)) == 1 && middle < stop {
 			return Branch{Role: role.Responder, Task: Copy.Task(), Kind: Copy,
-				Suffix: "copy : " + oneSpace(doc.text[from:middle]), Reply: " " + oneSpace(doc.text[middle:end])}, true
+				Suffix: "copy : " + oneSpace(doc.text[from:middle]), Reply: " " + oneSpace(doc.text[middle:stop])}, true
 		}
 	}
 	return b, false
