@@ -263,6 +263,9 @@ func TestBadDocuments(t *testing.T) {
 		{[]string{"--docs", at("good"), "--precision", "f17"}, []string{"f17"}},
 		{[]string{"--docs", at("good"), "--precision", "int8"}, []string{"--precision int8", "f32 or bf16"}},
 		{[]string{"--docs", at("good"), "--bogus"}, []string{"--bogus"}},
+		{[]string{"--docs", at("good"), "--recipe", "poem"}, []string{`--recipe is "poem"`, "text or reading"}},
+		{[]string{"--recipe", "reading"}, []string{"--recipe reading", "--docs"}},
+		{[]string{"--docs", at("good"), "--recipe", "reading", "--set", "held_out=[a[]"}, []string{"held_out", "a["}},
 	} {
 		t.Run(strings.Join(c.args, " "), func(t *testing.T) {
 			out := at("out")

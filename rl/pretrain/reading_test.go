@@ -156,6 +156,22 @@ func TestReadingErrors(t *testing.T) {
 	}
 }
 
+// TestReadingRecipe: the recipe can be run, ends on questions, and makes a model that an embedded base may be.
+func TestReadingRecipe(t *testing.T) {
+	r := Reading()
+	if err := r.Validate(); err != nil {
+		t.Fatal(err)
+	}
+	c := r.Model(r.Vocab, 0)
+	if n := c.Params(); n < 6e6 || n > 8e6 || !r.gated() {
+		t.Errorf("%d parameters, gated: %v", n, r.gated())
+	}
+	longest := lengthenings[len(lengthenings)-1] * r.Stages[len(r.Stages)-1].Reading.MaxLength
+	if longest+readingAnswer+promptTokens > r.Context {
+		t.Errorf("the context of %d does not hold %d tokens of documents", r.Context, longest)
+	}
+}
+
 func TestHeldOut(t *testing.T) {
 	c := Config{HeldOut: []string{"factbook/europe", "sotu/*[13579]_*", "*.md"}}
 	for name, want := range map[string]bool{
