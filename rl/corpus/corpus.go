@@ -3,7 +3,7 @@
 // for a responder to read at once.
 //
 // Package folder makes clusters of a user's files and package world generates them; Divide fits
-// them to what a prompt holds.
+// them to what a prompt holds. Package reading knows what is true of a user's files.
 package corpus
 
 // Document is one text of a cluster.

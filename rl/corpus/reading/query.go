@@ -80,7 +80,7 @@ func (q *query) read(words []string) bool {
 		return leastSays <= len(q.quote) && len(q.quote) <= mostWords
 	}
 	for i, w := range words {
-		if w == "of" && i > 0 && len(words)-i-1 <= 2*titleWords { // marks count as words here
+		if w == "of" && 0 < i && i <= 4*fieldWords && len(words)-i-1 <= 2*titleWords { // with marks between them
 			name, title := spellings(strings.Join(words[:i], " ")), spellings(strings.Join(words[i+1:], " "))
 			if len(name) > 0 && len(name) <= 2*fieldWords && len(title) > 0 && len(title) <= titleWords {
 				q.fields, q.titles = append(q.fields, name), append(q.titles, title)

@@ -83,16 +83,17 @@ func (c *Cluster) draw(r *rng.Rand, kind Kind) (text string, ok bool) {
 			if e.field.head.end > 0 {
 				name = strings.TrimRight(oneSpace(doc.text[e.field.head.start:e.field.head.end]), ":*_ ") + " " + name
 			}
-			ok = plain(name) && plain(doc.title) && (e.field.head.end > 0 || startsUpper(name)) && !e.field.none(doc)
+			ok = plain(name) && plain(doc.title) && (e.field.head.end > 0 || startsUpper(name)) &&
+				!none(doc.text[e.field.value.start:e.field.value.end])
 			text = opening(fieldOfPage) + name + " of " + doc.title
 		}
 	}
 	return text + " ?", ok
 }
 
-// none reports whether a field says that there is nothing to say.
-func (f *field) none(d *document) bool {
-	switch canonical(d.text[f.value.start:f.value.end]) {
+// none reports whether a text says that there is nothing to say.
+func none(s string) bool {
+	switch canonical(s) {
 	case "na", "n a", "none", "nil", "unknown", "na %", "na $", "$ na":
 		return true
 	}

@@ -88,7 +88,7 @@ func (c *Cluster) sentence(d int32, from, to int) {
 			}
 		case capital(text):
 			n := doc.run(i, to)
-			if i > from && n <= spanWords && !doc.quoted(i) && c.seldom(doc.words[i:i+n]) {
+			if i > from && n <= spanWords && !doc.quoted(i) && c.seldom(doc.words[i:i+n]) && !none(text) {
 				add(name, i, n)
 			}
 			i += n - 1
