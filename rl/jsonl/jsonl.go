@@ -29,20 +29,26 @@ func (e *Error) Error() string { return fmt.Sprintf("%s (byte %d)", e.Problem, e
 
 // Parse returns the one value that data holds: nil, bool, json.Number, string, []any or
 // map[string]any. Every error is an *Error.
-func Parse(data []byte) (v any, err error) {
-	p := &parser{data: data}
+func Parse(data []byte) (any, error) { return (&parser{data: data}).only() }
+
+// ParseWords is Parse, but Python's words for numbers that are not finite are read as jsonfile.Standard
+// has them.
+func ParseWords(data []byte) (any, error) { return (&parser{data: data, words: true}).only() }
+
+// only returns the one value of the text.
+func (p *parser) only() (v any, err error) {
 	defer func() {
 		if e := (*Error)(nil); errors.As(err, &e) {
 			e.Line = 1 + p.lines(e.Offset)
 		}
 	}()
-	if err := p.utf8(0, len(data)); err != nil {
+	if err := p.utf8(0, len(p.data)); err != nil {
 		return nil, err
 	}
 	if v, err = p.value(0); err != nil {
 		return nil, err
 	}
-	if p.space(); p.at < len(data) {
+	if p.space(); p.at < len(p.data) {
 		return nil, p.syntax("more follows the first value")
 	}
 	return v, nil

@@ -8,15 +8,21 @@ import (
 )
 
 // List reads the elements of a list one after the other, so that one that is damaged does not take the
-// others with it, in memory for a few of the largest. each is given an element and the line at which it
-// begins, from 1, or the error of one that cannot be read, an *Error. Behind such an element it goes on
-// at the next line that begins as the element's own did; where there is none it ends, and the error has
-// Rest set. Python's words for numbers that are not finite are read as jsonfile.Standard has them.
+// others with it, in memory for a few of the largest. each is given an element, as ParseWords has it, and
+// its place, or the error of one that cannot be read, an *Error. Behind such an element it goes on at the
+// next line that begins as the element's own did; where there is none it ends, and the error has Rest set.
 //
 // It returns the error of each, which ends it, or that of in.
-func List(in io.Reader, each func(line int, v any, err error) error) error {
+func List(in io.Reader, each func(at Place, v any, err error) error) error {
 	l := &list{parser: parser{words: true}, in: in, line: 1, chunk: chunk}
 	return l.read(each)
+}
+
+// A Place is where an element stands in the text of a list.
+type Place struct {
+	Line   int // at which it begins, from 1
+	Offset int // of its first byte
+	Size   int // of its bytes; 0 of one that is damaged
 }
 
 // chunk is how many bytes are read at once, at least.
@@ -30,14 +36,16 @@ type list struct {
 	base  int  // bytes dropped
 	line  int  // at which data begins
 	whole bool // data reaches to the end
+
+	counted, ends int // the lines that end in so many bytes of data
 }
 
-func (l *list) read(each func(line int, v any, err error) error) error {
+func (l *list) read(each func(at Place, v any, err error) error) error {
 	if err := l.space(); err != nil {
 		return err
 	}
 	if !l.take('[') {
-		return each(l.line+l.lines(l.at), nil, l.placed(l.wanted("a list")))
+		return each(l.place(l.at), nil, l.placed(l.wanted("a list")))
 	}
 	for comma := false; ; {
 		if err := l.space(); err != nil {
@@ -51,19 +59,20 @@ func (l *list) read(each func(line int, v any, err error) error) error {
 			return err
 		}
 		comma = damage == nil
-		line := l.line + l.lines(start)
+		at := l.place(start)
 		if e := l.placed(damage); e != nil {
 			next, err := l.skip(start)
 			if err != nil {
 				return err
 			}
 			e.Rest = !next
-			if err := each(line, nil, e); err != nil || e.Rest {
+			if err := each(at, nil, e); err != nil || e.Rest {
 				return err
 			}
 			continue
 		}
-		if err := each(line, v, nil); err != nil {
+		at.Size = l.at - start
+		if err := each(at, v, nil); err != nil {
 			return err
 		}
 	}
@@ -71,16 +80,30 @@ func (l *list) read(each func(line int, v any, err error) error) error {
 		return err
 	}
 	if l.at < len(l.data) {
-		return each(l.line+l.lines(l.at), nil, l.placed(l.syntax("more follows the first value")))
+		return each(l.place(l.at), nil, l.placed(l.syntax("more follows the first value")))
 	}
 	return nil
+}
+
+// place returns where a byte of data is.
+func (l *list) place(at int) Place { return Place{Line: l.lineOf(at), Offset: l.base + at} }
+
+// lineOf returns the line of a byte of data. Bytes are counted once if it is asked in their order.
+func (l *list) lineOf(at int) int {
+	at = min(at, len(l.data))
+	if at < l.counted {
+		l.counted, l.ends = 0, 0
+	}
+	l.ends += bytes.Count(l.data[l.counted:at], []byte("\n"))
+	l.counted = at
+	return l.line + l.ends
 }
 
 // placed returns an error about a byte of data as one about a byte of all.
 func (l *list) placed(err error) *Error {
 	e := (*Error)(nil)
 	if errors.As(err, &e) {
-		e.Line = l.line + l.lines(e.Offset)
+		e.Line = l.lineOf(e.Offset)
 		e.Offset += l.base
 	}
 	return e
@@ -97,7 +120,8 @@ func (l *list) more(from int) error {
 	if line >= 0 && from-line <= begun {
 		from = line
 	}
-	l.line += l.lines(from)
+	l.line = l.lineOf(from)
+	l.counted, l.ends = 0, 0
 	l.base += from
 	l.at -= from
 	l.data = slices.Delete(l.data, 0, from)

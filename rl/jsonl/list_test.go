@@ -15,15 +15,18 @@ import (
 // the line and problem.
 func spelledList(text string, chunk int) (found []string) {
 	l := &list{parser: parser{words: true}, in: strings.NewReader(text), line: 1, chunk: chunk}
-	l.read(func(line int, v any, err error) error {
+	l.read(func(at Place, v any, err error) error {
 		if e := (*Error)(nil); errors.As(err, &e) {
 			if at := 1 + strings.Count(text[:e.Offset], "\n"); e.Line != at {
 				found = append(found, fmt.Sprintf("line %d in place of %d", e.Line, at))
 			}
-			found = append(found, fmt.Sprintf("%d: bad, %s, rest %v", line, e.Problem, e.Rest))
+			found = append(found, fmt.Sprintf("%d: bad, %s, rest %v", at.Line, e.Problem, e.Rest))
 			return nil
 		}
-		found = append(found, fmt.Sprintf("%d: %v", line, v))
+		found = append(found, fmt.Sprintf("%d: %v", at.Line, v))
+		if same, err := ParseWords([]byte(text[at.Offset : at.Offset+at.Size])); err != nil || !reflect.DeepEqual(same, v) {
+			found = append(found, fmt.Sprintf("%v at %v, %v", same, at, err))
+		}
 		return nil
 	})
 	return found
@@ -61,12 +64,12 @@ func TestList(t *testing.T) {
 	}
 	stop := errors.New("enough")
 	n := 0
-	enough := func(int, any, error) error { n++; return stop }
+	enough := func(Place, any, error) error { n++; return stop }
 	if err := List(strings.NewReader("[1, 2]"), enough); err != stop || n != 1 {
 		t.Errorf("%v after %d elements", err, n)
 	}
 	in := io.MultiReader(strings.NewReader("[1, 2"), iotest.ErrReader(stop))
-	if err := List(in, func(int, any, error) error { return nil }); err != stop {
+	if err := List(in, func(Place, any, error) error { return nil }); err != stop {
 		t.Errorf("of a file that cannot be read on it says %v", err)
 	}
 }
@@ -83,7 +86,7 @@ func TestListMemory(t *testing.T) {
 	}
 	l := &list{in: io.MultiReader(append([]io.Reader{strings.NewReader("[")}, in...)...), line: 1, chunk: 1 << 12}
 	good, bad := 0, 0
-	err := l.read(func(line int, v any, err error) error {
+	err := l.read(func(at Place, v any, err error) error {
 		if err != nil {
 			bad++
 		} else {
@@ -107,7 +110,7 @@ func FuzzList(f *testing.F) {
 		}
 		found, bad := []any{}, 0
 		l := &list{in: bytes.NewReader(data), line: 1, chunk: 1 + len(data)%9}
-		l.read(func(line int, v any, err error) error {
+		l.read(func(at Place, v any, err error) error {
 			if err != nil {
 				bad++
 			} else {

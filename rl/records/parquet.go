@@ -11,9 +11,20 @@ import (
 	"github.com/parquet-go/parquet-go"
 )
 
+// parquetMark is how Parquet files begin and end.
+const parquetMark = "PAR1"
+
 // parquet reads the rows of a Parquet file.
-func (f *file) parquet(raw []byte) error {
-	t, err := f.openTable(raw)
+func (f *file) parquet(in io.Reader) error {
+	raw, size := f.bytes, f.size
+	if raw == nil {
+		all, err := io.ReadAll(in)
+		if err != nil {
+			return err
+		}
+		raw, size = bytes.NewReader(all), int64(len(all))
+	}
+	t, err := f.openTable(raw, size)
 	for number := 1; err == nil; number++ {
 		var row any
 		if row, err = t.next(); err != nil {
@@ -30,7 +41,7 @@ func (f *file) parquet(raw []byte) error {
 		}
 	}
 	if err != io.EOF {
-		if !whole(raw) {
+		if !whole(raw, size) {
 			return fmt.Errorf("%s is not a whole Parquet file; copy it again", f.path)
 		}
 		return fmt.Errorf("%s is damaged, or a Parquet file of a kind that is not read; "+
@@ -40,11 +51,16 @@ func (f *file) parquet(raw []byte) error {
 }
 
 // whole reports whether a Parquet file has its end, and before it as much as that says.
-func whole(raw []byte) bool {
-	const mark = "PAR1"
-	n := len(raw) - len(mark) - 4
-	return n >= len(mark) && bytes.HasSuffix(raw, []byte(mark)) &&
-		int64(binary.LittleEndian.Uint32(raw[n:])) <= int64(n-len(mark))
+func whole(raw io.ReaderAt, size int64) bool {
+	var end [4 + len(parquetMark)]byte // the size of what is before, and the mark
+	left := size - int64(len(end)+len(parquetMark))
+	if left < 0 {
+		return false
+	}
+	if _, err := raw.ReadAt(end[:], size-int64(len(end))); err != nil && err != io.EOF {
+		return false
+	}
+	return string(end[4:]) == parquetMark && int64(binary.LittleEndian.Uint32(end[:])) <= left
 }
 
 // A table is a Parquet file of which some rows are read.
@@ -54,9 +70,9 @@ type table struct {
 	err    error // behind them
 }
 
-func (f *file) openTable(raw []byte) (t *table, err error) {
+func (f *file) openTable(raw io.ReaderAt, size int64) (t *table, err error) {
 	defer damaged(&err)
-	file, err := parquet.OpenFile(bytes.NewReader(raw), int64(len(raw)),
+	file, err := parquet.OpenFile(raw, size,
 		parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true))
 	if err != nil {
 		return nil, err
@@ -85,14 +101,14 @@ func (t *table) next() (row any, err error) {
 		if t.err != nil {
 			return nil, t.err
 		}
-		t.rows = make([]any, 64)
+		t.rows = make([]any, 8)
 		var n int
 		n, t.err = t.reader.Read(t.rows)
 		if t.rows = t.rows[:n]; n == 0 {
 			return t.next()
 		}
 	}
-	row, t.rows = t.rows[0], t.rows[1:]
+	row, t.rows[0], t.rows = t.rows[0], nil, t.rows[1:]
 	return row, nil
 }
 

@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 
 	"spell/rl/jsonl"
 	"spell/tensor/jsonfile"
@@ -44,6 +45,12 @@ type Place struct {
 	Number int    // from 1
 	Line   int    // at which it begins, from 1; 0 in files that have no lines
 	Rest   bool   // of a damaged one: nothing behind it in the file was read
+
+	// size bytes of the file from offset on hold the record and no other; 0: what is before it has to be
+	// read first.
+	offset int64
+	size   int
+	header *header // of a table
 }
 
 func (p Place) String() string { return fmt.Sprintf("%s, %s %d", p.Path, p.Unit, p.Number) }
@@ -66,20 +73,31 @@ var signatures = []struct{ begins, name, mend string }{
 // A file is one that is being read.
 type file struct {
 	*Reader
-	path string
+	path   string
+	bytes  io.ReaderAt // those that the records stand in; nil: they can be read in their order only
+	size   int64       // of bytes
+	offset int64       // of what is read next
 }
 
-// Read reads a file and returns the SHA-256 of its bytes. Errors name the file. Of a list the records are
-// read one after the other, other files whole.
+// Read reads a file and returns the SHA-256 of its bytes. Errors name the file. Memory holds a few of the
+// largest records, but for an object around all of them and for Parquet in gzip, which are read whole.
 func (r *Reader) Read(path string) (sum string, err error) {
 	in, err := os.Open(path)
 	if err != nil {
 		return "", err
 	}
 	defer in.Close()
+	info, err := in.Stat()
+	if err != nil {
+		return "", err
+	}
+	f := &file{Reader: r, path: path}
+	if info.Mode().IsRegular() {
+		f.bytes, f.size = in, info.Size()
+	}
 	hash := sha256.New()
 	all := io.TeeReader(in, hash)
-	if err := (&file{r, path}).read(all); err != nil {
+	if err := f.read(all); err != nil {
 		return "", err
 	}
 	if _, err := io.Copy(io.Discard, all); err != nil { // what is behind the records
@@ -93,6 +111,7 @@ func (f *file) read(raw io.Reader) error {
 	in := bufio.NewReader(raw)
 	if begin, err := in.Peek(2); err == nil && string(begin) == "\x1f\x8b" {
 		in = bufio.NewReader(&unpacked{in: in, path: f.path})
+		f.bytes = nil
 	}
 	begin, err := in.Peek(in.Size())
 	if err != nil && !errors.Is(err, io.EOF) {
@@ -103,28 +122,51 @@ func (f *file) read(raw io.Reader) error {
 			return fmt.Errorf("%s is %s; %s", f.path, s.name, s.mend)
 		}
 	}
+	if bytes.HasPrefix(begin, []byte(parquetMark)) {
+		return f.parquet(in)
+	}
 	const mark = "\ufeff"
-	if rest, ok := bytes.CutPrefix(begin, []byte(mark)); ok {
+	if bytes.HasPrefix(begin, []byte(mark)) {
 		in.Discard(len(mark))
-		begin = rest
+		f.offset = int64(len(mark))
 	}
-	if bytes.HasPrefix(bytes.TrimSpace(begin), []byte("[")) {
-		return f.list(in)
-	}
-	text, err := io.ReadAll(in)
+	begin, err = beginning(in)
 	if err != nil {
 		return err
 	}
-	if bytes.HasPrefix(text, []byte("PAR1")) {
-		return f.parquet(text)
-	}
-	switch begin := bytes.TrimSpace(text); {
-	case f.isDocument(begin):
+	text := io.MultiReader(bytes.NewReader(begin), in)
+	switch trimmed := bytes.TrimSpace(begin); {
+	case bytes.HasPrefix(trimmed, []byte("[")):
+		return f.list(text)
+	case f.isDocument(trimmed):
 		return f.document(text)
-	case len(begin) > 0 && begin[0] != '{' && f.isTable(text):
-		return f.table(text)
+	case len(trimmed) > 0 && trimmed[0] != '{' && f.isTable(begin):
+		return f.table(begin, text)
 	}
 	return f.lines(text)
+}
+
+// beginning takes from a text what tells its form: its first two lines that are not empty if it is JSON,
+// and as much as any header has if it is not.
+func beginning(in io.Reader) ([]byte, error) {
+	const most = 1 << 16 // of a header
+	var text []byte
+	for {
+		n := len(text)
+		text = slices.Grow(text, max(n, most))
+		read, err := io.ReadFull(in, text[n:n+max(n, most)])
+		text = text[:n+read]
+		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+			return text, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		first, rest, _ := bytes.Cut(bytes.TrimSpace(text), []byte("\n"))
+		if len(first) > 0 && (first[0] != '{' || bytes.Contains(bytes.TrimSpace(rest), []byte("\n"))) {
+			return text, nil
+		}
+	}
 }
 
 // unpacked reads what gzip packed.
@@ -150,33 +192,61 @@ func (u *unpacked) Read(p []byte) (n int, err error) {
 // line returns the place of a line.
 func (f *file) line(n int) Place { return Place{Path: f.path, Unit: "line", Number: n, Line: n} }
 
+// stands adds to a place the bytes of the text that a record stands in.
+func (f *file) stands(at Place, offset, size int) Place {
+	if f.bytes != nil {
+		at.offset, at.size = f.offset+int64(offset), size
+	}
+	return at
+}
+
 // lines reads one JSON object per line. Empty lines are left out.
-func (f *file) lines(text []byte) error {
-	number := 0
-	for line := range bytes.Lines(jsonfile.Standard(text)) {
-		number++
-		if line = bytes.TrimSpace(line); len(line) == 0 {
+func (f *file) lines(text io.Reader) error {
+	in := bufio.NewReaderSize(text, 1<<16)
+	var line []byte
+	for number, offset := 1, 0; ; number++ {
+		var err error
+		if line, err = nextLine(in, line[:0]); err != nil || len(line) == 0 {
+			return err
+		}
+		at := f.stands(f.line(number), offset, len(line))
+		offset += len(line)
+		trimmed := bytes.TrimSpace(line)
+		if len(trimmed) == 0 {
 			continue
 		}
-		v, err := jsonl.Parse(line)
+		v, err := jsonl.ParseWords(trimmed)
 		if err != nil {
 			err = f.Bad(f.line(number), f.unreadable(err, "one object per line"))
 		} else {
-			err = f.Record(f.line(number), v)
+			err = f.Record(at, v)
 		}
 		if err != nil {
 			return err
 		}
 	}
-	return nil
 }
 
-// isDocument reports whether a text, without white space around it, is one JSON value and not one
-// per line: it is a list, a single object that holds a list in "data", or it is spread over lines
-// none of the first two of which is a value.
+// nextLine appends the next line with its end; nothing if there is none.
+func nextLine(in *bufio.Reader, line []byte) ([]byte, error) {
+	for {
+		part, err := in.ReadSlice('\n')
+		line = append(line, part...)
+		switch {
+		case errors.Is(err, io.EOF):
+			return line, nil
+		case !errors.Is(err, bufio.ErrBufferFull):
+			return line, err
+		}
+	}
+}
+
+// isDocument reports whether a text, which begins so, without white space around it, is one JSON object
+// and not one per line: it is a single one that holds a list in "data", or it is spread over lines none of
+// the first two of which is a value.
 func (f *file) isDocument(text []byte) bool {
 	if len(text) == 0 || text[0] != '{' {
-		return len(text) > 0 && text[0] == '['
+		return false
 	}
 	first, rest, _ := bytes.Cut(text, []byte("\n"))
 	if rest = bytes.TrimSpace(rest); len(rest) == 0 {
@@ -200,10 +270,11 @@ func (f *file) wrapped(v any) ([]any, bool) {
 	return rows, ok && !f.Known(fields)
 }
 
-// document reads one JSON value: a list of objects, an object that holds one, or an object alone.
-func (f *file) document(text []byte) error {
-	if bytes.HasPrefix(bytes.TrimSpace(text), []byte("[")) {
-		return f.list(bytes.NewReader(text))
+// document reads one JSON object, which holds a list of them or is alone.
+func (f *file) document(in io.Reader) error {
+	text, err := io.ReadAll(in)
+	if err != nil {
+		return err
 	}
 	v, err := jsonl.Parse(jsonfile.Standard(text))
 	if e := (*jsonl.Error)(nil); errors.As(err, &e) {
@@ -226,15 +297,16 @@ const inOneList = "one object per line or all in one list"
 // list reads the objects of a list.
 func (f *file) list(in io.Reader) error {
 	row := 0
-	return jsonl.List(in, func(line int, v any, err error) error {
+	return jsonl.List(in, func(place jsonl.Place, v any, err error) error {
 		row++
 		if e := (*jsonl.Error)(nil); errors.As(err, &e) {
 			at := f.line(e.Line)
 			err = f.unreadable(err, inOneList)
-			at.Line, at.Rest = line, e.Rest
+			at.Line, at.Rest = place.Line, e.Rest
 			return f.Bad(at, err)
 		}
-		return f.Record(Place{Path: f.path, Unit: "row", Number: row, Line: line}, v)
+		at := Place{Path: f.path, Unit: "row", Number: row, Line: place.Line}
+		return f.Record(f.stands(at, place.Offset, place.Size), v)
 	})
 }
 

@@ -122,7 +122,7 @@ func TestDamagedParquet(t *testing.T) {
 			for _, bad := range [][]byte{raw[:at], slices.Concat(raw[:at], []byte{raw[at] ^ 0x55}, raw[at+1:])} {
 				tried++
 				var found []string
-				f := &file{reader(&found), "x"}
+				f := &file{Reader: reader(&found), path: "x"}
 				if err := f.read(bytes.NewReader(bad)); err != nil {
 					refused++
 					if s := err.Error(); strings.Contains(s, "reader") || strings.Contains(s, "offset") ||
@@ -149,7 +149,7 @@ func TestDamagedTable(t *testing.T) {
 		"\"two\nlines\",b\na,b,c\n": "line 4 at 4 is bad: the row has another number of fields",
 	} {
 		var found []string
-		f := &file{reader(&found), "x.csv"}
+		f := &file{Reader: reader(&found), path: "x.csv"}
 		err := f.read(strings.NewReader("question,answer\n" + text))
 		got := strings.Join(found, "; ")
 		if err != nil || !strings.Contains(got, want) || strings.Contains(got, "extraneous") {
@@ -157,7 +157,7 @@ func TestDamagedTable(t *testing.T) {
 		}
 	}
 	var found []string
-	err := (&file{reader(&found), "x.csv"}).read(strings.NewReader("question,\"answer\na,b\n"))
+	err := (&file{Reader: reader(&found), path: "x.csv"}).read(strings.NewReader("question,\"answer\na,b\n"))
 	if err != nil || len(found) != 1 || !strings.HasPrefix(found[0], "line 1 at 1 is bad: a field in quotes") {
 		t.Error(found, err)
 	}

@@ -14,7 +14,13 @@ import (
 // commas are what may stand between the fields of a table.
 var commas = []rune{',', '\t', ';'}
 
-// isTable reports whether a text is CSV: its first line names the fields of a record, or the file is
+// A header is the first row of a table.
+type header struct {
+	comma rune // what stands between fields
+	names []string
+}
+
+// isTable reports whether a text that begins so is CSV: its first line names the fields of a record, or the file is
 // called so.
 func (f *file) isTable(text []byte) bool {
 	_, ok := f.comma(text)
@@ -50,10 +56,11 @@ func (f *file) comma(text []byte) (rune, bool) {
 	return commas[0], false
 }
 
-// table reads CSV whose first line names the fields. The number of a row is that of its first line.
-func (f *file) table(text []byte) error {
-	r := csv.NewReader(bytes.NewReader(text))
-	r.Comma, _ = f.comma(text)
+// table reads CSV, which begins so, whose first line names the fields. The number of a row is that of its
+// first line.
+func (f *file) table(begin []byte, text io.Reader) error {
+	r := csv.NewReader(text)
+	r.Comma, _ = f.comma(begin)
 	names, err := r.Read()
 	if err == io.EOF {
 		return nil
@@ -68,7 +75,9 @@ func (f *file) table(text []byte) error {
 			}
 		}
 	}
+	h := &header{r.Comma, names}
 	for {
+		offset := int(r.InputOffset())
 		row, err := r.Read()
 		if err == io.EOF {
 			return nil
@@ -77,7 +86,11 @@ func (f *file) table(text []byte) error {
 			err = f.Bad(f.line(e.StartLine), fault(e.Err, len(names)))
 		} else if err == nil {
 			line, _ := r.FieldPos(0)
-			err = f.row(f.line(line), names, row)
+			at := f.stands(f.line(line), offset, int(r.InputOffset())-offset)
+			if at.size > 0 {
+				at.header = h
+			}
+			err = f.row(at, h, row)
 		} else {
 			err = fmt.Errorf("%s: %w", f.path, err)
 		}
@@ -88,15 +101,35 @@ func (f *file) table(text []byte) error {
 }
 
 // row takes the record of a row.
-func (f *file) row(at Place, names, row []string) error {
+func (f *file) row(at Place, h *header, row []string) error {
+	fields, err := h.fields(row)
+	if err != nil {
+		return f.Bad(at, err)
+	}
+	return f.Record(at, fields)
+}
+
+// fields returns the record of a row.
+func (h *header) fields(row []string) (map[string]any, error) {
 	fields := map[string]any{}
 	for i, v := range row {
 		if !utf8.ValidString(v) {
-			return f.Bad(at, errors.New("the text is not UTF-8; convert the file"))
+			return nil, errors.New("the text is not UTF-8; convert the file")
 		}
-		fields[names[i]] = v
+		fields[h.names[i]] = v
 	}
-	return f.Record(at, fields)
+	return fields, nil
+}
+
+// read reads the record of a row as it stands in the text.
+func (h *header) read(text []byte) (any, error) {
+	r := csv.NewReader(bytes.NewReader(text))
+	r.Comma, r.FieldsPerRecord = h.comma, len(h.names)
+	row, err := r.Read()
+	if err != nil {
+		return nil, err
+	}
+	return h.fields(row)
 }
 
 // fault says in plain words why a row is no CSV with so many fields.
