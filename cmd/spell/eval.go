@@ -187,6 +187,7 @@ func (e *engine) eval(cmd *cobra.Command, v *evalFlags) error {
 		return err
 	}
 	x := &evaluation{evalFlags: v}
+	defer x.close()
 	if err := x.prepare(cmd.Context(), m, p); err != nil {
 		return err
 	}
@@ -203,6 +204,13 @@ func (e *engine) eval(cmd *cobra.Command, v *evalFlags) error {
 		}
 	}
 	return x.print(cmd)
+}
+
+// close closes the data.
+func (x *evaluation) close() {
+	if x.data != nil {
+		x.data.Close()
+	}
 }
 
 // sizes lowers the lengths that the user did not give to what the model's context holds.
@@ -254,11 +262,15 @@ func (x *evaluation) prepare(ctx context.Context, m *source, p model.Precision) 
 	if err != nil {
 		return err
 	}
+	sum, err := bench.Sum(ctx, x.questions)
+	if err != nil {
+		return err
+	}
 	var names []string
 	for _, b := range x.benchmarks {
 		names = append(names, b.Name)
 	}
-	x.settings = eval.Settings{Format: eval.Format, Benchmarks: names, Questions: bench.Sum(x.questions), N: x.n,
+	x.settings = eval.Settings{Format: eval.Format, Benchmarks: names, Questions: sum, N: x.n,
 		Limit: x.limit, Model: identity, YaRN: x.yarn, Precision: p.Name, Template: x.template, NoThinking: x.noThink,
 		Prompts: x.policy.Prompts.Hash(), MaxInput: x.maxInput, MaxTokens: x.maxTokens, Temp: x.temperature,
 		TopP: x.topP, TopK: x.topK, Seed: x.seed, Strict: x.strict, Blind: x.blind, Judge: x.judge,
@@ -296,7 +308,7 @@ func (x *evaluation) ask(ctx context.Context) (err error) {
 	if x.blind {
 		x.questions, x.data.NoDocs = append(x.questions, x.data.NoDocs...), nil
 		for _, q := range x.questions {
-			q.Docs = nil
+			q.Blind()
 		}
 	}
 	if x.questions = bench.Draw(x.questions, x.seed, x.limit); len(x.questions) > 0 {

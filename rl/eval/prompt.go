@@ -33,7 +33,11 @@ var errTooLong = errors.New("the question does not fit")
 // documents is cut out, so that the first half of what is left of the prompt and its last half are as
 // they were, and it has exactly that many tokens. Question and instruction are never cut.
 func (p *Policy) Prompt(q *bench.Question, most int) (*Prompt, error) {
-	prefix, suffix := p.Prompts.Responder(q.Task, q.Docs, q.Question)
+	given, err := q.Documents()
+	if err != nil {
+		return nil, err
+	}
+	prefix, suffix := p.Prompts.Responder(q.Task, given, q.Question)
 	runs, err := p.Chat.User(prefix, suffix)
 	if err != nil {
 		return nil, err

@@ -23,12 +23,14 @@ type Question struct {
 	ID   string // in its set
 	Task task.Task
 	task.Question
-	Docs []string
+	Docs []string // of one that was generated; Documents reads those of others
 	// Answers are the references, of which the first is the question's Answer. A prediction that is right
 	// by any of them is right; with All, it must be right by every one.
 	Answers []string
 	All     bool
 	At      records.Place // where it stands; of one that was generated, nowhere
+
+	kept *kept // where its documents are; nil: in Docs
 }
 
 // Right reports whether a prediction is right by the rule of the question's task.

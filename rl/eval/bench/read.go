@@ -27,7 +27,12 @@ type Data struct {
 	NoDocs    []*Question
 	Other     int      // questions of other benchmarks
 	Foreign   []string // files of a folder without any question, and what is wrong with the first record
+
+	source source
 }
+
+// Close closes the file that documents were read from.
+func (d *Data) Close() { d.source.close() }
 
 // A File is one that was read.
 type File struct {
@@ -53,16 +58,20 @@ func (f Fault) String() string {
 }
 
 // Read reads the questions of some benchmarks from a file, or from all files of a folder whose names
-// end as those of records do. A record that is damaged is counted and left out; the errors are of files
-// that cannot be read, of a file without any question, and that of the context.
+// end as those of records do. Documents stay in the files until they are asked for. A record that is damaged
+// is counted and left out; the errors are of files that cannot be read, of a file without any question, and
+// that of the context.
 func Read(ctx context.Context, benchmarks []*Benchmark, path string) (*Data, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, err
 	}
 	r := &reading{ctx: ctx, asked: benchmarks, data: &Data{}, seen: map[[2]string]records.Place{}}
-	if !info.IsDir() {
+	if info.Mode().IsRegular() {
 		return r.data, r.one(path)
+	}
+	if !info.IsDir() {
+		return nil, fmt.Errorf("%s is no file that can be read twice; save what it gives, and name that", path)
 	}
 	files, err := filesIn(path)
 	if err != nil {
@@ -149,11 +158,12 @@ func (r *reading) one(path string) error {
 // file reads a file.
 func (r *reading) file(path string) error {
 	r.found, r.bad = 0, len(r.data.Bad)
-	reader := records.Reader{
+	var reader *records.Reader
+	reader = &records.Reader{
 		Known: func(f map[string]any) bool { return r.of(f) != nil || r.elsewhere(f) != "" },
 		Form:  "write an object with the fields as they were published",
 		Record: func(at records.Place, v any) error {
-			r.record(at, v)
+			r.record(reader, at, v)
 			return r.ctx.Err()
 		},
 		Bad: func(at records.Place, err error) error {
@@ -202,7 +212,7 @@ func (r *reading) elsewhere(f fields) string {
 }
 
 // record takes a record.
-func (r *reading) record(at records.Place, v any) {
+func (r *reading) record(reader *records.Reader, at records.Place, v any) {
 	object, ok := v.(map[string]any)
 	if !ok {
 		r.data.Bad = append(r.data.Bad, Fault{at, fmt.Errorf("this is %s and no object", records.Kind(v))})
@@ -232,15 +242,16 @@ func (r *reading) record(at records.Place, v any) {
 	case err != nil:
 		r.data.Bad = append(r.data.Bad, Fault{at, err})
 	default:
-		r.add(q)
+		r.add(q, &kept{source: &r.data.source, reader: reader, read: b.read})
 	}
 }
 
-// add adds a question unless there is one of its number.
-func (r *reading) add(q *Question) {
+// add adds a question unless there is one of its number. k is how its documents are read again.
+func (r *reading) add(q *Question, k *kept) {
 	if q.ID == "" {
 		q.ID = fmt.Sprintf("%s:%d", filepath.Base(q.At.Path), q.At.Number)
 	}
+	q.ID = strings.Clone(q.ID) // what is left of the record is not kept
 	key := [2]string{q.Set, q.ID}
 	if before, twice := r.seen[key]; twice {
 		err := fmt.Errorf("a question of %s with the id %q was read before, %v", q.Set, q.ID, before)
@@ -248,7 +259,7 @@ func (r *reading) add(q *Question) {
 		return
 	}
 	r.seen[key] = q.At
-	if len(q.Docs) == 0 {
+	if q.keep(k); q.kept == nil {
 		r.data.NoDocs = append(r.data.NoDocs, q)
 		return
 	}
@@ -343,10 +354,17 @@ func Draw(questions []*Question, seed uint64, most int) (drawn []*Question) {
 }
 
 // Sum returns a hash of questions and their order, as they are asked.
-func Sum(questions []*Question) string {
+func Sum(ctx context.Context, questions []*Question) (string, error) {
 	h := sha256.New()
 	for _, q := range questions {
-		fmt.Fprintf(h, "%q %q %v %q %q %q %q %v\n", q.Set, q.ID, q.Task, q.Text, q.Options, q.Docs, q.Answers, q.All)
+		docs, err := q.Documents()
+		if err == nil {
+			err = ctx.Err()
+		}
+		if err != nil {
+			return "", err
+		}
+		fmt.Fprintf(h, "%q %q %v %q %q %q %q %v\n", q.Set, q.ID, q.Task, q.Text, q.Options, docs, q.Answers, q.All)
 	}
-	return hex.EncodeToString(h.Sum(nil))
+	return hex.EncodeToString(h.Sum(nil)), nil
 }

@@ -21,7 +21,11 @@ func spelled(d *Data) string {
 		for i, o := range q.Options {
 			fmt.Fprintf(&b, "  %c %q\n", task.Letters[i], o)
 		}
-		for _, doc := range q.Docs {
+		docs, err := q.Documents()
+		if err != nil {
+			fmt.Fprintln(&b, err)
+		}
+		for _, doc := range docs {
 			fmt.Fprintf(&b, "  | %q\n", doc)
 		}
 		fmt.Fprintf(&b, "  = %q\n", q.Answers)
@@ -112,7 +116,8 @@ func TestPublished(t *testing.T) {
 		found := map[string]int{}
 		for _, q := range d.Questions {
 			found[q.Set]++
-			if q.Text == "" || len(strings.Join(q.Docs, "")) < 200 || q.Answer == "" || q.At.Line == 0 {
+			docs, err := q.Documents()
+			if err != nil || q.Text == "" || len(strings.Join(docs, "")) < 200 || q.Answer == "" || q.At.Line == 0 {
 				t.Errorf("%v: %+v", q.At, q)
 			}
 		}
