@@ -24,7 +24,8 @@ func spelledList(text string, chunk int) (found []string) {
 			return nil
 		}
 		found = append(found, fmt.Sprintf("%d: %v", at.Line, v))
-		if same, err := ParseWords([]byte(text[at.Offset : at.Offset+at.Size])); err != nil || !reflect.DeepEqual(same, v) {
+		same, err := ParseWords([]byte(text[at.Offset : at.Offset+at.Size]))
+		if err != nil || !reflect.DeepEqual(same, v) {
 			found = append(found, fmt.Sprintf("%v at %v, %v", same, at, err))
 		}
 		return nil

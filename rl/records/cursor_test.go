@@ -70,7 +70,7 @@ func TestCursor(t *testing.T) {
 			k := []int{i % n, i / 2 % n, n - 1 - i%n}[min(i/n, 2)]
 			v, err := c.Record(places[k])
 			if err != nil || !reflect.DeepEqual(v, values[k]) || (places[k].size > 0) != tt.alone {
-				t.Errorf("%s, %v in %d bytes is then %v, %v, want %v", tt.name, places[k], places[k].size, v, err, values[k])
+				t.Errorf("%v in %d bytes is then %v, %v, want %v", places[k], places[k].size, v, err, values[k])
 			}
 		}
 		beyond := places[n-1]

@@ -58,7 +58,8 @@ func (q *Question) Documents() ([]string, error) {
 		return nil, err
 	}
 	again := &Question{}
-	if object, ok := v.(map[string]any); err != nil || !ok || k.read(object, again) != nil || sumOf(again.Docs) != k.sum {
+	object, ok := v.(map[string]any)
+	if err != nil || !ok || k.read(object, again) != nil || sumOf(again.Docs) != k.sum {
 		return nil, fmt.Errorf("%v has changed since the run began; put the file back as it was and give the same "+
 			"command, or begin again with another --out", q.At)
 	}

@@ -15,7 +15,8 @@ func TestDocuments(t *testing.T) {
 		`"choice_D": "d", "answer": "B", "length": "short", "context": "Text N."}`
 	const row = "N,Which?,a,b,c,d,B,short,Text N.\n"
 	of := func(text string) string {
-		return strings.ReplaceAll(text, "N", "1") + strings.ReplaceAll(text, "N", "2") + strings.ReplaceAll(text, "N", "3")
+		n := func(n string) string { return strings.ReplaceAll(text, "N", n) }
+		return n("1") + n("2") + n("3")
 	}
 	all, err := Parse("longbench-v2")
 	if err != nil {
@@ -60,7 +61,7 @@ func TestDocuments(t *testing.T) {
 			write(changed)
 			if docs, err := d.Questions[1].Documents(); err == nil || !strings.Contains(err.Error(), path) ||
 				!strings.Contains(err.Error(), "has changed since the run began; put the file back") {
-				t.Errorf("%s, of which %d bytes of %d are there, gives %q, %v", name, len(changed), len(text), docs, err)
+				t.Errorf("%s with %d bytes of %d gives %q, %v", name, len(changed), len(text), docs, err)
 			}
 		}
 		d.Close()
