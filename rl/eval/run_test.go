@@ -213,6 +213,44 @@ func TestOrder(t *testing.T) {
 	}
 }
 
+// TestChangedData: a file that changes while its questions are asked ends the run with one error, and what
+// was answered by then stays.
+func TestChangedData(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "musique.jsonl")
+	write := func(word string) {
+		var text strings.Builder
+		for i := range window + 6 {
+			fmt.Fprintf(&text, `{"id": "%d", "question": "Who?", "answer": "Tolan", "paragraphs": [{"title": "T", `+
+				`"paragraph_text": "%s %d."}]}`+"\n", i, word, i)
+		}
+		if err := os.WriteFile(path, []byte(text.String()), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("Number")
+	asked, err := bench.Parse("musique")
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := bench.Read(t.Context(), asked, path)
+	if err != nil || len(d.Questions) != window+6 {
+		t.Fatal(d, err)
+	}
+	defer d.Close()
+	run, _ := newRun(t, "full", func(prompt string, _ int) string {
+		if !strings.Contains(prompt, "Number ") {
+			t.Errorf("asked is %s", prompt)
+		}
+		write("Letter")
+		return "The correct answer is (Tolan)"
+	})
+	lines, err := linesOf(t, run, d.Questions)
+	want := fmt.Sprintf("%s, line %d has changed since the run began", path, window+1)
+	if err == nil || strings.Count(err.Error(), want) != 1 || len(lines) != window {
+		t.Errorf("after %d lines: %v, want %s", len(lines), err, want)
+	}
+}
+
 // TestAskErrors: what fails ends the run with its error, and lines come no more.
 func TestAskErrors(t *testing.T) {
 	stop := errors.New("stop")
