@@ -148,6 +148,7 @@ func TestAskErrors(t *testing.T) {
 		{"ask --docs " + blank + " {}", []string{blank + " has no text"}},
 		{"ask --docs " + binary + " {}", []string{binary + " is not text", "spell corpus"}},
 		{"ask --docs " + docs + " --questions " + blank, []string{blank + " holds no question"}},
+		{"ask --docs " + docs + " --questions " + docs, []string{docs + " is a folder; name a file"}},
 		{"ask --docs " + docs + " --questions " + docs + "/none", []string{docs + "/none"}},
 		{"ask --docs " + docs + " --task multiple_choice {}",
 			[]string{`--task "multiple_choice"`, "general_qa or numeric"}},

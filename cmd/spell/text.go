@@ -77,6 +77,9 @@ func readInput(cmd *cobra.Command, file string) (raw []byte, name string, err er
 			return nil, file, err
 		}
 		defer f.Close()
+		if info, err := f.Stat(); err == nil && info.IsDir() {
+			return nil, file, fmt.Errorf("%s is a folder; name a file in it", file)
+		}
 		in, name = f, file
 	}
 	raw, err = io.ReadAll(io.LimitReader(in, maxText+1))
