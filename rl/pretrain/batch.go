@@ -51,6 +51,8 @@ func (r *Run) batch() batch {
 	switch s.Data {
 	case "drill":
 		return drill(at(rng.Drill), words(r.tok, s.Words), s)
+	case "copy":
+		return copying(at(rng.Drill), words(r.tok, s.Words), s)
 	case "world", "reading":
 		var b batch
 		for i := uint64(0); b.tokens() < s.Tokens; i++ {

@@ -43,7 +43,7 @@ type Config struct {
 // A Stage is a number of steps on one kind of data.
 type Stage struct {
 	Name   string  `json:"name"`
-	Data   string  `json:"data" oneof:"drill world reading text"`
+	Data   string  `json:"data" oneof:"drill copy world reading text"`
 	Steps  int     `json:"steps" min:"1"`                          // at most
 	LR     float64 `json:"lr" aka:"learning_rate" min:"0" max:"1"` // peak learning rate
 	Warmup int     `json:"warmup" min:"0"`                         // steps of linear rise
@@ -61,6 +61,9 @@ type Stage struct {
 	Queries int     `json:"queries,omitempty" min:"0" max:"16777216"`
 	Words   int     `json:"words,omitempty" min:"0" max:"16777216"` // of the vocabulary, its commonest; 0: of the world
 	StopAt  float64 `json:"stop_at,omitempty"`
+
+	// The copying drill, beside Batch, Words and StopAt: tokens of a text.
+	Text int `json:"text,omitempty" min:"0" max:"1048576"`
 
 	// The world, and questions about the documents of --docs: the mixture, and the weight of document tokens and
 	// of free tokens of replies (those of a reply that nothing determines) in the loss.
@@ -169,9 +172,11 @@ func (r *Config) Validate() error {
 		case s.LR == 0:
 			return fmt.Errorf("stage %q: lr, the learning rate, is 0: nothing would be trained; raise it above 0",
 				s.Name)
-		case (s.Data == "drill" || s.Batch != 0) && min(s.Batch, s.Pairs, s.Queries) < 1:
+		case s.Data == "copy" && (s.Batch < 1 || s.Text < longestPart):
+			return fmt.Errorf("stage %q: batch must be at least 1 and text at least %d", s.Name, longestPart)
+		case s.Data != "copy" && (s.Data == "drill" || s.Batch != 0) && min(s.Batch, s.Pairs, s.Queries) < 1:
 			return fmt.Errorf("stage %q: batch, pairs and queries must be at least 1", s.Name)
-		case s.Data != "drill" && s.Tokens < 2: // the first of a text is not predicted
+		case s.Data != "drill" && s.Data != "copy" && s.Tokens < 2: // the first of a text is not predicted
 			return fmt.Errorf("stage %q: tokens is %d; it must be at least 2", s.Name, s.Tokens)
 		case s.Data == "world" && s.Mixture == nil:
 			return fmt.Errorf("stage %q: mixture is missing", s.Name)

@@ -41,9 +41,12 @@ func (r *Config) time(t budget.Training, rates tally.Rates) (*budget.Times, erro
 	for i := range r.Stages {
 		s := &r.Stages[i]
 		length, n := min(r.Context, r.PassTokens, max(s.Tokens, 1)), 1
-		if s.Data == "drill" {
+		switch s.Data {
+		case "drill":
 			length, n = min(2*(s.Pairs+s.Queries), r.PassTokens), s.Batch
-		} else {
+		case "copy":
+			length, n = min(2*s.Text, r.PassTokens), s.Batch
+		default:
 			n = (s.Tokens + length - 1) / length
 		}
 		phases, err := t.Step(rates, n, length)

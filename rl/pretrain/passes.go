@@ -30,7 +30,9 @@ func (r *Config) least(tok *tokenizer.Tokenizer) (int, error) {
 		if s.Data == "reading" {
 			n = s.Reading.MaxLength + s.Reading.MaxDocs + promptTokens
 		}
-		if s.Batch > 0 {
+		if s.Data == "copy" {
+			n = 2*s.Text + longestPart
+		} else if s.Batch > 0 {
 			n = max(n, 2*(s.Pairs+s.Queries))
 			have, all := len(words(tok, s.Words)), len(world.Vocabulary())
 			if s.Words > 0 {

@@ -164,6 +164,44 @@ func chain(t *testing.T, f forest.Forest, w [][]float32) (ids []int32, weights [
 	return
 }
 
+// TestCopying: behind a text stand parts of it, each whole, and all of a part but its first two words is scored.
+func TestCopying(t *testing.T) {
+	ids := []int32{3, 7, 8, 11, 12, 20}
+	for _, slack := range []int{0, 60} {
+		s := &Stage{Batch: 50, Text: 16, Slack: slack}
+		b := copying(rng.At(1, rng.Drill, 0, 0, 0), ids, s)
+		if len(b.trees) != s.Batch || b.tokens() < 2*s.Text*s.Batch || b.tokens() >= (2*s.Text+longestPart)*s.Batch {
+			t.Fatalf("%d trees, %d tokens", len(b.trees), b.tokens())
+		}
+		for n, f := range b.trees {
+			if err := f.Validate(300, 0); err != nil {
+				t.Fatal(err)
+			}
+			all, weights := chain(t, f, b.weights[n])
+			text := fmt.Sprint(all[:s.Text])
+			for i := 0; i < len(all); {
+				if i < s.Text {
+					if weights[i] != 0 || !slices.Contains(ids, all[i]) {
+						t.Fatalf("tree %d: %d of the text has the weight %g", n, all[i], weights[i])
+					}
+					i++
+					continue
+				}
+				end := i + 2
+				for end < len(all) && weights[end] == 1 {
+					end++
+				}
+				part := strings.Trim(fmt.Sprint(all[i:end]), "[]")
+				if weights[i] != 0 || weights[i+1] != 0 || end-i < 3 || end-i > longestPart ||
+					!strings.Contains(strings.NewReplacer("[", " ", "]", " ").Replace(text), " "+part+" ") {
+					t.Fatalf("tree %d: %s is no part of %s, weights %v", n, part, text, weights[i:end])
+				}
+				i = end
+			}
+		}
+	}
+}
+
 // TestDrill: keys are distinct words, a key always has the same value, and exactly the values
 // that were given before count.
 func TestDrill(t *testing.T) {
@@ -496,7 +534,7 @@ func TestRecipeErrors(t *testing.T) {
 		"pass_tokens is 1073741825; it must lie between 16 and 1073741824":            func(r *Config) { r.PassTokens = 1<<30 + 1 },
 		"stages.0.queries is 4611686018427387904; it must lie between 0 and 16777216": func(r *Config) { r.Stages[0].Queries = 1 << 62 },
 		"stages.1.tokens is 16777217; it must lie between 0 and":                      func(r *Config) { r.Stages[1].Tokens = 1<<24 + 1 },
-		`stages.0.data is "poem"; use drill, world, reading or text`:                  func(r *Config) { r.Stages[0].Data = "poem" },
+		`stages.0.data is "poem"; use drill, copy, world, reading or text`:                  func(r *Config) { r.Stages[0].Data = "poem" },
 		"stages.1.steps is 0; it must be at least 1":                                  func(r *Config) { r.Stages[1].Steps = 0 },
 		"stages.1.lr is NaN; it must lie between 0 and 1":                             func(r *Config) { r.Stages[1].LR = math.NaN() },
 		"batch, pairs":                         func(r *Config) { r.Stages[0].Pairs = 0 },
@@ -524,7 +562,7 @@ func TestRecipeErrors(t *testing.T) {
 	r := tiny()
 	for text, say := range map[string]string{`{"vocabulary": 3}`: "vocabulary", `{"vocab": 300} {}`: "c.json",
 		`{`: "c.json", "measure: 0": "c.json, line 1, column 10: measure is 0",
-		"stages: [{data: poem}]": "use drill, world, reading or text"} {
+		"stages: [{data: poem}]": "use drill, copy, world, reading or text"} {
 		if err := settings.Read("c.json", []byte(text), &r); err == nil || !strings.Contains(err.Error(), say) {
 			t.Errorf("%s gives %v", text, err)
 		}

@@ -68,6 +68,38 @@ func drill(r *rng.Rand, words []int32, s *Stage) batch {
 	return b
 }
 
+// A part of a text that the copying drill repeats has 3 to longestPart tokens. The first two say which part it is.
+const longestPart = 12
+
+// copying makes a batch of the copying drill: a text of random words, then parts of it from random places, each of
+// which is to be continued from its third word on as the text goes on. It teaches to find where words stand and to go
+// on as it does there, which is most of answering from documents. Half of all words are scored, so that a decoder
+// learns it in a third of the tokens that the recall drill takes.
+func copying(r *rng.Rand, ids []int32, s *Stage) batch {
+	var b batch
+	for range s.Batch {
+		tokens := make([]int32, s.Text, 2*s.Text+longestPart)
+		weight := make([]float32, s.Text, cap(tokens))
+		for i := range tokens {
+			tokens[i] = ids[r.Intn(len(ids))]
+		}
+		for len(tokens) < 2*s.Text {
+			from := r.Intn(s.Text - 2)
+			n := min(3+r.Intn(longestPart-2), s.Text-from)
+			tokens = append(tokens, tokens[from:from+n]...)
+			for i := range n {
+				w := float32(0)
+				if i >= 2 {
+					w = 1
+				}
+				weight = append(weight, w)
+			}
+		}
+		b.add(pieces(r, tokens, weight, s.Slack))
+	}
+	return b
+}
+
 // pieces is a scored chain of up to four segments with random gaps, or one segment without slack.
 func pieces(r *rng.Rand, tokens []int32, weight []float32, slack int) (forest.Forest, [][]float32) {
 	var f forest.Forest
