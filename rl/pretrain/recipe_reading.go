@@ -11,7 +11,7 @@ import (
 // and compares answers: a decoder of some 6 million parameters. Copying is drilled first, over few words of the
 // vocabulary and then over all; short passages follow, and then all roles over longer ones.
 //
-// A decoder of 4 layers of 192 had mastered the drills over 32, 256 and 4,000 words after 0.6, 1.9 and about 2.5
+// A decoder of 4 layers of 192 had mastered the drills over 32, 256 and 4,000 words after 0.6, 1.9 and 3.6
 // million tokens, and the recall drill over 128 words after 1.8; three times this learning rate, right for the smaller
 // decoder of World, taught it neither in 5.
 func Reading() Config {
