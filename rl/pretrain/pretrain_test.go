@@ -534,7 +534,7 @@ func TestRecipeErrors(t *testing.T) {
 		"pass_tokens is 1073741825; it must lie between 16 and 1073741824":            func(r *Config) { r.PassTokens = 1<<30 + 1 },
 		"stages.0.queries is 4611686018427387904; it must lie between 0 and 16777216": func(r *Config) { r.Stages[0].Queries = 1 << 62 },
 		"stages.1.tokens is 16777217; it must lie between 0 and":                      func(r *Config) { r.Stages[1].Tokens = 1<<24 + 1 },
-		`stages.0.data is "poem"; use drill, copy, world, reading or text`:                  func(r *Config) { r.Stages[0].Data = "poem" },
+		`stages.0.data is "poem"; use drill, copy, world, reading or text`:            func(r *Config) { r.Stages[0].Data = "poem" },
 		"stages.1.steps is 0; it must be at least 1":                                  func(r *Config) { r.Stages[1].Steps = 0 },
 		"stages.1.lr is NaN; it must lie between 0 and 1":                             func(r *Config) { r.Stages[1].LR = math.NaN() },
 		"batch, pairs":                         func(r *Config) { r.Stages[0].Pairs = 0 },
