@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"spell/rl/corpus/exercise"
 	"spell/rl/task"
 	"spell/tensor/rng"
 )
@@ -22,52 +23,21 @@ func init() {
 			return ok
 		},
 		right: func(t Truth, q task.Question) bool {
-			i, ok := t.option(q.Options)
+			i, ok := exercise.OnlyTrue(q.Options, t.Is)
 			return ok && task.Letters[i:i+1] == strings.TrimSpace(q.Answer)
 		},
 		conclude: func(t Truth, q task.Question) (string, bool) {
-			i, ok := t.option(q.Options)
+			i, ok := exercise.OnlyTrue(q.Options, t.Is)
 			if !ok {
 				return "", false
 			}
-			return " the answer is " + q.Options[i] + " so ( " + task.Letters[i:i+1] + " ) .", true
+			return exercise.Choose(q.Options, i), true
 		},
-		finish: finishChoice,
+		finish: exercise.FinishChoice,
 		accept: func(prediction, reference string) bool {
 			return task.MultipleChoice.Match(task.Rules{Strict: true}, prediction, reference)
 		},
 	})
-}
-
-// finishChoice ends a questioner's reply with the letter. The letter that must be right determines its
-// option too.
-func finishChoice(reply string, q task.Question) (string, []Span) {
-	var determined []Span
-	if i := strings.Index(task.Letters, q.Answer); i >= 0 && len(q.Options) == len(task.Letters) {
-		right := " ( " + q.Answer + " ) "
-		at := strings.LastIndex(reply, right) + len(right) - 1
-		determined = append(determined, Span{Start: at, End: at + 1 + len(q.Options[i])})
-	}
-	start := len(reply)
-	reply += " answer : ( " + q.Answer + " ) ."
-	return reply, append(determined, Span{Start: start, End: len(reply)})
-}
-
-// option returns the one true option among four. It returns false if none is true, or more than one.
-func (t Truth) option(options []string) (index int, ok bool) {
-	if len(options) != len(task.Letters) {
-		return 0, false
-	}
-	index = -1
-	for i, o := range options {
-		if t.Is(o) {
-			if index >= 0 {
-				return 0, false
-			}
-			index = i
-		}
-	}
-	return index, index >= 0
 }
 
 // options returns the answer of a blank among three others of its class, from other documents where there

@@ -3,6 +3,7 @@ package world
 import (
 	"strings"
 
+	"spell/rl/corpus/exercise"
 	"spell/rl/role"
 	"spell/rl/task"
 	"spell/tensor/rng"
@@ -22,56 +23,19 @@ func init() {
 			q.Options, q.Answer = options(r, q.Answer, about.paths[0].class(), c)
 		},
 		right: func(t Truth, q task.Question) bool {
-			i, ok := t.option(q.Options)
+			i, ok := exercise.OnlyTrue(q.Options, t.Is)
 			return ok && task.Letters[i:i+1] == strings.TrimSpace(q.Answer)
 		},
 		conclude: func(answer string, q task.Question) (string, bool) {
-			i, ok := Truth{Answers: []string{answer}}.option(q.Options)
+			i, ok := exercise.OnlyTrue(q.Options, Truth{Answers: []string{answer}}.Is)
 			if !ok {
 				return "", false
 			}
-			return choose(q.Options, i), true
+			return exercise.Choose(q.Options, i), true
 		},
-		finish: finishChoice,
+		finish: exercise.FinishChoice,
 		accept: sameOrMatch(task.MultipleChoice),
 	})
-}
-
-// finishChoice ends a questioner's reply with the letter. The letter
-// that must be right determines its option too.
-func finishChoice(reply string, q task.Question) (string, []Span) {
-	var determined []Span
-	if i := strings.Index(task.Letters, q.Answer); i >= 0 && len(q.Options) == len(task.Letters) {
-		right := " ( " + q.Answer + " ) "
-		at := strings.LastIndex(reply, right) + len(right) - 1
-		determined = append(determined, Span{Start: at, End: at + 1 + len(q.Options[i])})
-	}
-	start := len(reply)
-	reply += " answer : ( " + q.Answer + " ) ."
-	return reply, append(determined, Span{Start: start, End: len(reply)})
-}
-
-// option returns the one true option among four. It returns false if
-// none is true, or more than one.
-func (t Truth) option(options []string) (index int, ok bool) {
-	if len(options) != len(task.Letters) {
-		return 0, false
-	}
-	index = -1
-	for i, o := range options {
-		if t.Is(o) {
-			if index >= 0 {
-				return 0, false
-			}
-			index = i
-		}
-	}
-	return index, index >= 0
-}
-
-// choose returns the end of a reply to a multiple-choice question.
-func choose(options []string, i int) string {
-	return " the answer is " + options[i] + " so ( " + task.Letters[i:i+1] + " ) ."
 }
 
 // options returns an answer among three others of its class, and its letter, each equally likely.
@@ -155,7 +119,7 @@ func (t *Training) letter(r *rng.Rand, _ int) Branch {
 	}
 	query := query{paths: []path{{f.Subject, []Relation{f.Relation}}}}
 	q := task.Question{Text: query.text(t.opts.Asking.phrasing(r)), Options: list}
-	b := Branch{Role: role.Responder, Task: Letter.Task(), Kind: Letter, Reply: choose(list, right)}
+	b := Branch{Role: role.Responder, Task: Letter.Task(), Kind: Letter, Reply: exercise.Choose(list, right)}
 	_, b.Suffix = t.prompts.Responder(b.Task, nil, q)
 	b.Suffix += " " + f.String()
 	return b
