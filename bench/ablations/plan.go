@@ -35,12 +35,12 @@ func (p *plan) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	var todo []key
+	var pending []key
 	for _, seed := range p.seeds {
 		for i := range p.rows {
 			k := p.key(&p.rows[i], uint64(seed))
 			if !slices.ContainsFunc(have, func(r result) bool { return r.is(&k) }) {
-				todo = append(todo, k)
+				pending = append(pending, k)
 			}
 		}
 	}
@@ -52,7 +52,7 @@ func (p *plan) run(ctx context.Context) error {
 		runs   errgroup.Group
 	)
 	runs.SetLimit(p.atOnce)
-	for _, k := range todo {
+	for _, k := range pending {
 		runs.Go(func() error {
 			switch {
 			case ctx.Err() != nil:

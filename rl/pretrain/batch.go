@@ -50,9 +50,9 @@ func (r *Run) batch() batch {
 	}
 	switch s.Data {
 	case "drill":
-		return drill(at(rng.Drill), words(r.tok, s.Words), s)
+		return drill(at(rng.Drill), r.words[r.state.Stage], s)
 	case "copy":
-		return copying(at(rng.Drill), words(r.tok, s.Words), s)
+		return copying(at(rng.Drill), r.words[r.state.Stage], s)
 	case "world", "reading":
 		var b batch
 		for i := uint64(0); b.tokens() < s.Tokens; i++ {
@@ -64,7 +64,7 @@ func (r *Run) batch() batch {
 			b.add(example(rng.At(r.Config.Seed, rng.Gaps, index, 0, 0), r.tok, e, r.eos, s))
 		}
 		if s.Batch > 0 { // keeps alive the recall of words that no document has
-			d := drill(at(rng.Drill), words(r.tok, s.Words), s)
+			d := drill(at(rng.Drill), r.words[r.state.Stage], s)
 			b.trees, b.weights = append(b.trees, d.trees...), append(b.weights, d.weights...)
 		}
 		return b

@@ -172,8 +172,9 @@ func (r *Config) Validate() error {
 		case s.LR == 0:
 			return fmt.Errorf("stage %q: lr, the learning rate, is 0: nothing would be trained; raise it above 0",
 				s.Name)
-		case s.Data == "copy" && (s.Batch < 1 || s.Text < longestPart):
-			return fmt.Errorf("stage %q: batch must be at least 1 and text at least %d", s.Name, longestPart)
+		case s.Data == "copy" && (s.Batch < 1 || s.Words < 2 || s.Text < longestPart):
+			return fmt.Errorf("stage %q: batch must be at least 1, words at least 2 and text at least %d", s.Name,
+				longestPart)
 		case s.Data != "copy" && (s.Data == "drill" || s.Batch != 0) && min(s.Batch, s.Pairs, s.Queries) < 1:
 			return fmt.Errorf("stage %q: batch, pairs and queries must be at least 1", s.Name)
 		case s.Data != "drill" && s.Data != "copy" && s.Tokens < 2: // the first of a text is not predicted

@@ -165,6 +165,8 @@ func TestLeast(t *testing.T) {
 		{tok, func(r *Config) { r.PassTokens = 100 }, []string{`"world"`, "pass_tokens is 100", "raise pass_tokens"}},
 		{tok, func(r *Config) { r.PassTokens, r.Stages[0].Pairs, r.Stages[0].Queries = 1799, 100, 800 }, []string{`"drill"`, "pass_tokens is 1799", "1800 tokens"}},
 		{tok, func(r *Config) { r.Stages[0].Pairs = 900 }, []string{`"drill": pairs is 900`, "; lower pairs"}},
+		{few, func(r *Config) { s := &r.Stages[0]; s.Data, s.Text, s.Words = "copy", 16, 30 },
+			[]string{`"drill": with a vocab of 258, 0 words`, "; raise vocab"}},
 		{few, func(*Config) {}, []string{`"drill": pairs is 4`, "vocab of 258; raise vocab or lower"}},
 	} {
 		r := tiny()

@@ -32,6 +32,10 @@ func (r *Config) least(tok *tokenizer.Tokenizer) (int, error) {
 		}
 		if s.Data == "copy" {
 			n = 2*s.Text + longestPart
+			if have := len(words(tok, s.Words)); have < 2 {
+				return 0, fmt.Errorf("stage %q: with a vocab of %d, %d words of the documents are one token, and the "+
+					"drill is made of such; raise vocab", s.Name, tok.VocabSize(), have)
+			}
 		} else if s.Batch > 0 {
 			n = max(n, 2*(s.Pairs+s.Queries))
 			have, all := len(words(tok, s.Words)), len(world.Vocabulary())

@@ -543,6 +543,8 @@ func TestRecipeErrors(t *testing.T) {
 		`"world": lr, the l`:                   func(r *Config) { r.Stages[1].LR = 0 },
 		"mixture is missing":                   func(r *Config) { r.Stages[1].Mixture = nil },
 		"heads 3 is no multiple of kv_heads 2": func(r *Config) { r.Heads, r.KV = 3, 2 },
+		"words at least 2":                     func(r *Config) { r.Stages[0].Data, r.Stages[0].Text = "copy", 16 },
+		"and text at least 12":                 func(r *Config) { r.Stages[0].Data, r.Stages[0].Words = "copy", 30 },
 		// Constants that no optimizer has, and those that each stage has of its own.
 		"optim.beta1 1 and":                    func(r *Config) { r.Optim.Beta1 = 1 },
 		"optim.beta2 NaN must":                 func(r *Config) { r.Optim.Beta2 = math.NaN() },

@@ -41,6 +41,7 @@ type Run struct {
 	prompts  *role.Prompts
 	texts    []string
 	mixtures []exercise.Source // of each stage
+	words    [][]int32         // that the drills of each stage are made of; nil: it has none
 	docs     []corpus.Document // for questions about them
 	corpus   *corpus.Corpus
 	tested   []corpus.Document // that are only tested on; nil: docs
@@ -132,6 +133,11 @@ func (r *Run) stages() (err error) {
 			return fmt.Errorf("stage %q: %w", s.Name, err)
 		}
 		r.mixtures = append(r.mixtures, t)
+		var drilled []int32
+		if s.Batch > 0 {
+			drilled = words(r.tok, s.Words)
+		}
+		r.words = append(r.words, drilled)
 	}
 	_, err = r.Config.least(r.tok)
 	return err
