@@ -33,7 +33,7 @@ func (r *Run) testedDocs() *corpus.Corpus {
 
 // measureReading tests a base on questions about documents. then is called after each part.
 func (r *Run) measureReading(ctx context.Context, p eval.Policy, m *Measurement, then func()) error {
-	last := r.Config.Stages[len(r.Config.Stages)-1].Reading
+	last := r.last().Reading
 	docs := r.testedDocs()
 	o := reading.EvaluationOptions{Questions: readingQuestions, Passage: max(1, last.MaxLength/last.MaxDocs),
 		Measure: r.measure}
