@@ -10,7 +10,6 @@ import (
 	"spell/bench/rounds"
 	"spell/rl/corpus/world"
 	"spell/rl/eval"
-	"spell/rl/spell"
 )
 
 // kinds prints the accuracy by kind of question, before and after the runs of a row: a line per kind, a column per
@@ -22,7 +21,7 @@ func kinds(ctx context.Context, w io.Writer, runs []result) error {
 	others := make([]cell, len(lengths))
 	for _, r := range runs {
 		for i, t := range r.Tests {
-			items, err := spell.HeldOut(ctx, t.Before.All.N, t.Docs)
+			items, err := eval.HeldOut(ctx, t.Before.All.N, t.Docs)
 			if err != nil {
 				return err
 			}

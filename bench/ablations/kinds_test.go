@@ -7,7 +7,6 @@ import (
 
 	"spell/rl/corpus/world"
 	"spell/rl/eval"
-	"spell/rl/spell"
 )
 
 // TestKinds: outcomes count for the kinds of their questions, and counts are no part of the last line.
@@ -15,7 +14,7 @@ func TestKinds(t *testing.T) {
 	const n = 24
 	r := result{key: key{Row: "spell", Seed: 3}}
 	for _, docs := range []int{5, 10} {
-		items, err := spell.HeldOut(t.Context(), n, docs)
+		items, err := eval.HeldOut(t.Context(), n, docs)
 		if err != nil {
 			t.Fatal(err)
 		}

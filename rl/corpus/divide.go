@@ -3,10 +3,17 @@ package corpus
 import (
 	"context"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
 )
+
+// divided matches the end of the name of a cluster that is one of several which another was divided into.
+var divided = regexp.MustCompile(` \(\d+\)$`)
+
+// Whole returns the name of the cluster that one was a part of: "name" of "name (2)".
+func Whole(name string) string { return divided.ReplaceAllString(name, "") }
 
 // Division counts what Divide did.
 type Division struct {

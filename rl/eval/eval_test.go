@@ -137,7 +137,7 @@ func TestQuestions(t *testing.T) {
 				return tt.reply(q)
 			})
 			answers = gold(p, items)
-			res, err := Questions(context.Background(), p, items, 48)
+			res, err := World(3, items).Ask(context.Background(), p, 48)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -169,10 +169,10 @@ func TestQuestions(t *testing.T) {
 	p, _ := policy(t, func(string) string { return "" })
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	if _, err := Questions(ctx, p, items, 48); !errors.Is(err, context.Canceled) {
+	if _, err := World(3, items).Ask(ctx, p, 48); !errors.Is(err, context.Canceled) {
 		t.Errorf("a cancelled test gives %v", err)
 	}
-	if r, err := Questions(context.Background(), p, nil, 48); err != nil || r.All.Rate() != 0 {
+	if r, err := World(3, nil).Ask(context.Background(), p, 48); err != nil || r.All.Rate() != 0 {
 		t.Errorf("a test without questions gives %v, %v", r, err)
 	}
 }
@@ -263,7 +263,7 @@ func TestJudge(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	j := Judge{w}
+	j := WorldJudge{w}
 	name := w.Clusters[1].Name
 	c, _ := w.Cluster(name)
 	fact := c.Facts[0][0]

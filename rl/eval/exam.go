@@ -2,10 +2,15 @@ package eval
 
 import (
 	"context"
+	"fmt"
+	"strings"
 
 	"spell/model/forest"
 	"spell/model/rollout"
 	"spell/rl/corpus/exercise"
+	"spell/rl/corpus/reading"
+	"spell/rl/corpus/world"
+	"spell/rl/plural"
 	"spell/rl/role"
 	"spell/rl/task"
 )
@@ -17,78 +22,172 @@ type Truthful interface {
 	Right(q task.Question, of task.Task) bool
 }
 
-// An exam is questions over one reading of their documents.
-type exam struct {
-	docs      []string
-	questions []asking
+// A Test is questions over documents, and what tells whether an answer is right.
+type Test struct {
+	Name    string // what the questions are asked over, such as "10 documents"
+	Docs    int    // documents of each prompt; 0 if that is not what tests differ in
+	Exams   []Exam
+	Kinds   []string // names of the kinds of questions
+	Accepts func(t task.Task, prediction, reference string) bool
+	// Together tells that intervals are found by drawing prompts, not single questions: those over one are alike.
+	Together bool
 }
 
-// asking is a question as it is asked, and what tells whether an answer is right.
-type asking struct {
+// An Exam is questions over one reading of their documents.
+type Exam struct {
+	Docs      []string
+	Questions []Question
+}
+
+// A Question is asked of a model; Kind is its number among a Test's Kinds.
+type Question struct {
 	task.Question
-	task    task.Task
-	kind    int
-	accepts func(t task.Task, prediction, reference string) bool
+	Task task.Task
+	Kind int
 }
 
-// A mark is what became of a question.
-type mark struct {
-	kind         int
-	right, valid bool
+// World returns a test over so many documents of the generated world.
+func World(docs int, items []world.Item) *Test {
+	t := &Test{Name: plural.Of(docs, "document"), Docs: docs, Exams: make([]Exam, len(items)), Accepts: world.Accepts}
+	for k := range world.NumQuestionKinds {
+		t.Kinds = append(t.Kinds, world.Kind(k).String())
+	}
+	for i, it := range items {
+		t.Exams[i].Docs = it.Cluster.Texts()
+		for _, q := range it.Questions {
+			t.Exams[i].Questions = append(t.Exams[i].Questions, Question{q.Question, q.Task, int(q.Kind)})
+		}
+	}
+	return t
 }
 
-// answers has exams answered greedily, several questions over one reading of their documents, with at most
-// maxTokens tokens each, and returns a mark per question and the mean length of the documents.
-func answers(ctx context.Context, p Policy, exams []exam, maxTokens int) (marks []mark, tokens int, err error) {
-	reqs := make([]rollout.Request, len(exams))
-	for i, it := range exams {
+// Documents returns a test over real documents.
+func Documents(name string, items []reading.Item) *Test {
+	t := &Test{Name: name, Exams: make([]Exam, len(items)), Accepts: reading.Accepts, Together: true}
+	for k := range reading.NumQuestionKinds {
+		t.Kinds = append(t.Kinds, reading.Kind(k).String())
+	}
+	for i, it := range items {
+		t.Exams[i].Docs = it.Cluster.Texts()
+		for _, q := range it.Questions {
+			t.Exams[i].Questions = append(t.Exams[i].Questions, Question{q.Question, q.Task, int(q.Kind)})
+		}
+	}
+	return t
+}
+
+// Ask has a policy answer the questions greedily, several over one reading of their documents, with at most maxTokens
+// tokens each.
+func (t *Test) Ask(ctx context.Context, p Policy, maxTokens int) (res Result, err error) {
+	reqs := make([]rollout.Request, len(t.Exams))
+	for i, it := range t.Exams {
 		if err := ctx.Err(); err != nil {
-			return nil, 0, err
+			return res, err
 		}
 		var f forest.Forest
-		prefix := p.Prompts.Documents(it.docs)
+		prefix := p.Prompts.Documents(it.Docs)
 		docs := -1
-		for _, q := range it.questions {
-			_, suffix := p.Prompts.Responder(q.task, nil, q.Question)
+		for _, q := range it.Questions {
+			_, suffix := p.Prompts.Responder(q.Task, nil, q.Question)
 			ids, err := p.Chat.User(prefix, suffix)
 			if err != nil {
-				return nil, 0, err
+				return res, err
 			}
 			if docs < 0 { // the same for all questions
 				docs = f.Add(-1, ids[0], false)
-				tokens += len(ids[0])
+				res.Tokens += len(ids[0])
 			}
 			at := f.Add(docs, ids[1], false)
 			reqs[i].Branches = append(reqs[i].Branches,
 				rollout.Branch{Segment: at, N: 1, MaxTokens: maxTokens, Sampling: rollout.Sampling{TopP: 1}})
 		}
 		reqs[i].Prompt, reqs[i].Key = f, uint64(i)
+		if t.Together {
+			res.PerPrompt = append(res.PerPrompt, len(it.Questions))
+		}
 	}
+	res.Tokens /= max(len(t.Exams), 1)
 	results, err := p.Engine.Generate(ctx, reqs)
 	if err != nil {
-		return nil, 0, err
+		return res, err
+	}
+	for _, name := range t.Kinds {
+		res.ByKind = append(res.ByKind, KindCount{Kind: name})
 	}
 	for i, r := range results {
 		for k, a := range r.Answers {
-			q := exams[i].questions[k]
-			pred, valid := p.Prompts.ExtractAnswer(q.task, p.Chat.Tok.DecodeSkipSpecial(r.Forest[a.Segment].Tokens))
-			marks = append(marks, mark{q.kind, valid && q.accepts(q.task, pred, q.Answer), valid})
+			q := t.Exams[i].Questions[k]
+			text := p.Chat.Tok.DecodeSkipSpecial(r.Forest[a.Segment].Tokens)
+			prediction, valid := p.Prompts.ExtractAnswer(q.Task, text)
+			res.add(q.Kind, valid && t.Accepts(q.Task, prediction, q.Answer), valid)
 		}
 	}
-	return marks, tokens / max(len(exams), 1), nil
+	return res, nil
 }
 
-// count adds marks up, and returns a character per question.
-func count(marks []mark, all, valid *Count, byKind []Count) (outcomes string) {
-	for _, m := range marks {
-		all.Add(m.right)
-		byKind[m.kind].Add(m.right)
-		if m.valid {
-			valid.Add(m.right)
-		}
-		outcomes += outcome(m.right, m.valid)
+// A Result is the outcome of a Test.
+type Result struct {
+	All    Count       `json:"all" doc:"of all answers"`
+	Valid  Count       `json:"valid" doc:"of answers in a readable form"`
+	ByKind []KindCount `json:"by_kind" doc:"of all answers, by kind of question"`
+	Tokens int         `json:"prompt_tokens" doc:"length of the documents, mean"`
+	// Outcomes has a character per question, in their order.
+	Outcomes  string `json:"outcomes" doc:"a character per question: 1 of a right answer, 0 of a wrong one, - of one that cannot be read"`
+	PerPrompt []int  `json:"per_prompt,omitempty" doc:"questions over each reading of documents, if intervals are found by drawing those"`
+}
+
+// A KindCount counts the answers to questions of a kind.
+type KindCount struct {
+	Kind string `json:"kind,omitempty" doc:"its name"`
+	Count
+}
+
+// add counts an answer to a question of a kind.
+func (r *Result) add(kind int, right, valid bool) {
+	r.All.Add(right)
+	r.ByKind[kind].Add(right)
+	if valid {
+		r.Valid.Add(right)
 	}
-	return outcomes
+	r.Outcomes += outcome(right, valid)
+}
+
+// unreadable is the outcome of an answer that cannot be read.
+const unreadable = '-'
+
+// outcome returns the character of an answer among the outcomes.
+func outcome(right, valid bool) string {
+	switch {
+	case right:
+		return "1"
+	case valid:
+		return "0"
+	}
+	return string(unreadable)
+}
+
+// Points returns 1 for every right answer of a Result's outcomes and 0 for the others, in the order of the questions.
+func Points(outcomes string) []float64 {
+	points := make([]float64, len(outcomes))
+	for i, o := range outcomes {
+		if o == '1' {
+			points[i] = 1
+		}
+	}
+	return points
+}
+
+// String is the result in one line.
+func (r Result) String() string {
+	var s strings.Builder
+	readable := 100 * float64(r.Valid.N) / float64(max(r.All.N, 1))
+	fmt.Fprintf(&s, "%v of %d  readable %.0f%%, of these %v", r.All, r.All.N, readable, r.Valid)
+	for _, k := range r.ByKind {
+		if k.N > 0 {
+			fmt.Fprintf(&s, "  %s %.0f", k.Kind, 100*k.Rate())
+		}
+	}
+	return s.String()
 }
 
 // A Roles is how well a model plays questioner and verifier.

@@ -3,30 +3,64 @@ package eval
 import "fmt"
 
 // Paired are the outcomes of a test before and after, each a Result's: of the same questions in the same order.
-type Paired struct{ Before, After string }
-
-// All returns by how much the share of right answers rose over the questions of some numbers.
-func (p Paired) All(questions []float64) float64 {
-	return among(p.After, questions, false).Rate() - among(p.Before, questions, false).Rate()
+type Paired struct {
+	Before, After string
+	PerPrompt     []int // as in Result; empty: each question is drawn for itself
 }
 
-// Readable returns by how much the share of right answers among those that can be read rose over the questions of some
-// numbers. They are other questions before than after.
-func (p Paired) Readable(questions []float64) float64 {
-	return among(p.After, questions, true).Rate() - among(p.Before, questions, true).Rate()
+// PairedOf returns the outcomes of a test before and after.
+func PairedOf(before, after *Result) Paired {
+	return Paired{before.Outcomes, after.Outcomes, after.PerPrompt}
 }
 
-// among counts the outcomes of the questions of some numbers, all or those that can be read.
-func among(outcomes string, questions []float64, readable bool) (c Count) {
-	for _, q := range questions {
-		if o := outcomes[int(q)]; o != unreadable || !readable {
+// draws returns how many prompts, or else questions, there are to draw from.
+func (p Paired) draws() int {
+	if len(p.PerPrompt) > 0 {
+		return len(p.PerPrompt)
+	}
+	return len(p.After)
+}
+
+// questions returns the outcomes before and after of what is drawn by its number.
+func (p Paired) questions(drawn int) (before, after string) {
+	from, to := drawn, drawn+1
+	if len(p.PerPrompt) > 0 {
+		from = 0
+		for _, n := range p.PerPrompt[:drawn] {
+			from += n
+		}
+		to = from + p.PerPrompt[drawn]
+	}
+	return p.Before[from:to], p.After[from:to]
+}
+
+// All returns by how much the share of right answers rose over what was drawn, by its numbers.
+func (p Paired) All(drawn []float64) float64 { return p.rose(drawn, false) }
+
+// Readable returns by how much the share of right answers among those that can be read rose over what was drawn. They
+// are other questions before than after.
+func (p Paired) Readable(drawn []float64) float64 { return p.rose(drawn, true) }
+
+func (p Paired) rose(drawn []float64, readable bool) float64 {
+	var b, a Count
+	for _, d := range drawn {
+		before, after := p.questions(int(d))
+		b.outcomes(before, readable)
+		a.outcomes(after, readable)
+	}
+	return a.Rate() - b.Rate()
+}
+
+// outcomes counts outcomes, all or those of answers that can be read.
+func (c *Count) outcomes(list string, readable bool) {
+	for _, o := range list {
+		if o != unreadable || !readable {
 			c.Add(o == '1')
 		}
 	}
-	return c
 }
 
-// Numbers returns the numbers of n questions, which Bootstrap draws from.
+// Numbers returns 0 to n-1, which Bootstrap draws from.
 func Numbers(n int) []float64 {
 	v := make([]float64, n)
 	for i := range v {
@@ -45,7 +79,7 @@ type Gain struct {
 func (b Bootstrap) Gain(tests []Paired, of func(Paired, []float64) float64) Gain {
 	groups := make([][]float64, len(tests))
 	for i, t := range tests {
-		groups[i] = Numbers(len(t.After))
+		groups[i] = Numbers(t.draws())
 	}
 	mean := func(drawn [][]float64) (sum float64) {
 		for i, t := range tests {

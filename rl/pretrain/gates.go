@@ -111,7 +111,7 @@ func (r *Run) Measure(ctx context.Context, show runner.Show) (*runner.Report, er
 		if err != nil {
 			return nil, err
 		}
-		res, err := eval.Questions(ctx, p, items, 48)
+		res, err := eval.World(docs, items).Ask(ctx, p, 48)
 		if err != nil {
 			return nil, err
 		}
@@ -136,7 +136,7 @@ func (r *Run) gates(ctx context.Context, p eval.Policy, last *Stage) ([]gate, er
 	if err != nil {
 		return nil, err
 	}
-	binding, err := eval.Questions(ctx, p, items, 48)
+	binding, err := eval.World(3, items).Ask(ctx, p, 48)
 	if err != nil {
 		return nil, err
 	}

@@ -2,6 +2,7 @@ package pretrain
 
 import (
 	"context"
+	"strconv"
 
 	"spell/rl/corpus"
 	"spell/rl/corpus/reading"
@@ -10,8 +11,8 @@ import (
 
 // A readingTest is the accuracy of answers over documents of a length.
 type readingTest struct {
-	Length int                `json:"length"`
-	Result eval.ReadingResult `json:"result"`
+	Length int         `json:"length"`
+	Result eval.Result `json:"result"`
 }
 
 // lengthenings are the lengths of documents that a base which learned from questions about them is tested
@@ -35,10 +36,10 @@ func (r *Run) testedDocs() *corpus.Corpus {
 func (r *Run) measureReading(ctx context.Context, p eval.Policy, m *Measurement, then func()) error {
 	last := r.last().Reading
 	docs := r.testedDocs()
-	o := reading.EvaluationOptions{Questions: readingQuestions, Passage: max(1, last.MaxLength/last.MaxDocs),
-		Measure: r.measure}
+	o := reading.EvaluationOptions{Questions: readingQuestions, Length: last.MaxLength,
+		Passage: max(1, last.MaxLength/last.MaxDocs), Weights: last.Asked, Measure: r.measure}
 	var err error
-	if o.Weights, err = r.asked(ctx, docs, last, o); err != nil {
+	if o.Weights, err = reading.Askable(ctx, r.Config.Seed, docs, o); err != nil {
 		return err
 	}
 	for i, times := range lengthenings {
@@ -50,7 +51,7 @@ func (r *Run) measureReading(ctx context.Context, p eval.Policy, m *Measurement,
 		if err != nil {
 			return err
 		}
-		res, err := eval.Reading(ctx, p, items, readingAnswer)
+		res, err := eval.Documents(strconv.Itoa(o.Length), items).Ask(ctx, p, readingAnswer)
 		if err != nil {
 			return err
 		}
@@ -66,37 +67,16 @@ func (r *Run) measureReading(ctx context.Context, p eval.Policy, m *Measurement,
 	return nil
 }
 
-// asked returns the weights of the kinds of questions that a mixture asks and the documents have.
-func (r *Run) asked(ctx context.Context, docs *corpus.Corpus, last *reading.TrainingOptions,
-	o reading.EvaluationOptions) (reading.Weights, error) {
-
-	const few = 4
-	var weights reading.Weights
-	o.Questions, o.Length = few, last.MaxLength
-	for k := range reading.NumQuestionKinds {
-		o.Weights = reading.Weights{}
-		if o.Weights[k] = last.Asked[k]; o.Weights[k] <= 0 {
-			continue
-		}
-		if _, err := reading.Evaluation(ctx, r.Config.Seed, docs, o); err == nil {
-			weights[k] = last.Asked[k]
-		} else if ctx.Err() != nil {
-			return weights, ctx.Err()
-		}
-	}
-	return weights, nil
-}
-
 // readingGates measures what self-play over documents needs, at the length of the training.
 func (r *Run) readingGates(ctx context.Context, p eval.Policy, m *Measurement, docs *corpus.Corpus,
-	last *reading.TrainingOptions, items []reading.Item, res *eval.ReadingResult) error {
+	last *reading.TrainingOptions, items []reading.Item, res *eval.Result) error {
 
 	for _, g := range []struct {
 		kind  reading.Kind
 		least float64
 	}{{reading.Cloze, 0.85}, {reading.Field, 0.9}, {reading.Number, 0.85}, {reading.Choice, 0.85}} {
 		if c := res.ByKind[g.kind]; c.N > 0 {
-			m.Gates = append(m.Gates, gateResult{"answers to questions of the kind " + g.kind.String(), c, g.least})
+			m.Gates = append(m.Gates, gateResult{"answers to questions of the kind " + g.kind.String(), c.Count, g.least})
 		}
 	}
 	mix := *last

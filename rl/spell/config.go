@@ -40,9 +40,11 @@ type Config struct {
 	VotedTasks  []task.Task `json:"voted_tasks" doc:"kinds of questions whose answers are voted on; for others the rule decides alone"`
 	Grounding   Grounding   `json:"grounding"`
 	Prompts     string      `json:"prompts" doc:"prompt set: full, compact, or a folder of one's own"`
-	Static      string      `json:"static" oneof:"none base truth" doc:"questions that are fixed before the first step, RLVR's baseline, so that the questioner neither asks nor trains: those that the model then asks of the documents that are readable, not answered without documents and answered right once at least (base), or true ones of the generated world (truth)"`
+	ByRule      bool        `json:"by_rule" doc:"questions are of the kinds whose truth a rule reads from the documents: blanks and fields, as the embedded base for documents asks them. The truth is reported, and the policy is measured on such questions about the clusters that are kept out. Paper: no"`
+	Static      string      `json:"static" oneof:"none base truth" doc:"questions that are fixed before the first step, RLVR's baseline, so that the questioner neither asks nor trains: those that the model then asks of the documents that are readable, not answered without documents and answered right once at least (base), or true ones of the generated world or by_rule (truth)"`
 	StaticAsked int         `json:"static_asked" min:"0" max:"268435456" doc:"how many questions are asked for static; 0: one of each cluster and of each of tasks that it is dealt to"`
-	HeldOut     int         `json:"held_out" min:"0" max:"1073741824" doc:"held-out questions before and after, on the generated world; over documents of one's own, how many the model is asked for, of clusters that are kept out of training, to measure it on those that are of use. 0: none"`
+	HeldOut     int         `json:"held_out" min:"0" max:"1073741824" doc:"held-out questions before and after, on the generated world; over documents of one's own, how many the model is asked for, of clusters that are kept out of training, to measure it on those that are of use; by_rule, questions over documents of each length. 0: none"`
+	TestTokens  int         `json:"test_tokens" min:"16" max:"1048576" doc:"by_rule, tokens of the documents of the easiest held-out test; further ones have two, four and eight times as many"`
 
 	HeldOutShare   float64 `json:"held_out_share" group:"measuring on documents of one's own" min:"0" max:"0.9" doc:"share of the clusters that are kept out, whole ones, rounded down. Before the first step the model asks questions of them; those are of use that can be read, are not answered without documents, and are answered right more often than not"`
 	HeldOutAnswers int     `json:"held_out_answers" min:"0" max:"1024" doc:"answers to each, whose mean is the accuracy (avg@n); 0: as many as answers"`
@@ -81,7 +83,7 @@ func Default() Config {
 	return Config{
 		Config: rl.DefaultConfig(),
 		Tasks:  []task.Task{task.GeneralQA, task.Numeric, task.MultipleChoice}, HeldOut: 512,
-		HeldOutShare: 0.1, HeldOutEvery: 10,
+		HeldOutShare: 0.1, HeldOutEvery: 10, TestTokens: 256,
 		Static: "none", Prompts: "full", Docs: 5, DocChars: 4000, MaxDocs: 20,
 		MaxQuestion: 4096, MaxAnswer: 4096, MaxVote: 4096, Answers: 8, Votes: 8,
 		VotedTasks: []task.Task{task.GeneralQA, task.Numeric, task.MultipleChoice}, Grounding: usualGrounding(),

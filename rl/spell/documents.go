@@ -24,6 +24,15 @@ type cluster struct {
 	near []float64 // [i*len(docs)+j]: how near documents i and j are; nil where they are drawn at random
 }
 
+// corpus returns the cluster as a corpus has it. Its documents have lost their names.
+func (c *cluster) corpus() corpus.Cluster {
+	k := corpus.Cluster{Name: c.name}
+	for _, text := range c.docs {
+		k.Docs = append(k.Docs, corpus.Document{Text: text})
+	}
+	return k
+}
+
 // all returns the numbers of the documents.
 func (c *cluster) all() []int {
 	numbers := make([]int, len(c.docs))
@@ -190,7 +199,9 @@ func (g *Game) Summary() string {
 	switch {
 	case g.kept != nil:
 		return fmt.Sprintf("%s; %s kept out to measure on", s, plural.Are(len(g.kept.clusters), "cluster"))
-	case g.Config.keepsOut() && g.Judge == nil && !g.older:
+	case len(g.aside) > 0:
+		return fmt.Sprintf("%s; %s kept out to measure on", s, plural.Are(len(g.aside), "cluster"))
+	case g.keepsOut():
 		return fmt.Sprintf("%s; they are too few to keep %.3g of them out to measure on", s, g.Config.HeldOutShare)
 	}
 	return s

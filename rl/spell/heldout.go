@@ -1,74 +1,60 @@
 package spell
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 
 	"spell/kernels"
 	"spell/model/rollout"
-	"spell/rl/corpus/world"
 	"spell/rl/eval"
 	"spell/rl/plural"
 	"spell/rl/role"
 	"spell/rl/runner"
 )
 
-// testDocs are the documents of the clusters that held-out questions are asked over: as many as the
-// embedded base was trained with at most, and two, four and eight times as many.
-var testDocs = [...]int{5, 10, 20, longDocs}
-
 // The world that a run trains on has clusters of longDocs documents.
 const (
-	longDocs      = 40
+	longDocs      = eval.LongDocs
 	worldClusters = 600
 )
 
-// HeldOut returns the test over so many documents, whose questions a run is asked in this order. Entities and phrasing
-// are none that self-play uses. Plans ask for the same test again and again, so it is kept.
-func HeldOut(ctx context.Context, questions, docs int) ([]world.Item, error) {
-	key := [2]int{questions, docs}
-	if items, ok := heldOutTests.Load(key); ok {
-		return items.([]world.Item), nil
-	}
-	items, err := newHeldOut(ctx, questions, docs)
-	if err == nil {
-		heldOutTests.Store(key, items)
-	}
-	return items, err
-}
+// Prompts of tests over documents: questions over one, and tokens of a question, about.
+const (
+	testQuestions = 16
+	testQuestion  = 64
+)
 
-var heldOutTests sync.Map // of items that nobody changes, by the arguments of HeldOut
+// tests reports whether a run over documents, the user's own or the generated world, asks questions whose answers are
+// known.
+func (c *Config) tests(own bool) bool { return c.HeldOut > 0 && (c.ByRule || !own) }
 
-// wordCount returns how many words a text has, of which a token is at most one.
-func wordCount(s string) int { return len(strings.Fields(s)) }
-
-func newHeldOut(ctx context.Context, questions, docs int) ([]world.Item, error) {
-	return world.Evaluation(ctx, 1, world.EvaluationOptions{
-		Questions: questions, Asking: world.Asking{HeldOutPhrasing: true},
-		Cluster: world.Options{Docs: docs, Pool: world.HeldOut, Chains: true}})
-}
-
-// testing returns what the tests generate with, on a model of that context length; nil if there are
-// none. A model whose context is too short for them is refused.
-func (c *Config) testing(ctx context.Context, contextLen int) (*rollout.Options, error) {
-	if c.HeldOut == 0 {
+// testing returns what the tests generate with, on a model of that context length, over documents of the user's own or
+// over the generated world; nil if there are none. A model whose context is too short for those over the world is
+// refused.
+func (c *Config) testing(ctx context.Context, contextLen int, own bool) (*rollout.Options, error) {
+	// A plan knows no tokenizer, but a token is at least a byte and at most a word. Every segment
+	// has pages of its own.
+	page := func(n int) int { return n + kernels.KeyBlock }
+	if !c.tests(own) {
 		return nil, nil
+	}
+	if own {
+		documents := min(contextLen, eval.Lengths[len(eval.Lengths)-1]*c.TestTokens+c.questionRoom())
+		slots := page(documents) + testQuestions*(page(c.questionRoom())+page(c.MaxAnswer))
+		return &rollout.Options{Slots: max(1<<15, slots), Rows: 1024}, nil
 	}
 	prompts, err := role.Load(c.Prompts)
 	if err != nil {
 		return nil, err
 	}
-	items, err := HeldOut(ctx, c.HeldOut, longDocs)
+	items, err := eval.HeldOut(ctx, c.HeldOut, longDocs)
 	if err != nil {
 		return nil, err
 	}
-	// A plan knows no tokenizer, but a token is at least a byte and at most a word. Every segment
-	// has pages of its own.
 	o := &rollout.Options{Slots: 1 << 16, Rows: 1024}
-	page := func(n int) int { return n + kernels.KeyBlock }
 	prompt := 0
 	for _, it := range items {
 		if err := ctx.Err(); err != nil {
@@ -91,6 +77,9 @@ func (c *Config) testing(ctx context.Context, contextLen int) (*rollout.Options,
 	return o, nil
 }
 
+// wordCount returns how many words a text has, of which a token is at most one.
+func wordCount(s string) int { return len(strings.Fields(s)) }
+
 // An accuracy is the outcome of the tests after a number of steps, a line of metrics.jsonl.
 type accuracy struct {
 	Step  int    `json:"step" doc:"steps done before the questions were asked"`
@@ -104,26 +93,43 @@ type gains struct {
 	Readable eval.Gain `json:"readable" doc:"in their share among answers that can be read, other ones before than after"`
 }
 
-// A test is the outcome of the questions over so many documents.
+// A test is the outcome of the questions over documents of a size.
 type test struct {
-	Docs int `json:"docs" doc:"documents that each question is asked over"`
+	Docs int    `json:"docs,omitempty" doc:"documents that each question is asked over; none if tests differ in tokens"`
+	Over string `json:"over,omitempty" doc:"what each question is asked over, in words"`
 	eval.Result
 	Gain *gains `json:"gain,omitempty" doc:"since before the first step"`
 }
 
 // String is a line per test.
 func (a *accuracy) String() string {
+	if len(a.Tests) == 0 {
+		return fmt.Sprintf("after %s: nothing can be asked about the clusters that are kept out; their documents are "+
+			"too short", plural.Of(a.Step, "step"))
+	}
 	var lines []string
 	for _, t := range a.Tests {
-		lines = append(lines, fmt.Sprintf("after %s: held-out accuracy over %d documents (%d tokens) %v",
-			plural.Of(a.Step, "step"), t.Docs, t.Tokens, t.Result))
+		lines = append(lines, fmt.Sprintf("after %s: held-out accuracy over %s (%d tokens) %v",
+			plural.Of(a.Step, "step"), t.over(), t.Tokens, t.Result))
 	}
 	return strings.Join(lines, "\n")
 }
 
+// over says what the questions are asked over, in the state of an earlier program, too.
+func (t *test) over() string { return cmp.Or(t.Over, plural.Of(t.Docs, "document")) }
+
+// tester returns the judge that has questions to measure with; nil if there is none, or nothing is kept out for them.
+func (g *Game) tester() Tester {
+	t, ok := g.Judge.(Tester)
+	if !ok || g.Config.HeldOut == 0 || t.KeepsOut() && len(g.aside) == 0 {
+		return nil
+	}
+	return t
+}
+
 // Due reports whether to ask the held-out questions: before the first step and after the last.
 func (g *Game) Due(done, total int) bool {
-	if g.Config.HeldOut == 0 || g.Judge == nil || total == 0 {
+	if g.tester() == nil || total == 0 {
 		return false
 	}
 	n := len(g.total.Measured)
@@ -132,7 +138,14 @@ func (g *Game) Due(done, total int) bool {
 
 // Measure asks the held-out questions.
 func (g *Game) Measure(ctx context.Context, m runner.Model, done int, show runner.Show) (*runner.Report, error) {
-	options, err := g.Config.testing(ctx, m.Weights.Context)
+	tester, c := g.tester(), &g.Config
+	options, err := c.testing(ctx, m.Weights.Context, tester.KeepsOut())
+	if err != nil {
+		return nil, err
+	}
+	tests, err := tester.Tests(ctx, eval.TestOptions{Questions: c.HeldOut, Kept: g.aside, Tokens: c.TestTokens,
+		Most: m.Weights.Context - c.MaxAnswer - c.questionRoom(),
+		Size: func(text string) int { return len(g.Chat.Tok.Encode(text)) }})
 	if err != nil {
 		return nil, err
 	}
@@ -143,21 +156,16 @@ func (g *Game) Measure(ctx context.Context, m runner.Model, done int, show runne
 	}
 	defer e.Free()
 	a := &accuracy{Step: done}
-	for i, docs := range testDocs {
-		items, err := HeldOut(ctx, g.Config.HeldOut, docs)
-		if err != nil {
-			return nil, err
-		}
+	for i, t := range tests {
 		e.OnProgress = func(done, total, read, sampled int) {
-			share := (float64(i) + float64(done)/float64(max(total, 1))) / float64(len(testDocs))
-			show(fmt.Sprintf("held-out questions over %d documents", docs), share, read+sampled)
+			share := (float64(i) + float64(done)/float64(max(total, 1))) / float64(len(tests))
+			show("held-out questions over "+t.Name, share, read+sampled)
 		}
-		res, err := eval.Questions(ctx, eval.Policy{Engine: e, Chat: g.Chat, Prompts: g.Prompts}, items,
-			g.Config.MaxAnswer)
+		res, err := t.Ask(ctx, eval.Policy{Engine: e, Chat: g.Chat, Prompts: g.Prompts}, c.MaxAnswer)
 		if err != nil {
-			return nil, fmt.Errorf("held-out test over %d documents: %w; --eval 0 leaves it out", docs, err)
+			return nil, fmt.Errorf("held-out test over %s: %w; --eval 0 leaves it out", t.Name, err)
 		}
-		a.Tests = append(a.Tests, test{Docs: docs, Result: res})
+		a.Tests = append(a.Tests, test{Docs: t.Docs, Over: t.Name, Result: res})
 	}
 	was := g.total.Measured
 	if len(was) > 0 {
@@ -178,39 +186,47 @@ func (a *accuracy) compare(before *accuracy) {
 	var all []eval.Paired
 	for i := range a.Tests {
 		t := &a.Tests[i]
-		all = append(all, eval.Paired{Before: before.Tests[i].Outcomes, After: t.Outcomes})
+		all = append(all, eval.PairedOf(&before.Tests[i].Result, &t.Result))
 		t.Gain = between(all[i:])
 	}
-	a.Gain = between(all[1:])
+	if len(all) > 1 {
+		a.Gain = between(all[1:])
+	}
 }
 
 // compare returns what training changed since the first test, a line per test, and the mean over those with
 // more documents than the first. The intervals are paired: each question is compared with itself.
 func (t *totals) compare() (lines []string) {
-	if len(t.Measured) < 2 {
+	if len(t.Measured) < 2 || len(t.Measured[0].Tests) == 0 {
 		return nil
 	}
 	before, after := t.Measured[0], t.Measured[1]
 	after.Tests = slices.Clone(after.Tests)
 	after.compare(&before) // which the state of an earlier program lacks
+	width := 0
+	for _, b := range before.Tests {
+		width = max(width, len(b.over()))
+	}
 	for i, b := range before.Tests {
 		a := &after.Tests[i]
-		lines = append(lines, fmt.Sprintf("%2d documents, before → after: %v → %v (%v); of readable answers %v → %v "+
-			"(%v)", b.Docs, b.All, a.All, a.Gain.All, b.Valid, a.Valid, a.Gain.Readable))
+		lines = append(lines, fmt.Sprintf("%*s, before → after: %v → %v (%v); of readable answers %v → %v (%v)",
+			width, b.over(), b.All, a.All, a.Gain.All, b.Valid, a.Valid, a.Gain.Readable))
 	}
-	return append(lines, fmt.Sprintf("with more than %d documents: %v; of readable answers %v", testDocs[0],
-		after.Gain.All, after.Gain.Readable))
+	if after.Gain != nil {
+		lines = append(lines, fmt.Sprintf("with more than %s: %v; of readable answers %v", before.Tests[0].over(),
+			after.Gain.All, after.Gain.Readable))
+	}
+	return lines
 }
 
 // worse says in what the model became worse, by more than chance; it is empty if nothing shows that.
 func (t *totals) worse() string {
 	var fell []string
 	if len(t.Measured) == 2 {
-		for i, b := range t.Measured[0].Tests {
-			b, a := b.All, t.Measured[1].Tests[i].All
+		for i, test := range t.Measured[0].Tests {
+			b, a := test.All, t.Measured[1].Tests[i].All
 			if a.Below(b) {
-				fell = append(fell, fmt.Sprintf("from %v to %v of %d questions over %d documents", b, a, a.N,
-					testDocs[i]))
+				fell = append(fell, fmt.Sprintf("from %v to %v of %d questions over %s", b, a, a.N, test.over()))
 			}
 		}
 	}

@@ -32,7 +32,7 @@ func TestHeldOutFits(t *testing.T) {
 	}
 	m := model.Config{Family: "llama", Vocab: 270, Hidden: 16, FF: 16, Layers: 1, Heads: 1, KVHeads: 1, HeadDim: 16,
 		NormEps: 1e-6, Context: 1 << 14, Rope: model.Rope{Theta: 1e4, Type: "default"}, BOS: -1}
-	options, err := c.testing(t.Context(), m.Context)
+	options, err := c.testing(t.Context(), m.Context, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,16 +45,16 @@ func TestHeldOutFits(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	items, err := HeldOut(t.Context(), c.HeldOut, longDocs)
+	items, err := eval.HeldOut(t.Context(), c.HeldOut, longDocs)
 	if err != nil || len(items) != 1 || len(items[0].Questions) != 8 {
 		t.Fatalf("%d clusters, %v", len(items), err)
 	}
 	p := eval.Policy{Engine: e, Chat: &chat.Dialog{Tok: tok}, Prompts: prompts}
-	if _, err := eval.Questions(context.Background(), p, items, c.MaxAnswer); err != nil {
+	if _, err := eval.World(longDocs, items).Ask(context.Background(), p, c.MaxAnswer); err != nil {
 		t.Error(err)
 	}
 	c.HeldOut = 0
-	if o, err := c.testing(t.Context(), m.Context); o != nil || err != nil {
+	if o, err := c.testing(t.Context(), m.Context, false); o != nil || err != nil {
 		t.Errorf("without questions %v, %v", o, err)
 	}
 }
@@ -68,11 +68,11 @@ func TestHeldOutHeeds(t *testing.T) {
 	shape := testShape(300)
 	for name, do := range map[string]func(context.Context) error{
 		"made": func(ctx context.Context) error {
-			_, err := HeldOut(ctx, c.HeldOut, testDocs[0])
+			_, err := eval.HeldOut(ctx, c.HeldOut, eval.WorldDocs[0])
 			return err
 		},
 		"sized": func(ctx context.Context) error {
-			_, err := c.testing(ctx, 1<<14)
+			_, err := c.testing(ctx, 1<<14, false)
 			return err
 		},
 		"read": func(ctx context.Context) error { return m.Read(ctx, "", nil) },
@@ -97,13 +97,13 @@ func TestHeldOutHeeds(t *testing.T) {
 		}
 		cancel()
 	}
-	few, err := HeldOut(t.Context(), 4, testDocs[0])
+	few, err := eval.HeldOut(t.Context(), 4, eval.WorldDocs[0])
 	if err != nil {
 		t.Fatal(err)
 	}
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := eval.Questions(ended, eval.Policy{}, few, 4); !errors.Is(err, context.Canceled) {
+	if _, err := eval.World(longDocs, few).Ask(ended, eval.Policy{}, 4); !errors.Is(err, context.Canceled) {
 		t.Errorf("asking ends with %v", err)
 	}
 }

@@ -70,10 +70,10 @@ const enoughQuestions = 20
 
 // keepOut takes a share of the clusters out of training, whole ones rounded down.
 func (g *Game) keepOut() error {
-	g.kept = nil
+	g.kept, g.aside = nil, nil
 	c := &g.Config
 	n := int(c.HeldOutShare * float64(len(g.clusters)))
-	if !c.keepsOut() || g.Judge != nil || g.older || n == 0 {
+	if !g.keepsOut() || n == 0 {
 		return nil
 	}
 	out := make([]bool, len(g.clusters))
@@ -89,12 +89,27 @@ func (g *Game) keepOut() error {
 			rest = append(rest, cl)
 		}
 	}
+	g.clusters = rest
+	if g.Judge != nil {
+		for _, cl := range k.clusters {
+			g.aside = append(g.aside, cl.corpus())
+		}
+		return nil
+	}
 	var err error
 	if k.sampler, err = curriculum.NewSampler(c.Seed, c.domains(k.clusters)); err != nil {
 		return err
 	}
-	g.clusters, g.kept = rest, k
+	g.kept = k
 	return nil
+}
+
+// keepsOut reports whether clusters are kept out, if there are enough.
+func (g *Game) keepsOut() bool {
+	if t, ok := g.Judge.(Tester); g.Judge != nil && (!ok || !t.KeepsOut()) {
+		return false
+	}
+	return g.Config.keepsOut() && !g.older
 }
 
 // keepsOut reports whether clusters of a user's documents are kept out, if there are enough.

@@ -12,6 +12,7 @@ import (
 	"spell/rl/corpus"
 	"spell/rl/corpus/build"
 	"spell/rl/corpus/folder"
+	"spell/rl/corpus/reading"
 	"spell/rl/corpus/world"
 	"spell/rl/eval"
 	"spell/rl/runner"
@@ -76,15 +77,11 @@ func (m *Method) Read(ctx context.Context, _ string, c *runner.Console) error {
 			return err
 		}
 	}
-	if m.judge == nil || m.Config.HeldOut <= 0 {
+	if m.Docs != "" || m.Config.HeldOut <= 0 {
 		return ctx.Err()
 	}
-	for _, docs := range testDocs { // plans have them at hand then
-		if _, err := HeldOut(ctx, m.Config.HeldOut, docs); err != nil {
-			return err
-		}
-	}
-	return ctx.Err()
+	_, err := eval.WorldJudge{}.Tests(ctx, eval.TestOptions{Questions: m.Config.HeldOut}) // plans have them at hand then
+	return err
 }
 
 // read reads the documents or makes them.
@@ -95,6 +92,10 @@ func (m *Method) read(ctx context.Context, c *runner.Console) error {
 			return err
 		}
 		c.Printf("%v\n", report)
+		if m.Config.ByRule {
+			docs = reading.Titled(docs)
+			m.judge = eval.DocumentsJudge{Corpus: reading.NewCorpus(docs)}
+		}
 		m.docs, m.report, m.texts = docs, report, m.Config.textsOf(docs, false)
 		m.texts.Own = true
 		if note := m.texts.note(len(docs.Clusters)); note != "" {
@@ -106,7 +107,7 @@ func (m *Method) read(ctx context.Context, c *runner.Console) error {
 	if err != nil {
 		return err
 	}
-	m.docs, m.texts, m.judge = &w.Corpus, m.Config.textsOf(&w.Corpus, m.Path == ""), eval.Judge{Corpus: w}
+	m.docs, m.texts, m.judge = &w.Corpus, m.Config.textsOf(&w.Corpus, m.Path == ""), eval.WorldJudge{Corpus: w}
 	if err := m.Config.matched(m.docs); err != nil {
 		return err
 	}

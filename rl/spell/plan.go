@@ -51,12 +51,9 @@ func newDryRun(r tally.Rates, m model.Config, p model.Precision, c Config, test 
 func NewPlan(ctx context.Context, b kernels.Backend, m model.Config, p model.Precision, c Config, texts *Texts) (
 	*Plan, error) {
 	p = c.Kept(p)
-	var test *rollout.Options
-	if !texts.own() {
-		var err error
-		if test, err = c.testing(ctx, m.Context); err != nil {
-			return nil, err
-		}
+	test, err := c.testing(ctx, m.Context, texts.own())
+	if err != nil {
+		return nil, err
 	}
 	prompt, err := c.prompt(m)
 	if err != nil {
@@ -71,7 +68,7 @@ func NewPlan(ctx context.Context, b kernels.Backend, m model.Config, p model.Pre
 		return nil, err
 	}
 	plan.Steps, plan.Shape = c.Steps, budget.ShapeOf(&m, &d.w.Precision, c.PassTokens)
-	plan.Clock = func(r tally.Rates) (*budget.Times, error) { return plan.time(r, test) }
+	plan.Clock = func(r tally.Rates) (*budget.Times, error) { return plan.time(r, test, texts.own()) }
 	plan.Disk.Logs = c.logs(&plan.Usual, texts)
 	plan.AddModel(d.w)
 	plan.add(d)

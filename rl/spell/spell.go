@@ -16,6 +16,7 @@ import (
 	"spell/rl"
 	"spell/rl/corpus"
 	"spell/rl/curriculum"
+	"spell/rl/eval"
 	"spell/rl/play"
 	"spell/rl/reward"
 	"spell/rl/role"
@@ -25,7 +26,8 @@ import (
 	"spell/tokenizer/chat"
 )
 
-// A Judge knows the truth about a corpus, if anyone does: the generated world.
+// A Judge knows the truth about questions over a corpus: about the generated world, or about documents whose questions
+// are of the kinds of package reading.
 type Judge interface {
 	// Right reports whether a question's reference answer is true, and whether the question is
 	// about facts of the cluster at all.
@@ -48,12 +50,21 @@ type Asker interface {
 	Ask(cluster string, t task.Task, random *rng.Rand) (q task.Question, ok bool)
 }
 
+// A Tester is a judge with questions of its own, which a policy is measured on.
+type Tester interface {
+	Judge
+	// Tests returns the tests, the easiest first: the same ones for the same options.
+	Tests(ctx context.Context, o eval.TestOptions) ([]*eval.Test, error)
+	// KeepsOut reports whether they are about documents of the corpus, which self-play then does not read.
+	KeepsOut() bool
+}
+
 // A Game is self-play in progress.
 type Game struct {
 	Config  Config
 	Chat    *chat.Dialog
 	Prompts *role.Prompts
-	Judge   Judge // nil on real documents
+	Judge   Judge // nil if nobody knows the truth
 
 	context  int // tokens that the model reads
 	clusters []cluster
@@ -64,9 +75,10 @@ type Game struct {
 	docs     *corpus.Corpus
 	data     string // fingerprint of documents and prompts
 
-	static *static  // nil before the first step, and if questions are not fixed
-	kept   *keptOut // nil if nothing is kept out
-	older  bool     // the run is of a program that kept nothing out
+	static *static          // nil before the first step, and if questions are not fixed
+	kept   *keptOut         // nil if nothing is kept out that the model itself asks about
+	aside  []corpus.Cluster // kept out for the questions of a Tester
+	older  bool             // the run is of a program that kept nothing out
 
 	step  int             // at work, from 0
 	items []*item         // of the step
@@ -99,8 +111,8 @@ func newGame(ctx context.Context, c Config, text *chat.Dialog, contextLen int, d
 		return nil, err
 	}
 	if _, asks := judge.(Asker); c.Static == "truth" && !asks {
-		return nil, errors.New("static is truth, and only of the generated world true questions are known: set it to " +
-			"base, or leave --docs out")
+		return nil, errors.New("static is truth, and true questions are known of the generated world alone, or by_rule: " +
+			"set it to base, or leave --docs out")
 	}
 	// Rounds that draw fewer than draw, since there are no more clusters, are more, so that a step asks as much.
 	if most := g.sampler.Most(c.Draw); most < c.Draw {

@@ -171,7 +171,7 @@ func TestStaticTruth(t *testing.T) {
 	c.Tasks = []task.Task{task.GeneralQA, task.Numeric, task.MultipleChoice}
 	text := &chat.Dialog{Tok: testTokenizer(t)}
 	r, err := begin(context.Background(), c, testModel(t, opentest.CPU(t, 1), model.F32, text), &w.Corpus,
-		eval.Judge{Corpus: w})
+		eval.WorldJudge{Corpus: w})
 	if err != nil {
 		t.Fatal(err)
 	}

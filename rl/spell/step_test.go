@@ -15,6 +15,7 @@ import (
 	"spell/model"
 	"spell/rl"
 	"spell/rl/curriculum"
+	"spell/rl/eval"
 	"spell/rl/journal"
 	"spell/rl/role"
 	"spell/rl/runner"
@@ -400,6 +401,10 @@ func (truth) Right(_ string, _ task.Task, q task.Question) (right, known bool) {
 	return strings.Contains(q.Text, "asked 2 "), strings.Contains(q.Text, "asked")
 }
 func (truth) Same(_ task.Task, a, b string) bool { return a == b }
+func (truth) KeepsOut() bool                     { return false }
+func (truth) Tests(ctx context.Context, o eval.TestOptions) ([]*eval.Test, error) {
+	return eval.WorldJudge{}.Tests(ctx, o)
+}
 
 func TestTruth(t *testing.T) {
 	c := small()

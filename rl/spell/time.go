@@ -9,6 +9,7 @@ import (
 	"spell/model/forest"
 	"spell/model/rollout"
 	"spell/rl/budget"
+	"spell/rl/eval"
 	"spell/rl/learn"
 	"spell/rl/role"
 )
@@ -16,7 +17,7 @@ import (
 // time returns what a usual step takes at a machine's rates, and the tests before and after: everything
 // that is asked, answered and voted on, and what trains. Groups that go through the program together are
 // run on a backend without memory; all such are alike.
-func (p *Plan) time(r tally.Rates, test *rollout.Options) (*budget.Times, error) {
+func (p *Plan) time(r tally.Rates, test *rollout.Options, own bool) (*budget.Times, error) {
 	d, err := newDryRun(r, p.Model, p.Precision, p.Config, test)
 	if err != nil {
 		return nil, err
@@ -75,7 +76,7 @@ func (p *Plan) time(r tally.Rates, test *rollout.Options) (*budget.Times, error)
 	}
 	add("optimizer", 0, optimizer)
 	if d.testing != nil && c.Steps > 0 {
-		before, err := d.test()
+		before, err := d.test(own)
 		if err != nil {
 			return nil, err
 		}
@@ -175,27 +176,21 @@ func (d *dryRun) learn(n, prompt, outputs, length int) (tally.Work, error) {
 	return tally.Work{}.Add(w, float64(n)/float64(together)), err
 }
 
-// test returns the work of asking the held-out questions once.
-func (d *dryRun) test() (sum tally.Work, err error) {
-	prompts, err := role.Load(d.c.Prompts)
+// test returns the work of asking the held-out questions once, over documents of the user's own or the generated world.
+func (d *dryRun) test(own bool) (sum tally.Work, err error) {
+	tests, err := d.c.testPrompts(own)
 	if err != nil {
 		return sum, err
 	}
-	const sample = 16 // clusters that stand for all
-	for _, docs := range testDocs {
-		items, err := HeldOut(context.Background(), d.c.HeldOut, docs)
-		if err != nil {
-			return sum, err
-		}
+	for _, t := range tests {
 		var reqs []rollout.Request
-		for i, it := range items[:min(sample, len(items))] {
+		for i, p := range t.prompts {
 			var r rollout.Request
-			ids := make([]int32, wordCount(prompts.Documents(it.Cluster.Texts())))
+			ids := make([]int32, p.docs)
 			ids[0] = int32(i) // clusters have nothing in common
 			at := r.Prompt.Chain(-1, ids)
-			for _, q := range it.Questions {
-				_, ask := prompts.Responder(q.Task, nil, q.Question)
-				end := r.Prompt.Add(at, make([]int32, wordCount(ask)), false)
+			for _, n := range p.asks {
+				end := r.Prompt.Add(at, make([]int32, n), false)
 				r.Branches = append(r.Branches, rollout.Branch{Segment: end, N: 1, MaxTokens: mean(d.c.MaxAnswer),
 					Sampling: rollout.Sampling{TopP: 1}})
 			}
@@ -208,9 +203,57 @@ func (d *dryRun) test() (sum tally.Work, err error) {
 		if err != nil {
 			return sum, err
 		}
-		sum = sum.Add(w, float64(len(items))/float64(len(reqs)))
+		sum = sum.Add(w, t.times)
 	}
 	return sum, nil
+}
+
+// testPrompts are prompts that stand for those of a test, each for so many.
+type testPrompts struct {
+	prompts []testPrompt
+	times   float64
+}
+
+// A testPrompt is the tokens of documents and of each question behind them.
+type testPrompt struct {
+	docs int
+	asks []int
+}
+
+// testPrompts returns the prompts of all tests, about: over documents of the user's own or the generated world.
+func (c *Config) testPrompts(own bool) (tests []testPrompts, err error) {
+	if own {
+		for _, times := range eval.Lengths {
+			p := testPrompt{docs: times * c.TestTokens}
+			for range min(testQuestions, c.HeldOut) {
+				p.asks = append(p.asks, testQuestion)
+			}
+			tests = append(tests, testPrompts{[]testPrompt{p}, float64(c.HeldOut) / float64(len(p.asks))})
+		}
+		return tests, nil
+	}
+	prompts, err := role.Load(c.Prompts)
+	if err != nil {
+		return nil, err
+	}
+	const sample = 16 // clusters that stand for all
+	for _, docs := range eval.WorldDocs {
+		items, err := eval.HeldOut(context.Background(), c.HeldOut, docs)
+		if err != nil {
+			return nil, err
+		}
+		t := testPrompts{times: float64(len(items)) / float64(min(sample, len(items)))}
+		for _, it := range items[:min(sample, len(items))] {
+			p := testPrompt{docs: wordCount(prompts.Documents(it.Cluster.Texts()))}
+			for _, q := range it.Questions {
+				_, ask := prompts.Responder(q.Task, nil, q.Question)
+				p.asks = append(p.asks, wordCount(ask))
+			}
+			t.prompts = append(t.prompts, p)
+		}
+		tests = append(tests, t)
+	}
+	return tests, nil
 }
 
 // short runs the least that shows which weights products read.

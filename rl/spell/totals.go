@@ -63,12 +63,19 @@ func (t *totals) check() error {
 			len(t.Measured))
 	}
 	for _, a := range t.Measured {
-		if len(a.Tests) != len(testDocs) {
-			return fmt.Errorf("the state holds the outcome of %d held-out tests after step %d; there are %d",
-				len(a.Tests), a.Step, len(testDocs))
+		if n := len(t.Measured[0].Tests); len(a.Tests) != n {
+			return fmt.Errorf("the state holds the outcome of %d held-out tests after step %d, and of %d before",
+				len(a.Tests), a.Step, n)
 		}
 		for i, test := range a.Tests {
-			if len(test.Outcomes) != test.All.N || test.All.N != t.Measured[0].Tests[i].All.N {
+			over := test.All.N
+			if len(test.PerPrompt) > 0 {
+				over = 0
+				for _, n := range test.PerPrompt {
+					over += max(0, n)
+				}
+			}
+			if len(test.Outcomes) != test.All.N || over != test.All.N || test.All.N != t.Measured[0].Tests[i].All.N {
 				return fmt.Errorf("the state holds %d outcomes of %d held-out questions after step %d",
 					len(test.Outcomes), t.Measured[0].Tests[i].All.N, a.Step)
 			}

@@ -94,7 +94,7 @@ func TestRestoreErrors(t *testing.T) {
 		"no questions seen":     {change(`"seen":"`, `"seen":"*`), "illegal base64"},
 		"no memory":             {change(`"memory":`, `"memory":7,"other":`), "cannot unmarshal"},
 		"no sampler":            {change(`"sampler":`, `"sampler":7,"other":`), "cannot unmarshal"},
-		"an outcome of no test": {change(`"measured":null`, `"measured":[{"step":0,"held_out":[]},{"step":1}]`), "0 held-out tests after step 0"},
+		"an outcome of no test": {change(`"measured":null`, `"measured":[{"step":0,"held_out":[]},{"step":1,"held_out":[{}]}]`), "1 held-out tests after step 1"},
 		"too many outcomes":     {change(`"measured":null`, `"measured":[{},{},{}]`), "3 outcomes"},
 	} {
 		again, _ := newRun(t, small(), opentest.CPU(t, 1), model.F32, documents(9, 6), turns)
@@ -255,7 +255,7 @@ func TestGains(t *testing.T) {
 		a.Step = step
 		for i, o := range outcomes {
 			readable := strings.ReplaceAll(o, "-", "")
-			a.Tests = append(a.Tests, test{Docs: testDocs[i], Result: eval.Result{Outcomes: o,
+			a.Tests = append(a.Tests, test{Docs: eval.WorldDocs[i], Result: eval.Result{Outcomes: o,
 				All:   eval.Count{N: len(o), Right: strings.Count(o, "1")},
 				Valid: eval.Count{N: len(readable), Right: strings.Count(o, "1")}}})
 		}

@@ -136,7 +136,7 @@ func (c *Config) usual(prompt int, texts *Texts) (s Step, err error) {
 			s.Ahead = texts.Clusters
 		}
 	}
-	if texts.own() && c.keepsOut() && int(c.HeldOutShare*float64(texts.Clusters)) > 0 {
+	if texts.own() && !c.ByRule && c.keepsOut() && int(c.HeldOutShare*float64(texts.Clusters)) > 0 {
 		s.Ahead += c.HeldOut
 		times := 2
 		if c.HeldOutEvery > 0 {

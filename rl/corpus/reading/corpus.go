@@ -1,7 +1,6 @@
 package reading
 
 import (
-	"regexp"
 	"sync"
 
 	"spell/rl/corpus"
@@ -45,15 +44,12 @@ func (k *Corpus) Divided(clusters []corpus.Cluster) {
 	}
 }
 
-// part matches the end of the name of a cluster that is one of several which another was divided into.
-var part = regexp.MustCompile(` \(\d+\)$`)
-
 // Cluster returns the cluster with a name; of a part that the corpus was not told of, the whole one.
 func (k *Corpus) Cluster(name string) (*Cluster, bool) {
 	k.mu.Lock()
 	c, ok := k.texts[name]
 	if !ok {
-		name = part.ReplaceAllString(name, "")
+		name = corpus.Whole(name)
 		if c, ok = k.texts[name]; !ok {
 			k.mu.Unlock()
 			return nil, false

@@ -2,6 +2,7 @@ package reading
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"spell/rl/corpus"
@@ -26,9 +27,12 @@ type Item struct {
 	Questions []Question
 }
 
+// ErrFew is the error of a test that the documents lack questions for.
+var ErrFew = errors.New("give more text, longer passages or other kinds")
+
 // Evaluation returns a test about documents: the same one for the same arguments. The kinds have exactly the
 // shares of their weights, and no question is asked of passages twice. The error is that of the context if it
-// ends before.
+// ends before; with ErrFew come the questions there are.
 func Evaluation(ctx context.Context, seed uint64, docs *corpus.Corpus, o EvaluationOptions) ([]Item, error) {
 	if o.Questions == 0 {
 		o.Questions = 240
@@ -64,8 +68,8 @@ func Evaluation(ctx context.Context, seed uint64, docs *corpus.Corpus, o Evaluat
 	remaining := o.Questions
 	for index := uint64(0); remaining > 0; index++ {
 		if index == uint64(100+20*o.Questions) {
-			return nil, fmt.Errorf("the documents lack the questions of this test: of %d there are none for %d; "+
-				"give more text, longer passages or other kinds", o.Questions, remaining)
+			return items, fmt.Errorf("the documents lack the questions of this test: of %d there are none for %d; %w",
+				o.Questions, remaining, ErrFew)
 		}
 		if err := ctx.Err(); err != nil {
 			return nil, err
@@ -104,4 +108,28 @@ func (it *Item) ask(r *rng.Rand, n int, left []float64) {
 		left[k]--
 		it.Questions = append(it.Questions, q)
 	}
+}
+
+// Askable returns the weights of o, or those of training, with 0 for the kinds of questions that the documents lack.
+// The error is that of the context if it ends before.
+func Askable(ctx context.Context, seed uint64, docs *corpus.Corpus, o EvaluationOptions) (weights Weights, err error) {
+	const few = 4
+	asked := o.Weights
+	if asked == (Weights{}) {
+		asked = DefaultTraining().Asked
+	}
+	o.Questions = few
+	for k := range NumQuestionKinds {
+		o.Weights = Weights{}
+		if o.Weights[k] = asked[k]; o.Weights[k] <= 0 {
+			continue
+		}
+		switch _, err := Evaluation(ctx, seed, docs, o); {
+		case err == nil:
+			weights[k] = asked[k]
+		case ctx.Err() != nil:
+			return weights, ctx.Err()
+		}
+	}
+	return weights, nil
 }

@@ -9,9 +9,9 @@ import (
 	"spell/rl/corpus/reading"
 )
 
-// TestReading: who says the gold reply has all right, by kind, who says that of the question before has few,
+// TestDocuments: who says the gold reply has all right, by kind, who says that of the question before has few,
 // and who says nothing has none.
-func TestReading(t *testing.T) {
+func TestDocuments(t *testing.T) {
 	docs := reading.Gather([]corpus.Document{
 		{Name: "a/a.txt", Text: "Norland\n\nCapital: Port Tolan\nArea: 2,500 sq km\nThe old harbour was built by the " +
 			"Kestor Company in 1912, and the light beside the harbour was lit in 1903 by Anders Holm himself."},
@@ -42,11 +42,11 @@ func TestReading(t *testing.T) {
 				prompts[prefix+suffix], _ = it.Cluster.Reply(q.Question, q.Task)
 			}
 		}
-		res, err := Reading(context.Background(), p, items, 48)
+		res, err := Documents("all", items).Ask(context.Background(), p, 48)
 		if err != nil {
 			t.Fatal(err)
 		}
-		field := res.ByKind[reading.Field]
+		field := res.ByKind[reading.Field].Count
 		if res.All != (Count{30, tt.right}) || res.Valid.N != tt.valid || field != (Count{10, tt.right / 3}) ||
 			len(res.Outcomes) != 30 || res.Tokens < 20 {
 

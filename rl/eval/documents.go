@@ -1,0 +1,80 @@
+package eval
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"spell/rl/corpus"
+	"spell/rl/corpus/reading"
+)
+
+// A DocumentsJudge tells the truth about questions of the kinds of package reading over documents, and tests on those
+// that are kept out of self-play.
+type DocumentsJudge struct{ *reading.Corpus }
+
+// Lengths are how long the documents of tests are, in those of the easiest.
+var Lengths = [...]int{1, 2, 4, 8}
+
+const (
+	testSeed = 1    // of what is asked
+	passages = 4    // of a prompt of the easiest test
+	filled   = 0.75 // share of a length that the documents of a test have at least, in the mean
+)
+
+// KeepsOut reports that the tests are about documents of the corpus.
+func (DocumentsJudge) KeepsOut() bool { return true }
+
+// Tests returns the tests on the documents that are kept out: over those of o.Tokens, and of two, four and eight times
+// as many, up to o.Most and to what the documents have. There are fewer questions where no more were found, and no tests if there is
+// nothing to ask.
+func (DocumentsJudge) Tests(ctx context.Context, o TestOptions) ([]*Test, error) {
+	if len(o.Kept) == 0 {
+		return nil, nil
+	}
+	docs := wholes(o.Kept)
+	var tests []*Test
+	for _, times := range Lengths {
+		if o.Most > 0 && times*o.Tokens > o.Most {
+			break
+		}
+		r := reading.EvaluationOptions{Questions: o.Questions, Length: times * o.Tokens,
+			Passage: max(1, o.Tokens/passages), Measure: o.Size}
+		var err error
+		if r.Weights, err = reading.Askable(ctx, testSeed, docs, r); err != nil {
+			return nil, err
+		}
+		items, err := reading.Evaluation(ctx, testSeed, docs, r)
+		if err != nil && !errors.Is(err, reading.ErrFew) {
+			return nil, err
+		}
+		size := 0
+		for _, it := range items {
+			for _, text := range it.Cluster.Texts() {
+				size += o.Size(text)
+			}
+		}
+		if len(items) == 0 || float64(size) < filled*float64(r.Length*len(items)) {
+			break
+		}
+		tests = append(tests, Documents(fmt.Sprintf("%d tokens of documents", r.Length), items))
+	}
+	return tests, nil
+}
+
+// wholes joins the parts of clusters that were divided.
+func wholes(clusters []corpus.Cluster) *corpus.Corpus {
+	all := &corpus.Corpus{}
+	at := map[string]int{}
+	for _, c := range clusters {
+		name := corpus.Whole(c.Name)
+		i, known := at[name]
+		if !known {
+			i = len(all.Clusters)
+			at[name] = i
+			all.Clusters = append(all.Clusters, corpus.Cluster{Name: name})
+		}
+		all.Clusters[i].Docs = append(all.Clusters[i].Docs, c.Docs...)
+	}
+	return all
+}
