@@ -98,7 +98,7 @@ func (it *Item) ask(r *rng.Rand, n int, left []float64) {
 		if k < 0 {
 			break
 		}
-		q, ok := it.Cluster.question(r, Kind(k), asked)
+		q, ok := it.Cluster.question(r, Kind(k), asked, false)
 		if !ok {
 			here[k] = 0
 			continue

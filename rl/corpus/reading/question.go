@@ -20,14 +20,17 @@ const tries = 40
 
 // Question asks a random question of a kind. It returns false if the cluster has none, or so few that none
 // was found.
-func (c *Cluster) Question(r *rng.Rand, kind Kind) (Question, bool) { return c.question(r, kind, nil) }
+func (c *Cluster) Question(r *rng.Rand, kind Kind) (Question, bool) {
+	return c.question(r, kind, nil, false)
+}
 
-// question asks a random question of a kind that is not in asked.
-func (c *Cluster) question(r *rng.Rand, kind Kind, asked map[string]bool) (Question, bool) {
+// question asks a random question of a kind that is not in asked. If it is led, the words that point at a place begin
+// where a sentence or a line does.
+func (c *Cluster) question(r *rng.Rand, kind Kind, asked map[string]bool, led bool) (Question, bool) {
 	c.candidates()
 	m := manners[kind.Task()]
 	for range tries {
-		text, ok := c.draw(r, kind)
+		text, ok := c.draw(r, kind, led)
 		if !ok || asked[text] {
 			continue
 		}
@@ -45,14 +48,14 @@ func (c *Cluster) question(r *rng.Rand, kind Kind, asked map[string]bool) (Quest
 }
 
 // draw returns the text of a question of a kind about a random place, which may have several answers.
-func (c *Cluster) draw(r *rng.Rand, kind Kind) (text string, ok bool) {
+func (c *Cluster) draw(r *rng.Rand, kind Kind, led bool) (text string, ok bool) {
 	opening := func(f form) string { return strings.Join(openings[f], " ") + " " }
 	switch kind {
 	case Cloze, Choice:
-		text, ok = c.drawBlank(r, c.anyClass(r))
+		text, ok = c.drawBlank(r, c.anyClass(r), led)
 		text = opening(fill) + text
 	case Number:
-		text, ok = c.drawBlank(r, figure)
+		text, ok = c.drawBlank(r, figure, led)
 		text = opening(fill) + text
 	case Difference:
 		if len(c.spans[figure]) == 0 {
@@ -63,15 +66,17 @@ func (c *Cluster) draw(r *rng.Rand, kind Kind) (text string, ok bool) {
 			break
 		}
 		var other string
-		if text, ok = c.blankAt(r, first); ok {
-			other, ok = c.blankAt(r, second)
+		if text, ok = c.blankAt(r, first, led); ok {
+			other, ok = c.blankAt(r, second, led)
 		}
 		text = opening(difference) + text + " | " + other
 	case Which:
 		if len(c.quotes) > 0 {
 			q := pick(r, c.quotes)
 			n := between(r, leastQuote, min(mostQuote, q.n))
-			q.word += int32(r.Intn(q.n - n + 1))
+			if !led {
+				q.word += int32(r.Intn(q.n - n + 1))
+			}
 			quote := c.docs[q.doc].quote(int(q.word), int(q.word)+n)
 			text, ok = opening(which)+quote, plain(quote)
 		}
@@ -116,6 +121,7 @@ const (
 	leastBefore, mostBefore = 4, 8 // words before a blank that is asked for
 	leastAfter, mostAfter   = 2, 4 // and after it
 	enoughBefore            = 3    // words of the sentence before a blank that do without others
+	mostLead                = 12   // words of it that a blank stands behind in a question that begins where it does
 )
 
 // alike reports whether a difference of two figures makes sense: whole numbers, both years or none.
@@ -129,18 +135,24 @@ func alike(a, b string) bool {
 func isYear(s string) bool { return len(s) == len("1789") && "1500" <= s && s <= "2100" }
 
 // drawBlank returns a blank in place of a random span of a class.
-func (c *Cluster) drawBlank(r *rng.Rand, of class) (string, bool) {
+func (c *Cluster) drawBlank(r *rng.Rand, of class, led bool) (string, bool) {
 	if len(c.spans[of]) == 0 {
 		return "", false
 	}
-	return c.blankAt(r, pick(r, c.spans[of]))
+	return c.blankAt(r, pick(r, c.spans[of]), led)
 }
 
-// blankAt returns a blank in place of a span with the words around it: those of its sentence, and of those
-// beside it where it has too few.
-func (c *Cluster) blankAt(r *rng.Rand, s candidate) (string, bool) {
+// blankAt returns a blank in place of a span with the words around it: those of its sentence from its beginning on, or
+// some of a long one, and of the sentences beside it where it has too few. If it is led, it begins where its sentence does
+// in any case.
+func (c *Cluster) blankAt(r *rng.Rand, s candidate, led bool) (string, bool) {
 	before, after := between(r, leastBefore, mostBefore), between(r, leastAfter, mostAfter)
-	if own := int(s.word - s.from); own >= enoughBefore {
+	switch own := int(s.word - s.from); {
+	case led && (own == 0 || own > mostLead):
+		return "", false
+	case led || enoughBefore <= own && own <= mostLead:
+		before = own
+	case own > mostLead:
 		before = min(before, own)
 	}
 	if own := int(s.to-s.word) - s.n; own > 0 {

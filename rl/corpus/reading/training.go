@@ -29,8 +29,10 @@ type TrainingOptions struct {
 	// Shares of the branches over documents.
 	Responder, Questioner, Copy float64
 
-	Asked    Weights // kinds of questions the responder is asked
-	Composed Weights // kinds the questioner writes; first one of their tasks is drawn, each as likely, then its kind
+	Asked Weights // kinds of questions the responder is asked
+	// Composed are kinds the questioner writes; first one of their tasks is drawn, each as likely, then its kind. Its
+	// questions point at places from where sentences begin: there are few such, so that a small model can choose one.
+	Composed Weights
 	History  float64 // share of questioner prompts that show one to three earlier questions of the task
 }
 
@@ -114,7 +116,7 @@ func (t *Training) example(r *rng.Rand, which int) (e Example) {
 	if len(docs) == 0 {
 		return e
 	}
-	c, a := Over(docs), newAsking(o.Asked)
+	c, a := Over(docs), newAsking(o.Asked, false)
 	switch which {
 	case 0:
 		e.Docs, e.Prefix = docs, t.prompts.Documents(docs)
@@ -139,7 +141,7 @@ func (t *Training) example(r *rng.Rand, which int) (e Example) {
 // branches returns those over documents. What the documents are too short for is left out.
 func (t *Training) branches(r *rng.Rand, c *Cluster) (all []Branch) {
 	o := &t.opts
-	answered, composed := newAsking(o.Asked), newAsking(o.Composed)
+	answered, composed := newAsking(o.Asked, false), newAsking(o.Composed, true)
 	for range o.Branches {
 		var b Branch
 		ok := false
@@ -162,10 +164,11 @@ func (t *Training) branches(r *rng.Rand, c *Cluster) (all []Branch) {
 // asking is what is asked of a cluster.
 type asking struct {
 	weights Weights // 0 for a kind of which no more was found
+	led     bool    // questions point at places from where sentences begin
 	asked   map[string]bool
 }
 
-func newAsking(w Weights) *asking { return &asking{w, map[string]bool{}} }
+func newAsking(w Weights, led bool) *asking { return &asking{w, led, map[string]bool{}} }
 
 // ask asks a question of one of the tasks that was not asked yet, of a kind that the cluster has.
 func (a *asking) ask(r *rng.Rand, c *Cluster, of ...task.Task) (q Question, ok bool) {
@@ -180,7 +183,7 @@ func (a *asking) ask(r *rng.Rand, c *Cluster, of ...task.Task) (q Question, ok b
 		if k < 0 {
 			break
 		}
-		if q, ok = c.question(r, Kind(k), a.asked); ok {
+		if q, ok = c.question(r, Kind(k), a.asked, a.led); ok {
 			a.asked[q.Text] = true
 			return q, true
 		}
