@@ -13,8 +13,8 @@ func PairedOf(before, after *Result) Paired {
 	return Paired{before.Outcomes, after.Outcomes, after.PerPrompt}
 }
 
-// draws returns how many prompts, or else questions, there are to draw from.
-func (p Paired) draws() int {
+// Draws returns how many prompts, or else questions, there are to draw from.
+func (p Paired) Draws() int {
 	if len(p.PerPrompt) > 0 {
 		return len(p.PerPrompt)
 	}
@@ -79,7 +79,7 @@ type Gain struct {
 func (b Bootstrap) Gain(tests []Paired, of func(Paired, []float64) float64) Gain {
 	groups := make([][]float64, len(tests))
 	for i, t := range tests {
-		groups[i] = Numbers(t.draws())
+		groups[i] = Numbers(t.Draws())
 	}
 	mean := func(drawn [][]float64) (sum float64) {
 		for i, t := range tests {

@@ -56,24 +56,18 @@ func (m *Method) About() runner.About {
 
 // Read reads the user's folder, and trains the tokenizer or takes the checkpoint's.
 func (m *Method) Read(ctx context.Context, checkpoint string, c *runner.Console) (err error) {
-	var texts []string
 	if m.Docs != "" {
 		if err := m.documents(ctx, func(done, total int) { c.Progress("reading "+m.Docs, done, total) }); err != nil {
 			return err
 		}
 		c.Printf("%v\n", m.report)
-		for _, t := range m.texts {
-			if !m.Config.heldOut(t.Name) {
-				texts = append(texts, t.Text)
-			}
-		}
 	}
 	if checkpoint != "" {
 		m.tok, err = tokenizer.Load(filepath.Join(checkpoint, "tokenizer.json"))
 	} else {
-		var spoken []string
-		if spoken, err = m.Config.spoken(m.texts); err == nil {
-			m.tok, err = Tokenizer(&m.Config, append(texts, spoken...))
+		var texts []string
+		if texts, err = m.Config.read(m.texts); err == nil {
+			m.tok, err = Tokenizer(&m.Config, texts)
 		}
 	}
 	return errors.Join(err, ctx.Err())

@@ -50,7 +50,7 @@ func reads() Config {
 // readingTokenizer is a vocabulary of the pages and of what is asked about them.
 var readingTokenizer = sync.OnceValues(func() (*tokenizer.Tokenizer, error) {
 	r := reads()
-	spoken, err := r.spoken(pages(8))
+	spoken, err := r.read(pages(8))
 	if err != nil {
 		return nil, err
 	}

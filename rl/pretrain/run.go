@@ -112,7 +112,11 @@ func New(c Config, m runner.Model, texts []folder.Text) (*Run, error) {
 
 // stages prepares what the stages learn from.
 func (r *Run) stages() (err error) {
-	if r.prompts, err = role.Load("compact"); err != nil {
+	set := "compact"
+	if r.last().Data == "reading" {
+		set = "reading"
+	}
+	if r.prompts, err = role.Load(set); err != nil {
 		return err
 	}
 	for i := range r.Config.Stages {

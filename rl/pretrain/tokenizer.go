@@ -26,28 +26,35 @@ func Tokenizer(r *Config, texts []string) (*tokenizer.Tokenizer, error) {
 		Pattern: tokenizer.GPT2})
 }
 
-// spoken returns prompts and replies of the recipe's questions about documents, for a tokenizer to learn the
-// words of; none if it asks no such questions.
-func (r *Config) spoken(texts []folder.Text) (all []string, err error) {
+// read returns what a tokenizer learns the words of: the texts that are not held out or, if the recipe asks questions
+// about them, the documents as prompts show them, and prompts and replies.
+func (r *Config) read(texts []folder.Text) (all []string, err error) {
 	const examples = 1000
 	i := slices.IndexFunc(r.Stages, func(s Stage) bool { return s.Data == "reading" && s.Reading != nil })
-	if i < 0 {
-		return nil, nil
-	}
 	var docs []corpus.Document
 	for _, t := range texts {
 		if !r.heldOut(t.Name) {
-			docs = append(docs, corpus.Document(t))
+			docs, all = append(docs, corpus.Document(t)), append(all, t.Text)
 		}
 	}
-	prompts, err := role.Load("compact")
+	if i < 0 {
+		return all, nil
+	}
+	prompts, err := role.Load("reading")
 	if err != nil {
 		return nil, err
 	}
 	fourth := func(s string) int { return (len(s) + 3) / 4 } // about a token
-	t, err := reading.NewTraining(prompts, reading.Gather(docs), fourth, *r.Stages[i].Reading)
+	gathered := reading.Gather(docs)
+	t, err := reading.NewTraining(prompts, gathered, fourth, *r.Stages[i].Reading)
 	if err != nil {
 		return nil, fmt.Errorf("stage %q: %w", r.Stages[i].Name, err)
+	}
+	all = nil
+	for _, c := range gathered.Clusters {
+		for _, d := range c.Docs {
+			all = append(all, prompts.Escape(d.Text))
+		}
 	}
 	for i := range examples {
 		all = append(all, t.Text(r.Seed, i))

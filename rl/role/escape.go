@@ -49,14 +49,29 @@ func (p *Prompts) findMarks() {
 // Escape returns a document as prompts show it. In the tag or line that ends the documents in this set, and in a line
 // that stands between two of them, it puts a backslash behind the first character, as in <\/text>. A set that puts
 // nothing around documents, such as compact, shows them as they are: they have no place to leave. What was escaped
-// stays as it is.
+// stays as it is. Every line begins with what indent.txt holds.
 func (p *Prompts) Escape(document string) string {
+	if p.indent != "" {
+		document = p.indented(document)
+	}
 	for _, m := range p.marks {
 		if strings.Contains(document, m.some) && m.pattern.MatchString(document) {
 			document = m.pattern.ReplaceAllStringFunc(document, escaped)
 		}
 	}
 	return document
+}
+
+// indented returns a document whose lines all begin with the indent; blank ones stay so.
+func (p *Prompts) indented(document string) string {
+	var out strings.Builder
+	for line := range strings.Lines(document) {
+		if !strings.HasPrefix(line, p.indent) && strings.TrimSpace(line) != "" {
+			out.WriteString(p.indent)
+		}
+		out.WriteString(line)
+	}
+	return out.String()
 }
 
 // escaped returns a mark that is none.

@@ -16,15 +16,51 @@ import (
 	"spell/rl/task"
 )
 
-//go:embed prompts/full/*.txt prompts/compact/*.txt
+//go:embed prompts/*/*.txt
 var embedded embed.FS
 
 // Sets lists the names of the embedded prompt sets.
-func Sets() []string { return []string{"full", "compact"} }
+func Sets() []string { return []string{"full", "compact", "reading"} }
 
-// Files returns the files of the embedded set "full" or "compact", or of the folder if set is a
-// path.
+// likeFile names the embedded set whose files stand for those that a set lacks.
+const likeFile = "like.txt"
+
+// Files returns the files of an embedded set, or of the folder if set is a path, and of the set that it is like.
 func Files(set string) (fs.FS, error) {
+	own, err := ownFiles(set)
+	if err != nil {
+		return nil, err
+	}
+	like, err := fs.ReadFile(own, likeFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		return own, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading %s: %w", filepath.Join(set, likeFile), err)
+	}
+	name := strings.TrimSpace(string(like))
+	if !slices.Contains(Sets(), name) || name == set {
+		return nil, fmt.Errorf("%s: there is no embedded prompt set %q; write one of %s", filepath.Join(set, likeFile),
+			name, strings.Join(Sets(), ", "))
+	}
+	base, err := Files(name)
+	return layered{own, base}, err
+}
+
+// layered are files, and below them those of a base that they lack.
+type layered struct{ own, base fs.FS }
+
+// Open opens a file of one's own or else of the base.
+func (l layered) Open(name string) (fs.File, error) {
+	f, err := l.own.Open(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return l.base.Open(name)
+	}
+	return f, err
+}
+
+// ownFiles returns the files of a set without those of another that it is like.
+func ownFiles(set string) (fs.FS, error) {
 	if slices.Contains(Sets(), set) {
 		return fs.Sub(embedded, path.Join("prompts", set))
 	}
@@ -41,7 +77,7 @@ func Files(set string) (fs.FS, error) {
 	return os.DirFS(set), nil
 }
 
-// Load reads the embedded set "full" or "compact", or the set in a folder if name is a path. An
+// Load reads an embedded set, or the set in a folder if name is a path. An
 // error names the file, and the line if there is one.
 func Load(name string) (*Prompts, error) {
 	set, err := Files(name)
@@ -52,7 +88,7 @@ func Load(name string) (*Prompts, error) {
 	hash := sha256.New()
 	sum := func() string { return hex.EncodeToString(hash.Sum(nil)) }
 	for _, f := range p.files() {
-		if f.optional { // the last one
+		if f.optional && p.plain == "" { // they come last
 			p.plain = sum()
 		}
 		at := filepath.Join(name, f.name)
@@ -82,7 +118,7 @@ type promptFile struct {
 	name     string
 	holds    string   // what the file should hold, for the error that it is missing
 	required []string // fields that it must have
-	optional bool     // a set may lack it; one file alone, the last
+	optional bool     // a set may lack it; such files come last
 	parse    func(file, text string) error
 }
 
@@ -103,7 +139,8 @@ func (p *Prompts) files() []promptFile {
 		files = append(files, p.taskFiles(t)...)
 	}
 	return append(files, promptFile{name: "between.txt", holds: "what stands between two documents", optional: true,
-		parse: p.parseBetween})
+		parse: p.parseBetween}, promptFile{name: "indent.txt", holds: "what stands before every line of a document",
+		optional: true, parse: p.parseIndent})
 }
 
 // taskFiles lists the files that a task adds to a set, without those that a task before it added.
@@ -142,6 +179,14 @@ func (p *Prompts) parseFormat(file, text string) (err error) {
 		return fmt.Errorf("%s:1: %w", file, err)
 	}
 	return nil
+}
+
+func (p *Prompts) parseIndent(file, text string) error {
+	t, err := parseTemplate(file, text, nil, nil)
+	if err == nil {
+		p.indent = t.render(nil)
+	}
+	return err
 }
 
 func (p *Prompts) parseBetween(file, text string) error {

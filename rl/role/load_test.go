@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"spell/rl/task"
 )
 
 // copySet writes the files of an embedded set to a folder, as one who wants a set of one's own
@@ -42,7 +44,7 @@ func TestEveryFileIsChecked(t *testing.T) {
 		for _, f := range files {
 			path := filepath.Join(dir, f.name)
 			original, err := os.ReadFile(path)
-			if f.optional && errors.Is(err, fs.ErrNotExist) {
+			if errors.Is(err, fs.ErrNotExist) && (f.optional || set == "reading") { // it is like another set
 				continue
 			}
 			read++
@@ -78,6 +80,9 @@ func TestEveryFileIsChecked(t *testing.T) {
 				t.Fatal(err)
 			}
 			_, err = Load(dir)
+			if set == "reading" {
+				f.optional = true
+			}
 			lacks := err != nil && strings.Contains(err.Error(), path+", which should hold "+f.holds)
 			if lacks == f.optional {
 				t.Errorf("%s without %s: error %v", set, f.name, err)
@@ -86,8 +91,45 @@ func TestEveryFileIsChecked(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
+		if set == "reading" {
+			read++ // likeFile
+		}
 		if len(entries) != read {
 			t.Errorf("%s holds %d files, Load reads %d", set, len(entries), read)
+		}
+	}
+}
+
+// TestLike: a set that is like another has its files where it lacks them, and one that is like none is refused.
+func TestLike(t *testing.T) {
+	like, err := Load("reading")
+	if err != nil {
+		t.Fatal(err)
+	}
+	base, err := Load("compact")
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := task.Question{Text: "who ?"}
+	if got, want := like.Verifier(q, "a", "b"), base.Verifier(q, "a", "b"); got != want || like.Hash() == base.Hash() {
+		t.Errorf("the verifier reads %q, and in the other set %q", got, want)
+	}
+	docs := []string{"Norland\nArea: 5\n\n  far\n", " Southmark\n#\nend"}
+	want := "#\n Norland\n Area: 5\n\n  far\n\n#\n Southmark\n #\\\n end\n"
+	if got := like.Documents(docs); got != want {
+		t.Errorf("documents are shown as %q, want %q", got, want)
+	}
+	if once := like.Escape(docs[0]); like.Escape(once) != once {
+		t.Errorf("%q is escaped twice as %q", once, like.Escape(once))
+	}
+	dir := t.TempDir()
+	for name, says := range map[string]string{"nowhere": `no embedded prompt set "nowhere"; write one of full`,
+		"": `no embedded prompt set ""`, "reading\n": ""} {
+		if err := os.WriteFile(filepath.Join(dir, likeFile), []byte(name), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Load(dir); says == "" != (err == nil) || err != nil && !strings.Contains(err.Error(), says) {
+			t.Errorf("like %q: error %v", name, err)
 		}
 	}
 }
@@ -95,7 +137,7 @@ func TestEveryFileIsChecked(t *testing.T) {
 // TestNoSet: what is no set is named, with what may be.
 func TestNoSet(t *testing.T) {
 	for name, says := range map[string]string{
-		filepath.Join(t.TempDir(), "absent"): "use full, compact or a folder",
+		filepath.Join(t.TempDir(), "absent"): "use full, compact, reading or a folder",
 		"load.go":                            "is a file: name the folder",
 		t.TempDir():                          "format.txt, which should hold the format",
 	} {

@@ -17,6 +17,8 @@ import (
 //	format.txt                  json or words
 //	documents.txt               {{documents}}: opens every prompt that has documents
 //	between.txt                 stands between two documents, from the line after the first; may be left out
+//	indent.txt                  stands before every line of a document that does not begin with it; may be left out
+//	like.txt                    an embedded set whose files stand for those that this one lacks; may be left out
 //	questioner_TASK.txt         follows the documents; with {{letter}} if the task has options
 //	questioner_TASK_history.txt the same with {{history}}
 //	example.txt                 {{question}} {{answer}} {{number}}: a line or block of the history
@@ -36,6 +38,7 @@ type Prompts struct {
 	format    task.Format
 	documents template
 	between   *template // nil: a line end alone
+	indent    string    // before every line of a document
 	marks     []mark    // that no document may hold; nil: they may
 	// questioner and responder hold texts by the names that tasks give them.
 	questioner, responder      map[string]*template

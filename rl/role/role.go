@@ -7,10 +7,11 @@
 // answers are the same. Documents come first in every prompt and the instruction after them, so
 // that prompts over equal documents share their prefix.
 //
-// Two sets are embedded. "full" asks for the replies of the SPELL paper (arXiv 2509.23863): fenced
+// Three sets are embedded. "full" asks for the replies of the SPELL paper (arXiv 2509.23863): fenced
 // JSON, "The correct answer is (…)", "Therefore, the answer is (…)", [[YES]] or [[NO]]. "compact"
 // is a word-level format that a model of under a million parameters can learn, with one space
-// between all words.
+// between all words. "reading" is the same for real documents: a line with # begins each, and a space each of its lines,
+// so that words are the same tokens there as within a line.
 package role
 
 import "fmt"

@@ -93,7 +93,7 @@ func (m *Method) read(ctx context.Context, c *runner.Console) error {
 		}
 		c.Printf("%v\n", report)
 		if m.Config.ByRule {
-			docs = reading.Titled(docs)
+			docs = reading.Prepared(docs)
 			m.judge = eval.DocumentsJudge{Corpus: reading.NewCorpus(docs)}
 		}
 		m.docs, m.report, m.texts = docs, report, m.Config.textsOf(docs, false)

@@ -124,7 +124,7 @@ func (s Sizing) lay(c *Config) error {
 // in turn, each by a quarter or a third to a round number, and answers once these are small.
 func ladder(c Config) []Config {
 	shortest := 1024 // the full instructions take half of it
-	if c.Prompts == "compact" {
+	if c.Prompts == "compact" || c.Prompts == "reading" {
 		shortest = 512
 	}
 	turns := []func(*Config) bool{

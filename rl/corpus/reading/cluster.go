@@ -186,7 +186,7 @@ func (d *document) called() string {
 		if len(d.words) == 0 {
 			return ""
 		}
-		text = d.text[:d.words[min(firstWords, len(d.words))-1].end]
+		text = d.text[d.words[0].start:d.words[min(firstWords, len(d.words))-1].end]
 	}
 	var at, end, n int
 	wordsOf(text, func(start, stop int, _ string) {

@@ -14,7 +14,7 @@ func words(s string) int { return len(strings.Fields(s)) }
 
 // TestEvaluation: questions have the shares of their kinds, and passages about the length that is asked for.
 func TestEvaluation(t *testing.T) {
-	c, prompts := real(t, "factbook/europe"), compact(t)
+	c, prompts := real(t, "factbook/europe"), prompts(t)
 	for _, length := range []int{128, 256, 512, 1024} {
 		o := EvaluationOptions{Questions: 100, Length: length, Measure: words,
 			Weights: Weights{Cloze: 3, Field: 2, Number: 2, Choice: 2, Which: 1}}

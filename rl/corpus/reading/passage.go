@@ -34,7 +34,7 @@ func Gather(texts []corpus.Document) *corpus.Corpus {
 		c.Stats.Documents += n
 	}
 	c.Stats.Clusters = len(c.Clusters)
-	return Titled(c)
+	return Prepared(c)
 }
 
 // A library is the pieces of which passages are taken.

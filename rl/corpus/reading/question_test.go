@@ -15,9 +15,9 @@ import (
 	"spell/tensor/rng"
 )
 
-func compact(t testing.TB) *role.Prompts {
+func prompts(t testing.TB) *role.Prompts {
 	t.Helper()
-	p, err := role.Load("compact")
+	p, err := role.Load("reading")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,7 +68,7 @@ func real(t testing.TB, name string) *corpus.Corpus {
 		last := &c.Clusters[len(c.Clusters)-1]
 		last.Docs = append(last.Docs, docs...)
 	}
-	return Titled(c)
+	return Prepared(c)
 }
 
 // checkQuestion checks what holds of every question: it is read, its answer is true, and the gold replies of
@@ -113,7 +113,7 @@ var lack = map[string][]Kind{"sotu": {Field}, "classics": {Field, Number, Differ
 
 // TestRealQuestions asks questions of every kind about documents of four sorts.
 func TestRealQuestions(t *testing.T) {
-	prompts := compact(t)
+	prompts := prompts(t)
 	for _, name := range []string{"factbook/europe", "sotu", "classics", "filings"} {
 		t.Run(name, func(t *testing.T) {
 			docs := real(t, name)

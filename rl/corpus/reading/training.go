@@ -55,7 +55,7 @@ type Training struct {
 	library *library
 }
 
-// NewTraining checks the options. The prompts must be of the compact set, whose format the gold replies
+// NewTraining checks the options. The prompts must be of the set reading, or compact, whose format the gold replies
 // have. measure returns the size of a text; if it is nil that is its bytes.
 func NewTraining(prompts *role.Prompts, docs *corpus.Corpus, measure func(string) int, o TrainingOptions) (
 	*Training, error) {
@@ -119,7 +119,8 @@ func (t *Training) example(r *rng.Rand, which int) (e Example) {
 	c, a := Over(docs), newAsking(o.Asked, false)
 	switch which {
 	case 0:
-		e.Docs, e.Prefix = docs, t.prompts.Documents(docs)
+		e.Prefix = t.prompts.Documents(docs)
+		e.Docs = t.shown(docs)
 		e.Branches = t.branches(r, c)
 	case 1:
 		for i := range o.Branches {
@@ -136,6 +137,18 @@ func (t *Training) example(r *rng.Rand, which int) (e Example) {
 		}
 	}
 	return e
+}
+
+// shown returns documents as prompts show them, in pieces that each end before a line end, which Documents joins.
+func (t *Training) shown(docs []string) []string {
+	pieces := make([]string, len(docs))
+	before := t.prompts.Documents(docs[:1])
+	before = before[:strings.Index(before, t.prompts.Escape(docs[0]))]
+	for i, d := range docs {
+		pieces[i] = before + t.prompts.Escape(d)
+		before = strings.TrimPrefix(t.prompts.Between(), "\n")
+	}
+	return pieces
 }
 
 // branches returns those over documents. What the documents are too short for is left out.

@@ -22,11 +22,19 @@ func fixture() *corpus.Corpus {
 
 func mustTrain(t testing.TB, c *corpus.Corpus, o TrainingOptions) *Training {
 	t.Helper()
-	tr, err := NewTraining(compact(t), c, func(s string) int { return len(strings.Fields(s)) }, o)
+	tr, err := NewTraining(prompts(t), c, func(s string) int { return len(strings.Fields(s)) }, o)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return tr
+}
+
+// documents returns those of an example as its prompt shows them.
+func documents(e Example) (all []string) {
+	for _, d := range e.Docs {
+		all = append(all, strings.TrimPrefix(d, "#\n"))
+	}
+	return all
 }
 
 // checkBranch checks a branch against the documents of its example, and returns the kind.
@@ -36,7 +44,7 @@ func checkBranch(t *testing.T, prompts *role.Prompts, e Example, b Branch) Kind 
 	if b.Reply == "" || b.Reply[0] != ' ' || strings.Contains(b.Reply, "  ") || kind.Task() != b.Task && kind < Copy {
 		t.Fatalf("%+v", b)
 	}
-	c := Over(e.Docs)
+	c := Over(documents(e))
 	switch {
 	case kind == Verify:
 		lines := strings.Split(b.Suffix, "\n")
@@ -46,7 +54,7 @@ func checkBranch(t *testing.T, prompts *role.Prompts, e Example, b Branch) Kind 
 		}
 	case kind == Grounding:
 		got, ok := prompts.ExtractAnswer(b.Task, b.Reply)
-		if e.Prefix != "Empty\n" || b.Task.NeedsLetter() == ok || ok && got != role.EmptyDocuments {
+		if e.Prefix != "#\nEmpty\n" || b.Task.NeedsLetter() == ok || ok && got != role.EmptyDocuments {
 			t.Fatalf("%q %+v", e.Prefix, b)
 		}
 	case kind == Arithmetic:
@@ -87,7 +95,7 @@ func checkBranch(t *testing.T, prompts *role.Prompts, e Example, b Branch) Kind 
 }
 
 func TestTraining(t *testing.T) {
-	prompts := compact(t)
+	prompts := prompts(t)
 	for _, name := range []string{"", "factbook/europe", "sotu"} {
 		t.Run(name, func(t *testing.T) {
 			c := fixture()
@@ -105,8 +113,11 @@ func TestTraining(t *testing.T) {
 					t.Fatalf("two examples of index %d differ", i)
 				}
 				size := 0
-				for _, d := range e.Docs {
+				for _, d := range documents(e) {
 					size += len(strings.Fields(d))
+				}
+				if len(e.Docs) > 0 && strings.Join(e.Docs, "\n")+"\n" != e.Prefix {
+					t.Fatalf("the pieces %q are not the prompt's %q", e.Docs, e.Prefix)
 				}
 				n := len(e.Branches)
 				if size > o.MaxLength || len(e.Docs) > o.MaxDocs || n > o.Branches || n == 0 {
@@ -174,7 +185,7 @@ func TestNewTrainingErrors(t *testing.T) {
 	} {
 		o := good
 		tt.change(&o)
-		_, err := NewTraining(compact(t), tt.docs, nil, o)
+		_, err := NewTraining(prompts(t), tt.docs, nil, o)
 		if err == nil || !strings.Contains(err.Error(), tt.says) {
 			t.Errorf("%s: %v, want %q", name, err, tt.says)
 		}

@@ -151,12 +151,12 @@ func TestUntitled(t *testing.T) {
 	}
 }
 
-func TestTitled(t *testing.T) {
+func TestPrepared(t *testing.T) {
 	c := &corpus.Corpus{Clusters: []corpus.Cluster{{Name: "x", Docs: []corpus.Document{
 		{Name: "a.txt#1", Text: "Norland\n\nCapital: Tolan"}, {Name: "a.txt#2", Text: "Area: 5 sq km"},
 		{Name: "b#c.txt", Text: "no title at all, it seems."}, {Name: "c.txt#2", Text: "a piece"}}}}}
-	want := []string{"Norland\n\nCapital: Tolan", "Norland\n\nArea: 5 sq km", "no title at all, it seems.", "a piece"}
-	if got := NewCluster(Titled(c).Clusters[0]).Texts(); !slices.Equal(got, want) {
+	want := []string{"Norland\nCapital: Tolan", "Norland\nArea: 5 sq km", "no title at all, it seems.", "a piece"}
+	if got := NewCluster(Prepared(c).Clusters[0]).Texts(); !slices.Equal(got, want) {
 		t.Errorf("%q", got)
 	}
 	if c.Clusters[0].Docs[1].Text != "Area: 5 sq km" {
@@ -217,7 +217,7 @@ func FuzzTruth(f *testing.F) {
 		f.Add(text, "which document says : The ferry to Vessel ?")
 	}
 	f.Add("a\xff\xfe$-5 :\n#\n:\nx:\n x (\n\n", "fill : \xff ___ \xfe ?")
-	prompts := compact(f)
+	prompts := prompts(f)
 	f.Fuzz(func(t *testing.T, text, question string) {
 		half := len(text) / 2
 		c := Over([]string{strings.ToValidUTF8(text[:half], ""), strings.ToValidUTF8(text[half:], "")})

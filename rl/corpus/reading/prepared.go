@@ -6,10 +6,11 @@ import (
 	"spell/rl/corpus"
 )
 
-// Titled returns a corpus whose documents begin with the title of the file that they are a piece of, so
-// that each says what it is about. Pieces are told by their names, "file#3"; titles are the first lines of
-// first pieces.
-func Titled(c *corpus.Corpus) *corpus.Corpus {
+// Prepared returns a corpus as its questions and the base for documents read it. Documents begin with the title of the
+// file that they are a piece of, so that each says what it is about: pieces are told by their names, "file#3", and titles
+// are the first lines of first pieces. Paragraphs are a line each, however they were wrapped, and neither blank lines nor
+// runs of spaces are left.
+func Prepared(c *corpus.Corpus) *corpus.Corpus {
 	titles := map[string]string{}
 	for _, cl := range c.Clusters {
 		for _, d := range cl.Docs {
@@ -26,11 +27,22 @@ func Titled(c *corpus.Corpus) *corpus.Corpus {
 			if title := titles[file]; title != "" && number != "" && number != "1" {
 				d.Text = title + "\n\n" + d.Text
 			}
+			d.Text = laid(d.Text)
 			docs[i] = d
 		}
 		out.Clusters = append(out.Clusters, corpus.Cluster{Name: cl.Name, Docs: docs})
 	}
 	return out
+}
+
+// laid returns a text with a line for each paragraph.
+func laid(text string) string {
+	all := lines(text)
+	out := make([]string, len(all))
+	for i, l := range all {
+		out[i] = oneSpace(text[l.start:l.end])
+	}
+	return strings.Join(out, "\n")
 }
 
 // fileOf returns the file that a document is of, and the number of its piece; empty for a whole file.
