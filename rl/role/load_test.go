@@ -181,6 +181,9 @@ func TestHash(t *testing.T) {
 		for _, f := range (&Prompts{questioner: map[string]*template{}, responder: map[string]*template{}}).files() {
 			path := filepath.Join(dir, f.name)
 			original, err := os.ReadFile(path)
+			if errors.Is(err, fs.ErrNotExist) && set == "reading" {
+				continue
+			}
 			if err != nil && !f.optional {
 				t.Fatal(err)
 			}

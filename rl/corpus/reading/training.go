@@ -40,10 +40,10 @@ type TrainingOptions struct {
 func DefaultTraining() TrainingOptions {
 	return TrainingOptions{
 		Docs: 1, MaxDocs: 4, Length: 96, MaxLength: 256, Branches: 12,
-		Documents: 0.82, Verifier: 0.12, Grounding: 0.02, Arithmetic: 0.04,
-		Responder: 0.55, Questioner: 0.3, Copy: 0.15,
-		Asked:    Weights{Cloze: 32, Field: 20, Which: 8, Number: 18, Difference: 6, Choice: 16},
-		Composed: Weights{Cloze: 50, Field: 40, Which: 10, Number: 80, Difference: 20, Choice: 100},
+		Documents: 0.76, Verifier: 0.2, Grounding: 0.02, Arithmetic: 0.02,
+		Responder: 0.45, Questioner: 0.5, Copy: 0.05,
+		Asked:    Weights{Cloze: 28, Field: 34, Which: 14, Number: 18, Difference: 6, Choice: 16},
+		Composed: Weights{Cloze: 40, Field: 50, Which: 14, Number: 80, Difference: 20, Choice: 100},
 		History:  0.3,
 	}
 }
