@@ -28,7 +28,7 @@ func TestRows(t *testing.T) {
 	plain := spell.Small()
 	seen := map[string]bool{}
 	for _, r := range rows {
-		c, err := r.config(nil)
+		c, err := r.config(false, nil)
 		if err != nil {
 			t.Error(err)
 			continue
@@ -197,10 +197,10 @@ func TestRead(t *testing.T) {
 	want := result{Steps: 10, Trained: map[string]int{"responder": 80}, Tokens: 1500000, Seconds: 4,
 		True: [2]eval.Count{{N: 20, Right: 1}, {N: 20, Right: 17}},
 		Tests: []test{
-			{3, 40, outcome{eval.Count{N: 2, Right: 2}, eval.Count{N: 2, Right: 2}, ""},
-				outcome{eval.Count{N: 2, Right: 1}, eval.Count{N: 2, Right: 2}, ""}},
-			{6, 90, outcome{eval.Count{N: 4, Right: 2}, eval.Count{N: 4, Right: 2}, "1100"},
-				outcome{eval.Count{N: 4, Right: 4}, eval.Count{N: 4, Right: 3}, "1111"}}}}
+			{Docs: 3, Tokens: 40, Before: outcome{All: eval.Count{N: 2, Right: 2}, Valid: eval.Count{N: 2, Right: 2}, Outcomes: ""},
+				After: outcome{All: eval.Count{N: 2, Right: 1}, Valid: eval.Count{N: 2, Right: 2}, Outcomes: ""}},
+			{Docs: 6, Tokens: 90, Before: outcome{All: eval.Count{N: 4, Right: 2}, Valid: eval.Count{N: 4, Right: 2}, Outcomes: "1100"},
+				After: outcome{All: eval.Count{N: 4, Right: 4}, Valid: eval.Count{N: 4, Right: 3}, Outcomes: "1111"}}}}
 	if !reflect.DeepEqual(r, want) {
 		t.Errorf("read  %+v\nwant %+v", r, want)
 	}

@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"maps"
-	"slices"
 
 	"spell/bench/rounds"
 	"spell/rl/corpus/world"
@@ -17,10 +15,36 @@ import (
 func kinds(ctx context.Context, w io.Writer, runs []result) error {
 	type cell struct{ before, after eval.Count }
 	lengths := runs[0].Tests
-	table := map[world.Kind][]cell{}
+	table := map[string][]cell{}
+	var names []string // of the kinds, in their order
 	others := make([]cell, len(lengths))
+	add := func(kind string, length int, before, after eval.Count) {
+		if table[kind] == nil {
+			table[kind], names = make([]cell, len(lengths)), append(names, kind)
+		}
+		cells := []*cell{&table[kind][length]}
+		if kind != world.Count.String() {
+			cells = append(cells, &others[length])
+		}
+		for _, c := range cells {
+			c.before.N, c.before.Right = c.before.N+before.N, c.before.Right+before.Right
+			c.after.N, c.after.Right = c.after.N+after.N, c.after.Right+after.Right
+		}
+	}
+	one := func(right float64) eval.Count { return eval.Count{N: 1, Right: int(right)} }
 	for _, r := range runs {
 		for i, t := range r.Tests {
+			if len(t.Before.ByKind) > 0 {
+				for k, c := range t.Before.ByKind {
+					if c.N > 0 {
+						add(c.Kind, i, c.Count, t.After.ByKind[k].Count)
+					}
+				}
+				continue
+			}
+			for k := range world.NumQuestionKinds { // in this order
+				add(world.Kind(k).String(), i, eval.Count{}, eval.Count{})
+			}
 			items, err := eval.HeldOut(ctx, t.Before.All.N, t.Docs)
 			if err != nil {
 				return err
@@ -33,17 +57,7 @@ func kinds(ctx context.Context, w io.Writer, runs []result) error {
 						return fmt.Errorf("%s, seed %d: the outcomes over %s are of fewer questions than the test has",
 							r.Row, r.Seed, t.length())
 					}
-					if table[q.Kind] == nil {
-						table[q.Kind] = make([]cell, len(lengths))
-					}
-					cells := []*cell{&table[q.Kind][i]}
-					if q.Kind != world.Count {
-						cells = append(cells, &others[i])
-					}
-					for _, c := range cells {
-						c.before.Add(before[at] > 0)
-						c.after.Add(after[at] > 0)
-					}
+					add(q.Kind.String(), i, one(before[at]), one(after[at]))
 					at++
 				}
 			}
@@ -61,10 +75,16 @@ func kinds(ctx context.Context, w io.Writer, runs []result) error {
 		}
 		cells = append(cells, row)
 	}
-	for _, k := range slices.Sorted(maps.Keys(table)) {
-		line(k.String(), table[k])
+	for _, name := range names {
+		if table[name][0].before.N > 0 {
+			line(name, table[name])
+		}
 	}
-	line("all but counts", others)
+	if table[world.Count.String()] != nil {
+		line("all but counts", others)
+	} else {
+		line("all", others)
+	}
 	rounds.Table(w, cells)
 	return nil
 }

@@ -5,12 +5,14 @@
 //	go run ./bench/ablations -rows spell,static-base -seeds 1,2 -set steps=30
 //	go run ./bench/ablations -table
 //	go run ./bench/ablations -kinds spell
+//	go run ./bench/ablations -docs my-documents -rows spell,static-truth -seeds 1,2,3
 //
 // A run is spell train in a folder of its own, with the settings of its row laid over those of -set: as many updates of
 // as many groups of answers in each. What it came to is a line of -out as soon as it is there, and a run that has its
 // line is not made again; one that was interrupted goes on where it was. Runs of another base, or with other settings,
 // are others. -table prints those that belong to the last line. Several runs are made -at-once, one for each processor,
-// which gives the same results, and more of them in an hour.
+// which gives the same results, and more of them in an hour. With -docs the base for documents is trained on those, and
+// the results are others than with documents of another name or content.
 //
 // The table has the gain in held-out accuracy at each length, and over all lengths beyond the first, there also among
 // the answers that can be read. Its intervals hold the true value with a probability of 95 %, as far as the seeds and
@@ -27,6 +29,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -51,6 +54,7 @@ type options struct {
 	dir    string
 	spell  string
 	common []string
+	docs   string
 	table  bool
 	kinds  string
 }
@@ -69,6 +73,7 @@ func parseFlags(args []string, usage io.Writer) (o options, err error) {
 		o.common = append(o.common, s)
 		return nil
 	})
+	f.StringVar(&o.docs, "docs", "", "folder of documents to train on; empty: the generated world")
 	f.BoolVar(&o.table, "table", false, "print the table of the results there are, and run nothing")
 	f.StringVar(&o.kinds, "kinds", "", "print accuracy by kind of question of the row of this name, and run nothing")
 	if err := f.Parse(args); err != nil {
@@ -90,7 +95,7 @@ func parseFlags(args []string, usage io.Writer) (o options, err error) {
 		return o, fmt.Errorf("-hours is %g; it must be a number of hours", o.hours)
 	}
 	for _, r := range o.rows {
-		c, err := r.config(o.common)
+		c, err := r.config(o.docs != "", o.common)
 		if err != nil {
 			return o, err
 		}
@@ -128,12 +133,19 @@ func (o *options) measure(ctx context.Context, w io.Writer) error {
 	if err != nil {
 		return err
 	}
-	base, err := baseHash()
+	base, docs := "world", ""
+	if o.docs != "" {
+		base = "text"
+		if docs, err = docsKey(o.docs); err != nil {
+			return err
+		}
+	}
+	hash, err := baseHash(base)
 	if err != nil {
 		return err
 	}
-	p := plan{options: o, base: base, commit: commit(),
-		train: trainer{program, max(1, runtime.NumCPU()/o.atOnce)}.train,
+	p := plan{options: o, base: hash, documents: docs, commit: commit(),
+		train: trainer{program, max(1, runtime.NumCPU()/o.atOnce), o.docs}.train,
 		say:   func(format string, args ...any) { fmt.Fprintf(os.Stderr, format+"\n", args...) }}
 	err = p.run(ctx)
 	return errors.Join(err, o.print(w))
@@ -175,19 +187,34 @@ func (o *options) results() ([]result, error) {
 	return slices.DeleteFunc(list, func(r result) bool { return !r.with(&last) }), nil
 }
 
-// baseHash returns the SHA-256 of the weights of the embedded base.
-func baseHash() (string, error) {
+// baseHash returns the SHA-256 of the weights of an embedded base.
+func baseHash(name string) (string, error) {
 	dir, err := os.MkdirTemp("", "spell-ablations-")
 	if err != nil {
 		return "", err
 	}
 	defer os.RemoveAll(dir)
-	if err := nano.Extract(dir); err != nil {
+	if err := nano.Extract(name, dir); err != nil {
 		return "", err
 	}
 	raw, err := os.ReadFile(filepath.Join(dir, "model.safetensors"))
 	sum := sha256.Sum256(raw)
 	return hex.EncodeToString(sum[:]), err
+}
+
+// docsKey returns the name of a folder and a hash of the names and contents of its files.
+func docsKey(dir string) (string, error) {
+	h := sha256.New()
+	err := fs.WalkDir(os.DirFS(dir), ".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		raw, err := os.ReadFile(filepath.Join(dir, path))
+		fmt.Fprintf(h, "%s %d %s\n", path, len(raw), raw)
+		return err
+	})
+	abs, err2 := filepath.Abs(dir)
+	return fmt.Sprintf("%s %x", filepath.Base(abs), h.Sum(nil)[:8]), errors.Join(err, err2)
 }
 
 // commit returns the commit of the sources, with a + if files have changed since; empty outside of a repository.
@@ -208,12 +235,16 @@ func commit() string {
 // A trainer runs the program.
 type trainer struct {
 	program string
-	workers int // of each run
+	workers int    // of each run
+	docs    string // folder; empty: the generated world
 }
 
 // train runs spell train to its end in a folder. What it returns if the run has ended, but not well, is what it said.
 func (t trainer) train(ctx context.Context, dir string, seed uint64, set []string) (ended string, err error) {
 	args := []string{"train", "--seed", fmt.Sprint(seed), "--workers", fmt.Sprint(t.workers), "--out", dir}
+	if t.docs != "" {
+		args = append(args, "--docs", t.docs)
+	}
 	for _, s := range set {
 		args = append(args, "--set", s)
 	}

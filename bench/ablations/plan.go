@@ -20,7 +20,7 @@ import (
 // A plan is runs to make.
 type plan struct {
 	*options
-	base, commit string
+	base, documents, commit string
 	// train trains in a folder, or goes on there, and returns what the run ended with, if it has ended, but not well.
 	train func(ctx context.Context, dir string, seed uint64, set []string) (ended string, err error)
 	say   func(format string, args ...any)
@@ -74,7 +74,7 @@ func (p *plan) run(ctx context.Context) error {
 
 // key tells the run of a row and a seed.
 func (p *plan) key(r *row, seed uint64) key {
-	return key{Row: r.name, Seed: seed, Base: p.base, Common: append([]string{}, p.common...),
+	return key{Row: r.name, Seed: seed, Base: p.base, Docs: p.documents, Common: append([]string{}, p.common...),
 		Set: append([]string{}, r.set...)}
 }
 

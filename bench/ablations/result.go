@@ -17,9 +17,10 @@ import (
 type key struct {
 	Row    string   `json:"row"`
 	Seed   uint64   `json:"seed"`
-	Base   string   `json:"base"`   // SHA-256 of the weights that it began with
-	Common []string `json:"common"` // settings of all rows
-	Set    []string `json:"set"`    // and of this one
+	Base   string   `json:"base"`           // SHA-256 of the weights that it began with
+	Docs   string   `json:"docs,omitempty"` // name and hash of the folder of documents; empty: the generated world
+	Common []string `json:"common"`         // settings of all rows
+	Set    []string `json:"set"`            // and of this one
 }
 
 // is reports whether two keys are of one run.
@@ -29,7 +30,7 @@ func (k *key) is(other *key) bool {
 
 // with reports whether two runs belong into one table.
 func (k *key) with(other *key) bool {
-	return k.Base == other.Base && slices.Equal(k.Common, other.Common)
+	return k.Base == other.Base && k.Docs == other.Docs && slices.Equal(k.Common, other.Common)
 }
 
 // A result is what a run came to, a line of the file of results.
@@ -49,24 +50,27 @@ type result struct {
 
 // A test is the outcome of a held-out test before and after.
 type test struct {
-	Docs   int     `json:"docs,omitempty"` // of a cluster
-	Tokens int     `json:"prompt_tokens"`
-	Before outcome `json:"before"`
-	After  outcome `json:"after"`
+	Docs      int     `json:"docs,omitempty"` // of a cluster
+	Tokens    int     `json:"prompt_tokens"`
+	PerPrompt []int   `json:"per_prompt,omitempty"` // questions of each, if prompts are drawn for intervals
+	Before    outcome `json:"before"`
+	After     outcome `json:"after"`
 }
 
 // An outcome is that of the questions of a test.
 type outcome struct {
-	All      eval.Count `json:"all"`
-	Valid    eval.Count `json:"valid"`              // answers that can be read
-	Outcomes string     `json:"outcomes,omitempty"` // a 1 for each question that was answered right, a 0 for others
+	All      eval.Count       `json:"all"`
+	Valid    eval.Count       `json:"valid"`              // answers that can be read
+	Outcomes string           `json:"outcomes,omitempty"` // a 1 for each question that was answered right, a 0 for others
+	ByKind   []eval.KindCount `json:"by_kind,omitempty"`  // with names; older lines have none
 }
 
 // A measured line of metrics has the outcomes of all tests.
 type measured struct {
 	Tests []struct {
-		Docs   int `json:"docs"`
-		Tokens int `json:"prompt_tokens"`
+		Docs      int   `json:"docs"`
+		Tokens    int   `json:"prompt_tokens"`
+		PerPrompt []int `json:"per_prompt"`
 		outcome
 	} `json:"held_out"`
 }
@@ -104,7 +108,7 @@ func read(dir string, r *result) error {
 	r.count(steps)
 	before, after := tests[0].Tests, tests[len(tests)-1].Tests
 	for i, b := range before {
-		r.Tests = append(r.Tests, test{b.Docs, b.Tokens, b.outcome, after[i].outcome})
+		r.Tests = append(r.Tests, test{b.Docs, b.Tokens, b.PerPrompt, b.outcome, after[i].outcome})
 	}
 	slices.SortStableFunc(r.Tests, func(a, b test) int { return a.Tokens - b.Tokens })
 	return r.clock(dir)

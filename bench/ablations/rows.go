@@ -60,9 +60,12 @@ func named(list string) (all []row, err error) {
 	return all, nil
 }
 
-// config returns the settings of a row, beside those that all rows have.
-func (r *row) config(common []string) (spell.Config, error) {
+// config returns the settings of a row over real documents or the generated world, beside those that all rows have.
+func (r *row) config(documents bool, common []string) (spell.Config, error) {
 	c := spell.Small()
+	if documents {
+		c = spell.Documents()
+	}
 	for _, s := range slices.Concat(common, r.set) {
 		if err := settings.Set(&c, s); err != nil {
 			return c, fmt.Errorf("%s: %w", r.name, err)

@@ -107,11 +107,23 @@ func common(a, b []result) (of, with []result) {
 type gain [][][]float64
 
 // rights returns a 1 for each question that was answered right and a 0 for each other one; nil if they are not told.
-func (o outcome) rights() []float64 {
+// Where prompts are drawn it is a value for each of them instead, whose mean is that of all questions.
+func (o outcome) rights(perPrompt []int) []float64 {
 	if len(o.Outcomes) != o.All.N {
 		return nil
 	}
-	return eval.Points(o.Outcomes)
+	points := eval.Points(o.Outcomes)
+	if len(perPrompt) == 0 {
+		return points
+	}
+	sums, at := make([]float64, len(perPrompt)), 0
+	for i, n := range perPrompt {
+		for range min(n, len(points)-at) {
+			sums[i] += points[at] * float64(len(perPrompt)) / float64(len(points))
+			at++
+		}
+	}
+	return sums
 }
 
 // gains returns the gains of runs.
@@ -120,8 +132,8 @@ func gains(runs []result) gain {
 	for i := range g {
 		whole := func(r result) bool {
 			t := &r.Tests[i]
-			n := len(t.Before.rights())
-			return n > 0 && len(t.After.rights()) == n && n == runs[0].Tests[i].Before.All.N
+			n := len(t.Before.rights(t.PerPrompt))
+			return n > 0 && len(t.After.rights(t.PerPrompt)) == n && n == len(runs[0].Tests[i].Before.rights(t.PerPrompt))
 		}
 		each := !slices.ContainsFunc(runs, func(r result) bool { return !whole(r) })
 		for _, r := range runs {
@@ -130,7 +142,7 @@ func gains(runs []result) gain {
 				g[i] = append(g[i], []float64{t.After.All.Rate() - t.Before.All.Rate()})
 				continue
 			}
-			before, after := t.Before.rights(), t.After.rights()
+			before, after := t.Before.rights(t.PerPrompt), t.After.rights(t.PerPrompt)
 			for k := range after {
 				after[k] -= before[k]
 			}
@@ -146,14 +158,15 @@ func readable(runs []result, lengths []int) string {
 	of := make(map[int][]eval.Paired)
 	for _, i := range lengths {
 		for _, r := range runs {
-			p := eval.Paired{Before: r.Tests[i].Before.Outcomes, After: r.Tests[i].After.Outcomes}
+			t := &r.Tests[i]
+			p := eval.Paired{Before: t.Before.Outcomes, After: t.After.Outcomes, PerPrompt: t.PerPrompt}
 			if n := len(runs[0].Tests[i].After.Outcomes); n == 0 || len(p.Before) != n || len(p.After) != n {
 				return "—"
 			}
 			of[i] = append(of[i], p)
 		}
 	}
-	return cell(redrawn(lengths, len(runs), func(i int) int { return len(of[i][0].After) },
+	return cell(redrawn(lengths, len(runs), func(i int) int { return of[i][0].Draws() },
 		func(i, s int, questions []float64) float64 { return of[i][s].Readable(questions) }))
 }
 

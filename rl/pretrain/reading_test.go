@@ -163,7 +163,7 @@ func TestReadingRecipe(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := r.Model(r.Vocab, 0)
-	if n := c.Params(); n < 6e6 || n > 8e6 || !r.gated() {
+	if n := c.Params(); n < 2e6 || n > 8e6 || !r.gated() {
 		t.Errorf("%d parameters, gated: %v", n, r.gated())
 	}
 	longest := lengthenings[len(lengthenings)-1] * r.Stages[len(r.Stages)-1].Reading.MaxLength

@@ -135,7 +135,7 @@ func TestTraining(t *testing.T) {
 			}
 			t.Log(kinds, roles, votes, branches)
 			for k, n := range kinds {
-				if n < 15 && !slices.Contains(append(lack[name], Difference), Kind(k)) {
+				if n < 10 && !slices.Contains(append(lack[name], Difference), Kind(k)) {
 					t.Errorf("%d branches of %v", n, Kind(k))
 				}
 			}
