@@ -25,26 +25,48 @@ const (
 // KeepsOut reports that the tests are about documents of the corpus.
 func (DocumentsJudge) KeepsOut() bool { return true }
 
-// Tests returns the tests on the documents that are kept out: over those of o.Tokens, and of two, four and eight times
-// as many, up to o.Most and to what the documents have. There are fewer questions where no more were found, and no tests if there is
-// nothing to ask.
+// Tests returns the tests on the documents that are kept out: those of Stretches, and none if there is nothing to ask.
 func (DocumentsJudge) Tests(ctx context.Context, o TestOptions) ([]*Test, error) {
 	if len(o.Kept) == 0 {
 		return nil, nil
 	}
-	docs := wholes(o.Kept)
+	stretches, err := Stretches(ctx, testSeed, wholes(o.Kept), Lengths[:], o)
 	var tests []*Test
-	for _, times := range Lengths {
-		if o.Most > 0 && times*o.Tokens > o.Most {
+	for _, s := range stretches {
+		tests = append(tests, s.Test())
+	}
+	return tests, err
+}
+
+// A Stretch is questions over so many tokens of documents.
+type Stretch struct {
+	Length int
+	Items  []reading.Item
+}
+
+// Test returns the questions as a test.
+func (s Stretch) Test() *Test {
+	return Documents(fmt.Sprintf("%d tokens of documents", s.Length), s.Items)
+}
+
+// Stretches returns questions over documents of o.Tokens, so many times each, up to o.Most and to what the documents
+// have. There are fewer questions where no more were found.
+func Stretches(ctx context.Context, seed uint64, docs *corpus.Corpus, times []int, o TestOptions) ([]Stretch, error) {
+	var all []Stretch
+	for _, n := range times {
+		if o.Most > 0 && n*o.Tokens > o.Most {
 			break
 		}
-		r := reading.EvaluationOptions{Questions: o.Questions, Length: times * o.Tokens,
+		r := reading.EvaluationOptions{Questions: o.Questions, Length: n * o.Tokens,
 			Passage: max(1, o.Tokens/passages), Measure: o.Size}
 		var err error
-		if r.Weights, err = reading.Askable(ctx, testSeed, docs, r); err != nil {
+		if r.Weights, err = reading.Askable(ctx, seed, docs, r); err != nil {
 			return nil, err
 		}
-		items, err := reading.Evaluation(ctx, testSeed, docs, r)
+		if r.Weights == (reading.Weights{}) { // nothing can be asked
+			break
+		}
+		items, err := reading.Evaluation(ctx, seed, docs, r)
 		if err != nil && !errors.Is(err, reading.ErrFew) {
 			return nil, err
 		}
@@ -57,9 +79,9 @@ func (DocumentsJudge) Tests(ctx context.Context, o TestOptions) ([]*Test, error)
 		if len(items) == 0 || float64(size) < filled*float64(r.Length*len(items)) {
 			break
 		}
-		tests = append(tests, Documents(fmt.Sprintf("%d tokens of documents", r.Length), items))
+		all = append(all, Stretch{r.Length, items})
 	}
-	return tests, nil
+	return all, nil
 }
 
 // wholes joins the parts of clusters that were divided.

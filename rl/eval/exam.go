@@ -76,13 +76,51 @@ func Documents(name string, items []reading.Item) *Test {
 	return t
 }
 
+// Replies are what a policy said to the questions of a Test.
+type Replies struct {
+	Tokens int          // length of the documents, mean
+	Said   [][][]string // to each question of each exam
+}
+
 // Ask has a policy answer the questions greedily, several over one reading of their documents, with at most maxTokens
 // tokens each.
 func (t *Test) Ask(ctx context.Context, p Policy, maxTokens int) (res Result, err error) {
+	r, err := t.Sample(ctx, p, rollout.Branch{N: 1, MaxTokens: maxTokens, Sampling: rollout.Sampling{TopP: 1}})
+	if err != nil {
+		return res, err
+	}
+	return t.Grade(p, r), nil
+}
+
+// Sample has a policy answer each question as a branch says, several over one reading of their documents.
+func (t *Test) Sample(ctx context.Context, p Policy, answers rollout.Branch) (*Replies, error) {
+	reqs, err := t.Requests(ctx, p, answers)
+	if err != nil {
+		return nil, err
+	}
+	results, err := p.Engine.Generate(ctx, reqs)
+	if err != nil {
+		return nil, err
+	}
+	replies := &Replies{Said: make([][][]string, len(reqs))}
+	for i, r := range results {
+		replies.Tokens += len(reqs[i].Prompt[0].Tokens)
+		replies.Said[i] = make([][]string, len(reqs[i].Branches))
+		for _, a := range r.Answers {
+			text := p.Chat.Tok.DecodeSkipSpecial(r.Forest[a.Segment].Tokens)
+			replies.Said[i][a.Branch] = append(replies.Said[i][a.Branch], text)
+		}
+	}
+	replies.Tokens /= max(len(reqs), 1)
+	return replies, nil
+}
+
+// Requests returns what Sample asks: a request for each exam, with its documents first and a branch for each question.
+func (t *Test) Requests(ctx context.Context, p Policy, answers rollout.Branch) ([]rollout.Request, error) {
 	reqs := make([]rollout.Request, len(t.Exams))
 	for i, it := range t.Exams {
 		if err := ctx.Err(); err != nil {
-			return res, err
+			return nil, err
 		}
 		var f forest.Forest
 		prefix := p.Prompts.Documents(it.Docs)
@@ -91,38 +129,41 @@ func (t *Test) Ask(ctx context.Context, p Policy, maxTokens int) (res Result, er
 			_, suffix := p.Prompts.Responder(q.Task, nil, q.Question)
 			ids, err := p.Chat.User(prefix, suffix)
 			if err != nil {
-				return res, err
+				return nil, err
 			}
 			if docs < 0 { // the same for all questions
 				docs = f.Add(-1, ids[0], false)
-				res.Tokens += len(ids[0])
 			}
-			at := f.Add(docs, ids[1], false)
-			reqs[i].Branches = append(reqs[i].Branches,
-				rollout.Branch{Segment: at, N: 1, MaxTokens: maxTokens, Sampling: rollout.Sampling{TopP: 1}})
+			answers.Segment = f.Add(docs, ids[1], false)
+			reqs[i].Branches = append(reqs[i].Branches, answers)
 		}
 		reqs[i].Prompt, reqs[i].Key = f, uint64(i)
-		if t.Together {
-			res.PerPrompt = append(res.PerPrompt, len(it.Questions))
-		}
 	}
-	res.Tokens /= max(len(t.Exams), 1)
-	results, err := p.Engine.Generate(ctx, reqs)
-	if err != nil {
-		return res, err
-	}
+	return reqs, nil
+}
+
+// Grade returns the outcome of the first reply to each question.
+func (t *Test) Grade(p Policy, r *Replies) Result {
+	res := Result{Tokens: r.Tokens}
 	for _, name := range t.Kinds {
 		res.ByKind = append(res.ByKind, KindCount{Kind: name})
 	}
-	for i, r := range results {
-		for k, a := range r.Answers {
-			q := t.Exams[i].Questions[k]
-			text := p.Chat.Tok.DecodeSkipSpecial(r.Forest[a.Segment].Tokens)
-			prediction, valid := p.Prompts.ExtractAnswer(q.Task, text)
-			res.add(q.Kind, valid && t.Accepts(q.Task, prediction, q.Answer), valid)
+	for i, it := range t.Exams {
+		if t.Together {
+			res.PerPrompt = append(res.PerPrompt, len(it.Questions))
+		}
+		for k, q := range it.Questions {
+			right, valid := t.Right(p, q, r.Said[i][k][0])
+			res.add(q.Kind, right, valid)
 		}
 	}
-	return res, nil
+	return res
+}
+
+// Right reports whether a reply to a question is right, and valid whether an answer can be read in it.
+func (t *Test) Right(p Policy, q Question, reply string) (right, valid bool) {
+	prediction, valid := p.Prompts.ExtractAnswer(q.Task, reply)
+	return valid && t.Accepts(q.Task, prediction, q.Answer), valid
 }
 
 // A Result is the outcome of a Test.
@@ -201,56 +242,108 @@ type Roles struct {
 // RolesOf samples n questions of tasks in turn at temperature 1 over documents and puts n pairs of answers to
 // the verifier, greedily.
 func RolesOf(ctx context.Context, p Policy, over []Truthful, tasks []task.Task, pairs []exercise.Branch,
-	n, maxTokens int) (Roles, error) {
+	n, maxTokens int) (out Roles, err error) {
 
-	var out Roles
-	var reqs []rollout.Request
-	add := func(prefix, suffix string, s rollout.Sampling) error {
-		ids, err := p.Chat.User(prefix, suffix)
-		if err != nil {
-			return err
-		}
-		var f forest.Forest
-		at := f.Chain(-1, ids...)
-		branch := rollout.Branch{Segment: at, N: 1, MaxTokens: maxTokens, Sampling: s}
-		reqs = append(reqs, rollout.Request{Prompt: f, Key: uint64(len(reqs)), Branches: []rollout.Branch{branch}})
-		return nil
-	}
-	for i := range n {
-		docs := over[i%len(over)].Texts()
+	turns := make([]Turn, n)
+	for i := range turns {
 		letter := i % len(task.Letters)
-		prefix, suffix := p.Prompts.Questioner(tasks[i%len(tasks)], docs, nil, task.Letters[letter:letter+1])
-		if err := add(prefix, suffix, rollout.Sampling{Temperature: 1, TopP: 1}); err != nil {
-			return out, err
-		}
+		turns[i] = Turn{over[i%len(over)].Texts(), tasks[i%len(tasks)], task.Letters[letter : letter+1]}
 	}
-	for _, b := range pairs[:min(n, len(pairs))] {
-		if err := add("", b.Suffix, rollout.Sampling{TopP: 1}); err != nil {
-			return out, err
-		}
-	}
-	results, err := p.Engine.Generate(ctx, reqs)
+	posed, err := Pose(ctx, p, turns, maxTokens)
 	if err != nil {
 		return out, err
 	}
-	for i, r := range results {
-		text := p.Chat.Tok.DecodeSkipSpecial(r.Forest[r.Answers[0].Segment].Tokens)
-		if i < n {
-			t := tasks[i%len(tasks)]
-			q, v := p.Prompts.ParseQuestion(t, text, nil)
-			out.Parse.Add(v == task.OK)
-			if v == task.OK {
-				out.Right.Add(over[i%len(over)].Right(q, t))
-			}
-			continue
-		}
-		gold := p.Prompts.ParseVote(pairs[i-n].Reply)
-		said := p.Prompts.ParseVote(text)
-		if gold == role.Yes {
-			out.Accept.Add(said == gold)
-		} else {
-			out.Reject.Add(said == gold)
+	for i, q := range posed {
+		out.Parse.Add(q.Readable)
+		if q.Readable {
+			out.Right.Add(over[i%len(over)].Right(q.Question, turns[i].Task))
 		}
 	}
-	return out, nil
+	out.Accept, out.Reject, err = Votes(ctx, p, pairs[:min(n, len(pairs))], maxTokens)
+	return out, err
+}
+
+// A Turn is a questioner's to ask about documents.
+type Turn struct {
+	Docs   []string
+	Task   task.Task
+	Letter string // of the option that must be right, if the task needs one
+}
+
+// Posed is what a questioner said in its turn.
+type Posed struct {
+	Reply    string
+	Readable bool
+	Question task.Question // if it is readable
+}
+
+// Prompt returns the tokens that a questioner is asked with in its turn, the documents first.
+func (t Turn) Prompt(p Policy) ([][]int32, error) {
+	return p.Chat.User(p.Prompts.Questioner(t.Task, t.Docs, nil, t.Letter))
+}
+
+// Pose samples a question in each turn at temperature 1.
+func Pose(ctx context.Context, p Policy, turns []Turn, maxTokens int) ([]Posed, error) {
+	reqs := make([]rollout.Request, len(turns))
+	for i, t := range turns {
+		ids, err := t.Prompt(p)
+		if err != nil {
+			return nil, err
+		}
+		reqs[i] = single(i, ids, maxTokens, rollout.Sampling{Temperature: 1, TopP: 1})
+	}
+	replies, err := said(ctx, p, reqs)
+	if err != nil {
+		return nil, err
+	}
+	posed := make([]Posed, len(turns))
+	for i, text := range replies {
+		q, v := p.Prompts.ParseQuestion(turns[i].Task, text, nil)
+		posed[i] = Posed{Reply: text, Readable: v == task.OK, Question: q}
+	}
+	return posed, nil
+}
+
+// Votes puts pairs of answers to the verifier, greedily, and counts the equal ones that it calls the same and the
+// different ones that it calls different.
+func Votes(ctx context.Context, p Policy, pairs []exercise.Branch, maxTokens int) (accept, reject Count, err error) {
+	reqs := make([]rollout.Request, len(pairs))
+	for i, b := range pairs {
+		ids, err := p.Chat.User("", b.Suffix)
+		if err != nil {
+			return accept, reject, err
+		}
+		reqs[i] = single(i, ids, maxTokens, rollout.Sampling{TopP: 1})
+	}
+	replies, err := said(ctx, p, reqs)
+	for i, text := range replies {
+		gold := p.Prompts.ParseVote(pairs[i].Reply)
+		said := p.Prompts.ParseVote(text)
+		if gold == role.Yes {
+			accept.Add(said == gold)
+		} else {
+			reject.Add(said == gold)
+		}
+	}
+	return accept, reject, err
+}
+
+// single returns a request for one answer.
+func single(key int, ids [][]int32, maxTokens int, s rollout.Sampling) rollout.Request {
+	var f forest.Forest
+	branch := rollout.Branch{Segment: f.Chain(-1, ids...), N: 1, MaxTokens: maxTokens, Sampling: s}
+	return rollout.Request{Prompt: f, Key: uint64(key), Branches: []rollout.Branch{branch}}
+}
+
+// said returns the text of the first answer to each request.
+func said(ctx context.Context, p Policy, reqs []rollout.Request) ([]string, error) {
+	results, err := p.Engine.Generate(ctx, reqs)
+	if err != nil {
+		return nil, err
+	}
+	replies := make([]string, len(results))
+	for i, r := range results {
+		replies[i] = p.Chat.Tok.DecodeSkipSpecial(r.Forest[r.Answers[0].Segment].Tokens)
+	}
+	return replies, nil
 }

@@ -94,3 +94,17 @@ func (b Bootstrap) Gain(tests []Paired, of func(Paired, []float64) float64) Gain
 func (g Gain) String() string {
 	return fmt.Sprintf("%+.1f points, %+.1f to %+.1f", 100*g.Mean, 100*g.Interval[0], 100*g.Interval[1])
 }
+
+// Gains are by how much accuracy rose.
+type Gains struct {
+	All      Gain `json:"all" doc:"in the share of right answers"`
+	Readable Gain `json:"readable" doc:"in their share among answers that can be read, other ones before than after"`
+}
+
+// Gains returns the means over tests of both gains of each.
+func (b Bootstrap) Gains(tests []Paired) Gains {
+	return Gains{b.Gain(tests, Paired.All), b.Gain(tests, Paired.Readable)}
+}
+
+// String is both in points.
+func (g Gains) String() string { return fmt.Sprintf("%v; of readable answers %v", g.All, g.Readable) }

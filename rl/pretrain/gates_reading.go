@@ -79,15 +79,9 @@ func (r *Run) readingGates(ctx context.Context, p eval.Policy, m *Measurement, d
 			m.Gates = append(m.Gates, gateResult{"answers to questions of the kind " + g.kind.String(), c.Count, g.least})
 		}
 	}
-	mix := *last
-	mix.Documents, mix.Verifier, mix.Grounding, mix.Arithmetic = 0, 1, 0, 0
-	t, err := reading.NewTraining(r.prompts, docs, r.measure, mix)
+	pairs, err := reading.Pairs(ctx, r.prompts, docs, r.measure, *last, r.Config.Seed, readingQuestions)
 	if err != nil {
 		return err
-	}
-	var pairs []reading.Branch
-	for i := uint64(0); len(pairs) < readingQuestions; i++ {
-		pairs = append(pairs, t.Example(r.Config.Seed, 1<<60|i).Branches...)
 	}
 	var over []eval.Truthful
 	for _, it := range items {

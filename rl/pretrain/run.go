@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
-	"path"
 	"path/filepath"
 	"slices"
 
@@ -159,16 +158,7 @@ func (r *Run) gathered() *corpus.Corpus {
 func (r *Run) measure(text string) int { return len(r.tok.Encode(text)) }
 
 // heldOut reports whether a file is only tested on: a pattern matches its name or that of a folder it is in.
-func (r *Config) heldOut(name string) bool {
-	for ; name != "." && name != "/"; name = path.Dir(name) {
-		for _, pattern := range r.HeldOut {
-			if ok, err := path.Match(pattern, name); ok && err == nil {
-				return true
-			}
-		}
-	}
-	return false
-}
+func (r *Config) heldOut(name string) bool { return corpus.Below(name, r.HeldOut...) }
 
 // Steps returns how many steps are done, and how many there are if no stage ends before its time.
 func (r *Run) Steps() (done, total int) {

@@ -1,11 +1,13 @@
 package reading
 
 import (
+	"context"
 	"slices"
 	"strconv"
 	"strings"
 	"unicode"
 
+	"spell/rl/corpus"
 	"spell/rl/role"
 	"spell/rl/task"
 	"spell/tensor/rng"
@@ -34,6 +36,28 @@ func (t *Training) verify(r *rng.Rand, c *Cluster, a *asking, same bool) (b Bran
 	}
 	b.Suffix = t.prompts.Verifier(task.Question{Text: q.Text}, first, second)
 	return b, true
+}
+
+// further is the index from which on examples are none of training.
+const further = 1 << 60
+
+// Pairs returns n pairs of answers as a verifier is asked about them, with the gold votes, on passages as those of
+// training; fewer if so few were found. The error is that of NewTraining, or of the context if it ends before.
+func Pairs(ctx context.Context, prompts *role.Prompts, docs *corpus.Corpus, measure func(string) int, o TrainingOptions,
+	seed uint64, n int) (pairs []Branch, err error) {
+
+	o.Documents, o.Verifier, o.Grounding, o.Arithmetic = 0, 1, 0, 0
+	t, err := NewTraining(prompts, docs, measure, o)
+	if err != nil {
+		return nil, err
+	}
+	for i := uint64(0); len(pairs) < n && i < uint64(100+20*n); i++ {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		pairs = append(pairs, t.Example(seed, further|i).Branches...)
+	}
+	return pairs[:min(n, len(pairs))], nil
 }
 
 // respell returns an answer that is the same as another or, if that is not wanted, nearly so.
