@@ -90,7 +90,7 @@ func newRoot(out *output) *cobra.Command {
 		root.AddCommand(c)
 	}
 	for _, c := range []*cobra.Command{askCommand(&e), generateCommand(&e), scoreCommand(&e), evalCommand(&e),
-		tokenizeCommand(), exportCommand(&e), promptsCommand(), inspectCommand(), reportCommand()} {
+		measureCommand(&e), tokenizeCommand(), exportCommand(&e), promptsCommand(), inspectCommand(), reportCommand()} {
 		c.GroupID = usingGroup
 		root.AddCommand(c)
 	}

@@ -46,17 +46,23 @@ func (d *dryModel) held(b kernels.Backend, s kernels.Sizes) budget.Memory {
 
 // generatingNeeds returns what a request takes on b with weights of precision p.
 func generatingNeeds(b kernels.Backend, m *source, p model.Precision, r rollout.Request) (budget.Memory, error) {
+	return engineNeeds(b, m, p, options(r), r.Branches[0].Sampling)
+}
+
+// engineNeeds returns what an engine of these sizes takes on b with weights of precision p.
+func engineNeeds(b kernels.Backend, m *source, p model.Precision, o rollout.Options, s rollout.Sampling) (
+	budget.Memory, error) {
+
 	d, err := newDryModel(m, p)
 	if err != nil {
 		return budget.Memory{}, err
 	}
-	eng, err := rollout.New(d.tally, d.weights, options(r))
+	eng, err := rollout.New(d.tally, d.weights, o)
 	if err != nil {
 		return budget.Memory{}, err
 	}
-	short := rollout.Request{Branches: []rollout.Branch{r.Branches[0]}}
+	short := rollout.Request{Branches: []rollout.Branch{{N: 1, MaxTokens: 1, Sampling: s}}}
 	short.Prompt.Add(-1, make([]int32, 1), false)
-	short.Branches[0].N, short.Branches[0].MaxTokens = 1, 1
 	if _, err := eng.Generate(context.Background(), []rollout.Request{short}); err != nil {
 		return budget.Memory{}, err
 	}
