@@ -18,6 +18,7 @@ import (
 	"spell/rl/corpus/reading"
 	"spell/rl/eval"
 	"spell/rl/measure"
+	"spell/rl/role"
 	"spell/rl/runner"
 )
 
@@ -25,8 +26,8 @@ import (
 type measureFlags struct {
 	modelFlags
 	measure.Options
-	docs, before, files string
-	asJSON              bool
+	docs, before, files, prompts string
+	asJSON                       bool
 
 	patterns []string // of files
 }
@@ -38,8 +39,8 @@ func measureCommand(e *engine) *cobra.Command {
 		Short: "Measure a model on documents of yours, by questions whose truth a rule knows",
 		Long: "measure asks a model questions about documents whose true answers a rule reads from them: what fills a\n" +
 			"blank in a sentence, a field of a page, a difference of two numbers, which document says something,\n" +
-			"and which of four options fills a blank. They are put in the compact prompts, over documents of\n" +
-			"--length tokens and of two, four and eight times as many, with answers at temperature 0.\n\n" +
+			"and which of four options fills a blank. They are put over documents of --length tokens\n" +
+			"and of two, four and eight times as many, and answered at temperature 0.\n\n" +
 			"Then the model asks --asked questions itself, at temperature 1: how many can be read, are about a\n" +
 			"place of the documents and have a true reference answer, and how many of --n answers to each agree\n" +
 			"with the reference. As a verifier it compares as many pairs of answers, which are equal or not.\n\n" +
@@ -63,6 +64,7 @@ func measureCommand(e *engine) *cobra.Command {
 	c.StringVar(&f.before, "before", "", "another model, to compare with: a folder or GGUF file as of --model")
 	c.StringVar(&f.files, "files", "", "only files that match one of these patterns, separated by commas, or that are\n"+
 		"in a folder that does: as of a shell, such as reports/*")
+	c.StringVar(&f.prompts, "prompts", "reading", "prompt set: reading, compact, or a folder of one's own like these")
 	c.IntVar(&f.Questions, "questions", 512, "questions over documents of each length")
 	c.IntVar(&f.Length, "length", 256, "tokens of the documents of a prompt at first")
 	c.IntVar(&f.Lengths, "lengths", 4, "how many lengths, each twice as long as the one before")
@@ -227,13 +229,18 @@ func (f *measureFlags) plan(cmd *cobra.Command, all []*contender, console *runne
 		most = min(most, c.source.Context)
 	}
 	size := func(text string) int { return len(after.policy.Chat.Tok.Encode(text)) }
-	if plan, err = measure.New(cmd.Context(), reading.Gather(docs), size, most, f.Options); err != nil {
+	prompts, err := role.Load(f.prompts)
+	if err != nil {
+		return nil, s, fmt.Errorf("--prompts: %w", err)
+	}
+	if plan, err = measure.New(cmd.Context(), reading.Gather(docs), prompts, size, most, f.Options); err != nil {
 		return nil, s, err
 	}
 	s = measure.Settings{Docs: f.docs, Files: f.patterns, Documents: len(docs), YaRN: f.yarn,
-		Prompts: plan.Prompts().Hash()}
+		Prompts: f.prompts, Hash: prompts.Hash()}
 	for _, c := range all {
-		c.policy.Prompts = plan.Prompts()
+		own := *prompts
+		c.policy.Prompts = &own
 		if c.policy.Prompts.Thinking, err = c.policy.Chat.Thinks(); err != nil {
 			return nil, s, err
 		}

@@ -153,17 +153,18 @@ func (t *Test) Grade(p Policy, r *Replies) Result {
 			res.PerPrompt = append(res.PerPrompt, len(it.Questions))
 		}
 		for k, q := range it.Questions {
-			right, valid := t.Right(p, q, r.Said[i][k][0])
+			_, right, valid := t.Answer(p, q, r.Said[i][k][0])
 			res.add(q.Kind, right, valid)
 		}
 	}
 	return res
 }
 
-// Right reports whether a reply to a question is right, and valid whether an answer can be read in it.
-func (t *Test) Right(p Policy, q Question, reply string) (right, valid bool) {
-	prediction, valid := p.Prompts.ExtractAnswer(q.Task, reply)
-	return valid && t.Accepts(q.Task, prediction, q.Answer), valid
+// Answer reads the answer to a question in a reply: readable is false if there is none, and right tells whether it is
+// true.
+func (t *Test) Answer(p Policy, q Question, reply string) (answer string, right, readable bool) {
+	answer, readable = p.Prompts.ExtractAnswer(q.Task, reply)
+	return answer, readable && t.Accepts(q.Task, answer, q.Answer), readable
 }
 
 // A Result is the outcome of a Test.

@@ -48,14 +48,20 @@ type Asking struct {
 	None     float64 `json:"none_right"`
 }
 
+// An Answer is what a model said to a question.
+type Answer struct {
+	Reply    string `json:"reply"`
+	Answer   string `json:"answer"` // that is read in it
+	Readable bool   `json:"readable"`
+	Right    bool   `json:"right"` // by the reference
+}
+
 // Answered is a question of the plan with what the model said.
 type Answered struct {
 	Kind      string `json:"kind"`
-	Question  string `json:"question"`
+	Question  string `json:"question"` // with its options
 	Reference string `json:"reference"`
-	Reply     string `json:"reply"`
-	Readable  bool   `json:"readable"`
-	Right     bool   `json:"right"`
+	Answer
 }
 
 // Posed is a question that a model asked, in full.
@@ -65,7 +71,7 @@ type Posed struct {
 	Text      string   `json:"question,omitempty"` // with its options
 	Reference string   `json:"reference,omitempty"`
 	Truth     []string `json:"truth,omitempty"`   // as the documents have it
-	Answers   []string `json:"answers,omitempty"` // of the model
+	Answers   []Answer `json:"answers,omitempty"` // of the model
 }
 
 // Measure asks a model. show is told what it does.
@@ -102,12 +108,17 @@ func (p *Plan) answered(t *eval.Test, policy eval.Policy, r *eval.Replies) (list
 			if len(list) == p.Examples {
 				return list
 			}
-			right, readable := t.Right(policy, q, r.Said[i][k][0])
 			list = append(list, Answered{t.Kinds[q.Kind], policy.Prompts.QuestionText(q.Question), q.Answer,
-				r.Said[i][k][0], readable, right})
+				read(t, policy, q, r.Said[i][k][0])})
 		}
 	}
 	return list
+}
+
+// read reads a reply to a question of a test.
+func read(t *eval.Test, policy eval.Policy, q eval.Question, reply string) Answer {
+	answer, right, readable := t.Answer(policy, q, reply)
+	return Answer{reply, answer, readable, right}
 }
 
 // pose has the model ask questions and answer those that can be read.
@@ -124,11 +135,15 @@ func (p *Plan) pose(ctx context.Context, policy eval.Policy, show func(string), 
 	for i, q := range posed {
 		of := p.turns[i].Task
 		x := Question{Task: of.String(), Readable: q.Readable}
-		full := Posed{Reply: q.Reply, Answers: answers.said[i]}
+		full := Posed{Reply: q.Reply, Answers: answers[i]}
 		if q.Readable {
 			truth, _ := p.over[i].Truth(q.Question.Text, of)
 			x.Known, x.True = truth.Found, p.over[i].Right(q.Question, of)
-			x.Right = answers.right[i]
+			for _, a := range answers[i] {
+				if a.Right {
+					x.Right++
+				}
+			}
 			full.Text, full.Reference = policy.Prompts.QuestionText(q.Question), q.Question.Answer
 			full.Truth = truth.Answers
 		}
@@ -145,17 +160,10 @@ func (p *Plan) pose(ctx context.Context, policy eval.Policy, show func(string), 
 	return nil
 }
 
-// posedAnswers are the answers to questions that a model asked, and how many agree with the reference.
-type posedAnswers struct {
-	said  [][]string
-	right []int
-}
-
 // answers has the model answer the questions that can be read, each several times over its documents.
 func (p *Plan) answers(ctx context.Context, policy eval.Policy, show func(string), posed []eval.Posed) (
-	a posedAnswers, err error) {
+	[][]Answer, error) {
 
-	a.said, a.right = make([][]string, len(posed)), make([]int, len(posed))
 	t := &eval.Test{Accepts: reading.Accepts}
 	var numbers [][]int // of the questions of each exam
 	open := map[*reading.Cluster]int{}
@@ -177,19 +185,17 @@ func (p *Plan) answers(ctx context.Context, policy eval.Policy, show func(string
 	replies, err := t.Sample(ctx, policy, rollout.Branch{N: p.Answers, MaxTokens: answerTokens,
 		Sampling: rollout.Sampling{Temperature: 1, TopP: 1}})
 	if err != nil {
-		return a, err
+		return nil, err
 	}
+	all := make([][]Answer, len(posed))
 	for at, list := range numbers {
 		for k, i := range list {
-			a.said[i] = replies.Said[at][k]
-			for _, reply := range a.said[i] {
-				if right, _ := t.Right(policy, t.Exams[at].Questions[k], reply); right {
-					a.right[i]++
-				}
+			for _, reply := range replies.Said[at][k] {
+				all[i] = append(all[i], read(t, policy, t.Exams[at].Questions[k], reply))
 			}
 		}
 	}
-	return a, nil
+	return all, nil
 }
 
 // count counts the questions of a task, or all if it is empty.

@@ -53,17 +53,14 @@ type Plan struct {
 	turns     []eval.Turn
 	over      []*reading.Cluster // documents of each turn
 	pairs     []reading.Branch
-	prompts   *role.Prompts
 }
 
-// New makes a plan about documents; most, if it is not 0, is the longest that a prompt and its answer may be, in
-// tokens, which size counts.
-func New(ctx context.Context, docs *corpus.Corpus, size func(string) int, most int, o Options) (*Plan, error) {
-	prompts, err := role.Load("compact")
-	if err != nil {
-		return nil, err
-	}
-	p := &Plan{Options: o, prompts: prompts}
+// New makes a plan about documents. The prompts must be of the set reading, or compact. most, if it is not 0, is the
+// longest that a prompt and its answer may be, in tokens, which size counts.
+func New(ctx context.Context, docs *corpus.Corpus, prompts *role.Prompts, size func(string) int, most int,
+	o Options) (p *Plan, err error) {
+
+	p = &Plan{Options: o}
 	var times []int
 	for i := range o.Lengths {
 		times = append(times, 1<<i)
@@ -90,7 +87,7 @@ func New(ctx context.Context, docs *corpus.Corpus, size func(string) int, most i
 		p.leave(n, short)
 	}
 	p.turn()
-	return p, p.pair(ctx, docs, size)
+	return p, p.pair(ctx, docs, prompts, size)
 }
 
 // leave says that lengths from number n on are left out.
@@ -122,27 +119,23 @@ func (p *Plan) turn() {
 }
 
 // pair makes the pairs of answers that the verifier compares.
-func (p *Plan) pair(ctx context.Context, docs *corpus.Corpus, size func(string) int) (err error) {
+func (p *Plan) pair(ctx context.Context, docs *corpus.Corpus, prompts *role.Prompts, size func(string) int) (
+	err error) {
+
 	if p.Asked == 0 {
 		return nil
 	}
 	o := reading.DefaultTraining()
 	o.MaxLength, o.Length = p.Length, min(o.Length, p.Length)
-	p.pairs, err = reading.Pairs(ctx, p.prompts, docs, size, o, p.Seed, p.Asked)
+	p.pairs, err = reading.Pairs(ctx, prompts, docs, size, o, p.Seed, p.Asked)
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
 	if err != nil || len(p.pairs) < p.Asked {
-		p.Left = append(p.Left, fmt.Sprintf("of %s of answers that differ or not the documents gave %d",
+		p.Left = append(p.Left, fmt.Sprintf("of %s of answers to compare, the documents gave %d",
 			plural.Of(p.Asked, "pair"), len(p.pairs)))
 	}
 	return nil
-}
-
-// Prompts returns the prompts that the questions are put with. They may be changed for a model.
-func (p *Plan) Prompts() *role.Prompts {
-	prompts := *p.prompts
-	return &prompts
 }
 
 // A Size is what a model needs for the questions over a length.

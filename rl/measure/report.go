@@ -2,7 +2,6 @@ package measure
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"spell/rl/eval"
@@ -30,7 +29,8 @@ type Settings struct {
 	Before    *Model   `json:"before,omitempty"`
 	YaRN      float64  `json:"yarn,omitempty"`
 	Precision string   `json:"precision"`
-	Prompts   string   `json:"prompts"` // SHA-256 of the prompt texts
+	Prompts   string   `json:"prompts"`
+	Hash      string   `json:"prompts_hash"` // SHA-256 of the prompt texts
 }
 
 // A Model is where a model is, and what tells its files from others.
@@ -259,13 +259,21 @@ func (q *Posed) verdict() string {
 	return "about no place of the documents"
 }
 
-// different lists what was said, each once.
-func different(replies []string) string {
+// different lists answers, each once with how often it was given, as "7 x Tirana | 1 x Durres".
+func different(answers []Answer) string {
 	var list []string
-	for _, s := range replies {
-		if s = oneLine(s); !slices.Contains(list, s) {
-			list = append(list, s)
+	times := map[string]int{}
+	for _, a := range answers {
+		said := oneLine(a.Answer)
+		if !a.Readable {
+			said = "cannot be read"
 		}
+		if times[said]++; times[said] == 1 {
+			list = append(list, said)
+		}
+	}
+	for i, said := range list {
+		list[i] = fmt.Sprintf("%d x %s", times[said], said)
 	}
 	return strings.Join(list, " | ")
 }
