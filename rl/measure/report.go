@@ -69,6 +69,23 @@ func NewReport(s Settings, left []string, before, after *Outcome) *Report {
 	return r
 }
 
+// String is what is measured, in a line.
+func (s Settings) String() string {
+	of := s.Docs
+	if len(s.Files) > 0 {
+		of += " below " + strings.Join(s.Files, ", ")
+	}
+	model := s.Model.Path
+	if s.Model.Adapter != "" && s.Model.Adapter != model {
+		model += " with " + s.Model.Adapter
+	}
+	if s.Before != nil {
+		model = s.Before.Path + " → " + model
+	}
+	return fmt.Sprintf("%s, about %s of %s; prompts %s, %s, seed %d", model, plural.Of(s.Documents, "document"), of,
+		s.Prompts, s.Precision, s.Seed)
+}
+
 // outcomes returns those there are, with what each is called: nothing if it is the only one.
 func (r *Report) outcomes() (names []string, list []*Outcome) {
 	if r.Before == nil {
@@ -79,11 +96,15 @@ func (r *Report) outcomes() (names []string, list []*Outcome) {
 
 // Lines writes the report as lines of text.
 func (r *Report) Lines() (lines []string) {
-	lines = append(lines, r.Left...)
+	lines = append(append(lines, r.Settings.String()), r.Left...)
 	lines = append(lines, r.accuracies()...)
 	names, outcomes := r.outcomes()
 	for i, o := range outcomes {
-		lines = append(lines, o.asked(names[i], r.Settings.Answers)...)
+		lines = append(lines, o.asked(names[i])...)
+	}
+	if len(r.After.Asked) > 0 {
+		lines = append(lines, fmt.Sprintf("known: a place of the documents fits; true: the reference answer is; pass "+
+			"rate: of %s to each", plural.Of(r.Settings.Answers, "answer")))
 	}
 	for i, o := range outcomes {
 		lines = append(lines, o.answered(names[i], r.After.Accuracies[0].Length)...)
@@ -144,13 +165,13 @@ func (r *Report) kinds() []string {
 }
 
 // asked are the lines of what a model asked and how it voted.
-func (o *Outcome) asked(name string, answers int) (lines []string) {
+func (o *Outcome) asked(name string) (lines []string) {
 	if len(o.Asked) == 0 {
 		return nil
 	}
 	title := "asked"
 	if name != "" {
-		title += " " + name
+		title = fmt.Sprintf("asked %-9s", name)
 	}
 	rows := [][]string{{title, "questions", "readable", "known", "true", "pass rate", "all right", "some", "none"}}
 	for _, a := range o.Asked {
@@ -168,12 +189,10 @@ func (o *Outcome) asked(name string, answers int) (lines []string) {
 		rows = append(rows, row)
 	}
 	lines = append(lines, table(rows)...)
-	lines = append(lines, fmt.Sprintf("  known: a place of the documents fits the question; true: its reference answer "+
-		"is; pass rate: of %s to each", plural.Of(answers, "answer")))
 	if name != "" {
 		name = " " + name
 	}
-	return append(lines, fmt.Sprintf("verifier%s: accepts %v of %d equal answers, rejects %v of %d different ones",
+	return append(lines, fmt.Sprintf("verifier%s accepts %v of %d equal answers, rejects %v of %d different ones",
 		name, o.Accept, o.Accept.N, o.Reject, o.Reject.N))
 }
 
@@ -237,7 +256,7 @@ func (o *Outcome) posed(name string) (lines []string) {
 			continue
 		}
 		lines = append(lines, "  question   "+oneLine(q.Text), "  reference  "+oneLine(q.Reference))
-		if q.Known && !q.True && len(q.Truth) > 0 {
+		if !q.True && len(q.Truth) > 0 {
 			lines = append(lines, "  truth      "+oneLine(q.Truth[0]))
 		}
 		lines = append(lines, fmt.Sprintf("  answers    %d of %d agree with the reference: %s", q.Right,
@@ -253,8 +272,10 @@ func (q *Posed) verdict() string {
 		return "cannot be read"
 	case q.True:
 		return "true"
+	case len(q.Truth) > 0:
+		return "its reference is wrong"
 	case q.Known:
-		return "its reference is wrong, or it has several answers"
+		return "its place has no one answer"
 	}
 	return "about no place of the documents"
 }
