@@ -133,9 +133,9 @@ func (o *options) measure(ctx context.Context, w io.Writer) error {
 	if err != nil {
 		return err
 	}
-	base, docs := "world", ""
+	base, docs := nano.World, ""
 	if o.docs != "" {
-		base = "text"
+		base = nano.Text
 		if docs, err = docsKey(o.docs); err != nil {
 			return err
 		}

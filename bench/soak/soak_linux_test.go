@@ -106,7 +106,7 @@ func TestSoak(t *testing.T) {
 func embedded(t *testing.T, k kernels.Backend) runner.Model {
 	t.Helper()
 	base := t.TempDir()
-	if err := nano.Extract(base); err != nil {
+	if err := nano.Extract(nano.World, base); err != nil {
 		t.Fatal(err)
 	}
 	w, err := hf.Load(k, base, model.F32, model.Training)

@@ -16,7 +16,7 @@ import (
 func nanoModel(t *testing.T) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "base")
-	if err := nano.Extract(dir); err != nil {
+	if err := nano.Extract(nano.World, dir); err != nil {
 		t.Fatal(err)
 	}
 	return dir

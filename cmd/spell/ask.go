@@ -61,8 +61,8 @@ func askCommand(e *engine) *cobra.Command {
 			"FILE has a question a line; those about equal documents share one reading of them. A question\n" +
 			"or a FILE that is - is read from standard input.\n\n" +
 			"With --samples, the answer is the one that most replies agree with. --json prints a line for each\n" +
-			"question, with the whole reply and the passage's place in characters. The embedded base, which\n" +
-			"answers without --model, knows only the words of its generated world.",
+			"question, with the whole reply and the passage's place in characters. embedded:text, which answers\n" +
+			"without --model, is small and answers short questions about what a document states.",
 		Example: "  spell ask --model path/to/model --docs my-documents \"When was the bridge closed?\"\n" +
 			"  spell ask --model mine/step-000010 --docs report.md --questions questions.txt --json\n" +
 			"  cat letter.txt | spell ask --model path/to/model --docs - --task numeric \"What does it cost?\"",
@@ -80,13 +80,13 @@ func askCommand(e *engine) *cobra.Command {
 			return e.ask(cmd, &a, args)
 		},
 	}
-	a.describe(cmd, "; empty: the embedded base")
+	a.describe(cmd, baseFor("documents"))
 	f := cmd.Flags()
 	f.StringVar(&a.docs, "docs", "", "folder of documents, a file, or a corpus of spell corpus; -: standard input")
 	f.StringVar(&a.questions, "questions", "", "file with a question a line; -: standard input")
 	f.StringVar(&a.task, "task", askTasks()[0], "kind of answer: "+tasks)
 	f.StringVar(&a.prompts, "prompts", "", "prompt set: full, compact, or a folder of one's own\n"+
-		"(default: compact for the embedded base and what was trained from it, else full)")
+		"(default: compact for embedded bases and what was trained from them, else full)")
 	f.StringVar(&a.template, "template", "", "which of several chat templates of the model renders")
 	f.BoolVar(&a.noThink, "no-thinking", false, "set enable_thinking of the chat template to false")
 	f.IntVar(&a.maxInput, "max-input", 16384, "longest prompt, tokens; less where the context is shorter")
@@ -106,6 +106,9 @@ func askCommand(e *engine) *cobra.Command {
 func (a *askFlags) check(cmd *cobra.Command, args []string) (err error) {
 	if err := a.modelFlags.check(cmd); err != nil {
 		return err
+	}
+	if a.dir == "" {
+		a.dir = baseFor(a.docs)
 	}
 	if (len(args) == 1) == cmd.Flags().Changed("questions") {
 		return fmt.Errorf("give one question, in quotes, or --questions FILE; %s", helpOf(cmd))
@@ -262,12 +265,11 @@ func (a *askFlags) prepare(cmd *cobra.Command, m *source, args []string, console
 func (a *askFlags) promptSet(text *chat.Dialog) (*role.Prompts, error) {
 	name := a.prompts
 	if name == "" {
-		name = "full"
-		base, err := runner.TextOf("", 0)
+		small, err := ofBase(text.Tok)
 		if err != nil {
 			return nil, err
 		}
-		if sameTokens(base, text) {
+		if name = "full"; small {
 			name = "compact"
 		}
 	}
@@ -277,20 +279,6 @@ func (a *askFlags) promptSet(text *chat.Dialog) (*role.Prompts, error) {
 	}
 	p.Thinking, err = text.Thinks()
 	return p, err
-}
-
-// sameTokens reports whether two tokenizers have the same vocabulary.
-func sameTokens(a, b *chat.Dialog) bool {
-	n := a.Tok.VocabSize()
-	if n != b.Tok.VocabSize() {
-		return false
-	}
-	for id := range int32(n) {
-		if string(a.Tok.TokenBytes(id)) != string(b.Tok.TokenBytes(id)) {
-			return false
-		}
-	}
-	return true
 }
 
 // readQuestions returns the questions: the argument or the lines of a file that are not blank.

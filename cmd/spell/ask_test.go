@@ -21,8 +21,8 @@ func worldFolder(t *testing.T, c *world.Cluster) string {
 	return dir
 }
 
-// TestAsk: the embedded base answers questions about files of its world, and names the file that says so, whatever
-// the number of workers, and also where it reads only a part of the files.
+// TestAsk: the base for the generated world answers questions about files of it, and names the file that says so,
+// whatever the number of workers, and also where it reads only a part of the files.
 func TestAsk(t *testing.T) {
 	items, err := world.Evaluation(t.Context(), 5, world.EvaluationOptions{Questions: 32, PerCluster: 8,
 		Weights: world.Weights{world.OneHop: 1}, Cluster: world.Options{Docs: 10, Pool: world.HeldOut, Chains: true}})
@@ -46,8 +46,8 @@ func TestAsk(t *testing.T) {
 					questions += q.Text + "\n\n"
 				}
 				file := write(t, filepath.Join(t.TempDir(), "questions.txt"), questions)
-				args := append([]string{"ask", "--docs", worldFolder(t, it.Cluster), "--questions", file, "--json"},
-					c.args...)
+				args := append([]string{"ask", "--model", "embedded:world", "--docs", worldFolder(t, it.Cluster),
+					"--questions", file, "--json"}, c.args...)
 				o := spell(t, "", args...)
 				if o.code != 0 || strings.Contains(o.stderr, "nearest to each question") != c.note ||
 					strings.Count(o.stderr, "\n") > 1 {
@@ -109,7 +109,7 @@ func TestAskPrints(t *testing.T) {
 		{"", []string{"--docs", file, "--max-tokens", "2", question},
 			[]string{"no answer can be read in the reply: region Kirby\n", " of the reply\n", "kirby.txt"}},
 	} {
-		out := succeed(t, c.stdin, append([]string{"ask"}, c.args...)...)
+		out := succeed(t, c.stdin, append([]string{"ask", "--model", "embedded:world"}, c.args...)...)
 		for _, s := range c.want {
 			if !strings.Contains(out, s) {
 				t.Errorf("%v: no %q in\n%s", c.args, s, out)
@@ -159,7 +159,8 @@ func TestAskErrors(t *testing.T) {
 		{"ask --docs " + docs + " --max-tokens 0 {}", []string{"--max-tokens 0"}},
 		{"ask --docs " + docs + " --temperature -1 {}", []string{"--temperature -1"}},
 		{"ask --docs " + docs + " --yarn 0.5 {}", []string{"--yarn"}},
-		{"ask --docs " + docs + " --max-input 5000 {}", []string{"exceed the model's context of 4096", "--max-input"}},
+		{"ask --docs " + docs + " --model embedded:world --max-input 5000 {}",
+			[]string{"exceed the model's context of 4096", "--max-input"}},
 		{"ask --docs " + docs + " --model " + bare.dir + " {}", []string{bare.dir, "tokenizer.json"}},
 		{"ask --docs " + docs + " --model " + nan.dir + " --prompts compact {}", []string{nan.weights, "NaN"}},
 		{"ask --docs " + docs + " --model " + f.dir + " {}", []string{"tokens without documents", "--max-input"}},
@@ -184,7 +185,8 @@ func TestAskMemory(t *testing.T) {
 	was := machine
 	defer func() { machine = was }()
 	docs := write(t, filepath.Join(t.TempDir(), "kirby.txt"), kirby)
-	args := []string{"ask", "--docs", docs, "--samples", "4096", "what is the region of Kirby ?"}
+	args := []string{"ask", "--model", "embedded:world", "--docs", docs, "--samples", "4096",
+		"what is the region of Kirby ?"}
 	machine = func() (int64, int64) { return 1 << 30, 1 << 30 }
 	spell(t, "", args...).fails(t, "the run needs", "it would fit with", "--max-input", "--samples")
 	machine = func() (int64, int64) { return 1 << 20, 1 << 20 }

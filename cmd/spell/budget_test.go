@@ -30,7 +30,7 @@ func TestDryRun(t *testing.T) {
 	}
 	resumed := spell(t, "", "train", "--resume", "--out", out, "--dry-run")
 	resumed.fails(t, "--dry-run", "leave out --resume to see", "or leave them out to go on")
-	spell(t, "", "train", "--preset", "night").fails(t, "--preset is", "embedded, quick, laptop or paper")
+	spell(t, "", "train", "--preset", "night").fails(t, "--preset is", "embedded, documents, quick, laptop or paper")
 }
 
 // TestSizedRun: a run that is sized says to what, repeats from its settings file, and is not sized

@@ -50,7 +50,7 @@ func corpusCommand(e *engine) *cobra.Command {
 	f.StringArrayVar(&t.in, "in", nil, "folder or file to read; may be given again")
 	f.StringVar(&t.out, "out", "", "folder for the corpus")
 	f.StringArrayVar(&t.bench, "bench", nil, "file or folder of a benchmark, also .json; no document may hold its text")
-	modelFlag(cmd, &t.model, " that makes the vectors")
+	modelFlag(cmd, &t.model, "vectors of words, without a model")
 	f.StringVar(&t.config, "config", "", "YAML or JSON file laid over the settings; --print-config writes one")
 	f.StringArrayVar(&t.set, "set", nil, "one setting, as in --set doc_chars=8000; may be given again")
 	f.Uint64Var(&t.seed, "seed", 1, "random seed")

@@ -85,7 +85,7 @@ func TestEval(t *testing.T) {
 // model itself may be the judge.
 func TestEvalJudge(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "nano")
-	if err := nano.Extract(dir); err != nil {
+	if err := nano.Extract(nano.World, dir); err != nil {
 		t.Fatal(err)
 	}
 	frames := write(t, filepath.Join(t.TempDir(), "frames.json"),
@@ -137,7 +137,7 @@ func TestEvalJudge(t *testing.T) {
 // TestEvalGenerated: the embedded base is asked generated questions at the length that was wanted.
 func TestEvalGenerated(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "nano")
-	if err := nano.Extract(dir); err != nil {
+	if err := nano.Extract(nano.World, dir); err != nil {
 		t.Fatal(err)
 	}
 	out := filepath.Join(t.TempDir(), "r.jsonl")

@@ -59,7 +59,7 @@ func exportCommand(e *engine) *cobra.Command {
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&x.Model, "model", "", "Hugging Face model folder or GGUF file")
+	modelFlag(cmd, &x.Model, "")
 	f.StringVar(&x.Adapter, "adapter", "", "folder of LoRA adapters of the model, as PEFT saves them, to fold in")
 	f.StringVar(&to, "to", "", "gguf: a file; hf: a Hugging Face folder")
 	f.StringVar(&x.Out, "out", "", "file or folder to write; it must not be there yet")

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"spell/model/nano"
 	"spell/model/open"
 )
 
@@ -56,18 +57,28 @@ func checkFlags(cmd *cobra.Command, _ []string) (err error) {
 	return checkModel(cmd)
 }
 
-// modelFlag describes --model, with what it is if it is not given.
+// modelFlag describes --model, with what it is if it is not given; empty: it has to be, or does without.
 func modelFlag(cmd *cobra.Command, to *string, otherwise string) {
-	cmd.Flags().StringVar(to, "model", "", "Hugging Face model folder or GGUF file"+otherwise)
+	usage := "Hugging Face model folder, GGUF file, " + nano.Paths()
+	if otherwise != "" {
+		usage += ";\nempty: " + otherwise
+	}
+	cmd.Flags().StringVar(to, "model", "", usage)
 }
 
-// checkModel refuses a --model that is neither a folder nor a GGUF file, before anything is read.
+// checkModel refuses a --model that is no folder, GGUF file or embedded base, before anything is read.
 func checkModel(cmd *cobra.Command) error {
 	f := cmd.Flags().Lookup("model")
 	if f == nil || f.Value.String() == "" || given(cmd, "resume") > 0 { // a run that goes on has its own
 		return nil
 	}
 	path := f.Value.String()
+	if _, ok := nano.Named(path); ok {
+		return nil
+	}
+	if err := nano.Check(path); err != nil {
+		return fmt.Errorf("--model %w", err)
+	}
 	info, err := os.Stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):

@@ -141,7 +141,7 @@ func TestPlanRefuses(t *testing.T) {
 	for _, none := range [][]string{nil, {"--eval", "0"}} { // the default's outputs are as long as the model's context
 		plan(append([]string{"--preset", "paper"}, none...)...).fails(t, "context of 4096", "max_answer 4096")
 	}
-	plan("--preset", "night").fails(t, "--preset is", "embedded, quick, laptop or paper")
+	plan("--preset", "night").fails(t, "--preset is", "embedded, documents, quick, laptop or paper")
 	plan("--hours", "-3").fails(t, "--hours is -3")
 	plan("--prompt", "0").fails(t, "--prompt is 0")
 	plan("--preset", "paper", "--batch", "100", "--answer", "200").fails(t, "batch_tokens is 100")

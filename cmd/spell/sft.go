@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"spell/model/nano"
 	"spell/rl/runner"
 	"spell/rl/sft"
 )
@@ -38,15 +39,15 @@ func sftCommand(e *engine) *cobra.Command {
 			"template opens the reply with; without one both are plain text, one right behind the other. What\n" +
 			"looks like a special token is text, but for <think> and </think> in answers. Lines with the same\n" +
 			"prompt share its computation. A line that is too long for the model's context or a pass is an error\n" +
-			"that names it; see \"long\" in --print-config for other ways. Without --model it trains the embedded\n" +
-			"base.",
+			"that names it; see \"long\" in --print-config for other ways. Without --model\n" +
+			"it trains embedded:world.",
 		Example: "  spell sft --data answers.jsonl --model path/to/model --out tuned --epochs 3 --lr 1e-5",
 		Args:    noArguments,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return e.sft(cmd, t) },
 	}
 	t.add(cmd, "spell-sft", "checkpoints and metrics")
 	f := cmd.Flags()
-	modelFlag(cmd, &t.model, "; empty: the embedded base")
+	modelFlag(cmd, &t.model, nano.Path(nano.World))
 	f.StringVar(&t.data, "data", "", "prompts and answers or conversations: JSON lines, a JSON list, CSV or Parquet")
 	t.adapterFlags.describe(cmd)
 	f.IntVar(&t.epochs, "epochs", c.Epochs, "times that every line is learned from")
@@ -76,7 +77,7 @@ func (e *engine) sft(cmd *cobra.Command, t sftFlags) error {
 	given["lr"] = func() { c.Optim.LR = t.lr }
 	given["held-out"] = func() { c.HeldOut = t.heldOut }
 	k := &job{method: m, model: t.model, adapter: t.adapter, given: given}
-	if !e.quiet && t.model != "" { // the embedded base takes seconds
+	if _, ok := nano.Named(t.model); !ok && !e.quiet { // an embedded base takes seconds
 		k.rates = e.measure
 	}
 	return e.run(cmd, &t.runFlags, k)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"spell/model/nano"
 	"spell/rl/runner"
 	"spell/tokenizer"
 	"spell/tokenizer/chat"
@@ -45,7 +46,7 @@ func tokenizeCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error { return t.run(cmd) },
 	}
 	f := cmd.Flags()
-	f.StringVar(&t.dir, "model", "", "model folder that holds tokenizer.json, or GGUF file")
+	f.StringVar(&t.dir, "model", "", "model folder that holds tokenizer.json, GGUF file, "+nano.Paths())
 	f.StringVar(&t.file, "tokenizer", "", "tokenizer.json")
 	f.StringVar(&t.text, "text", "", "the text to tokenize, instead of standard input")
 	f.BoolVar(&t.raw, "raw", false, "read lines of plain text, not JSON strings; with --decode: print them")
@@ -99,11 +100,16 @@ func (t *tokenizeFlags) load() (*chat.Dialog, error) {
 		tok, err := tokenizer.Load(t.file)
 		return &chat.Dialog{Tok: tok}, err
 	}
+	dir, done, err := runner.ModelFolder(t.dir)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
 	if !t.asChat {
-		tok, err := runner.OpenTokenizer(t.dir)
+		tok, err := runner.OpenTokenizer(dir)
 		return &chat.Dialog{Tok: tok}, err
 	}
-	text, err := runner.OpenText(t.dir, 0)
+	text, err := runner.OpenText(dir, 0)
 	if err == nil && text == nil {
 		err = runner.NoTokenizer(t.dir, "name a model with one, or leave out --chat")
 	}

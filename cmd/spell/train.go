@@ -32,13 +32,14 @@ func trainCommand(e *engine) *cobra.Command {
 		Short: "Improve a model on documents by self-play",
 		Long: "train runs self-play (SPELL) over the text files under --docs: a sub-folder is a cluster of\n" +
 			"related documents, a flat folder is cut into clusters by similarity, and long files are cut at\n" +
-			"paragraphs. Without --model it trains the embedded base, without --docs it uses a generated world,\n" +
-			"whose truth it knows and reports: --eval is how many held-out questions it asks about it. Over\n" +
-			"documents the model asks them itself, before the first step, of the clusters that --held-out keeps\n" +
-			"out, and is measured on those that are of use.\n" +
-			"--preset names the settings to begin from. With --model, quick and laptop are sized once, when a\n" +
-			"run begins, to the time and memory there is; a run that goes on (--resume) keeps the settings it\n" +
-			"began with, whatever --preset and --hours say.\n" +
+			"paragraphs. Without --docs it uses a generated world, whose truth it knows and reports: --eval is how\n" +
+			"many held-out questions it asks about it. Over documents the model asks them itself, before the first\n" +
+			"step, of the clusters that --held-out keeps out, and is measured on those that are of use; with by_rule,\n" +
+			"as in --preset documents, a rule makes them. Without --model it trains the embedded base that reads\n" +
+			"documents, embedded:text, or, without --docs, that of the generated world, embedded:world.\n" +
+			"--preset names the settings to begin from. With a model that is not embedded, quick and laptop are\n" +
+			"sized once, when a run begins, to the time and memory there is; a run that goes on (--resume) keeps\n" +
+			"the settings it began with, whatever --preset and --hours say.\n" +
 			"--precision int8 generates with an int8 copy of weights that are trained in f32. --lora 16 trains\n" +
 			"adapters of that rank beside weights that stay as they are, and --base int8 keeps those in eight\n" +
 			"bits; a checkpoint is then a folder as PEFT saves it, and needs the model of --model beside it.\n" +
@@ -61,10 +62,11 @@ func trainCommand(e *engine) *cobra.Command {
 // describe describes the flags that train and plan have in common.
 func (t *trainFlags) describe(cmd *cobra.Command) {
 	f := cmd.Flags()
-	modelFlag(cmd, &t.model, "; empty: the embedded base")
+	modelFlag(cmd, &t.model, baseFor("documents")+" with --docs, else "+baseFor(""))
 	f.StringVar(&t.docs, "docs", "", "folder of documents, or a corpus of spell corpus; empty: the generated world")
 	f.StringVar(&t.preset, "preset", "", selfplay.Presets+
-		" (default: laptop with --model, else embedded)")
+		"\n(default: documents for embedded:text and what was trained from it,\nembedded for embedded:world, "+
+		"laptop for other models)")
 	f.Float64Var(&t.hours, "hours", 0, "size steps, questions and lengths to take about so long; "+
 		"0: as the preset says")
 	t.adapterFlags.describe(cmd)
@@ -75,7 +77,14 @@ func (t *trainFlags) describe(cmd *cobra.Command) {
 
 // method returns self-play with the preset that suits the model, or the one that was named.
 func (t *trainFlags) method() (*selfplay.Method, selfplay.Preset, error) {
-	p, err := selfplay.PresetNamed(t.preset, t.model != "", t.hours)
+	if t.model == "" && !t.resume { // a run that goes on has its own
+		t.model = baseFor(t.docs)
+	}
+	of, err := kindOf(t.model)
+	if err != nil {
+		return nil, selfplay.Preset{}, err
+	}
+	p, err := selfplay.PresetNamed(t.preset, of, t.hours)
 	m := &selfplay.Method{OnModel: runner.OnModel{Path: t.model, Adapter: t.adapter}, Config: p.Config, Docs: t.docs}
 	_, m.Memory = memory()
 	if err == nil && !t.resume {
@@ -107,7 +116,7 @@ func (e *engine) train(cmd *cobra.Command, t *trainFlags) error {
 	t.say(e)
 	trained := e.training()
 	k := &job{method: m, model: t.model, adapter: t.adapter, given: t.given(m, e)}
-	if !e.quiet && (t.model != "" || t.hours > 0) { // the embedded base takes minutes
+	if !e.quiet && (!m.IsWorld() || t.hours > 0) { // the base for the generated world takes minutes
 		k.rates = e.measure
 	}
 	if p.Hours > 0 && !t.resume {

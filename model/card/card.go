@@ -35,25 +35,27 @@ type Card struct {
 
 // A Base is the model that another was made from. The zero Base is none.
 type Base struct {
-	Name string // what it is called
-	ID   string // by which Hugging Face's pages know it; empty: not known
+	Name     string // what it is called
+	ID       string // by which Hugging Face's pages know it; empty: not known
+	Embedded bool   // in this program
 }
 
 // cached matches the folder of a model in the cache of Hugging Face's programs.
 var cached = regexp.MustCompile(`/models--([\w.-]+?)--([\w.-]+)/snapshots/[0-9a-f]+/?$`)
 
-// BaseAt returns the base whose folder or file is at path; the one that this program has embedded
-// if path is empty.
+// Embedded returns the base of a name that is embedded in this program.
+func Embedded(name string) Base {
+	return Base{Name: fmt.Sprintf("spell's embedded %s base", name), Embedded: true}
+}
+
+// BaseAt returns the base whose folder or file is at path.
 func BaseAt(path string) Base {
-	if path == "" {
-		return Base{Name: "spell's embedded base"}
-	}
 	if abs, err := filepath.Abs(path); err == nil {
 		path = abs
 	}
 	if m := cached.FindStringSubmatch(filepath.ToSlash(path)); m != nil {
 		id := m[1] + "/" + m[2]
-		return Base{id, id}
+		return Base{Name: id, ID: id}
 	}
 	name := strings.TrimSuffix(filepath.Base(path), ".gguf")
 	return Base{Name: strings.Join(strings.Fields(unmarked.Replace(name)), " ")}
@@ -136,7 +138,7 @@ func (c *Card) example(out *bytes.Buffer) {
 	case c.Adapters == nil:
 		fmt.Fprintf(out, "```python\nfrom transformers import pipeline\n\n"+
 			"print(pipeline(\"text-generation\", %s)(\"…\"))\n```\n", folder)
-	case c.Base == BaseAt(""):
+	case c.Base.Embedded:
 		fmt.Fprint(out, "```\nspell generate --model path/to/this/folder --prompt \"…\"\n```\n")
 	default:
 		base := c.Base.ID

@@ -30,7 +30,7 @@ func TestText(t *testing.T) {
 			[]string{"spell", "lora"}, []string{`from_pretrained("Qwen/Qwen2.5-0.5B")`, "PeftModel"}},
 		{"adapters of a folder", Card{Adapters: &model.LoRA{}, Base: BaseAt(filepath.Join("some", "base.gguf"))}, "peft",
 			"", []string{"spell", "lora"}, []string{`from_pretrained("path/to/base")`}},
-		{"adapters of the embedded base", Card{Adapters: &model.LoRA{}, Base: BaseAt("")}, "peft", "",
+		{"adapters of an embedded base", Card{Adapters: &model.LoRA{}, Base: Embedded("text")}, "peft", "",
 			[]string{"spell", "lora"}, []string{"spell generate --model"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -23,7 +23,7 @@ func ExampleLoad() {
 		log.Fatal(err)
 	}
 	defer os.RemoveAll(dir)
-	if err := nano.Extract(dir); err != nil { // any Hugging Face directory does
+	if err := nano.Extract(nano.World, dir); err != nil { // any Hugging Face directory does
 		log.Fatal(err)
 	}
 	b, err := open.Backend(open.Options{})

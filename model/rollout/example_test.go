@@ -16,14 +16,14 @@ import (
 	"spell/tokenizer"
 )
 
-// Two answers to one question about a document, from the embedded base. The prompt is read once.
+// Two answers to one question about a document, from an embedded base. The prompt is read once.
 func ExampleEngine_Generate() {
 	dir, err := os.MkdirTemp("", "example")
 	if err != nil {
 		log.Fatal(err)
 	}
 	defer os.RemoveAll(dir)
-	if err := nano.Extract(dir); err != nil { // any Hugging Face directory does
+	if err := nano.Extract(nano.World, dir); err != nil { // any Hugging Face directory does
 		log.Fatal(err)
 	}
 	tok, err := tokenizer.Load(filepath.Join(dir, "tokenizer.json"))

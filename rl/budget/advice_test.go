@@ -54,7 +54,7 @@ func TestAdviceCanBeFollowed(t *testing.T) {
 	b := backend(t)
 	random := rand.New(rand.NewPCG(1, 2))
 	presets := map[string]spell.Config{"embedded": spell.Small(), "paper": spell.Default()}
-	laptop, err := spell.PresetNamed("laptop", true, 0)
+	laptop, err := spell.PresetNamed("laptop", spell.OwnModel, 0)
 	if err != nil {
 		t.Fatal(err)
 	}

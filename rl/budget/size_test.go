@@ -46,19 +46,20 @@ func takes(t *testing.T, s spell.Sizing, c spell.Config) (float64, int64) {
 func TestPresetsFit(t *testing.T) {
 	for _, x := range []struct {
 		preset string
-		own    bool
+		of     spell.Kind
 		hours  float64 // 0: the preset's
 		gflops float64
 		memory int64
 	}{
-		{"", true, 0, 100, 1 << 30},
-		{"laptop", true, 0, 2, 512 << 20},
-		{"quick", true, 0, 20, 1 << 30},
-		{"paper", true, 24, 100, 2 << 30},
-		{"embedded", false, 0.2, 100, 1 << 30},
+		{"", spell.OwnModel, 0, 100, 1 << 30},
+		{"laptop", spell.OwnModel, 0, 2, 512 << 20},
+		{"quick", spell.OwnModel, 0, 20, 1 << 30},
+		{"paper", spell.OwnModel, 24, 100, 2 << 30},
+		{"embedded", spell.WorldBase, 0.2, 100, 1 << 30},
+		{"documents", spell.TextBase, 0.2, 100, 1 << 30},
 	} {
 		name := fmt.Sprintf("%+v", x)
-		p, err := spell.PresetNamed(x.preset, x.own, x.hours)
+		p, err := spell.PresetNamed(x.preset, x.of, x.hours)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -81,25 +82,46 @@ func TestPresetsFit(t *testing.T) {
 		repeats(t, name, c)
 	}
 	for _, x := range []struct {
-		name string
-		own  bool
-	}{{"", false}, {"embedded", false}, {"paper", true}, {"quick", false}} {
-		if p, err := spell.PresetNamed(x.name, x.own, 0); err != nil || p.Hours != 0 {
-			t.Errorf("preset %q is sized to %g hours: %v", x.name, p.Hours, err)
+		name   string
+		of     spell.Kind
+		is     string // the preset's name
+		byRule bool
+		hours  float64
+	}{
+		{"", spell.WorldBase, "embedded", false, 0},
+		{"", spell.TextBase, "documents", true, 0},
+		{"", spell.OwnModel, "laptop", false, 8},
+		{"embedded", spell.WorldBase, "embedded", false, 0},
+		{"embedded", spell.TextBase, "embedded", false, 0},
+		{"documents", spell.WorldBase, "documents", true, 0},
+		{"documents", spell.OwnModel, "documents", true, 0},
+		{"quick", spell.WorldBase, "quick", false, 0},
+		{"quick", spell.TextBase, "quick", true, 0},
+		{"quick", spell.OwnModel, "quick", false, 0.25},
+		{"laptop", spell.WorldBase, "laptop", false, 8},
+		{"laptop", spell.TextBase, "laptop", true, 8},
+		{"paper", spell.OwnModel, "paper", false, 0},
+	} {
+		p, err := spell.PresetNamed(x.name, x.of, 0)
+		if err == nil {
+			err = p.Config.Validate()
+		}
+		if err != nil || p.Name != x.is || p.Config.ByRule != x.byRule || p.Hours != x.hours {
+			t.Errorf("%+v is the preset %s of %g hours, by rule %v: %v", x, p.Name, p.Hours, p.Config.ByRule, err)
 		}
 	}
-	if p, _ := spell.PresetNamed("", false, 0); !reflect.DeepEqual(p.Config, spell.Small()) {
-		t.Error("the embedded base does not begin from its own settings")
+	if p, _ := spell.PresetNamed("", spell.WorldBase, 0); !reflect.DeepEqual(p.Config, spell.Small()) {
+		t.Error("the base for the generated world does not begin from its own settings")
 	}
-	if p, _ := spell.PresetNamed("paper", true, 0); !reflect.DeepEqual(p.Config, spell.Default()) {
+	if p, _ := spell.PresetNamed("paper", spell.OwnModel, 0); !reflect.DeepEqual(p.Config, spell.Default()) {
 		t.Error("the paper's preset has not the paper's values")
 	}
 	for _, bad := range []struct {
 		name  string
 		hours float64
 		want  string
-	}{{"huge", 0, "use embedded, quick"}, {"", -1, "--hours is -1"}} {
-		_, err := spell.PresetNamed(bad.name, true, bad.hours)
+	}{{"huge", 0, "use embedded, documents, quick"}, {"", -1, "--hours is -1"}} {
+		_, err := spell.PresetNamed(bad.name, spell.OwnModel, bad.hours)
 		if err == nil || !strings.Contains(err.Error(), bad.want) {
 			t.Errorf("%+v: %v", bad, err)
 		}
@@ -122,7 +144,7 @@ func repeats(t *testing.T, name string, c spell.Config) {
 
 // TestHours: more time never makes a run smaller, and less memory never a larger one.
 func TestHours(t *testing.T) {
-	p, err := spell.PresetNamed("laptop", true, 0)
+	p, err := spell.PresetNamed("laptop", spell.OwnModel, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -156,7 +178,7 @@ func TestHours(t *testing.T) {
 
 // TestSizeKeeps: what the user sets stays, and what then cannot be run is an error.
 func TestSizeKeeps(t *testing.T) {
-	p, err := spell.PresetNamed("laptop", true, 0.1)
+	p, err := spell.PresetNamed("laptop", spell.OwnModel, 0.1)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -155,8 +155,7 @@ func (o OnModel) LoadBegin(ctx context.Context, b kernels.Backend, p model.Preci
 	return w, text, nil
 }
 
-// frozen loads the model in a folder, or the embedded base if path is empty, to be trained beside or
-// compared with.
+// frozen loads the model at path, which may name an embedded base, to be trained beside or compared with.
 func frozen(ctx context.Context, b kernels.Backend, path string, p model.Precision) (*model.Weights, error) {
 	dir, done, err := ModelFolder(path)
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"spell/kernels"
 	"spell/model"
 	"spell/model/hf"
+	"spell/model/nano"
 	"spell/model/open"
 	"spell/model/peft"
 	"spell/model/train"
@@ -28,38 +29,43 @@ func (r *run) findBase(given string) (err error) {
 		r.base = saved.Model
 		return nil
 	}
-	path, what := given, given
+	path := given
 	if path == "" {
-		path, what = saved.Model.Path, saved.Model.Path
-	}
-	if path == "" {
-		what = "that is embedded in this program"
+		path = saved.Model.Path
 	}
 	if r.base, err = r.originOf(path); err != nil {
 		return fmt.Errorf("the run needs the model that it began with, which cannot be read (%w); name the folder "+
 			"where it is now with --model", err)
 	}
 	if saved.Model.Hash != "" && saved.Model.Hash != r.base.Hash {
-		return fmt.Errorf("the model %s is no longer the one that the run began with, which it needs; restore it, or "+
-			"begin another run with another --out", what)
+		return fmt.Errorf("%v is no longer the one that the run began with, which it needs; restore it, or begin "+
+			"another run with another --out", r.base)
 	}
 	return nil
 }
 
-// originOf returns the origin of the model of a run, which of adapters has a hash also if the model is the
-// embedded base.
+// originOf returns the origin of the model of a run. One that the run makes has none, and neither has the
+// embedded base for the generated world, unless adapters of it are trained.
 func (r *run) originOf(path string) (origin, error) {
-	if path != "" || adaptersOf(r.method) == nil {
-		return originOf(path)
-	}
-	dir, done, err := ModelFolder("")
-	if err != nil {
+	if at, err := placed(path); err != nil || at == "" && adaptersOf(r.method) == nil {
 		return origin{}, err
 	}
-	defer done()
-	o, err := originOf(dir)
-	o.Path = ""
-	return o, err
+	return originOf(path)
+}
+
+// given returns --model, or the embedded base that a run began with which goes on without.
+func (r *run) given(path string) string {
+	saved := r.folder.saved
+	if path != "" || saved == nil {
+		return path
+	}
+	if _, ok := nano.Named(saved.Model.Path); !ok || saved.Model.Path == "" {
+		return path
+	}
+	if m, ok := r.method.(interface{ goOn(path string) }); ok {
+		m.goOn(saved.Model.Path)
+	}
+	return saved.Model.Path
 }
 
 // findAdapter finds out which adapters the run began with, and refuses others.
@@ -98,12 +104,9 @@ type Comparing interface {
 	Compares() bool
 }
 
-// basePath returns where the model is that adapters belong to; empty if it is the embedded base.
+// basePath returns where the model is that adapters belong to, or which embedded base it is.
 func (r *run) basePath() string {
-	if r.base.Path == "" {
-		return ""
-	}
-	path, err := filepath.Abs(r.base.Path)
+	path, err := placed(r.base.Path)
 	if err != nil {
 		return r.base.Path
 	}

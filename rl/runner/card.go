@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 
 	"spell/model/card"
+	"spell/model/nano"
 	"spell/rl/settings"
 	"spell/tensor/atomicfile"
 )
@@ -24,6 +25,14 @@ func (r *run) writeCard(dir string) error {
 	return atomicfile.WriteBytes(filepath.Join(dir, card.Name), c.Text())
 }
 
+// BaseOf returns what a card says of the model at path, which may name an embedded base.
+func BaseOf(path string) card.Base {
+	if name, ok := nano.Named(path); ok {
+		return card.Embedded(name)
+	}
+	return card.BaseAt(path)
+}
+
 // card returns what there is to say of the run.
 func (r *run) card() *card.Card {
 	about, w := r.method.About(), r.recipe.Trainer().Weights
@@ -31,7 +40,7 @@ func (r *run) card() *card.Card {
 	c := &card.Card{Title: "A model, " + about.Done, Tag: about.Tag, License: card.License(w.Carried[card.Name]),
 		Made: fmt.Sprintf("Made with `spell %s` by %s", r.method.Name(), about.How)}
 	if !about.Made {
-		c.Base = card.BaseAt(r.origin.Path)
+		c.Base = BaseOf(r.origin.Path)
 		c.Title = c.Base.Name + ", " + about.Done
 		c.Facts = append(c.Facts, [2]string{"base", "`" + c.Base.Name + "`"})
 	}

@@ -11,6 +11,7 @@ import (
 	"spell/kernels"
 	"spell/model"
 	"spell/model/hf"
+	"spell/model/nano"
 	"spell/model/open"
 	"spell/tokenizer/chat"
 )
@@ -18,15 +19,24 @@ import (
 // OnModel is the part of a method that trains a model there is, in any format of package open. A Method
 // embeds it.
 type OnModel struct {
-	Path    string // of the folder or file; empty: the embedded base
+	Path    string // of the folder or file, or of an embedded base, as package nano names it
 	Adapter string // folder of adapters that the run begins with; empty: fresh ones, if it trains adapters
 }
 
 // Shape returns the configuration of the model.
 func (o OnModel) Shape() (model.Config, error) { return ShapeOf(o.Path) }
 
-// ShapeOf returns the configuration of the model at path, or of a config.json alone; of the embedded base
-// if path is empty.
+// IsWorld reports whether the model is the embedded base for the generated world.
+func (o OnModel) IsWorld() bool {
+	name, _ := nano.Named(o.Path)
+	return name == nano.World
+}
+
+// goOn makes the model that at path, with which the run began.
+func (o *OnModel) goOn(path string) { o.Path = path }
+
+// ShapeOf returns the configuration of the model at path, which may name an embedded base, or of a
+// config.json alone.
 func ShapeOf(path string) (model.Config, error) {
 	path, done, err := ModelFolder(path)
 	if err != nil {
@@ -50,8 +60,8 @@ func ShapeOf(path string) (model.Config, error) {
 	return c, nil
 }
 
-// Learner loads the model at path, or the embedded base if path is empty, for training, with its text
-// side. Its end tokens are those of EndTokens, and so are a checkpoint's that is made of it.
+// Learner loads the model at path, which may name an embedded base, for training, with its text side. Its end
+// tokens are those of EndTokens, and so are a checkpoint's that is made of it.
 func Learner(ctx context.Context, b kernels.Backend, path string, p model.Precision) (*model.Weights, *chat.Dialog,
 	error) {
 
@@ -119,8 +129,8 @@ func OpenText(path string, vocab int) (*chat.Dialog, error) {
 	return text, nil
 }
 
-// TextOf returns the text side of the model in a folder, or of the embedded base if path is empty,
-// without its weights.
+// TextOf returns the text side of the model in a folder, or of the embedded base that path names, without
+// its weights.
 func TextOf(path string, vocab int) (*chat.Dialog, error) {
 	path, done, err := ModelFolder(path)
 	if err != nil {

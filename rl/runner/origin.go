@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"spell/model/nano"
 	"spell/model/open"
 	"spell/tensor/atomicfile"
 )
@@ -16,24 +17,36 @@ import (
 // An origin is the model that a run began with: the folder or file that was named, and a hash by which it is
 // known under another name.
 type origin struct {
-	Path string `json:"path,omitempty"` // as it was given; empty for a model that the run makes or has embedded
+	// Path is where it was, or names an embedded base; empty for that of the generated world, and for a model
+	// that the run makes.
+	Path string `json:"path,omitempty"`
 	Hash string `json:"hash,omitempty"`
 }
 
-// originOf returns the origin of a model's folder or file; of none if path is empty.
+// originOf returns the origin of a model's folder or file, or of an embedded base.
 func originOf(path string) (origin, error) {
-	if path == "" {
-		return origin{}, nil
-	}
-	h := sha256.New()
-	if err := identify(h, path); err != nil {
-		return origin{}, fmt.Errorf("--model %s: %w", path, atomicfile.Cause(err))
-	}
-	abs, err := filepath.Abs(path)
+	dir, done, err := ModelFolder(path)
 	if err != nil {
 		return origin{}, err
 	}
-	return origin{abs, hex.EncodeToString(h.Sum(nil)[:8])}, nil
+	defer done()
+	h := sha256.New()
+	if err := identify(h, dir); err != nil {
+		return origin{}, fmt.Errorf("--model %s: %w", path, atomicfile.Cause(err))
+	}
+	at, err := placed(path)
+	if err != nil {
+		return origin{}, err
+	}
+	return origin{at, hex.EncodeToString(h.Sum(nil)[:8])}, nil
+}
+
+// String says what the model is.
+func (o origin) String() string {
+	if name, ok := nano.Named(o.Path); ok {
+		return "the embedded base " + name
+	}
+	return "the model " + o.Path
 }
 
 // Identity returns a hash by which the model at path is known under another name, with the adapters in a
@@ -107,21 +120,17 @@ func (o origin) check(given string, again bool) error {
 	if given == "" {
 		return nil
 	}
-	began := "the model " + o.Path
-	if o.Path == "" {
-		began = "the embedded base"
-	}
-	if abs, err := filepath.Abs(given); err == nil && abs == o.Path && !again {
+	if at, err := placed(given); err == nil && at == o.Path && (!again || o.Hash == "") {
 		return nil
 	}
 	now, err := originOf(given)
 	switch {
-	case err == nil && now.Hash == o.Hash && o.Path != "":
+	case err == nil && now.Hash == o.Hash && (now.Path == o.Path || o.Path != ""):
 		return nil
-	case again && now.Path == o.Path && o.Path != "":
+	case err == nil && again && now.Path == o.Path:
 		return fmt.Errorf("the model %s is no longer the one that the run began with; begin another run with "+
 			"another --out", given)
 	}
-	return fmt.Errorf("the run began with %s and goes on with its own checkpoint, not with --model %s; leave out "+
-		"--model, or begin another run with another --out", began, given)
+	return fmt.Errorf("the run began with %v and goes on with its own checkpoint, not with --model %s; leave out "+
+		"--model, or begin another run with another --out", o, given)
 }

@@ -38,13 +38,14 @@ func Run(ctx context.Context, m Method, f *Folder, o Options) error {
 	for _, note := range f.Notes {
 		r.console.Note(note)
 	}
-	if err := r.compare(o.Model); err != nil {
+	model := r.given(o.Model)
+	if err := r.compare(model); err != nil {
 		return err
 	}
 	if err := r.findAdapter(o.Adapter); err != nil {
 		return err
 	}
-	if err := r.findBase(o.Model); err != nil {
+	if err := r.findBase(model); err != nil {
 		return err
 	}
 	stop := r.console.Watch(ctx)

@@ -17,7 +17,7 @@ import (
 // nothing else, and going on leaves the files of a run that was left alone.
 func TestStopped(t *testing.T) {
 	base := t.TempDir()
-	must(t, nano.Extract(base))
+	must(t, nano.Extract(nano.World, base))
 	plain := t.TempDir()
 	newFake().mustRun(t, plain, false)
 	for _, c := range []struct {

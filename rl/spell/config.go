@@ -94,7 +94,7 @@ func Default() Config {
 	}
 }
 
-// Small suits the embedded base: short outputs, small batches, a learning rate for a model of a
+// Small suits the embedded base for the generated world: short outputs, small batches, a learning rate for a model of a
 // million parameters. The base has read five documents at most, and asks about things that are not there
 // when it sees many more: its questioner sees four, and questions that answers or documents give away as
 // false are left out.

@@ -107,7 +107,7 @@ func (m *Method) read(ctx context.Context, c *runner.Console) error {
 	if err != nil {
 		return err
 	}
-	m.docs, m.texts, m.judge = &w.Corpus, m.Config.textsOf(&w.Corpus, m.Path == ""), eval.WorldJudge{Corpus: w}
+	m.docs, m.texts, m.judge = &w.Corpus, m.Config.textsOf(&w.Corpus, m.IsWorld()), eval.WorldJudge{Corpus: w}
 	if err := m.Config.matched(m.docs); err != nil {
 		return err
 	}

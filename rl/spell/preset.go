@@ -10,28 +10,37 @@ type Preset struct {
 }
 
 // Presets lists the names that PresetNamed knows.
-const Presets = "embedded, quick, laptop or paper"
+const Presets = "embedded, documents, quick, laptop or paper"
 
-// PresetNamed returns a preset for the embedded base or, if own, for a model of one's own. An empty name
-// is embedded for the former, laptop for the latter. hours, if not 0, replace those of the preset.
-func PresetNamed(name string, own bool, hours float64) (Preset, error) {
+// A Kind of model is what presets are for.
+type Kind int
+
+// The kinds.
+const (
+	WorldBase Kind = iota // the embedded base for the generated world
+	TextBase              // the embedded base for documents, and what was trained from it
+	OwnModel              // any other
+)
+
+// PresetNamed returns a preset for a kind of model. An empty name is embedded for WorldBase, documents for
+// TextBase and laptop for OwnModel. hours, if not 0, replace those of the preset.
+func PresetNamed(name string, of Kind, hours float64) (Preset, error) {
 	if name == "" {
-		name = "embedded"
-		if own {
-			name = "laptop"
-		}
+		name = map[Kind]string{WorldBase: "embedded", TextBase: "documents", OwnModel: "laptop"}[of]
 	}
 	p := Preset{Name: name}
 	switch name {
 	case "embedded":
 		p.Config = Small()
+	case "documents":
+		p.Config = Reader()
 	case "quick":
-		p.Config = quick(own)
-		if own {
+		p.Config = quick(of)
+		if of == OwnModel {
 			p.Hours = 0.25
 		}
 	case "laptop":
-		p.Config, p.Hours = laptop(own), 8
+		p.Config, p.Hours = laptop(of), 8
 	case "paper":
 		p.Config = Default()
 	default:
@@ -42,31 +51,45 @@ func PresetNamed(name string, own bool, hours float64) (Preset, error) {
 	}
 	if hours > 0 {
 		p.Hours = hours
-		if name == "embedded" { // which is made for minutes
-			p.Config.Steps, p.Config.Questions, p.Config.Draw, p.Config.VerifierGroups = 480, 96, 192, 48
+		if name == "embedded" || name == "documents" { // which are made for minutes
+			p.Config = p.Config.of(96)
+			p.Config.Steps = 480
 		}
 	}
 	return p, nil
 }
 
+// Reader suits the embedded base for documents, whose questions are of the kinds that a rule judges.
+func Reader() Config {
+	c := Small()
+	c.ByRule = true
+	c.Steps, c.HeldOut, c.TestTokens = 40, 64, 256
+	c.Docs, c.DocChars, c.MaxDocs, c.MaxPrompt = 3, 400, 24, 1200
+	c.MaxQuestion, c.MaxAnswer, c.MaxVote = 128, 96, 4
+	return c
+}
+
 // quick is for a look in minutes.
-func quick(own bool) Config {
-	if own {
-		c := laptop(true)
+func quick(of Kind) Config {
+	if of == OwnModel {
+		c := laptop(of)
 		c.Steps, c.HeldOut = 2, 0
 		c.MaxQuestion, c.MaxAnswer, c.MaxVote, c.Answers, c.Votes = 192, 192, 48, 4, 4
 		return c.of(4).in(1024, 4)
 	}
-	c := Small()
+	c := laptop(of)
 	c.Steps, c.HeldOut = 3, 32
 	return c.of(8)
 }
 
 // laptop suits models of some hundred million parameters and a night: shorter documents and outputs than
-// the paper's, and fewer of them.
-func laptop(own bool) Config {
-	if !own {
+// the paper's, and fewer of them. An embedded base has its own settings then, too.
+func laptop(of Kind) Config {
+	switch of {
+	case WorldBase:
 		return Small()
+	case TextBase:
+		return Reader()
 	}
 	c := Default()
 	c.Steps, c.HeldOut, c.Checkpoint = 64, 64, 1

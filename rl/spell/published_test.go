@@ -234,7 +234,7 @@ func remembersOnce(t *testing.T) {
 // unguessed: of questions with options several answers without documents must be right where settings say so, and the
 // test can be left out.
 func unguessed(t *testing.T) {
-	g := laptop(true).Grounding
+	g := laptop(OwnModel).Grounding
 	if samples, right := g.of(task.MultipleChoice); samples != 4 || right != 3 {
 		t.Errorf("%d of %d blind answers drop a question with options", right, samples)
 	}

@@ -27,8 +27,8 @@ type Texts struct {
 // bytesPerToken is what tokenizers of large vocabularies make of English text, about.
 const bytesPerToken = 4
 
-// textsOf measures documents that a run of c asks about. Words tells that the model's tokens are words, as those of
-// the embedded base are for the generated world.
+// textsOf measures documents that a run of c asks about. Words tells that the model's tokens are words, as those of the
+// embedded base for the generated world are there.
 func (c *Config) textsOf(docs *corpus.Corpus, words bool) *Texts {
 	t := &Texts{PerToken: bytesPerToken, Least: c.leastDocs(nil)}
 	spaces := 0

@@ -18,7 +18,7 @@ import (
 // goes before it, and does not depend on the texts beside it.
 func TestMeans(t *testing.T) {
 	dir, ctx := t.TempDir(), context.Background()
-	if err := nano.Extract(dir); err != nil {
+	if err := nano.Extract(nano.World, dir); err != nil {
 		t.Fatal(err)
 	}
 	b := opentest.CPU(t, 2)
