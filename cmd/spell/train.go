@@ -33,10 +33,11 @@ func trainCommand(e *engine) *cobra.Command {
 		Long: "train runs self-play (SPELL) over the text files under --docs: a sub-folder is a cluster of\n" +
 			"related documents, a flat folder is cut into clusters by similarity, and long files are cut at\n" +
 			"paragraphs. Without --docs it uses a generated world, whose truth it knows and reports: --eval is how\n" +
-			"many held-out questions it asks about it. Over documents the model asks them itself, before the first\n" +
-			"step, of the clusters that --held-out keeps out, and is measured on those that are of use; with by_rule,\n" +
-			"as in --preset documents, a rule makes them. Without --model it trains the embedded base that reads\n" +
-			"documents, embedded:text, or, without --docs, that of the generated world, embedded:world.\n" +
+			"many held-out questions it asks about it. Over documents the model asks them itself, before the\n" +
+			"first step, of the clusters that --held-out keeps out, and is measured on those that are of use;\n" +
+			"with by_rule, as in --preset documents, a rule makes them. Without --model it trains the embedded\n" +
+			"base that reads documents, embedded:text, or, without --docs, that of the generated world,\n" +
+			"embedded:world.\n" +
 			"--preset names the settings to begin from. With a model that is not embedded, quick and laptop are\n" +
 			"sized once, when a run begins, to the time and memory there is; a run that goes on (--resume) keeps\n" +
 			"the settings it began with, whatever --preset and --hours say.\n" +

@@ -68,8 +68,9 @@ func (f *fake) Name() string { return f.name }
 func (f *fake) About() About {
 	return About{Done: "taught", Tag: "fake", How: "repetition.", Defaults: &fakeConfig{}}
 }
-func (f *fake) Settings() any { return &f.fakeConfig }
-func (f *fake) Base() *Base   { return &f.fakeConfig.Base }
+func (f *fake) Settings() any    { return &f.fakeConfig }
+func (f *fake) goOn(path string) { f.model = path }
+func (f *fake) Base() *Base      { return &f.fakeConfig.Base }
 func (f *fake) Read(ctx context.Context, _ string, _ *Console) error {
 	if f.read != nil {
 		if err := f.read(); err != nil {

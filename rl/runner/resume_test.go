@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"spell/model/nano"
 	"spell/model/train"
 	"spell/rl/events"
 )
@@ -269,6 +270,53 @@ func TestModel(t *testing.T) {
 	must(t, os.CopyFS(moved, os.DirFS(filepath.Join(root, "other", train.Name(5)))))
 	_, err := of(moved).run(t, dir, true, true)
 	refused(t, err, moved, "no longer the one")
+}
+
+// TestEmbeddedModel: a run on an embedded base goes on with it without being told, before there is a checkpoint, too;
+// a folder of the same model is the same, and another base is not.
+func TestEmbeddedModel(t *testing.T) {
+	const text = "embedded:text"
+	root := t.TempDir()
+	of := func(model string) *fake {
+		f := newFake()
+		f.model, f.Steps = model, 3
+		return f
+	}
+	plain, folder := filepath.Join(root, "plain"), filepath.Join(root, "base")
+	of(text).mustRun(t, plain, false)
+	must(t, nano.Extract(nano.Text, folder))
+	for _, c := range []struct {
+		killed int    // in this step; there is a checkpoint of the second
+		model  string // that it goes on with
+		say    string // empty: it does
+	}{
+		{1, "", ""}, {1, text, ""}, {1, folder, ""}, {3, "", ""}, {3, text, ""},
+		{1, "embedded:world", "the run began with the embedded base text and goes on"},
+		{3, "embedded:world", "the run began with the embedded base text and goes on"},
+		{1, "embedded:books", "the run began with the embedded base text and goes on"},
+	} {
+		dir := filepath.Join(root, "run")
+		must(t, os.RemoveAll(dir))
+		of(text).killAt(t, dir, c.killed, false)
+		if _, err := of(c.model).run(t, dir, true, true); c.say != "" {
+			refused(t, err, c.say)
+			continue
+		} else if err != nil {
+			t.Fatalf("%+v: %v", c, err)
+		}
+		equal(t, files(t, dir), files(t, plain))
+	}
+	// A program with another base of that name is another model.
+	dir := filepath.Join(root, "other")
+	of(text).killAt(t, dir, 1, false)
+	start := filepath.Join(dir, startFile)
+	raw, err := os.ReadFile(start)
+	must(t, err)
+	o, err := originOf(text)
+	must(t, err)
+	must(t, os.WriteFile(start, []byte(strings.Replace(string(raw), o.Hash, "0123456789abcdef", 1)), 0o666))
+	_, err = of("").run(t, dir, true, true)
+	refused(t, err, text, "no longer the one")
 }
 
 // TestRoom: a disk that does not hold the checkpoints is told before anything is read or written, with the
