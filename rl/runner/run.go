@@ -38,14 +38,14 @@ func Run(ctx context.Context, m Method, f *Folder, o Options) error {
 	for _, note := range f.Notes {
 		r.console.Note(note)
 	}
-	model := r.given(o.Model)
-	if err := r.compare(model); err != nil {
+	given := r.given(o.Model)
+	if err := r.compare(given); err != nil {
 		return err
 	}
 	if err := r.findAdapter(o.Adapter); err != nil {
 		return err
 	}
-	if err := r.findBase(model); err != nil {
+	if err := r.findBase(given); err != nil {
 		return err
 	}
 	stop := r.console.Watch(ctx)
