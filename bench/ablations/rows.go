@@ -64,7 +64,7 @@ func named(list string) (all []row, err error) {
 func (r *row) config(documents bool, common []string) (spell.Config, error) {
 	c := spell.Small()
 	if documents {
-		c = spell.Documents()
+		c = spell.Reader()
 	}
 	for _, s := range slices.Concat(common, r.set) {
 		if err := settings.Set(&c, s); err != nil {

@@ -17,6 +17,8 @@ import (
 	"spell/model/rollout"
 	"spell/rl/ask"
 	"spell/rl/budget"
+	"spell/rl/corpus"
+	"spell/rl/corpus/reading"
 	"spell/rl/role"
 	"spell/rl/runner"
 	"spell/rl/task"
@@ -85,8 +87,8 @@ func askCommand(e *engine) *cobra.Command {
 	f.StringVar(&a.docs, "docs", "", "folder of documents, a file, or a corpus of spell corpus; -: standard input")
 	f.StringVar(&a.questions, "questions", "", "file with a question a line; -: standard input")
 	f.StringVar(&a.task, "task", askTasks()[0], "kind of answer: "+tasks)
-	f.StringVar(&a.prompts, "prompts", "", "prompt set: full, compact, or a folder of one's own\n"+
-		"(default: compact for embedded bases and what was trained from them, else full)")
+	f.StringVar(&a.prompts, "prompts", "", "prompt set: full, compact, reading, or a folder of one's\n"+
+		"own (default: that of the embedded base that the model is or was trained from, else full)")
 	f.StringVar(&a.template, "template", "", "which of several chat templates of the model renders")
 	f.BoolVar(&a.noThink, "no-thinking", false, "set enable_thinking of the chat template to false")
 	f.IntVar(&a.maxInput, "max-input", 16384, "longest prompt, tokens; less where the context is shorter")
@@ -247,6 +249,10 @@ func (a *askFlags) prepare(cmd *cobra.Command, m *source, args []string, console
 	if err != nil {
 		return nil, nil, err
 	}
+	if a.prompts == "reading" {
+		all := &corpus.Corpus{Clusters: []corpus.Cluster{{Docs: docs}}}
+		docs = reading.Prepared(all).Clusters[0].Docs
+	}
 	r, err := ask.NewReader(cmd.Context(), docs, text, prompts, a.kind, a.maxInput)
 	if err != nil {
 		return nil, nil, err
@@ -263,17 +269,13 @@ func (a *askFlags) prepare(cmd *cobra.Command, m *source, args []string, console
 
 // promptSet loads the prompts: those that were named or that suit the model.
 func (a *askFlags) promptSet(text *chat.Dialog) (*role.Prompts, error) {
-	name := a.prompts
-	if name == "" {
-		small, err := ofBase(text.Tok)
-		if err != nil {
+	if a.prompts == "" {
+		var err error
+		if a.prompts, err = promptsOf(text.Tok); err != nil {
 			return nil, err
 		}
-		if name = "full"; small {
-			name = "compact"
-		}
 	}
-	p, err := role.Load(name)
+	p, err := role.Load(a.prompts)
 	if err != nil {
 		return nil, fmt.Errorf("--prompts: %w", err)
 	}

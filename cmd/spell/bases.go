@@ -37,14 +37,19 @@ func kindOf(path string) (selfplay.Kind, error) {
 	return selfplay.OwnModel, nil
 }
 
-// ofBase reports whether a tokenizer is that of an embedded base, as that of a model trained from one is.
-func ofBase(t *tokenizer.Tokenizer) (bool, error) {
+// promptsOf returns the prompt set that suits a tokenizer: that of an embedded base, if it has its tokens, as a model
+// trained from one does, or else full.
+func promptsOf(t *tokenizer.Tokenizer) (set string, err error) {
 	for _, name := range nano.Names() {
-		if base, err := tokensOf(name); err != nil || sameTokens(base, t) {
-			return err == nil, err
+		base, err := tokensOf(name)
+		if err != nil {
+			return "", err
+		}
+		if sameTokens(base, t) {
+			return map[string]string{nano.World: "compact", nano.Text: "reading"}[name], nil
 		}
 	}
-	return false, nil
+	return "full", nil
 }
 
 // tokensOf returns the tokenizer of an embedded base.

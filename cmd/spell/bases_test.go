@@ -118,7 +118,7 @@ func TestBaseDefaults(t *testing.T) {
 	}
 	ask := []string{"ask", "--json", "--docs", docs, "--max-tokens", "8", "Who?"}
 	if got, want := succeed(t, "", ask...), succeed(t, "", append(ask, "--model", "embedded:text", "--prompts",
-		"compact")...); got != want {
+		"reading")...); got != want {
 		t.Errorf("ask without a model says\n%s\nnot\n%s", got, want)
 	}
 }
