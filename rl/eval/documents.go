@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path"
 
 	"spell/rl/corpus"
 	"spell/rl/corpus/reading"
@@ -30,7 +31,7 @@ func (DocumentsJudge) Tests(ctx context.Context, o TestOptions) ([]*Test, error)
 	if len(o.Kept) == 0 {
 		return nil, nil
 	}
-	stretches, err := Stretches(ctx, testSeed, wholes(o.Kept), Lengths[:], o)
+	stretches, err := Stretches(ctx, testSeed, folders(o.Kept), Lengths[:], o)
 	var tests []*Test
 	for _, s := range stretches {
 		tests = append(tests, s.Test())
@@ -84,12 +85,12 @@ func Stretches(ctx context.Context, seed uint64, docs *corpus.Corpus, times []in
 	return all, nil
 }
 
-// wholes joins the parts of clusters that were divided.
-func wholes(clusters []corpus.Cluster) *corpus.Corpus {
+// folders joins the clusters of each folder, which are as small as a prompt of self-play.
+func folders(clusters []corpus.Cluster) *corpus.Corpus {
 	all := &corpus.Corpus{}
 	at := map[string]int{}
 	for _, c := range clusters {
-		name := corpus.Whole(c.Name)
+		name := path.Dir(corpus.Whole(c.Name))
 		i, known := at[name]
 		if !known {
 			i = len(all.Clusters)
