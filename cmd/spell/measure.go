@@ -164,7 +164,7 @@ func (e *engine) compare(cmd *cobra.Command, f *measureFlags) error {
 	if len(outcomes) > 1 {
 		before = outcomes[0]
 	}
-	r := measure.NewReport(settings, plan.Left, before, outcomes[len(outcomes)-1])
+	r := measure.NewReport(settings, plan.Left(), before, outcomes[len(outcomes)-1])
 	console.Done()
 	if f.asJSON {
 		return printJSON(cmd.OutOrStdout(), r)

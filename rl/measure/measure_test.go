@@ -212,9 +212,9 @@ func TestPlan(t *testing.T) {
 		"just no more": {335, 2, "questions over 240, 480, 960, 1920 tokens are left out: the model's context of 335"},
 	} {
 		p, err := New(t.Context(), pages(24), prompts, words, tt.most, o)
-		if err != nil || p.Lengths != tt.lengths || len(p.stretches) != tt.lengths || len(p.Left) != 1 ||
-			!strings.HasPrefix(p.Left[0], tt.left) {
-			t.Errorf("%s: %d lengths, %q, %v", name, p.Lengths, p.Left, err)
+		if err != nil || p.Lengths != tt.lengths || len(p.stretches) != tt.lengths || len(p.Left()) != 1 ||
+			!strings.HasPrefix(p.Left()[0], tt.left) {
+			t.Errorf("%s: %d lengths, %q, %v", name, p.Lengths, p.Left(), err)
 		}
 	}
 	p := plan(t, small)
@@ -224,11 +224,11 @@ func TestPlan(t *testing.T) {
 		t.Fatalf("%+v, %v", sizes, err)
 	}
 	sizes = []Size{{100, 1}, {200, 1}}
-	if err := p.Fit(sizes, 200); err != nil || p.Lengths != 2 || p.Left != nil {
-		t.Errorf("%d lengths fit, %q, %v", p.Lengths, p.Left, err)
+	if err := p.Fit(sizes, 200); err != nil || p.Lengths != 2 || p.Left() != nil {
+		t.Errorf("%d lengths fit, %q, %v", p.Lengths, p.Left(), err)
 	}
-	if err := p.Fit(sizes, 199); err != nil || p.Lengths != 1 || len(p.Left) != 1 {
-		t.Errorf("%d lengths fit, %q, %v", p.Lengths, p.Left, err)
+	if err := p.Fit(sizes, 199); err != nil || p.Lengths != 1 || len(p.Left()) != 1 {
+		t.Errorf("%d lengths fit, %q, %v", p.Lengths, p.Left(), err)
 	}
 	if err := p.Fit(sizes, 99); err == nil || !strings.Contains(err.Error(), "context of 99") {
 		t.Error(err)

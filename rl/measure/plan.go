@@ -47,8 +47,8 @@ const (
 // A Plan is what models are asked: the same for all.
 type Plan struct {
 	Options
-	Left []string // what is left out, in sentences
 
+	left      []left // lengths that are left out
 	stretches []eval.Stretch
 	turns     []eval.Turn
 	over      []*reading.Cluster // documents of each turn
@@ -65,24 +65,25 @@ func New(ctx context.Context, docs *corpus.Corpus, prompts *role.Prompts, size f
 	for i := range o.Lengths {
 		times = append(times, 1<<i)
 	}
+	longest := 0 // of documents
 	if most > 0 {
-		most = max(1, most-answerTokens)
+		longest = max(1, most-answerTokens)
 	}
 	p.stretches, err = eval.Stretches(ctx, o.Seed, docs, times,
-		eval.TestOptions{Questions: o.Questions, Tokens: o.Length, Most: most, Size: size})
+		eval.TestOptions{Questions: o.Questions, Tokens: o.Length, Most: longest, Size: size})
 	if err != nil {
 		return nil, err
 	}
 	n := len(p.stretches)
-	switch short := fmt.Sprintf("the documents are too short, or have no sentences and lines with a value that can be " +
-		"asked for"); {
-	case most > 0 && o.Length > most:
-		return nil, tooLong(o.Length, most+answerTokens)
+	const short = "the documents are too short, or their sentences too long, or nothing in them can be asked for"
+	switch {
+	case most > 0 && o.Length > longest:
+		return nil, tooLong(o.Length, most)
 	case n == 0:
-		return nil, fmt.Errorf("nothing can be asked over %d tokens of these documents: %s; lower --length, or give "+
-			"more text", o.Length, short)
-	case n < o.Lengths && most > 0 && o.Length<<n > most:
-		p.leave(n, fmt.Sprintf("the model's context of %d does not hold them and an answer", most+answerTokens))
+		return nil, fmt.Errorf("nothing can be asked over %d tokens of these documents: %s; give another "+
+			"--length, or more text", o.Length, short)
+	case n < o.Lengths && most > 0 && o.Length<<n > longest:
+		p.leave(n, tooShort(most))
 	case n < o.Lengths:
 		p.leave(n, short)
 	}
@@ -90,16 +91,44 @@ func New(ctx context.Context, docs *corpus.Corpus, prompts *role.Prompts, size f
 	return p, p.pair(ctx, docs, prompts, size)
 }
 
-// leave says that lengths from number n on are left out.
+// left is lengths from a number on that are left out.
+type left struct {
+	from, to int
+	why      string
+}
+
+// leave leaves out the lengths from number n on.
 func (p *Plan) leave(n int, why string) {
-	var list []string
-	for i := n; i < p.Lengths; i++ {
-		list = append(list, fmt.Sprint(p.Length<<i))
+	if len(p.left) > 0 && p.left[0].why == why {
+		p.left[0].from = n
+	} else {
+		p.left = append([]left{{n, p.Lengths, why}}, p.left...)
 	}
-	p.Left = append(p.Left, fmt.Sprintf("questions over %s tokens are left out: %s", strings.Join(list, ", "), why))
 	p.stretches, p.Lengths = p.stretches[:n], n
 }
 
+// Left says what is left out, a sentence each.
+func (p *Plan) Left() (lines []string) {
+	for _, l := range p.left {
+		var list []string
+		for i := l.from; i < l.to; i++ {
+			list = append(list, fmt.Sprint(p.Length<<i))
+		}
+		lines = append(lines, fmt.Sprintf("questions over %s tokens are left out: %s", strings.Join(list, ", "), l.why))
+	}
+	if n := len(p.pairs); n < p.Asked {
+		lines = append(lines, fmt.Sprintf("of %s of answers to compare, the documents gave %d",
+			plural.Of(p.Asked, "pair"), n))
+	}
+	return lines
+}
+
+// tooShort says of a context why lengths are left out.
+func tooShort(context int) string {
+	return fmt.Sprintf("the model's context of %d does not hold them and an answer", context)
+}
+
+// tooLong is the error of a first length that a context does not hold.
 func tooLong(length, context int) error {
 	return fmt.Errorf("the model's context of %d does not hold %d tokens of documents with a question and its answer; "+
 		"lower --length", context, length)
@@ -131,11 +160,7 @@ func (p *Plan) pair(ctx context.Context, docs *corpus.Corpus, prompts *role.Prom
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	if err != nil || len(p.pairs) < p.Asked {
-		p.Left = append(p.Left, fmt.Sprintf("of %s of answers to compare, the documents gave %d",
-			plural.Of(p.Asked, "pair"), len(p.pairs)))
-	}
-	return nil
+	return nil // fewer pairs, if so few were found
 }
 
 // A Size is what a model needs for the questions over a length.
@@ -200,7 +225,7 @@ func (p *Plan) Fit(sizes []Size, context int) error {
 		if i == 0 {
 			return tooLong(p.Length, context)
 		}
-		p.leave(i, fmt.Sprintf("the model's context of %d does not hold them and an answer", context))
+		p.leave(i, tooShort(context))
 		break
 	}
 	return nil
