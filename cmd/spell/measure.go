@@ -37,10 +37,10 @@ func measureCommand(e *engine) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "measure --docs PATH --model DIR [--before DIR]",
 		Short: "Measure a model on documents of yours, by questions whose truth a rule knows",
-		Long: "measure asks a model questions about documents whose true answers a rule reads from them: what fills a\n" +
-			"blank in a sentence, a field of a page, a difference of two numbers, which document says something,\n" +
-			"and which of four options fills a blank. They are put over documents of --length tokens\n" +
-			"and of two, four and eight times as many, and answered at temperature 0.\n\n" +
+		Long: "measure asks a model questions about documents whose true answers a rule reads from them: what fills\n" +
+			"a blank in a sentence, a field of a page, a difference of two numbers, which document says something,\n" +
+			"and which of four options fills a blank. They are put over documents of --length tokens and of two,\n" +
+			"four and eight times as many, and answered at temperature 0.\n\n" +
 			"Then the model asks --asked questions itself, at temperature 1: how many can be read, are about a\n" +
 			"place of the documents and have a true reference answer, and how many of --n answers to each agree\n" +
 			"with the reference. As a verifier it compares as many pairs of answers, which are equal or not.\n\n" +
@@ -62,8 +62,8 @@ func measureCommand(e *engine) *cobra.Command {
 	c := cmd.Flags()
 	c.StringVar(&f.docs, "docs", "", "folder of documents, a file, or a corpus of spell corpus")
 	c.StringVar(&f.before, "before", "", "another model, to compare with: a folder or GGUF file as of --model")
-	c.StringVar(&f.files, "files", "", "only files that match one of these patterns, separated by commas, or that are\n"+
-		"in a folder that does: as of a shell, such as reports/*")
+	c.StringVar(&f.files, "files", "", "only files that match one of these patterns, separated by commas, or\n"+
+		"that are in a folder that does: as of a shell, such as reports/*")
 	c.StringVar(&f.prompts, "prompts", "reading", "prompt set: reading, compact, or a folder of one's own like these")
 	c.IntVar(&f.Questions, "questions", 512, "questions over documents of each length")
 	c.IntVar(&f.Length, "length", 256, "tokens of the documents of a prompt at first")

@@ -49,7 +49,8 @@ func TestMeasure(t *testing.T) {
 	for _, want := range []string{
 		model + ", about 12 documents of " + docs + " below land; prompts reading, f32, seed 5\n",
 		"accuracy over 200 tokens 0.0% of 32  readable ", "accuracy over 400 tokens 0.0% of 32  readable ", "\nall  ",
-		"verifier accepts ", "The first questions over 200 tokens\n1 ", "The first questions that the model asked\n1 "} {
+		"verifier accepts ", "The first questions over 200 tokens\n1 ",
+		"The first questions that the model asked\n1 "} {
 		if !strings.Contains(text, want) {
 			t.Errorf("%q is missing in\n%s", want, text)
 		}

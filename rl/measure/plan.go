@@ -157,10 +157,10 @@ func (p *Plan) pair(ctx context.Context, docs *corpus.Corpus, prompts *role.Prom
 	o := reading.DefaultTraining()
 	o.MaxLength, o.Length = p.Length, min(o.Length, p.Length)
 	p.pairs, err = reading.Pairs(ctx, prompts, docs, size, o, p.Seed, p.Asked)
-	if ctx.Err() != nil {
-		return ctx.Err()
+	if ctx.Err() == nil { // what else there is, is that so few were found
+		err = nil
 	}
-	return nil // fewer pairs, if so few were found
+	return err
 }
 
 // A Size is what a model needs for the questions over a length.

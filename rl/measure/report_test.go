@@ -39,8 +39,8 @@ func TestLines(t *testing.T) {
 		Asked: asked[1:], Accept: eval.Count{N: 4, Right: 3}, Reject: eval.Count{N: 5, Right: 1}}
 	after := &Outcome{Accuracies: []Accuracy{{256, result("1110111011101110")}, {1024, result("10-010-0")}},
 		Asked: asked, Accept: eval.Count{N: 4, Right: 4}, Reject: eval.Count{N: 5, Right: 5},
-		Answered: []Answered{{"cloze", "fill : the ___ harbour ?", "old", Answer{" the\nold . the answer is old .", "old",
-			true, true}}, {"choice", "fill : a ___ b ? ( A ) x", "A", Answer{" well .", "", false, false}}},
+		Answered: []Answered{{"cloze", "fill : the ___ harbour ?", "old", Answer{" the\nold . the answer is old .",
+			"old", true, true}}, {"choice", "fill : a ___ b ? ( A ) x", "A", Answer{" well .", "", false, false}}},
 		Posed: []Posed{
 			{questions[0], " a . question : fill : ___ ? answer : Tolan .", "fill : ___ ?", "Tolan", []string{"Tolan"},
 				[]Answer{{" x", "Tolan", true, true}, {" x", "Tolan", true, true}, {" x", "Tolan", true, true},
@@ -54,7 +54,8 @@ func TestLines(t *testing.T) {
 	settings := Settings{Options: Options{Answers: 4, Seed: 1}, Docs: "docs", Documents: 24, Prompts: "reading",
 		Precision: "f32", Model: Model{Path: "base"}}
 	compared := settings
-	compared.Files, compared.Model, compared.Before = []string{"a/*", "b"}, Model{Path: "m", Adapter: "ad"}, &settings.Model
+	compared.Files, compared.Before = []string{"a/*", "b"}, &settings.Model
+	compared.Model = Model{Path: "m", Adapter: "ad"}
 	for name, r := range map[string]*Report{
 		"one": NewReport(settings, nil, nil, before),
 		"two": NewReport(compared, []string{"something is left out"}, before, after),

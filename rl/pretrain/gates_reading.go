@@ -76,7 +76,8 @@ func (r *Run) readingGates(ctx context.Context, p eval.Policy, m *Measurement, d
 		least float64
 	}{{reading.Cloze, 0.85}, {reading.Field, 0.9}, {reading.Number, 0.85}, {reading.Choice, 0.85}} {
 		if c := res.ByKind[g.kind]; c.N > 0 {
-			m.Gates = append(m.Gates, gateResult{"answers to questions of the kind " + g.kind.String(), c.Count, g.least})
+			what := "answers to questions of the kind " + g.kind.String()
+			m.Gates = append(m.Gates, gateResult{what, c.Count, g.least})
 		}
 	}
 	pairs, err := reading.Pairs(ctx, r.prompts, docs, r.measure, *last, r.Config.Seed, readingQuestions)
