@@ -47,7 +47,7 @@ func TestMeasure(t *testing.T) {
 		"2", "--questions", "32", "--asked", "6", "--n", "2", "--examples", "2", "--seed", "5"}
 	text := succeed(t, "", args...)
 	for _, want := range []string{
-		model + ", about 12 documents of " + docs + " below land; prompts reading, f32, seed 5\n",
+		model + " on 12 documents of " + docs + " below land; prompts reading, f32, seed 5\n",
 		"accuracy over 200 tokens 0.0% of 32  readable ", "accuracy over 400 tokens 0.0% of 32  readable ", "\nall  ",
 		"verifier accepts ", "The first questions over 200 tokens\n1 ",
 		"The first questions that the model asked\n1 "} {

@@ -82,7 +82,7 @@ func (s Settings) String() string {
 	if s.Before != nil {
 		model = s.Before.Path + " → " + model
 	}
-	return fmt.Sprintf("%s, about %s of %s; prompts %s, %s, seed %d", model, plural.Of(s.Documents, "document"), of,
+	return fmt.Sprintf("%s on %s of %s; prompts %s, %s, seed %d", model, plural.Of(s.Documents, "document"), of,
 		s.Prompts, s.Precision, s.Seed)
 }
 
