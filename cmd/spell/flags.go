@@ -66,23 +66,34 @@ func modelFlag(cmd *cobra.Command, to *string, otherwise string) {
 	cmd.Flags().StringVar(to, "model", "", usage)
 }
 
-// checkModel refuses a --model that is no folder, GGUF file or embedded base, before anything is read.
+// checkModel refuses a --model, and a --before that is another one, that is no folder, GGUF file or embedded base,
+// before anything is read.
 func checkModel(cmd *cobra.Command) error {
-	f := cmd.Flags().Lookup("model")
-	if f == nil || f.Value.String() == "" || given(cmd, "resume") > 0 { // a run that goes on has its own
+	if given(cmd, "resume") > 0 { // a run that goes on has its own
 		return nil
 	}
-	path := f.Value.String()
+	for _, name := range []string{"model", "before"} {
+		if f := cmd.Flags().Lookup(name); f != nil && f.Value.String() != "" {
+			if err := checkPath(cmd, name, f.Value.String()); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// checkPath refuses a path that a flag does not take as a model's.
+func checkPath(cmd *cobra.Command, flag, path string) error {
 	if _, ok := nano.Named(path); ok {
 		return nil
 	}
 	if err := nano.Check(path); err != nil {
-		return fmt.Errorf("--model %w", err)
+		return fmt.Errorf("--%s %w", flag, err)
 	}
 	info, err := os.Stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("--model %s is not there, %s", path, insteadOf(path))
+		return fmt.Errorf("--%s %s is not there, %s", flag, path, insteadOf(path))
 	case errors.Is(err, syscall.ENOTDIR) || err == nil && !info.IsDir():
 		if cmd.Name() == "plan" && filepath.Ext(path) == ".json" { // it needs no more
 			return nil
@@ -90,8 +101,8 @@ func checkModel(cmd *cobra.Command) error {
 		if format, err := open.FormatOf(path); err == nil && format == open.GGUF {
 			return nil
 		}
-		return fmt.Errorf("--model %s is not a folder: name the folder that holds the model's files, such as %s, or a "+
-			"GGUF file", path, filepath.Dir(path))
+		return fmt.Errorf("--%s %s is not a folder: name the folder that holds the model's files, such as %s, or a "+
+			"GGUF file", flag, path, filepath.Dir(path))
 	}
 	return err
 }

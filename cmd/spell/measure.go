@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path"
@@ -12,6 +11,7 @@ import (
 
 	"spell/kernels"
 	"spell/model"
+	"spell/model/nano"
 	"spell/model/rollout"
 	"spell/rl/budget"
 	"spell/rl/corpus"
@@ -61,10 +61,11 @@ func measureCommand(e *engine) *cobra.Command {
 	f.flags(cmd)
 	c := cmd.Flags()
 	c.StringVar(&f.docs, "docs", "", "folder of documents, a file, or a corpus of spell corpus")
-	c.StringVar(&f.before, "before", "", "another model, to compare with: a folder or GGUF file as of --model")
+	c.StringVar(&f.before, "before", "", "another model to compare with, as of --model")
 	c.StringVar(&f.files, "files", "", "only files that match one of these patterns, separated by commas, or\n"+
 		"that are in a folder that does: as of a shell, such as reports/*")
-	c.StringVar(&f.prompts, "prompts", "reading", "prompt set: reading, compact, or a folder of one's own like these")
+	c.StringVar(&f.prompts, "prompts", "", "prompt set: reading, compact, or a folder of one's own like these\n"+
+		"(default: compact for "+nano.Path(nano.World)+" and what was trained from it, else reading)")
 	c.IntVar(&f.Questions, "questions", 512, "questions over documents of each length")
 	c.IntVar(&f.Length, "length", 256, "tokens of the documents of a prompt at first")
 	c.IntVar(&f.Lengths, "lengths", 4, "how many lengths, each twice as long as the one before")
@@ -80,9 +81,6 @@ func measureCommand(e *engine) *cobra.Command {
 // check refuses flags that cannot be meant.
 func (f *measureFlags) check(cmd *cobra.Command) (err error) {
 	if err := f.modelFlags.check(cmd); err != nil {
-		return err
-	}
-	if err := checkBefore(f.before); err != nil {
 		return err
 	}
 	if cmd.Flags().Changed("files") {
@@ -173,17 +171,6 @@ func (e *engine) compare(cmd *cobra.Command, f *measureFlags) error {
 	return err
 }
 
-// checkBefore refuses a --before that is not there.
-func checkBefore(path string) error {
-	if path == "" {
-		return nil
-	}
-	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
-		return fmt.Errorf("--before %s is not there, %s", path, insteadOf(path))
-	}
-	return nil
-}
-
 // open reads what a model is and its tokenizer.
 func (c *contender) open() (err error) {
 	if c.source, err = c.config(); err != nil {
@@ -229,6 +216,14 @@ func (f *measureFlags) plan(cmd *cobra.Command, all []*contender, console *runne
 		most = min(most, c.source.Context)
 	}
 	size := func(text string) int { return len(after.policy.Chat.Tok.Encode(text)) }
+	if f.prompts == "" {
+		if f.prompts, err = promptsOf(after.policy.Chat.Tok); err != nil {
+			return nil, s, err
+		}
+		if f.prompts == "full" { // whose replies the rule does not know
+			f.prompts = "reading"
+		}
+	}
 	prompts, err := role.Load(f.prompts)
 	if err != nil {
 		return nil, s, fmt.Errorf("--prompts: %w", err)

@@ -21,6 +21,8 @@ const (
 	testSeed = 1    // of what is asked
 	passages = 4    // of a prompt of the easiest test
 	filled   = 0.75 // share of a length that the documents of a test have at least, in the mean
+	fewer    = 0.5  // the same of a test with few prompts, whose mean says little
+	few      = 8
 )
 
 // KeepsOut reports that the tests are about documents of the corpus.
@@ -77,7 +79,11 @@ func Stretches(ctx context.Context, seed uint64, docs *corpus.Corpus, times []in
 				size += o.Size(text)
 			}
 		}
-		if len(items) == 0 || float64(size) < filled*float64(r.Length*len(items)) {
+		least := filled
+		if len(items) < few {
+			least = fewer
+		}
+		if len(items) == 0 || float64(size) < least*float64(r.Length*len(items)) {
 			break
 		}
 		all = append(all, Stretch{r.Length, items})
