@@ -122,7 +122,7 @@ func instructions(vocab int) (l tokenizer.Lists, err error) {
 		return l, err
 	}
 	var text strings.Builder
-	ask, question := p.Questioner(asked, nil, nil, "A")
+	ask, question := p.Questioner(asked, nil, nil, role.Drawn{Letter: "A"})
 	read, answer := p.Responder(asked, nil, task.Question{})
 	for range 2 { // what occurs once teaches nothing
 		for _, part := range []string{ask, question, read, answer, p.Verifier(task.Question{}, "", "")} {
@@ -150,7 +150,7 @@ func writeDocuments(dir string, tok *tokenizer.Tokenizer, n sizes) error {
 		return err
 	}
 	const joints = 8 // tokens where texts meet, at most
-	prefix, ask := p.Questioner(asked, nil, nil, "A")
+	prefix, ask := p.Questioner(asked, nil, nil, role.Drawn{Letter: "A"})
 	room := n.Prompt - n.Answer - len(tok.Encode(prefix)) - len(tok.Encode(ask)) - joints
 	mark := len(tok.Encode(p.Documents([]string{"", ""}))) - len(tok.Encode(p.Documents([]string{""})))
 	if room < (mark+3)*pieces {

@@ -13,6 +13,7 @@ import (
 	"spell/rl/plural"
 	"spell/rl/role"
 	"spell/rl/task"
+	"spell/tensor/rng"
 )
 
 // A Truthful is documents about which a rule knows what is true: a cluster of the generated world, or one of
@@ -247,8 +248,7 @@ func RolesOf(ctx context.Context, p Policy, over []Truthful, tasks []task.Task, 
 
 	turns := make([]Turn, n)
 	for i := range turns {
-		letter := i % len(task.Letters)
-		turns[i] = Turn{over[i%len(over)].Texts(), tasks[i%len(tasks)], task.Letters[letter : letter+1]}
+		turns[i] = TurnOver(over[i%len(over)], tasks[i%len(tasks)], i%len(task.Letters), uint64(i))
 	}
 	posed, err := Pose(ctx, p, turns, maxTokens)
 	if err != nil {
@@ -266,9 +266,23 @@ func RolesOf(ctx context.Context, p Policy, over []Truthful, tasks []task.Task, 
 
 // A Turn is a questioner's to ask about documents.
 type Turn struct {
-	Docs   []string
-	Task   task.Task
-	Letter string // of the option that must be right, if the task needs one
+	Docs  []string
+	Task  task.Task
+	Drawn role.Drawn
+}
+
+// A Placer is documents that a place can be drawn of for a question of a task.
+type Placer interface {
+	Place(r *rng.Rand, of task.Task) string
+}
+
+// TurnOver returns the turn of a number to ask over documents, with the letter of a number for the right option.
+func TurnOver(over Truthful, of task.Task, letter int, number uint64) Turn {
+	t := Turn{over.Texts(), of, role.Drawn{Letter: task.Letters[letter : letter+1]}}
+	if p, ok := over.(Placer); ok {
+		t.Drawn.Place = p.Place(rng.At(0, rng.Letter, number, 0, 0), of)
+	}
+	return t
 }
 
 // Posed is what a questioner said in its turn.
@@ -280,7 +294,7 @@ type Posed struct {
 
 // Prompt returns the tokens that a questioner is asked with in its turn, the documents first.
 func (t Turn) Prompt(p Policy) ([][]int32, error) {
-	return p.Chat.User(p.Prompts.Questioner(t.Task, t.Docs, nil, t.Letter))
+	return p.Chat.User(p.Prompts.Questioner(t.Task, t.Docs, nil, t.Drawn))
 }
 
 // Pose samples a question in each turn at temperature 1.

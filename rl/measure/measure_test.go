@@ -104,7 +104,7 @@ func gold(t *testing.T, p *Plan, prompts *role.Prompts) map[string]string {
 			if !ok || q.Task != turn.Task {
 				continue
 			}
-			prefix, suffix := prompts.Questioner(turn.Task, turn.Docs, nil, turn.Letter)
+			prefix, suffix := prompts.Questioner(turn.Task, turn.Docs, nil, turn.Drawn)
 			replies[prefix+suffix], _, _ = c.Ask(prompts, q.Question, turn.Task)
 			answered(c, q)
 			break

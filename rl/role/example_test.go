@@ -14,7 +14,7 @@ func ExamplePrompts() {
 		panic(err)
 	}
 	docs := []string{"home Tolan Norvale .", "mayor Norvale Kestor ."}
-	prefix, ask := p.Questioner(task.GeneralQA, docs, nil, "")
+	prefix, ask := p.Questioner(task.GeneralQA, docs, nil, role.Drawn{Letter: ""})
 	_, answer := p.Responder(task.GeneralQA, docs, task.Question{Text: "what is the home of Tolan ?"})
 	fmt.Printf("%s--\n%s\n--\n%s\n", prefix, ask, answer)
 	// Output:

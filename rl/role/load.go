@@ -154,9 +154,9 @@ func (p *Prompts) taskFiles(t task.Task) (files []promptFile) {
 	first, later := t.QuestionerPrompts()
 	p.questioner[first], p.questioner[later] = &template{}, &template{}
 	files = append(files,
-		p.questioner[first].file(first, ask, required),
+		p.questioner[first].file(first, ask, required, "place"),
 		p.questioner[later].file(later, ask+"; it must differ from the earlier ones, {{history}}",
-			append([]string{"history"}, required...)))
+			append([]string{"history"}, required...), "place"))
 	if name := t.ResponderPrompt(); p.responder[name] == nil {
 		p.responder[name] = &template{}
 		ask := "what asks the responder a {{question}}, after the documents"

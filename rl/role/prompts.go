@@ -2,6 +2,7 @@ package role
 
 import (
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -19,7 +20,7 @@ import (
 //	between.txt                 stands between two documents, from the line after the first; may be left out
 //	indent.txt                  stands before every line of a document that does not begin with it; may be left out
 //	like.txt                    an embedded set whose files stand for those that this one lacks; may be left out
-//	questioner_TASK.txt         follows the documents; with {{letter}} if the task has options
+//	questioner_TASK.txt         follows the documents; with {{letter}} if the task has options, and perhaps {{place}}
 //	questioner_TASK_history.txt the same with {{history}}
 //	example.txt                 {{question}} {{answer}} {{number}}: a line or block of the history
 //	choices.txt                 {{question}} {{a}} {{b}} {{c}} {{d}}: a question with its options
@@ -94,12 +95,28 @@ func (p *Prompts) Between() string {
 	return "\n" + p.between.render(nil) + "\n"
 }
 
+// Drawn is what chance draws for a questioner.
+type Drawn struct {
+	Letter string // of the option that must be right, if the task has options
+	Place  string // words of the documents that the question is to be about, if the set shows them: see Places
+}
+
+// Places reports whether the questioner is shown where in the documents to ask: a set does that for a model that is too
+// small to choose one of many places at random.
+func (p *Prompts) Places() bool {
+	for _, t := range p.questioner {
+		if slices.Contains(t.fields, "place") {
+			return true
+		}
+	}
+	return false
+}
+
 // Questioner returns the prompt that asks for a question over docs, in two parts whose
 // concatenation is the prompt: prefix depends on docs alone. Without history the prompt is the one
-// for a first visit. If the task has options, letter is the one that must be right; other tasks
-// ignore it.
-func (p *Prompts) Questioner(t task.Task, docs []string, history []Example, letter string) (prefix, suffix string) {
-	values := map[string]string{"letter": letter}
+// for a first visit.
+func (p *Prompts) Questioner(t task.Task, docs []string, history []Example, drawn Drawn) (prefix, suffix string) {
+	values := map[string]string{"letter": drawn.Letter, "place": drawn.Place}
 	first, later := t.QuestionerPrompts()
 	if len(history) == 0 {
 		return p.Documents(docs), p.questioner[first].render(values)

@@ -23,11 +23,11 @@ func TestCompactPromptsAreTheContract(t *testing.T) {
 	history := []Example{{"where ?", "here"}, {"who ?", "Tolan"}}
 	words := map[task.Task]string{task.GeneralQA: "text", task.Numeric: "number", task.MultipleChoice: "choice B"}
 	for of, word := range words {
-		prefix, suffix := p.Questioner(of, docs, nil, "B")
+		prefix, suffix := p.Questioner(of, docs, nil, Drawn{Letter: "B"})
 		if want := "d one .\nd two .\nask " + word + " :"; prefix+suffix != want {
 			t.Errorf("%v: %q, want %q", of, prefix+suffix, want)
 		}
-		prefix, suffix = p.Questioner(of, docs, history, "B")
+		prefix, suffix = p.Questioner(of, docs, history, Drawn{Letter: "B"})
 		want := "d one .\nd two .\nbefore : where ? answer : here\nbefore : who ? answer : Tolan\nask " + word + " :"
 		if prefix+suffix != want {
 			t.Errorf("%v with history: %q, want %q", of, prefix+suffix, want)
@@ -58,8 +58,8 @@ func TestFullPrompts(t *testing.T) {
 	history := []Example{{"Where is it?", "There"}, {"Who?", "Her"}}
 	const documents = "<text>\nAlpha {{question}}.\n\n=====\n\nBeta.\n</text>\n"
 	for _, of := range task.All() {
-		prefix, first := p.Questioner(of, docs, nil, "C")
-		again, later := p.Questioner(of, docs, history, "C")
+		prefix, first := p.Questioner(of, docs, nil, Drawn{Letter: "C"})
+		again, later := p.Questioner(of, docs, history, Drawn{Letter: "C"})
 		answering, question := p.Responder(of, docs, task.Question{Text: "Why {{documents}}?"})
 		if prefix != documents || again != documents || answering != documents {
 			t.Errorf("%v: prefixes differ or are wrong: %q %q %q", of, prefix, again, answering)
@@ -97,7 +97,7 @@ func TestFullPrompts(t *testing.T) {
 func TestEchoedBlanksAreRejected(t *testing.T) {
 	p := mustLoad(t, "full")
 	for _, of := range task.All() {
-		_, prompt := p.Questioner(of, []string{"x"}, nil, "A")
+		_, prompt := p.Questioner(of, []string{"x"}, nil, Drawn{Letter: "A"})
 		block := prompt[strings.LastIndex(prompt, "```json"):]
 		if q, v := p.ParseQuestion(of, block, nil); v != task.BadFormat {
 			t.Errorf("%v: the prompt's own block reads as %v %v", of, q, v)

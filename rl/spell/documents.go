@@ -13,6 +13,7 @@ import (
 
 	"spell/rl/corpus"
 	"spell/rl/plural"
+	"spell/rl/role"
 	"spell/rl/task"
 )
 
@@ -85,7 +86,7 @@ func nearness(docs []string) []float64 {
 func (g *Game) fit(ctx context.Context, docs *corpus.Corpus) ([]cluster, error) {
 	instruction := 0
 	for _, t := range g.Config.Tasks {
-		prefix, ask := g.Prompts.Questioner(t, nil, nil, task.Letters[:1])
+		prefix, ask := g.Prompts.Questioner(t, nil, nil, role.Drawn{Letter: task.Letters[:1]})
 		_, answer := g.Prompts.Responder(t, nil, task.Question{})
 		for _, suffix := range []string{ask, answer} {
 			prompt, _, err := g.encode(prefix, suffix, 0)

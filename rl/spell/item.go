@@ -27,8 +27,8 @@ type item struct {
 	round, place int                                    // in the step, in the round
 	index        int                                    // in the step
 	view         curriculum.View
-	shown        int    // of the questions of the view, how many were shown
-	letter       string // the option that must be right
+	shown        int        // of the questions of the view, how many were shown
+	drawn        role.Drawn // for the questioner
 	asked        rl.Sample
 	verdict      task.Verdict
 	question     task.Question
@@ -147,7 +147,7 @@ func (it *item) write([]play.Reply) ([]play.Ask, error) {
 	g := it.game
 	docs := it.shownDocs()
 	for shown := it.view.Examples; ; shown = shown[1:] {
-		prefix, suffix := g.Prompts.Questioner(it.Task, docs, shown, it.letter)
+		prefix, suffix := g.Prompts.Questioner(it.Task, docs, shown, it.drawn)
 		prompt, fits, err := g.encode(prefix, suffix, g.Config.MaxQuestion)
 		if err != nil {
 			return nil, err
@@ -169,7 +169,7 @@ func (it *item) read(replies []play.Reply) ([]play.Ask, error) {
 	switch it.verdict {
 	case task.OK:
 		if it.Task.NeedsLetter() {
-			it.question = it.question.WithRight(it.letter)
+			it.question = it.question.WithRight(it.drawn.Letter)
 		}
 		if it.repeated = g.askedBefore(it); it.repeated {
 			return it.end()

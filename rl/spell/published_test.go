@@ -147,7 +147,7 @@ func TestPublishedDefects(t *testing.T) {
 		}},
 		{what: "the sampled log-probabilities are those of the update", shown: "rl TestOnPolicy"},
 		{what: "the letter is told, drawn and enforced", right: func(t *testing.T) {
-			_, ask := full(t).Questioner(task.MultipleChoice, []string{"d"}, nil, "C")
+			_, ask := full(t).Questioner(task.MultipleChoice, []string{"d"}, nil, role.Drawn{Letter: "C"})
 			if strings.Contains(ask, "{{") || !strings.Contains(ask, "Option C must be") {
 				t.Errorf("the prompt is %q", ask)
 			}

@@ -15,6 +15,7 @@ import (
 
 	"spell/rl"
 	"spell/rl/corpus"
+	"spell/rl/corpus/reading"
 	"spell/rl/curriculum"
 	"spell/rl/eval"
 	"spell/rl/play"
@@ -230,7 +231,10 @@ func (g *Game) asking(what curriculum.Item, c *cluster, m *curriculum.Memory, ra
 	it := &item{Item: what, game: g, from: c,
 		view: m.Draw(what.Task, what.Cluster, len(c.docs), want, near, random)}
 	at := letter.Intn(len(task.Letters))
-	it.letter, it.next = task.Letters[at:at+1], it.write
+	it.drawn.Letter, it.next = task.Letters[at:at+1], it.write
+	if g.Prompts.Places() {
+		it.drawn.Place = reading.Over(it.shownDocs()).Place(letter, what.Task)
+	}
 	return it
 }
 

@@ -178,7 +178,7 @@ func (c *Config) prompts(s *Step, prompt int, texts *Texts) error {
 	}
 	of := func(prefix, suffix string) int { return tokens(prefix, suffix) }
 	t := c.Tasks[0] // Validate has seen that there is one
-	ask := of(p.Questioner(t, nil, nil, task.Letters[:1]))
+	ask := of(p.Questioner(t, nil, nil, role.Drawn{Letter: task.Letters[:1]}))
 	answer := of(p.Responder(t, nil, task.Question{})) + s.Question/2
 	room := max(1, prompt-max(ask, answer)-c.questionRoom())
 	docs, of1 := room, c.MaxDocs

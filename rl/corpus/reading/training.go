@@ -237,8 +237,8 @@ func (t *Training) compose(r *rng.Rand, c *Cluster, a *asking) (b Branch, ok boo
 		return b, false
 	}
 	b = Branch{Role: role.Questioner, Task: q.Task, Kind: q.Kind}
-	_, b.Suffix = t.prompts.Questioner(q.Task, nil, history, q.Answer)
 	b.Reply, b.Determined, ok = c.Ask(t.prompts, q.Question, q.Task)
+	_, b.Suffix = t.prompts.Questioner(q.Task, nil, history, role.Drawn{Letter: q.Answer, Place: placeOf(b.Reply)})
 	return b, ok
 }
 

@@ -214,7 +214,7 @@ func (t *Training) compose(r *rng.Rand, c *Cluster, composed map[string]bool) Br
 		q, _ = c.draw(r, first, t.opts.Asking, composed)
 	}
 	b := Branch{Role: role.Questioner, Task: q.Task, Kind: q.Kind}
-	_, b.Suffix = t.prompts.Questioner(q.Task, nil, history, q.Answer)
+	_, b.Suffix = t.prompts.Questioner(q.Task, nil, history, role.Drawn{Letter: q.Answer})
 	b.Reply, b.Determined, _ = c.Ask(t.prompts, q.Question, q.Task)
 	return b
 }
