@@ -61,7 +61,7 @@ type test struct {
 type outcome struct {
 	All      eval.Count       `json:"all"`
 	Valid    eval.Count       `json:"valid"`              // answers that can be read
-	Outcomes string           `json:"outcomes,omitempty"` // a 1 for each question that was answered right, a 0 for others
+	Outcomes string           `json:"outcomes,omitempty"` // a 1 for each right answer, a 0 or - for others
 	ByKind   []eval.KindCount `json:"by_kind,omitempty"`  // with names; older lines have none
 }
 

@@ -132,8 +132,9 @@ func gains(runs []result) gain {
 	for i := range g {
 		whole := func(r result) bool {
 			t := &r.Tests[i]
-			n := len(t.Before.rights(t.PerPrompt))
-			return n > 0 && len(t.After.rights(t.PerPrompt)) == n && n == len(runs[0].Tests[i].Before.rights(t.PerPrompt))
+			of := func(o outcome) int { return len(o.rights(t.PerPrompt)) }
+			n := of(t.Before)
+			return n > 0 && of(t.After) == n && of(runs[0].Tests[i].Before) == n
 		}
 		each := !slices.ContainsFunc(runs, func(r result) bool { return !whole(r) })
 		for _, r := range runs {

@@ -87,8 +87,8 @@ func askCommand(e *engine) *cobra.Command {
 	f.StringVar(&a.docs, "docs", "", "folder of documents, a file, or a corpus of spell corpus; -: standard input")
 	f.StringVar(&a.questions, "questions", "", "file with a question a line; -: standard input")
 	f.StringVar(&a.task, "task", askTasks()[0], "kind of answer: "+tasks)
-	f.StringVar(&a.prompts, "prompts", "", "prompt set: full, compact, reading, or a folder of one's\n"+
-		"own (default: that of the embedded base that the model is or was trained from, else full)")
+	f.StringVar(&a.prompts, "prompts", "", "prompt set: full, compact, reading, or a folder of one's own\n"+
+		"(default: that of an embedded base for what was trained from it, else full)")
 	f.StringVar(&a.template, "template", "", "which of several chat templates of the model renders")
 	f.BoolVar(&a.noThink, "no-thinking", false, "set enable_thinking of the chat template to false")
 	f.IntVar(&a.maxInput, "max-input", 16384, "longest prompt, tokens; less where the context is shorter")

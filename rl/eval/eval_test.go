@@ -207,7 +207,7 @@ func TestRoles(t *testing.T) {
 	asked := map[string]string{}
 	for i := range 64 {
 		it, of := items[i%len(items)], world.Tasks()[i%len(world.Tasks())]
-		prefix, suffix := prompts.Questioner(of, it.Cluster.Texts(), nil, role.Drawn{Letter: task.Letters[i%4:i%4+1]})
+		prefix, suffix := prompts.Questioner(of, it.Cluster.Texts(), nil, role.Drawn{Letter: task.Letters[i%4 : i%4+1]})
 		for _, q := range it.Questions {
 			if q.Task == of {
 				reply, _, _ := it.Cluster.Ask(prompts, q.Question, q.Task)

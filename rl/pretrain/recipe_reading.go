@@ -6,9 +6,9 @@ import "spell/rl/corpus/reading"
 // and compares answers: a decoder of 2.6 million parameters. Copying is drilled first, over few words of the
 // vocabulary and then over all; short passages follow, and then all roles over longer ones.
 //
-// The drills are mastered after 0.8, 1.8 and 2.7 million tokens; three times this learning rate, right for the smaller
-// decoder of World, taught none of them in 5. Without them nothing is found in a document for long. Questions over short
-// passages are answered from what they say after another million.
+// The drills are mastered after 0.8, 1.8 and 2.7 million tokens; three times this learning rate, right for the
+// smaller decoder of World, taught none of them in 5. Without them nothing is found in a document for long.
+// Questions over short passages are answered from what they say after another million.
 func Reading() Config {
 	r := World()
 	r.Vocab, r.Hidden, r.FF, r.Layers, r.Heads, r.KV, r.Context = 4096, 192, 512, 4, 6, 6, 4096

@@ -10,8 +10,9 @@
 // Three sets are embedded. "full" asks for the replies of the SPELL paper (arXiv 2509.23863): fenced
 // JSON, "The correct answer is (…)", "Therefore, the answer is (…)", [[YES]] or [[NO]]. "compact"
 // is a word-level format that a model of under a million parameters can learn, with one space
-// between all words. "reading" is the same for real documents: a line with # begins each, and a space each of its lines,
-// so that words are the same tokens there as within a line.
+// between all words. "reading" is the same for real documents: a line with # begins each, and a
+// space each of its lines, so that words are the same tokens there as within a line; and the
+// questioner is shown a place to ask about.
 package role
 
 import "fmt"

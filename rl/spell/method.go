@@ -80,7 +80,8 @@ func (m *Method) Read(ctx context.Context, _ string, c *runner.Console) error {
 	if m.Docs != "" || m.Config.HeldOut <= 0 {
 		return ctx.Err()
 	}
-	_, err := eval.WorldJudge{}.Tests(ctx, eval.TestOptions{Questions: m.Config.HeldOut}) // plans have them at hand then
+	// Plans have them at hand then.
+	_, err := eval.WorldJudge{}.Tests(ctx, eval.TestOptions{Questions: m.Config.HeldOut})
 	return err
 }
 

@@ -112,8 +112,8 @@ func newGame(ctx context.Context, c Config, text *chat.Dialog, contextLen int, d
 		return nil, err
 	}
 	if _, asks := judge.(Asker); c.Static == "truth" && !asks {
-		return nil, errors.New("static is truth, and true questions are known of the generated world alone, or by_rule: " +
-			"set it to base, or leave --docs out")
+		return nil, errors.New("static is truth, and true questions are known of the generated world and by_rule " +
+			"alone: set it to base, or leave --docs out")
 	}
 	// Rounds that draw fewer than draw, since there are no more clusters, are more, so that a step asks as much.
 	if most := g.sampler.Most(c.Draw); most < c.Draw {

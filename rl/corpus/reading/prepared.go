@@ -6,10 +6,10 @@ import (
 	"spell/rl/corpus"
 )
 
-// Prepared returns a corpus as its questions and the base for documents read it. Documents begin with the title of the
-// file that they are a piece of, so that each says what it is about: pieces are told by their names, "file#3", and titles
-// are the first lines of first pieces. Paragraphs are a line each, however they were wrapped, and neither blank lines nor
-// runs of spaces are left.
+// Prepared returns a corpus as its questions and the base for documents read it. Documents begin with the title
+// of the file that they are a piece of, so that each says what it is about: pieces are told by their names,
+// "file#3", and titles are the first lines of first pieces. Paragraphs are a line each, however they were wrapped,
+// and neither blank lines nor runs of spaces are left.
 func Prepared(c *corpus.Corpus) *corpus.Corpus {
 	titles := map[string]string{}
 	for _, cl := range c.Clusters {

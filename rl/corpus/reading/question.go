@@ -142,9 +142,9 @@ func (c *Cluster) drawBlank(r *rng.Rand, of class, led bool) (string, bool) {
 	return c.blankAt(r, pick(r, c.spans[of]), led)
 }
 
-// blankAt returns a blank in place of a span with the words around it: those of its sentence from its beginning on, or
-// some of a long one, and of the sentences beside it where it has too few. If it is led, it begins where its sentence does
-// in any case.
+// blankAt returns a blank in place of a span with the words around it: those of its sentence from its beginning on,
+// or some of a long one, and of the sentences beside it where it has too few. If it is led, it begins where its
+// sentence does in any case.
 func (c *Cluster) blankAt(r *rng.Rand, s candidate, led bool) (string, bool) {
 	before, after := between(r, leastBefore, mostBefore), between(r, leastAfter, mostAfter)
 	switch own := int(s.word - s.from); {
