@@ -182,10 +182,12 @@ func TestHostileDocuments(t *testing.T) {
 				t.Errorf("%s: a document is not inside:\n%s", set, prompt)
 			}
 			if at == stageAsk {
-				return map[string]string{"compact": " question : which ? answer : red .",
+				words := " question : which ? answer : red ."
+				return map[string]string{"compact": words, "reading": words,
 					"full": "```json\n{\"question\": \"Which is it?\", \"answer\": \"red\"}\n```"}[set]
 			}
-			return map[string]string{"compact": " answer is blue .", "full": "The correct answer is (blue)"}[set]
+			return map[string]string{"compact": " answer is blue .", "reading": " answer is blue .",
+				"full": "The correct answer is (blue)"}[set]
 		}
 		rep, records, err := r.take(context.Background())
 		if err != nil || rep.Failed > 0 || rep.Counts.TooLong > 0 || prompts < 6 {

@@ -74,7 +74,7 @@ func checkBranch(t *testing.T, prompts *role.Prompts, e Example, b Branch) Kind 
 		if verdict != task.OK || !c.Right(q, b.Task) {
 			t.Fatalf("%q over %q is read as %+v", b.Reply, e.Docs, q)
 		}
-		told := !b.Task.NeedsLetter() || strings.Contains(b.Suffix, " "+q.Answer+" :")
+		told := !b.Task.NeedsLetter() || strings.Contains(b.Suffix, "ask choice "+q.Answer+" about")
 		if !told || strings.Contains(b.Suffix, q.Text) {
 			t.Fatalf("%q is asked after %q", q.Text, b.Suffix)
 		}
