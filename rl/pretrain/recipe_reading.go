@@ -23,20 +23,22 @@ func Reading() Config {
 		return Stage{Name: name, Data: "reading", Steps: steps, LR: 1e-3, Warmup: 20, Flat: 1, Final: 1, Embed: 0.3,
 			Tokens: tokens, Slack: slack, Reading: &mix, DocWeight: 0.05, FreeWeight: 0.5}
 	}
-	last := mixture("reading, wider", 1200, 8192, 1000, func(m *reading.TrainingOptions) {
+	wide := func(m *reading.TrainingOptions) {
 		m.Docs, m.MaxDocs, m.Length, m.MaxLength = 2, 5, 128, 256
-		m.Documents, m.Verifier = 0.66, 0.3
-		m.Responder, m.Questioner, m.Copy = 0.42, 0.55, 0.03
-	})
-	last.Flat, last.Final = 0.2, 0.05
+		m.Documents, m.Verifier = 0.72, 0.24
+		m.Responder, m.Questioner, m.Copy = 0.45, 0.53, 0.02
+	}
+	farther := mixture("reading, farther", 3500, 8192, 2200, wide)
+	farther.Flat, farther.Final = 0.3, 0.03
 	r.Stages = []Stage{few, more, all,
 		mixture("copying", 1000, 6144, 200, func(m *reading.TrainingOptions) {
 			m.Docs, m.MaxDocs, m.Length, m.MaxLength = 1, 2, 40, 128
 			m.Responder, m.Questioner, m.Copy = 0.4, 0.35, 0.25
 			m.Documents, m.Verifier, m.Arithmetic, m.History = 0.86, 0.1, 0.02, 0.2
 		}),
-		mixture("reading", 1400, 8192, 400, func(m *reading.TrainingOptions) { m.Length, m.MaxLength = 96, 256 }),
-		last,
+		mixture("reading", 1600, 8192, 400, func(m *reading.TrainingOptions) { m.Length, m.MaxLength = 96, 256 }),
+		mixture("reading, wider", 1600, 8192, 1000, wide),
+		farther,
 	}
 	return r
 }

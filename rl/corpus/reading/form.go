@@ -19,9 +19,9 @@ type manner struct {
 	// fits reports whether the answer to a question can be its task's; nil: any can.
 	fits func(answer string) bool
 	// pose completes a question, whose Text is of the grammar and whose Answer is true, with what its
-	// task wants beside; false if the cluster has nothing for it. If pose is nil the question stays as
-	// it is.
-	pose func(r *rng.Rand, c *Cluster, s *solution, q *task.Question) bool
+	// task wants beside, found from the answer on if the question is led; false if the cluster has nothing
+	// for it. If pose is nil the question stays as it is.
+	pose func(r *rng.Rand, c *Cluster, s *solution, q *task.Question, led bool) bool
 	// right reports whether the reference answer of a question is true.
 	right func(t Truth, q task.Question) bool
 	// conclude returns the end of a gold reply, which begins with a space, or false if the question

@@ -18,8 +18,8 @@ func init() {
 	register(task.MultipleChoice, manner{
 		kinds: []Kind{Choice},
 		kind:  func(f form) (Kind, bool) { return Choice, f != difference },
-		pose: func(r *rng.Rand, c *Cluster, s *solution, q *task.Question) (ok bool) {
-			q.Options, q.Answer, ok = c.options(r, s)
+		pose: func(r *rng.Rand, c *Cluster, s *solution, q *task.Question, led bool) (ok bool) {
+			q.Options, q.Answer, ok = c.options(r, s, led)
 			return ok
 		},
 		right: func(t Truth, q task.Question) bool {
@@ -40,21 +40,26 @@ func init() {
 	})
 }
 
-// options returns the answer of a blank among three others of its class, from other documents where there
-// are enough, and its letter, each equally likely.
-func (c *Cluster) options(r *rng.Rand, s *solution) (list []string, letter string, ok bool) {
+// options returns the answer of a blank among three others of its class, and its letter, each equally likely.
+// The others are random ones, from other documents where there are enough. Where the question is led they are
+// those that stand behind the answer, the first documents' behind the last's: a small model that writes them goes
+// on from one to the next, and where it would choose among all it takes the answer itself too often.
+func (c *Cluster) options(r *rng.Rand, s *solution, led bool) (list []string, letter string, ok bool) {
 	own := s.evidence[0].at
-	class, ok := c.classOf(own)
-	if !ok {
+	class, at, ok := c.classOf(own)
+	if !ok || led && class == rare { // a word is rare by the whole cluster
 		return nil, "", false
 	}
-	const tries = 90 // of which the last third takes any, also of the same document
 	all := c.spans[class]
-	for i := range tries {
-		other := pick(r, all).span
-		text := c.text(other)
-		unlike := other.doc == own.doc || class == figure && shape(text) != shape(s.answer)
-		if unlike && i < 2*tries/3 {
+	tries, other := 90, func(int) span { return pick(r, all).span }
+	if led {
+		tries, other = len(all)-1, func(i int) span { return all[(at+1+i)%len(all)].span }
+	}
+	for i := range tries { // the last third of random ones may be of the same document, and of any shape
+		o := other(i)
+		text := c.text(o)
+		unlike := o.doc == own.doc || class == figure && shape(text) != shape(s.answer)
+		if !led && unlike && i < 2*tries/3 {
 			continue
 		}
 		same := func(o string) bool { return Same(o, text) }

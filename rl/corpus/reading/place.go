@@ -14,21 +14,25 @@ const placeWords = 3
 // of any sentence if none was found. A questioner is shown them.
 func (c *Cluster) Place(r *rng.Rand, of task.Task) string {
 	if q, ok := newAsking(DefaultTraining().Composed, true).ask(r, c, of); ok {
-		if _, s, ok := c.truth(q.Text, of); ok {
-			text, _ := s.stated()
-			return placeOf(text)
-		}
+		return c.placeOf(q)
 	}
 	c.candidates()
 	if len(c.quotes) == 0 {
 		return ""
 	}
 	s := pick(r, c.quotes)
-	return placeOf(c.docs[s.doc].quote(int(s.word), int(s.word)+s.n))
+	return beginning(c.docs[s.doc].quote(int(s.word), int(s.word)+s.n))
 }
 
-// placeOf returns the words that name the place where a text begins.
-func placeOf(text string) string {
+// placeOf returns the words that name the place that a question points at.
+func (c *Cluster) placeOf(q Question) string {
+	_, s, _ := c.truth(q.Text, q.Task)
+	text, _ := s.stated(false)
+	return beginning(text)
+}
+
+// beginning returns the words that name the place where a text begins.
+func beginning(text string) string {
 	words := strings.Fields(text)
 	return strings.Join(words[:min(placeWords, len(words))], " ")
 }

@@ -40,7 +40,7 @@ func (c *Cluster) question(r *rng.Rand, kind Kind, asked map[string]bool, led bo
 			continue
 		}
 		q.Text, q.Answer, q.Docs = text, s.answer, t.Docs
-		if m.pose == nil || m.pose(r, c, &s, &q.Question) {
+		if m.pose == nil || m.pose(r, c, &s, &q.Question, led) {
 			return q, true
 		}
 	}

@@ -20,18 +20,22 @@ func (c *Cluster) Reply(q task.Question, of task.Task) (string, bool) {
 	if !ok {
 		return "", false
 	}
-	reply, _ := s.stated()
+	reply, _ := s.stated(false)
 	return reply + end, true
 }
 
 // freeWords are the words of evidence that choose its place: what follows them stands in the document.
 const freeWords = 3
 
-// stated returns the evidence and what of it is determined.
-func (s *solution) stated() (text string, determined []Span) {
+// stated returns the evidence and what of it is determined. If it is marked, what answers stands in brackets.
+func (s *solution) stated(marked bool) (text string, determined []Span) {
 	for _, e := range s.evidence {
 		start := len(text)
-		text += " " + e.text
+		if marked && e.start < e.end {
+			text += " " + e.text[:e.start] + "[ " + e.text[e.start:e.end] + " ]" + e.text[e.end:]
+		} else {
+			text += " " + e.text
+		}
 		from := start
 		for range freeWords {
 			if i := strings.IndexByte(text[min(from+1, len(text)):], ' '); i >= 0 {
@@ -50,17 +54,18 @@ func (s *solution) stated() (text string, determined []Span) {
 }
 
 // Ask returns the gold reply of a questioner: the evidence the question rests on, the question, its
-// options if it has any, and its reference answer. It begins with a space. Which place it chooses is
-// free, and so are the words that are taken out of it and the wrong options. The spans of determined
-// are what the place and these determine, and the letter that must be right.
+// options if it has any, and its reference answer. It begins with a space. What answers is marked in the
+// evidence: what stands behind the blank is what stands behind the mark, so that a small model need not
+// measure how long the answer is. Which place it chooses is free, and so are the words that are taken out
+// of it. The spans of determined are what the place and these determine, and the letter that must be right.
 //
-//	name: Tirana geographic coordinates . question : fill : name: ___ geographic coordinates ? answer : Tirana .
+//	name: [ Tirana ] geographic coordinates . question : fill : name: ___ geographic coordinates ? answer : Tirana .
 func (c *Cluster) Ask(prompts *role.Prompts, q task.Question, of task.Task) (reply string, determined []Span, ok bool) {
 	t, s, ok := c.truth(q.Text, of)
 	if !ok || !manners[of].right(t, q) {
 		return "", nil, false
 	}
-	reply, determined = s.stated()
+	reply, determined = s.stated(true)
 	reply += " question :"
 	start := len(reply)
 	reply += " " + q.Text
@@ -81,7 +86,10 @@ func (c *Cluster) Ask(prompts *role.Prompts, q task.Question, of task.Task) (rep
 	if at < len(reply) {
 		determined = append(determined, Span{Start: at, End: len(reply)})
 	}
-	reply += strings.TrimPrefix(prompts.QuestionText(q), q.Text)
+	if options := strings.TrimPrefix(prompts.QuestionText(q), q.Text); options != "" {
+		determined = append(determined, Span{Start: len(reply), End: len(reply) + len(options)})
+		reply += options
+	}
 	reply, ends := manners[of].finish(reply, q)
 	return reply, append(determined, ends...), true
 }

@@ -149,17 +149,17 @@ func (c *Cluster) seldom(words []word) bool {
 	return false
 }
 
-// classOf returns the class of a span that is a candidate.
-func (c *Cluster) classOf(s span) (class, bool) {
+// classOf returns the class of a span that is a candidate, and its index among those of the class.
+func (c *Cluster) classOf(s span) (of class, index int, ok bool) {
 	c.candidates()
 	for k := range c.spans {
-		for _, other := range c.spans[k] {
+		for i, other := range c.spans[k] {
 			if other.span == s {
-				return class(k), true
+				return class(k), i, true
 			}
 		}
 	}
-	return 0, false
+	return 0, 0, false
 }
 
 // shape returns what figures of a sort share: a text with every digit as 0.

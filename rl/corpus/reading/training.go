@@ -42,8 +42,8 @@ func DefaultTraining() TrainingOptions {
 		Docs: 1, MaxDocs: 4, Length: 96, MaxLength: 256, Branches: 12,
 		Documents: 0.76, Verifier: 0.2, Grounding: 0.02, Arithmetic: 0.02,
 		Responder: 0.45, Questioner: 0.5, Copy: 0.05,
-		Asked:    Weights{Cloze: 28, Field: 34, Which: 14, Number: 18, Difference: 6, Choice: 16},
-		Composed: Weights{Cloze: 40, Field: 50, Which: 14, Number: 80, Difference: 20, Choice: 100},
+		Asked:    Weights{Cloze: 28, Field: 38, Which: 18, Number: 18, Difference: 6, Choice: 16},
+		Composed: Weights{Cloze: 50, Field: 45, Which: 5, Number: 80, Difference: 12, Choice: 100},
 		History:  0.3,
 	}
 }
@@ -238,7 +238,7 @@ func (t *Training) compose(r *rng.Rand, c *Cluster, a *asking) (b Branch, ok boo
 	}
 	b = Branch{Role: role.Questioner, Task: q.Task, Kind: q.Kind}
 	b.Reply, b.Determined, ok = c.Ask(t.prompts, q.Question, q.Task)
-	_, b.Suffix = t.prompts.Questioner(q.Task, nil, history, role.Drawn{Letter: q.Answer, Place: placeOf(b.Reply)})
+	_, b.Suffix = t.prompts.Questioner(q.Task, nil, history, role.Drawn{Letter: q.Answer, Place: c.placeOf(q)})
 	return b, ok
 }
 
