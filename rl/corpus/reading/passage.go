@@ -128,5 +128,6 @@ func (l *library) passage(r *rng.Rand, text string, length int) (passage string,
 	if from == to {
 		return "", 0
 	}
-	return strings.TrimSpace(title + strings.Join(parts[from:to], "")), size
+	// What begins within a line begins a line here: a title has its own.
+	return strings.TrimSpace(title + "\n" + strings.TrimSpace(strings.Join(parts[from:to], ""))), size
 }
