@@ -220,6 +220,9 @@ func (a *askFlags) sizes(cmd *cobra.Command, m *source) error {
 	return nil
 }
 
+// readsWell is how many tokens the embedded base for documents answers about best, and what is trained from it.
+const readsWell = 512
+
 // prepare reads documents and questions and makes the prompts.
 func (a *askFlags) prepare(cmd *cobra.Command, m *source, args []string, console *runner.Console) (*ask.Reader,
 	[]*ask.Prompt, error) {
@@ -240,6 +243,9 @@ func (a *askFlags) prepare(cmd *cobra.Command, m *source, args []string, console
 	prompts, err := a.promptSet(text)
 	if err != nil {
 		return nil, nil, err
+	}
+	if a.prompts == "reading" && given(cmd, "max-input") == 0 {
+		a.maxInput = min(a.maxInput, readsWell)
 	}
 	questions, err := a.readQuestions(cmd, args)
 	if err != nil {

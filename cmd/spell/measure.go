@@ -41,7 +41,7 @@ func measureCommand(e *engine) *cobra.Command {
 			"a blank in a sentence, a field of a page, a difference of two numbers, which document says something,\n" +
 			"and which of four options fills a blank. They are put over documents of --length tokens and of two,\n" +
 			"four and eight times as many, and answered at temperature 0.\n\n" +
-			"Then the model asks --asked questions itself, at temperature 1: how many can be read, are about a\n" +
+			"Then the model asks --asked questions itself, at temperature 0.7: how many can be read, are about a\n" +
 			"place of the documents and have a true reference answer, and how many of --n answers to each agree\n" +
 			"with the reference. As a verifier it compares as many pairs of answers, which are equal or not.\n\n" +
 			"With --before, both models are asked the same, and the paired gains are printed with 95 % intervals,\n" +

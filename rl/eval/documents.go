@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path"
 
+	"spell/model/rollout"
 	"spell/rl/corpus"
 	"spell/rl/corpus/reading"
 )
@@ -16,6 +17,10 @@ type DocumentsJudge struct{ *reading.Corpus }
 
 // Lengths are how long the documents of tests are, in those of the easiest.
 var Lengths = [...]int{1, 2, 4, 8}
+
+// Sampled is how self-play over documents samples from the embedded base for them, and how its tests do: as the
+// paper does. Among all the words of a vocabulary there is one too often that copies nothing.
+var Sampled = rollout.Sampling{Temperature: 0.7, TopP: 0.95}
 
 const (
 	testSeed = 1    // of what is asked

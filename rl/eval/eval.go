@@ -22,6 +22,16 @@ type Policy struct {
 	Engine  Generator
 	Chat    *chat.Dialog
 	Prompts *role.Prompts
+	// Sampling is how the questions that it asks are sampled; the zero value is temperature 1.
+	Sampling rollout.Sampling
+}
+
+// sampling returns how questions are sampled.
+func (p *Policy) sampling() rollout.Sampling {
+	if p.Sampling == (rollout.Sampling{}) {
+		return rollout.Sampling{Temperature: 1, TopP: 1}
+	}
+	return p.Sampling
 }
 
 // A Count is a number of trials and of those that went well.

@@ -241,7 +241,7 @@ type Roles struct {
 	Reject Count `json:"reject"` // different answers it calls different
 }
 
-// RolesOf samples n questions of tasks in turn at temperature 1 over documents and puts n pairs of answers to
+// RolesOf samples n questions of tasks in turn over documents and puts n pairs of answers to
 // the verifier, greedily.
 func RolesOf(ctx context.Context, p Policy, over []Truthful, tasks []task.Task, pairs []exercise.Branch,
 	n, maxTokens int) (out Roles, err error) {
@@ -297,7 +297,7 @@ func (t Turn) Prompt(p Policy) ([][]int32, error) {
 	return p.Chat.User(p.Prompts.Questioner(t.Task, t.Docs, nil, t.Drawn))
 }
 
-// Pose samples a question in each turn at temperature 1.
+// Pose samples a question in each turn.
 func Pose(ctx context.Context, p Policy, turns []Turn, maxTokens int) ([]Posed, error) {
 	reqs := make([]rollout.Request, len(turns))
 	for i, t := range turns {
@@ -305,7 +305,7 @@ func Pose(ctx context.Context, p Policy, turns []Turn, maxTokens int) ([]Posed, 
 		if err != nil {
 			return nil, err
 		}
-		reqs[i] = single(i, ids, maxTokens, rollout.Sampling{Temperature: 1, TopP: 1})
+		reqs[i] = single(i, ids, maxTokens, p.sampling())
 	}
 	replies, err := said(ctx, p, reqs)
 	if err != nil {

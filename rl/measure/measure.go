@@ -74,8 +74,9 @@ type Posed struct {
 	Answers   []Answer `json:"answers,omitempty"` // of the model
 }
 
-// Measure asks a model. show is told what it does.
+// Measure asks a model, and samples its questions and the answers to them as self-play does. show is told what it does.
 func (p *Plan) Measure(ctx context.Context, policy eval.Policy, show func(doing string)) (*Outcome, error) {
+	policy.Sampling = eval.Sampled
 	out := &Outcome{}
 	for i, s := range p.stretches {
 		t := s.Test()
@@ -183,7 +184,7 @@ func (p *Plan) answers(ctx context.Context, policy eval.Policy, show func(string
 	}
 	show("answering them")
 	replies, err := t.Sample(ctx, policy, rollout.Branch{N: p.Answers, MaxTokens: answerTokens,
-		Sampling: rollout.Sampling{Temperature: 1, TopP: 1}})
+		Sampling: policy.Sampling})
 	if err != nil {
 		return nil, err
 	}

@@ -34,6 +34,7 @@ func (r *Run) testedDocs() *corpus.Corpus {
 
 // measureReading tests a base on questions about documents. then is called after each part.
 func (r *Run) measureReading(ctx context.Context, p eval.Policy, m *Measurement, then func()) error {
+	p.Sampling = eval.Sampled
 	last := r.last().Reading
 	docs := r.testedDocs()
 	o := reading.EvaluationOptions{Questions: readingQuestions, Length: last.MaxLength,

@@ -28,7 +28,7 @@ func Reading() Config {
 		m.Documents, m.Verifier = 0.72, 0.24
 		m.Responder, m.Questioner, m.Copy = 0.45, 0.53, 0.02
 	}
-	farther := mixture("reading, farther", 3500, 8192, 2200, wide)
+	farther := mixture("reading, farther", 7000, 8192, 2200, wide)
 	farther.Flat, farther.Final = 0.3, 0.03
 	r.Stages = []Stage{few, more, all,
 		mixture("copying", 1000, 6144, 200, func(m *reading.TrainingOptions) {

@@ -61,8 +61,9 @@ func PresetNamed(name string, of Kind, hours float64) (Preset, error) {
 
 // Reader suits the embedded base for documents, whose questions are of the kinds that a rule judges.
 func Reader() Config {
-	c := Small()
+	c, paper := Small(), Default()
 	c.ByRule, c.Prompts = true, "reading"
+	c.Temperature, c.TopP = paper.Temperature, paper.TopP // as eval.Sampled
 	c.Steps, c.HeldOut, c.HeldOutShare, c.TestTokens = 40, 64, 0.2, 256
 	c.Docs, c.DocChars, c.MaxDocs, c.MaxPrompt = 2, 400, 24, 1200
 	c.MaxQuestion, c.MaxAnswer, c.MaxVote = 128, 96, 4
