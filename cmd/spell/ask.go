@@ -265,6 +265,9 @@ func (a *askFlags) prepare(cmd *cobra.Command, m *source, args []string, console
 	}
 	list := make([]*ask.Prompt, len(questions))
 	for i, q := range questions {
+		if a.prompts == "reading" {
+			q = reading.Typed(q)
+		}
 		if list[i], err = r.Prompt(q); err != nil {
 			return nil, nil, err
 		}

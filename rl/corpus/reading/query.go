@@ -51,6 +51,27 @@ type query struct {
 	titles [][]string
 }
 
+// Typed returns a question that a person typed as those of the grammar are written: with the letters of its opening
+// small, that of a text with a blank before it, and a question mark of its own.
+//
+//	"What is the Capital of Peru?" is "what is the Capital of Peru ?"
+//	"It was founded in ___ by"     is "fill : It was founded in ___ by ?"
+func Typed(question string) string {
+	words := strings.Fields(strings.TrimRight(strings.TrimSpace(question), "? "))
+	opened := false
+	for _, opening := range openings {
+		n := len(opening)
+		if opened = len(words) >= n && strings.EqualFold(strings.Join(words[:n], " "), strings.Join(opening, " ")); opened {
+			copy(words, opening)
+			break
+		}
+	}
+	if !opened && strings.Contains(question, gap) {
+		words = append(slices.Clone(openings[fill]), words...)
+	}
+	return strings.Join(append(words, "?"), " ")
+}
+
 // parseQuery reads a question without its options.
 func parseQuery(text string) (query, bool) {
 	words := strings.Fields(text)

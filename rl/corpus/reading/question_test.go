@@ -144,3 +144,20 @@ func TestRealQuestions(t *testing.T) {
 		})
 	}
 }
+
+func TestTyped(t *testing.T) {
+	for typed, want := range map[string]string{
+		"What is the Capital of Peru?":          "what is the Capital of Peru ?",
+		"which document says: late snow":        "which document says: late snow ?",
+		"Which  document says : late snow ?":    "which document says : late snow ?",
+		" It was founded in ___ by ":            "fill : It was founded in ___ by ?",
+		"Fill : It was founded in ___ by ?":     "fill : It was founded in ___ by ?",
+		"Who built it??":                        "Who built it ?",
+		"difference : in ___ was | in ___ came": "difference : in ___ was | in ___ came ?",
+		"?":                                     "?",
+	} {
+		if got := Typed(typed); got != want {
+			t.Errorf("%q is %q, not %q", typed, got, want)
+		}
+	}
+}
