@@ -1,6 +1,10 @@
 package spell
 
-import "fmt"
+import (
+	"fmt"
+
+	"spell/rl/task"
+)
 
 // A Preset is settings to begin from.
 type Preset struct {
@@ -64,9 +68,11 @@ func Reader() Config {
 	c, paper := Small(), Default()
 	c.ByRule, c.Prompts = true, "reading"
 	c.Temperature, c.TopP = paper.Temperature, paper.TopP // as eval.Sampled
-	c.Steps, c.HeldOut, c.HeldOutShare, c.TestTokens = 40, 64, 0.2, 256
-	c.Docs, c.DocChars, c.MaxDocs, c.MaxPrompt = 2, 400, 24, 1200
+	c.Tasks = []task.Task{task.GeneralQA, task.Numeric}   // half of its questions with options repeat one
+	c.Steps, c.HeldOut, c.HeldOutShare, c.TestTokens = 60, 64, 0.2, 256
+	c.Docs, c.DocChars, c.MaxDocs, c.MaxPrompt = 2, 400, 40, 2048
 	c.MaxQuestion, c.MaxAnswer, c.MaxVote = 128, 96, 4
+	c.Optim.LR = 2e-4
 	return c
 }
 
