@@ -116,7 +116,7 @@ func TestBaseDefaults(t *testing.T) {
 			t.Errorf("%s is of %d parameters, not the %d of %s", plan, p.Parameters, shape.Params(), name)
 		}
 	}
-	ask := []string{"ask", "--json", "--docs", docs, "--max-tokens", "8", "Who?"}
+	ask := []string{"ask", "--json", "--docs", docs, "--max-tokens", "8", "--max-input", "900", "Who?"}
 	if got, want := succeed(t, "", ask...), succeed(t, "", append(ask, "--model", "embedded:text", "--prompts",
 		"reading")...); got != want {
 		t.Errorf("ask without a model says\n%s\nnot\n%s", got, want)

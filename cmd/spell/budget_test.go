@@ -19,7 +19,7 @@ func TestDryRun(t *testing.T) {
 	if o.code != 0 {
 		t.Fatalf("exit code %d, %q", o.code, o.stderr)
 	}
-	for _, s := range []string{"a.txt", "c.md", "d.bin", "fit a prompt", "too few to keep 0.1 of them out", "tokens",
+	for _, s := range []string{"a.txt", "c.md", "d.bin", "fit a prompt", "too few to keep 0.2 of them out", "tokens",
 		"it fits", "the run", "disk", "gradients"} {
 		if !strings.Contains(o.out, s) {
 			t.Errorf("no %q in\n%s", s, o.out)

@@ -20,8 +20,8 @@ func pagesOf(t *testing.T) (dir string) {
 		fmt.Fprintf(&b, "%s\n\nCapital: Port %s\nArea: %d sq km\nPopulation: %d (2015)\nCoastline: %d km\n\n", name,
 			strings.ToUpper(name[:3]), 1200+37*i, 400000+911*i, 50+3*i)
 		for k := range 6 {
-			fmt.Fprintf(&b, "The harbour of quarter %d in %s was finished by the Company of %c%d in %d, and the bridge "+
-				"behind it opened in %d.\n\n", 10+i*7+k, name, 'K'+k, i, 1800+i*6+k, 1900+i*5+k)
+			fmt.Fprintf(&b, "The harbour of quarter %d in %s was finished by the Company of %c%d in %d, and the "+
+				"bridge behind it opened in %d.\n\n", 10+i*7+k, name, 'K'+k, i, 1800+i*6+k, 1900+i*5+k)
 		}
 		write(t, filepath.Join(dir, fmt.Sprintf("region-%d", i%2), name+".txt"), b.String())
 	}
@@ -49,8 +49,8 @@ func TestTrainOnDocuments(t *testing.T) {
 	var results []string
 	for workers := range 2 {
 		out := filepath.Join(t.TempDir(), "out")
-		said := succeed(t, "", "train", "--quiet", "--docs", docs, "--out", out, "--steps", "1", "--eval", "12", "--held-out",
-			"0.3", "--workers", fmt.Sprint(1+workers), "--set", "test_tokens=160", "--set", "doc_chars=240", "--set",
+		said := succeed(t, "", "train", "--quiet", "--docs", docs, "--out", out, "--steps", "1", "--eval", "12",
+			"--held-out", "0.3", "--workers", fmt.Sprint(1+workers), "--set", "test_tokens=160", "--set", "doc_chars=240", "--set",
 			"max_prompt=420", "--set", "draw=6", "--set", "questions=3", "--set", "answers=2", "--set", "votes=2")
 		var truth, measured int
 		for line, err := range journal.Lines(filepath.Join(out, "metrics.jsonl")) {
@@ -96,7 +96,9 @@ func TestTrainOnDocuments(t *testing.T) {
 	if cut(results[0]) != cut(results[1]) {
 		t.Errorf("two workers say\n%s\nand one\n%s", results[1], results[0])
 	}
-	if !strings.Contains(results[0], "before → after") || !strings.Contains(results[0], "about facts of the documents") {
+	if !strings.Contains(results[0], "before → after") ||
+		!strings.Contains(results[0], "about facts of the documents") {
+
 		t.Errorf("a run says\n%s", results[0])
 	}
 }

@@ -144,8 +144,9 @@ func (r *Reader) fill(p *Prompt, list []part, suffix string) error {
 		begin, from := at, e.start
 		for _, q := range parts(r.docs, e, passageChars) {
 			s.passages = append(s.passages, q)
-			text := r.docs[q.doc].Text[from:q.end]
-			place := tokenizer.Span{Start: begin + q.start - from, End: begin + len(r.Prompts.Escape(text))}
+			// A passage that begins within a line is shown otherwise than one that begins it.
+			end := at + len(r.Prompts.Escape(r.docs[q.doc].Text[e.start:q.end]))
+			place := tokenizer.Span{Start: begin + q.start - from, End: end}
 			places, begin, from = append(places, place), place.End, q.end
 		}
 		at += len(r.Prompts.Escape(texts[i])) + len(r.Prompts.Between())

@@ -79,7 +79,7 @@ func (p *Prompts) Documents(docs []string) string {
 // has them twice.
 func (p *Prompts) Around() (before, after string, err error) {
 	const mark = "\ufdd0" // a noncharacter, which no set of prompts holds
-	before, after, found := strings.Cut(p.Documents([]string{mark}), mark)
+	before, after, found := strings.Cut(p.documents.render(map[string]string{"documents": mark})+"\n", mark)
 	if !found || strings.Contains(after, mark) {
 		return "", "", errors.New("the prompt set has {{documents}} in documents.txt more than once, so that " +
 			"documents cannot be cut; write it there once")

@@ -61,7 +61,8 @@ func Typed(question string) string {
 	opened := false
 	for _, opening := range openings {
 		n := len(opening)
-		if opened = len(words) >= n && strings.EqualFold(strings.Join(words[:n], " "), strings.Join(opening, " ")); opened {
+		opened = len(words) >= n && slices.EqualFunc(words[:n], opening, strings.EqualFold)
+		if opened {
 			copy(words, opening)
 			break
 		}
