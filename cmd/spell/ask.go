@@ -91,7 +91,8 @@ func askCommand(e *engine) *cobra.Command {
 		"(default: that of an embedded base for what was trained from it, else full)")
 	f.StringVar(&a.template, "template", "", "which of several chat templates of the model renders")
 	f.BoolVar(&a.noThink, "no-thinking", false, "set enable_thinking of the chat template to false")
-	f.IntVar(&a.maxInput, "max-input", 16384, "longest prompt, tokens; less where the context is shorter")
+	f.IntVar(&a.maxInput, "max-input", 16384, "longest prompt, tokens; less where the context is shorter, and 512\n"+
+		"with the prompts reading")
 	f.IntVar(&a.maxTokens, "max-tokens", 512, "longest reply, tokens")
 	f.IntVar(&a.samples, "samples", 1, "replies to each question; most of them decide")
 	f.Float64Var(&a.temperature, "temperature", 0, "sampling temperature; 0 takes the most likely token\n"+
@@ -244,9 +245,6 @@ func (a *askFlags) prepare(cmd *cobra.Command, m *source, args []string, console
 	if err != nil {
 		return nil, nil, err
 	}
-	if a.prompts == "reading" && given(cmd, "max-input") == 0 {
-		a.maxInput = min(a.maxInput, readsWell)
-	}
 	questions, err := a.readQuestions(cmd, args)
 	if err != nil {
 		return nil, nil, err
@@ -256,8 +254,7 @@ func (a *askFlags) prepare(cmd *cobra.Command, m *source, args []string, console
 		return nil, nil, err
 	}
 	if a.prompts == "reading" {
-		all := &corpus.Corpus{Clusters: []corpus.Cluster{{Docs: docs}}}
-		docs = reading.Prepared(all).Clusters[0].Docs
+		docs = a.asTrained(cmd, docs, questions)
 	}
 	r, err := ask.NewReader(cmd.Context(), docs, text, prompts, a.kind, a.maxInput)
 	if err != nil {
@@ -265,15 +262,24 @@ func (a *askFlags) prepare(cmd *cobra.Command, m *source, args []string, console
 	}
 	list := make([]*ask.Prompt, len(questions))
 	for i, q := range questions {
-		if a.prompts == "reading" {
-			q = reading.Typed(q)
-		}
 		if list[i], err = r.Prompt(q); err != nil {
 			return nil, nil, err
 		}
 		console.Progress("choosing passages", i+1, len(questions))
 	}
 	return r, list, cmd.Context().Err()
+}
+
+// asTrained returns documents as the embedded base for documents learned to read them, makes questions such as it was
+// asked, and lowers the length of prompts that the user did not give to what it answers about best.
+func (a *askFlags) asTrained(cmd *cobra.Command, docs []corpus.Document, questions []string) []corpus.Document {
+	if given(cmd, "max-input") == 0 {
+		a.maxInput = min(a.maxInput, readsWell)
+	}
+	for i, q := range questions {
+		questions[i] = reading.Typed(q)
+	}
+	return reading.Prepared(&corpus.Corpus{Clusters: []corpus.Cluster{{Docs: docs}}}).Clusters[0].Docs
 }
 
 // promptSet loads the prompts: those that were named or that suit the model.
