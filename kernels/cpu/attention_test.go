@@ -51,6 +51,11 @@ func TestAttendWindow(t *testing.T) {
 	answer := func(row, n int32) kernels.Query {
 		return kernels.Query{Row: row, Len: n, Spans: []kernels.Span{prompt, {Row: 100*B + 10*row, Len: n + 5}}}
 	}
+	// said answers question n of a prompt, of a block.
+	said := func(n, row int32) kernels.Query {
+		question := kernels.Span{Row: 200*B + n*B, Len: B}
+		return kernels.Query{Row: row, Len: 1, Spans: []kernels.Span{prompt, question, {Row: 300*B + row*B, Len: 1}}}
+	}
 	for _, c := range []struct {
 		name    string
 		window  int32
@@ -65,6 +70,7 @@ func TestAttendWindow(t *testing.T) {
 		{"an answer", 3 * B, []kernels.Query{answer(0, 1)}, 4},
 		{"answers of one length", 3 * B, []kernels.Query{answer(0, 1), answer(1, 1), answer(2, 1)}, 2 + 3 + 3},
 		{"answers of several", 3 * B, []kernels.Query{answer(0, 1), answer(1, 40)}, 2 + 2 + 2},
+		{"answers to two questions", 0, []kernels.Query{said(0, 0), said(0, 1), said(1, 2), said(1, 3)}, 100 + 2 + 4},
 		{"one beyond the prompt", 3, []kernels.Query{answer(0, 1), answer(1, 4)}, 2},
 	} {
 		a := attention{}

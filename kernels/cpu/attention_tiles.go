@@ -26,9 +26,9 @@ type attention struct {
 	tiles     []attendTile
 }
 
-// An attendTile is queries order[first:last] or, if that is a single one, its rows [row, row+rows).
-// The mask shows all of them the keys of their first shared spans entirely.
-type attendTile struct{ first, last, row, rows, shared int }
+// An attendTile is queries order[first:last], of which any two see some first spans of keys both, or, if that is a
+// single one, its rows [row, row+rows).
+type attendTile struct{ first, last, row, rows int }
 
 // cut appends the tiles of order[from:to].
 func (a *attention) cut(from, to int) {
@@ -37,7 +37,7 @@ func (a *attention) cut(from, to int) {
 		q := &a.Queries[a.order[i]]
 		if n := int(q.Len); n >= room {
 			for r := 0; r < n; r += room {
-				a.tiles = append(a.tiles, attendTile{i, i + 1, r, min(room, n-r), 0})
+				a.tiles = append(a.tiles, attendTile{i, i + 1, r, min(room, n-r)})
 			}
 			i++
 			continue
@@ -45,14 +45,10 @@ func (a *attention) cut(from, to int) {
 		t := attendTile{first: i, last: i + 1, rows: int(q.Len)}
 		for t.last < to {
 			next := &a.Queries[a.order[t.last]]
-			s := sharedSpans(q, next)
-			if t.last > i+1 {
-				s = min(s, t.shared)
-			}
-			if s == 0 || s < t.shared || t.rows+int(next.Len) > room {
+			if t.rows+int(next.Len) > room || sharedSpans(q, next) == 0 {
 				break
 			}
-			t.shared, t.rows, t.last = s, t.rows+int(next.Len), t.last+1
+			t.rows, t.last = t.rows+int(next.Len), t.last+1
 		}
 		a.tiles = append(a.tiles, t)
 		i = t.last
@@ -96,34 +92,66 @@ func (a *attention) seenBy(b *keyBlock, first, end int) (from, to int) {
 	return from, to
 }
 
-// walk calls do for the key blocks of a tile: those of the shared spans, then the rest of each
-// query in turn. After the last block of a run it calls endRun for the query vectors [q0, q1) of
-// which some may have seen some of the run; a query's last run is left open.
+// walk calls do for the key blocks of a tile: those of spans that several queries share once for all of them, as far as
+// they follow each other, then the rest of each. After the last block of a run it calls endRun for the query vectors
+// [q0, q1) of which some may have seen some of the run; a query's last run is left open.
 func (a *attention) walk(t attendTile, do func(keyBlock), endRun func(q0, q1 int)) {
-	pos, blocks := 0, 0 // keys and blocks of the spans before
-	for _, s := range a.Queries[a.order[t.first]].Spans[:t.shared] {
-		a.walkShared(t, s, pos, blocks, do, endRun)
-		pos, blocks = pos+int(s.Len), blocks+s.Blocks()
+	if t.last == t.first+1 {
+		a.walkRows(t.first, t.row, t.rows, walked{}, do, endRun)
+	} else {
+		a.walkQueries(t.first, t.last, walked{}, do, endRun)
 	}
-	at := 0
-	for _, i := range a.order[t.first:t.last] {
-		q, rows := &a.Queries[i], t.rows
-		if t.last > t.first+1 {
-			rows = int(q.Len)
-		}
-		first := q.Keys() - int(q.Len) + t.row + 1 // keys that the mask shows the first row
-		pos, blocks := pos, blocks
-		for _, s := range q.Spans[t.shared:] {
-			end := min(int(s.Len), first+rows-1-pos)
-			for off := a.hiddenBlocks(first - pos); off < end; off += kernels.KeyBlock {
-				a.visit(s, off, pos+off, first, rows, at, do)
-				if endsRun(blocks, off) {
-					endRun(at, at+rows*a.headGroup)
-				}
+}
+
+// walked is what a walk has behind it: first spans of its queries with their keys and blocks. The first vector of what
+// is ahead is at.
+type walked struct{ spans, keys, blocks, at int }
+
+// walkQueries walks what queries order[first:last] see of the spans ahead.
+func (a *attention) walkQueries(first, last int, w walked, do func(keyBlock), endRun func(q0, q1 int)) {
+	q := &a.Queries[a.order[first]]
+	if last == first+1 {
+		a.walkRows(first, 0, int(q.Len), w, do, endRun)
+		return
+	}
+	shared := len(q.Spans)
+	for _, i := range a.order[first+1 : last] {
+		shared = min(shared, sharedSpans(q, &a.Queries[i]))
+	}
+	for _, s := range q.Spans[w.spans:shared] {
+		a.walkShared(first, last, s, w, do, endRun)
+		w.keys, w.blocks = w.keys+int(s.Len), w.blocks+s.Blocks()
+	}
+	w.spans = shared
+	for i := first; i < last; {
+		q, rows := &a.Queries[a.order[i]], 0
+		end := i
+		for ; end < last; end++ {
+			next := &a.Queries[a.order[end]]
+			if end > i && sharedSpans(q, next) <= shared {
+				break
 			}
-			pos, blocks = pos+int(s.Len), blocks+s.Blocks()
+			rows += int(next.Len)
 		}
-		at += rows * a.headGroup
+		a.walkQueries(i, end, w, do, endRun)
+		w.at += rows * a.headGroup
+		i = end
+	}
+}
+
+// walkRows walks what rows [row, row+rows) of query order[i] see of the spans ahead.
+func (a *attention) walkRows(i, row, rows int, w walked, do func(keyBlock), endRun func(q0, q1 int)) {
+	q := &a.Queries[a.order[i]]
+	first := q.Keys() - int(q.Len) + row + 1 // keys that the mask shows the first row
+	for _, s := range q.Spans[w.spans:] {
+		end := min(int(s.Len), first+rows-1-w.keys)
+		for off := a.hiddenBlocks(first - w.keys); off < end; off += kernels.KeyBlock {
+			a.visit(s, off, w.keys+off, first, rows, w.at, do)
+			if endsRun(w.blocks, off) {
+				endRun(w.at, w.at+rows*a.headGroup)
+			}
+		}
+		w.keys, w.blocks = w.keys+int(s.Len), w.blocks+s.Blocks()
 	}
 }
 
@@ -139,32 +167,31 @@ func (a *attention) hiddenBlocks(seen int) int {
 	return max(0, seen-a.window) / kernels.KeyBlock * kernels.KeyBlock
 }
 
-// walkShared calls do and endRun for the blocks of a shared span, which pos keys and blocks blocks of
-// each query precede: once for all queries of the tile, if all their rows see all of the block, else
-// do for each.
-func (a *attention) walkShared(t attendTile, s kernels.Span, pos, blocks int, do func(keyBlock),
-	endRun func(q0, q1 int)) {
-	vectors := t.rows * a.headGroup
+// walkShared calls do and endRun for the blocks of a span that queries order[first:last] share: once for all of them, if
+// all their rows see all of the block, else do for each.
+func (a *attention) walkShared(first, last int, s kernels.Span, w walked, do func(keyBlock), endRun func(q0, q1 int)) {
+	vectors := 0
 	least, most := math.MaxInt, 0 // keys that the mask shows some row
-	for _, i := range a.order[t.first:t.last] {
+	for _, i := range a.order[first:last] {
 		q := &a.Queries[i]
 		keys := q.Keys()
 		least, most = min(least, keys-int(q.Len)+1), max(most, keys)
+		vectors += int(q.Len) * a.headGroup
 	}
-	for off := a.hiddenBlocks(least - pos); off < int(s.Len); off += kernels.KeyBlock {
-		if most-a.window <= pos+off {
+	for off := a.hiddenBlocks(least - w.keys); off < int(s.Len); off += kernels.KeyBlock {
+		if most-a.window <= w.keys+off {
 			n := min(kernels.KeyBlock, int(s.Len)-off)
-			do(keyBlock{row: int(s.Row) + off, n: n, q1: vectors, hidden: -vectors, seen: n})
+			do(keyBlock{row: int(s.Row) + off, n: n, q0: w.at, q1: w.at + vectors, hidden: -vectors, seen: n})
 		} else {
-			at := 0
-			for _, i := range a.order[t.first:t.last] {
+			at := w.at
+			for _, i := range a.order[first:last] {
 				q := &a.Queries[i]
-				a.visit(s, off, pos+off, q.Keys()-int(q.Len)+1, int(q.Len), at, do)
+				a.visit(s, off, w.keys+off, q.Keys()-int(q.Len)+1, int(q.Len), at, do)
 				at += int(q.Len) * a.headGroup
 			}
 		}
-		if endsRun(blocks, off) {
-			endRun(0, vectors)
+		if endsRun(w.blocks, off) {
+			endRun(w.at, w.at+vectors)
 		}
 	}
 }
