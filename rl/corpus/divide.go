@@ -31,21 +31,28 @@ type Division struct {
 // Unread returns the number of documents that are in no cluster.
 func (d Division) Unread() int { return d.Alone + d.TooLong }
 
-// Divide returns the clusters of c fitted to a prompt. Every cluster it returns has from two to
-// maxDocs documents whose sizes, their tokens and one more each, sum up to at most limit; tokens
-// returns the number of tokens of each of its texts.
+// Room is what a prompt has room for.
+type Room struct {
+	Tokens int // of its documents together, each one more than it has
+	Docs   int
+	// Least is the size from which the clusters vary that a larger one becomes, up to Tokens. If it is 0, or Tokens
+	// or more, they are of about even size.
+	Least int
+}
+
+// Divide returns the clusters of c fitted to a prompt. Every cluster it returns has at least two documents and not more
+// than there is room for; tokens returns the number of tokens of each of its texts.
 //
-// A cluster that is so stays as it is. A larger one becomes several of about even size, "name",
-// "name (2)" and so on, each of documents that share words. Documents keep their order. A document
+// A cluster that is so stays as it is. A larger one becomes several, "name", "name (2)" and so on, each of documents
+// that share words. Documents keep their order. A document
 // of more than half the limit, which might leave no room for a second one, is first cut into pieces
 // at the ends of paragraphs, sentences or words, named as the document with "#1", "#2" and so on
 // behind. The only document of a cluster is cut in two.
 //
 // The same corpus and sizes give the same clusters. Once ctx is done, Divide returns ctx.Err() as
 // soon as tokens returns; there is no other error.
-func Divide(ctx context.Context, c *Corpus, limit, maxDocs int, tokens func([]string) []int) (
-	[]Cluster, Division, error) {
-	d := &divider{ctx: ctx, limit: limit, maxDocs: maxDocs, tokens: tokens, taken: map[string]bool{}}
+func Divide(ctx context.Context, c *Corpus, r Room, tokens func([]string) []int) ([]Cluster, Division, error) {
+	d := &divider{ctx: ctx, limit: r.Tokens, least: r.Least, maxDocs: r.Docs, tokens: tokens, taken: map[string]bool{}}
 	for _, cl := range c.Clusters {
 		d.taken[cl.Name] = true
 		for _, doc := range cl.Docs {
@@ -73,6 +80,7 @@ func Divide(ctx context.Context, c *Corpus, limit, maxDocs int, tokens func([]st
 type divider struct {
 	ctx     context.Context
 	limit   int
+	least   int
 	maxDocs int
 	tokens  func([]string) []int
 	taken   map[string]bool // names of documents and clusters

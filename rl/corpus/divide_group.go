@@ -68,6 +68,9 @@ func (g *grouping) take() []int {
 		size += g.docs[i].size
 	}
 	share := size / max(ceilDiv(size, g.limit), ceilDiv(len(g.rest), g.maxDocs))
+	if 0 < g.least && g.least < g.limit {
+		share = min(share, g.least+int(float64(g.limit-g.least)*spread(len(g.groups))))
+	}
 	group := []int{g.rest[g.outlier()]}
 	size = g.docs[group[0]].size
 	like := make([]float64, len(g.docs)) // the sum of the cosines with the documents of the group
@@ -89,6 +92,17 @@ func (g *grouping) take() []int {
 		g.rest = slices.DeleteFunc(g.rest, func(i int) bool { return i == best })
 	}
 	return group
+}
+
+// spread returns the i-th of numbers between 0 and 1 that are spread as evenly as so many can be: ½, ¼, ¾, ⅛, ⅝ … (van
+// der Corput).
+func spread(i int) float64 {
+	x, digit := 0.0, 0.5
+	for i++; i > 0; i /= 2 {
+		x += digit * float64(i%2)
+		digit /= 2
+	}
+	return x
 }
 
 // outlier returns the place in the rest of the document that is least like all of it.

@@ -29,7 +29,7 @@ func someTokens(texts []string) []int {
 
 func divide(t *testing.T, c *Corpus, limit, maxDocs int) ([]Cluster, Division) {
 	t.Helper()
-	out, d, err := Divide(context.Background(), c, limit, maxDocs, someTokens)
+	out, d, err := Divide(context.Background(), c, Room{Tokens: limit, Docs: maxDocs}, someTokens)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -213,6 +213,35 @@ func TestDivide(t *testing.T) {
 	}
 }
 
+// Clusters that a larger one becomes have all sizes from the least on, and lack none of its documents.
+func TestDivideVaries(t *testing.T) {
+	const limit, least, documents = 1000, 200, 400
+	c := &Corpus{Clusters: []Cluster{{Name: "c"}}}
+	for i := range documents {
+		c.Clusters[0].Docs = append(c.Clusters[0].Docs, Document{fmt.Sprint(i), strings.Repeat("d", 39)})
+	}
+	out, d, err := Divide(context.Background(), c, Room{Tokens: limit, Docs: documents, Least: least}, someTokens)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var tenths [10]int
+	for _, cl := range out[:len(out)-1] { // the last is what was left
+		size := sizeOf(cl.Docs)
+		if size < least-40 || size > limit {
+			t.Errorf("a cluster of %d", size)
+		}
+		tenths[min(9, size*10/limit)]++
+	}
+	for i, n := range tenths[2:] {
+		if n == 0 {
+			t.Errorf("no cluster of %d to %d: %v", (i+2)*limit/10, (i+3)*limit/10, tenths)
+		}
+	}
+	if d.Documents != documents || d.Divided != 1 {
+		t.Errorf("%+v", d)
+	}
+}
+
 // Names that are taken are given to nothing else.
 func TestDivideNames(t *testing.T) {
 	text := strings.Repeat("d", 99)
@@ -273,7 +302,7 @@ func TestDivideStops(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	calls := 0
-	_, _, err := Divide(ctx, c, 100, 4, func(texts []string) []int {
+	_, _, err := Divide(ctx, c, Room{Tokens: 100, Docs: 4}, func(texts []string) []int {
 		if calls++; calls == 2 {
 			cancel()
 		}

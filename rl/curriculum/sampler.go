@@ -92,9 +92,10 @@ func Split(clusters []int, tasks []task.Task, seed uint64) []Domain {
 // without repetition until too few remain for a draw. Its state is three numbers a domain; the
 // orders follow from the seed.
 type Sampler struct {
-	seed    uint64
-	draws   uint64
-	domains []shuffled
+	seed     uint64
+	together int // items of a cluster that is drawn
+	draws    uint64
+	domains  []shuffled
 }
 
 // shuffled is a domain read in the random order of its epoch.
@@ -105,12 +106,12 @@ type shuffled struct {
 	position int   // clusters of order already drawn
 }
 
-// NewSampler starts at the first epoch of every domain.
-func NewSampler(seed uint64, domains []Domain) (*Sampler, error) {
+// NewSampler starts at the first epoch of every domain. A cluster that is drawn gives so many items together.
+func NewSampler(seed uint64, domains []Domain, together int) (*Sampler, error) {
 	if len(domains) == 0 {
 		return nil, fmt.Errorf("there is no task to draw questions for: name at least one")
 	}
-	s := &Sampler{seed: seed}
+	s := &Sampler{seed: seed, together: together}
 	for _, d := range domains {
 		if slices.ContainsFunc(s.domains, func(other shuffled) bool { return other.Task == d.Task }) {
 			return nil, fmt.Errorf("task %v is named twice", d.Task)
@@ -135,13 +136,14 @@ func (d *shuffled) begin(seed, epoch uint64) {
 	}
 }
 
-// Draw returns n items in random order, each domain's share proportional to its weight. What does
-// not divide goes to one domain each, another one with every draw. A domain begins a new epoch when
-// fewer clusters remain than its share, and those are passed over. No cluster comes twice in a
-// domain's share, so that a question about it can be remembered before the next is asked: of a domain
-// with fewer clusters than its share, each comes once.
+// Draw returns at least n items, those of a cluster together and these in random order, each domain's share
+// proportional to its weight. What does not divide goes to one domain each, another one with every draw. A domain
+// begins a new epoch when fewer clusters remain than its share, and those are passed over. No cluster is drawn twice
+// for a domain's share, so that a question about it can be remembered before others are asked: of a domain with fewer
+// clusters than its share, each is drawn once. There are fewer items then.
 func (s *Sampler) Draw(n int) []Item {
-	items := make([]Item, 0, n)
+	n = s.drawn(n)
+	clusters := make([]Item, 0, n)
 	for i, share := range s.shares(n) {
 		d := &s.domains[i]
 		share = min(share, len(d.order))
@@ -149,20 +151,27 @@ func (s *Sampler) Draw(n int) []Item {
 			d.begin(s.seed, d.epoch+1)
 		}
 		for _, cluster := range d.order[d.position : d.position+share] {
-			items = append(items, Item{d.Task, cluster})
+			clusters = append(clusters, Item{d.Task, cluster})
 		}
 		d.position += share
 	}
 	// Without this a run that stops at enough questions would favour the first task.
 	r := rng.At(s.seed, rng.Batch, s.draws, 0, 0)
-	r.Shuffle(len(items), func(i, j int) { items[i], items[j] = items[j], items[i] })
+	r.Shuffle(len(clusters), func(i, j int) { clusters[i], clusters[j] = clusters[j], clusters[i] })
 	s.draws++
+	items := make([]Item, 0, len(clusters)*s.together)
+	for _, c := range clusters {
+		items = append(items, slices.Repeat([]Item{c}, s.together)...)
+	}
 	return items
 }
 
+// drawn returns how many clusters are drawn for n items.
+func (s *Sampler) drawn(n int) int { return (n + s.together - 1) / s.together }
+
 // Fresh returns a sampler of the same domains at their first epochs.
 func (s *Sampler) Fresh() *Sampler {
-	fresh := &Sampler{seed: s.seed, domains: slices.Clone(s.domains)}
+	fresh := &Sampler{seed: s.seed, together: s.together, domains: slices.Clone(s.domains)}
 	for i := range fresh.domains {
 		fresh.domains[i].begin(s.seed, 0)
 	}
@@ -175,7 +184,7 @@ func (s *Sampler) Whole() (n int) {
 	for _, d := range s.domains {
 		n = max(n, (len(d.Clusters)*total+d.Weight-1)/d.Weight)
 	}
-	return n
+	return n * s.together
 }
 
 // weights returns the sum of the weights of the domains.
@@ -189,10 +198,10 @@ func (s *Sampler) weights() (total int) {
 // Most returns how many items a draw of n has, about: fewer where domains have fewer clusters than
 // their share.
 func (s *Sampler) Most(n int) (most int) {
-	for i, share := range s.shares(n) {
+	for i, share := range s.shares(s.drawn(n)) {
 		most += min(share, len(s.domains[i].Clusters))
 	}
-	return most
+	return most * s.together
 }
 
 func (s *Sampler) shares(n int) []int {

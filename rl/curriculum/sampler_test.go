@@ -29,7 +29,7 @@ func threeDomains(sizes ...int) []Domain {
 
 func newSampler(t *testing.T, seed uint64, d []Domain) *Sampler {
 	t.Helper()
-	s, err := NewSampler(seed, d)
+	s, err := NewSampler(seed, d, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -198,7 +198,7 @@ func TestSamplerRefuses(t *testing.T) {
 		{{task.Numeric, []int{1}, 0}},
 		{{task.Numeric, []int{1}, 1}, {task.Numeric, []int{2}, 1}},
 	} {
-		if _, err := NewSampler(1, d); err == nil {
+		if _, err := NewSampler(1, d, 1); err == nil {
 			t.Errorf("samples from %v", d)
 		}
 	}
@@ -243,5 +243,36 @@ func TestWhole(t *testing.T) {
 		if again := s.Fresh().Draw(s.Whole()); !reflect.DeepEqual(again, first) {
 			t.Errorf("%v: a fresh sampler draws %v, then %v", c, first, again)
 		}
+	}
+}
+
+// A cluster that is drawn gives all its items one behind the other, and comes once in a draw.
+func TestTogether(t *testing.T) {
+	const together = 4
+	s, err := NewSampler(3, threeDomains(9, 9, 9), together)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, n := range []int{1, 8, 24, 25, 500} {
+		items, most := s.Draw(n), s.Most(n)
+		want := min((n+together-1)/together, 27) * together
+		if len(items) != want || most != want {
+			t.Errorf("a draw of %d has %d items, at most %d; want %d", n, len(items), most, want)
+		}
+		seen := map[Item]bool{}
+		for i := 0; i < len(items); i += together {
+			for _, it := range items[i : i+together] {
+				if it != items[i] {
+					t.Fatalf("%v stands beside %v", it, items[i])
+				}
+			}
+			if seen[items[i]] {
+				t.Errorf("%v comes twice in a draw of %d", items[i], n)
+			}
+			seen[items[i]] = true
+		}
+	}
+	if n := s.Whole(); n != 27*together || len(s.Fresh().Draw(n)) != n {
+		t.Errorf("all are %d items", n)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"slices"
 
 	"spell/model/rollout"
 	"spell/rl/corpus"
@@ -24,7 +25,7 @@ var Sampled = rollout.Sampling{Temperature: 0.7, TopP: 0.95}
 
 const (
 	testSeed = 1    // of what is asked
-	passages = 4    // of a prompt of the easiest test
+	passages = 4    // of a prompt of the easiest test, at least
 	filled   = 0.75 // share of a length that the documents of a test have at least, in the mean
 	fewer    = 0.5  // the same of a test with few prompts, whose mean says little
 	few      = 8
@@ -61,12 +62,12 @@ func (s Stretch) Test() *Test {
 // have. There are fewer questions where no more were found.
 func Stretches(ctx context.Context, seed uint64, docs *corpus.Corpus, times []int, o TestOptions) ([]Stretch, error) {
 	var all []Stretch
+	passage := max(1, min(o.Tokens/passages, int(filled*float64(median(docs, o.Size)))))
 	for _, n := range times {
 		if o.Most > 0 && n*o.Tokens > o.Most {
 			break
 		}
-		r := reading.EvaluationOptions{Questions: o.Questions, Length: n * o.Tokens,
-			Passage: max(1, o.Tokens/passages), Measure: o.Size}
+		r := reading.EvaluationOptions{Questions: o.Questions, Length: n * o.Tokens, Passage: passage, Measure: o.Size}
 		var err error
 		if r.Weights, err = reading.Askable(ctx, seed, docs, r); err != nil {
 			return nil, err
@@ -94,6 +95,26 @@ func Stretches(ctx context.Context, seed uint64, docs *corpus.Corpus, times []in
 		all = append(all, Stretch{r.Length, items})
 	}
 	return all, nil
+}
+
+// median returns the median size of some documents, spread evenly over all.
+func median(c *corpus.Corpus, size func(string) int) int {
+	const some = 64
+	var texts []string
+	for _, cl := range c.Clusters {
+		for _, d := range cl.Docs {
+			texts = append(texts, d.Text)
+		}
+	}
+	var sizes []int
+	for i := 0; i < len(texts); i += 1 + len(texts)/some {
+		sizes = append(sizes, size(texts[i]))
+	}
+	if len(sizes) == 0 {
+		return 0
+	}
+	slices.Sort(sizes)
+	return sizes[len(sizes)/2]
 }
 
 // folders joins the clusters of each folder, which are as small as a prompt of self-play.

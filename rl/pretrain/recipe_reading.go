@@ -32,7 +32,7 @@ func Reading() Config {
 	farther := mixture("reading, farther", 7000, 8192, 2200, wide)
 	farther.Flat, farther.Final = 0.3, 0.03
 	again := farther
-	again.Name, again.Steps, again.LR = "reading, again", 4000, 8e-4
+	again.Name, again.Steps, again.LR, again.Slack = "reading, again", 5000, 8e-4, 900
 	r.Stages = []Stage{few, more, all,
 		mixture("copying", 1000, 6144, 200, func(m *reading.TrainingOptions) {
 			m.Docs, m.MaxDocs, m.Length, m.MaxLength = 1, 2, 40, 128

@@ -24,6 +24,7 @@ type Config struct {
 
 	Questions      int     `json:"questions" min:"1" max:"1073741824" doc:"N, questions that train the responder in a step; paper 128"`
 	Draw           int     `json:"draw" min:"1" max:"1073741824" doc:"questions drawn at a time until there are N; paper 480"`
+	PerCluster     int     `json:"per_cluster" min:"1" max:"1048576" doc:"questions asked of a cluster that is drawn, side by side: its documents are read once for all of them, in sampling and in the update. Paper: 1"`
 	DrawByRate     bool    `json:"draw_by_rate" doc:"draw only so many, up to draw, as the share of good questions so far lets expect to be enough; paper: no"`
 	TrainSurplus   bool    `json:"train_surplus" doc:"train all good questions of a step, at the one version of the weights that it plays with; paper: those beyond N are dropped"`
 	BadRatio       float64 `json:"bad_ratio" min:"0" max:"100" doc:"failed questions that train, for each good one; paper 1"`
@@ -50,13 +51,14 @@ type Config struct {
 	HeldOutAnswers int     `json:"held_out_answers" min:"0" max:"1024" doc:"answers to each, whose mean is the accuracy (avg@n); 0: as many as answers"`
 	HeldOutEvery   int     `json:"held_out_every" min:"0" max:"1073741824" doc:"steps between measurements; 0: before the first step and after the last alone"`
 
-	Docs      int      `json:"docs" group:"documents" min:"1" max:"1073741824" doc:"m, documents new to the questioner in one call; paper 5"`
-	DocsAmong []int    `json:"docs_among" min:"1" max:"1073741824" doc:"m is drawn from these for each question, in place of docs; empty: docs"`
-	LeastDocs int      `json:"least_docs" min:"0" max:"1073741824" doc:"documents of a cluster at least; smaller ones are left out. 0: m+1, as in the paper"`
-	Sources   []Source `json:"sources" doc:"folders and files whose clusters have kinds of questions and m of their own; empty: all are alike, as in the paper but for its numeric questions, which are about financial reports"`
-	NearDocs  bool     `json:"near_docs" doc:"draw the questioner's documents by the rare words they share, so that questions can join them; paper: at random"`
-	DocChars  int      `json:"doc_chars" min:"16" max:"1073741824" doc:"characters at which long files are cut into documents"`
-	MaxDocs   int      `json:"max_docs" min:"2" max:"1073741824" doc:"documents of a cluster, all of which the responder reads; clusters are cut to fit max_prompt, too"`
+	Docs        int      `json:"docs" group:"documents" min:"1" max:"1073741824" doc:"m, documents new to the questioner in one call; paper 5"`
+	DocsAmong   []int    `json:"docs_among" min:"1" max:"1073741824" doc:"m is drawn from these for each question, in place of docs; empty: docs"`
+	LeastDocs   int      `json:"least_docs" min:"0" max:"1073741824" doc:"documents of a cluster at least; smaller ones are left out. 0: m+1, as in the paper"`
+	Sources     []Source `json:"sources" doc:"folders and files whose clusters have kinds of questions and m of their own; empty: all are alike, as in the paper but for its numeric questions, which are about financial reports"`
+	NearDocs    bool     `json:"near_docs" doc:"draw the questioner's documents by the rare words they share, so that questions can join them; paper: at random"`
+	DocChars    int      `json:"doc_chars" min:"16" max:"1073741824" doc:"characters at which long files are cut into documents"`
+	MaxDocs     int      `json:"max_docs" min:"2" max:"1073741824" doc:"documents of a cluster, all of which the responder reads; clusters are cut to fit max_prompt, too"`
+	LeastTokens int      `json:"least_tokens" min:"0" max:"1073741824" doc:"tokens of the documents of a prompt from which their sizes vary, up to what max_prompt holds, where a larger cluster is cut: short prompts are practised beside long ones. 0: all are as long as max_prompt holds"`
 
 	QuestionTokens int  `json:"question_tokens" min:"1" max:"1073741824" doc:"tokens of a question's text, for which documents leave room in the responder's prompt; a longer one may be too long"`
 	MaxQuestion    int  `json:"max_question" group:"outputs" min:"1" max:"1073741824" doc:"tokens of a questioner's output; paper 4,096"`
@@ -88,7 +90,7 @@ func Default() Config {
 		MaxQuestion: 4096, MaxAnswer: 4096, MaxVote: 4096, Answers: 8, Votes: 8,
 		VotedTasks: []task.Task{task.GeneralQA, task.Numeric, task.MultipleChoice}, Grounding: usualGrounding(),
 		TaskWeights: []int{}, DocsAmong: []int{}, Sources: []Source{},
-		Questions: 128, Draw: 480, BadRatio: 1, VerifierGroups: 16, VerifierScaled: true, VerifierAny: true,
+		Questions: 128, Draw: 480, PerCluster: 1, BadRatio: 1, VerifierGroups: 16, VerifierScaled: true, VerifierAny: true,
 		VerifierLabel: "consistent", VerifierLeast: 0.51, VerifierMost: 0.99, QuestionTokens: 512,
 		MemoryLength: 3, Reward: reward.Default(), QuestionerBaseline: "batch", RoleWeights: [3]float64{1, 1, 1},
 	}

@@ -106,7 +106,8 @@ func (g *Game) fit(ctx context.Context, docs *corpus.Corpus) ([]cluster, error) 
 		}
 		return n
 	}
-	divided, division, err := corpus.Divide(ctx, g.escaped(docs), limit, g.Config.MaxDocs, sizes)
+	divided, division, err := corpus.Divide(ctx, g.escaped(docs),
+		corpus.Room{Tokens: limit, Docs: c.MaxDocs, Least: c.LeastTokens}, sizes)
 	if err != nil {
 		return nil, err
 	}

@@ -97,7 +97,7 @@ func (g *Game) keepOut() error {
 		return nil
 	}
 	var err error
-	if k.sampler, err = curriculum.NewSampler(c.Seed, c.domains(k.clusters)); err != nil {
+	if k.sampler, err = curriculum.NewSampler(c.Seed, c.domains(k.clusters), 1); err != nil {
 		return err
 	}
 	g.kept = k

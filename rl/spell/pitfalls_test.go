@@ -87,7 +87,7 @@ func TestPitfalls(t *testing.T) {
 		{what: "a small folder has a curriculum", right: func(t *testing.T) {
 			c := documents(10, 4)
 			s, err := curriculum.NewSampler(1, []curriculum.Domain{{Clusters: []int{0, 1, 2, 3, 4}, Weight: 1},
-				{Task: task.Numeric, Clusters: []int{5, 6, 7, 8, 9}, Weight: 1}})
+				{Task: task.Numeric, Clusters: []int{5, 6, 7, 8, 9}, Weight: 1}}, 1)
 			if err != nil {
 				t.Fatal(err)
 			}

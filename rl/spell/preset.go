@@ -70,8 +70,9 @@ func Reader() Config {
 	c.Temperature, c.TopP = paper.Temperature, paper.TopP // as eval.Sampled
 	c.Tasks = []task.Task{task.GeneralQA, task.Numeric}   // half of its questions with options repeat one
 	c.Steps, c.HeldOut, c.HeldOutShare, c.TestTokens = 60, 64, 0.2, 256
-	c.Docs, c.DocChars, c.MaxDocs, c.MaxPrompt = 2, 400, 40, 2048
+	c.Docs, c.DocChars, c.MaxDocs, c.LeastTokens, c.MaxPrompt = 2, 400, 40, 256, 2048
 	c.MaxQuestion, c.MaxAnswer, c.MaxVote = 128, 96, 4
+	c.PerCluster, c.ShareVotes = 8, true
 	c.Optim.LR = 2e-4
 	return c
 }

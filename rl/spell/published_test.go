@@ -65,14 +65,14 @@ func TestPublishedDefects(t *testing.T) {
 			if !reflect.DeepEqual(domains(), domains()) {
 				t.Error("the same seed splits clusters otherwise")
 			}
-			s, err := curriculum.NewSampler(7, domains())
+			s, err := curriculum.NewSampler(7, domains(), 1)
 			if err != nil {
 				t.Fatal(err)
 			}
 			s.Draw(3)
 			saved, _ := json.Marshal(s)
 			want := s.Draw(6)
-			again, _ := curriculum.NewSampler(7, domains())
+			again, _ := curriculum.NewSampler(7, domains(), 1)
 			if err := again.Restore(saved); err != nil || !slices.Equal(again.Draw(6), want) {
 				t.Errorf("a sampler that is restored draws otherwise, %v", err)
 			}

@@ -132,7 +132,7 @@ func (g *Game) prepare(ctx context.Context, room int) (err error) {
 		return err
 	}
 	g.data = g.fingerprint()
-	if g.sampler, err = curriculum.NewSampler(g.Config.Seed, g.Config.domains(g.clusters)); err != nil {
+	if g.sampler, err = curriculum.NewSampler(g.Config.Seed, g.Config.domains(g.clusters), g.Config.PerCluster); err != nil {
 		return err
 	}
 	g.static = nil
@@ -228,15 +228,25 @@ func (g *Game) asking(what curriculum.Item, c *cluster, m *curriculum.Memory, ra
 	if c.near != nil {
 		near = func(a, b int) float64 { return c.near[a*len(c.docs)+b] }
 	}
-	it := &item{Item: what, game: g, from: c,
-		view: m.Draw(what.Task, what.Cluster, len(c.docs), want, near, random)}
+	it := &item{Item: what, game: g, from: c}
 	at := letter.Intn(len(task.Letters))
 	it.drawn.Letter, it.next = task.Letters[at:at+1], it.write
-	if g.Prompts.Places() {
-		it.drawn.Place = reading.Over(it.shownDocs()).Place(letter, what.Task)
+	for range mostViews {
+		it.view = m.Draw(what.Task, what.Cluster, len(c.docs), want, near, random)
+		if !g.Prompts.Places() {
+			break
+		}
+		var found bool
+		if it.drawn.Place, found = reading.Over(it.shownDocs()).Place(letter, what.Task); found {
+			break
+		}
 	}
 	return it
 }
+
+// mostViews is how often documents are drawn at most for a questioner that is shown a place in them: until they have
+// something to ask about in its task.
+const mostViews = 8
 
 // Reward judges the round that was played, and remembers its questions that are neither trivial nor
 // hopeless (§3.2).

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"spell/rl"
 	"spell/rl/curriculum"
@@ -16,6 +17,7 @@ import (
 // the baseline of the paper (appendix E.5).
 type static struct {
 	questions []fixedQuestion
+	beside    [][]int             // of each question, the numbers of those of its cluster and task from it on, cyclically
 	sampler   *curriculum.Sampler // of their numbers
 }
 
@@ -41,18 +43,38 @@ func newStatic(c *Config, questions []fixedQuestion) (*static, error) {
 			"answered without documents, or was never answered right; ask more with static_asked, or give the model " +
 			"documents and prompts that suit it")
 	}
-	s, err := curriculum.NewSampler(c.Seed, domains)
-	return &static{questions, s}, err
+	s, err := curriculum.NewSampler(c.Seed, domains, 1)
+	return &static{questions, besides(questions), s}, err
 }
 
-// draw returns n items of its questions.
+// besides returns of each question the numbers of those about the same cluster, of the same task, from itself on.
+func besides(questions []fixedQuestion) [][]int {
+	of := func(q *fixedQuestion) curriculum.Item { return curriculum.Item{Task: q.Task, Cluster: q.Cluster} }
+	groups := map[curriculum.Item][]int{}
+	for n := range questions {
+		groups[of(&questions[n])] = append(groups[of(&questions[n])], n)
+	}
+	all := make([][]int, len(questions))
+	for n := range questions {
+		group := groups[of(&questions[n])]
+		at := slices.Index(group, n)
+		all[n] = slices.Concat(group[at:], group[:at])
+	}
+	return all
+}
+
+// draw returns about n items of its questions, as many of a cluster together as the questioner would ask.
 func (s *static) draw(g *Game, n int) (items []*item) {
-	for _, drawn := range s.sampler.Draw(n) {
-		q := &s.questions[drawn.Cluster]
-		it := &item{Item: curriculum.Item{Task: q.Task, Cluster: q.Cluster}, game: g, from: &g.clusters[q.Cluster],
-			fixed: true, question: q.question()}
-		it.next = it.pose
-		items = append(items, it)
+	together := g.Config.PerCluster
+	for _, drawn := range s.sampler.Draw((n + together - 1) / together) {
+		beside := s.beside[drawn.Cluster]
+		for _, number := range beside[:min(together, len(beside))] {
+			q := &s.questions[number]
+			it := &item{Item: curriculum.Item{Task: q.Task, Cluster: q.Cluster}, game: g, from: &g.clusters[q.Cluster],
+				fixed: true, question: q.question()}
+			it.next = it.pose
+			items = append(items, it)
+		}
 	}
 	return items
 }

@@ -275,3 +275,18 @@ func TestFrozen(t *testing.T) {
 		}
 	}
 }
+
+// Questions stand beside those about the same cluster and of the same task alone.
+func TestBesides(t *testing.T) {
+	var questions []fixedQuestion
+	for _, q := range []struct {
+		of      task.Task
+		cluster int
+	}{{task.GeneralQA, 1}, {task.GeneralQA, 2}, {task.GeneralQA, 1}, {task.Numeric, 1}, {task.GeneralQA, 1}} {
+		questions = append(questions, fixedQuestion{Task: q.of, Cluster: q.cluster})
+	}
+	want := [][]int{{0, 2, 4}, {1}, {2, 4, 0}, {3}, {4, 0, 2}}
+	if got := besides(questions); !reflect.DeepEqual(got, want) {
+		t.Errorf("%v, want %v", got, want)
+	}
+}

@@ -53,8 +53,9 @@ func (p *Plan) time(r tally.Rates, test *rollout.Options, own bool) (*budget.Tim
 	}
 	var gradients tally.Work
 	tokens := 0
+	good, answers := c.beside(s.Good, (s.Asked+c.PerCluster-1)/c.PerCluster, s.Answers)
 	for _, g := range []struct{ n, prompt, outputs, length int }{
-		{s.Good, s.Respond, s.Answers, s.Answer}, {s.Questions, s.Ask, 1, s.Question},
+		{good, s.Respond, answers, s.Answer}, {s.Questions, s.Ask, 1, s.Question},
 		{s.VerifierGroup, s.Verify, s.Votes, s.Vote},
 	} {
 		w, err := d.learn(g.n, g.prompt, g.outputs, g.length)
@@ -93,11 +94,22 @@ type sampling struct {
 
 // asking returns how so many questions are asked, and so many answered.
 func (s *Step) asking(c *Config, asked, answered int) []sampling {
+	prompts, answers := c.beside(answered, (answered+c.PerCluster-1)/c.PerCluster, s.Answers)
 	return []sampling{
 		{"ask", asked, s.Ask, 1, s.Question, c.MaxQuestion},
 		{"try without documents", asked, s.Ground, 1, s.Answer, c.MaxAnswer},
-		{"answer", answered, s.Respond, s.Answers, s.Answer, c.MaxAnswer},
+		{"answer", prompts, s.Respond, answers, s.Answer, c.MaxAnswer},
 	}
+}
+
+// beside returns how many prompts there are of n questions about so many clusters, if those about one share theirs, and
+// the outputs to each, of which there are answers to a question.
+func (c *Config) beside(n, clusters, answers int) (prompts, outputs int) {
+	if c.PerCluster == 1 || n == 0 {
+		return n, answers
+	}
+	prompts = max(1, min(n, clusters))
+	return prompts, (n*answers + prompts - 1) / prompts
 }
 
 // Group returns what the answers to one question take at a machine's rates, prompt and answers as long as

@@ -41,35 +41,63 @@ func init() {
 }
 
 // options returns the answer of a blank among three others of its class, and its letter, each equally likely.
-// The others are random ones, from other documents where there are enough. Where the question is led they are
-// those that stand behind the answer, the first documents' behind the last's: a small model that writes them goes
-// on from one to the next, and where it would choose among all it takes the answer itself too often.
+// Those of a led question are the next three of the class in the text: a small model that writes them goes on from
+// one to the next, and if it had to pass any over or to choose among all it would repeat one.
 func (c *Cluster) options(r *rng.Rand, s *solution, led bool) (list []string, letter string, ok bool) {
 	own := s.evidence[0].at
 	class, at, ok := c.classOf(own)
 	if !ok || led && class == rare { // a word is rare by the whole cluster
 		return nil, "", false
 	}
-	all := c.spans[class]
-	tries, other := 90, func(int) span { return pick(r, all).span }
 	if led {
-		tries, other = len(all)-1, func(i int) span { return all[(at+1+i)%len(all)].span }
+		list, ok = c.nextOptions(c.spans[class][at+1:], s.answer)
+	} else {
+		list, ok = c.randomOptions(r, class, own, s.answer)
 	}
-	for i := range tries { // the last third of random ones may be of the same document, and of any shape
-		o := other(i)
+	if !ok {
+		return nil, "", false
+	}
+	right := r.Intn(len(task.Letters))
+	return slices.Insert(list, right, s.answer), task.Letters[right : right+1], true
+}
+
+// wrongOptions is how many options of a question are wrong.
+const wrongOptions = len(task.Letters) - 1
+
+// nextOptions returns the texts of the first spans, if these can be options beside an answer.
+func (c *Cluster) nextOptions(next []candidate, answer string) (list []string, ok bool) {
+	if len(next) < wrongOptions {
+		return nil, false
+	}
+	for _, o := range next[:wrongOptions] {
+		text := c.text(o.span)
+		if !isOption(text, answer, list) {
+			return nil, false
+		}
+		list = append(list, text)
+	}
+	return list, true
+}
+
+// randomOptions returns random spans of the class of an answer, from other documents where there are enough.
+func (c *Cluster) randomOptions(r *rng.Rand, of class, own span, answer string) (list []string, ok bool) {
+	const tries = 90
+	for i := range tries { // the last third may be of the same document, and figures of any shape
+		o := pick(r, c.spans[of]).span
 		text := c.text(o)
-		unlike := o.doc == own.doc || class == figure && shape(text) != shape(s.answer)
-		if !led && unlike && i < 2*tries/3 {
+		unlike := o.doc == own.doc || of == figure && shape(text) != shape(answer)
+		if unlike && i < 2*tries/3 || !isOption(text, answer, list) {
 			continue
 		}
-		same := func(o string) bool { return Same(o, text) }
-		if !plain(text) || same(s.answer) || slices.ContainsFunc(list, same) {
-			continue
-		}
-		if list = append(list, text); len(list) == len(task.Letters)-1 {
-			right := r.Intn(len(task.Letters))
-			return slices.Insert(list, right, s.answer), task.Letters[right : right+1], true
+		if list = append(list, text); len(list) == wrongOptions {
+			return list, true
 		}
 	}
-	return nil, "", false
+	return nil, false
+}
+
+// isOption reports whether a text can be offered beside an answer and others.
+func isOption(text, answer string, others []string) bool {
+	same := func(o string) bool { return Same(o, text) }
+	return plain(text) && !same(answer) && !slices.ContainsFunc(others, same)
 }

@@ -10,29 +10,34 @@ import (
 // placeWords is how many words name a place.
 const placeWords = 3
 
-// Place returns the first words of a sentence, or the title of a page, that a question of a task can be asked about;
-// of any sentence if none was found. A questioner is shown them.
-func (c *Cluster) Place(r *rng.Rand, of task.Task) string {
+// Place returns the first words of a sentence, or the title of a page and the first words of a field, that a question
+// of a task can be asked about. A questioner is shown them. If nothing was found to ask of that task, ok is false and
+// the words are of any sentence.
+func (c *Cluster) Place(r *rng.Rand, of task.Task) (words string, ok bool) {
 	if q, ok := newAsking(DefaultTraining().Composed, true).ask(r, c, of); ok {
-		return c.placeOf(q)
+		return c.placeOf(q), true
 	}
 	c.candidates()
 	if len(c.quotes) == 0 {
-		return ""
+		return "", false
 	}
 	s := pick(r, c.quotes)
-	return beginning(c.docs[s.doc].quote(int(s.word), int(s.word)+s.n))
+	return beginning(c.docs[s.doc].quote(int(s.word), int(s.word)+s.n), placeWords), false
 }
 
 // placeOf returns the words that name the place that a question points at.
 func (c *Cluster) placeOf(q Question) string {
 	_, s, _ := c.truth(q.Text, q.Task)
 	text, _ := s.stated(false)
-	return beginning(text)
+	n := placeWords
+	if s.form == fieldOfPage {
+		n += len(strings.Fields(c.docs[s.docs[0]].title + titleMark))
+	}
+	return beginning(text, n)
 }
 
-// beginning returns the words that name the place where a text begins.
-func beginning(text string) string {
+// beginning returns the first n words of a text.
+func beginning(text string, n int) string {
 	words := strings.Fields(text)
-	return strings.Join(words[:min(placeWords, len(words))], " ")
+	return strings.Join(words[:min(n, len(words))], " ")
 }

@@ -145,6 +145,32 @@ func TestRealQuestions(t *testing.T) {
 	}
 }
 
+// The options of a led question are the answer and what comes next of its class in the text, without one left out.
+func TestLedOptions(t *testing.T) {
+	docs := real(t, "factbook/europe")
+	found := 0
+	for i := range docs.Clusters {
+		c := NewCluster(docs.Clusters[i])
+		for n := range uint64(20) {
+			q, ok := c.question(rng.At(1, rng.Reading, uint64(i), n, 0), Choice, nil, true)
+			if !ok {
+				continue
+			}
+			found++
+			_, s, _ := c.truth(q.Text, q.Task)
+			class, at, _ := c.classOf(s.evidence[0].at)
+			for _, text := range slices.DeleteFunc(slices.Clone(q.Options), func(o string) bool { return o == s.answer }) {
+				if at++; c.text(c.spans[class][at].span) != text {
+					t.Fatalf("%q: %q is not %q", q.Options, text, c.text(c.spans[class][at].span))
+				}
+			}
+		}
+	}
+	if found < 20 {
+		t.Errorf("%d questions", found)
+	}
+}
+
 func TestTyped(t *testing.T) {
 	for typed, want := range map[string]string{
 		"What is the Capital of Peru?":          "what is the Capital of Peru ?",

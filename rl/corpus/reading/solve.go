@@ -192,6 +192,9 @@ func (c *Cluster) solveField(q query) (s solution, found, ok bool) {
 	return s, found, found && canonical(s.answer) != "" && len(strings.Fields(s.answer)) <= valueWords
 }
 
+// titleMark stands between a title and its field.
+const titleMark = " : "
+
 // is reports whether words are the name of a field, with or without that of the line above.
 func (d *document) is(f field, words []string) bool {
 	name := spellings(d.text[f.name.start:f.name.end])
@@ -202,9 +205,12 @@ func (d *document) is(f field, words []string) bool {
 }
 
 // states returns the evidence of a field: the title, the line above if it belongs to one, and the line as
-// far as its answer goes.
+// far as its answer goes. A mark that is not in the document parts the title from the rest: a small model that copies
+// goes on with what stands below the title otherwise.
+//
+//	Albania : Area: total: 28,748 sq km
 func (d *document) states(f field) evidence {
-	text := d.title + " "
+	text := d.title + titleMark
 	if f.head.end > 0 {
 		text += oneSpace(d.text[f.head.start:f.head.end]) + " "
 	}
