@@ -167,9 +167,11 @@ func (a *attention) hiddenBlocks(seen int) int {
 	return max(0, seen-a.window) / kernels.KeyBlock * kernels.KeyBlock
 }
 
-// walkShared calls do and endRun for the blocks of a span that queries order[first:last] share: once for all of them, if
-// all their rows see all of the block, else do for each.
-func (a *attention) walkShared(first, last int, s kernels.Span, w walked, do func(keyBlock), endRun func(q0, q1 int)) {
+// walkShared calls do and endRun for the blocks of a span that queries order[first:last] share: once for all of them,
+// if all their rows see all of the block, else do for each.
+func (a *attention) walkShared(first, last int, s kernels.Span, w walked, do func(keyBlock),
+	endRun func(q0, q1 int)) {
+
 	vectors := 0
 	least, most := math.MaxInt, 0 // keys that the mask shows some row
 	for _, i := range a.order[first:last] {

@@ -248,7 +248,7 @@ func RolesOf(ctx context.Context, p Policy, over []Truthful, tasks []task.Task, 
 
 	turns := make([]Turn, n)
 	for i := range turns {
-		turns[i] = TurnOver(over[i%len(over)], Turned(tasks, i%len(tasks)), i%len(task.Letters), uint64(i))
+		turns[i] = TurnOver(over[i%len(over)], tasks, i, i%len(task.Letters), uint64(i))
 	}
 	posed, err := Pose(ctx, p, turns, maxTokens)
 	if err != nil {
@@ -271,31 +271,31 @@ type Turn struct {
 	Drawn role.Drawn
 }
 
-// A Placer is documents that a place can be drawn of for a question of a task; ok is false if they have none.
+// A Placer is documents that a place can be drawn of for a question of a task, with the right option at a letter; ok is
+// false if they have none.
 type Placer interface {
-	Place(r *rng.Rand, of task.Task) (words string, ok bool)
+	Place(r *rng.Rand, of task.Task, letter string) (words string, ok bool)
 }
 
-// TurnOver returns the turn of a number to ask over documents, with the letter of a number for the right option. The
-// task is the first in of that something was found for, as no one asks for a number where there is none.
-func TurnOver(over Truthful, of []task.Task, letter int, number uint64) Turn {
-	t := Turn{over.Texts(), of[0], role.Drawn{Letter: task.Letters[letter : letter+1]}}
+// TurnOver returns the turn of a number to ask over documents, with the letter of a number for the right option. Its
+// task is number at, counted round and round, or the first one behind it that something was found for: no one asks
+// for a number where there is none.
+func TurnOver(over Truthful, tasks []task.Task, at, letter int, number uint64) Turn {
+	of := func(i int) task.Task { return tasks[(at+i)%len(tasks)] }
+	t := Turn{over.Texts(), of(0), role.Drawn{Letter: task.Letters[letter : letter+1]}}
 	p, ok := over.(Placer)
 	if !ok {
 		return t
 	}
-	for _, x := range of {
-		if words, ok := p.Place(rng.At(0, rng.Letter, number, 0, 0), x); ok {
-			t.Task, t.Drawn.Place = x, words
+	for i := range tasks {
+		if words, ok := p.Place(rng.At(0, rng.Letter, number, 0, 0), of(i), t.Drawn.Letter); ok {
+			t.Task, t.Drawn.Place = of(i), words
 			return t
 		}
 	}
-	t.Drawn.Place, _ = p.Place(rng.At(0, rng.Letter, number, 0, 0), t.Task)
+	t.Drawn.Place, _ = p.Place(rng.At(0, rng.Letter, number, 0, 0), t.Task, t.Drawn.Letter)
 	return t
 }
-
-// Turned returns a list from element i on, and then those before it.
-func Turned[T any](list []T, i int) []T { return append(list[i:len(list):len(list)], list[:i]...) }
 
 // Posed is what a questioner said in its turn.
 type Posed struct {

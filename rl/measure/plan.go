@@ -142,7 +142,7 @@ func (p *Plan) turn() {
 		over := items[round%len(items)].Cluster
 		letter := (round + round/len(items)) % len(task.Letters)
 		p.over = append(p.over, over)
-		p.turns = append(p.turns, eval.TurnOver(over, eval.Turned(tasks, i%len(tasks)), letter, uint64(i)))
+		p.turns = append(p.turns, eval.TurnOver(over, tasks, i, letter, uint64(i)))
 	}
 }
 

@@ -43,7 +43,7 @@ type Config struct {
 	Prompts     string      `json:"prompts" doc:"prompt set: full, compact, or a folder of one's own"`
 	ByRule      bool        `json:"by_rule" doc:"questions are of the kinds whose truth a rule reads from the documents: blanks and fields, as the embedded base for documents asks them. The truth is reported, and the policy is measured on such questions about the clusters that are kept out. Paper: no"`
 	Static      string      `json:"static" oneof:"none base truth" doc:"questions that are fixed before the first step, RLVR's baseline, so that the questioner neither asks nor trains: those that the model then asks of the documents that are readable, not answered without documents and answered right once at least (base), or true ones of the generated world or by_rule (truth)"`
-	StaticAsked int         `json:"static_asked" min:"0" max:"268435456" doc:"how many questions are asked for static; 0: one of each cluster and of each of tasks that it is dealt to"`
+	StaticAsked int         `json:"static_asked" min:"0" max:"268435456" doc:"how many questions are asked for static; 0: per_cluster of each cluster and of each of tasks that it is dealt to"`
 	HeldOut     int         `json:"held_out" min:"0" max:"1073741824" doc:"held-out questions before and after, on the generated world; over documents of one's own, how many the model is asked for, of clusters that are kept out of training, to measure it on those that are of use; by_rule, questions over documents of each length. 0: none"`
 	TestTokens  int         `json:"test_tokens" min:"16" max:"1048576" doc:"by_rule, tokens of the documents of the easiest held-out test; further ones have two, four and eight times as many"`
 
@@ -90,8 +90,8 @@ func Default() Config {
 		MaxQuestion: 4096, MaxAnswer: 4096, MaxVote: 4096, Answers: 8, Votes: 8,
 		VotedTasks: []task.Task{task.GeneralQA, task.Numeric, task.MultipleChoice}, Grounding: usualGrounding(),
 		TaskWeights: []int{}, DocsAmong: []int{}, Sources: []Source{},
-		Questions: 128, Draw: 480, PerCluster: 1, BadRatio: 1, VerifierGroups: 16, VerifierScaled: true, VerifierAny: true,
-		VerifierLabel: "consistent", VerifierLeast: 0.51, VerifierMost: 0.99, QuestionTokens: 512,
+		Questions: 128, Draw: 480, PerCluster: 1, BadRatio: 1, VerifierGroups: 16, VerifierScaled: true,
+		VerifierAny: true, VerifierLabel: "consistent", VerifierLeast: 0.51, VerifierMost: 0.99, QuestionTokens: 512,
 		MemoryLength: 3, Reward: reward.Default(), QuestionerBaseline: "batch", RoleWeights: [3]float64{1, 1, 1},
 	}
 }

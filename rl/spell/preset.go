@@ -63,17 +63,19 @@ func PresetNamed(name string, of Kind, hours float64) (Preset, error) {
 	return p, nil
 }
 
-// Reader suits the embedded base for documents, whose questions are of the kinds that a rule judges.
+// Reader suits the embedded base for documents, whose questions are of the kinds that a rule judges. Its prompts are
+// so long that the base answers about half of the questions it asks: over shorter ones there is little to learn, over
+// longer ones nothing is right.
 func Reader() Config {
 	c, paper := Small(), Default()
 	c.ByRule, c.Prompts = true, "reading"
 	c.Temperature, c.TopP = paper.Temperature, paper.TopP // as eval.Sampled
-	c.Tasks = []task.Task{task.GeneralQA, task.Numeric}   // half of its questions with options repeat one
+	c.Tasks = []task.Task{task.GeneralQA, task.Numeric}   // a fifth of its questions with options repeat one
 	c.Steps, c.HeldOut, c.HeldOutShare, c.TestTokens = 60, 64, 0.2, 256
-	c.Docs, c.DocChars, c.MaxDocs, c.LeastTokens, c.MaxPrompt = 2, 400, 40, 256, 2048
+	c.Docs, c.DocChars, c.MaxDocs, c.LeastTokens, c.MaxPrompt = 2, 400, 40, 1900, 2700
+	c.PerCluster, c.ShareVotes = 4, true
 	c.MaxQuestion, c.MaxAnswer, c.MaxVote = 128, 96, 4
-	c.PerCluster, c.ShareVotes = 8, true
-	c.Optim.LR = 2e-4
+	c.Optim.LR = 1e-4
 	return c
 }
 

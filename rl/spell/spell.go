@@ -132,7 +132,8 @@ func (g *Game) prepare(ctx context.Context, room int) (err error) {
 		return err
 	}
 	g.data = g.fingerprint()
-	if g.sampler, err = curriculum.NewSampler(g.Config.Seed, g.Config.domains(g.clusters), g.Config.PerCluster); err != nil {
+	c := &g.Config
+	if g.sampler, err = curriculum.NewSampler(c.Seed, c.domains(g.clusters), c.PerCluster); err != nil {
 		return err
 	}
 	g.static = nil
@@ -237,7 +238,7 @@ func (g *Game) asking(what curriculum.Item, c *cluster, m *curriculum.Memory, ra
 			break
 		}
 		var found bool
-		if it.drawn.Place, found = reading.Over(it.shownDocs()).Place(letter, what.Task); found {
+		if it.drawn.Place, found = reading.Over(it.shownDocs()).Place(letter, what.Task, it.drawn.Letter); found {
 			break
 		}
 	}

@@ -17,7 +17,7 @@ import (
 // the baseline of the paper (appendix E.5).
 type static struct {
 	questions []fixedQuestion
-	beside    [][]int             // of each question, the numbers of those of its cluster and task from it on, cyclically
+	beside    [][]int             // of each question, the numbers of its cluster's and task's from it on, cyclically
 	sampler   *curriculum.Sampler // of their numbers
 }
 
@@ -63,12 +63,17 @@ func besides(questions []fixedQuestion) [][]int {
 	return all
 }
 
-// draw returns about n items of its questions, as many of a cluster together as the questioner would ask.
+// draw returns about n items of its questions, each once, as many of a cluster together as the questioner would ask.
 func (s *static) draw(g *Game, n int) (items []*item) {
 	together := g.Config.PerCluster
+	taken := map[int]bool{}
 	for _, drawn := range s.sampler.Draw((n + together - 1) / together) {
 		beside := s.beside[drawn.Cluster]
 		for _, number := range beside[:min(together, len(beside))] {
+			if taken[number] {
+				continue
+			}
+			taken[number] = true
 			q := &s.questions[number]
 			it := &item{Item: curriculum.Item{Task: q.Task, Cluster: q.Cluster}, game: g, from: &g.clusters[q.Cluster],
 				fixed: true, question: q.question()}

@@ -40,7 +40,8 @@ func newToy(t *testing.T, c Config) *toy {
 		all = append(all, i)
 	}
 	var err error
-	if g.sampler, err = curriculum.NewSampler(c.Seed, curriculum.Split(all, c.Tasks, c.Seed), c.PerCluster); err != nil {
+	domains := curriculum.Split(all, c.Tasks, c.Seed)
+	if g.sampler, err = curriculum.NewSampler(c.Seed, domains, c.PerCluster); err != nil {
 		t.Fatal(err)
 	}
 	return &toy{g: g, badFormat: 0.1, ungrounded: 0.1}

@@ -41,35 +41,37 @@ func init() {
 }
 
 // options returns the answer of a blank among three others of its class, and its letter, each equally likely.
-// Those of a led question are the next three of the class in the text: a small model that writes them goes on from
-// one to the next, and if it had to pass any over or to choose among all it would repeat one.
+// Of a led question those before it are the first of the class in the documents, one after the other, and those behind
+// it the next after it: a small model that writes them goes on from the option before, and repeats one where it has to
+// remember which it had or to choose among all.
 func (c *Cluster) options(r *rng.Rand, s *solution, led bool) (list []string, letter string, ok bool) {
 	own := s.evidence[0].at
 	class, at, ok := c.classOf(own)
 	if !ok || led && class == rare { // a word is rare by the whole cluster
 		return nil, "", false
 	}
+	right := r.Intn(len(task.Letters))
 	if led {
-		list, ok = c.nextOptions(c.spans[class][at+1:], s.answer)
+		list, ok = c.nextOptions(c.spans[class], at, right, s.answer)
 	} else {
 		list, ok = c.randomOptions(r, class, own, s.answer)
 	}
 	if !ok {
 		return nil, "", false
 	}
-	right := r.Intn(len(task.Letters))
 	return slices.Insert(list, right, s.answer), task.Letters[right : right+1], true
 }
 
 // wrongOptions is how many options of a question are wrong.
 const wrongOptions = len(task.Letters) - 1
 
-// nextOptions returns the texts of the first spans, if these can be options beside an answer.
-func (c *Cluster) nextOptions(next []candidate, answer string) (list []string, ok bool) {
-	if len(next) < wrongOptions {
+// nextOptions returns the texts of the first n spans and of those behind number at, if they can be options beside the
+// answer, which is that one.
+func (c *Cluster) nextOptions(all []candidate, at, n int, answer string) (list []string, ok bool) {
+	if at < n || at+wrongOptions-n >= len(all) {
 		return nil, false
 	}
-	for _, o := range next[:wrongOptions] {
+	for _, o := range slices.Concat(all[:n], all[at+1:at+1+wrongOptions-n]) {
 		text := c.text(o.span)
 		if !isOption(text, answer, list) {
 			return nil, false

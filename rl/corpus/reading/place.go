@@ -11,11 +11,19 @@ import (
 const placeWords = 3
 
 // Place returns the first words of a sentence, or the title of a page and the first words of a field, that a question
-// of a task can be asked about. A questioner is shown them. If nothing was found to ask of that task, ok is false and
-// the words are of any sentence.
-func (c *Cluster) Place(r *rng.Rand, of task.Task) (words string, ok bool) {
-	if q, ok := newAsking(DefaultTraining().Composed, true).ask(r, c, of); ok {
-		return c.placeOf(q), true
+// of a task can be asked about, with the right option at a letter if there are options. A questioner is shown them. If
+// nothing was found to ask of that task, ok is false and the words are of any sentence.
+func (c *Cluster) Place(r *rng.Rand, of task.Task, letter string) (words string, ok bool) {
+	asking := newAsking(DefaultTraining().Composed, true)
+	for range tries {
+		q, ok := asking.ask(r, c, of)
+		if !ok {
+			break
+		}
+		if !of.NeedsLetter() || q.Answer == letter {
+			return c.placeOf(q), true
+		}
+		delete(asking.asked, q.Text) // it may come with another letter
 	}
 	c.candidates()
 	if len(c.quotes) == 0 {

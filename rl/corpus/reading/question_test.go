@@ -145,29 +145,59 @@ func TestRealQuestions(t *testing.T) {
 	}
 }
 
-// The options of a led question are the answer and what comes next of its class in the text, without one left out.
+// The options of a led question are the first of its class in the documents, the answer, and the next ones behind it.
 func TestLedOptions(t *testing.T) {
 	docs := real(t, "factbook/europe")
-	found := 0
+	var letters [len(task.Letters)]int
 	for i := range docs.Clusters {
 		c := NewCluster(docs.Clusters[i])
-		for n := range uint64(20) {
+		for n := range uint64(60) {
 			q, ok := c.question(rng.At(1, rng.Reading, uint64(i), n, 0), Choice, nil, true)
 			if !ok {
 				continue
 			}
-			found++
+			right := strings.Index(task.Letters, q.Answer)
+			letters[right]++
 			_, s, _ := c.truth(q.Text, q.Task)
 			class, at, _ := c.classOf(s.evidence[0].at)
-			for _, text := range slices.DeleteFunc(slices.Clone(q.Options), func(o string) bool { return o == s.answer }) {
-				if at++; c.text(c.spans[class][at].span) != text {
-					t.Fatalf("%q: %q is not %q", q.Options, text, c.text(c.spans[class][at].span))
+			for k, option := range q.Options {
+				number := k
+				if k >= right {
+					number = at + k - right
+				}
+				if want := c.text(c.spans[class][number].span); option != want {
+					t.Fatalf("%q: option %d is not %q", q.Options, k, want)
 				}
 			}
 		}
 	}
-	if found < 20 {
-		t.Errorf("%d questions", found)
+	for k, n := range letters {
+		if n < 10 {
+			t.Errorf("%d questions have the answer at %c", n, task.Letters[k])
+		}
+	}
+}
+
+// A place is words of the documents, or a title with the first words of its field, and there is none for a number in a
+// text without.
+func TestPlace(t *testing.T) {
+	docs := real(t, "factbook/europe")
+	for i := range docs.Clusters {
+		c := NewCluster(docs.Clusters[i])
+		text := oneSpace(strings.Join(c.Texts(), " "))
+		for n, of := range Tasks() {
+			words, ok := c.Place(rng.At(1, rng.Letter, uint64(i), uint64(n), 0), of, "C")
+			title, name, field := strings.Cut(words, titleMark)
+			first, _, _ := strings.Cut(name, " ") // the line of a field may stand far above it
+			there := strings.Contains(text, title) && strings.Contains(text, first)
+			if !ok || !there || field && of != task.GeneralQA {
+				t.Errorf("%v: the place %q, %v", of, words, ok)
+			}
+		}
+	}
+	c := Over([]string{"The mayor opened the bridge. Nobody but the miller came to see it, and he was late."})
+	if words, ok := c.Place(rng.At(1, rng.Letter, 0, 0, 0), task.Numeric, "A"); ok || words == "" {
+		t.Errorf("a number is to be asked for at %q", words)
 	}
 }
 
