@@ -44,10 +44,9 @@ type Room struct {
 // than there is room for; tokens returns the number of tokens of each of its texts.
 //
 // A cluster that is so stays as it is. A larger one becomes several, "name", "name (2)" and so on, each of documents
-// that share words. Documents keep their order. A document
-// of more than half the limit, which might leave no room for a second one, is first cut into pieces
-// at the ends of paragraphs, sentences or words, named as the document with "#1", "#2" and so on
-// behind. The only document of a cluster is cut in two.
+// that share words. Documents keep their order. A document of more than half the tokens there is room for, which might
+// leave none for a second one, is first cut into pieces at the ends of paragraphs, sentences or words, named as the
+// document with "#1", "#2" and so on behind. The only document of a cluster is cut in two.
 //
 // The same corpus and sizes give the same clusters. Once ctx is done, Divide returns ctx.Err() as
 // soon as tokens returns; there is no other error.
