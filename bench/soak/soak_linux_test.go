@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"testing"
@@ -80,6 +81,7 @@ func TestSoak(t *testing.T) {
 		}
 		var m runtime.MemStats
 		runtime.ReadMemStats(&m)
+		debug.FreeOSMemory() // what is resident is in use then, however much garbage the heap held
 		resident, heap = append(resident, rounds.Resident()), append(heap, float64(m.HeapInuse)/(1<<20))
 		if first == nil {
 			first = allocations()
