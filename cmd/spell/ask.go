@@ -222,7 +222,7 @@ func (a *askFlags) sizes(cmd *cobra.Command, m *source) error {
 }
 
 // readsWell is how many tokens the embedded base for documents answers about best, and what is trained from it.
-const readsWell = 512
+const readsWell = 256
 
 // prepare reads documents and questions and makes the prompts.
 func (a *askFlags) prepare(cmd *cobra.Command, m *source, args []string, console *runner.Console) (*ask.Reader,

@@ -232,17 +232,32 @@ func (g *Game) asking(what curriculum.Item, c *cluster, m *curriculum.Memory, ra
 	it := &item{Item: what, game: g, from: c}
 	at := letter.Intn(len(task.Letters))
 	it.drawn.Letter, it.next = task.Letters[at:at+1], it.write
-	for range mostViews {
-		it.view = m.Draw(what.Task, what.Cluster, len(c.docs), want, near, random)
-		if !g.Prompts.Places() {
-			break
-		}
-		var found bool
-		if it.drawn.Place, found = reading.Over(it.shownDocs()).Place(letter, what.Task, it.drawn.Letter); found {
-			break
+	for _, t := range g.tasksFrom(what.Task, c) {
+		it.Task = t
+		for range mostViews {
+			it.view = m.Draw(t, what.Cluster, len(c.docs), want, near, random)
+			if !g.Prompts.Places() {
+				return it
+			}
+			var found bool
+			if it.drawn.Place, found = reading.Over(it.shownDocs()).Place(letter, t, it.drawn.Letter); found {
+				return it
+			}
 		}
 	}
 	return it
+}
+
+// tasksFrom returns the tasks of the questions about a cluster, one of them first: the next ones do for a place to ask
+// about where that has none.
+func (g *Game) tasksFrom(first task.Task, c *cluster) []task.Task {
+	tasks := []task.Task{first}
+	for _, t := range g.Config.Tasks {
+		if t != first && c.of.asks(t) {
+			tasks = append(tasks, t)
+		}
+	}
+	return tasks
 }
 
 // mostViews is how often documents are drawn at most for a questioner that is shown a place in them: until they have
