@@ -44,20 +44,29 @@ func passRate(r *spell.Record) float64 {
 
 // short cuts a text where it is much longer than answers are.
 func short(text string) string {
-	const most = 90
+	const most = 110
 	if len(text) <= most {
 		return text
 	}
 	return text[:strings.LastIndexByte(text[:most], ' ')] + " …"
 }
 
+// beginning returns how the document begins that has the answer, as one line. Documents stand below lines with a mark.
+func beginning(documents, answer string) string {
+	for _, text := range strings.Split("\n"+documents, "\n#\n") {
+		if strings.Contains(text, answer) {
+			return short(strings.Join(strings.Fields(text), " "))
+		}
+	}
+	return short(strings.Join(strings.Fields(documents), " "))
+}
+
 // markdown writes a question, its answers, the votes on them and what all of them earned.
 func markdown(ask, answers *spell.Record) string {
 	var s strings.Builder
 	documents, _, _ := strings.Cut(ask.Prompt, "\nask ")
-	lines := strings.Split(documents, "\n")
-	fmt.Fprintf(&s, "*Documents shown to the questioner* (%d of the cluster's):\n`%s` …\n\n",
-		len(ask.Docs), strings.TrimSpace(lines[0]))
+	fmt.Fprintf(&s, "*Documents shown to the questioner* (%d of the cluster's), one begins:\n`%s`\n\n",
+		len(ask.Docs), beginning(documents, ask.Answer))
 	fmt.Fprintf(&s, "*Question it wrote:* `%s` — *its own answer:* `%s` — reward %.2f\n\n",
 		strings.TrimSpace(ask.Text), ask.Answer, *ask.Samples[0].Reward)
 	s.WriteString("| answer, over all documents | rule | votes | reward | advantage |\n|---|---|---|---|---|\n")

@@ -3,7 +3,7 @@
 //
 //	go run ./bench/readme              # rewrites both
 //
-// It runs self-play of the embedded base on a terminal of its own until a step behind the first is half
+// It runs self-play over bench/documents on a terminal of its own until a step behind the first is half
 // done. The exchange is the question of the first step of whose answers nearest to half were right,
 // with everything that was said about it; the picture is the screen at the end.
 package main
@@ -24,6 +24,9 @@ const (
 	begin = "<!-- exchange: go run ./bench/readme -->"
 	end   = "<!-- end of exchange -->"
 )
+
+// documents is what is read.
+const documents = "bench/documents"
 
 func main() {
 	readme := flag.String("readme", "README.md", "file with the lines between which the exchange goes")
@@ -46,11 +49,11 @@ func run(readme, picture string) error {
 		return err
 	}
 	out := filepath.Join(dir, "run")
-	said, err := onTerminal(exec.Command(program, "train", "--eval", "0", "--out", out), halfway)
+	said, err := onTerminal(exec.Command(program, "train", "--docs", documents, "--eval", "0", "--out", out), halfway)
 	if err != nil {
 		return fmt.Errorf("spell train: %w\n%s", err, said)
 	}
-	if err := os.WriteFile(picture, []byte(draw("$ spell train", screenOf(said))), 0o666); err != nil {
+	if err := os.WriteFile(picture, []byte(draw("$ spell train --docs "+documents, screenOf(said))), 0o666); err != nil {
 		return err
 	}
 	q, err := exchange(filepath.Join(out, "transcript.jsonl"))

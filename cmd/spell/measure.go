@@ -67,7 +67,7 @@ func measureCommand(e *engine) *cobra.Command {
 	c.StringVar(&f.prompts, "prompts", "", "prompt set: reading, compact, or a folder of one's own like these\n"+
 		"(default: compact for "+nano.Path(nano.World)+" and what was trained from it, else reading)")
 	c.IntVar(&f.Questions, "questions", 512, "questions over documents of each length")
-	c.IntVar(&f.Length, "length", 256, "tokens of the documents of a prompt at first")
+	c.IntVar(&f.Length, "length", 128, "tokens of the documents of a prompt at first")
 	c.IntVar(&f.Lengths, "lengths", 4, "how many lengths, each twice as long as the one before")
 	c.IntVar(&f.Asked, "asked", 256, "questions that the model asks, and pairs that it compares; 0: none")
 	c.IntVar(&f.Answers, "n", 8, "answers to each question that the model asks")

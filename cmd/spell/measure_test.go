@@ -126,7 +126,7 @@ func TestMeasureErrors(t *testing.T) {
 		{"measure --docs " + docs + " --model " + bare.dir, []string{bare.dir, "tokenizer.json"}},
 		{given + " --before " + bare.dir, []string{bare.dir, "tokenizer.json"}},
 		{"measure --docs " + docs + "/none --model " + model, []string{docs + "/none"}},
-		{"measure --docs " + short + " --model " + model, []string{"nothing can be asked over 256 tokens", "--length"}},
+		{"measure --docs " + short + " --model " + model, []string{"nothing can be asked over 128 tokens", "--length"}},
 	} {
 		t.Run(strings.ReplaceAll(c.line, "/", "|"), func(t *testing.T) {
 			spell(t, "", strings.Fields(c.line)...).fails(t, c.want...)

@@ -25,8 +25,8 @@ var Sampled = rollout.Sampling{Temperature: 0.7, TopP: 0.95}
 
 const (
 	testSeed = 1    // of what is asked
-	passages = 2    // of a prompt of the easiest test, at least
-	filled   = 0.75 // share of a length that the documents of a test have at least, in the mean
+	passages = 3    // of a prompt of the easiest test, at least
+	filled   = 0.67 // share of a length that the documents of a test have at least, in the mean
 	fewer    = 0.5  // the same of a test with few prompts, whose mean says little
 	few      = 8
 )

@@ -19,6 +19,7 @@ type Grounding struct {
 	ChoiceRight   int         `json:"choice_right" min:"0" max:"1024" doc:"of these that must be right; 0: right"`
 	Tasks         []task.Task `json:"tasks" doc:"kinds of questions that are tested so"`
 	Names         bool        `json:"names" doc:"drop questions with a name, a word with a capital letter behind the first, that none of the documents has which the questioner saw. Paper: no"`
+	Stated        bool        `json:"stated" doc:"drop questions that say their reference answer, word for word, unless they have options. Paper: no"`
 }
 
 // usualGrounding is the paper's test.
@@ -48,21 +49,34 @@ func (g *Grounding) most() int {
 // namesAre reports whether the documents have all names of a question: the words with a capital letter behind the first
 // word, in any case.
 func namesAre(question string, documents []string) bool {
-	words := func(text string) []string {
-		return strings.FieldsFunc(text, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
-	}
 	missing := map[string]bool{}
-	for i, w := range words(question) {
+	for i, w := range wordsOf(question) {
 		if i > 0 && strings.IndexFunc(w, unicode.IsUpper) >= 0 {
 			missing[strings.ToLower(w)] = true
 		}
 	}
 	for _, text := range documents {
-		for _, w := range words(text) {
+		for _, w := range wordsOf(text) {
 			delete(missing, strings.ToLower(w))
 		}
 	}
 	return len(missing) == 0
+}
+
+// states reports whether a question says an answer: its words one behind the other, in any case.
+func states(question, answer string) bool {
+	said, of := wordsOf(strings.ToLower(question)), wordsOf(strings.ToLower(answer))
+	for i := range said {
+		if len(of) > 0 && len(of) <= len(said)-i && slices.Equal(said[i:i+len(of)], of) {
+			return true
+		}
+	}
+	return false
+}
+
+// wordsOf returns the runs of letters and digits of a text.
+func wordsOf(text string) []string {
+	return strings.FieldsFunc(text, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
 }
 
 // validate refuses a test that no question fails.

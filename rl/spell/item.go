@@ -192,11 +192,13 @@ func (it *item) pose([]play.Reply) ([]play.Ask, error) {
 // ground asks for answers without any document.
 func (it *item) ground() ([]play.Ask, error) {
 	g := it.game
-	if g.Config.Grounding.Names && !it.fixed && !namesAre(it.question.Text, it.shownDocs()) {
+	test := &g.Config.Grounding
+	if !it.fixed && (test.Stated && !it.Task.NeedsLetter() && states(it.question.Text, it.question.Answer) ||
+		test.Names && !namesAre(it.question.Text, it.shownDocs())) {
 		it.outcome = reward.Ungrounded
 		return it.end()
 	}
-	samples, _ := g.Config.Grounding.of(it.Task)
+	samples, _ := test.of(it.Task)
 	if samples == 0 {
 		return it.respond()
 	}

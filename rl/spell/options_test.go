@@ -343,6 +343,40 @@ func TestVerifierLabel(t *testing.T) {
 	}
 }
 
+// TestStated: a question that says its answer is dropped where that is asked for.
+func TestStated(t *testing.T) {
+	for _, c := range []struct {
+		question, answer string
+		want             bool
+	}{
+		{"which document says : The river rises in Norland. ?", "the River rises", true},
+		{"which document says : The river rises in Norland. ?", "The rivers", false},
+		{"fill : It rises in ___. ?", "rises in Norland", false},
+		{"fill : 12 of ___ seats ?", "12", true},
+		{"fill : 12 of ___ seats ?", "1", false},
+		{"What?", "", false},
+		{"", "What?", false},
+	} {
+		if got := states(c.question, c.answer); got != c.want {
+			t.Errorf("%q, %q: %v", c.question, c.answer, got)
+		}
+	}
+	for _, stated := range []bool{false, true} {
+		c := small()
+		c.Draw, c.Grounding.Stated = 2, stated
+		reports, _, _ := steps(t, c, 1, func(_, _, i int) plan {
+			return plan{fate: "asked", passes: 2, yes: [2]int{1, 3}} // every scripted question says its answer
+		})
+		dropped := 0
+		if stated {
+			dropped = 2
+		}
+		if k := reports[0].Counts; k.Ungrounded != dropped || k.Good != 2-dropped {
+			t.Errorf("stated %v: %d questions are ungrounded and %d good", stated, k.Ungrounded, k.Good)
+		}
+	}
+}
+
 // TestNames: names are words with a capital letter behind the first; all of a question's must be in the documents.
 func TestNames(t *testing.T) {
 	docs := []string{"home Tolan Norvale . rank Tolan 7 .", "The River Arn's source lies in NORLAND."}

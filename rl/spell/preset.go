@@ -71,11 +71,12 @@ func Reader() Config {
 	c.ByRule, c.Prompts = true, "reading"
 	c.Temperature, c.TopP = paper.Temperature, paper.TopP // as eval.Sampled
 	c.Tasks = []task.Task{task.GeneralQA, task.Numeric}   // a fifth of its questions with options repeat one
-	c.Steps, c.HeldOut, c.HeldOutShare, c.TestTokens = 60, 64, 0.2, 256
-	c.Docs, c.DocChars, c.MaxDocs, c.LeastTokens, c.MaxPrompt = 2, 400, 40, 1900, 2700
+	c.Steps, c.HeldOut, c.HeldOutShare, c.TestTokens = 140, 64, 0.2, 128
+	c.Docs, c.DocChars, c.MaxDocs, c.LeastTokens, c.MaxPrompt = 2, 400, 40, 800, 1300
 	c.PerCluster, c.ShareVotes = 4, true
-	c.MaxQuestion, c.MaxAnswer, c.MaxVote = 128, 96, 4
-	c.Optim.LR = 1e-4
+	c.MaxQuestion, c.MaxAnswer, c.MaxVote = 128, 72, 4
+	c.Grounding.Stated, c.Reward.Strict = true, true
+	c.Optim.LR = 2e-4
 	return c
 }
 

@@ -36,7 +36,8 @@ func (c *Cluster) question(r *rng.Rand, kind Kind, asked map[string]bool, led bo
 		}
 		q := Question{Task: kind.Task(), Kind: kind}
 		t, s, ok := c.truth(text, q.Task)
-		if !ok || !plain(s.answer) || m.pose == nil && !readable(q.Task, s.answer) {
+		if !ok || !plain(s.answer) || m.pose == nil && !readable(q.Task, s.answer) ||
+			kind == Which && strings.Contains(text, s.answer) { // whoever repeats it is right
 			continue
 		}
 		q.Text, q.Answer, q.Docs = text, s.answer, t.Docs
