@@ -21,6 +21,8 @@ import (
 type Config struct {
 	Steps int `json:"steps" group:"the run" resume:"free" min:"0" max:"16777216" doc:"updates; SPELL's plots run to about 70. On a resume another number only makes the run longer or shorter"`
 
+	Floor float64 `json:"floor" min:"0" max:"1" doc:"share of the learning rate that is left in the last step; it falls by as much in each. SPELL 1"`
+
 	runner.Base
 	runner.Adapters
 
@@ -65,7 +67,7 @@ func DefaultConfig() Config {
 				ClipNorm: 1},
 		},
 		Adapters: runner.DefaultAdapters(),
-		Steps:    70, Thinking: true, Date: "2024-07-26", Temperature: 0.7, TopP: 0.95,
+		Steps:    70, Floor: 1, Thinking: true, Date: "2024-07-26", Temperature: 0.7, TopP: 0.95,
 		MaxPrompt: 16384, MaxRounds: 10, BatchTokens: 8192, CacheTokens: 131072,
 		LossMean: "tokens", Updates: 1, Epochs: 1, Ratio: "token", ClipLow: 0.2, ClipHigh: 0.2, DualClip: 3,
 		Sampler: "truncate", Cap: 2,

@@ -8,6 +8,7 @@ import (
 	"spell/model"
 	"spell/model/forest"
 	"spell/model/rollout"
+	"spell/model/train"
 	"spell/rl/grpo"
 	"spell/rl/learn"
 )
@@ -85,6 +86,7 @@ func (l *Loop) update(ctx context.Context, groups []Group) (*Update, error) {
 		return nil, err
 	}
 	updater := learn.Updater{Trainer: l.machine.Trainer, Limits: l.Config.Limits(), Share: true}
+	schedule := train.Schedule{Steps: l.Config.Steps, Decay: train.Linear, Floor: l.Config.Floor}.Factor(l.step)
 	for n, turn := range turns {
 		through := 0
 		updater.OnProgress = func(done, total int) {
@@ -97,7 +99,7 @@ func (l *Loop) update(ctx context.Context, groups []Group) (*Update, error) {
 		if err := l.partNorms(ctx, u, groups, turn, scores); err != nil {
 			return nil, err
 		}
-		norm, err := updater.Update(ctx, p.trees(l.Config.norm(), groups, turn, scores), 1)
+		norm, err := updater.Update(ctx, p.trees(l.Config.norm(), groups, turn, scores), schedule)
 		if err != nil {
 			return nil, err
 		}

@@ -269,6 +269,26 @@ func TestPartNorms(t *testing.T) {
 	}
 }
 
+// TestFloor: the learning rate of the first step is the one that is set, that of the last one floor of it.
+func TestFloor(t *testing.T) {
+	var after [2][2][][]float32 // by floor and step
+	for i, floor := range []float64{0, 1} {
+		c := relayConfig()
+		c.Steps, c.Floor = 2, floor
+		l, _ := newLoop(t, c, opentest.CPU(t, 1), model.F32)
+		for n := range c.Steps {
+			take(t, l)
+			after[i][n] = numbers(l)
+		}
+	}
+	same := func(a, b [][]float32) bool { // in weights; moments go on
+		return slices.EqualFunc(a, b, func(a, b []float32) bool { return slices.Equal(a[:len(a)/4], b[:len(b)/4]) })
+	}
+	if !same(after[0][0], after[1][0]) || !same(after[0][0], after[0][1]) || same(after[1][0], after[1][1]) {
+		t.Error("the rate does not go from the whole to the floor")
+	}
+}
+
 // TestVerdict: a run fails if its game says so or if nothing was trained, and the last sentence
 // says why.
 func TestVerdict(t *testing.T) {

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"spell/rl/spell"
@@ -21,7 +22,7 @@ func exchange(path string) (string, error) {
 		if q.Ask == nil || q.Ask.Outcome != "good" || q.Ask.Task.NeedsLetter() {
 			continue
 		}
-		if off := math.Abs(passRate(q.Respond) - 0.5); off < nearest {
+		if off := math.Abs(ruledRight(q.Respond) - 0.5); off < nearest {
 			nearest, question = off, q
 		}
 	}
@@ -31,15 +32,15 @@ func exchange(path string) (string, error) {
 	return markdown(question.Ask, question.Respond), nil
 }
 
-// passRate returns the share of the answers that were rewarded.
-func passRate(r *spell.Record) float64 {
-	sum := 0.0
+// ruledRight returns the share of the answers that the rule says are right.
+func ruledRight(r *spell.Record) float64 {
+	n := 0
 	for _, a := range r.Samples {
-		if a.Reward != nil {
-			sum += *a.Reward
+		if a.Rule != nil && *a.Rule {
+			n++
 		}
 	}
-	return sum / float64(len(r.Samples))
+	return float64(n) / float64(len(r.Samples))
 }
 
 // short cuts a text where it is much longer than answers are.
@@ -51,22 +52,20 @@ func short(text string) string {
 	return text[:strings.LastIndexByte(text[:most], ' ')] + " …"
 }
 
-// beginning returns how the document begins that has the answer, as one line. Documents stand below lines with a mark.
+// beginning returns how the document that has the answer begins, or the first one, in a line. Each stands below a line
+// with a mark.
 func beginning(documents, answer string) string {
-	for _, text := range strings.Split("\n"+documents, "\n#\n") {
-		if strings.Contains(text, answer) {
-			return short(strings.Join(strings.Fields(text), " "))
-		}
-	}
-	return short(strings.Join(strings.Fields(documents), " "))
+	texts := strings.Split(documents, "#\n")[1:]
+	text := texts[max(0, slices.IndexFunc(texts, func(t string) bool { return strings.Contains(t, answer) }))]
+	return short(strings.Join(strings.Fields(text), " "))
 }
 
 // markdown writes a question, its answers, the votes on them and what all of them earned.
 func markdown(ask, answers *spell.Record) string {
 	var s strings.Builder
-	documents, _, _ := strings.Cut(ask.Prompt, "\nask ")
+	shown, _, _ := strings.Cut(ask.Prompt, "\nask ")
 	fmt.Fprintf(&s, "*Documents shown to the questioner* (%d of the cluster's), one begins:\n`%s`\n\n",
-		len(ask.Docs), beginning(documents, ask.Answer))
+		len(ask.Docs), beginning(shown, ask.Answer))
 	fmt.Fprintf(&s, "*Question it wrote:* `%s` — *its own answer:* `%s` — reward %.2f\n\n",
 		strings.TrimSpace(ask.Text), ask.Answer, *ask.Samples[0].Reward)
 	s.WriteString("| answer, over all documents | rule | votes | reward | advantage |\n|---|---|---|---|---|\n")

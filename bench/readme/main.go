@@ -4,7 +4,7 @@
 //	go run ./bench/readme              # rewrites both
 //
 // It runs self-play over bench/documents on a terminal of its own until a step behind the first is half
-// done. The exchange is the question of the first step of whose answers nearest to half were right,
+// done. The exchange is the question of the first step of whose answers nearest to half are right by the rule,
 // with everything that was said about it; the picture is the screen at the end.
 package main
 

@@ -19,8 +19,8 @@ type DocumentsJudge struct{ *reading.Corpus }
 // Lengths are how long the documents of tests are, in those of the easiest.
 var Lengths = [...]int{1, 2, 4, 8}
 
-// Sampled is how self-play over documents samples from the embedded base for them, and how its tests do: as the
-// paper does. Among all the words of a vocabulary there is one too often that copies nothing.
+// Sampled is how the questions of the embedded base for documents, and answers to them, are sampled where they are
+// measured: as in the paper's self-play.
 var Sampled = rollout.Sampling{Temperature: 0.7, TopP: 0.95}
 
 const (

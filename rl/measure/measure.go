@@ -74,7 +74,7 @@ type Posed struct {
 	Answers   []Answer `json:"answers,omitempty"` // of the model
 }
 
-// Measure asks a model, and samples its questions and the answers to them as self-play does. show is told what it does.
+// Measure asks a model, and samples its questions and the answers to them. show is told what it does.
 func (p *Plan) Measure(ctx context.Context, policy eval.Policy, show func(doing string)) (*Outcome, error) {
 	policy.Sampling = eval.Sampled
 	out := &Outcome{}
