@@ -230,9 +230,9 @@ func relayConfig() rl.Config {
 		Base: runner.Base{Seed: 3, PassTokens: 128, Checkpoint: 3, Keep: 9,
 			Optim: train.Optim{LR: 1e-2, EmbedScale: 1, Beta1: 0.9, Beta2: 0.99, Eps: 1e-8, WeightDecay: 0.01,
 				ClipNorm: 1}},
-		Steps: 6, Floor: 1, Date: "2024-07-26", Temperature: 1, TopP: 0.95, MaxPrompt: 100, MaxRounds: 3, BatchTokens: 64,
-		CacheTokens: 4096, LossMean: "groups", Updates: 1, Epochs: 1, Ratio: "token", ClipLow: 0.2, ClipHigh: 0.2,
-		DualClip: 3, Sampler: "truncate", Cap: 2,
+		Steps: 6, Floor: 1, Date: "2024-07-26", Temperature: 1, TopP: 0.95, MaxPrompt: 100, MaxRounds: 3,
+		BatchTokens: 64, CacheTokens: 4096, LossMean: "groups", Updates: 1, Epochs: 1, Ratio: "token", ClipLow: 0.2,
+		ClipHigh: 0.2, DualClip: 3, Sampler: "truncate", Cap: 2,
 	}
 }
 

@@ -45,7 +45,7 @@ func ruledRight(r *spell.Record) float64 {
 
 // short cuts a text where it is much longer than answers are.
 func short(text string) string {
-	const most = 110
+	const most = 64
 	if len(text) <= most {
 		return text
 	}

@@ -49,11 +49,13 @@ func run(readme, picture string) error {
 		return err
 	}
 	out := filepath.Join(dir, "run")
-	said, err := onTerminal(exec.Command(program, "train", "--docs", documents, "--eval", "0", "--out", out), halfway)
+	train := exec.Command(program, "train", "--docs", documents, "--eval", "0", "--out", out)
+	said, err := onTerminal(train, halfway)
 	if err != nil {
 		return fmt.Errorf("spell train: %w\n%s", err, said)
 	}
-	if err := os.WriteFile(picture, []byte(draw("$ spell train --docs "+documents, screenOf(said))), 0o666); err != nil {
+	drawn := draw("$ spell train --docs "+documents, screenOf(said))
+	if err := os.WriteFile(picture, []byte(drawn), 0o666); err != nil {
 		return err
 	}
 	q, err := exchange(filepath.Join(out, "transcript.jsonl"))

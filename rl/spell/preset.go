@@ -63,10 +63,10 @@ func PresetNamed(name string, of Kind, hours float64) (Preset, error) {
 	return p, nil
 }
 
-// Reader suits the embedded base for documents, whose questions are of the kinds that a rule judges. The base finds what
-// stands up to 450 tokens back: its prompts are as long and up to three times as long, so that it answers about half of
-// the questions it asks. At the paper's temperature of 0.7 few of them have right and wrong answers after twenty steps,
-// and over short documents answers get worse.
+// Reader suits the embedded base for documents, whose questions are of the kinds that a rule judges. The base finds
+// what stands up to 450 tokens back: its prompts are as long and up to three times as long, so that it answers about
+// half of the questions it asks. At the paper's temperature of 0.7 few of them have right and wrong answers after
+// twenty steps, and over short documents answers get worse.
 func Reader() Config {
 	c := Small()
 	c.ByRule, c.Prompts, c.TopP = true, "reading", 0.95
