@@ -51,7 +51,7 @@ func TestTrainOnDocuments(t *testing.T) {
 		out := filepath.Join(t.TempDir(), "out")
 		said := succeed(t, "", "train", "--quiet", "--docs", docs, "--out", out, "--steps", "1", "--eval", "12",
 			"--held-out", "0.3", "--workers", fmt.Sprint(1+workers), "--set", "test_tokens=160", "--set", "doc_chars=240", "--set",
-			"max_prompt=420", "--set", "draw=6", "--set", "questions=3", "--set", "answers=2", "--set", "votes=2")
+			"max_prompt=900", "--set", "draw=16", "--set", "questions=6", "--set", "answers=4", "--set", "votes=2")
 		var truth, measured int
 		for line, err := range journal.Lines(filepath.Join(out, "metrics.jsonl")) {
 			var m metrics
