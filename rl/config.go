@@ -21,7 +21,7 @@ import (
 type Config struct {
 	Steps int `json:"steps" group:"the run" resume:"free" min:"0" max:"16777216" doc:"updates; SPELL's plots run to about 70. On a resume another number only makes the run longer or shorter"`
 
-	Floor float64 `json:"floor" min:"0" max:"1" doc:"share of the learning rate that is left in the last step; it falls by as much in each. SPELL 1"`
+	Floor float64 `json:"floor" min:"0" max:"1" doc:"share of the learning rate that is left in the last step; it falls by as much in each, on a resume with another number of steps as if that had been set before. SPELL 1"`
 
 	runner.Base
 	runner.Adapters
